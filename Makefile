@@ -1,0 +1,52 @@
+# `make demo` runs the service on sample data, `make test` proves it. Each does its own set-up: Python 3.11 and
+# python3-venv are all it needs.
+
+PYTHON ?= python3
+SIZE ?= full
+export SIZE PEERS
+
+.PHONY: demo test check bench setup clean openapi moved
+
+## demo: serve on 127.0.0.1 from DATA (default demo-data); PORT and PEOPLE as in `python -m ledger demo --help`
+demo: setup
+	@.venv/bin/python -m ledger demo --data $(or $(DATA),demo-data) $(if $(PORT),--port $(PORT)) $(if $(PEOPLE),--people $(PEOPLE))
+
+## test: everything, on SQLite and on a real PostgreSQL; ARGS go to pytest
+test: setup
+	@.venv/bin/python -m tests $(ARGS)
+
+## check: style, types, layering, models against migrations on both databases, openapi.json
+check: setup
+	@.venv/bin/python -m tests.check
+
+## bench: the same work here, on the database's own limit and, with PEERS=1, on a peer; SIZE=small takes 5 minutes
+bench: setup
+	@.venv/bin/python -m bench
+
+## openapi: write api/openapi.json anew
+openapi: setup
+	@.venv/bin/python -m api.openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
+
+## setup: .venv with the pinned packages
+setup: .venv/.stamp
+
+# A .venv that was made elsewhere and came along with a copy of the folder points at the other folder.
+ifneq ($(shell cat .venv/.stamp 2>/dev/null),$(CURDIR))
+.venv/.stamp: moved
+endif
+
+.venv/.stamp: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	  || { echo "Python 3.11 or newer is needed: install python3, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@test -x .venv/bin/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "python3-venv is missing: apt-get install python3-venv (as root), then try again" >&2; exit 1; }
+	@echo "setting up .venv; a minute or two the first time" >&2
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip --version >/dev/null 2>&1 || .venv/bin/python -m ensurepip >/dev/null
+	@.venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@printf '%s\n' "$(CURDIR)" > $@
+
+## clean: remove what make made, except the data of the demo
+clean:
+	rm -rf .venv bench/out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +

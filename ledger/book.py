@@ -1,0 +1,347 @@
+"""One book in memory, and the only arithmetic that changes it. Pure: no clock, no database.
+
+A decision works on a copy of the book and adds entries to it; posting writes what was added, or throws
+the copy away when the decision refuses.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from ledger.chain import TransferLine
+from ledger.chart import MOVES, STAGE_STATUS, Kind, Side, Status
+from ledger.refusals import RefusalCode, Refused
+
+_CY, _CO = int(Side.CURRENT_YEAR), int(Side.CARRIED_OVER)
+
+
+class BookBroken(Exception):
+    """A decision tried to bring a book into a state that must not be. Always a bug of the decision."""
+
+
+class Draft:
+    """An entry that was decided and not yet written. Amounts in fen."""
+
+    __slots__ = (
+        "carried_over_after",
+        "current_year_after",
+        "detail",
+        "effective_on",
+        "expires_at",
+        "fact_on",
+        "held_change",
+        "keyed",
+        "kind",
+        "period",
+        "reserved_change",
+        "seq",
+        "source_ref",
+        "target_seq",
+        "transfers",
+    )
+
+    def __init__(
+        self,
+        kind: Kind,
+        effective_on: date,
+        transfers: tuple[TransferLine, ...] = (),
+        *,
+        period: int | None = None,
+        fact_on: date | None = None,
+        held_change: int | None = None,
+        reserved_change: int | None = None,
+        target_seq: int | None = None,
+        source_ref: str | None = None,
+        expires_at: datetime | None = None,
+        detail: str | None = None,
+        keyed: bool = False,
+    ) -> None:
+        self.kind = kind
+        self.effective_on = effective_on
+        self.transfers = transfers
+        self.period = period
+        self.fact_on = fact_on
+        self.held_change = held_change
+        self.reserved_change = reserved_change
+        self.target_seq = target_seq
+        self.source_ref = source_ref
+        self.expires_at = expires_at
+        self.detail = detail
+        # the one entry of a command that carries its idempotency key, and is its receipt
+        self.keyed = keyed
+        self.seq = 0
+        self.current_year_after = 0
+        self.carried_over_after = 0
+
+
+class OpenHold:
+    """A hold that nothing has closed yet."""
+
+    __slots__ = ("amount_fen", "detail", "expires_at", "seq")
+
+    def __init__(self, seq: int, amount_fen: int, expires_at: datetime, detail: str | None) -> None:
+        self.seq = seq
+        self.amount_fen = amount_fen
+        self.expires_at = expires_at
+        self.detail = detail
+
+
+class OpenFreeze:
+    """A freeze that was not ended, with its first and last day (None: until it is ended)."""
+
+    __slots__ = ("first", "last", "seq")
+
+    def __init__(self, seq: int, first: date, last: date | None) -> None:
+        self.seq = seq
+        self.first = first
+        self.last = last
+
+
+class Book:
+    """The state of one book: the row of table `book`, and what posting read beside it."""
+
+    __slots__ = (
+        "area",
+        "book_id",
+        "carried",
+        "carried_over",
+        "current_year",
+        "died_on",
+        "drafts",
+        "freezes",
+        "head",
+        "held",
+        "holds",
+        "interest_year",
+        "last_seq",
+        "open_freezes",
+        "open_year",
+        "opened_on",
+        "person_id",
+        "reserved",
+        "stage",
+    )
+
+    def __init__(
+        self,
+        book_id: int,
+        current_year: int,
+        carried_over: int,
+        held: int,
+        reserved: int,
+        person_id: int | None,
+        last_seq: int,
+        area: int,
+        opened_on: date,
+        died_on: date | None,
+        open_year: int,
+        interest_year: int,
+        open_freezes: int,
+        stage: int,
+        head: bytes,
+    ) -> None:
+        self.book_id = book_id
+        self.current_year = current_year
+        self.carried_over = carried_over
+        self.held = held
+        self.reserved = reserved
+        self.person_id = person_id
+        self.last_seq = last_seq
+        self.area = area
+        self.opened_on = opened_on
+        self.died_on = died_on
+        self.open_year = open_year
+        self.interest_year = interest_year
+        self.open_freezes = open_freezes
+        self.stage = stage
+        self.head = head
+        self.holds: dict[int, OpenHold] = {}
+        self.freezes: dict[int, OpenFreeze] = {}
+        # what was carried out of an already carried year, by year; read when a late fact needs it
+        self.carried: dict[int, int] = {}
+        self.drafts: list[Draft] = []
+
+    def copy(self) -> Book:
+        """A working copy; throwing it away undoes everything that was added to it."""
+        other = Book(
+            self.book_id,
+            self.current_year,
+            self.carried_over,
+            self.held,
+            self.reserved,
+            self.person_id,
+            self.last_seq,
+            self.area,
+            self.opened_on,
+            self.died_on,
+            self.open_year,
+            self.interest_year,
+            self.open_freezes,
+            self.stage,
+            self.head,
+        )
+        if self.holds:
+            other.holds = dict(self.holds)
+        if self.freezes:
+            other.freezes = dict(self.freezes)
+        if self.carried:
+            other.carried = dict(self.carried)
+        if self.drafts:
+            other.drafts = list(self.drafts)
+        return other
+
+    @property
+    def available(self) -> int:
+        """What may be spent: balance less holds and quotas, in fen."""
+        return self.current_year + self.carried_over - self.held - self.reserved
+
+    def statuses(self, today: date) -> tuple[Status, ...]:
+        """Every status that applies on a day, in the order they judge: life stage, then freezes."""
+        stage = STAGE_STATUS[self.stage]
+        if self.open_freezes and any(
+            freeze.first <= today and (freeze.last is None or today <= freeze.last)
+            for freeze in self.freezes.values()
+        ):
+            return (stage, Status.FROZEN)
+        return (stage,)
+
+    def status(self, today: date) -> Status:
+        """The one status that callers see."""
+        statuses = self.statuses(today)
+        return statuses[-1] if statuses[0] is Status.ACTIVE else statuses[0]
+
+    # -- adding entries ------------------------------------------------------------------------------
+
+    def add(self, draft: Draft) -> Draft:
+        """Append an entry: apply its transfers, give it its number. Raises BookBroken on a bug."""
+        allowed = MOVES.get(draft.kind, frozenset())
+        for source, target, fen, _party in draft.transfers:
+            if fen <= 0 or (source, target) not in allowed:
+                raise BookBroken(f"kind {draft.kind.word} does not move {source} to {target}")
+            if source == _CY:
+                self.current_year -= fen
+            elif source == _CO:
+                self.carried_over -= fen
+            if target == _CY:
+                self.current_year += fen
+            elif target == _CO:
+                self.carried_over += fen
+        if draft.held_change is not None:
+            self.held += draft.held_change
+        if draft.reserved_change is not None:
+            self.reserved += draft.reserved_change
+        if self.current_year < 0 or self.carried_over < 0 or self.held < 0 or self.reserved < 0:
+            raise BookBroken("a pocket, the holds or the quotas would be below zero")
+        self.last_seq += 1
+        draft.seq = self.last_seq
+        draft.current_year_after = self.current_year
+        draft.carried_over_after = self.carried_over
+        self.drafts.append(draft)
+        return draft
+
+    def expire_holds(self, now: datetime, today: date) -> None:
+        """Write the expiry of every hold whose time is over."""
+        for hold in [hold for hold in self.holds.values() if hold.expires_at <= now]:
+            del self.holds[hold.seq]
+            self.add(Draft(Kind.EXPIRY, today, held_change=-hold.amount_fen, target_seq=hold.seq))
+
+    def roll_to(self, year: int) -> None:
+        """Carry over at every 1 January up to `year`: what current_year holds moves to carried_over."""
+        while self.open_year < year:
+            self.open_year += 1
+            if self.current_year:
+                self.carried[self.open_year - 1] = self.current_year
+                self.add(
+                    Draft(Kind.CARRY_OVER, date(self.open_year, 1, 1), ((_CY, _CO, self.current_year, None),))
+                )
+
+    def value_date(self, day: date, today: date) -> tuple[date, date | None]:
+        """The value date of a fact of `day`, and the old date it keeps when it came too late.
+
+        A fact of a year whose interest is posted gets today's value date. Raises Refused(period_invalid)
+        for a day before the opening or after today.
+        """
+        if day > today or day < self.opened_on:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=self.opened_on, latest=today)
+        if day.year <= self.interest_year:
+            return today, day
+        return day, None
+
+    def late_year(self, effective_on: date) -> int | None:
+        """The already carried year in which a value date lies, else None."""
+        return effective_on.year if effective_on.year < self.open_year else None
+
+    # -- money in and out, with the rule for late facts ------------------------------------------------
+
+    def credit(self, draft: Draft, amount_fen: int, source: Side, party: int | None) -> Draft:
+        """Credit the current_year pocket as of the draft's value date.
+
+        In a year already carried the credit acts on that year's pocket, and the difference is carried over.
+        """
+        late = self.late_year(draft.effective_on)
+        if late is None:
+            self.roll_to(draft.effective_on.year)
+        draft.transfers = ((int(source), _CY, amount_fen, party),)
+        self.add(draft)
+        if late is not None:
+            self.carried[late] = self.carried.get(late, 0) + amount_fen
+            self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, amount_fen, None),)))
+        return draft
+
+    def debit(
+        self, draft: Draft, amount_fen: int, target: Side, party: int | None, *, current_year_first: bool
+    ) -> Draft:
+        """Take `amount_fen` (at most the balance) out of the pockets, in the policy's order (K6).
+
+        In a year already carried it takes from that year's current_year as it stood, and the same difference
+        is carried back out of carried_over first, so that no pocket is below zero at any step.
+        """
+        late = self.late_year(draft.effective_on)
+        if late is None:
+            self.roll_to(draft.effective_on.year)
+            from_current, from_carried = _split(
+                amount_fen, self.current_year, self.carried_over, current_year_first
+            )
+        else:
+            stood = self.carried.get(late, 0)
+            _, from_carried = _split(amount_fen, stood, self.carried_over - stood, current_year_first)
+            from_carried = min(from_carried, self.carried_over)
+            from_current = amount_fen - from_carried
+            # what carried_over no longer holds was spent since: it comes out of this year's pocket instead
+            back = min(from_current, self.carried_over - from_carried)
+            if back:
+                self.carried[late] = stood - back
+                self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CO, _CY, back, None),)))
+        draft.transfers = tuple(
+            (side, int(target), fen, party) for side, fen in ((_CY, from_current), (_CO, from_carried)) if fen
+        )
+        return self.add(draft)
+
+    def restore(
+        self, draft: Draft, parts: tuple[int, int], source: Side, party: int | None, *, same_year: bool
+    ) -> Draft:
+        """Put money back: `parts` are the fen for current_year and for carried_over.
+
+        After a year end (not `same_year`) all of it goes into carried_over.
+        """
+        to_current, to_carried = parts if same_year else (0, sum(parts))
+        late = self.late_year(draft.effective_on)
+        if late is None:
+            self.roll_to(draft.effective_on.year)
+        draft.transfers = tuple(
+            (int(source), side, fen, party) for side, fen in ((_CY, to_current), (_CO, to_carried)) if fen
+        )
+        self.add(draft)
+        if late is not None and to_current:
+            self.carried[late] = self.carried.get(late, 0) + to_current
+            self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, to_current, None),)))
+        return draft
+
+
+def _split(amount: int, current_year: int, carried_over: int, current_year_first: bool) -> tuple[int, int]:
+    """How a debit falls on the pockets: (from current_year, from carried_over)."""
+    if current_year_first:
+        first = min(amount, max(current_year, 0))
+        return first, amount - first
+    second = min(amount, max(carried_over, 0))
+    return amount - second, second

@@ -1,0 +1,193 @@
+"""The declared tables of the book: sides, entry kinds, what each kind moves, and what is allowed when.
+
+Numbers in this file are stored in the database: they are only ever added, never changed or used again.
+"""
+
+from enum import Enum, IntEnum
+
+from ledger.refusals import RefusalCode
+
+
+class Side(IntEnum):
+    """Where money stands. The two pockets belong to the book; all others are fund accounts."""
+
+    CURRENT_YEAR = 1
+    CARRIED_OVER = 2
+    COLLECTION_CLEARING = 10
+    POOLED_FUND = 11
+    INSTITUTION_PAYABLE = 12
+    FUND_INTEREST = 13
+    ESTATE_PAYABLE = 14
+    TAKEOVER = 15
+    SUSPENSE = 16
+    RECEIVABLE = 17
+    TRANSFER_CLEARING = 18
+    BANK = 19
+    MUTUAL_AID_CLEARING = 20
+
+
+POCKETS = frozenset({Side.CURRENT_YEAR, Side.CARRIED_OVER})
+# Money of an account never turns into cash (R21): no pocket ever faces the bank. The CHECK
+# `pocket_not_to_bank` of the transfer table says the same to the database.
+FUND_ACCOUNTS = frozenset(Side) - POCKETS
+
+
+class Kind(IntEnum):
+    """What one entry records."""
+
+    OPENING = 1
+    CONTRIBUTION = 2
+    SPENDING = 3
+    HOLD = 4
+    CAPTURE = 5
+    RELEASE = 6
+    EXPIRY = 7
+    REVERSAL = 8
+    FREEZE = 9
+    FREEZE_END = 10
+    INTEREST = 11
+    CARRY_OVER = 12
+    DEATH = 13
+    ESTATE = 14
+    INHERITANCE = 15
+    # rows of later issues: they stand here so that their numbers are taken, and are refused until then
+    RETIREE_CREDIT = 30
+    REFUND_TO_PAYER = 31
+    SETTLEMENT = 40
+    QUOTA = 41
+    QUOTA_END = 42
+    MUTUAL_AID = 43
+    TRANSFER_OUT = 50
+    TRANSFER_IN = 51
+    SET_OFF = 52
+
+    @property
+    def word(self) -> str:
+        """The kind as callers see it: `carry_over`."""
+        return self.name.lower()
+
+
+KIND_WORDS: dict[str, Kind] = {kind.word: kind for kind in Kind}
+
+_CY, _CO = Side.CURRENT_YEAR, Side.CARRIED_OVER
+_ANY_POCKET = (_CY, _CO)
+
+
+def _pairs(sources: tuple[Side, ...], targets: tuple[Side, ...]) -> frozenset[tuple[int, int]]:
+    return frozenset((int(a), int(b)) for a in sources for b in targets)
+
+
+# What a kind may move, as (from, to). A kind that is missing moves no money.
+MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
+    Kind.OPENING: _pairs((Side.TAKEOVER,), _ANY_POCKET),
+    Kind.CONTRIBUTION: _pairs((Side.COLLECTION_CLEARING,), (_CY,)),
+    Kind.SPENDING: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
+    Kind.CAPTURE: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
+    # the mirror of what may be reversed, after a year end into or out of carried_over
+    Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), _ANY_POCKET)
+    | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
+    Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
+    # back from carried_over only as the difference that a late debit of the old year makes
+    Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
+    Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
+    Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
+}
+
+REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})
+
+
+class Stage(IntEnum):
+    """The life of an account. Only forward; closed is for ever (R58)."""
+
+    ACTIVE = 1
+    DECEASED = 2
+    TRANSFERRING = 3
+    CLOSED = 4
+
+
+class Status(Enum):
+    """What callers see: life stage first, then freezes, then enrolment."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    FROZEN = "frozen"
+    DECEASED = "deceased"
+    TRANSFERRING = "transferring"
+    CLOSED = "closed"
+
+
+STAGE_STATUS: dict[int, Status] = {
+    Stage.ACTIVE: Status.ACTIVE,
+    Stage.DECEASED: Status.DECEASED,
+    Stage.TRANSFERRING: Status.TRANSFERRING,
+    Stage.CLOSED: Status.CLOSED,
+}
+
+
+class Verb(Enum):
+    """What somebody wants to do to an account; a row of the matrix."""
+
+    CONTRIBUTION = "contribution"
+    SPENDING = "spending"
+    HOLD = "hold"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    REVERSAL = "reversal"
+    INTEREST = "interest"
+    FREEZE = "freeze"
+    FREEZE_END = "freeze_end"
+    DEATH = "death"
+    ESTATE = "estate"
+    INHERITANCE = "inheritance"
+    # of later issues
+    POOLED_BENEFIT = "pooled_benefit"
+    MUTUAL_AID = "mutual_aid"
+    TRANSFER_OUT = "transfer_out"
+
+
+class Rule(Enum):
+    """A cell of the matrix that is neither a plain yes nor a refusal."""
+
+    YES = "yes"
+    # taken for periods and value dates up to the end of life, refused after it
+    UNTIL_DEATH = "until_death"
+
+
+_CLOSED = RefusalCode.ACCOUNT_CLOSED
+_DECEASED = RefusalCode.ACCOUNT_DECEASED
+_FROZEN = RefusalCode.ACCOUNT_FROZEN
+_MOVING = RefusalCode.ACCOUNT_TRANSFERRING
+_ALIVE = RefusalCode.ACCOUNT_NOT_DECEASED
+_LATER = RefusalCode.VERB_NOT_OFFERED
+_YES = Rule.YES
+
+_COLUMNS = (
+    Status.ACTIVE,
+    Status.PAUSED,
+    Status.FROZEN,
+    Status.DECEASED,
+    Status.TRANSFERRING,
+    Status.CLOSED,
+)
+_ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
+    #                     active   paused   frozen   deceased          transferring  closed
+    Verb.CONTRIBUTION: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.SPENDING: (_YES, _YES, _FROZEN, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.HOLD: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.CAPTURE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.RELEASE: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    # money that is already in the book comes back in every stage; a closed book hands it on to the heirs
+    Verb.REVERSAL: (_YES, _YES, _YES, _YES, _YES, _YES),
+    Verb.INTEREST: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.FREEZE: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.FREEZE_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.DEATH: (_YES, _YES, _YES, _DECEASED, _YES, _CLOSED),
+    Verb.ESTATE: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
+    Verb.INHERITANCE: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
+    Verb.POOLED_BENEFIT: (_LATER, _LATER, _LATER, _LATER, _MOVING, _CLOSED),
+    Verb.MUTUAL_AID: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+}
+MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {
+    verb: dict(zip(_COLUMNS, row, strict=True)) for verb, row in _ROWS.items()
+}

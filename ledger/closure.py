@@ -1,0 +1,134 @@
+"""The end of an account (R53–R58): a death is reported, the estate divided, the account closed for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from ledger.book import Book, Draft
+from ledger.chart import Kind, Stage, Verb
+from ledger.detail import pack
+from ledger.inheritance import Heir, pay_heirs, receives
+from ledger.owed_interest import post_interest
+from ledger.posting import BookRef, Command, Desk, Needs, PersonClaim
+from ledger.refusals import RefusalCode, Refused
+from ledger.shares import HeirRank
+
+RELATIONS = ("spouse", "child", "parent", "sibling", "grandparent", "other")
+
+
+@dataclass(eq=False)
+class ReportDeath(Command):
+    """Record that the person died on `died_on`, with what proves it.
+
+    Refused with account_closed, account_deceased (reported before), period_invalid (a day to come).
+    """
+
+    verb = Verb.DEATH
+
+    book: BookRef
+    died_on: date
+    evidence: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.died_on}|{self.evidence}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        desk.allow(Verb.DEATH)
+        if self.died_on > desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+        book.roll_to(desk.today.year)
+        book.add(
+            Draft(
+                Kind.DEATH,
+                desk.today,
+                detail=pack(died_on=self.died_on.isoformat(), evidence=self.evidence),
+                keyed=True,
+            )
+        )
+        book.stage = Stage.DECEASED
+        book.died_on = self.died_on
+
+
+@dataclass(slots=True)
+class HeirShare:
+    """A heir as the claim names them. `digest` finds the person; `weight` is None when all share equally."""
+
+    digest: bytes
+    known_by_number: bool
+    relation: str
+    weight: Fraction
+    rank: HeirRank
+
+
+@dataclass(eq=False)
+class SettleEstate(Command):
+    """Divide the balance among the heirs and close the account.
+
+    First the interest of every year still owed and of the days before `paid_on`, then each share to the
+    heir's own open account or to a payout order. Rehearsed, it shows what would happen; posted, it is final.
+
+    Refused with account_closed, account_not_deceased, id_mismatch (a heir's name is not that of the number),
+    period_invalid (`paid_on` after today, or before a value date or the day of death), rates_missing,
+    open_items (a hold is open), shares_invalid (one heir twice, or the dead person).
+    """
+
+    verb = Verb.ESTATE
+    needs = Needs.CHANGES
+
+    book: BookRef
+    heirs: tuple[HeirShare, ...]
+    persons: tuple[PersonClaim, ...]
+    paid_on: date
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    @property
+    def others(self) -> tuple[BookRef, ...]:  # type: ignore[override]  # computed, where the base has a default
+        return tuple(heir.digest for heir in self.heirs if heir.known_by_number)
+
+    def content(self) -> str:
+        heirs = ";".join(f"{heir.digest.hex()},{heir.relation},{heir.weight}" for heir in self.heirs)
+        return f"{self.paid_on}|{heirs}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        for claim in self.persons:
+            if desk.persons[claim.digest].name_digest != claim.name_digest:
+                raise Refused(RefusalCode.ID_MISMATCH)
+        desk.allow(Verb.ESTATE)
+        if book.died_on is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
+        earliest = max(desk.latest.get(book.book_id, book.opened_on), book.died_on)
+        if not earliest <= self.paid_on <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=earliest, latest=desk.today)
+        if book.held or book.reserved:
+            raise Refused(RefusalCode.OPEN_ITEMS)
+        heirs = self._heirs(desk, book)
+        before = book.current_year + book.carried_over
+        interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
+        book.roll_to(self.paid_on.year)
+        pay_heirs(
+            desk, book, heirs, self.paid_on, facts={"balance": before, "interest": interest}, keyed=True
+        )
+        book.stage = Stage.CLOSED
+
+    def _heirs(self, desk: Desk, book: Book) -> list[Heir]:
+        people = [desk.persons[heir.digest].person_id for heir in self.heirs]
+        if len(set(people)) < len(people) or book.person_id in people:
+            raise Refused(RefusalCode.SHARES_INVALID)
+        # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
+        order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)
+        ranks = {place: rank for rank, place in enumerate(order)}
+        heirs: list[Heir] = []
+        for place, heir in enumerate(self.heirs):
+            account = desk.other(heir.digest) if heir.known_by_number else None
+            book_id = account.book_id if account is not None and receives(account) else None
+            heirs.append(Heir(people[place], heir.relation, heir.weight, ranks[place], book_id))
+        return heirs

@@ -1,0 +1,60 @@
+"""Crediting a contribution (R8, R15): money that has arrived, for a period, into current_year."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Draft
+from ledger.chart import Kind, Side, Verb
+from ledger.money import FEN_MAX
+from ledger.posting import BookRef, Command, Desk
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class Contribute(Command):
+    """Credit `amount_fen` for the month `period` (YYYYMM, None when it was no month).
+
+    Refused with account_closed, period_invalid (no month, a month to come, a value date before the opening
+    or after today), period_after_end (a month after the month of death), duplicate_source_ref,
+    amount_invalid.
+    """
+
+    verb = Verb.CONTRIBUTION
+    source_kind = Kind.CONTRIBUTION
+
+    book: BookRef
+    amount_fen: int | None
+    period: int | None
+    effective_on: date
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.amount_fen}|{self.period}|{self.effective_on}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        desk.allow(Verb.CONTRIBUTION, period=self.period)
+        if self.period is None or self.period > desk.today.year * 100 + desk.today.month:
+            raise Refused(RefusalCode.PERIOD_INVALID)
+        effective_on, fact_on = book.value_date(self.effective_on, desk.today)
+        desk.require_new_source(Kind.CONTRIBUTION, self.source_ref)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        book.credit(
+            Draft(
+                Kind.CONTRIBUTION,
+                effective_on,
+                period=self.period,
+                fact_on=fact_on,
+                source_ref=self.source_ref,
+                keyed=True,
+            ),
+            self.amount_fen,
+            Side.COLLECTION_CLEARING,
+            None,
+        )

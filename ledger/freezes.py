@@ -1,0 +1,99 @@
+"""Freezes: an authority's order that stops new spends and holds. Several may stand at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Draft, OpenFreeze
+from ledger.chart import Kind, Verb
+from ledger.detail import pack
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+
+SCOPE_DEBIT = "debit"
+
+
+@dataclass(eq=False)
+class Freeze(Command):
+    """Freeze debits from `first` to `last` (None: until it is ended), both days included.
+
+    Refused with account_closed, period_invalid (it would end before it begins).
+    """
+
+    verb = Verb.FREEZE
+
+    book: BookRef
+    authority: str
+    document: str
+    first: date
+    last: date | None = None
+    scope: str = SCOPE_DEBIT
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return pack(
+            scope=self.scope,
+            authority=self.authority,
+            document=self.document,
+            first=str(self.first),
+            last=None if self.last is None else str(self.last),
+        )
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        desk.allow(Verb.FREEZE)
+        if self.last is not None and self.last < self.first:
+            raise Refused(RefusalCode.PERIOD_INVALID)
+        facts = {
+            "scope": self.scope,
+            "authority": self.authority,
+            "document": self.document,
+            "from": self.first.isoformat(),
+            "to": None if self.last is None else self.last.isoformat(),
+        }
+        book.roll_to(desk.today.year)
+        draft = book.add(Draft(Kind.FREEZE, desk.today, detail=pack(**facts), keyed=True))
+        book.open_freezes += 1
+        book.freezes[draft.seq] = OpenFreeze(draft.seq, self.first, self.last)
+
+
+@dataclass(eq=False)
+class EndFreeze(Command):
+    """End one freeze. Refused with freeze_not_found, account_closed, freeze_ended."""
+
+    verb = Verb.FREEZE_END
+    needs = Needs.TARGET
+
+    book: BookRef
+    target_seq: int
+    reason: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        placed = desk.target(self.target_seq)
+        if placed is None or placed.kind is not Kind.FREEZE:
+            raise Refused(RefusalCode.FREEZE_NOT_FOUND)
+        desk.allow(Verb.FREEZE_END)
+        if desk.acted_on(self.target_seq) is not None:
+            raise Refused(RefusalCode.FREEZE_ENDED)
+        book.roll_to(desk.today.year)
+        book.add(
+            Draft(
+                Kind.FREEZE_END,
+                desk.today,
+                target_seq=self.target_seq,
+                detail=pack(reason=self.reason),
+                keyed=True,
+            )
+        )
+        book.open_freezes -= 1
+        book.freezes.pop(self.target_seq, None)

@@ -1,0 +1,187 @@
+"""Holds (R23): money set aside until a settlement; captured, released, or expired by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from ledger.book import Draft, OpenHold
+from ledger.chart import Kind, Side, Verb
+from ledger.detail import pack, unpack
+from ledger.money import FEN_MAX
+from ledger.policy import PocketOrder
+from ledger.posting import BookRef, Command, Desk, Needs, Receipt
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class Hold(Command):
+    """Set `amount_fen` aside for an institution until `expires_at`.
+
+    Refused like a spend, and with period_invalid when it would expire in the past or live longer than the
+    policy's holds.days_max.
+    """
+
+    verb = Verb.HOLD
+    source_kind = Kind.HOLD
+
+    book: BookRef
+    amount_fen: int | None
+    expires_at: datetime
+    institution: str
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.amount_fen}|{self.expires_at.timestamp():.6f}|{self.institution}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        desk.allow(Verb.HOLD)
+        longest = timedelta(days=desk.policy(book.area).hold_days_max.on(desk.today))
+        if not desk.now < self.expires_at <= desk.now + longest:
+            raise Refused(RefusalCode.PERIOD_INVALID, days_max=longest.days)
+        effective_on, _fact_on = book.value_date(max(desk.today, book.opened_on), desk.today)
+        institution = desk.designated(self.institution, desk.today)
+        desk.require_new_source(Kind.HOLD, self.source_ref)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        if self.amount_fen > book.available:
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+        book.roll_to(effective_on.year)
+        draft = book.add(
+            Draft(
+                Kind.HOLD,
+                effective_on,
+                held_change=self.amount_fen,
+                source_ref=self.source_ref,
+                expires_at=self.expires_at,
+                detail=pack(institution=institution.code, party=institution.party_id),
+                keyed=True,
+            )
+        )
+        book.holds[draft.seq] = OpenHold(draft.seq, self.amount_fen, self.expires_at, draft.detail)
+
+
+@dataclass(eq=False)
+class Capture(Command):
+    """Pay out of a hold, all of it or a part; what is not captured is released.
+
+    Refused with hold_not_found, account_deceased (valued after the day of death), period_invalid,
+    duplicate_source_ref, hold_not_open, hold_expired, amount_invalid, hold_exceeded. A freeze does not stop
+    the capture of an older hold.
+    """
+
+    verb = Verb.CAPTURE
+    source_kind = Kind.CAPTURE
+    needs = Needs.TARGET
+
+    book: BookRef
+    target_seq: int
+    amount_fen: int | None
+    effective_on: date
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.amount_fen}|{self.effective_on}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        placed = _placed(desk, self.target_seq)
+        desk.allow(Verb.CAPTURE, day=self.effective_on)
+        effective_on, fact_on = book.value_date(self.effective_on, desk.today)
+        desk.require_new_source(Kind.CAPTURE, self.source_ref)
+        hold = _open_hold(desk, placed)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        if self.amount_fen > hold.amount_fen:
+            raise Refused(RefusalCode.HOLD_EXCEEDED)
+        order = desk.policy(book.area).pocket_order.on(self.effective_on)
+        del book.holds[hold.seq]
+        released = hold.amount_fen - self.amount_fen
+        book.debit(
+            Draft(
+                Kind.CAPTURE,
+                effective_on,
+                fact_on=fact_on,
+                held_change=-hold.amount_fen,
+                target_seq=hold.seq,
+                source_ref=self.source_ref,
+                detail=pack(released=released) if released else None,
+                keyed=True,
+            ),
+            self.amount_fen,
+            Side.INSTITUTION_PAYABLE,
+            unpack(hold.detail)["party"],
+            current_year_first=order is PocketOrder.CURRENT_YEAR_FIRST,
+        )
+
+
+@dataclass(eq=False)
+class Release(Command):
+    """Let a hold go. Refused with hold_not_found, account_closed, hold_not_open, hold_expired."""
+
+    verb = Verb.RELEASE
+    needs = Needs.TARGET
+
+    book: BookRef
+    target_seq: int
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        placed = _placed(desk, self.target_seq)
+        desk.allow(Verb.RELEASE)
+        hold = _open_hold(desk, placed)
+        del book.holds[hold.seq]
+        book.roll_to(desk.today.year)
+        book.add(
+            Draft(Kind.RELEASE, desk.today, held_change=-hold.amount_fen, target_seq=hold.seq, keyed=True)
+        )
+
+
+@dataclass(eq=False)
+class Expire(Command):
+    """The sweep: write the expiry of an untouched account's holds. Refused (hold_not_open) if none is due."""
+
+    verb = "expire"
+
+    book: BookRef
+    caller: str = "sweep"
+    actor: str = "sweep"
+
+    def content(self) -> str:
+        return ""
+
+    def decide(self, desk: Desk) -> None:
+        # posting has added the expiries before it asked
+        if not desk.book.drafts:
+            raise Refused(RefusalCode.HOLD_NOT_OPEN)
+        desk.book.drafts[-1].keyed = True
+
+
+def _placed(desk: Desk, seq: int) -> Receipt:
+    placed = desk.target(seq)
+    if placed is None or placed.kind is not Kind.HOLD:
+        raise Refused(RefusalCode.HOLD_NOT_FOUND)
+    return placed
+
+
+def _open_hold(desk: Desk, placed: Receipt) -> OpenHold:
+    hold: OpenHold | None = desk.book.holds.get(placed.seq)
+    if hold is not None:
+        return hold
+    acted = desk.acted_on(placed.seq)
+    if acted is None or acted is Kind.EXPIRY:
+        raise Refused(RefusalCode.HOLD_EXPIRED)
+    raise Refused(RefusalCode.HOLD_NOT_OPEN)

@@ -1,0 +1,343 @@
+"""Who is who: ID numbers, employers' credit codes, names, and the numbers this ledger gives itself.
+
+Personal numbers are checked here, masked here for logs and screens, and never put into an exception.
+"""
+
+import re
+import secrets
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Final
+
+from ledger.refusals import RefusalCode, Refused
+
+# --- ID numbers of persons (rule R1; GB 11643-1999) ---------------------------------------------------
+
+MALE: Final = 1
+FEMALE: Final = 2
+
+_ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ID_CHECKS: Final = "10X98765432"
+_match_id = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]").fullmatch
+_match_like_id = re.compile(r"(?:[0-9]{14}|[0-9]{17})[0-9Xx]").fullmatch
+
+_PROVINCES: Final = frozenset(
+    str(code)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65))
+    for code in range(first, last + 1)
+)
+_CHINA: Final = "156"
+# Old numbers have a two-digit year; these sequences were kept for people already a hundred years old.
+_CENTENARIAN_SEQUENCES: Final = frozenset({"996", "997", "998", "999"})
+
+
+class IdKind(StrEnum):
+    """Which document an ID number belongs to."""
+
+    MAINLAND = "mainland"
+    HONG_KONG = "hong_kong"
+    MACAU = "macau"
+    TAIWAN = "taiwan"
+    FOREIGNER = "foreigner"
+
+
+_PERMITS: Final = {
+    "810000": IdKind.HONG_KONG,
+    "820000": IdKind.MACAU,
+    "830000": IdKind.TAIWAN,
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class IdNumber:
+    """A valid ID number: 18 characters, and what can be read from it. Shows itself masked."""
+
+    number: str
+    birth_date: date
+    sex: int
+    """1 male, 2 female."""
+    kind: IdKind
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a clerk should look at again though the number is valid: `birth_before_1900`."""
+        return ("birth_before_1900",) if self.birth_date.year < 1900 else ()
+
+    def __repr__(self) -> str:
+        return f"IdNumber({mask_id_number(self.number)}, {self.kind.value})"
+
+
+def parse_id_number(text: str, today: date) -> IdNumber:
+    """Read an ID number, of 18 characters or the old form of 15 digits (rule R1).
+
+    Blanks around it are dropped and a final x becomes X. Then, in this order, it is refused with
+    ID_FORMAT    not 15 digits, nor 17 digits and a digit or X (ASCII only). Passports and foreigners'
+                 cards from before 2023-12 are not taken here;
+    ID_PREFIX    the first digits name no province and no kind of document, see below;
+    ID_BIRTHDATE the birth date does not exist;
+    ID_FUTURE    the birth date lies after `today`;
+    ID_CHECKSUM  the last character is wrong.
+
+    Prefixes: a mainland number starts with a province; the county after it is not checked, since old ones
+    vanish from the lists. Residence permits start 810000 (Hong Kong), 820000 (Macau) or 830000 (Taiwan). A
+    foreigner's card starts with 9, the receiving province, and a numeric country other than 000 and 156
+    (China); it is not held against a list of countries, which would refuse the holder from a new one. The
+    old form exists for mainland numbers only.
+    """
+    stripped = text.strip()
+    if _match_id(stripped) is None:
+        raise Refused(RefusalCode.ID_FORMAT)
+    given = stripped.upper()
+    kind = _kind_of(given)
+    if kind is None:
+        raise Refused(RefusalCode.ID_PREFIX)
+    number = _lengthen(given) if len(given) == 15 else given
+    try:
+        birth_date = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        raise Refused(RefusalCode.ID_BIRTHDATE) from None
+    if birth_date > today:
+        raise Refused(RefusalCode.ID_FUTURE)
+    if check_digit(number[:17]) != number[17]:
+        raise Refused(RefusalCode.ID_CHECKSUM)
+    sex = MALE if int(number[16]) % 2 == 1 else FEMALE
+    return IdNumber(number=number, birth_date=birth_date, sex=sex, kind=kind)
+
+
+def _kind_of(digits: str) -> IdKind | None:
+    if digits[:2] in _PROVINCES:
+        return IdKind.MAINLAND
+    if len(digits) == 15:
+        return None
+    if digits[0] == "9":
+        foreign = digits[1:3] in _PROVINCES and digits[3:6] not in ("000", _CHINA)
+        return IdKind.FOREIGNER if foreign else None
+    return _PERMITS.get(digits[:6])
+
+
+def _lengthen(old: str) -> str:
+    """The 18-character form of an old number of 15 digits: the century goes in, the check is added."""
+    century = "18" if old[12:] in _CENTENARIAN_SEQUENCES else "19"
+    body = old[:6] + century + old[6:]
+    return body + check_digit(body)
+
+
+def check_digit(body17: str) -> str:
+    """The last character of an ID number from its first 17 digits (ISO 7064 MOD 11-2)."""
+    total = sum(int(digit) * weight for digit, weight in zip(body17, _ID_WEIGHTS, strict=True))
+    return _ID_CHECKS[total % 11]
+
+
+def check_declared(id_number: IdNumber, sex: int | None, birth_date: date | None) -> None:
+    """Hold what was declared against the ID number (rule R1); None was not declared.
+
+    Refused with ID_MISMATCH when the sex (1 male, 2 female) or the birth date differs.
+    """
+    if sex is not None and sex != id_number.sex:
+        raise Refused(RefusalCode.ID_MISMATCH)
+    if birth_date is not None and birth_date != id_number.birth_date:
+        raise Refused(RefusalCode.ID_MISMATCH)
+
+
+def looks_like_id_number(text: str) -> bool:
+    """Whether a text has the outer form of an ID number, valid or not; an account number never has."""
+    return _match_like_id(text.strip()) is not None
+
+
+# --- Masking ------------------------------------------------------------------------------------------
+
+# Wider than an ID number on purpose: one digit too many, or digits of another script, is still somebody's
+# number typed wrongly. Amounts, account numbers and entry names have fewer digits in a row.
+_LIKE_ID_IN_TEXT: Final = re.compile(r"\d{14,}[\dXx\uff38\uff58]")
+
+
+def mask_id_number(text: str) -> str:
+    """An ID or other document number for people to see: "119*************15".
+
+    The first 3 and last 2 characters stay, of fewer than 15 only the first and last, of fewer than 8 none.
+    """
+    length = len(text)
+    if length < 8:
+        return "*" * length
+    head, tail = (3, 2) if length >= 15 else (1, 1)
+    return text[:head] + "*" * (length - head - tail) + text[-tail:]
+
+
+def mask_name(name: str) -> str:
+    """A name for people to see: its first character, and a star for each other one; one alone is hidden."""
+    stripped = name.strip()
+    if len(stripped) < 2:
+        return "*" * len(stripped)
+    return stripped[0] + "*" * (len(stripped) - 1)
+
+
+def mask_in_text(text: str) -> str:
+    """A text for the log: every run of 15 or more digits, the last may be an X, in its masked form."""
+    return _LIKE_ID_IN_TEXT.sub(lambda found: mask_id_number(found[0]), text)
+
+
+# --- Employers' credit codes (GB 32100-2015) ------------------------------------------------------------
+
+_CREDIT_CHARACTERS: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_CREDIT_VALUES: Final = {character: value for value, character in enumerate(_CREDIT_CHARACTERS)}
+_CREDIT_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
+# Registering authority (never 0, which would let a row of zeros pass), kind, region, body, check.
+_match_credit = re.compile(r"[1-9A-HJ-NP-RTUWXY][0-9A-HJ-NP-RTUWXY][0-9]{6}[0-9A-HJ-NP-RTUWXY]{10}").fullmatch
+
+
+def parse_credit_code(text: str) -> str:
+    """Read the unified social credit code of an employer: 18 characters, upper case in the answer.
+
+    Blanks around it are dropped, lower case is taken. A wrong length, character (I, O, S, V, Z do not
+    occur) or check character is refused with CREDIT_CODE_INVALID.
+    """
+    stripped = text.strip()
+    # Before upper(), which turns some single letters of other scripts into two of ours.
+    code = stripped.upper() if stripped.isascii() else ""
+    if _match_credit(code) is None or credit_code_check(code[:17]) != code[17]:
+        raise Refused(RefusalCode.CREDIT_CODE_INVALID)
+    return code
+
+
+def credit_code_check(body17: str) -> str:
+    """The last character of a credit code from its first 17 (MOD 31 with powers of 3)."""
+    total = sum(
+        _CREDIT_VALUES[character] * weight for character, weight in zip(body17, _CREDIT_WEIGHTS, strict=True)
+    )
+    return _CREDIT_CHARACTERS[-total % 31]
+
+
+# --- Names of persons -----------------------------------------------------------------------------------
+
+# Every dot in use between the parts of a transliterated name. The plain full stop is among them because
+# its full-width form is typed for the middle dot, and NFKC makes the two one.
+_NAME_DOTS: Final = frozenset(".\u00b7\u2022\u2027\u2219\u22c5\u2e31\u30fb")
+
+
+def normalise_name(name: str) -> str:
+    """The form of a name that is compared: without blanks, invisible characters and dots, in upper case.
+
+    Full-width and other compatibility forms become the plain ones (NFKC). To compare, not to show.
+    """
+    folded = unicodedata.normalize("NFKC", name).upper()
+    kept = "".join(
+        character
+        for character in folded
+        if not (character.isspace() or character in _NAME_DOTS or unicodedata.category(character) == "Cf")
+    )
+    # Once more: letters that were apart may now combine.
+    return unicodedata.normalize("NFKC", kept)
+
+
+# --- Account numbers and entry names --------------------------------------------------------------------
+
+PARTY_LETTERS: Final = {"P": "person", "E": "employer", "I": "institution", "F": "fund"}
+"""The first letter of an account number, and whose book it is."""
+
+SEQ_MAX: Final = 2**31 - 1
+
+_PER_LETTER: Final = 10**12
+_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_ACCOUNT_NO_LENGTH: Final = 14
+_CHECK_CHARACTERS: Final = "0123456789" + _LETTERS
+
+
+def _step(state: int, value: int) -> int:
+    """One step of ISO 7064 MOD 37,36: the state, 0 to 35, after a character of value 0 to 35."""
+    return ((state or 36) * 2 % 37 + value) % 36
+
+
+def _three_digit_steps() -> bytes:
+    """The state after three more digits, at index `state * 1000 + digits`."""
+    table = bytearray()
+    for state in range(36):
+        for first in range(10):
+            after_first = _step(state, first)
+            for second in range(10):
+                after_second = _step(after_first, second)
+                table.extend(_step(after_second, third) for third in range(10))
+    return bytes(table)
+
+
+# Account numbers are read and written several times per call, so the check is five look-ups, no loop.
+_AFTER_THREE: Final = _three_digit_steps()
+_CHECK_AFTER: Final = "".join(_CHECK_CHARACTERS[(1 - (state or 36) * 2 % 37) % 36] for state in range(36))
+_LETTER_INDEX: Final = {
+    character: index
+    for letters in (_LETTERS, _LETTERS.lower())
+    for index, character in enumerate(letters, start=1)
+}
+
+
+def _account_check(letter_index: int, digits: int) -> str:
+    """The check character of the letter (A is 1) and the 12 digits, as a number."""
+    high, low = divmod(digits, 1_000_000)
+    # The standard's starting state makes the state after the first character that character's value.
+    state = _AFTER_THREE[(letter_index + 9) * 1000 + high // 1000]
+    state = _AFTER_THREE[state * 1000 + high % 1000]
+    state = _AFTER_THREE[state * 1000 + low // 1000]
+    return _CHECK_AFTER[_AFTER_THREE[state * 1000 + low % 1000]]
+
+
+def account_no(book_id: int) -> str:
+    """The account number of a book: a letter, 12 digits, a check character (ISO 7064 MOD 37,36).
+
+    `book_id` is the place of the letter in the alphabet (A is 1) times 10^12, plus the digits. One outside
+    A to Z is a bug of the caller: ValueError.
+    """
+    letter_index, digits = divmod(book_id, _PER_LETTER)
+    if not 1 <= letter_index <= 26:
+        raise ValueError("the book id is out of range")
+    return f"{_LETTERS[letter_index - 1]}{digits:012d}{_account_check(letter_index, digits)}"
+
+
+def book_id_of(text: str) -> int | None:
+    """The book id behind an account number, or None when its form or check character is wrong.
+
+    Lower case and blanks around it are taken.
+    """
+    if len(text) != _ACCOUNT_NO_LENGTH:
+        text = text.strip()
+    if len(text) != _ACCOUNT_NO_LENGTH or not text.isascii():
+        return None
+    letter_index = _LETTER_INDEX.get(text[0])
+    if letter_index is None or not text[1:13].isdigit():
+        return None
+    digits = int(text[1:13])
+    if _account_check(letter_index, digits) != text[13].upper():
+        return None
+    return letter_index * _PER_LETTER + digits
+
+
+def new_book_id(letter: str, randbelow: Callable[[int], int] = secrets.randbelow) -> int:
+    """A random book id for a party letter; whether it is taken already, the database knows.
+
+    A letter that is not in PARTY_LETTERS is a bug of the caller: ValueError.
+    """
+    if letter not in PARTY_LETTERS:
+        raise ValueError("not a party letter")
+    return _LETTER_INDEX[letter] * _PER_LETTER + randbelow(_PER_LETTER)
+
+
+def entry_name(book_id: int, seq: int) -> str:
+    """The name of an entry: the account number of its book, a hyphen, its number in the book."""
+    return f"{account_no(book_id)}-{seq}"
+
+
+def parse_entry_name(text: str) -> tuple[int, int] | None:
+    """The book id and number of an entry name, or None when it is none; case and blanks as in book_id_of.
+
+    Numbers run from 1 to SEQ_MAX and are written without leading zeros.
+    """
+    stripped = text.strip()
+    book_id = book_id_of(stripped[:_ACCOUNT_NO_LENGTH])
+    hyphen, seq_text = stripped[_ACCOUNT_NO_LENGTH:][:1], stripped[_ACCOUNT_NO_LENGTH + 1 :]
+    if book_id is None or hyphen != "-" or len(seq_text) > 10:
+        return None
+    if not (seq_text.isascii() and seq_text.isdigit()) or seq_text[0] == "0":
+        return None
+    seq = int(seq_text)
+    return (book_id, seq) if seq <= SEQ_MAX else None

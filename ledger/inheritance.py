@@ -1,0 +1,130 @@
+"""Dividing the money of a dead person among the heirs (R54, R57, K7), first at the estate and again for every
+amount that comes back to the closed account later."""
+
+from __future__ import annotations
+
+from datetime import date
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from ledger.book import Book, Draft
+from ledger.chain import TransferLine
+from ledger.chart import Kind, Side, Stage
+from ledger.detail import pack, unpack
+from ledger.identity import account_no, entry_name
+from ledger.posting import Desk, Receipt, WiderLocks
+from ledger.shares import divide
+
+TO_ACCOUNT = "account"
+TO_PAYOUT = "payout"
+
+
+class Heir(NamedTuple):
+    """One heir of one estate. `rank` orders the odd fen and is what the entry remembers of it."""
+
+    person_id: int
+    relation: str
+    weight: Fraction
+    rank: int
+    # the heir's own account, when there is one
+    book_id: int | None
+
+
+def recorded_heirs(estate: Receipt) -> list[Heir]:
+    """The heirs as the estate's entry has them."""
+    return [
+        Heir(
+            line["person"],
+            line["relation"],
+            Fraction(line["share"]),
+            line["rank"],
+            line.get("book"),
+        )
+        for line in unpack(estate.detail)["heirs"]
+    ]
+
+
+def pay_heirs(
+    desk: Desk,
+    book: Book,
+    heirs: list[Heir],
+    paid_on: date,
+    *,
+    facts: dict[str, Any],
+    target_seq: int | None = None,
+    keyed: bool = False,
+) -> Draft:
+    """Move the whole balance of `book` to the heirs: into open accounts of their own, else to payout orders.
+
+    Adds an `inheritance` entry in each heir's account and one `estate` entry in the book, whose detail names
+    every share. Raises WiderLocks when a heir's account is not on the desk yet.
+    """
+    missing = [heir.book_id for heir in heirs if heir.book_id is not None and heir.book_id not in desk.books]
+    if missing:
+        raise WiderLocks(missing)
+    total = book.current_year + book.carried_over
+    parts = divide(total, [heir.weight for heir in heirs], [(heir.rank,) for heir in heirs])
+    seq = book.last_seq + 1
+    lines: list[dict[str, Any]] = []
+    transfers: list[TransferLine] = []
+    from_current = book.current_year
+    for heir, fen in zip(heirs, parts, strict=True):
+        taken = min(fen, from_current)
+        from_current -= taken
+        for side, part in ((Side.CURRENT_YEAR, taken), (Side.CARRIED_OVER, fen - taken)):
+            if part:
+                transfers.append((int(side), int(Side.ESTATE_PAYABLE), part, heir.person_id))
+        line: dict[str, Any] = {
+            "person": heir.person_id,
+            "relation": heir.relation,
+            "share": str(heir.weight),
+            "rank": heir.rank,
+            "amount": fen,
+            "paid_to": TO_PAYOUT,
+        }
+        entered = _credit(desk, heir, fen, paid_on, entry_name(book.book_id, seq))
+        if entered is not None:
+            line |= {"paid_to": TO_ACCOUNT, "entry": entered}
+        if heir.book_id is not None:
+            line["book"] = heir.book_id
+        lines.append(line)
+    return book.add(
+        Draft(
+            Kind.ESTATE,
+            paid_on,
+            tuple(transfers),
+            target_seq=target_seq,
+            detail=pack(heirs=lines, **facts),
+            keyed=keyed,
+        )
+    )
+
+
+def receives(book: Book | None) -> bool:
+    """Whether a heir's account takes an inheritance: an open account of a living person, frozen or not."""
+    return book is not None and book.stage == Stage.ACTIVE
+
+
+def _credit(desk: Desk, heir: Heir, fen: int, paid_on: date, estate: str) -> str | None:
+    """The entry in the heir's own account; None when the share goes to a payout order."""
+    if heir.book_id is None:
+        return None
+    account = desk.other(heir.book_id)
+    if account is None or not receives(account):
+        return None
+    if not fen:
+        return account_no(account.book_id)
+    effective_on, fact_on = account.value_date(max(paid_on, account.opened_on), desk.today)
+    if account.late_year(effective_on) is None:
+        account.roll_to(effective_on.year)
+    # the money stands in carried_over, whatever year it came from (R57)
+    draft = account.add(
+        Draft(
+            Kind.INHERITANCE,
+            effective_on,
+            ((int(Side.ESTATE_PAYABLE), int(Side.CARRIED_OVER), fen, heir.person_id),),
+            fact_on=fact_on,
+            source_ref=estate,
+        )
+    )
+    return entry_name(account.book_id, draft.seq)

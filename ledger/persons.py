@@ -1,0 +1,150 @@
+"""People: found by the keyed digest of an ID number, kept sealed, shown masked (R1, R4).
+
+This is the one place that holds personal data. The book knows a person by a number that says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.database import insert_or_leave
+from ledger.identity import (
+    IdNumber,
+    book_id_of,
+    check_declared,
+    looks_like_id_number,
+    normalise_name,
+    parse_id_number,
+)
+from ledger.posting import BookRef, PersonClaim
+from ledger.refusals import RefusalCode, Refused
+from ledger.vault import Keyring
+
+ROLE_CURRENT = 1
+ROLE_ALIAS = 2
+_NUMBER = b"identity.number|"
+_NAME = b"identity.name|"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person as written down. `number` is None for a heir who is known by name alone."""
+
+    person_id: int
+    number: str | None
+    name: str
+
+
+def number_digest(id_number: IdNumber, keyring: Keyring) -> bytes:
+    """What an ID number is found by. An old 15-digit number has the digest of its 18-digit form."""
+    return keyring.digest("id_number", id_number.number)
+
+
+def name_digest(name: str, keyring: Keyring) -> bytes:
+    """What tells whether two names are the same: NFKC, without spaces and middle dots."""
+    return keyring.digest("name", normalise_name(name))
+
+
+def account_ref(text: str, keyring: Keyring, today: date) -> BookRef:
+    """The account that a caller names, by account number or ID number.
+
+    Raises the id_* refusals for what looks like an ID number and is none, account_not_found for the rest.
+    """
+    book_id = book_id_of(text)
+    if book_id is not None:
+        return book_id
+    if looks_like_id_number(text):
+        return number_digest(parse_id_number(text, today), keyring)
+    raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+
+
+def claim_by_number(
+    id_number: str,
+    name: str,
+    keyring: Keyring,
+    today: date,
+    *,
+    sex: int | None = None,
+    birth_date: date | None = None,
+) -> tuple[PersonClaim, IdNumber]:
+    """A person named by ID number, sealed for writing. Raises the id_* refusals."""
+    parsed = parse_id_number(id_number, today)
+    check_declared(parsed, sex, birth_date)
+    digest = number_digest(parsed, keyring)
+    claim = PersonClaim(
+        digest,
+        keyring.seal(parsed.number, _NUMBER + digest),
+        keyring.seal(name, _NAME + digest),
+        name_digest(name, keyring),
+    )
+    return claim, parsed
+
+
+def claim_by_name(name: str, place: str, keyring: Keyring) -> PersonClaim:
+    """A person known by name alone, and only at one place: the n-th heir of that name of one account."""
+    digest = keyring.digest("payee", f"{place}|{normalise_name(name)}")
+    return PersonClaim(digest, None, keyring.seal(name, _NAME + digest), name_digest(name, keyring))
+
+
+def known(connection: Connection, keyring: Keyring, person_ids: Iterable[int]) -> dict[int, Known]:
+    """The people behind person numbers, opened. Whoever shows them decides about masks."""
+    table = tables.identity.c
+    wanted = sorted(set(person_ids))
+    if not wanted:
+        return {}
+    query = select(table.person_id, table.digest, table.number_sealed, table.name_sealed).where(
+        table.person_id.in_(wanted), table.role == ROLE_CURRENT
+    )
+    return {
+        person_id: Known(
+            person_id,
+            None if number is None else keyring.open(bytes(number), _NUMBER + bytes(digest)),
+            keyring.open(bytes(name), _NAME + bytes(digest)),
+        )
+        for person_id, digest, number, name in connection.execute(query)
+    }
+
+
+def number_of(connection: Connection, digest: bytes) -> int | None:
+    """The person number behind the digest of an ID number."""
+    return connection.scalar(select(tables.identity.c.person_id).where(tables.identity.c.digest == digest))
+
+
+def add_alias(
+    connection: Connection, keyring: Keyring, *, known_as: str, also: str, now: datetime, today: date
+) -> None:
+    """Let a second ID number find the same person (R4): a re-issued or corrected number makes no new account.
+
+    Raises account_not_found when nobody is known by the first number, alias_conflict when the second belongs
+    to somebody else. Doing it twice changes nothing.
+    """
+    digest = number_digest(parse_id_number(known_as, today), keyring)
+    parsed = parse_id_number(also, today)
+    other = number_digest(parsed, keyring)
+    table = tables.identity.c
+    with connection.begin():
+        row = connection.execute(
+            select(table.person_id, table.name_sealed, table.name_digest).where(table.digest == digest)
+        ).one_or_none()
+        if row is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        name = keyring.open(bytes(row.name_sealed), _NAME + digest)
+        connection.execute(
+            insert_or_leave(connection, tables.identity),
+            {
+                "digest": other,
+                "person_id": row.person_id,
+                "recorded_at": now,
+                "role": ROLE_ALIAS,
+                "number_sealed": keyring.seal(parsed.number, _NUMBER + other),
+                "name_sealed": keyring.seal(name, _NAME + other),
+                "name_digest": bytes(row.name_digest),
+            },
+        )
+        if number_of(connection, other) != row.person_id:
+            raise Refused(RefusalCode.ALIAS_CONFLICT)

@@ -1,0 +1,421 @@
+"""The one writer of the book.
+
+`post` takes many commands and is the only code that writes books. It takes the claims, locks the books in id
+order, reads everything else after the locks, asks each command for its own pure decision, writes all that
+was accepted in a few set-based statements and commits once. It knows none of the verbs.
+
+A refused command leaves nothing, gives back its claims, and does not disturb its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ledger.book import Book
+from ledger.chart import Kind
+from ledger.database import is_lost, is_transient
+from ledger.policy import Policy
+from ledger.posting.claims import claim_books, claim_persons, give_back, holding_digest, resolve
+from ledger.posting.command import (
+    AlreadyThere,
+    BookRef,
+    Command,
+    Desk,
+    Failed,
+    Institution,
+    Needs,
+    Outcome,
+    Person,
+    PersonClaim,
+    Posted,
+    Receipt,
+    Unknown,
+    WiderLocks,
+    receipt_of,
+)
+from ledger.posting.load import lock_books, read_books, read_keys, read_needs, read_open
+from ledger.posting.names import agent_ids, policy_versions
+from ledger.posting.write import Decided, Provenance, write_batch
+from ledger.refusals import RefusalCode, Refused
+
+__all__ = [
+    "AlreadyThere",
+    "BookRef",
+    "Command",
+    "Desk",
+    "Failed",
+    "Institution",
+    "Needs",
+    "Outcome",
+    "Person",
+    "PersonClaim",
+    "Posted",
+    "Receipt",
+    "Unknown",
+    "WiderLocks",
+    "holding_digest",
+    "post",
+    "rehearse",
+]
+
+TRIES_MAX = 3
+WIDENINGS_MAX = 2
+
+
+class Overtaken(Exception):
+    """A command asked for wider locks more often than is allowed: the books it needs keep changing."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """One attempt at some commands: what was decided so far."""
+
+    commands: Sequence[Command]
+    desk: Desk
+    versions: Mapping[int, int]
+    agents: Mapping[str, int]
+    ids: list[int | None] = field(default_factory=list)
+    outcomes: list[Outcome | WiderLocks] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
+    accepted: list[Command] = field(default_factory=list)
+    new_books: set[int] = field(default_factory=set)
+
+
+def post(
+    connection: Connection,
+    commands: Sequence[Command],
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+    *,
+    atomic: bool = False,
+) -> list[Outcome]:
+    """Post the commands and commit; one outcome for each, in order.
+
+    Parameters
+    ----------
+    connection
+        Outside a transaction; it is committed, or rolled back when everything was refused.
+    now, today
+        The instant of recording, and the area's day on which it falls.
+    policies
+        The policy of each area by its number.
+    atomic
+        One refusal undoes all: the innocent are then refused with `group_refused`.
+
+    Deadlocks, serialization failures and lock timeouts are tried again, three times in all. Any other fault
+    of the database rolls back and posts the commands one by one, so that only the culprit is `Failed` (a
+    group fails whole). A connection lost before COMMIT was sent is tried again; one lost after it makes every
+    outcome `Unknown`.
+    """
+    if not commands:
+        return []
+    pending = list(range(len(commands)))
+    extra: list[tuple[BookRef, ...]] = [()] * len(commands)
+    outcomes: list[Outcome | None] = [None] * len(commands)
+    for _widening in range(WIDENINGS_MAX + 1):
+        batch = [commands[place] for place in pending]
+        wider = [ref for place in pending for ref in extra[place]]
+        found = _post_tried(connection, batch, now, today, policies, atomic, wider)
+        still: list[int] = []
+        for place, outcome in zip(pending, found, strict=True):
+            if isinstance(outcome, WiderLocks):
+                extra[place] = extra[place] + outcome.books
+                still.append(place)
+            else:
+                outcomes[place] = outcome
+        if atomic and still:
+            still = pending
+        if not still:
+            return [outcome for outcome in outcomes if outcome is not None]
+        pending = still
+    for place in pending:
+        failure = Failed("the books that this command needs kept changing")
+        failure.__cause__ = Overtaken()
+        outcomes[place] = failure
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _post_tried(
+    connection: Connection,
+    commands: Sequence[Command],
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+    atomic: bool,
+    wider: Sequence[BookRef],
+) -> list[Outcome | WiderLocks]:
+    """One batch, tried again where that helps."""
+    for attempt in range(1, TRIES_MAX + 1):
+        committing = False
+        try:
+            agents = agent_ids(connection, _agent_names(commands))
+            versions = policy_versions(connection, policies, now)
+            batch = _Batch(commands, Desk(now, today, policies), versions, agents)
+            transaction = connection.begin()
+            try:
+                _decide_and_write(connection, batch, atomic, wider)
+                if batch.decided:
+                    committing = True
+                    transaction.commit()
+            finally:
+                if transaction.is_active:
+                    transaction.rollback()
+        except DBAPIError as error:
+            _leave(connection)
+            if committing and is_lost(error):
+                return [Unknown("the connection was lost while the batch was committed") for _ in commands]
+            if attempt < TRIES_MAX and (is_transient(error) or is_lost(error)):
+                continue
+            if len(commands) > 1 and not atomic and not is_lost(error):
+                return [
+                    outcome
+                    for command in commands
+                    for outcome in _post_tried(connection, [command], now, today, policies, False, wider)
+                ]
+            failure = Failed("the database did not take this command")
+            failure.__cause__ = error
+            return [failure for _ in commands]
+        return batch.outcomes
+    raise AssertionError("the last attempt returns or fails")
+
+
+def _leave(connection: Connection) -> None:
+    """Make the connection fit for the next batch; a dead one is thrown away and had anew at the next begin."""
+    if connection.in_transaction():
+        try:
+            connection.rollback()
+        except DBAPIError:
+            connection.invalidate()
+
+
+def _agent_names(commands: Sequence[Command]) -> set[str]:
+    names = {command.caller for command in commands}
+    names.update(command.actor for command in commands)
+    return names
+
+
+def _decide_and_write(connection: Connection, batch: _Batch, atomic: bool, wider: Sequence[BookRef]) -> None:
+    desk, commands = batch.desk, batch.commands
+    fresh = claim_persons(connection, commands, desk.now)
+    _resolve(connection, batch, wider)
+    fresh_books = claim_books(connection, commands, desk)
+    batch.ids = [
+        desk.ids.get(command.book) if isinstance(command.book, bytes) else command.book
+        for command in commands
+    ]
+    desk.books = lock_books(connection, _wanted(batch, wider))
+    _read(connection, batch)
+    _decide_all(batch, atomic)
+    if fresh or fresh_books:
+        give_back(connection, batch.accepted, fresh, desk, fresh_books)
+    write_batch(connection, desk.books, batch.new_books, batch.decided, desk.now)
+
+
+def rehearse(
+    connection: Connection,
+    commands: Sequence[Command],
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+    *,
+    atomic: bool = False,
+) -> list[Outcome]:
+    """Decide without posting: a dry run. Locks nothing, claims nothing, writes nothing.
+
+    `connection` is one for reading. The receipts show the numbers that the entries would have got.
+    """
+    agents = agent_ids(connection, _agent_names(commands), create=False)
+    versions = policy_versions(connection, policies, now, create=False)
+    batch = _Batch(commands, Desk(now, today, policies), versions, agents)
+    wider: list[BookRef] = []
+    for _widening in range(WIDENINGS_MAX + 1):
+        batch = _Batch(commands, Desk(now, today, policies), versions, agents)
+        desk = batch.desk
+        with connection.begin():
+            _resolve(connection, batch, wider)
+            for command in commands:
+                # somebody who is not known yet gets a number nobody has, for the length of the rehearsal
+                for place, person in enumerate(command.persons, start=1):
+                    desk.persons.setdefault(person.digest, Person(-place, person.name_digest))
+                if command.opens and isinstance(command.book, bytes):
+                    desk.ids.setdefault(command.book, command.candidates[0])
+            batch.ids = [
+                desk.ids.get(command.book) if isinstance(command.book, bytes) else command.book
+                for command in commands
+            ]
+            desk.books = read_books(connection, _wanted(batch, wider))
+            _read(connection, batch)
+        _decide_all(batch, atomic)
+        more = [ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books]
+        if not more:
+            return [outcome for outcome in batch.outcomes if not isinstance(outcome, WiderLocks)]
+        wider += more
+    raise Overtaken
+
+
+def _resolve(connection: Connection, batch: _Batch, wider: Sequence[BookRef]) -> None:
+    refs: list[BookRef] = list(wider)
+    for command in batch.commands:
+        if isinstance(command.book, bytes):
+            refs.append(command.book)
+        refs.extend(command.others)
+        refs.extend(person.digest for person in command.persons)
+    if refs:
+        resolve(connection, refs, batch.desk)
+
+
+def _wanted(batch: _Batch, wider: Sequence[BookRef]) -> set[int]:
+    ids = {book_id for book_id in batch.ids if book_id is not None}
+    for command in batch.commands:
+        for ref in command.others:
+            book_id = batch.desk.ids.get(ref) if isinstance(ref, bytes) else ref
+            if book_id is not None:
+                ids.add(book_id)
+    for ref in wider:
+        book_id = batch.desk.ids.get(ref) if isinstance(ref, bytes) else ref
+        if book_id is not None:
+            ids.add(book_id)
+    return ids
+
+
+def _read(connection: Connection, batch: _Batch) -> None:
+    """Everything that is read after the locks, keys first."""
+    desk, agents = batch.desk, batch.agents
+    asked = {
+        (book_id, agents[command.caller], command.key)
+        for book_id, command in zip(batch.ids, batch.commands, strict=True)
+        if command.key is not None and book_id in desk.books
+    }
+    if asked:
+        read_keys(connection, list(asked), {agents[name]: name for name in agents}, desk)
+    read_open(connection, desk.books.values())
+    there = [
+        (book_id, command)
+        for book_id, command in zip(batch.ids, batch.commands, strict=True)
+        if book_id is not None
+    ]
+    read_needs(connection, there, desk)
+
+
+# -- deciding ------------------------------------------------------------------------------------------
+
+
+def _decide_all(batch: _Batch, atomic: bool) -> None:
+    before = dict(batch.desk.books) if atomic else {}
+    for place, command in enumerate(batch.commands):
+        book_id = batch.ids[place]
+        try:
+            outcome = _decide(batch, command, book_id)
+        except Refused as refused:
+            batch.outcomes.append(refused)
+        except WiderLocks as wider:
+            batch.outcomes.append(wider)
+        else:
+            batch.outcomes.append(outcome)
+    if atomic and any(isinstance(outcome, Refused | WiderLocks) for outcome in batch.outcomes):
+        _undo_group(batch, before)
+
+
+def _undo_group(batch: _Batch, before: dict[int, Book]) -> None:
+    batch.desk.books = before
+    batch.decided.clear()
+    batch.accepted.clear()
+    batch.new_books.clear()
+    if any(isinstance(outcome, WiderLocks) for outcome in batch.outcomes):
+        # the group is decided anew with more books; until then no outcome is final
+        books = [
+            ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
+        ]
+        batch.outcomes = [WiderLocks(books) for _ in batch.outcomes]
+        return
+    batch.outcomes = [
+        outcome if isinstance(outcome, Refused) or (isinstance(outcome, Posted) and outcome.replayed)
+        else Refused(RefusalCode.GROUP_REFUSED)
+        for outcome in batch.outcomes
+    ]  # fmt: skip
+
+
+def _decide(batch: _Batch, command: Command, book_id: int | None) -> Posted:
+    """One command: its first answer again, or its own decision on copies of the books."""
+    desk = batch.desk
+    if book_id is None or (book_id not in desk.books and not command.opens):
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+    fingerprint: bytes | None = None
+    place = None
+    if command.key is not None:
+        fingerprint = command.fingerprint(book_id)
+        place = (book_id, command.caller, command.key)
+        before = desk.keys.get(place)
+        if before is not None:
+            if before[0] != fingerprint:
+                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED)
+            first = before[1]
+            return Posted(first.receipt, first.others, replayed=True)
+    stored = desk.books.get(book_id)
+    desk.working = {}
+    desk.book = None
+    if stored is not None:
+        copy = stored.copy()
+        desk.book = desk.working[book_id] = copy
+        if copy.holds:
+            copy.expire_holds(desk.now, desk.today)
+    try:
+        command.decide(desk)
+    except AlreadyThere as there:
+        return Posted(there.receipt, created=False)
+    # From here on the command is accepted: nothing below may refuse.
+    return _accept(batch, command, place, fingerprint)
+
+
+def _accept(
+    batch: _Batch, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
+) -> Posted:
+    desk = batch.desk
+    caller, actor = batch.agents[command.caller], batch.agents[command.actor]
+    version = batch.versions.get(desk.book.area, 0)
+    written: list[tuple[Book, list[object]]] = []
+    main: Receipt | None = None
+    others: list[Receipt] = []
+    for book_id, copy in desk.working.items():
+        drafts = copy.drafts
+        if not drafts:
+            continue
+        if book_id not in desk.books:
+            batch.new_books.add(book_id)
+        desk.books[book_id] = copy
+        written.append((copy, list(drafts)))
+        for draft in drafts:
+            receipt = receipt_of(draft, copy, desk, version, caller, actor)
+            if draft.keyed:
+                main = receipt
+            else:
+                others.append(receipt)
+            _remember(desk, receipt)
+        drafts.clear()
+    if main is None:
+        raise AssertionError("a decision adds the one entry that carries its key")
+    posted = Posted(main, tuple(others))
+    provenance: Provenance = (version, caller, actor, command.key, fingerprint)
+    batch.decided.append(Decided(written, provenance))
+    batch.accepted.append(command)
+    if place is not None and fingerprint is not None:
+        desk.keys[place] = (fingerprint, posted)
+    return posted
+
+
+def _remember(desk: Desk, receipt: Receipt) -> None:
+    """What the next command of the batch must see of this entry."""
+    book_id = receipt.book_id
+    desk.targets[book_id, receipt.seq] = receipt
+    if receipt.source_ref is not None:
+        desk.sources.add((book_id, int(receipt.kind), receipt.source_ref))
+    if receipt.target_seq is not None:
+        desk.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
+    if book_id in desk.changes:
+        desk.remember_change(receipt)

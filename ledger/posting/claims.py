@@ -1,0 +1,136 @@
+"""Claims: what is unique beyond one book. Taken first, in key order; given back when nobody needed them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.chart import Stage
+from ledger.database import Lookup, insert_or_leave
+from ledger.posting.command import BookRef, Command, Desk, Person, PersonClaim
+
+_PERSONS = Lookup(
+    "SELECT i.digest, i.person_id, i.name_digest FROM {given} JOIN identity i ON i.digest = given.digest",
+    [tables.identity.c.digest, tables.identity.c.person_id, tables.identity.c.name_digest],
+    digest="bytes",
+)
+_HOLDINGS = Lookup(
+    "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
+    " LEFT JOIN book b ON b.book_id = c.book_id",
+    [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
+    digest="bytes",
+)
+_NUMBERS_TAKEN = Lookup(
+    "SELECT book_id FROM book WHERE book_id {in_given}", [tables.book.c.book_id], book_id="big"
+)
+
+
+def holding_digest(person_id: int, ordinal: int) -> bytes:
+    """What the n-th account of a person claims. A next one is only opened when the one before is closed."""
+    return sha256(b"account|%d|%d" % (person_id, ordinal)).digest()
+
+
+def claim_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
+    """Write down every person that a command needs known, in key order; the digests that were new."""
+    wanted: dict[bytes, PersonClaim] = {}
+    for command in commands:
+        for person in command.persons:
+            wanted.setdefault(person.digest, person)
+    if not wanted:
+        return set()
+    proposed = {digest: secrets.randbits(62) for digest in wanted}
+    connection.execute(
+        insert_or_leave(connection, tables.identity),
+        [
+            {
+                "digest": digest,
+                "person_id": proposed[digest],
+                "recorded_at": now,
+                "role": 1,
+                "number_sealed": wanted[digest].number_sealed,
+                "name_sealed": wanted[digest].name_sealed,
+                "name_digest": wanted[digest].name_digest,
+            }
+            for digest in sorted(wanted)
+        ],
+    )
+    found = _PERSONS.run(connection, [(digest,) for digest in wanted])
+    return {digest for digest, person_id, _name in found if person_id == proposed[digest]}
+
+
+def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None:
+    """Find the persons behind digests, and the book of each: the one not closed, else the latest."""
+    digests = [ref for ref in refs if isinstance(ref, bytes) and ref not in desk.persons]
+    for digest, person_id, name_digest in _PERSONS.run(connection, [(digest,) for digest in set(digests)]):
+        desk.persons[bytes(digest)] = Person(person_id, bytes(name_digest))
+    looking = {desk.persons[digest].person_id for digest in digests if digest in desk.persons}
+    books: dict[int, int] = {}
+    ordinal = 1
+    while looking:
+        by_digest = {holding_digest(person_id, ordinal): person_id for person_id in looking}
+        looking = set()
+        for digest, book_id, stage in _HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
+            person_id = by_digest[bytes(digest)]
+            books[person_id] = book_id
+            if stage == Stage.CLOSED:
+                looking.add(person_id)
+        ordinal += 1
+    for digest in digests:
+        person = desk.persons.get(digest)
+        if person is not None and person.person_id in books:
+            desk.ids[digest] = books[person.person_id]
+
+
+def claim_books(connection: Connection, commands: Sequence[Command], desk: Desk) -> set[bytes]:
+    """Claim a first account for everybody who has none and is about to get one; the claims that were new."""
+    openers: dict[bytes, Command] = {}
+    for command in commands:
+        if command.opens and isinstance(command.book, bytes) and command.book not in desk.ids:
+            openers.setdefault(holding_digest(desk.persons[command.book].person_id, 1), command)
+    if not openers:
+        return set()
+    numbers = [(number,) for command in openers.values() for number in command.candidates]
+    taken = {book_id for (book_id,) in _NUMBERS_TAKEN.run(connection, numbers)}
+    proposed: dict[bytes, int] = {}
+    for digest in sorted(openers):
+        number = next(number for number in openers[digest].candidates if number not in taken)
+        taken.add(number)
+        proposed[digest] = number
+    connection.execute(
+        insert_or_leave(connection, tables.claim),
+        [{"digest": digest, "book_id": number} for digest, number in proposed.items()],
+    )
+    fresh: set[bytes] = set()
+    for digest, book_id, _stage in _HOLDINGS.run(connection, [(digest,) for digest in openers]):
+        key = bytes(digest)
+        if book_id == proposed[key]:
+            fresh.add(key)
+        person_id = desk.persons[_ref(openers[key])].person_id
+        for ref, person in desk.persons.items():
+            if person.person_id == person_id:
+                desk.ids[ref] = book_id
+    return fresh
+
+
+def _ref(command: Command) -> bytes:
+    if not isinstance(command.book, bytes):
+        raise TypeError("an opening names its person by digest")
+    return command.book
+
+
+def give_back(
+    connection: Connection, kept: Sequence[Command], fresh: set[bytes], desk: Desk, fresh_books: set[bytes]
+) -> None:
+    """Take back the claims that only refused commands had made."""
+    needed = {person.digest for command in kept for person in command.persons}
+    unused_books = fresh_books - {
+        holding_digest(desk.persons[_ref(command)].person_id, 1) for command in kept if command.opens
+    }
+    for table, unused in ((tables.claim, unused_books), (tables.identity, fresh - needed)):
+        if unused:
+            connection.execute(table.delete().where(table.c.digest.in_(sorted(unused))))

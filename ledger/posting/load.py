@@ -1,0 +1,325 @@
+"""What posting reads: claims first, then the locks, and everything else after the locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Column, Connection, Date, column
+
+from ledger import tables
+from ledger.book import Book, OpenFreeze, OpenHold
+from ledger.chain import TransferLine
+from ledger.chart import Kind, Stage
+from ledger.database import Lookup
+from ledger.detail import unpack
+from ledger.interest import DayChange
+from ledger.posting.command import (
+    Command,
+    Desk,
+    Institution,
+    Needs,
+    Posted,
+    Receipt,
+)
+
+# the columns of a receipt, in the order of its fields (kind and transfers apart)
+RECEIPT_COLUMNS = (
+    "book_id",
+    "seq",
+    "kind",
+    "period",
+    "effective_on",
+    "fact_on",
+    "recorded_at",
+    "current_year_after",
+    "carried_over_after",
+    "held_change",
+    "reserved_change",
+    "expires_at",
+    "target_seq",
+    "source_ref",
+    "detail",
+    "policy_version",
+    "caller",
+    "actor",
+)
+BOOK_COLUMNS = (
+    "book_id",
+    "current_year",
+    "carried_over",
+    "held",
+    "reserved",
+    "person_id",
+    "last_seq",
+    "area",
+    "opened_on",
+    "died_on",
+    "open_year",
+    "interest_year",
+    "open_freezes",
+    "stage",
+    "head",
+)
+_E = tables.entry.c
+_B = tables.book.c
+_ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
+_ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
+
+
+def _columns(*names: str) -> list[Column[Any]]:
+    return [_E[name] if name in _E else _B[name] for name in names]
+
+
+_LOCK = Lookup(
+    f"SELECT {', '.join(BOOK_COLUMNS)} FROM book WHERE book_id {{in_given}} ORDER BY book_id{{lock}}",
+    [_B[name] for name in BOOK_COLUMNS],
+    book_id="big",
+)
+_READ = Lookup(
+    f"SELECT {', '.join(BOOK_COLUMNS)} FROM book WHERE book_id {{in_given}}",
+    [_B[name] for name in BOOK_COLUMNS],
+    book_id="big",
+)
+_KEYS = Lookup(
+    f"SELECT e.idempotency_key, e.request_digest, {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.caller = given.caller AND e.idempotency_key = given.key",
+    [_E.idempotency_key, _E.request_digest, *_ENTRY_RETURNS],
+    book_id="big",
+    caller="int",
+    key="text",
+)
+_SOURCES = Lookup(
+    "SELECT e.book_id, e.kind, e.source_ref FROM {given} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.kind = given.kind AND e.source_ref = given.source_ref",
+    _columns("book_id", "kind", "source_ref"),
+    book_id="big",
+    kind="small",
+    source_ref="text",
+)
+_ENTRIES = Lookup(
+    f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id AND e.seq = given.seq",
+    _ENTRY_RETURNS,
+    book_id="big",
+    seq="int",
+)
+_TRANSFERS = Lookup(
+    "SELECT t.book_id, t.seq, t.from_side, t.to_side, t.amount_fen, t.party_id FROM {given} JOIN transfer t"
+    " ON t.book_id = given.book_id AND t.seq = given.seq ORDER BY t.book_id, t.seq, t.line",
+    [
+        tables.transfer.c[name]
+        for name in ("book_id", "seq", "from_side", "to_side", "amount_fen", "party_id")
+    ],
+    book_id="big",
+    seq="int",
+)
+_ACTED = Lookup(
+    "SELECT e.book_id, e.target_seq, e.kind FROM {given} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.target_seq = given.seq",
+    _columns("book_id", "target_seq", "kind"),
+    book_id="big",
+    seq="int",
+)
+_OPEN = Lookup(
+    "SELECT e.book_id, e.seq, e.kind, e.held_change, e.expires_at, e.detail FROM {given} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.kind = given.kind"
+    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
+    " ORDER BY e.book_id, e.seq",
+    _columns("book_id", "seq", "kind", "held_change", "expires_at", "detail"),
+    book_id="big",
+    kind="small",
+)
+_CARRIED = Lookup(
+    "SELECT e.book_id, e.effective_on, SUM(t.amount_fen * CASE t.from_side WHEN 1 THEN 1 ELSE -1 END)"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind = {int(Kind.CARRY_OVER)}"
+    " GROUP BY e.book_id, e.effective_on",
+    [_E.book_id, _E.effective_on, tables.transfer.c.amount_fen],
+    book_id="big",
+)
+_ESTATES = Lookup(
+    f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
+    f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL",
+    _ENTRY_RETURNS,
+    book_id="big",
+)
+# Net changes by value date; what is valued before `since` comes as one row without a day. Carry-over moves
+# nothing in total, and is left out of the current_year pocket because each 1 January does it anyhow.
+_CHANGES = Lookup(
+    "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
+    f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
+    " MAX(c.effective_on) FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
+    " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
+    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c GROUP BY 1, 2",
+    [_E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after, _E.effective_on],
+    book_id="big",
+    since="date",
+)
+_INSTITUTIONS = Lookup(
+    "SELECT i.code, i.party_id, i.kind, i.level, i.area, c.valid_from, c.valid_to, c.services FROM {given}"
+    " JOIN institution i ON i.code = given.code LEFT JOIN contract c ON c.code = i.code",
+    [
+        *(tables.institution.c[name] for name in ("code", "party_id", "kind", "level", "area")),
+        *(tables.contract.c[name] for name in ("valid_from", "valid_to", "services")),
+    ],
+    code="text",
+)
+
+
+def lock_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
+    """Lock the books in id order and read them. How books are locked is this function and no other."""
+    rows = _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)])
+    return {row[0]: Book(*row) for row in rows}
+
+
+def read_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
+    """The same without locks, for a dry run and for reads."""
+    rows = _READ.run(connection, [(book_id,) for book_id in sorted(ids)])
+    return {row[0]: Book(*row) for row in rows}
+
+
+def read_open(connection: Connection, books: Iterable[Book]) -> None:
+    """Put the open holds and the freezes that were not ended on the books that have any."""
+    by_id = {book.book_id: book for book in books}
+    asked = [(book.book_id, int(Kind.HOLD)) for book in by_id.values() if book.held]
+    asked += [(book.book_id, int(Kind.FREEZE)) for book in by_id.values() if book.open_freezes]
+    for book_id, seq, kind, held_change, expires_at, detail in _OPEN.run(connection, asked):
+        if kind == Kind.HOLD:
+            by_id[book_id].holds[seq] = OpenHold(seq, held_change, expires_at, detail)
+        else:
+            facts = unpack(detail)
+            last = facts.get("to")
+            by_id[book_id].freezes[seq] = OpenFreeze(
+                seq, date.fromisoformat(facts["from"]), None if last is None else date.fromisoformat(last)
+            )
+
+
+def receipts(connection: Connection, rows: Sequence[Any], offset: int = 0) -> list[Receipt]:
+    """Entries as receipts, with their transfers read beside them (one range scan more, never a join)."""
+    moves: dict[tuple[int, int], list[TransferLine]] = {}
+    # two commands of a batch may ask for one entry
+    wanted = list(dict.fromkeys((row[offset], row[offset + 1]) for row in rows))
+    for book_id, seq, *move in _TRANSFERS.run(connection, wanted):
+        moves.setdefault((book_id, seq), []).append((move[0], move[1], move[2], move[3]))
+    return [
+        Receipt(
+            row[offset],
+            row[offset + 1],
+            Kind(row[offset + 2]),
+            *row[offset + 3 :],
+            tuple(moves.get((row[offset], row[offset + 1]), ())),
+        )
+        for row in rows
+    ]
+
+
+def read_entries(connection: Connection, names: Sequence[tuple[int, int]]) -> list[Receipt]:
+    """Entries by (book, seq); those that do not exist are missing from the answer."""
+    return receipts(connection, _ENTRIES.run(connection, list(dict.fromkeys(names))))
+
+
+def read_acted(connection: Connection, names: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Kind]:
+    """What already acted on each of these entries."""
+    return {(book_id, seq): Kind(kind) for book_id, seq, kind in _ACTED.run(connection, names)}
+
+
+def read_keys(
+    connection: Connection, asked: Sequence[tuple[int, int, str]], names: dict[int, str], desk: Desk
+) -> None:
+    """The first answers of keys that were used before: a replay is answered before any rule is applied."""
+    rows = _KEYS.run(connection, asked)
+    for row, receipt in zip(rows, receipts(connection, rows, offset=2), strict=True):
+        place = (receipt.book_id, names[receipt.caller], row[0])
+        desk.keys[place] = (bytes(row[1]), Posted(receipt, replayed=True))
+
+
+def read_sources(connection: Connection, asked: Sequence[tuple[int, int, str]], desk: Desk) -> None:
+    for book_id, kind, source_ref in _SOURCES.run(connection, asked):
+        desk.sources.add((book_id, kind, source_ref))
+
+
+def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:
+    found: dict[str, tuple[Any, list[tuple[date, date | None, frozenset[str]]]]] = {}
+    for code, party_id, kind, level, area, first, last, services in _INSTITUTIONS.run(
+        connection, [(code,) for code in codes]
+    ):
+        contracts = found.setdefault(code, ((party_id, kind, level, area), []))[1]
+        if first is not None:
+            contracts.append((first, last, frozenset(services.split(","))))
+    for code, (facts, contracts) in found.items():
+        desk.institutions[code] = Institution(code, *facts, tuple(contracts))
+
+
+def read_changes(connection: Connection, books: Iterable[Book], desk: Desk) -> None:
+    """The net changes by value date since the last posted interest, with what lay before as one sum."""
+    asked = [(book.book_id, date(book.interest_year + 1, 1, 1)) for book in books]
+    for book_id, since in asked:
+        desk.changes[book_id] = (since, 0, [])
+    rows = _CHANGES.run(connection, [(book_id, since.isoformat()) for book_id, since in asked])
+    for book_id, day, current_year, total, latest in rows:
+        since, before, days = desk.changes[book_id]
+        if day is None:
+            desk.changes[book_id] = (since, before + int(total), days)
+        else:
+            days.append(DayChange(day, int(current_year), int(total)))
+        known = desk.latest.get(book_id)
+        desk.latest[book_id] = latest if known is None else max(known, latest)
+
+
+def read_estates(connection: Connection, books: Iterable[Book], desk: Desk) -> None:
+    """The entry that closed each of these accounts."""
+    rows = _ESTATES.run(connection, [(book.book_id,) for book in books])
+    for receipt in receipts(connection, rows):
+        desk.estates[receipt.book_id] = receipt
+
+
+def read_carried(connection: Connection, books: Iterable[Book]) -> None:
+    """What was carried out of each year, for books that a late fact is coming to."""
+    by_id = {book.book_id: book for book in books}
+    for book_id, day, amount in _CARRIED.run(connection, [(book_id,) for book_id in by_id]):
+        by_id[book_id].carried[day.year - 1] = int(amount)
+
+
+def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], desk: Desk) -> None:
+    """Everything the commands asked for beside books and keys, each kind of fact in one statement."""
+    codes = {command.institution for _, command in commands if command.institution is not None}
+    read_institutions(connection, codes, desk)
+    read_sources(
+        connection,
+        [
+            (book_id, int(command.source_kind), command.source_ref)
+            for book_id, command in commands
+            if command.source_kind is not None and command.source_ref is not None
+        ],
+        desk,
+    )
+    targets = [
+        (book_id, command.target_seq)
+        for book_id, command in commands
+        if command.needs & Needs.TARGET and command.target_seq is not None
+    ]
+    if targets:
+        for receipt in read_entries(connection, targets):
+            desk.targets[receipt.book_id, receipt.seq] = receipt
+        desk.acted.update(read_acted(connection, targets))
+    late = {
+        book_id
+        for book_id, command in commands
+        if command.effective_on is not None
+        and book_id in desk.books
+        and desk.books[book_id].interest_year < command.effective_on.year < desk.books[book_id].open_year
+    }
+    read_carried(connection, [desk.books[book_id] for book_id in late])
+    changing = {book_id for book_id, command in commands if command.needs & Needs.CHANGES}
+    read_changes(connection, [desk.books[book_id] for book_id in changing if book_id in desk.books], desk)
+    closed = {
+        book_id
+        for book_id, command in commands
+        if command.needs & Needs.ESTATE
+        and book_id in desk.books
+        and desk.books[book_id].stage == Stage.CLOSED
+    }
+    read_estates(connection, [desk.books[book_id] for book_id in closed], desk)

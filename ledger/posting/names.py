@@ -1,0 +1,94 @@
+"""Callers, actors and policy versions as small numbers. A number once given never changes, so it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from ledger import tables
+from ledger.policy import Policy
+
+_AGENTS: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
+_VERSIONS: WeakKeyDictionary[Engine, dict[tuple[int, str], int]] = WeakKeyDictionary()
+_TRIES_MAX = 20
+
+
+def agent_ids(connection: Connection, names: Iterable[str], *, create: bool = True) -> Mapping[str, int]:
+    """The numbers of callers and actors; a name that is new gets the next number, at once and for good.
+
+    With `create=False` (a dry run) a new name gets 0, which no entry carries.
+    """
+    known = _AGENTS.setdefault(connection.engine, {})
+    missing = [name for name in set(names) if name not in known]
+    if not missing:
+        return known
+    with connection.begin():
+        rows = connection.execute(select(tables.agent.c.name, tables.agent.c.agent_id)).all()
+    known.update({row.name: row.agent_id for row in rows})
+    for name in missing:
+        if name not in known:
+            if not create:
+                return {**known, **{other: 0 for other in missing if other not in known}}
+            known[name] = _make_agent(connection, name)
+    return known
+
+
+def _make_agent(connection: Connection, name: str) -> int:
+    # Two processes may want the same number, or give the same name one: whoever loses looks again.
+    for _ in range(_TRIES_MAX):
+        try:
+            with connection.begin():
+                found = connection.scalar(select(tables.agent.c.agent_id).where(tables.agent.c.name == name))
+                if found is not None:
+                    return found
+                number = (connection.scalar(select(func.max(tables.agent.c.agent_id))) or 0) + 1
+                connection.execute(insert(tables.agent).values(agent_id=number, name=name))
+                return number
+        except IntegrityError:
+            continue
+    raise RuntimeError("no number could be had for a caller")
+
+
+def policy_versions(
+    connection: Connection, policies: Mapping[int, Policy], now: datetime, *, create: bool = True
+) -> Mapping[int, int]:
+    """The version number of each area's policy; a new version is stored whole, to recompute any year."""
+    known = _VERSIONS.setdefault(connection.engine, {})
+    versions: dict[int, int] = {}
+    for area, policy in policies.items():
+        place = (area, policy.hash)
+        if place not in known:
+            number = _policy_version(connection, area, policy, now, create=create)
+            if number == 0:
+                versions[area] = 0
+                continue
+            known[place] = number
+        versions[area] = known[place]
+    return versions
+
+
+def _policy_version(connection: Connection, area: int, policy: Policy, now: datetime, *, create: bool) -> int:
+    table = tables.policy
+    stored = select(table.c.version).where(table.c.area == area, table.c.hash == policy.hash)
+    for _ in range(_TRIES_MAX):
+        try:
+            with connection.begin():
+                found = connection.scalar(stored)
+                if found is not None:
+                    return found
+                if not create:
+                    return 0
+                number = (connection.scalar(select(func.max(table.c.version))) or 0) + 1
+                connection.execute(
+                    insert(table).values(
+                        version=number, area=area, hash=policy.hash, content=policy.text, recorded_at=now
+                    )
+                )
+                return number
+        except IntegrityError:
+            continue
+    raise RuntimeError("no number could be had for a policy version")

@@ -1,0 +1,96 @@
+"""The expected noes: one closed list of codes, in order of precedence, and the exception that carries one.
+
+The order is the order in which a request is judged: shape, key, not found, identity, closed, deceased,
+frozen, period and date, institution, duplicates, state of the thing acted on, amount, insufficient.
+When two refusals apply at once, the one that stands higher here is the answer.
+"""
+
+from enum import StrEnum
+
+
+class RefusalCode(StrEnum):
+    """Why a command was not taken. Stable: other systems are written against these words."""
+
+    # shape
+    JSON_MALFORMED = "json_malformed"
+    CASH_FORBIDDEN = "cash_forbidden"
+    UNKNOWN_FIELD = "unknown_field"
+    SHAPE_INVALID = "shape_invalid"
+    BULK_TOO_LARGE = "bulk_too_large"
+    FILE_INVALID = "file_invalid"
+    # key
+    IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
+    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    # not found
+    ACCOUNT_NOT_FOUND = "account_not_found"
+    ENTRY_NOT_FOUND = "entry_not_found"
+    HOLD_NOT_FOUND = "hold_not_found"
+    FREEZE_NOT_FOUND = "freeze_not_found"
+    BATCH_NOT_FOUND = "batch_not_found"
+    AREA_UNKNOWN = "area_unknown"
+    # identity
+    ID_FORMAT = "id_format"
+    ID_PREFIX = "id_prefix"
+    ID_BIRTHDATE = "id_birthdate"
+    ID_FUTURE = "id_future"
+    ID_CHECKSUM = "id_checksum"
+    ID_MISMATCH = "id_mismatch"
+    CREDIT_CODE_INVALID = "credit_code_invalid"
+    ALIAS_CONFLICT = "alias_conflict"
+    ACCOUNT_EXISTS_OTHER_PERSON = "account_exists_other_person"
+    # closed
+    ACCOUNT_CLOSED = "account_closed"
+    OPENING_DIFFERS = "opening_differs"
+    ACCOUNT_TRANSFERRING = "account_transferring"
+    # deceased
+    ACCOUNT_DECEASED = "account_deceased"
+    ACCOUNT_NOT_DECEASED = "account_not_deceased"
+    # frozen
+    ACCOUNT_FROZEN = "account_frozen"
+    # period and date
+    PERIOD_INVALID = "period_invalid"
+    PERIOD_CLOSED = "period_closed"
+    PERIOD_AFTER_END = "period_after_end"
+    YEAR_NOT_OVER = "year_not_over"
+    RATES_MISSING = "rates_missing"
+    # institution
+    INSTITUTION_UNKNOWN = "institution_unknown"
+    NOT_DESIGNATED = "not_designated"
+    # duplicates
+    DUPLICATE_SOURCE_REF = "duplicate_source_ref"
+    ALREADY_REVERSED = "already_reversed"
+    # the state of what is acted on
+    NOT_REVERSIBLE = "not_reversible"
+    HOLD_NOT_OPEN = "hold_not_open"
+    HOLD_EXPIRED = "hold_expired"
+    FREEZE_ENDED = "freeze_ended"
+    OPEN_ITEMS = "open_items"
+    SHARES_INVALID = "shares_invalid"
+    VERB_NOT_OFFERED = "verb_not_offered"
+    # amount
+    AMOUNT_INVALID = "amount_invalid"
+    HOLD_EXCEEDED = "hold_exceeded"
+    # insufficient
+    INSUFFICIENT_BALANCE = "insufficient_balance"
+    # not by its own fault: a neighbour in an atomic group was refused
+    GROUP_REFUSED = "group_refused"
+
+
+PRECEDENCE: dict[RefusalCode, int] = {code: rank for rank, code in enumerate(RefusalCode)}
+
+
+class Refused(Exception):
+    """An expected no.
+
+    `facts` are what the caller may be told beside the code (amounts in fen, dates, limits). They never
+    hold what the caller sent, an ID number or a name.
+    """
+
+    def __init__(self, code: RefusalCode, **facts: object) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.facts = facts
+
+    def __repr__(self) -> str:
+        return f"Refused({self.code.value})"

@@ -1,0 +1,94 @@
+"""Reversing an entry (R31–R33): once, mirrored, back into the pockets it came from; after a year end, and for
+a closed account, where the money belongs by then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Book, Draft
+from ledger.chart import POCKETS, REVERSIBLE, Kind, Side, Stage, Verb
+from ledger.detail import pack
+from ledger.inheritance import pay_heirs, recorded_heirs
+from ledger.posting import BookRef, Command, Desk, Needs, Receipt
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class Reverse(Command):
+    """Reverse the entry `target_seq` of a book.
+
+    Refused with entry_not_found, period_invalid (before the original's value date or after today),
+    already_reversed, not_reversible, insufficient_balance (a credit whose money is gone).
+    """
+
+    verb = Verb.REVERSAL
+    needs = Needs.TARGET | Needs.ESTATE
+
+    book: BookRef
+    target_seq: int
+    reason: str
+    effective_on: date | None = None
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.effective_on or ''}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        original = desk.target(self.target_seq)
+        if original is None:
+            raise Refused(RefusalCode.ENTRY_NOT_FOUND)
+        desk.allow(Verb.REVERSAL)
+        day = self.effective_on or desk.today
+        if day < original.effective_on:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=original.effective_on)
+        effective_on, fact_on = book.value_date(day, desk.today)
+        if desk.acted_on(self.target_seq) is Kind.REVERSAL:
+            raise Refused(RefusalCode.ALREADY_REVERSED)
+        if original.kind not in REVERSIBLE:
+            raise Refused(RefusalCode.NOT_REVERSIBLE)
+        draft = Draft(
+            Kind.REVERSAL,
+            effective_on,
+            period=original.period,
+            fact_on=fact_on,
+            target_seq=self.target_seq,
+            detail=pack(reason=self.reason),
+            keyed=True,
+        )
+        same_year = effective_on.year == original.effective_on.year
+        if original.kind is Kind.CONTRIBUTION:
+            _take_back(book, draft, original, same_year)
+        else:
+            _give_back(book, draft, original, same_year)
+        if book.stage == Stage.CLOSED:
+            _hand_on(desk, book, draft)
+
+
+def _take_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
+    """A credit goes back: out of the pocket it came into, which after a year end is carried_over."""
+    if original.amount_fen > book.available:
+        raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+    book.debit(draft, original.amount_fen, Side.COLLECTION_CLEARING, None, current_year_first=same_year)
+
+
+def _give_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
+    """A debit comes back from the institution it went to."""
+    current = sum(fen for source, _, fen, _ in original.transfers if source == Side.CURRENT_YEAR)
+    carried = sum(fen for source, _, fen, _ in original.transfers if source == Side.CARRIED_OVER)
+    party = next((party for source, _, _, party in original.transfers if source in POCKETS), None)
+    book.restore(draft, (current, carried), Side.INSTITUTION_PAYABLE, party, same_year=same_year)
+
+
+def _hand_on(desk: Desk, book: Book, reversal: Draft) -> None:
+    """Money that comes back to a closed account goes at once to the same heirs in the same shares (R33)."""
+    estate = desk.estates.get(book.book_id)
+    if estate is None:
+        raise AssertionError("a closed account was divided by an estate entry")
+    balance = book.current_year + book.carried_over
+    if balance:
+        heirs = recorded_heirs(estate)
+        pay_heirs(desk, book, heirs, reversal.effective_on, facts={}, target_seq=reversal.seq)

@@ -1,0 +1,172 @@
+"""The keys, and what they protect: personal data at rest is sealed, and found again by a keyed digest.
+
+A key directory holds `seal-<id>.key` (AES-256-GCM keys, id 1 to 65535) and `index.key` (HMAC-SHA-256), each
+file 32 bytes in base64. All seal keys open; the one with the highest id seals. To rotate, put a file with a
+higher id beside the others on every machine, then restart. The index key cannot be rotated without
+computing every digest anew.
+
+A sealed value is: format number (1 byte), key id (2 bytes, big end first), nonce (12), ciphertext with its
+tag (text + 16). The first three bytes and the context are authenticated with it.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+KEY_BYTES: Final = 32
+INDEX_FILE: Final = "index.key"
+FIRST_SEAL_FILE: Final = "seal-1.key"
+
+_FORMAT: Final = b"\x01"
+_HEADER_BYTES: Final = 3
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+_KEY_ID_MAX: Final = 65535
+_match_seal_file = re.compile(r"seal-([1-9][0-9]{0,4})\.key").fullmatch
+
+
+class KeyringError(Exception):
+    """A key is missing or malformed, or a sealed value does not open. Never holds a key or a plain text."""
+
+
+class Keyring:
+    """The keys of one installation. Safe to share between threads; shows only key ids."""
+
+    __slots__ = ("_current_id", "_index_key", "_seal_keys")
+
+    def __init__(self, seal_keys: Mapping[int, bytes], index_key: bytes) -> None:
+        """Take seal keys by id and the index key, 32 bytes each; `load` and `create` are the usual doors."""
+        if not seal_keys or not all(1 <= key_id <= _KEY_ID_MAX for key_id in seal_keys):
+            raise KeyringError("at least one seal key is needed, with an id from 1 to 65535")
+        if any(len(key) != KEY_BYTES for key in (*seal_keys.values(), index_key)):
+            raise KeyringError("a key must be 32 bytes long")
+        self._seal_keys = {key_id: AESGCM(key) for key_id, key in seal_keys.items()}
+        self._current_id = max(seal_keys)
+        self._index_key = index_key
+
+    @classmethod
+    def load(cls, directory: Path) -> "Keyring":
+        """Read all keys of the directory; KeyringError names the file that is missing or malformed."""
+        seal_keys: dict[int, bytes] = {}
+        for path in sorted(directory.glob("seal-*.key")):
+            found = _match_seal_file(path.name)
+            if found is None or int(found[1]) > _KEY_ID_MAX:
+                raise KeyringError(f"{path.name}: the key id must be 1 to 65535, without leading zeros")
+            seal_keys[int(found[1])] = _read_key(path)
+        if not seal_keys:
+            raise KeyringError(f"{FIRST_SEAL_FILE}: missing, and there is no other seal key")
+        return cls(seal_keys, _read_key(directory / INDEX_FILE))
+
+    @classmethod
+    def create(cls, directory: Path) -> "Keyring":
+        """Make what is missing (directory 0700, files 0600), then load. What is there is never replaced."""
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise KeyringError(f"{directory.name}: cannot be made ({error.strerror})") from None
+        if not any(directory.glob("seal-*.key")):
+            _write_new_key(directory / FIRST_SEAL_FILE)
+        if not (directory / INDEX_FILE).exists():
+            _write_new_key(directory / INDEX_FILE)
+        return cls.load(directory)
+
+    def seal(self, plain: str, context: bytes) -> bytes:
+        """Encrypt a text for storage. It opens only under the same context (table, column, row of it)."""
+        header = _FORMAT + self._current_id.to_bytes(2, "big")
+        # Random nonces are safe up to about 2**32 values per key, far above what one area stores.
+        nonce = os.urandom(_NONCE_BYTES)
+        cipher = self._seal_keys[self._current_id]
+        return header + nonce + cipher.encrypt(nonce, _encode(plain), header + context)
+
+    def open(self, sealed: bytes, context: bytes) -> str:
+        """Decrypt what `seal` made; KeyringError for another context, a changed byte or an unknown key."""
+        if len(sealed) < _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or sealed[:1] != _FORMAT:
+            raise KeyringError("the sealed value has an unknown form")
+        header = sealed[:_HEADER_BYTES]
+        nonce = sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
+        cipher = self._seal_keys.get(int.from_bytes(header[1:], "big"))
+        if cipher is None:
+            raise KeyringError("the sealed value names a key that is not here")
+        try:
+            plain = cipher.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], header + context)
+        except InvalidTag:
+            raise KeyringError("the sealed value was changed, or belongs elsewhere") from None
+        return plain.decode("utf-8")
+
+    def digest(self, kind: str, value: str) -> bytes:
+        """The 32-byte keyed digest (HMAC-SHA-256) by which a value of a kind is found, without its text.
+
+        The caller normalises the value first: equal texts give equal digests, nothing else does.
+        """
+        parts = (_encode(kind), _encode(value))
+        # With the lengths in front, no kind and value can be cut differently into the same bytes.
+        message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        return hmac.digest(self._index_key, message, hashlib.sha256)
+
+    def __repr__(self) -> str:
+        return f"Keyring(current={self._current_id}, ids={sorted(self._seal_keys)})"
+
+    def __reduce__(self) -> str:
+        # A pickle would carry the keys to wherever it is written.
+        raise TypeError("a keyring is not copied or pickled; load it again")
+
+
+def _encode(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        # The original error carries the whole text, and would take it into a log.
+        raise KeyringError("the text is not valid Unicode") from None
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except FileNotFoundError:
+        raise KeyringError(f"{path.name}: missing") from None
+    except OSError as error:
+        raise KeyringError(f"{path.name}: cannot be read ({error.strerror})") from None
+    except binascii.Error:
+        raise KeyringError(f"{path.name}: not base64") from None
+    if len(key) != KEY_BYTES:
+        raise KeyringError(f"{path.name}: must hold 32 bytes in base64")
+    return key
+
+
+def _write_new_key(path: Path) -> None:
+    """Write a random key under a name nobody has yet; if another process was first, keep its key."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            # A link, unlike a rename, never replaces a file; the key appears whole or not at all.
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        finally:
+            draft.unlink(missing_ok=True)
+        _sync_directory(path.parent)
+    except OSError as error:
+        raise KeyringError(f"{path.name}: cannot be written ({error.strerror})") from None
+
+
+def _sync_directory(directory: Path) -> None:
+    """Make new names in the directory survive a power cut: data sealed with a lost key is lost."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,173 @@
+"""Group commit: what arrives while the last batch commits becomes the next batch.
+
+One thread per process posts; handlers hand a command over and await its outcome. Nothing waits when only one
+call is there. An outcome is given back only after COMMIT, and a caller who hangs up does not undo a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, Engine
+
+from ledger.policy import Policy
+from ledger.posting import Command, Outcome, post
+
+SINGLES_MAX = 256
+WAITING_MAX = 4096
+
+_log = logging.getLogger(__name__)
+
+
+class Overloaded(Exception):
+    """More commands are waiting than one process should promise to post. The caller tries again later."""
+
+
+class Stopped(Exception):
+    """The writer is shutting down and takes nothing more."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """What is posted as one: a single command, or one chunk of a bulk."""
+
+    commands: Sequence[Command]
+    atomic: bool
+    future: asyncio.Future[list[Outcome]]
+    loop: asyncio.AbstractEventLoop
+
+
+class Writer:
+    """The one writer of a process. `clock` gives now and the area's day, read once for each batch."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        policies: Mapping[int, Policy],
+        clock: Callable[[], tuple[datetime, date]],
+    ) -> None:
+        self._engine = engine
+        self._policies = policies
+        self._clock = clock
+        self._singles: deque[_Job] = deque()
+        self._chunks: deque[_Job] = deque()
+        self._waiting = 0
+        self._arrived = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Post what is waiting, then end. Blocks until the thread is gone."""
+        self._stopping = True
+        self._arrived.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    @property
+    def waiting(self) -> int:
+        """How many commands wait or are being posted."""
+        return self._waiting
+
+    async def post(self, command: Command) -> Outcome:
+        """Post one command in the next batch. Raises Overloaded, Stopped."""
+        return (await self._hand_over(self._singles, [command], atomic=False))[0]
+
+    async def post_chunk(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Outcome]:
+        """Post some commands as a batch of their own: a chunk of a bulk, or a group that stands together."""
+        return await self._hand_over(self._chunks, commands, atomic=atomic)
+
+    def _hand_over(
+        self, queue: deque[_Job], commands: Sequence[Command], *, atomic: bool
+    ) -> asyncio.Future[list[Outcome]]:
+        if self._stopping:
+            raise Stopped
+        if self._waiting + len(commands) > WAITING_MAX:
+            raise Overloaded
+        self._waiting += len(commands)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Outcome]] = loop.create_future()
+        queue.append(_Job(commands, atomic, future, loop))
+        self._arrived.set()
+        return future
+
+    # -- the thread ------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        connection = self._engine.connect()
+        try:
+            chunk_next = False
+            while True:
+                jobs = self._take(chunk_next)
+                if not jobs:
+                    if self._stopping:
+                        return
+                    self._arrived.wait()
+                    self._arrived.clear()
+                    continue
+                # single commands and chunks in turn, so that neither starves the other
+                chunk_next = not chunk_next
+                self._post(connection, jobs)
+        finally:
+            connection.close()
+
+    def _take(self, chunk_next: bool) -> list[_Job]:
+        first, second = (self._chunks, self._singles) if chunk_next else (self._singles, self._chunks)
+        queue = first or second
+        if queue is self._chunks:
+            return [queue.popleft()] if queue else []
+        return [queue.popleft() for _ in range(min(len(queue), SINGLES_MAX))]
+
+    def _post(self, connection: Connection, jobs: list[_Job]) -> None:
+        commands = (
+            jobs[0].commands if len(jobs) == 1 else [command for job in jobs for command in job.commands]
+        )
+        now, today = self._clock()
+        try:
+            outcomes = post(connection, commands, now, today, self._policies, atomic=jobs[0].atomic)
+        except Exception as fault:  # noqa: BLE001  a bug of one command: it is given to whoever asked, never dropped
+            self._after_fault(connection, jobs, fault)
+            return
+        answers: list[tuple[_Job, list[Outcome]]] = []
+        place = 0
+        for job in jobs:
+            answers.append((job, outcomes[place : place + len(job.commands)]))
+            place += len(job.commands)
+        self._answer(answers)
+
+    def _after_fault(self, connection: Connection, jobs: list[_Job], fault: Exception) -> None:
+        """A decision broke: its neighbours are posted one by one, the culprit gets the fault."""
+        if connection.in_transaction():
+            connection.rollback()
+        if len(jobs) > 1:
+            for job in jobs:
+                self._post(connection, [job])
+            return
+        _log.error("a command broke its batch", exc_info=fault)
+        job = jobs[0]
+        self._waiting -= len(job.commands)
+        job.loop.call_soon_threadsafe(_fail, job.future, fault)
+
+    def _answer(self, answers: list[tuple[_Job, list[Outcome]]]) -> None:
+        """One wake-up for the whole batch."""
+        self._waiting -= sum(len(outcomes) for _, outcomes in answers)
+        answers[0][0].loop.call_soon_threadsafe(_resolve, answers)
+
+
+def _resolve(answers: list[tuple[_Job, list[Outcome]]]) -> None:
+    for job, outcomes in answers:
+        if not job.future.done():
+            job.future.set_result(outcomes)
+
+
+def _fail(future: asyncio.Future[list[Outcome]], fault: Exception) -> None:
+    if not future.done():
+        future.set_exception(fault)

@@ -1,0 +1,154 @@
+"""The year end (R48, R49): the interest of a finished year, once per account, beside running traffic.
+
+Each account is one command through `post`, in chunks; the books themselves say what is still owed, so a run
+that was killed goes on by being started again, and one over a finished year posts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, func, select
+
+from ledger import batches, tables
+from ledger.batches import Batch
+from ledger.chart import Stage
+from ledger.owed_interest import post_interest
+from ledger.policy import MissingParameter, Policy
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, post
+from ledger.refusals import RefusalCode, Refused
+
+CHUNK = 500
+CALLER = "year-end"
+
+
+@dataclass(eq=False)
+class PostInterest(Command):
+    """Post the interest of `year`, and of every earlier year still owed, to one account.
+
+    Refused with account_closed, period_closed (posted already), rates_missing.
+    """
+
+    verb = "interest"
+    needs = Needs.CHANGES
+
+    book: BookRef
+    year: int
+    caller: str = CALLER
+    actor: str = CALLER
+
+    def content(self) -> str:
+        return f"{self.year}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        if book.stage == Stage.CLOSED:
+            raise Refused(RefusalCode.ACCOUNT_CLOSED)
+        if book.interest_year >= self.year:
+            raise Refused(RefusalCode.PERIOD_CLOSED)
+        last = date(self.year, 12, 31)
+        post_interest(desk, book, last, valued_on=last)
+        book.drafts[-1].keyed = True
+
+
+def batch_name(year: int, area: int) -> str:
+    return f"year-end-{area}-{year}"
+
+
+def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
+    """Raise the refusal of a run that cannot be: area_unknown, year_not_over, rates_missing."""
+    policy = policies.get(area)
+    if policy is None:
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    if today <= date(year, 12, 31):
+        raise Refused(RefusalCode.YEAR_NOT_OVER)
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    for parameter in (policy.interest_demand, policy.interest_three_month, policy.day_basis):
+        try:
+            parameter.bands(first, last)
+        except MissingParameter as missing:
+            raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+
+
+def run(
+    connection: Connection,
+    year: int,
+    area: int,
+    clock: Callable[[], tuple[datetime, date]],
+    policies: Mapping[int, Policy],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Batch:
+    """Post the interest of a finished year to every account of the area that is still owed it.
+
+    `clock` gives now and today, anew for each chunk. Raises Refused as `check` does, and Failed or Unknown
+    when the database went away: the run is then started again.
+    """
+    now, today = clock()
+    check(year, area, today, policies)
+    batch = batches.claim(connection, batch_name(year, area), CALLER, now)
+    if batch.state != batches.RUNNING:
+        batch.state, batch.bookmark = batches.RUNNING, 0
+    total = _owed(connection, year, area, 0)
+    # a killed run may have left a bookmark ahead of accounts that were opened since: begin at the front
+    after = 0
+    seen = 0
+    while chunk := _next(connection, year, area, after):
+        now, today = clock()
+        outcomes = post(connection, [PostInterest(book_id, year) for book_id in chunk], now, today, policies)
+        for outcome in outcomes:
+            _count(batch, outcome)
+        after = chunk[-1]
+        batch.bookmark = after
+        seen += len(chunk)
+        batches.save(connection, batch, now)
+        if progress is not None:
+            progress(seen, total)
+    batch.state = batches.FINISHED
+    batches.save(connection, batch, clock()[0])
+    return batch
+
+
+def _count(batch: Batch, outcome: object) -> None:
+    if isinstance(outcome, Posted):
+        batch.done += 1
+        batch.amount_fen += outcome.receipt.amount_fen
+        batch.amount_fen += sum(
+            other.amount_fen for other in outcome.others if other.kind == outcome.receipt.kind
+        )
+    elif isinstance(outcome, Refused):
+        # somebody else posted it or closed the account since the chunk was picked
+        if outcome.code not in {RefusalCode.PERIOD_CLOSED, RefusalCode.ACCOUNT_CLOSED}:
+            raise outcome
+    elif isinstance(outcome, Failed | Unknown):
+        raise outcome
+
+
+def _owing(year: int, area: int, after: int) -> tuple[object, ...]:
+    book = tables.book.c
+    return (
+        book.area == area,
+        book.interest_year < year,
+        book.stage != int(Stage.CLOSED),
+        book.opened_on <= date(year, 12, 31),
+        book.book_id > after,
+    )
+
+
+def _owed(connection: Connection, year: int, area: int, after: int) -> int:
+    with connection.begin():
+        count = select(func.count()).select_from(tables.book).where(*_owing(year, area, after))  # type: ignore[arg-type]
+        return connection.scalar(count) or 0
+
+
+def _next(connection: Connection, year: int, area: int, after: int) -> list[int]:
+    query = (
+        select(tables.book.c.book_id)
+        .where(*_owing(year, area, after))  # type: ignore[arg-type]
+        .order_by(tables.book.c.book_id)
+        .limit(CHUNK)
+    )
+    with connection.begin():
+        return list(connection.scalars(query))
