@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
-    Column,
+    ColumnElement,
     Connection,
+    Dialect,
     Engine,
     Executable,
-    Row,
     Table,
     TextClause,
     create_engine,
@@ -110,7 +110,7 @@ def is_lost(error: DBAPIError) -> bool:
     code = getattr(error.orig, "sqlstate", None)
     if code is None:
         return isinstance(error, InterfaceError | OperationalError)
-    return code.startswith(("08", "57P"))
+    return str(code).startswith(("08", "57P"))
 
 
 # -- rows handed over in one piece -----------------------------------------------------------------------
@@ -148,6 +148,7 @@ _LITERALS: dict[str, Callable[[Any], str]] = {
     "bytea": _literal_bytes,
     "timestamptz": _literal_instant,
 }
+_POSTGRESQL: Dialect = postgresql_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
 _NOT_NULL_NUMBERS = frozenset({"bigint", "int", "smallint", "date"})
 
 
@@ -167,7 +168,7 @@ class Lookup:
     that the SELECT yields, in order: they give back dates and instants as such on both databases.
     """
 
-    def __init__(self, sql: str, returns: Sequence[Column[Any]], /, **columns: str) -> None:
+    def __init__(self, sql: str, returns: Sequence[ColumnElement[Any]], /, **columns: str) -> None:
         self._names = tuple(columns)
         self._types = tuple(columns.values())
         casts = [f"CAST(:given_{name} AS {_PG_TYPES[kind]}[])" for name, kind in columns.items()]
@@ -192,7 +193,7 @@ class Lookup:
 
     def run(
         self, connection: Connection, rows: Sequence[tuple[Any, ...]], **parameters: Any
-    ) -> Sequence[Row[Any]]:
+    ) -> Sequence[Any]:
         """The rows found; none are asked for when none are given."""
         if not rows:
             return []
@@ -217,7 +218,7 @@ def insert_or_leave(connection: Connection, table: Table) -> Executable:
 
 
 def _pg_type(table: Table, name: str) -> str:
-    compiled = table.c[name].type.compile(dialect=postgresql_dialect()).lower()
+    compiled = table.c[name].type.compile(dialect=_POSTGRESQL).lower()
     return {"timestamp with time zone": "timestamptz", "integer": "int"}.get(compiled, compiled)
 
 

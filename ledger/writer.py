@@ -57,7 +57,9 @@ class Writer:
         self._clock = clock
         self._singles: deque[_Job] = deque()
         self._chunks: deque[_Job] = deque()
-        self._waiting = 0
+        # each is counted by one thread alone
+        self._handed_over = 0
+        self._answered = 0
         self._arrived = threading.Event()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -75,7 +77,7 @@ class Writer:
     @property
     def waiting(self) -> int:
         """How many commands wait or are being posted."""
-        return self._waiting
+        return self._handed_over - self._answered
 
     async def post(self, command: Command) -> Outcome:
         """Post one command in the next batch. Raises Overloaded, Stopped."""
@@ -90,9 +92,9 @@ class Writer:
     ) -> asyncio.Future[list[Outcome]]:
         if self._stopping:
             raise Stopped
-        if self._waiting + len(commands) > WAITING_MAX:
+        if self.waiting + len(commands) > WAITING_MAX:
             raise Overloaded
-        self._waiting += len(commands)
+        self._handed_over += len(commands)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Outcome]] = loop.create_future()
         queue.append(_Job(commands, atomic, future, loop))
@@ -153,12 +155,12 @@ class Writer:
             return
         _log.error("a command broke its batch", exc_info=fault)
         job = jobs[0]
-        self._waiting -= len(job.commands)
+        self._answered += len(job.commands)
         job.loop.call_soon_threadsafe(_fail, job.future, fault)
 
     def _answer(self, answers: list[tuple[_Job, list[Outcome]]]) -> None:
         """One wake-up for the whole batch."""
-        self._waiting -= sum(len(outcomes) for _, outcomes in answers)
+        self._answered += sum(len(outcomes) for _, outcomes in answers)
         answers[0][0].loop.call_soon_threadsafe(_resolve, answers)
 
 

@@ -10,14 +10,11 @@ A refused command leaves nothing, gives back its claims, and does not disturb it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ledger.book import Book
-from ledger.chart import Kind
 from ledger.database import is_lost, is_transient
 from ledger.policy import Policy
 from ledger.posting.claims import claim_books, claim_persons, give_back, holding_digest, resolve
@@ -34,14 +31,14 @@ from ledger.posting.command import (
     PersonClaim,
     Posted,
     Receipt,
+    Unavailable,
     Unknown,
     WiderLocks,
-    receipt_of,
 )
+from ledger.posting.decide import Batch, decide_all
 from ledger.posting.load import lock_books, read_books, read_keys, read_needs, read_open
 from ledger.posting.names import agent_ids, policy_versions
-from ledger.posting.write import Decided, Provenance, write_batch
-from ledger.refusals import RefusalCode, Refused
+from ledger.posting.write import write_batch
 
 __all__ = [
     "AlreadyThere",
@@ -56,6 +53,7 @@ __all__ = [
     "PersonClaim",
     "Posted",
     "Receipt",
+    "Unavailable",
     "Unknown",
     "WiderLocks",
     "holding_digest",
@@ -69,21 +67,6 @@ WIDENINGS_MAX = 2
 
 class Overtaken(Exception):
     """A command asked for wider locks more often than is allowed: the books it needs keep changing."""
-
-
-@dataclass(slots=True)
-class _Batch:
-    """One attempt at some commands: what was decided so far."""
-
-    commands: Sequence[Command]
-    desk: Desk
-    versions: Mapping[int, int]
-    agents: Mapping[str, int]
-    ids: list[int | None] = field(default_factory=list)
-    outcomes: list[Outcome | WiderLocks] = field(default_factory=list)
-    decided: list[Decided] = field(default_factory=list)
-    accepted: list[Command] = field(default_factory=list)
-    new_books: set[int] = field(default_factory=set)
 
 
 def post(
@@ -156,7 +139,7 @@ def _post_tried(
         try:
             agents = agent_ids(connection, _agent_names(commands))
             versions = policy_versions(connection, policies, now)
-            batch = _Batch(commands, Desk(now, today, policies), versions, agents)
+            batch = Batch(commands, Desk(now, today, policies), versions, agents)
             transaction = connection.begin()
             try:
                 _decide_and_write(connection, batch, atomic, wider)
@@ -178,7 +161,9 @@ def _post_tried(
                     for command in commands
                     for outcome in _post_tried(connection, [command], now, today, policies, False, wider)
                 ]
-            failure = Failed("the database did not take this command")
+            failure: Failed | Unavailable = Failed("the database did not take this command")
+            if is_lost(error):
+                failure = Unavailable("the database could not be reached")
             failure.__cause__ = error
             return [failure for _ in commands]
         return batch.outcomes
@@ -186,7 +171,7 @@ def _post_tried(
 
 
 def _leave(connection: Connection) -> None:
-    """Make the connection fit for the next batch; a dead one is thrown away and had anew at the next begin."""
+    """Make the connection fit for the next batch; a dead one is had anew at the next begin."""
     if connection.in_transaction():
         try:
             connection.rollback()
@@ -200,7 +185,7 @@ def _agent_names(commands: Sequence[Command]) -> set[str]:
     return names
 
 
-def _decide_and_write(connection: Connection, batch: _Batch, atomic: bool, wider: Sequence[BookRef]) -> None:
+def _decide_and_write(connection: Connection, batch: Batch, atomic: bool, wider: Sequence[BookRef]) -> None:
     desk, commands = batch.desk, batch.commands
     fresh = claim_persons(connection, commands, desk.now)
     _resolve(connection, batch, wider)
@@ -211,7 +196,7 @@ def _decide_and_write(connection: Connection, batch: _Batch, atomic: bool, wider
     ]
     desk.books = lock_books(connection, _wanted(batch, wider))
     _read(connection, batch)
-    _decide_all(batch, atomic)
+    decide_all(batch, atomic)
     if fresh or fresh_books:
         give_back(connection, batch.accepted, fresh, desk, fresh_books)
     write_batch(connection, desk.books, batch.new_books, batch.decided, desk.now)
@@ -232,10 +217,10 @@ def rehearse(
     """
     agents = agent_ids(connection, _agent_names(commands), create=False)
     versions = policy_versions(connection, policies, now, create=False)
-    batch = _Batch(commands, Desk(now, today, policies), versions, agents)
+    batch = Batch(commands, Desk(now, today, policies), versions, agents)
     wider: list[BookRef] = []
     for _widening in range(WIDENINGS_MAX + 1):
-        batch = _Batch(commands, Desk(now, today, policies), versions, agents)
+        batch = Batch(commands, Desk(now, today, policies), versions, agents)
         desk = batch.desk
         with connection.begin():
             _resolve(connection, batch, wider)
@@ -251,7 +236,7 @@ def rehearse(
             ]
             desk.books = read_books(connection, _wanted(batch, wider))
             _read(connection, batch)
-        _decide_all(batch, atomic)
+        decide_all(batch, atomic)
         more = [ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books]
         if not more:
             return [outcome for outcome in batch.outcomes if not isinstance(outcome, WiderLocks)]
@@ -259,7 +244,7 @@ def rehearse(
     raise Overtaken
 
 
-def _resolve(connection: Connection, batch: _Batch, wider: Sequence[BookRef]) -> None:
+def _resolve(connection: Connection, batch: Batch, wider: Sequence[BookRef]) -> None:
     refs: list[BookRef] = list(wider)
     for command in batch.commands:
         if isinstance(command.book, bytes):
@@ -270,7 +255,7 @@ def _resolve(connection: Connection, batch: _Batch, wider: Sequence[BookRef]) ->
         resolve(connection, refs, batch.desk)
 
 
-def _wanted(batch: _Batch, wider: Sequence[BookRef]) -> set[int]:
+def _wanted(batch: Batch, wider: Sequence[BookRef]) -> set[int]:
     ids = {book_id for book_id in batch.ids if book_id is not None}
     for command in batch.commands:
         for ref in command.others:
@@ -284,7 +269,7 @@ def _wanted(batch: _Batch, wider: Sequence[BookRef]) -> set[int]:
     return ids
 
 
-def _read(connection: Connection, batch: _Batch) -> None:
+def _read(connection: Connection, batch: Batch) -> None:
     """Everything that is read after the locks, keys first."""
     desk, agents = batch.desk, batch.agents
     asked = {
@@ -301,121 +286,3 @@ def _read(connection: Connection, batch: _Batch) -> None:
         if book_id is not None
     ]
     read_needs(connection, there, desk)
-
-
-# -- deciding ------------------------------------------------------------------------------------------
-
-
-def _decide_all(batch: _Batch, atomic: bool) -> None:
-    before = dict(batch.desk.books) if atomic else {}
-    for place, command in enumerate(batch.commands):
-        book_id = batch.ids[place]
-        try:
-            outcome = _decide(batch, command, book_id)
-        except Refused as refused:
-            batch.outcomes.append(refused)
-        except WiderLocks as wider:
-            batch.outcomes.append(wider)
-        else:
-            batch.outcomes.append(outcome)
-    if atomic and any(isinstance(outcome, Refused | WiderLocks) for outcome in batch.outcomes):
-        _undo_group(batch, before)
-
-
-def _undo_group(batch: _Batch, before: dict[int, Book]) -> None:
-    batch.desk.books = before
-    batch.decided.clear()
-    batch.accepted.clear()
-    batch.new_books.clear()
-    if any(isinstance(outcome, WiderLocks) for outcome in batch.outcomes):
-        # the group is decided anew with more books; until then no outcome is final
-        books = [
-            ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
-        ]
-        batch.outcomes = [WiderLocks(books) for _ in batch.outcomes]
-        return
-    batch.outcomes = [
-        outcome if isinstance(outcome, Refused) or (isinstance(outcome, Posted) and outcome.replayed)
-        else Refused(RefusalCode.GROUP_REFUSED)
-        for outcome in batch.outcomes
-    ]  # fmt: skip
-
-
-def _decide(batch: _Batch, command: Command, book_id: int | None) -> Posted:
-    """One command: its first answer again, or its own decision on copies of the books."""
-    desk = batch.desk
-    if book_id is None or (book_id not in desk.books and not command.opens):
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
-    fingerprint: bytes | None = None
-    place = None
-    if command.key is not None:
-        fingerprint = command.fingerprint(book_id)
-        place = (book_id, command.caller, command.key)
-        before = desk.keys.get(place)
-        if before is not None:
-            if before[0] != fingerprint:
-                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED)
-            first = before[1]
-            return Posted(first.receipt, first.others, replayed=True)
-    stored = desk.books.get(book_id)
-    desk.working = {}
-    desk.book = None
-    if stored is not None:
-        copy = stored.copy()
-        desk.book = desk.working[book_id] = copy
-        if copy.holds:
-            copy.expire_holds(desk.now, desk.today)
-    try:
-        command.decide(desk)
-    except AlreadyThere as there:
-        return Posted(there.receipt, created=False)
-    # From here on the command is accepted: nothing below may refuse.
-    return _accept(batch, command, place, fingerprint)
-
-
-def _accept(
-    batch: _Batch, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
-) -> Posted:
-    desk = batch.desk
-    caller, actor = batch.agents[command.caller], batch.agents[command.actor]
-    version = batch.versions.get(desk.book.area, 0)
-    written: list[tuple[Book, list[object]]] = []
-    main: Receipt | None = None
-    others: list[Receipt] = []
-    for book_id, copy in desk.working.items():
-        drafts = copy.drafts
-        if not drafts:
-            continue
-        if book_id not in desk.books:
-            batch.new_books.add(book_id)
-        desk.books[book_id] = copy
-        written.append((copy, list(drafts)))
-        for draft in drafts:
-            receipt = receipt_of(draft, copy, desk, version, caller, actor)
-            if draft.keyed:
-                main = receipt
-            else:
-                others.append(receipt)
-            _remember(desk, receipt)
-        drafts.clear()
-    if main is None:
-        raise AssertionError("a decision adds the one entry that carries its key")
-    posted = Posted(main, tuple(others))
-    provenance: Provenance = (version, caller, actor, command.key, fingerprint)
-    batch.decided.append(Decided(written, provenance))
-    batch.accepted.append(command)
-    if place is not None and fingerprint is not None:
-        desk.keys[place] = (fingerprint, posted)
-    return posted
-
-
-def _remember(desk: Desk, receipt: Receipt) -> None:
-    """What the next command of the batch must see of this entry."""
-    book_id = receipt.book_id
-    desk.targets[book_id, receipt.seq] = receipt
-    if receipt.source_ref is not None:
-        desk.sources.add((book_id, int(receipt.kind), receipt.source_ref))
-    if receipt.target_seq is not None:
-        desk.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
-    if book_id in desk.changes:
-        desk.remember_change(receipt)

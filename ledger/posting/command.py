@@ -120,6 +120,10 @@ class Unknown(Exception):
     """The connection broke while COMMIT was under way: the same key will tell what became of it."""
 
 
+class Unavailable(Unknown):
+    """The database could not be reached: nothing was written, and the same request may be sent again."""
+
+
 class Failed(Exception):
     """A fault of the database that only this command met. The cause is chained."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Column, Connection, Date, column
+from sqlalchemy import ColumnElement, Connection, Date, column
 
 from ledger import tables
 from ledger.book import Book, OpenFreeze, OpenHold
@@ -68,7 +68,7 @@ _ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
 _ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
 
 
-def _columns(*names: str) -> list[Column[Any]]:
+def _columns(*names: str) -> list[ColumnElement[Any]]:
     return [_E[name] if name in _E else _B[name] for name in names]
 
 
@@ -205,12 +205,14 @@ def receipts(connection: Connection, rows: Sequence[Any], offset: int = 0) -> li
     for book_id, seq, *move in _TRANSFERS.run(connection, wanted):
         moves.setdefault((book_id, seq), []).append((move[0], move[1], move[2], move[3]))
     return [
-        Receipt(
-            row[offset],
-            row[offset + 1],
-            Kind(row[offset + 2]),
-            *row[offset + 3 :],
-            tuple(moves.get((row[offset], row[offset + 1]), ())),
+        Receipt._make(
+            (
+                row[offset],
+                row[offset + 1],
+                Kind(row[offset + 2]),
+                *row[offset + 3 :],
+                tuple(moves.get((row[offset], row[offset + 1]), ())),
+            )
         )
         for row in rows
     ]
@@ -242,7 +244,7 @@ def read_sources(connection: Connection, asked: Sequence[tuple[int, int, str]], 
 
 
 def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:
-    found: dict[str, tuple[Any, list[tuple[date, date | None, frozenset[str]]]]] = {}
+    found: dict[str, tuple[tuple[int, str, int, int], list[tuple[date, date | None, frozenset[str]]]]] = {}
     for code, party_id, kind, level, area, first, last, services in _INSTITUTIONS.run(
         connection, [(code,) for code in codes]
     ):

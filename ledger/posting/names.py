@@ -44,7 +44,7 @@ def _make_agent(connection: Connection, name: str) -> int:
             with connection.begin():
                 found = connection.scalar(select(tables.agent.c.agent_id).where(tables.agent.c.name == name))
                 if found is not None:
-                    return found
+                    return int(found)
                 number = (connection.scalar(select(func.max(tables.agent.c.agent_id))) or 0) + 1
                 connection.execute(insert(tables.agent).values(agent_id=number, name=name))
                 return number
@@ -79,7 +79,7 @@ def _policy_version(connection: Connection, area: int, policy: Policy, now: date
             with connection.begin():
                 found = connection.scalar(stored)
                 if found is not None:
-                    return found
+                    return int(found)
                 if not create:
                     return 0
                 number = (connection.scalar(select(func.max(table.c.version))) or 0) + 1

@@ -82,8 +82,8 @@ def write_batch(
                 entries.append((
                     book_id, now, draft.current_year_after, draft.carried_over_after, draft.held_change,
                     draft.reserved_change, expires, draft.seq, draft.period, draft.effective_on,
-                    draft.fact_on, policy_version, caller, actor, draft.target_seq, int(draft.kind), own_key, own_digest,
-                    draft.source_ref, draft.detail, head,
+                    draft.fact_on, policy_version, caller, actor, draft.target_seq, int(draft.kind),
+                    own_key, own_digest, draft.source_ref, draft.detail, head,
                 ))  # fmt: skip
                 for line, (source, target, fen, party) in enumerate(draft.transfers, start=1):
                     transfers.append((book_id, fen, party, draft.seq, line, source, target))

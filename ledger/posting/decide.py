@@ -1,0 +1,153 @@
+"""Deciding: each command of a batch, in order, on copies of the books. Pure: everything was read before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ledger.book import Book
+from ledger.chart import Kind
+from ledger.posting.command import (
+    AlreadyThere,
+    Command,
+    Desk,
+    Outcome,
+    Posted,
+    Receipt,
+    WiderLocks,
+    receipt_of,
+)
+from ledger.posting.write import Decided, Provenance
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(slots=True)
+class Batch:
+    """One attempt at some commands: what was decided so far."""
+
+    commands: Sequence[Command]
+    desk: Desk
+    versions: Mapping[int, int]
+    agents: Mapping[str, int]
+    ids: list[int | None] = field(default_factory=list)
+    outcomes: list[Outcome | WiderLocks] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
+    accepted: list[Command] = field(default_factory=list)
+    new_books: set[int] = field(default_factory=set)
+
+
+def decide_all(batch: Batch, atomic: bool) -> None:
+    before = dict(batch.desk.books) if atomic else {}
+    for place, command in enumerate(batch.commands):
+        book_id = batch.ids[place]
+        try:
+            outcome = _decide(batch, command, book_id)
+        except Refused as refused:
+            batch.outcomes.append(refused)
+        except WiderLocks as wider:
+            batch.outcomes.append(wider)
+        else:
+            batch.outcomes.append(outcome)
+    if atomic and any(isinstance(outcome, Refused | WiderLocks) for outcome in batch.outcomes):
+        _undo_group(batch, before)
+
+
+def _undo_group(batch: Batch, before: dict[int, Book]) -> None:
+    batch.desk.books = before
+    batch.decided.clear()
+    batch.accepted.clear()
+    batch.new_books.clear()
+    if any(isinstance(outcome, WiderLocks) for outcome in batch.outcomes):
+        # the group is decided anew with more books; until then no outcome is final
+        books = [
+            ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
+        ]
+        batch.outcomes = [WiderLocks(books) for _ in batch.outcomes]
+        return
+    batch.outcomes = [
+        outcome if isinstance(outcome, Refused) or (isinstance(outcome, Posted) and outcome.replayed)
+        else Refused(RefusalCode.GROUP_REFUSED)
+        for outcome in batch.outcomes
+    ]  # fmt: skip
+
+
+def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
+    """One command: its first answer again, or its own decision on copies of the books."""
+    desk = batch.desk
+    if book_id is None or (book_id not in desk.books and not command.opens):
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+    fingerprint: bytes | None = None
+    place = None
+    if command.key is not None:
+        fingerprint = command.fingerprint(book_id)
+        place = (book_id, command.caller, command.key)
+        before = desk.keys.get(place)
+        if before is not None:
+            if before[0] != fingerprint:
+                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED)
+            first = before[1]
+            return Posted(first.receipt, first.others, replayed=True)
+    stored = desk.books.get(book_id)
+    if stored is not None and stored.area not in batch.versions:
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    desk.working = {}
+    desk.book = None
+    if stored is not None:
+        copy = stored.copy()
+        desk.book = desk.working[book_id] = copy
+        if copy.holds:
+            copy.expire_holds(desk.now, desk.today)
+    try:
+        command.decide(desk)
+    except AlreadyThere as there:
+        return Posted(there.receipt, created=False)
+    # From here on the command is accepted: nothing below may refuse.
+    return _accept(batch, command, place, fingerprint)
+
+
+def _accept(
+    batch: Batch, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
+) -> Posted:
+    desk = batch.desk
+    caller, actor = batch.agents[command.caller], batch.agents[command.actor]
+    version = batch.versions.get(desk.book.area, 0)
+    written: list[tuple[Book, list[object]]] = []
+    main: Receipt | None = None
+    others: list[Receipt] = []
+    for book_id, copy in desk.working.items():
+        drafts = copy.drafts
+        if not drafts:
+            continue
+        if book_id not in desk.books:
+            batch.new_books.add(book_id)
+        desk.books[book_id] = copy
+        written.append((copy, list(drafts)))
+        for draft in drafts:
+            receipt = receipt_of(draft, copy, desk, version, caller, actor)
+            if draft.keyed:
+                main = receipt
+            else:
+                others.append(receipt)
+            _remember(desk, receipt)
+        drafts.clear()
+    if main is None:
+        raise AssertionError("a decision adds the one entry that carries its key")
+    posted = Posted(main, tuple(others))
+    provenance: Provenance = (version, caller, actor, command.key, fingerprint)
+    batch.decided.append(Decided(written, provenance))
+    batch.accepted.append(command)
+    if place is not None and fingerprint is not None:
+        desk.keys[place] = (fingerprint, posted)
+    return posted
+
+
+def _remember(desk: Desk, receipt: Receipt) -> None:
+    """What the next command of the batch must see of this entry."""
+    book_id = receipt.book_id
+    desk.targets[book_id, receipt.seq] = receipt
+    if receipt.source_ref is not None:
+        desk.sources.add((book_id, int(receipt.kind), receipt.source_ref))
+    if receipt.target_seq is not None:
+        desk.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
+    if book_id in desk.changes:
+        desk.remember_change(receipt)
