@@ -38,7 +38,7 @@ class OpenAccount(Command):
 
     verb = "open"
     source_kind = None
-    needs = Needs.TARGET
+    needs = frozenset({Needs.TARGET})
     opens = True
 
     book: bytes

@@ -79,7 +79,7 @@ class SettleEstate(Command):
     """
 
     verb = Verb.ESTATE
-    needs = Needs.CHANGES
+    needs = frozenset({Needs.CHANGES})
 
     book: BookRef
     heirs: tuple[HeirShare, ...]

@@ -7,7 +7,7 @@ of a lookup, and writes are `executemany`.
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -33,11 +33,17 @@ from sqlalchemy.pool import NullPool
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 10
 # one generic plan per statement; a lock that is not had within ten seconds is tried again by posting
-PG_OPTIONS = "-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_timeout=10s"
+PG_OPTIONS = "-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_timeout=10s -c jit=off"
+# Posting looks up a few hundred rows by key, in tables of any size. A plan made while the tables were still
+# empty would scan them, and is kept: so these connections are told that an index is always right.
+PG_POSTING = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
 
-def connect(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
-    """An engine for a database URL (`postgresql+psycopg://…` or `sqlite:///file`)."""
+def connect(url: str, *, pool_size: int = POOL_SIZE, posting: bool = False) -> Engine:
+    """An engine for a database URL (`postgresql+psycopg://…` or `sqlite:///file`).
+
+    `posting` is for the writer, for files and for the year end; without it any statement is planned well.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000})
@@ -46,7 +52,10 @@ def connect(url: str, *, pool_size: int = POOL_SIZE) -> Engine:
         return engine
     return create_engine(
         url,
-        connect_args={"prepare_threshold": 1, "options": PG_OPTIONS},
+        connect_args={
+            "prepare_threshold": 1,
+            "options": f"{PG_OPTIONS} {PG_POSTING}" if posting else PG_OPTIONS,
+        },
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
@@ -125,39 +134,36 @@ _PG_TYPES = {
 }
 
 
-def _literal_text(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _quoted(texts: Sequence[str]) -> list[str]:
+    """Each text in double quotes, so that no content can end it."""
+    joined = "".join(texts)
+    if '"' in joined or "\\" in joined:
+        texts = [one.replace("\\", "\\\\").replace('"', '\\"') for one in texts]
+    return [f'"{one}"' for one in texts]
 
 
-def _literal_bytes(value: bytes | None) -> str:
-    return "NULL" if value is None else f'"\\\\x{value.hex()}"'
+def array_literal(pg_type: str, values: Sequence[Any]) -> str:
+    """One column as a PostgreSQL array literal: `{1,2,NULL}`. The hot path of posting: one pass a column."""
+    if None in values:
+        there = [value for value in values if value is not None]
+        if not there:
+            return "{" + ",".join(["NULL"] * len(values)) + "}"
+        literals = iter(_literals(pg_type, there))
+        return "{" + ",".join(["NULL" if value is None else next(literals) for value in values]) + "}"
+    return "{" + ",".join(_literals(pg_type, values)) + "}"
 
 
-def _literal_plain(value: object) -> str:
-    return "NULL" if value is None else str(value)
+def _literals(pg_type: str, values: Sequence[Any]) -> Iterable[str]:
+    if pg_type == "text":
+        return _quoted(values)
+    if pg_type == "bytea":
+        return [f'"\\\\x{value.hex()}"' for value in values]
+    if pg_type == "timestamptz":
+        return [f'"{value.isoformat()}"' for value in values]
+    return map(str, values)
 
 
-def _literal_instant(value: datetime | None) -> str:
-    return "NULL" if value is None else f'"{value.isoformat()}"'
-
-
-_LITERALS: dict[str, Callable[[Any], str]] = {
-    "text": _literal_text,
-    "bytea": _literal_bytes,
-    "timestamptz": _literal_instant,
-}
 _POSTGRESQL: Dialect = postgresql_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
-_NOT_NULL_NUMBERS = frozenset({"bigint", "int", "smallint", "date"})
-
-
-def array_literal(pg_type: str, values: Iterable[Any], *, nullable: bool = True) -> str:
-    """One column as a PostgreSQL array literal: `{1,2,NULL}`. Text is quoted, so no content can end it."""
-    if not nullable and pg_type in _NOT_NULL_NUMBERS:
-        return "{" + ",".join(map(str, values)) + "}"
-    literal = _LITERALS.get(pg_type, _literal_plain)
-    return "{" + ",".join([literal(value) for value in values]) + "}"
 
 
 class Lookup:
@@ -237,7 +243,7 @@ class BookWriter:
             tuple(transfer.columns.keys()),
         )
         self._types = tuple(
-            tuple((_pg_type(table, name), bool(table.c[name].nullable)) for name in names)
+            tuple(_pg_type(table, name) for name in names)
             for table, names in zip(self._tables, self._columns, strict=True)
         )
         self._postgresql = self._make_postgresql()
@@ -252,8 +258,7 @@ class BookWriter:
     def _make_postgresql(self) -> TextClause:
         def given(prefix: str, place: int) -> str:
             casts = ", ".join(
-                f"CAST(:{prefix}{number} AS {pg_type}[])"
-                for number, (pg_type, _nullable) in enumerate(self._types[place])
+                f"CAST(:{prefix}{number} AS {pg_type}[])" for number, pg_type in enumerate(self._types[place])
             )
             return f"unnest({casts}) AS u({', '.join(self._columns[place])})"
 
@@ -278,10 +283,8 @@ class BookWriter:
             parameters: dict[str, str] = {}
             for prefix, place, rows in (("b", 0, books), ("e", 1, entries), ("t", 2, transfers)):
                 columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
-                for number, ((pg_type, nullable), column) in enumerate(
-                    zip(self._types[place], columns, strict=True)
-                ):
-                    parameters[f"{prefix}{number}"] = array_literal(pg_type, column, nullable=nullable)
+                for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
+                    parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
             connection.execute(self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer = self._sqlite

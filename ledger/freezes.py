@@ -65,7 +65,7 @@ class EndFreeze(Command):
     """End one freeze. Refused with freeze_not_found, account_closed, freeze_ended."""
 
     verb = Verb.FREEZE_END
-    needs = Needs.TARGET
+    needs = frozenset({Needs.TARGET})
 
     book: BookRef
     target_seq: int

@@ -76,7 +76,7 @@ class Capture(Command):
 
     verb = Verb.CAPTURE
     source_kind = Kind.CAPTURE
-    needs = Needs.TARGET
+    needs = frozenset({Needs.TARGET})
 
     book: BookRef
     target_seq: int
@@ -127,7 +127,7 @@ class Release(Command):
     """Let a hold go. Refused with hold_not_found, account_closed, hold_not_open, hold_expired."""
 
     verb = Verb.RELEASE
-    needs = Needs.TARGET
+    needs = frozenset({Needs.TARGET})
 
     book: BookRef
     target_seq: int

@@ -23,7 +23,7 @@ class Reverse(Command):
     """
 
     verb = Verb.REVERSAL
-    needs = Needs.TARGET | Needs.ESTATE
+    needs = frozenset({Needs.TARGET, Needs.ESTATE})
 
     book: BookRef
     target_seq: int

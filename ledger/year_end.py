@@ -32,7 +32,7 @@ class PostInterest(Command):
     """
 
     verb = "interest"
-    needs = Needs.CHANGES
+    needs = frozenset({Needs.CHANGES})
 
     book: BookRef
     year: int

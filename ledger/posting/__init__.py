@@ -36,7 +36,7 @@ from ledger.posting.command import (
     WiderLocks,
 )
 from ledger.posting.decide import Batch, decide_all
-from ledger.posting.load import lock_books, read_books, read_keys, read_needs, read_open
+from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
 from ledger.posting.names import agent_ids, policy_versions
 from ledger.posting.write import write_batch
 
@@ -272,17 +272,16 @@ def _wanted(batch: Batch, wider: Sequence[BookRef]) -> set[int]:
 def _read(connection: Connection, batch: Batch) -> None:
     """Everything that is read after the locks, keys first."""
     desk, agents = batch.desk, batch.agents
-    asked = {
-        (book_id, agents[command.caller], command.key)
-        for book_id, command in zip(batch.ids, batch.commands, strict=True)
-        if command.key is not None and book_id in desk.books
-    }
-    if asked:
-        read_keys(connection, list(asked), {agents[name]: name for name in agents}, desk)
-    read_open(connection, desk.books.values())
     there = [
         (book_id, command)
         for book_id, command in zip(batch.ids, batch.commands, strict=True)
         if book_id is not None
     ]
+    asked = [
+        (book_id, agents[command.caller], command.key, command.source_kind, command.source_ref)
+        for book_id, command in there
+        if book_id in desk.books
+    ]
+    read_seen(connection, asked, {agents[name]: name for name in _agent_names(batch.commands)}, desk)
+    read_open(connection, desk.books.values())
     read_needs(connection, there, desk)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import IntFlag
+from enum import Enum
 from hashlib import sha256
 from typing import Any, ClassVar, NamedTuple
 
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine
-from ledger.chart import MATRIX, POCKETS, Kind, Rule, Side, Verb
+from ledger.chart import MATRIX, POCKETS, Kind, Rule, Side, Stage, Status, Verb
 from ledger.identity import account_no, entry_name
 from ledger.interest import DayChange
 from ledger.policy import Policy
@@ -21,16 +21,15 @@ from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 BookRef = int | bytes
 
 
-class Needs(IntFlag):
-    """What a command wants to have read, beside the books and keys that are always read."""
+class Needs(Enum):
+    """What a command may want to have read, beside the books and keys that are always read."""
 
-    NOTHING = 0
     # the entry it acts on, with transfers, and what already acted on it
-    TARGET = 1
+    TARGET = "target"
     # the net changes by value date of every year whose interest is not posted
-    CHANGES = 2
+    CHANGES = "changes"
     # how a closed account was divided, for money that comes back to it
-    ESTATE = 4
+    ESTATE = "estate"
 
 
 class PersonClaim(NamedTuple):
@@ -169,7 +168,7 @@ class Command:
     verb: ClassVar[Verb | str] = ""
     # the kind under which its source_ref must be new in the book
     source_kind: ClassVar[Kind | None] = None
-    needs: ClassVar[Needs] = Needs.NOTHING
+    needs: ClassVar[frozenset[Needs]] = frozenset()
     opens: ClassVar[bool] = False
 
     book: BookRef
@@ -254,6 +253,8 @@ class Desk:
         `day` or `period` (YYYYMM) is what decides where the matrix says "until death".
         """
         book: Book = self.book
+        if book.stage == Stage.ACTIVE and not book.open_freezes and MATRIX[verb][Status.ACTIVE] is Rule.YES:
+            return
         refusal: RefusalCode | None = None
         for status in book.statuses(self.today):
             rule = MATRIX[verb][status]

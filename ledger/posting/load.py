@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, column
+from sqlalchemy import ColumnElement, Connection, Date, Integer, column
 
 from ledger import tables
 from ledger.book import Book, OpenFreeze, OpenHold
@@ -82,19 +82,16 @@ _READ = Lookup(
     [_B[name] for name in BOOK_COLUMNS],
     book_id="big",
 )
-_KEYS = Lookup(
-    f"SELECT e.idempotency_key, e.request_digest, {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
-    " ON e.book_id = given.book_id AND e.caller = given.caller AND e.idempotency_key = given.key",
-    [_E.idempotency_key, _E.request_digest, *_ENTRY_RETURNS],
+# Both questions in one statement: which of these keys, and which of these documents, are in the book.
+_SEEN = Lookup(
+    f"SELECT 1 AS by_key, e.idempotency_key, e.request_digest, {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.caller = given.caller AND e.idempotency_key = given.key"
+    f" UNION ALL SELECT 0, e.idempotency_key, e.request_digest, {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.kind = given.kind AND e.source_ref = given.source_ref",
+    [column("by_key", Integer), _E.idempotency_key, _E.request_digest, *_ENTRY_RETURNS],
     book_id="big",
     caller="int",
     key="text",
-)
-_SOURCES = Lookup(
-    "SELECT e.book_id, e.kind, e.source_ref FROM {given} JOIN entry e"
-    " ON e.book_id = given.book_id AND e.kind = given.kind AND e.source_ref = given.source_ref",
-    _columns("book_id", "kind", "source_ref"),
-    book_id="big",
     kind="small",
     source_ref="text",
 )
@@ -228,19 +225,24 @@ def read_acted(connection: Connection, names: Sequence[tuple[int, int]]) -> dict
     return {(book_id, seq): Kind(kind) for book_id, seq, kind in _ACTED.run(connection, names)}
 
 
-def read_keys(
-    connection: Connection, asked: Sequence[tuple[int, int, str]], names: dict[int, str], desk: Desk
+def read_seen(
+    connection: Connection,
+    asked: Sequence[tuple[int, int, str | None, int | None, str | None]],
+    names: Mapping[int, str],
+    desk: Desk,
 ) -> None:
-    """The first answers of keys that were used before: a replay is answered before any rule is applied."""
-    rows = _KEYS.run(connection, asked)
-    for row, receipt in zip(rows, receipts(connection, rows, offset=2), strict=True):
-        place = (receipt.book_id, names[receipt.caller], row[0])
-        desk.keys[place] = (bytes(row[1]), Posted(receipt, replayed=True))
+    """The first answers of keys that were used before, and the documents that made an entry already.
 
-
-def read_sources(connection: Connection, asked: Sequence[tuple[int, int, str]], desk: Desk) -> None:
-    for book_id, kind, source_ref in _SOURCES.run(connection, asked):
-        desk.sources.add((book_id, kind, source_ref))
+    `asked` are (book, caller, key, kind, source_ref). A replay is answered before any rule is applied to it.
+    """
+    rows = _SEEN.run(connection, asked)
+    for row in rows:
+        if not row[0] and row.source_ref is not None:
+            desk.sources.add((row.book_id, row.kind, row.source_ref))
+    keyed = [row for row in rows if row[0]]
+    for row, receipt in zip(keyed, receipts(connection, keyed, offset=3), strict=True):
+        place = (receipt.book_id, names[receipt.caller], row[1])
+        desk.keys[place] = (bytes(row[2]), Posted(receipt, replayed=True))
 
 
 def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:
@@ -286,42 +288,35 @@ def read_carried(connection: Connection, books: Iterable[Book]) -> None:
 
 
 def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], desk: Desk) -> None:
-    """Everything the commands asked for beside books and keys, each kind of fact in one statement."""
-    codes = {command.institution for _, command in commands if command.institution is not None}
+    """What the commands asked for beside books and keys, each kind of fact in one statement."""
+    codes: set[str] = set()
+    targets: list[tuple[int, int]] = []
+    late: set[int] = set()
+    changing: set[int] = set()
+    closed: set[int] = set()
+    for book_id, command in commands:
+        if command.institution is not None:
+            codes.add(command.institution)
+        book = desk.books.get(book_id)
+        if book is None:
+            continue
+        day = command.effective_on
+        if day is not None and book.interest_year < day.year < book.open_year:
+            late.add(book_id)
+        needs = command.needs
+        if not needs:
+            continue
+        if Needs.TARGET in needs and command.target_seq is not None:
+            targets.append((book_id, command.target_seq))
+        if Needs.CHANGES in needs:
+            changing.add(book_id)
+        if Needs.ESTATE in needs and book.stage == Stage.CLOSED:
+            closed.add(book_id)
     read_institutions(connection, codes, desk)
-    read_sources(
-        connection,
-        [
-            (book_id, int(command.source_kind), command.source_ref)
-            for book_id, command in commands
-            if command.source_kind is not None and command.source_ref is not None
-        ],
-        desk,
-    )
-    targets = [
-        (book_id, command.target_seq)
-        for book_id, command in commands
-        if command.needs & Needs.TARGET and command.target_seq is not None
-    ]
     if targets:
         for receipt in read_entries(connection, targets):
             desk.targets[receipt.book_id, receipt.seq] = receipt
         desk.acted.update(read_acted(connection, targets))
-    late = {
-        book_id
-        for book_id, command in commands
-        if command.effective_on is not None
-        and book_id in desk.books
-        and desk.books[book_id].interest_year < command.effective_on.year < desk.books[book_id].open_year
-    }
     read_carried(connection, [desk.books[book_id] for book_id in late])
-    changing = {book_id for book_id, command in commands if command.needs & Needs.CHANGES}
-    read_changes(connection, [desk.books[book_id] for book_id in changing if book_id in desk.books], desk)
-    closed = {
-        book_id
-        for book_id, command in commands
-        if command.needs & Needs.ESTATE
-        and book_id in desk.books
-        and desk.books[book_id].stage == Stage.CLOSED
-    }
+    read_changes(connection, [desk.books[book_id] for book_id in changing], desk)
     read_estates(connection, [desk.books[book_id] for book_id in closed], desk)
