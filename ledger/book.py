@@ -243,6 +243,7 @@ class Book:
         """Write the expiry of every hold whose time is over."""
         for hold in [hold for hold in self.holds.values() if hold.expires_at <= now]:
             del self.holds[hold.seq]
+            self.roll_to(today.year)
             self.add(Draft(Kind.EXPIRY, today, held_change=-hold.amount_fen, target_seq=hold.seq))
 
     def roll_to(self, year: int) -> None:
@@ -264,7 +265,7 @@ class Book:
         if day > today or day < self.opened_on:
             raise Refused(RefusalCode.PERIOD_INVALID, earliest=self.opened_on, latest=today)
         if day.year <= self.interest_year:
-            return today, day
+            return today, None if day == today else day
         return day, None
 
     def late_year(self, effective_on: date) -> int | None:

@@ -42,11 +42,14 @@ class ReportDeath(Command):
         desk.allow(Verb.DEATH)
         if self.died_on > desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
-        book.roll_to(desk.today.year)
+        # valued on the day of death itself, so that an estate paid after it is never before a value date
+        effective_on, fact_on = book.value_date(max(self.died_on, book.opened_on), desk.today)
+        book.roll_to(effective_on.year)
         book.add(
             Draft(
                 Kind.DEATH,
-                desk.today,
+                effective_on,
+                fact_on=fact_on,
                 detail=pack(died_on=self.died_on.isoformat(), evidence=self.evidence),
                 keyed=True,
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from ledger.book import Draft, OpenHold
+from ledger.chain import microseconds
 from ledger.chart import Kind, Side, Verb
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
@@ -35,7 +36,7 @@ class Hold(Command):
     key: str | None = None
 
     def content(self) -> str:
-        return f"{self.amount_fen}|{self.expires_at.timestamp():.6f}|{self.institution}|{self.source_ref}"
+        return f"{self.amount_fen}|{microseconds(self.expires_at)}|{self.institution}|{self.source_ref}"
 
     def decide(self, desk: Desk) -> None:
         book = desk.book

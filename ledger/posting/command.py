@@ -222,6 +222,7 @@ class Desk:
     # per book: the first day asked for, the sum of all before it, the net changes from it on
     changes: dict[int, tuple[date, int, list[DayChange]]] = field(default_factory=dict)
     estates: dict[int, Receipt] = field(default_factory=dict)
+    # per book: the last value date on which money moved
     latest: dict[int, date] = field(default_factory=dict)
     # the copies that the command under decision works on
     working: dict[int, Book] = field(default_factory=dict)
@@ -298,8 +299,9 @@ class Desk:
         else:
             inside = 0 if receipt.kind is Kind.CARRY_OVER else current_year
             days.append(DayChange(receipt.effective_on, inside, total))
-        latest = self.latest.get(receipt.book_id, receipt.effective_on)
-        self.latest[receipt.book_id] = max(latest, receipt.effective_on)
+        if receipt.transfers:
+            latest = self.latest.get(receipt.book_id, receipt.effective_on)
+            self.latest[receipt.book_id] = max(latest, receipt.effective_on)
 
     def target(self, seq: int) -> Receipt | None:
         """The entry of this book with that number, whether written before or in this batch."""

@@ -146,7 +146,8 @@ _ESTATES = Lookup(
 _CHANGES = Lookup(
     "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
     f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
-    " MAX(c.effective_on) FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
+    " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END)"
+    " FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
     " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
     " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
@@ -269,8 +270,8 @@ def read_changes(connection: Connection, books: Iterable[Book], desk: Desk) -> N
             desk.changes[book_id] = (since, before + int(total), days)
         else:
             days.append(DayChange(day, int(current_year), int(total)))
-        known = desk.latest.get(book_id)
-        desk.latest[book_id] = latest if known is None else max(known, latest)
+        if latest is not None:
+            desk.latest[book_id] = max(latest, desk.latest.get(book_id, latest))
 
 
 def read_estates(connection: Connection, books: Iterable[Book], desk: Desk) -> None:
