@@ -103,7 +103,6 @@ class Book:
     __slots__ = (
         "area",
         "book_id",
-        "carried",
         "carried_over",
         "current_year",
         "died_on",
@@ -120,6 +119,7 @@ class Book:
         "person_id",
         "reserved",
         "stage",
+        "stood",
     )
 
     def __init__(
@@ -157,8 +157,8 @@ class Book:
         self.head = head
         self.holds: dict[int, OpenHold] = {}
         self.freezes: dict[int, OpenFreeze] = {}
-        # what was carried out of an already carried year, by year; read when a late fact needs it
-        self.carried: dict[int, int] = {}
+        # what each year's own current_year amounts to by value date; read when a late fact needs it
+        self.stood: dict[int, int] = {}
         self.drafts: list[Draft] = []
 
     def copy(self) -> Book:
@@ -184,8 +184,8 @@ class Book:
             other.holds = dict(self.holds)
         if self.freezes:
             other.freezes = dict(self.freezes)
-        if self.carried:
-            other.carried = dict(self.carried)
+        if self.stood:
+            other.stood = dict(self.stood)
         if self.drafts:
             other.drafts = list(self.drafts)
         return other
@@ -215,6 +215,7 @@ class Book:
     def add(self, draft: Draft) -> Draft:
         """Append an entry: apply its transfers, give it its number. Raises BookBroken on a bug."""
         allowed = MOVES.get(draft.kind, frozenset())
+        before = self.current_year
         for source, target, fen, _party in draft.transfers:
             if fen <= 0 or (source, target) not in allowed:
                 raise BookBroken(f"kind {draft.kind.word} does not move {source} to {target}")
@@ -226,6 +227,9 @@ class Book:
                 self.current_year += fen
             elif target == _CO:
                 self.carried_over += fen
+        if self.current_year != before and draft.kind is not Kind.CARRY_OVER:
+            year = draft.effective_on.year
+            self.stood[year] = self.stood.get(year, 0) + self.current_year - before
         if draft.held_change is not None:
             self.held += draft.held_change
         if draft.reserved_change is not None:
@@ -251,7 +255,6 @@ class Book:
         while self.open_year < year:
             self.open_year += 1
             if self.current_year:
-                self.carried[self.open_year - 1] = self.current_year
                 self.add(
                     Draft(Kind.CARRY_OVER, date(self.open_year, 1, 1), ((_CY, _CO, self.current_year, None),))
                 )
@@ -285,7 +288,6 @@ class Book:
         draft.transfers = ((int(source), _CY, amount_fen, party),)
         self.add(draft)
         if late is not None:
-            self.carried[late] = self.carried.get(late, 0) + amount_fen
             self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, amount_fen, None),)))
         return draft
 
@@ -294,8 +296,8 @@ class Book:
     ) -> Draft:
         """Take `amount_fen` (at most the balance) out of the pockets, in the policy's order (K6).
 
-        In a year already carried it takes from that year's current_year as it stood, and the same difference
-        is carried back out of carried_over first, so that no pocket is below zero at any step.
+        In a year already carried it takes from that year's current_year as it stood, and the difference is
+        carried back out of carried_over first, so that no pocket is below zero at any step.
         """
         late = self.late_year(draft.effective_on)
         if late is None:
@@ -304,15 +306,16 @@ class Book:
                 amount_fen, self.current_year, self.carried_over, current_year_first
             )
         else:
-            stood = self.carried.get(late, 0)
-            _, from_carried = _split(amount_fen, stood, self.carried_over - stood, current_year_first)
-            from_carried = min(from_carried, self.carried_over)
-            from_current = amount_fen - from_carried
-            # what carried_over no longer holds was spent since: it comes out of this year's pocket instead
+            stood = max(self.stood.get(late, 0), 0)
+            from_current, _ = _split(amount_fen, stood, self.carried_over - stood, current_year_first)
+            from_current = min(from_current, stood)
+            from_carried = amount_fen - from_current
+            # What carried_over no longer holds was spent since: this year's pocket stands in for it, and
+            # `back` is then less than came out of the old year's pocket, or moves the other way.
             back = min(from_current, self.carried_over - from_carried)
             if back:
-                self.carried[late] = stood - back
-                self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CO, _CY, back, None),)))
+                move = (_CO, _CY, back, None) if back > 0 else (_CY, _CO, -back, None)
+                self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), (move,)))
         draft.transfers = tuple(
             (side, int(target), fen, party) for side, fen in ((_CY, from_current), (_CO, from_carried)) if fen
         )
@@ -334,7 +337,6 @@ class Book:
         )
         self.add(draft)
         if late is not None and to_current:
-            self.carried[late] = self.carried.get(late, 0) + to_current
             self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, to_current, None),)))
         return draft
 

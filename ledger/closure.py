@@ -111,12 +111,13 @@ class SettleEstate(Command):
         earliest = max(desk.latest.get(book.book_id, book.opened_on), book.died_on)
         if not earliest <= self.paid_on <= desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, earliest=earliest, latest=desk.today)
+        before = book.current_year + book.carried_over
+        # before what follows, because missing rates are refused before open items and wrong shares
+        interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
+        book.roll_to(self.paid_on.year)
         if book.held or book.reserved:
             raise Refused(RefusalCode.OPEN_ITEMS)
         heirs = self._heirs(desk, book)
-        before = book.current_year + book.carried_over
-        interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
-        book.roll_to(self.paid_on.year)
         pay_heirs(
             desk, book, heirs, self.paid_on, facts={"balance": before, "interest": interest}, keyed=True
         )

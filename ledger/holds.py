@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import Connection, exists, select
+
+from ledger import tables
 from ledger.book import Draft, OpenHold
 from ledger.chain import microseconds
 from ledger.chart import Kind, Side, Verb
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
-from ledger.policy import PocketOrder
-from ledger.posting import BookRef, Command, Desk, Needs, Receipt
+from ledger.policy import PocketOrder, Policy
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Receipt, Unknown, post
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -169,6 +173,50 @@ class Expire(Command):
         if not desk.book.drafts:
             raise Refused(RefusalCode.HOLD_NOT_OPEN)
         desk.book.drafts[-1].keyed = True
+
+
+SWEEP_CHUNK = 500
+
+
+def sweep(
+    connection: Connection,
+    clock: Callable[[], tuple[datetime, date]],
+    policies: Mapping[int, Policy],
+) -> int:
+    """Write the expiry of every hold whose time is over, on accounts that nothing has touched since.
+
+    Returns how many holds that were. `clock` gives now and the area's day, anew for each chunk. Raises Failed
+    or Unknown when the database went away: started again, it goes on.
+    """
+    expired = 0
+    after = 0
+    while chunk := _overdue(connection, clock()[0], after):
+        now, today = clock()
+        for outcome in post(connection, [Expire(book_id) for book_id in chunk], now, today, policies):
+            if isinstance(outcome, Posted):
+                expired += sum(receipt.kind is Kind.EXPIRY for receipt in (outcome.receipt, *outcome.others))
+            elif isinstance(outcome, Failed | Unknown):
+                raise outcome
+            # refused: a posting was faster, and wrote the expiry before its own entry
+        after = chunk[-1]
+    return expired
+
+
+def _overdue(connection: Connection, now: datetime, after: int) -> list[int]:
+    """The next books with an open hold whose time is over, in order."""
+    book, hold, closing = tables.book, tables.entry.alias("hold"), tables.entry.alias("closing")
+    closed = exists().where(closing.c.book_id == hold.c.book_id, closing.c.target_seq == hold.c.seq)
+    open_hold = exists().where(
+        hold.c.book_id == book.c.book_id, hold.c.kind == int(Kind.HOLD), hold.c.expires_at <= now, ~closed
+    )
+    query = (
+        select(book.c.book_id)
+        .where(book.c.held > 0, book.c.book_id > after, open_hold)
+        .order_by(book.c.book_id)
+        .limit(SWEEP_CHUNK)
+    )
+    with connection.begin():
+        return list(connection.scalars(query))
 
 
 def _placed(desk: Desk, seq: int) -> Receipt:

@@ -49,9 +49,9 @@ class RefusalCode(StrEnum):
     # frozen
     ACCOUNT_FROZEN = "account_frozen"
     # period and date
+    PERIOD_AFTER_END = "period_after_end"
     PERIOD_INVALID = "period_invalid"
     PERIOD_CLOSED = "period_closed"
-    PERIOD_AFTER_END = "period_after_end"
     YEAR_NOT_OVER = "year_not_over"
     RATES_MISSING = "rates_missing"
     # institution

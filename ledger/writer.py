@@ -147,8 +147,7 @@ class Writer:
 
     def _after_fault(self, connection: Connection, jobs: list[_Job], fault: Exception) -> None:
         """A decision broke: its neighbours are posted one by one, the culprit gets the fault."""
-        if connection.in_transaction():
-            connection.rollback()
+        connection.rollback()
         if len(jobs) > 1:
             for job in jobs:
                 self._post(connection, [job])

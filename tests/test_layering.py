@@ -34,12 +34,14 @@ HOUSE = {
         "money identity shares interest policy chart refusals vault book chain clock detail",
         may_import="rules",
     ),
-    "settings": room("settings", may_import="rules"),
+    "settings": room("settings tokens", may_import="rules settings"),
     "storage": room("tables database", may_import="rules storage"),
     # the one writer of the book knows none of the verbs
     "posting": room("posting", may_import="rules storage"),
     # what several verbs do with a desk full of books
     "shared": room("owed_interest inheritance", may_import="rules posting shared"),
+    # database, policies and keys of one installation, as its settings name them
+    "installation": room("installation", may_import="rules settings storage posting"),
     # look at the book, and never write it
     "reading": room("reports verify persons reference", may_import="rules storage posting reading"),
     "writing": room("writer batches", may_import="rules storage posting reading"),
@@ -50,9 +52,14 @@ HOUSE = {
     ),
     "files": room("sample imports", may_import="rules storage posting reading writing verbs files"),
     # `ledger/__init__.py`, what the doors and other programs import
-    "face": room("ledger", may_import="rules settings storage posting reading writing verbs files"),
-    "operator": room("__main__", may_import="rules settings reading writing verbs files face operator"),
-    "api": room("api", may_import="rules settings reading writing verbs face api"),
+    "face": room(
+        "ledger", may_import="rules settings storage installation posting reading writing verbs files"
+    ),
+    "operator": room(
+        "__main__ demo serving progress",
+        may_import="rules settings installation reading writing verbs files face operator",
+    ),
+    "api": room("api", may_import="rules settings installation reading writing verbs face api"),
 }
 
 # Packages of others, and the only places that may import them.
@@ -61,7 +68,7 @@ ONLY_IN = {
     "starlette": {"api"},
     "pydantic": {"api", "settings"},
     "pydantic_settings": {"settings"},
-    "sqlalchemy": {"storage", "posting", "reading", "writing", "verbs", "files"},
+    "sqlalchemy": {"storage", "installation", "posting", "reading", "writing", "verbs", "files"},
     "sqlalchemy.dialects": {"database"},
     "psycopg": {"database"},
     "sqlite3": {"database"},

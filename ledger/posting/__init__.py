@@ -17,7 +17,14 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database import is_lost, is_transient
 from ledger.policy import Policy
-from ledger.posting.claims import claim_books, claim_persons, give_back, holding_digest, resolve
+from ledger.posting.claims import (
+    claim_books,
+    claim_persons,
+    give_back,
+    holding_digest,
+    names_given,
+    resolve,
+)
 from ledger.posting.command import (
     AlreadyThere,
     BookRef,
@@ -39,6 +46,7 @@ from ledger.posting.decide import Batch, decide_all
 from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
 from ledger.posting.names import agent_ids, policy_versions
 from ledger.posting.write import write_batch
+from ledger.refusals import Refused
 
 __all__ = [
     "AlreadyThere",
@@ -172,11 +180,12 @@ def _post_tried(
 
 def _leave(connection: Connection) -> None:
     """Make the connection fit for the next batch; a dead one is had anew at the next begin."""
-    if connection.in_transaction():
-        try:
-            connection.rollback()
-        except DBAPIError:
-            connection.invalidate()
+    # Asked for always: after a lost connection the transaction is no longer active, and still in the way.
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
+        connection.rollback()
 
 
 def _agent_names(commands: Sequence[Command]) -> set[str]:
@@ -199,7 +208,21 @@ def _decide_and_write(connection: Connection, batch: Batch, atomic: bool, wider:
     decide_all(batch, atomic)
     if fresh or fresh_books:
         give_back(connection, batch.accepted, fresh, desk, fresh_books)
+        if not atomic:
+            _ask_again(batch, fresh)
     write_batch(connection, desk.books, batch.new_books, batch.decided, desk.now)
+
+
+def _ask_again(batch: Batch, fresh: set[bytes]) -> None:
+    """Who was refused by the name that a refused neighbour gave to somebody new is asked again without it."""
+    unnamed = fresh - {person.digest for command in batch.accepted for person in command.persons}
+    for place, command in enumerate(batch.commands):
+        if isinstance(batch.outcomes[place], Refused) and any(
+            batch.desk.persons[digest].name_digest not in names
+            for digest, names in names_given(command).items()
+            if digest in unnamed
+        ):
+            batch.outcomes[place] = WiderLocks(())
 
 
 def rehearse(

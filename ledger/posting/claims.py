@@ -63,6 +63,14 @@ def claim_persons(connection: Connection, commands: Sequence[Command], now: date
     return {digest for digest, person_id, _name in found if person_id == proposed[digest]}
 
 
+def names_given(command: Command) -> dict[bytes, set[bytes]]:
+    """The name digests that a command gives to each person it names; one command may name one twice."""
+    names: dict[bytes, set[bytes]] = {}
+    for person in command.persons:
+        names.setdefault(person.digest, set()).add(person.name_digest)
+    return names
+
+
 def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None:
     """Find the persons behind digests, and the book of each: the one not closed, else the latest."""
     digests = [ref for ref in refs if isinstance(ref, bytes) and ref not in desk.persons]

@@ -53,6 +53,10 @@ def decide_all(batch: Batch, atomic: bool) -> None:
 
 
 def _undo_group(batch: Batch, before: dict[int, Book]) -> None:
+    # a repeat of a request of this very group is undone with it; a replay of what was posted before stands
+    undone = {
+        (book.book_id, draft.seq) for one in batch.decided for book, drafts in one.drafts for draft in drafts
+    }
     batch.desk.books = before
     batch.decided.clear()
     batch.accepted.clear()
@@ -65,10 +69,19 @@ def _undo_group(batch: Batch, before: dict[int, Book]) -> None:
         batch.outcomes = [WiderLocks(books) for _ in batch.outcomes]
         return
     batch.outcomes = [
-        outcome if isinstance(outcome, Refused) or (isinstance(outcome, Posted) and outcome.replayed)
+        outcome
+        if isinstance(outcome, Refused) or _stands(outcome, undone)
         else Refused(RefusalCode.GROUP_REFUSED)
         for outcome in batch.outcomes
-    ]  # fmt: skip
+    ]
+
+
+def _stands(outcome: Outcome | WiderLocks, undone: set[tuple[int, int]]) -> bool:
+    return (
+        isinstance(outcome, Posted)
+        and outcome.replayed
+        and (outcome.receipt.book_id, outcome.receipt.seq) not in undone
+    )
 
 
 def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:

@@ -127,10 +127,11 @@ _OPEN = Lookup(
     book_id="big",
     kind="small",
 )
-_CARRIED = Lookup(
-    "SELECT e.book_id, e.effective_on, SUM(t.amount_fen * CASE t.from_side WHEN 1 THEN 1 ELSE -1 END)"
+_STOOD = Lookup(
+    "SELECT e.book_id, e.effective_on, SUM(CASE 1 WHEN t.to_side THEN t.amount_fen"
+    " WHEN t.from_side THEN -t.amount_fen ELSE 0 END)"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
-    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind = {int(Kind.CARRY_OVER)}"
+    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
     " GROUP BY e.book_id, e.effective_on",
     [_E.book_id, _E.effective_on, tables.transfer.c.amount_fen],
     book_id="big",
@@ -281,11 +282,12 @@ def read_estates(connection: Connection, books: Iterable[Book], desk: Desk) -> N
         desk.estates[receipt.book_id] = receipt
 
 
-def read_carried(connection: Connection, books: Iterable[Book]) -> None:
-    """What was carried out of each year, for books that a late fact is coming to."""
+def read_stood(connection: Connection, books: Iterable[Book]) -> None:
+    """What each year's own current_year amounts to, for books that a fact of an old year is coming to."""
     by_id = {book.book_id: book for book in books}
-    for book_id, day, amount in _CARRIED.run(connection, [(book_id,) for book_id in by_id]):
-        by_id[book_id].carried[day.year - 1] = int(amount)
+    for book_id, day, amount in _STOOD.run(connection, [(book_id,) for book_id in by_id]):
+        stood = by_id[book_id].stood
+        stood[day.year] = stood.get(day.year, 0) + int(amount)
 
 
 def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], desk: Desk) -> None:
@@ -302,7 +304,7 @@ def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], 
         if book is None:
             continue
         day = command.effective_on
-        if day is not None and book.interest_year < day.year < book.open_year:
+        if day is not None and book.interest_year < day.year < desk.today.year:
             late.add(book_id)
         needs = command.needs
         if not needs:
@@ -318,6 +320,6 @@ def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], 
         for receipt in read_entries(connection, targets):
             desk.targets[receipt.book_id, receipt.seq] = receipt
         desk.acted.update(read_acted(connection, targets))
-    read_carried(connection, [desk.books[book_id] for book_id in late])
+    read_stood(connection, [desk.books[book_id] for book_id in late])
     read_changes(connection, [desk.books[book_id] for book_id in changing], desk)
     read_estates(connection, [desk.books[book_id] for book_id in closed], desk)

@@ -1,0 +1,302 @@
+"""What is answered, as the OpenAPI document publishes it.
+
+Documentation only, held against the real answers by tests: building and checking a model for every answer
+would cost as much as posting does. receipts.py and the routers write them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from api.fields import AMOUNT_EXAMPLE
+from ledger import KIND_WORDS, Status
+
+SIGNED_AMOUNT = r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"
+KindWord = Annotated[str, WithJsonSchema({"type": "string", "enum": list(KIND_WORDS)})]
+StatusWord = Annotated[str, WithJsonSchema({"type": "string", "enum": [status.value for status in Status]})]
+
+
+def yuan(description: str) -> Any:
+    """A published amount in yuan."""
+    return Field(description=description, pattern=SIGNED_AMOUNT, examples=[AMOUNT_EXAMPLE])
+
+
+class Answer(BaseModel):
+    """An answer has every field it names, null where there is nothing to say, but for those with a default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReceiptAnswer(Answer):
+    """One entry as it stands in the book."""
+
+    entry: str = Field(examples=["P483920174650K-17"])
+    account_no: str = Field(examples=["P483920174650K"])
+    seq: int
+    kind: KindWord
+    amount: str = yuan("What the entry moved, held or set free")
+    effective_on: date
+    recorded_at: datetime
+    balance: str = yuan("Both pockets after the entry")
+    current_year: str = yuan("The pocket of this year after the entry")
+    carried_over: str = yuan("The pocket of earlier years after the entry")
+    period: str | None = Field(description="The month owed, or the year of an interest")
+    fact_on: date | None = Field(description="The old date of a fact that came too late for it")
+    source_ref: str | None
+    policy_version: int
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class SpendingReceipt(ReceiptAnswer):
+    """A spending: what the account paid, and what is left to pay in cash."""
+
+    account_paid: str = yuan("What the account paid")
+    cash_rest: str = yuan("What the member pays otherwise; only with take_available")
+
+
+class HoldReceipt(ReceiptAnswer):
+    """A hold, by the name under which it is captured or released."""
+
+    hold: str = Field(examples=["P483920174650K-17"])
+    expires_at: datetime
+
+
+class CaptureReceipt(ReceiptAnswer):
+    """A capture: what was paid out of the hold, and what was released of it."""
+
+    hold: str
+    account_paid: str = yuan("What the account paid")
+    released: str = yuan("What of the hold was not captured")
+
+
+class ReleaseReceipt(ReceiptAnswer):
+    """A release."""
+
+    hold: str
+
+
+class ReversalReceipt(ReceiptAnswer):
+    """A reversal, and the entry it reverses."""
+
+    reverses: str
+
+
+class FreezeReceipt(ReceiptAnswer):
+    """A freeze, by the name under which it is ended; or the end of one."""
+
+    freeze: str
+
+
+class DeathReceipt(ReceiptAnswer):
+    """A reported death."""
+
+    died_on: date
+
+
+class AccountAnswer(Answer):
+    """An account. Name and ID number are masked."""
+
+    account_no: str = Field(examples=["P483920174650K"])
+    status: StatusWord
+    opened_on: date
+    area: str = Field(examples=["990100"])
+    name: str | None = Field(examples=["张*"])
+    id_number: str | None = Field(examples=["119*************15"])
+    died_on: date | None
+    last_seq: int
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class BalanceAnswer(Answer):
+    """An account's money on a day, as far as it was known at an instant."""
+
+    current_year: str = yuan("The pocket of the year")
+    carried_over: str = yuan("The pocket of earlier years")
+    balance: str = yuan("Both pockets")
+    held: str = yuan("Set aside by holds")
+    reserved: str = yuan("Reserved for relatives")
+    available: str = yuan("What may be spent")
+    as_of: date
+    as_known: datetime
+
+
+class TransferAnswer(Answer):
+    """One move of money inside an entry."""
+
+    source: str = Field(alias="from", examples=["current_year"])
+    target: str = Field(alias="to", examples=["institution_payable"])
+    amount: str = yuan("More than zero")
+
+
+class EntryItem(ReceiptAnswer):
+    """An entry in a page."""
+
+    target: str | None = Field(description="The entry that this one reverses, captures, releases or ends")
+    expires_at: datetime | None
+    held_change: str | None
+    transfers: list[TransferAnswer]
+    facts: dict[str, Any] | None = Field(
+        description="What is said of this kind alone: reason, evidence, shares"
+    )
+
+
+class EntryPage(Answer):
+    """Entries in order. `next_cursor` gives the following page; null on the last one."""
+
+    items: list[EntryItem]
+    next_cursor: str | None
+
+
+class EntryAnswer(EntryItem):
+    """One entry, with what acted on it and who made it."""
+
+    acted_on_by: str | None
+    reversed_by: str | None
+    rule: str = Field(description="The rule by which it moved what it moved", examples=["R20, K6"])
+    policy_hash: str | None
+    caller: str
+    actor: str
+    digest: str = Field(description="Its link of the chain, in hex")
+
+
+class ExplainItem(Answer):
+    """What entries of one kind, under one policy version, did to one pocket."""
+
+    pocket: Literal["current_year", "carried_over"]
+    kind: str
+    rule: str
+    policy_version: int | None
+    policy_hash: str | None
+    entries: int
+    amount: str = yuan("Signed")
+
+
+class ExplainAnswer(BalanceAnswer):
+    """A balance, and the lines that add up to it, pocket by pocket."""
+
+    lines: list[ExplainItem]
+
+
+class FreezeItem(Answer):
+    """A freeze, and what ended it."""
+
+    freeze: str
+    scope: Literal["debit"]
+    authority: str
+    document: str
+    first: date = Field(alias="from")
+    last: date | None = Field(alias="to")
+    ended_by: str | None
+    ended_on: date | None
+
+
+class FreezeList(Answer):
+    """Every freeze of an account, oldest first."""
+
+    items: list[FreezeItem]
+
+
+class ShareAnswer(Answer):
+    """One heir's part."""
+
+    name: str
+    amount: str = yuan("The heir's part")
+    paid_to: Literal["account", "payout"]
+
+
+class EstateAnswer(Answer):
+    """How an estate is divided; `receipts` once it was confirmed."""
+
+    balance: str = yuan("Before interest")
+    interest: str = yuan("Every interest still owed, to the day before the payout")
+    estate: str = yuan("What is divided")
+    shares: list[ShareAnswer]
+    receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class ProblemError(Answer):
+    """One thing that is wrong with a request. What the caller sent is not repeated."""
+
+    pointer: str = Field(description="JSON pointer to the place", examples=["/heirs/0/share"])
+    place: Literal["body", "query", "path", "header"] = Field(alias="in")
+    detail: str = Field(description="What is wanted there")
+
+
+class Problem(BaseModel):
+    """RFC 9457. `code` is the contract; the words are for people."""
+
+    type: str = Field(examples=["/problems/insufficient-balance"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(examples=["insufficient_balance"])
+    request_id: str
+    facts: dict[str, Any] | None = Field(None, description="What the caller may be told: limits, dates")
+    errors: list[ProblemError] | None = None
+
+
+class OutcomeAnswer(Answer):
+    """What became of one command of a bulk."""
+
+    status: Literal["posted", "refused", "failed", "unknown"]
+    replayed: bool | None = Field(None, description="Only of what was posted")
+    receipt: dict[str, Any] | None = Field(None, description="Only of what was posted")
+    code: str | None = Field(
+        None, description="Only of what was not posted", examples=["insufficient_balance"]
+    )
+    errors: list[ProblemError] | None = Field(None, description="Only of what has the wrong shape")
+
+
+class BulkAnswer(Answer):
+    """The outcomes, in the order of the commands."""
+
+    outcomes: list[OutcomeAnswer]
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class BatchStarted(Answer):
+    """A long run that was started, or runs already."""
+
+    batch: str = Field(examples=["year-end-990100-2025"])
+    state: Literal["running", "finished", "failed"]
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class BatchAnswer(Answer):
+    """How far a long run is."""
+
+    batch: str = Field(examples=["year-end-990100-2025"])
+    kind: str
+    state: Literal["running", "finished", "failed"]
+    started_at: datetime
+    updated_at: datetime
+    done: int
+    refused: int
+    amount: str = yuan("What it moved")
+
+
+class SideItem(Answer):
+    """What left a side and what came to it."""
+
+    side: str = Field(examples=["institution_payable"])
+    debit: str = yuan("What left")
+    credit: str = yuan("What came")
+    net: str = yuan("Credit less debit")
+
+
+class TrialBalanceAnswer(Answer):
+    """Totals by side: of what was recorded on the day, and of everything up to it."""
+
+    on: date | None
+    day: list[SideItem]
+    cumulative: list[SideItem]
+
+
+class Health(Answer):
+    """The service answers."""
+
+    status: Literal["ok"]

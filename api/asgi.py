@@ -1,0 +1,114 @@
+"""What every request passes on its way in and every answer on its way out, as one plain ASGI middleware.
+
+It gives the request its id, holds bodies to their limit, sets the headers that keep browsers careful, turns
+whatever nobody expected into a problem document, and writes one log line: with the route's template, never
+the path (an ID number may stand in it), and never a body.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Final
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import answer_to
+from api.logs import Log
+
+BODY_MAX: Final = 1 << 20
+BULK_BODY_MAX: Final = 16 << 20
+BULK_PATH: Final = "/v1/bulk"
+REQUEST_ID: Final = b"x-request-id"
+
+_API_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+# the documentation pages bring their own script and style, and nothing from elsewhere
+_PAGE_HEADERS: Final = (
+    *_API_HEADERS[:1],
+    *_API_HEADERS[2:4],
+    (
+        b"content-security-policy",
+        b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+    ),
+)
+_PAGES: Final = ("/docs", "/static/")
+
+
+class Door:
+    """The one middleware of the app."""
+
+    def __init__(self, app: ASGIApp, log: Log) -> None:
+        self._app = app
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        # not os.urandom: a system call lets the writer thread in, and the next request waits for it
+        request_id = f"{random.getrandbits(96):024x}"
+        scope["ledger.request_id"] = request_id
+        path: str = scope["path"]
+        headers = _PAGE_HEADERS if path.startswith(_PAGES) else _API_HEADERS
+        status = 0
+
+        async def send_out(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode()), *headers]
+            await send(message)
+
+        try:
+            limited = _limited(scope, receive, BULK_BODY_MAX if path == BULK_PATH else BODY_MAX)
+            await self._app(scope, limited, send_out)
+        except Exception as fault:  # noqa: BLE001  whatever nobody expected is a problem document, and is logged there
+            answer = answer_to(fault, scope)
+            if status == 0:
+                await answer(scope, receive, send_out)
+        finally:
+            self._log(_line(scope, status, began))
+
+
+def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """A `receive` that gives no more than `limit` bytes. Raises HTTPException(413), at once where it can."""
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            # the server holds the body to the length that was announced
+            if value.isdigit() and int(value) <= limit:
+                return receive
+            raise HTTPException(413)
+    got = 0
+
+    async def counted() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > limit:
+            raise HTTPException(413)
+        return message
+
+    return counted
+
+
+def _line(scope: Scope, status: int, began: float) -> dict[str, object]:
+    caller = scope.get("ledger.caller")
+    return {
+        "request_id": scope["ledger.request_id"],
+        "method": scope["method"] if scope["method"] in _METHODS else "OTHER",
+        "route": scope.get("ledger.template", "none"),
+        "status": status,
+        "ms": round((time.perf_counter() - began) * 1000, 2),
+        "caller": None if caller is None else caller.caller,
+    }
+
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})

@@ -1,0 +1,34 @@
+"""The pages that show the OpenAPI document: Swagger UI from our own files, as an intranet has no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI, Request
+from pydantic_core import to_json
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from api.openapi import document
+
+STATIC: Final = Path(__file__).resolve().parent / "static"
+
+
+def add_docs(app: FastAPI) -> None:
+    """Serve `/docs` and the files it needs."""
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+
+    async def docs(request: Request) -> Response:
+        request.scope["ledger.template"] = "/docs"
+        return FileResponse(STATIC / "docs.html", media_type="text/html")
+
+    async def openapi(request: Request) -> Response:
+        request.scope["ledger.template"] = "/openapi.json"
+        if not written:
+            written.append(to_json(document(app)))
+        return Response(written[0], media_type="application/json")
+
+    written: list[bytes] = []
+    app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
+    app.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)

@@ -1,0 +1,257 @@
+"""One place where a no becomes an answer: RFC 9457 problem documents, and what leads to them.
+
+A problem never holds what the caller sent: of an error in the body it tells the place and what is wanted
+there, not what stood there.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
+
+from api.problems import PROBLEMS, Code, DoorCode
+from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown, is_lost
+from ledger.money import format_yuan
+
+PROBLEM_JSON = "application/problem+json"
+ERRORS_MAX = 20
+RETRY_AFTER = "1"
+CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_to")
+
+_log = logging.getLogger("api.fault")
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a request: where (body, query, path, header), and what is wanted there."""
+
+    code: RefusalCode
+    place: str
+    pointer: str
+    detail: str
+
+
+class ShapeRefused(Refused):
+    """The request has the wrong shape. Carries every fault that was found; the worst gives the code."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = list(faults)
+        super().__init__(worst(self.faults))
+
+
+class Declined(Exception):
+    """A no that only HTTP knows: a token, a scope, a media type, a service that is not there."""
+
+    def __init__(self, code: DoorCode, headers: Mapping[str, str] | None = None, **facts: object) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.headers = headers
+        self.facts = facts
+
+
+# which of several faults names the problem
+_SHAPE_ORDER = (
+    RefusalCode.JSON_MALFORMED,
+    RefusalCode.CASH_FORBIDDEN,
+    RefusalCode.UNKNOWN_FIELD,
+    RefusalCode.AMOUNT_INVALID,
+    RefusalCode.SHAPE_INVALID,
+    RefusalCode.SHARES_INVALID,
+    RefusalCode.IDEMPOTENCY_KEY_MISSING,
+    RefusalCode.IDEMPOTENCY_KEY_INVALID,
+)
+
+
+def worst(faults: Iterable[Fault]) -> RefusalCode:
+    """The code that names the problem, when several things are wrong."""
+    return min((fault.code for fault in faults), key=_SHAPE_ORDER.index)
+
+
+_BY_ERROR_TYPE = {
+    "extra_forbidden": RefusalCode.UNKNOWN_FIELD,
+    **{code.value: code for code in _SHAPE_ORDER},
+}
+
+
+def faults_of(errors: Iterable[Mapping[str, Any]], body: object) -> list[Fault]:
+    """What pydantic found, as faults. `body` is looked through for fields that smell of cash."""
+    faults = []
+    for error in errors:
+        place, *path = error["loc"] or ("body",)
+        code = _BY_ERROR_TYPE.get(error["type"], RefusalCode.SHAPE_INVALID)
+        if code is RefusalCode.UNKNOWN_FIELD:
+            # the name of an unknown field is the caller's, so only the place where it stood is told
+            path = path[:-1]
+        pointer = "".join(f"/{part}" for part in path)
+        faults.append(Fault(code, str(place), pointer, _detail(error, code)))
+    if names_cash(body):
+        faults.append(Fault(RefusalCode.CASH_FORBIDDEN, "body", "", "account money is never paid as cash"))
+    return faults
+
+
+def faults_of_body(error: ValidationError, body: object) -> list[Fault]:
+    """What is wrong with a body."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return faults_of([one | {"loc": ("body", *one["loc"])} for one in found], body)
+
+
+def _detail(error: Mapping[str, Any], code: RefusalCode) -> str:
+    if code is RefusalCode.UNKNOWN_FIELD:
+        return "a field that is not known"
+    # pydantic's own words say what is wanted; only those of errors that quote the input are left out
+    return (
+        str(error["msg"])
+        if error["type"] in _QUIET_ERRORS or code is not RefusalCode.SHAPE_INVALID
+        else "is not valid"
+    )
+
+
+_QUIET_ERRORS = frozenset({
+    "missing", "string_type", "string_too_long", "string_too_short", "string_pattern_mismatch", "int_type",
+    "bool_type", "list_type", "model_attributes_type", "dict_type", "literal_error", "greater_than_equal",
+    "less_than_equal", "string_unicode", "shape_invalid", "model_type", "int_parsing", "bool_parsing",
+    "too_long", "too_short",
+})  # fmt: skip
+
+
+def names_cash(body: object) -> bool:
+    """Whether any field, however deep, has a name that asks for cash or a bank transfer (R21)."""
+    waiting = [body]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            for name, value in part.items():
+                folded = unicodedata.normalize("NFKC", name).casefold()
+                if any(word in folded for word in CASH_WORDS):
+                    return True
+                waiting.append(value)
+        elif isinstance(part, list):
+            waiting.extend(part)
+    return False
+
+
+# -- problem documents -----------------------------------------------------------------------------------
+
+
+def plain_fact(name: str, value: object) -> object:
+    """A fact as JSON has it: dates ISO, amounts in yuan."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if name.endswith("_fen") and isinstance(value, int):
+        return format_yuan(value)
+    return value
+
+
+def problem_document(
+    code: Code,
+    request_id: str,
+    facts: Mapping[str, object] | None = None,
+    faults: Iterable[Fault] = (),
+) -> dict[str, Any]:
+    """The body of a problem answer."""
+    words = PROBLEMS[code]
+    document: dict[str, Any] = {
+        "type": f"/problems/{code.value.replace('_', '-')}",
+        "title": words.title,
+        "status": words.status,
+        "detail": words.detail,
+        "code": code.value,
+        "request_id": request_id,
+    }
+    if facts:
+        document["facts"] = {
+            name.removesuffix("_fen"): plain_fact(name, fact) for name, fact in facts.items()
+        }
+    errors = errors_json(faults)
+    if errors:
+        document["errors"] = errors
+    return document
+
+
+def errors_json(faults: Iterable[Fault]) -> list[dict[str, str]]:
+    """Faults as a problem tells them."""
+    told = [{"pointer": fault.pointer, "in": fault.place, "detail": fault.detail} for fault in faults]
+    return told[:ERRORS_MAX]
+
+
+def problem(
+    code: Code,
+    scope: Scope,
+    facts: Mapping[str, object] | None = None,
+    faults: Iterable[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem answer."""
+    document = problem_document(code, scope.get("ledger.request_id", ""), facts, faults)
+    more = dict(headers or {})
+    if document["status"] == 503:
+        more.setdefault("Retry-After", RETRY_AFTER)
+    if document["status"] == 401:
+        error = "" if code is DoorCode.TOKEN_MISSING else ', error="invalid_token"'
+        more.setdefault("WWW-Authenticate", f'Bearer realm="ledger"{error}')
+    return Response(to_json(document), document["status"], more, media_type=PROBLEM_JSON)
+
+
+def answer_to(error: Exception, scope: Scope) -> Response:
+    """The answer to anything that was raised."""
+    if isinstance(error, ShapeRefused):
+        return problem(error.code, scope, error.facts, error.faults)
+    if isinstance(error, Refused):
+        return problem(error.code, scope, error.facts)
+    if isinstance(error, Declined):
+        return problem(error.code, scope, error.facts, headers=error.headers)
+    if isinstance(error, RequestValidationError):
+        return answer_to(ShapeRefused(faults_of(error.errors(), error.body)), scope)
+    if isinstance(error, HTTPException):
+        code = _BY_STATUS.get(error.status_code, DoorCode.REQUEST_REFUSED)
+        return problem(code, scope, headers=error.headers)
+    if isinstance(error, Unknown):
+        return problem(DoorCode.OUTCOME_UNKNOWN, scope)
+    if isinstance(error, Overloaded | Stopped):
+        return problem(DoorCode.OVERLOADED, scope)
+    if database_is_gone(error) or (isinstance(error, Failed) and database_is_gone(error.__cause__)):
+        return problem(DoorCode.DATABASE_UNAVAILABLE, scope)
+    _log.error("fault", exc_info=error, extra={"request_id": scope.get("ledger.request_id", "")})
+    return problem(DoorCode.INTERNAL_ERROR, scope)
+
+
+_BY_STATUS = {
+    404: DoorCode.ROUTE_NOT_FOUND,
+    405: DoorCode.METHOD_NOT_ALLOWED,
+    413: DoorCode.BODY_TOO_LARGE,
+    415: DoorCode.MEDIA_TYPE_UNSUPPORTED,
+}
+
+
+def database_is_gone(error: Any) -> bool:
+    """Whether a fault means that the database is not there, rather than that it did not like something."""
+    return hasattr(error, "connection_invalidated") and is_lost(error)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Let every expected no of the app go through `answer_to`. What nobody expects is caught further out."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        return answer_to(error, request.scope)
+
+    for kind in (
+        Refused,
+        Declined,
+        RequestValidationError,
+        HTTPException,
+        Unknown,
+        Failed,
+        Overloaded,
+        Stopped,
+    ):
+        app.add_exception_handler(kind, handle)

@@ -1,0 +1,190 @@
+"""The fields of requests: how amounts, days, instants and texts stand in JSON, and what they become.
+
+An amount or a period that is a string always passes here: whether it can be is for the command to say, at
+its place among the refusals. What is no string has the wrong shape.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from ledger import KIND_WORDS, Kind, RefusalCode, Refused
+from ledger.identity import normalise_name
+from ledger.money import AMOUNT_PATTERN, parse_yuan
+
+AMOUNT_EXAMPLE: Final = "128.50"
+PERIOD_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+INSTANT_PATTERN: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+)
+# Text that can be printed: no control characters, line breaks, or marks that turn the direction of writing.
+# It begins with something that is not blank.
+_UNPRINTABLE: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_match_period = re.compile(PERIOD_PATTERN).fullmatch
+_match_instant = re.compile(INSTANT_PATTERN, re.ASCII).fullmatch
+_match_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+
+
+def _wrong(code: RefusalCode, wanted: str) -> PydanticCustomError:
+    return PydanticCustomError(code.value, wanted)
+
+
+def _shape(wanted: str) -> PydanticCustomError:
+    return _wrong(RefusalCode.SHAPE_INVALID, wanted)
+
+
+def read_amount(value: object) -> int | None:
+    """An amount in fen; None for a string that is none."""
+    if not isinstance(value, str):
+        raise _wrong(RefusalCode.AMOUNT_INVALID, 'a decimal string with two digits, such as "128.50"')
+    try:
+        return parse_yuan(value)
+    except Refused:
+        return None
+
+
+def read_period(value: object) -> int | None:
+    """A month as YYYYMM; None for a string that is none."""
+    if not isinstance(value, str):
+        raise _shape('a month, such as "2026-03"')
+    return int(value[:4] + value[5:]) if _match_period(value) and value[:4] != "0000" else None
+
+
+def read_day(value: object) -> date:
+    """A day, ISO 8601 with hyphens and nothing else."""
+    if isinstance(value, str) and _match_day(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise _shape('a day that exists, such as "2026-03-31"')
+
+
+def read_instant(value: object) -> datetime:
+    """An instant, RFC 3339 with its offset, in UTC."""
+    if isinstance(value, str) and _match_instant(value):
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+    raise _shape('an instant with offset, such as "2026-03-31T12:00:00+08:00"')
+
+
+def _not_cash(code: str) -> str:
+    if code.upper() in {"CASH", "ATM"}:
+        raise _wrong(RefusalCode.CASH_FORBIDDEN, "account money is never paid as cash")
+    return code
+
+
+def _is_name(name: str) -> str:
+    if not normalise_name(name):
+        raise _shape("a name with at least one letter")
+    return name
+
+
+def read_area(value: object) -> int:
+    """The code of an area, six digits."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and len(value) == 6 and value.isascii() and value.isdigit():
+        return int(value)
+    raise _shape('the six digits of an area, such as "990100"')
+
+
+def read_count(value: object) -> int:
+    """A number in a query: plain digits."""
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    raise _shape("a number")
+
+
+def read_kind(value: object) -> Kind | None:
+    """A kind of entry by its word."""
+    if value is None or isinstance(value, Kind):
+        return value
+    found = KIND_WORDS.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise _shape("a kind of entry")
+    return found
+
+
+def read_share(value: object) -> str | None:
+    """A share as the caller wrote it; whether the shares make a whole is judged together."""
+    if value is None or isinstance(value, str):
+        return value
+    raise _wrong(RefusalCode.SHARES_INVALID, 'a share as a string, such as "1/3" or "0.25"')
+
+
+def _published(kind: str, **more: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": kind} | more)
+
+
+def _text(longest: int) -> StringConstraints:
+    first = rf"[^\s{_UNPRINTABLE}]"
+    rest = rf"[^{_UNPRINTABLE}]"
+    return StringConstraints(strict=True, min_length=1, max_length=longest, pattern=rf"^{first}{rest}*$")
+
+
+Amount = Annotated[
+    int | None,
+    BeforeValidator(read_amount),
+    _published(
+        "string", pattern=AMOUNT_PATTERN, description="Yuan with two digits", examples=[AMOUNT_EXAMPLE]
+    ),
+]
+Period = Annotated[
+    int | None,
+    BeforeValidator(read_period),
+    _published("string", pattern=PERIOD_PATTERN, description="A month", examples=["2026-03"]),
+]
+Day = Annotated[date, BeforeValidator(read_day), _published("string", format="date", examples=["2026-03-31"])]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(read_instant),
+    _published("string", format="date-time", examples=["2026-12-31T18:00:00+08:00"]),
+]
+Area = Annotated[
+    int,
+    BeforeValidator(read_area),
+    _published("string", pattern="^[0-9]{6}$", description="The code of an area", examples=["990100"]),
+]
+Share = Annotated[
+    str | None,
+    BeforeValidator(read_share),
+    WithJsonSchema({
+        "anyOf": [{"type": "string", "maxLength": 32}, {"type": "null"}],
+        "description": 'A fraction "1/3" or a decimal "0.25"; all heirs have one, or none',
+    }),
+]  # fmt: skip
+KindFilter = Annotated[
+    Kind | None,
+    BeforeValidator(read_kind),
+    _published("string", enum=list(KIND_WORDS), description="Only entries of this kind"),
+]
+SourceRef = Annotated[str, _text(64)]
+InstitutionCode = Annotated[str, _text(32), AfterValidator(_not_cash)]
+Name = Annotated[str, _text(64), AfterValidator(_is_name)]
+Words = Annotated[str, _text(256)]
+IdText = Annotated[
+    str,
+    StringConstraints(strict=True),
+    _published(
+        "string",
+        pattern="^([0-9]{15}|[0-9]{17}[0-9Xx])$",
+        description="An ID number of 18 characters, or the old form of 15 digits",
+        examples=["119999198503140015"],
+    ),
+]
+
+
+class Strict(BaseModel):
+    """A request: nothing but the fields it names, and no type turned into another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)

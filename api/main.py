@@ -1,0 +1,109 @@
+"""The app: `create_app` puts it together over an opened ledger, `app` is the one that uvicorn serves.
+
+uvicorn api.main:app        settings from the environment, as ledger/settings.py names them
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+
+from api import accounts, bulk, closure, entries, freezes, health, holds, postings, reports, year_ends
+from api.asgi import Door
+from api.docs import add_docs
+from api.errors import add_handlers
+from api.logs import Log, RequestLines, log_request, log_to_stderr
+from api.security import Verifier
+from api.state import Clock, State
+from ledger import now_and_today
+from ledger.installation import Opened, open_ledger
+from ledger.settings import Settings, tune_process
+
+# tried in order, so what is called most stands first
+ROUTERS = (
+    postings.router,
+    accounts.router,
+    holds.router,
+    bulk.router,
+    entries.router,
+    freezes.router,
+    closure.router,
+    year_ends.router,
+    reports.router,
+    health.router,
+)
+
+
+def create_app(
+    opened: Opened,
+    verifier: Verifier,
+    *,
+    clock: Clock = now_and_today,
+    log: Log = log_request,
+    bench: bool = False,
+) -> FastAPI:
+    """The app over a ledger that is open. `bench` adds a route that does nothing, to measure HTTP by."""
+    state = State(opened, verifier, clock)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        state.start()
+        try:
+            yield
+        finally:
+            state.stop()
+
+    app = bare_app(lifespan=lifespan, log=log, bench=bench)
+    app.state.ledger = state
+    return app
+
+
+def bare_app(*, lifespan: Any = None, log: Log = log_request, bench: bool = False) -> FastAPI:
+    """Every route, and nothing behind them: enough for the OpenAPI document."""
+    app = FastAPI(
+        title="Medical account ledger",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"logs": False},
+        lifespan=lifespan,
+    )
+    # not include_router: it makes a tree, and walking it costs a posting a third of its time
+    for router in (*((postings.noop_router,) if bench else ()), *ROUTERS):
+        app.router.routes.extend(router.routes)
+    add_handlers(app)
+    add_docs(app)
+    app.add_middleware(Door, log=log)
+    return app
+
+
+def served_app(*, bench: bool = False) -> FastAPI:
+    """The app of this installation. Without database or keys it does not start: see open_ledger, Verifier."""
+    settings = Settings.load()
+    log_to_stderr()
+    app = create_app(
+        open_ledger(settings),
+        Verifier.load(settings.jwks_file),
+        log=RequestLines(sys.stderr.buffer).write,
+        bench=bench,
+    )
+    tune_process()
+    return app
+
+
+def bench_app() -> FastAPI:
+    """For `uvicorn --factory api.main:bench_app`."""
+    return served_app(bench=True)
+
+
+def __getattr__(name: str) -> Any:
+    # made when the server asks for it, so that importing this module opens nothing
+    if name == "app":
+        app = globals()["app"] = served_app()
+        return app
+    raise AttributeError(name)

@@ -1,0 +1,85 @@
+"""How a posting call runs: key and dry_run are read, the writer posts, the first answer is given again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic_core import to_json
+
+from api.receipts import receipt_json
+from api.routes import JSON
+from api.state import state_of
+from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
+from ledger.identity import parse_entry_name
+
+_match_key = re.compile(r"[!-~]{1,255}").fullmatch
+REPLAYED = {"Idempotent-Replayed": "true"}
+
+
+def plain_key(text: str) -> str:
+    """A key as it is kept: without the double quotes that it may stand in. Raises Refused."""
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    if _match_key(text) is None:
+        raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID)
+    return text
+
+
+def wants_dry_run(request: Request) -> bool:
+    """Whether the call asks only what would happen."""
+    # the route has seen to it that it is true or false
+    return bool(request.scope["query_string"]) and request.query_params.get("dry_run") == "true"
+
+
+def key_of(request: Request, *, required: bool = True) -> str | None:
+    """The idempotency key of a call. Raises Refused; a dry run needs none, since it changes nothing."""
+    text = request.headers.get("idempotency-key")
+    if text is not None:
+        return plain_key(text)
+    if required and not wants_dry_run(request):
+        raise Refused(RefusalCode.IDEMPOTENCY_KEY_MISSING)
+    return None
+
+
+def entry_of(text: str, missing: RefusalCode) -> tuple[int, int]:
+    """The book and number behind the name of an entry, hold or freeze. Raises Refused(missing)."""
+    place = parse_entry_name(text)
+    if place is None:
+        raise Refused(missing)
+    return place
+
+
+def posted(outcome: Outcome) -> Posted:
+    """The outcome of a command that was taken; any other is raised."""
+    if isinstance(outcome, Posted):
+        return outcome
+    if isinstance(outcome, Refused | Unknown | Failed):
+        raise outcome
+    raise TypeError("an outcome is posted, refused, failed or unknown")
+
+
+async def take(request: Request, command: Command) -> Posted:
+    """Post a command, or rehearse it when the call asks for that."""
+    state = state_of(request)
+    if wants_dry_run(request):
+        return posted((await state.rehearse([command]))[0])
+    return posted(await state.writer.post(command))
+
+
+def respond(request: Request, body: dict[str, Any], done: Posted, *, status: int = 201) -> Response:
+    """The answer to a posting that was taken."""
+    if wants_dry_run(request):
+        body["dry_run"] = True
+        status = 200
+    return Response(to_json(body), status, REPLAYED if done.replayed else None, media_type=JSON)
+
+
+async def post_and_answer(
+    request: Request, command: Command, write: Callable[..., dict[str, Any]] = receipt_json
+) -> Response:
+    """Post a command and answer with its receipt."""
+    done = await take(request, command)
+    return respond(request, write(done.receipt), done)

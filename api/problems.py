@@ -1,0 +1,143 @@
+"""The table of everything that is answered with a problem: code, status, and what people read."""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from ledger import RefusalCode
+
+
+class DoorCode(StrEnum):
+    """The noes that only HTTP knows. The ledger's own are RefusalCode."""
+
+    TOKEN_MISSING = "token_missing"  # noqa: S105  a code, no secret
+    TOKEN_INVALID = "token_invalid"  # noqa: S105  the same
+    SCOPE_MISSING = "scope_missing"
+    ROUTE_NOT_FOUND = "route_not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    BODY_TOO_LARGE = "body_too_large"
+    MEDIA_TYPE_UNSUPPORTED = "media_type_unsupported"
+    REQUEST_REFUSED = "request_refused"
+    INTERNAL_ERROR = "internal_error"
+    OUTCOME_UNKNOWN = "outcome_unknown"
+    OVERLOADED = "overloaded"
+    DATABASE_UNAVAILABLE = "database_unavailable"
+    NOT_READY = "not_ready"
+
+
+Code = RefusalCode | DoorCode
+
+
+class Words(NamedTuple):
+    """How a code is answered: the status, a title that never changes, a sentence for the clerk."""
+
+    status: int
+    title: str
+    detail: str
+
+
+_R = RefusalCode
+_D = DoorCode
+
+PROBLEMS: Final[dict[Code, Words]] = {
+    # shape
+    _R.JSON_MALFORMED: Words(400, "The body is not JSON", "请求体不是有效的 JSON。"),
+    _R.CASH_FORBIDDEN: Words(422, "Account money is never paid as cash", "个人账户资金不得提取现金。"),
+    _R.UNKNOWN_FIELD: Words(422, "A field or query key is not known", "请求中有未定义的字段或参数。"),
+    _R.SHAPE_INVALID: Words(422, "The request has the wrong shape", "请求的内容或格式不正确。"),
+    _R.BULK_TOO_LARGE: Words(422, "Too many commands in one call", "一次提交的指令过多。"),
+    _R.FILE_INVALID: Words(422, "The file cannot be read", "文件无法读取。"),
+    # key
+    _R.IDEMPOTENCY_KEY_MISSING: Words(400, "Idempotency-Key is missing", "缺少 Idempotency-Key。"),
+    _R.IDEMPOTENCY_KEY_INVALID: Words(
+        400, "Idempotency-Key must be 1 to 255 visible ASCII characters", "Idempotency-Key 格式不正确。"
+    ),
+    _R.IDEMPOTENCY_KEY_REUSED: Words(
+        422, "The key was used for another request", "该 Idempotency-Key 已用于不同的请求。"
+    ),
+    # not found
+    _R.ACCOUNT_NOT_FOUND: Words(404, "No such account", "账户不存在。"),
+    _R.ENTRY_NOT_FOUND: Words(404, "No such entry", "记账条目不存在。"),
+    _R.HOLD_NOT_FOUND: Words(404, "No such hold", "预留不存在。"),
+    _R.FREEZE_NOT_FOUND: Words(404, "No such freeze", "冻结不存在。"),
+    _R.BATCH_NOT_FOUND: Words(404, "No such batch", "批次不存在。"),
+    _R.AREA_UNKNOWN: Words(422, "No such area", "统筹区不存在。"),
+    # identity
+    _R.ID_FORMAT: Words(422, "The ID number has the wrong form", "身份证件号码格式不正确。"),
+    _R.ID_PREFIX: Words(422, "The ID number begins with no known region", "身份证件号码的前缀不存在。"),
+    _R.ID_BIRTHDATE: Words(
+        422, "The birth date in the ID number does not exist", "证件号码中的出生日期不存在。"
+    ),
+    _R.ID_FUTURE: Words(422, "The birth date in the ID number is to come", "证件号码中的出生日期晚于今天。"),
+    _R.ID_CHECKSUM: Words(422, "The check character of the ID number is wrong", "身份证件号码校验位不正确。"),
+    _R.ID_MISMATCH: Words(
+        422, "What was declared differs from the ID number", "申报的姓名、性别或出生日期与证件号码不符。"
+    ),
+    _R.CREDIT_CODE_INVALID: Words(422, "The credit code is not valid", "统一社会信用代码不正确。"),
+    _R.ALIAS_CONFLICT: Words(409, "The ID number belongs to somebody else", "该证件号码属于他人。"),
+    _R.ACCOUNT_EXISTS_OTHER_PERSON: Words(
+        409, "The ID number has an account under another name", "该证件号码已以其他姓名开户。"
+    ),
+    # closed
+    _R.ACCOUNT_CLOSED: Words(409, "The account is closed", "账户已注销。"),
+    _R.OPENING_DIFFERS: Words(409, "The account was opened otherwise", "该账户已存在，且开户信息不同。"),
+    _R.ACCOUNT_TRANSFERRING: Words(409, "The account is being transferred", "账户正在转移。"),
+    # deceased
+    _R.ACCOUNT_DECEASED: Words(409, "The account holder has died", "账户所有人已死亡。"),
+    _R.ACCOUNT_NOT_DECEASED: Words(409, "No death was reported for the account", "尚未登记账户所有人死亡。"),
+    # frozen
+    _R.ACCOUNT_FROZEN: Words(409, "The account is frozen", "账户已冻结。"),
+    # period and date
+    _R.PERIOD_INVALID: Words(422, "The period or date cannot be", "期间或日期不正确。"),
+    _R.PERIOD_CLOSED: Words(409, "The period is closed", "该期间已关闭。"),
+    _R.PERIOD_AFTER_END: Words(409, "The period lies after the end of life", "该期间晚于死亡月份。"),
+    _R.YEAR_NOT_OVER: Words(409, "The year is not over", "该年度尚未结束。"),
+    _R.RATES_MISSING: Words(409, "The interest rates of the year are missing", "缺少该年度的利率。"),
+    # institution
+    _R.INSTITUTION_UNKNOWN: Words(422, "No such institution", "医药机构不存在。"),
+    _R.NOT_DESIGNATED: Words(
+        422, "The institution has no contract on that day", "该日机构不是定点医药机构。"
+    ),
+    # duplicates
+    _R.DUPLICATE_SOURCE_REF: Words(409, "The source document was booked before", "该来源单据已入账。"),
+    _R.ALREADY_REVERSED: Words(409, "The entry was reversed before", "该条目已冲正。"),
+    # the state of what is acted on
+    _R.NOT_REVERSIBLE: Words(409, "Entries of this kind are not reversed", "该类条目不能冲正。"),
+    _R.HOLD_NOT_OPEN: Words(409, "The hold was captured or released before", "该预留已结算或已释放。"),
+    _R.HOLD_EXPIRED: Words(409, "The hold has expired", "该预留已过期。"),
+    _R.FREEZE_ENDED: Words(409, "The freeze was ended before", "该冻结已解除。"),
+    _R.OPEN_ITEMS: Words(409, "Holds are still open", "尚有未结清的预留。"),
+    _R.SHARES_INVALID: Words(422, "The shares do not divide the whole", "继承份额不正确。"),
+    _R.VERB_NOT_OFFERED: Words(422, "This is not offered", "暂不提供该业务。"),
+    # amount
+    _R.AMOUNT_INVALID: Words(
+        422,
+        'The amount must be a positive decimal string such as "128.50"',
+        "金额不正确，应为形如“128.50”的正数。",
+    ),
+    _R.HOLD_EXCEEDED: Words(409, "The amount exceeds the hold", "金额超过预留。"),
+    # insufficient
+    _R.INSUFFICIENT_BALANCE: Words(409, "The balance does not suffice", "账户余额不足。"),
+    _R.GROUP_REFUSED: Words(409, "Another command of the group was refused", "同组的其他指令被拒绝。"),
+    # HTTP's own
+    _D.TOKEN_MISSING: Words(401, "A bearer token is required", "需要访问令牌。"),
+    _D.TOKEN_INVALID: Words(401, "The bearer token is not valid", "访问令牌无效或已过期。"),
+    _D.SCOPE_MISSING: Words(403, "The token lacks a scope", "访问令牌没有所需的权限。"),
+    _D.ROUTE_NOT_FOUND: Words(404, "No such resource", "资源不存在。"),
+    _D.METHOD_NOT_ALLOWED: Words(405, "The method is not offered here", "不支持该请求方法。"),
+    _D.BODY_TOO_LARGE: Words(413, "The body is too large", "请求体过大。"),
+    _D.MEDIA_TYPE_UNSUPPORTED: Words(
+        415, "The body must be application/json", "请求体必须是 application/json。"
+    ),
+    _D.REQUEST_REFUSED: Words(400, "The request was refused", "请求被拒绝。"),
+    _D.INTERNAL_ERROR: Words(500, "A fault of the service", "服务内部错误。"),
+    _D.OUTCOME_UNKNOWN: Words(
+        503, "The outcome is unknown: send the same key again", "结果未知，请用相同的 Idempotency-Key 重试。"
+    ),
+    _D.OVERLOADED: Words(503, "Too many commands are waiting", "服务繁忙，请稍后重试。"),
+    _D.DATABASE_UNAVAILABLE: Words(503, "The database is not available", "数据库暂时不可用。"),
+    _D.NOT_READY: Words(503, "The service is not ready", "服务尚未就绪。"),
+}
+
+STATUS: Final[dict[RefusalCode, int]] = {
+    code: words.status for code, words in PROBLEMS.items() if isinstance(code, RefusalCode)
+}

@@ -1,0 +1,166 @@
+"""Who calls: bearer tokens, and the one table that says which scope a route asks for.
+
+A token names the calling system (`client_id`, part of every idempotency key) and the person who acts
+(`sub`). A verified token is remembered by its digest until it expires: verifying one costs as much as the
+rest of a request.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import jwt
+
+from api.errors import Declined
+from api.problems import DoorCode
+from ledger.tokens import AUDIENCE, ISSUER
+
+LEEWAY_SECONDS: Final = 30
+REMEMBERED_MAX: Final = 10_000
+TOKEN_CHARACTERS_MAX: Final = 8_192
+NAME_CHARACTERS_MAX: Final = 128
+# which algorithm a key of a kind signs with: the key decides, never the token's own header
+ALGORITHMS: Final = {"OKP": "EdDSA", "RSA": "RS256"}
+
+OPEN: Final = ""
+"""A route that asks for no token."""
+
+SCOPE_OF: Final[dict[tuple[str, str], str]] = {
+    ("POST", "/v1/accounts"): "accounts:write",
+    ("POST", "/v1/accounts/lookup"): "accounts:read",
+    ("GET", "/v1/accounts/{account}"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/balance"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/entries"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/explain"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/freezes"): "accounts:read",
+    ("POST", "/v1/accounts/{account}/freezes"): "accounts:write",
+    ("POST", "/v1/freezes/{freeze}/end"): "accounts:write",
+    ("POST", "/v1/accounts/{account}/death"): "accounts:write",
+    ("POST", "/v1/accounts/{account}/estate"): "accounts:write",
+    ("POST", "/v1/accounts/{account}/contributions"): "postings:write",
+    ("POST", "/v1/accounts/{account}/spendings"): "postings:write",
+    ("POST", "/v1/accounts/{account}/holds"): "postings:write",
+    ("POST", "/v1/holds/{hold}/capture"): "postings:write",
+    ("POST", "/v1/holds/{hold}/release"): "postings:write",
+    ("GET", "/v1/entries/{entry}"): "accounts:read",
+    ("POST", "/v1/entries/{entry}/reversal"): "postings:reverse",
+    ("POST", "/v1/bulk"): "bulk:write",
+    ("POST", "/v1/year-ends/{year}"): "admin",
+    ("GET", "/v1/batches/{batch}"): "reports:read",
+    ("GET", "/v1/reports/trial-balance"): "reports:read",
+    ("GET", "/livez"): OPEN,
+    ("GET", "/readyz"): OPEN,
+    ("GET", "/docs"): OPEN,
+    ("GET", "/openapi.json"): OPEN,
+    # only in an app made for the bench
+    ("POST", "/v1/noop"): "postings:write",
+}
+
+
+class Caller(NamedTuple):
+    """Who calls, as the token says it."""
+
+    caller: str
+    actor: str
+    scopes: frozenset[str]
+
+    def need(self, scope: str) -> None:
+        """Raise Declined when the token lacks a scope."""
+        if scope not in self.scopes:
+            raise Declined(
+                DoorCode.SCOPE_MISSING,
+                {"WWW-Authenticate": f'Bearer realm="ledger", error="insufficient_scope", scope="{scope}"'},
+                scope=scope,
+            )
+
+
+class KeysMissing(Exception):
+    """The JWKS file has no key that tokens could be verified with. The message names the file."""
+
+
+class Verifier:
+    """Verifies bearer tokens against the public keys of a JWKS file."""
+
+    def __init__(self, jwks: Mapping[str, Any], clock: Callable[[], float] = time.time) -> None:
+        """Take the JWKS as a dict; keys of other kinds, or for encryption, are passed over."""
+        self._keys: list[jwt.PyJWK] = []
+        for key in jwks.get("keys", ()):
+            algorithm = ALGORITHMS.get(key.get("kty"))
+            if algorithm is not None and key.get("use", "sig") == "sig":
+                public = {name: value for name, value in key.items() if name not in _PRIVATE}
+                self._keys.append(jwt.PyJWK(public, algorithm))
+        self._clock = clock
+        self._remembered: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+
+    @classmethod
+    def load(cls, path: Path) -> Verifier:
+        """Read the JWKS file. Raises KeysMissing: without keys the service does not start."""
+        try:
+            verifier = cls(json.loads(path.read_bytes()))
+        except (OSError, ValueError, AttributeError, jwt.PyJWTError):
+            raise KeysMissing(f"{path} is not a readable JWKS file") from None
+        if not verifier._keys:
+            raise KeysMissing(f"{path} has no EdDSA or RS256 key")
+        return verifier
+
+    def check(self, authorization: str | None) -> Caller:
+        """The caller behind an Authorization header. Raises Declined (401)."""
+        if authorization is None:
+            raise Declined(DoorCode.TOKEN_MISSING)
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise Declined(DoorCode.TOKEN_MISSING)
+        if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
+            raise Declined(DoorCode.TOKEN_INVALID)
+        digest = sha256(token.encode()).digest()
+        remembered = self._remembered.get(digest)
+        if remembered is not None and self._clock() < remembered[0]:
+            return remembered[1]
+        expires, caller = self._verify(token)
+        self._remembered[digest] = (expires, caller)
+        if len(self._remembered) > REMEMBERED_MAX:
+            self._remembered.popitem(last=False)
+        return caller
+
+    def _verify(self, token: str) -> tuple[float, Caller]:
+        try:
+            named = jwt.get_unverified_header(token).get("kid")
+        except jwt.PyJWTError:
+            raise Declined(DoorCode.TOKEN_INVALID) from None
+        for key in self._keys:
+            if named is not None and key.key_id is not None and key.key_id != named:
+                continue
+            try:
+                claims = jwt.decode(
+                    token,
+                    key,
+                    algorithms=[key.algorithm_name],
+                    audience=AUDIENCE,
+                    issuer=ISSUER,
+                    leeway=LEEWAY_SECONDS,
+                    options={"require": ["exp", "iat", "sub", "aud", "iss", "client_id"]},
+                )
+            except jwt.PyJWTError:
+                continue
+            return float(claims["exp"]) + LEEWAY_SECONDS, _caller(claims)
+        raise Declined(DoorCode.TOKEN_INVALID)
+
+
+# the private parts of a key have no business in a JWKS of public keys
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+
+
+def _caller(claims: Mapping[str, Any]) -> Caller:
+    caller, actor, scope = claims["client_id"], claims["sub"], claims.get("scope", "")
+    for name in (caller, actor):
+        if not (isinstance(name, str) and 0 < len(name) <= NAME_CHARACTERS_MAX and name.isprintable()):
+            raise Declined(DoorCode.TOKEN_INVALID)
+    if not isinstance(scope, str):
+        raise Declined(DoorCode.TOKEN_INVALID)
+    return Caller(caller, actor, frozenset(scope.split()))

@@ -1,0 +1,112 @@
+"""What the running app holds: the engine, the one writer, the readers, and what is handed to commands."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from fastapi import Request
+
+from api.security import Caller, Verifier
+from ledger import (
+    BookRef,
+    Command,
+    Outcome,
+    Writer,
+    now_and_today,
+    persons,
+    reading,
+    rehearse,
+)
+from ledger.installation import Opened
+
+READERS = 4
+T = TypeVar("T")
+Clock = Callable[[], tuple[datetime, date]]
+
+
+class State:
+    """The ledger at work behind one app."""
+
+    def __init__(self, opened: Opened, verifier: Verifier, clock: Clock = now_and_today) -> None:
+        self.engine = opened.engine
+        self.policies = opened.policies
+        self.keyring = opened.keyring
+        # what a long run in a process of its own is told
+        self.environment = opened.settings.environment()
+        self.verifier = verifier
+        self.clock = clock
+        # the long runs that this process has started and that go on
+        self.runs: set[str] = set()
+        self.writer = Writer(self.engine, self.policies, clock)
+        self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
+        self._mine = threading.local()
+        self._opened: list[Any] = []
+
+    def start(self) -> None:
+        """A writer and readers that were stopped do not start again: they are made anew."""
+        self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
+        self._mine = threading.local()
+        self.writer = Writer(self.engine, self.policies, self.clock)
+        self.writer.start()
+
+    def stop(self) -> None:
+        """Post what waits, then let go of everything."""
+        self.writer.stop()
+        self._threads.shutdown()
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+        self.engine.dispose()
+
+    def ref(self, account: str) -> BookRef:
+        """The account that a path or body names. Raises Refused."""
+        return persons.account_ref(account, self.keyring, self.clock()[1])
+
+    # -- reading: a few threads, each with a connection of its own ----------------------------------------
+
+    async def read(self, look: Callable[[Any], T]) -> T:
+        """Run one look in a reader thread, inside one read transaction."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look)
+
+    def _look(self, look: Callable[[Any], T]) -> T:
+        connection = self._connection()
+        with connection.begin():
+            return look(connection)
+
+    def _connection(self) -> Any:
+        connection = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = self._mine.connection = reading(self.engine)
+            self._opened.append(connection)
+        return connection
+
+    async def rehearse(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Outcome]:
+        """What would become of some commands. Writes nothing."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(self._rehearse, commands, atomic))
+
+    def _rehearse(self, commands: Sequence[Command], atomic: bool) -> list[Outcome]:
+        now, today = self.clock()
+        return rehearse(self._connection(), commands, now, today, self.policies, atomic=atomic)
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run something that blocks in a thread of the same few."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+
+def state_of(request: Request) -> State:
+    """The state behind the app that a request came to."""
+    state: State = request.scope["app"].state.ledger
+    return state
+
+
+def caller_of(request: Request) -> Caller:
+    """Who calls; the route has asked for a token."""
+    caller: Caller = request.scope["ledger.caller"]
+    return caller

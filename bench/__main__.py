@@ -1,0 +1,199 @@
+"""python -m bench: run all parts, print the table, write bench/out/bench.json.
+
+SIZE=full|small, PEERS=1, ONLY=part,part (see plan.py), ROUNDS, SECONDS. Ends with 0 also when a target is
+missed, and with 1 when something is wrong: an answer that was an error, a lost entry, a finding of `verify`.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from bench import report
+from bench.bare import Bare
+from bench.check import check
+from bench.contributions import Contributions
+from bench.fill import libpq, make_ledger, make_template
+from bench.inprocess import CALLERS, InProcess
+from bench.machine import machine, server_settings, versions
+from bench.peer import Peer, PeerMissing
+from bench.pgbench import FLAGS, SCALE, Pgbench
+from bench.plan import ACCOUNTS, MONEY_FEN, OUT, BenchFailed, Plan, plan_from_environment
+from bench.rounds import Measure, alternate
+from bench.service import Service
+from bench.sqlite import BATCHES, Sqlite, remove
+from tests.postgres import Server
+
+Turn = Callable[[], Measure]
+CONNECTIONS = (1, 64)
+
+
+class Bench:
+    """One run: the server, what was measured, and the ledgers that `verify` looks at in the end."""
+
+    def __init__(self, plan: Plan, server: Server) -> None:
+        self.plan = plan
+        self.server = server
+        self.began = time.monotonic()
+        self.figures: dict[str, Measure] = {}
+        self.ledgers: dict[str, str] = {}
+        self.peer: dict[str, Any] = {"skipped": "PEERS=1 was not asked for"}
+
+    def say(self, line: str) -> None:
+        print(f"{time.monotonic() - self.began:5.0f} s  {line}", file=sys.stderr, flush=True)
+
+    def measure(self, parties: dict[str, Turn], *, warm_up: bool = True) -> None:
+        self.figures |= alternate(parties, self.plan.rounds, warm_up=warm_up, say=self.say)
+
+    def ledger(self, name: str, books: int, entries_per_book: int) -> str:
+        url = make_ledger(self.server, name, books, entries_per_book, MONEY_FEN, self.say)
+        self.ledgers[name] = url
+        return url
+
+    def throughput(self) -> None:
+        """Everything that is compared by rate, in the same rounds: the limit, in process, HTTP, the peer."""
+        plan = self.plan
+        self.say("throughput: setting up")
+        parties: dict[str, Turn] = {}
+        with ExitStack() as stack:
+            if plan.wants("pgbench", "inprocess", "http"):
+                pgbench = Pgbench(self.server)
+                parties["pgbench_tpcb"] = partial(pgbench.tpcb, plan.seconds)
+                parties["pgbench_simple_update"] = partial(pgbench.simple_update, plan.seconds)
+            if plan.wants("inprocess"):
+                url = self.ledger("inprocess", ACCOUNTS, 1)
+                worker = stack.enter_context(closing(InProcess(url)))
+                for callers in CALLERS:
+                    parties[f"inprocess_{callers}"] = partial(worker.spends, callers, plan.seconds)
+            if plan.wants("http"):
+                url = self.ledger("http", ACCOUNTS, 1)
+                service = stack.enter_context(closing(Service("http", url)))
+                for connections in CONNECTIONS:
+                    for name, what in (("noop", "noop"), ("http", "spend")):
+                        parties[f"{name}_{connections}"] = partial(
+                            service.load, what, connections, plan.seconds
+                        )
+                parties["bulk"] = partial(service.bulk, plan.seconds)
+            if plan.wants("peer"):
+                try:
+                    peer = stack.enter_context(closing(Peer(self.server)))
+                except PeerMissing as missing:
+                    self.peer = {"skipped": str(missing)}
+                else:
+                    self.peer = {"versions": peer.versions}
+                    parties["peer_hordak_64"] = partial(peer.transfers, plan.seconds)
+            if parties:
+                self.say(f"throughput: {', '.join(parties)}")
+                self.measure(parties)
+
+    def sizes(self) -> None:
+        """Single calls on a small and on a large ledger: reads over HTTP and bare, and spends."""
+        plan = self.plan
+        self.say("two ledgers: filling")
+        urls = {
+            "small": self.ledger("small", plan.small_books, plan.entries_per_book),
+            "large": self.ledger("large", plan.large_books, plan.entries_per_book),
+        }
+        seconds = plan.latency_seconds
+        if plan.wants("spend_size"):
+            self.say("spends on both")
+            with ExitStack() as stack:
+                spends: dict[str, Turn] = {}
+                for size, url in urls.items():
+                    worker = stack.enter_context(closing(InProcess(url)))
+                    spends[f"spend_{size}"] = partial(worker.spends, 1, seconds)
+                self.measure(spends)
+        if plan.wants("reads"):
+            self.say("reads on both")
+            with ExitStack() as stack:
+                reads: dict[str, Turn] = {}
+                for size, url in urls.items():
+                    service = stack.enter_context(closing(Service(size, url)))
+                    bare = stack.enter_context(closing(Bare(libpq(url))))
+                    for what in ("balance", "page"):
+                        reads[f"{what}_bare_{size}"] = partial(bare.read, what, seconds)
+                        reads[f"{what}_http_{size}"] = partial(service.load, what, 1, seconds)
+                    if size == "large":
+                        reads["noop_read"] = partial(service.load, "noop", 1, seconds)
+                self.measure(reads)
+
+    def contributions(self) -> None:
+        self.say(f"{self.plan.contributions:,} contributions, posted and bare")
+        both = Contributions(self.server, self.plan)
+        parties: dict[str, Turn] = {
+            "contributions_posting": both.posting,
+            "contributions_bare": both.bare,
+        }
+        # every round has a database of its own: nothing of a round before could be warm
+        self.measure(parties, warm_up=False)
+        self.ledgers |= both.urls()
+
+    def sqlite(self) -> None:
+        self.say("SQLite")
+        with closing(Sqlite()) as sqlite:
+            self.measure({f"sqlite_{by}": partial(sqlite.spends, by, self.plan.seconds) for by in BATCHES})
+        self.ledgers["sqlite"] = sqlite.url
+
+    def run(self) -> dict[str, Any]:
+        plan = self.plan
+        about = {
+            "machine": machine(),
+            "versions": versions(self.server),
+            "server": server_settings(self.server),
+        }
+        make_template(self.server)
+        if plan.wants("pgbench", "inprocess", "http", "peer"):
+            self.throughput()
+        if plan.wants("reads", "spend_size"):
+            self.sizes()
+        if plan.wants("contributions"):
+            self.contributions()
+        if plan.wants("sqlite"):
+            self.sqlite()
+        self.say("verify")
+        verified = check(self.ledgers)
+        ratios, targets = report.evaluate(self.figures)
+        return {
+            "size": plan.size,
+            "parts": plan.parts,
+            "rounds": plan.rounds,
+            "seconds_a_round": plan.seconds,
+            "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "took_seconds": round(time.monotonic() - self.began),
+            **about,
+            "pgbench": {"flags": FLAGS, "scale": SCALE, "simple_update_flag": "-N"},
+            "peer": self.peer,
+            "ratios": ratios,
+            "targets": targets,
+            "figures": self.figures,
+            "verify": verified,
+        }
+
+
+def main() -> int:
+    plan = plan_from_environment()
+    OUT.mkdir(parents=True, exist_ok=True)
+    try:
+        # on the real disk, wherever the temporary folder may be
+        with Server(durable=True, parent=OUT) as server:
+            found = Bench(plan, server).run()
+    except BenchFailed as failure:
+        print(f"FAILED: {failure}", file=sys.stderr)
+        return 1
+    finally:
+        remove(OUT / "bench.db")
+    (OUT / "bench.json").write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    report.show(found)
+    findings = sum(ledger["findings"] for ledger in found["verify"].values())
+    if findings:
+        print(f"FAILED: verify has {findings} findings", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+"""The service under HTTP load: uvicorn in a process of its own, with a real token, and its load client.
+
+The app is the service's own with one route more, `POST /v1/noop`, which checks the token, reads the same
+body and does nothing.
+"""
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+
+from bench.fill import libpq
+from bench.load_client import BULK
+from bench.plan import CALLER, OUT, ROOT, BenchFailed
+from bench.process import Worker, cpu_seconds, peak_rss_mb
+from bench.rounds import Measure
+from ledger.clock import now_and_today
+from ledger.identity import account_no
+from ledger.tokens import SCOPES, create_signing_key, mint
+from ledger.vault import Keyring
+
+HOST = "127.0.0.1"
+# bulk calls that are under way at once, so that one is parsed while the other is posted
+BULK_CONNECTIONS = 2
+_START_SECONDS_MAX = 60
+
+
+class Service:
+    """One running service on one database, and a client that calls it."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self._log = (OUT / f"service-{name}.log").open("wb")
+        data = OUT / "data"
+        keys = data / "keys"
+        Keyring.create(keys)
+        create_signing_key(keys)
+        self._port = _free_port()
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "uvicorn", "--factory", "api.main:bench_app",
+                "--host", HOST, "--port", str(self._port), "--http", "httptools", "--loop", "uvloop",
+                "--no-access-log", "--no-server-header", "--no-proxy-headers",
+            ],
+            cwd=ROOT,
+            env=_environment(url, data),
+            stdout=self._log,
+            stderr=self._log,
+        )  # fmt: skip
+        self._client: Worker | None = None
+        try:
+            self._wait_until_ready()
+            self._client = Worker("bench.load_client", HOST, str(self._port))
+            now, today = now_and_today()
+            token = mint(keys, SCOPES, CALLER, CALLER, now, timedelta(hours=6))
+            self._client.ask(token=token, accounts=_accounts(url), day=today.isoformat())
+        except BaseException:
+            self.close()
+            raise
+
+    def load(self, what: str, connections: int, seconds: float) -> Measure:
+        """Let the client call for some seconds."""
+        assert self._client is not None
+        before, client_before = cpu_seconds(self._process.pid), cpu_seconds(self._client.pid)
+        measure = self._client.ask(what=what, connections=connections, seconds=seconds)
+        each = 1e6 / measure["count"]
+        measure["service_cpu_us"] = round((cpu_seconds(self._process.pid) - before) * each, 1)
+        measure["client_cpu_us"] = round((cpu_seconds(self._client.pid) - client_before) * each, 1)
+        measure["service_peak_rss_mb"] = peak_rss_mb(self._process.pid)
+        return measure
+
+    def bulk(self, seconds: float) -> Measure:
+        return self.load("bulk", BULK_CONNECTIONS, seconds) | {"by": BULK}
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _wait_until_ready(self) -> None:
+        until = time.monotonic() + _START_SECONDS_MAX
+        while time.monotonic() < until and self._process.poll() is None:
+            connection = http.client.HTTPConnection(HOST, self._port, timeout=5)
+            try:
+                connection.request("GET", "/readyz")
+                if connection.getresponse().status == 200:
+                    return
+            except OSError:
+                pass
+            finally:
+                connection.close()
+            time.sleep(0.1)
+        written = Path(self._log.name).read_text(errors="replace")
+        raise BenchFailed(f"the service did not start:\n{written[-3000:]}")
+
+
+def _environment(url: str, data: Path) -> dict[str, str]:
+    """Ours without other LEDGER_ settings, and with the ones of this run."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+    return {
+        **kept,
+        "LEDGER_DATABASE_URL": url,
+        "LEDGER_DATA": str(data),
+        "LEDGER_KEYS": str(data / "keys"),
+    }
+
+
+def _accounts(url: str) -> list[str]:
+    with psycopg.connect(libpq(url)) as connection:
+        return [account_no(book_id) for (book_id,) in connection.execute("SELECT book_id FROM book")]
+
+
+def _free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind((HOST, 0))
+        return int(listening.getsockname()[1])

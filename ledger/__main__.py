@@ -1,0 +1,300 @@
+"""The operator's door: `python -m ledger …`. Each command ends with one JSON object on stdout.
+
+What goes wrong is one line on stderr and an exit code that is not zero; what is refused says its code in the
+JSON too. Everything works beside a running service.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+
+from ledger import batches, demo, installation, progress, serving
+from ledger import sample as samples
+from ledger import year_end as year_ends
+from ledger.clock import now_and_today
+from ledger.holds import sweep as sweep_holds
+from ledger.identity import mask_in_text
+from ledger.imports import KINDS, Importer, ImportProblem
+from ledger.installation import NotReady, at_work, in_words
+from ledger.money import format_yuan
+from ledger.policy import PolicyError
+from ledger.refusals import RefusalCode, Refused
+from ledger.settings import Settings, SettingsError, tune_process
+from ledger.tokens import TokenError, mint
+from ledger.vault import KeyringError
+
+PEOPLE_DEFAULT = 200
+
+app = typer.Typer(
+    help="The ledger of personal medical accounts: the operator's commands.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    # a stack trace may show what people sent
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Keys, token and ledger.db; or LEDGER_DATA, else demo-data."),
+]
+# what a command answers: its JSON, and whether all is well
+Answer = tuple[dict[str, Any], bool]
+Parameters = ParamSpec("Parameters")
+
+# expected: told in one line, without a stack trace
+PROBLEMS = (
+    SettingsError,
+    NotReady,
+    KeyringError,
+    PolicyError,
+    TokenError,
+    ImportProblem,
+    serving.Taken,
+)
+
+
+def command(name: str, *, json_on_failure: bool = True) -> Callable[..., Any]:
+    """Make a function a command: print its answer, and turn what is expected to go wrong into one line."""
+
+    def register(function: Callable[Parameters, Answer | None]) -> Callable[Parameters, None]:
+        @app.command(name)
+        @wraps(function)
+        def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+            try:
+                answer = function(*args, **kwargs)
+            except Refused as refused:
+                problem = refused.facts.get("problem", "refused")
+                answer = _fail(refused.code.value, str(problem), refused.facts)
+            except PROBLEMS as error:
+                answer = _fail("not_ready", str(error), {"problem": str(error)})
+            except OSError as error:
+                what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+                answer = _fail("not_ready", what, {"problem": what})
+            if answer is None:
+                return
+            said, well = answer
+            if well or json_on_failure:
+                print(mask_in_text(json.dumps(said, default=str)), flush=True)
+            if not well:
+                raise typer.Exit(1)
+
+        return run
+
+    return register
+
+
+def _fail(code: str, problem: str, facts: dict[str, object]) -> Answer:
+    print(mask_in_text(f"ledger: {code}: {problem}"), file=sys.stderr, flush=True)
+    return {"code": code, **facts}, False
+
+
+def _warn(text: str) -> None:
+    print(mask_in_text(f"ledger: {text}"), file=sys.stderr, flush=True)
+
+
+@command("demo", json_on_failure=False)
+def demo_(
+    data: Data = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    people: Annotated[
+        int, typer.Option(min=0, max=samples.PEOPLE_MAX, help="How many people a first start loads.")
+    ] = PEOPLE_DEFAULT,
+) -> None:
+    """Serve on this machine only, from one directory: keys, database, sample people, token."""
+    settings = Settings.load(data, demo=True, host="127.0.0.1", port=port)
+    taken = serving.listen(settings)
+    tune_process()
+    for summary in demo.prepare(settings, people, now_and_today, progress.shown):
+        _warn(
+            f"{summary.kind}: {summary.lines} lines, {summary.posted} posted,"
+            f" {summary.already} there already, {summary.refused} refused"
+        )
+
+    def announce(address: str) -> None:
+        print(f"serving on {address} (its pages: {address}/docs)")
+        print(f"token in   {demo.token_file(settings)}", flush=True)
+
+    if not serving.run(settings, taken, announce, "warning"):
+        raise NotReady("the service did not start")
+
+
+@command("serve", json_on_failure=False)
+def serve(
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on; or LEDGER_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Or LEDGER_PORT.")] = None,
+) -> None:
+    """Serve with the keys and the database that the settings name."""
+    settings = Settings.load(data, host=host, port=port)
+    if settings.demo:
+        demo.make_keys(settings)
+    serving.check(settings)
+    taken = serving.listen(settings)
+    if not serving.run(settings, taken, lambda address: print(f"serving on {address}", flush=True), "info"):
+        raise NotReady("the service did not start")
+
+
+@command("migrate")
+def migrate(data: Data = None) -> Answer:
+    """Bring the database to the newest schema."""
+    before, after = installation.migrate(Settings.load(data))
+    return {"before": before, "after": after, "changed": before != after}, True
+
+
+@command("token", json_on_failure=False)
+def token(
+    scope: Annotated[
+        str, typer.Option(help='Scopes with blanks between them: "accounts:read reports:read".')
+    ],
+    data: Data = None,
+    caller: Annotated[str, typer.Option(help="The system that calls.")] = "local",
+    actor: Annotated[str, typer.Option(help="The person who acts.")] = "operator",
+    hours: Annotated[int, typer.Option(min=1, max=24 * 366, help="How long it is valid.")] = 12,
+) -> None:
+    """Print a bearer token signed with the key of the data directory."""
+    settings = Settings.load(data)
+    now, _today = now_and_today()
+    print(mint(settings.keys_directory, scope.split(), caller, actor, now, timedelta(hours=hours)))
+
+
+@command("import")
+def import_(
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Files in the order of their import; a first word accounts, contributions or"
+                       " spendings says what they must be, else their headers tell."),
+    ],
+    data: Data = None,
+    actor: Annotated[str, typer.Option(help="The person who imports.")] = "import",
+    rejected: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where rejected lines are listed; else beside it.")
+    ] = None,
+) -> Answer:  # fmt: skip
+    """Post CSV files of accounts, contributions and spendings. Safe to run again after any interruption."""
+    kind = None
+    if len(files) > 1 and str(files[0]) in KINDS and not files[0].exists():
+        kind, files = str(files[0]), files[1:]
+    if not (0 < len(actor) <= 128 and actor.isprintable()):
+        raise Refused(RefusalCode.SHAPE_INVALID, problem="--actor is 1 to 128 printable characters")
+    settings = Settings.load(data)
+    tune_process()
+    said: list[dict[str, object]] = []
+    well = True
+    with at_work(settings) as (opened, connection):
+        importer = Importer(
+            connection, opened.keyring, opened.policies, now_and_today, actor, rejected_directory=rejected
+        )
+        for file in files:
+            try:
+                with progress.shown(file.name) as importer.progress:
+                    summary = importer.run(file, kind)
+            except (Refused, ImportProblem) as error:
+                if len(files) == 1:
+                    raise
+                said.append({"file": str(file)} | _failed_file(error))
+                well = False
+                break  # the files after it may need what it would have brought
+            said.append({"file": str(file)} | summary.as_json())
+            well = well and summary.ok
+            if summary.rejected_file is not None:
+                _warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
+            if not summary.agrees:
+                _warn(f"{file}: the totals of the file and of the receipts differ")
+    return (said[0] if len(files) == 1 else {"files": said, "ok": well}), well
+
+
+def _failed_file(error: Refused | ImportProblem) -> dict[str, object]:
+    if isinstance(error, Refused):
+        said, _well = _fail(error.code.value, str(error.facts.get("problem", "refused")), error.facts)
+    else:
+        said, _well = _fail("not_ready", str(error), {"problem": str(error)})
+    return said
+
+
+@command("year-end")
+def year_end(
+    year: Annotated[int, typer.Argument(min=1900, max=9998)],
+    area: Annotated[int, typer.Option(min=0, max=999_999, help="The area's code, six digits.")],
+    data: Data = None,
+) -> Answer:
+    """Post the interest of a finished year to every account that is still owed it."""
+    tune_process()
+    with at_work(Settings.load(data)) as (opened, connection):
+        before = batches.find(connection, year_ends.batch_name(year, area))
+        with progress.shown(f"year end {year}") as report:
+            batch = year_ends.run(connection, year, area, now_and_today, opened.policies, progress=report)
+    done = batch.done - (before.done if before else 0)
+    fen = batch.amount_fen - (before.amount_fen if before else 0)
+    return {
+        "batch": batch.batch_id,
+        "year": year,
+        "area": f"{area:06d}",
+        "state": batch.state,
+        "posted": done,
+        "amount": format_yuan(fen),
+        "posted_in_all": batch.done,
+        "amount_in_all": format_yuan(batch.amount_fen),
+    }, batch.state == batches.FINISHED
+
+
+@command("verify")
+def verify(data: Data = None) -> Answer:
+    """Re-derive every balance, chain and total, and name the first fault."""
+    from ledger.verify import verify as verify_all
+
+    settings = Settings.load(data)
+    engine = installation.connect_ready(settings)
+    tune_process()
+    try:
+        with in_words(), progress.shown("verify") as report:
+            summary = verify_all(engine, progress=report)
+    finally:
+        engine.dispose()
+    if not summary.clean:
+        _warn(f"first of {summary.findings_total} faults: {summary.findings[0]}")
+    return {
+        "books": summary.books,
+        "entries": summary.entries,
+        "findings": [finding._asdict() for finding in summary.findings],
+        "findings_total": summary.findings_total,
+        "ok": summary.clean,
+    }, summary.clean
+
+
+@command("sample")
+def sample(
+    data: Data = None,
+    people: Annotated[int, typer.Option(min=0, max=samples.PEOPLE_MAX)] = PEOPLE_DEFAULT,
+    seed: Annotated[int, typer.Option(help="The same seed on the same day gives the same files.")] = 1,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Else <data>/sample-SEED-N.")] = None,
+    today: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As if written on that day.")
+    ] = None,
+) -> Answer:
+    """Write input files for people who do not exist."""
+    directory = out if out is not None else Settings.load(data).data / f"sample-{seed}-{people}"
+    day: date = now_and_today()[1] if today is None else today.date()
+    with progress.shown("sample files") as report:
+        lines = samples.write_sample(directory, people, seed, day, report)
+    return {"out": str(directory), "people": people, "seed": seed, "today": day, "lines": lines}, True
+
+
+@command("sweep")
+def sweep(data: Data = None) -> Answer:
+    """Write the expiry of holds whose time is over, on accounts that nothing has touched since."""
+    with at_work(Settings.load(data)) as (opened, connection):
+        expired = sweep_holds(connection, now_and_today, opened.policies)
+    return {"expired": expired}, True
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m ledger")

@@ -1,0 +1,69 @@
+"""The demo: keys, database, token and sample people in one directory. Started again, it keeps them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from ledger.imports import Importer, Summary
+from ledger.installation import Opened, in_words, migrate, open_ledger
+from ledger.reference import EXAMPLE_INSTITUTIONS, register
+from ledger.sample import FILES, write_sample
+from ledger.settings import Settings
+from ledger.tokens import SCOPES, create_signing_key, mint, write_token
+from ledger.vault import Keyring
+
+TOKEN_FILE = "token"  # noqa: S105  the name of a file
+TOKEN_LIFETIME = timedelta(days=30)
+AGENT = "demo"
+SEED = 1
+IMPORTED = ("accounts.csv", "contributions.csv", "spendings.csv")
+
+Clock = Callable[[], tuple[datetime, date]]
+Shown = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
+
+def make_keys(settings: Settings) -> None:
+    """Make the keys that are missing: those of the data, and the one that signs tokens."""
+    Keyring.create(settings.keys_directory)
+    create_signing_key(settings.keys_directory)
+
+
+def prepare(settings: Settings, people: int, clock: Clock, shown: Shown) -> list[Summary]:
+    """Bring the directory to where it can be served; what was imported just now, if anything.
+
+    Keys, data and sample files that are there are kept.
+    """
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_keys(settings)
+    migrate(settings)
+    opened = open_ledger(settings)
+    try:
+        with in_words(), opened.engine.connect() as connection:
+            register(connection, EXAMPLE_INSTITUTIONS)
+        token = mint(settings.keys_directory, SCOPES, AGENT, AGENT, clock()[0], TOKEN_LIFETIME)
+        write_token(token_file(settings), token)
+        return _load_people(opened, people, clock, shown) if people else []
+    finally:
+        opened.engine.dispose()
+
+
+def token_file(settings: Settings) -> Path:
+    return settings.data / TOKEN_FILE
+
+
+def _load_people(opened: Opened, people: int, clock: Clock, shown: Shown) -> list[Summary]:
+    directory = opened.settings.data / "sample"
+    if not all((directory / name).exists() for name in FILES):
+        with shown("sample files") as report:
+            write_sample(directory, people, SEED, clock()[1], report)
+    summaries: list[Summary] = []
+    with in_words(), opened.engine.connect() as connection:
+        importer = Importer(connection, opened.keyring, opened.policies, clock, actor=AGENT)
+        for name in IMPORTED:
+            if not importer.is_done(directory / name):
+                with shown(name.removesuffix(".csv")) as importer.progress:
+                    summaries.append(importer.run(directory / name))
+    return summaries

@@ -1,0 +1,76 @@
+"""The file of rejected lines: line number and code, never what the line said."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import IO
+
+
+class ImportProblem(Exception):
+    """An import cannot begin or cannot go on. What is posted stays; started again, it goes on."""
+
+
+class RejectedLines:
+    """Written beside its final name and moved there in one step, so that it is never half a list.
+
+    The draft is locked while the import runs: a second import of the same file at the same time is refused.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the list of an import. Raises ImportProblem when it cannot be written, or is being written."""
+        self.path = path
+        self._draft = path.with_name(f".{path.name}.draft")
+        try:
+            self._file = self._open()
+            self._file.truncate(0)
+            self._file.write("line,code\n")
+        except OSError as error:
+            raise ImportProblem(f"{self._draft}: {error.strerror}") from None
+        self.count = 0
+
+    def _open(self) -> IO[str]:
+        while True:
+            file = self._draft.open("a", encoding="utf-8")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._draft.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                    return file
+            except BlockingIOError:
+                file.close()
+                raise ImportProblem("another import of this file is running") from None
+            except FileNotFoundError:
+                pass
+            # the other import ended between our two steps, and took its draft away
+            file.close()
+
+    def add(self, refused: Iterable[tuple[int, str]]) -> None:
+        """Append lines; in order of number within one call."""
+        for number, code in sorted(refused):
+            self._file.write(f"{number},{code}\n")
+            self.count += 1
+
+    def keep(self) -> Path | None:
+        """End the list: move it to its name, or away with it when nothing was rejected."""
+        try:
+            if self.count:
+                self._file.flush()
+                os.fsync(self._file.fileno())
+                self._draft.replace(self.path)
+                return self.path
+            self._draft.unlink()
+            # an older list would speak of lines that are posted by now
+            self.path.unlink(missing_ok=True)
+            return None
+        except OSError as error:
+            raise ImportProblem(f"{self.path}: {error.strerror}") from None
+        finally:
+            self._file.close()
+
+    def drop(self) -> None:
+        """Leave without a list: the import did not come to its end."""
+        if not self._file.closed:
+            self._draft.unlink(missing_ok=True)
+            self._file.close()

@@ -1,0 +1,294 @@
+"""What the columns of a file mean: one line becomes one command, or is refused as the API would refuse it."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from hashlib import sha256
+from typing import Final
+
+from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.contributions import Contribute
+from ledger.identity import new_book_id, normalise_name
+from ledger.imports.lines import file_invalid
+from ledger.money import parse_yuan
+from ledger.persons import account_ref, claim_by_number
+from ledger.posting import BookRef, Command
+from ledger.refusals import RefusalCode, Refused
+from ledger.spending import Spend
+from ledger.vault import Keyring
+
+CALLER: Final = "import"
+CANDIDATES: Final = 4
+# as long as the API takes them
+NAME_MAX: Final = 64
+SOURCE_REF_MAX: Final = 64
+INSTITUTION_MAX: Final = 32
+
+_OPENING_COLUMNS = ("opening_current_year", "opening_carried_over", "opening_source_ref")
+_KEY_COLUMN = "idempotency_key"
+# words of a column by which account money would become cash (R21)
+_CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_to")
+_CASH_INSTITUTIONS = frozenset({"CASH", "ATM"})
+
+_match_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+_match_period = re.compile(r"(?!0000)([0-9]{4})-(0[1-9]|1[0-2])").fullmatch
+_match_area = re.compile(r"[0-9]{6}").fullmatch
+# as in the API: begins with something that is not blank, and all of it can be printed
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_match_text = re.compile(rf"[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*").fullmatch
+_match_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
+
+# A last line without a line end may have been cut. It is taken only when its last column is one of these,
+# whose form is no longer met once a character is missing.
+_SELF_ENDING: dict[str, Callable[[str], object]] = {
+    "amount": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
+    "period": _match_period,
+    "effective_on": _match_date,
+    "opened_on": _match_date,
+    "birth_date": _match_date,
+    "area": _match_area,
+    "sex": re.compile(r"[12]").fullmatch,
+    "take_available": re.compile(r"true|false").fullmatch,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """One kind of file: its name, the columns that must be there, and those that may."""
+
+    name: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    # the required column that no other kind has
+    mark: str
+
+
+KINDS: Final = {
+    kind.name: kind
+    for kind in (
+        FileKind(
+            "accounts",
+            ("id_number", "name", "area", "opened_on"),
+            ("sex", "birth_date", *_OPENING_COLUMNS, _KEY_COLUMN),
+            mark="id_number",
+        ),
+        FileKind(
+            "contributions",
+            ("account", "source_ref", "period", "effective_on", "amount"),
+            (_KEY_COLUMN,),
+            mark="period",
+        ),
+        FileKind(
+            "spendings",
+            ("account", "source_ref", "institution", "effective_on", "amount"),
+            ("take_available", _KEY_COLUMN),
+            mark="institution",
+        ),
+    )
+}
+
+
+def split(text: str) -> list[str]:
+    """The fields of a line. Raises Refused (shape_invalid) for quotes that do not fit."""
+    if '"' not in text:
+        return text.split(",")
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error:
+        raise Refused(RefusalCode.SHAPE_INVALID) from None
+
+
+def read_header(text: str | None, expected: str | None) -> tuple[FileKind, tuple[str, ...]]:
+    """The kind of a file and its columns, in the order they have there.
+
+    Refused with file_invalid naming the problem, with cash_forbidden for a column that would lead money out.
+    A column that is not known is named by its place: without a header, a person would stand there.
+    """
+    if text is None:
+        raise file_invalid("the first line is not a header: it is too long, or holds control characters")
+    try:
+        columns = tuple(split(text))
+    except Refused:
+        raise file_invalid("the header's quotes do not fit") from None
+    if any(word in column.lower() for column in columns for word in _CASH_WORDS):
+        raise Refused(RefusalCode.CASH_FORBIDDEN, problem="a column would lead account money out as cash")
+    found = [kind for kind in KINDS.values() if kind.mark in columns]
+    if expected is not None:
+        kind = KINDS[expected]
+    elif len(found) == 1:
+        kind = found[0]
+    else:
+        known = "; ".join(f"{kind.name}: {','.join(kind.required)}" for kind in KINDS.values())
+        raise file_invalid(f"the header is that of no kind of file ({known})")
+    for place, column in enumerate(columns, start=1):
+        if column not in kind.required and column not in kind.optional:
+            raise file_invalid(f"column {place} is not known in a file of {kind.name}")
+        if columns.index(column) != place - 1:
+            raise file_invalid(f"column {column} stands there twice")
+    missing = [column for column in kind.required if column not in columns]
+    if missing:
+        raise file_invalid(f"column {missing[0]} is missing in a file of {kind.name}")
+    return kind, columns
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date:
+    if _match_date(text) is not None:
+        try:
+            return date.fromisoformat(text)
+        except ValueError:
+            pass
+    raise Refused(RefusalCode.SHAPE_INVALID)
+
+
+def _fen(text: str) -> int | None:
+    """An amount, None for one that is none: where it is judged stands in the command."""
+    try:
+        return parse_yuan(text)
+    except Refused:
+        return None
+
+
+def _text(value: str, longest: int) -> str:
+    if len(value) > longest or _match_text(value) is None:
+        raise Refused(RefusalCode.SHAPE_INVALID)
+    return value
+
+
+class Rows:
+    """Makes the commands of one file."""
+
+    def __init__(
+        self, kind: str, columns: tuple[str, ...], keyring: Keyring, actor: str, today: date
+    ) -> None:
+        self.today = today
+        self._columns = columns
+        self._keyring = keyring
+        self._actor = actor
+        self._kind = kind
+        self._make = {
+            "accounts": self._open_account,
+            "contributions": self._contribute,
+            "spendings": self._spend,
+        }[kind]
+        # lines of one person often stand together
+        self._account = lru_cache(maxsize=4096)(self._account_ref)
+
+    def command(self, number: int, text: str | None, *, terminated: bool) -> tuple[Command, int]:
+        """The command of a line, and its amount in fen. Raises Refused as the API would."""
+        fields = [] if text is None else split(text)
+        if len(fields) != len(self._columns):
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        if not terminated:
+            is_whole = _SELF_ENDING.get(self._columns[-1])
+            if is_whole is None or not is_whole(fields[-1]):
+                raise Refused(RefusalCode.SHAPE_INVALID)
+        return self._make(number, dict(zip(self._columns, fields, strict=True)))
+
+    def _account_ref(self, text: str, today: date) -> BookRef:
+        return account_ref(text, self._keyring, today)
+
+    def _key(self, number: int, row: dict[str, str], source_ref: str | None) -> str:
+        """The key of a line: what the file says, else its place and document, the same on every run."""
+        given = row.get(_KEY_COLUMN, "")
+        if given:
+            if _match_key(given) is None:
+                raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID)
+            return given
+        place = f"{self._kind}/{number}"
+        if source_ref is None:
+            return place
+        key = f"{place}/{source_ref}"
+        if _match_key(key) is not None:
+            return key
+        return f"{place}/{sha256(source_ref.encode()).hexdigest()}"
+
+    def _open_account(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+        name = _text(row["name"], NAME_MAX)
+        sex, birth_date = row.get("sex", ""), row.get("birth_date", "")
+        if (
+            _match_area(row["area"]) is None
+            or sex not in {"", "1", "2"}
+            or not row["id_number"]
+            or not normalise_name(name)
+        ):
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        opened_on = _day(row["opened_on"])
+        born = _day(birth_date) if birth_date else None
+        opening = self._opening(row)
+        key = self._key(number, row, None)
+        claim, _parsed = claim_by_number(
+            row["id_number"], name, self._keyring, self.today, sex=int(sex) if sex else None, birth_date=born
+        )
+        command = OpenAccount(
+            book=claim.digest,
+            persons=(claim,),
+            candidates=tuple(new_book_id("P") for _ in range(CANDIDATES)),
+            area=int(row["area"]),
+            opened_on=opened_on,
+            opening=opening,
+            sex=int(sex) if sex else None,
+            birth_date=born,
+            caller=CALLER,
+            actor=self._actor,
+            key=key,
+        )
+        amount = 0 if opening is None else (opening.current_year_fen or 0) + (opening.carried_over_fen or 0)
+        return command, amount
+
+    def _opening(self, row: dict[str, str]) -> OpeningBalance | None:
+        """The balance that an earlier system hands over: all three columns, or none."""
+        current_year, carried_over, source_ref = (row.get(column, "") for column in _OPENING_COLUMNS)
+        if not (current_year or carried_over or source_ref):
+            return None
+        if not (current_year and carried_over):
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        return OpeningBalance(_fen(current_year), _fen(carried_over), _text(source_ref, SOURCE_REF_MAX))
+
+    def _contribute(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+        source_ref = _text(row["source_ref"], SOURCE_REF_MAX)
+        effective_on = _day(row["effective_on"])
+        period = _match_period(row["period"])
+        amount = _fen(row["amount"])
+        key = self._key(number, row, source_ref)
+        command = Contribute(
+            book=self._account(row["account"], self.today),
+            amount_fen=amount,
+            period=None if period is None else int(period[1] + period[2]),
+            effective_on=effective_on,
+            source_ref=source_ref,
+            caller=CALLER,
+            actor=self._actor,
+            key=key,
+        )
+        return command, amount or 0
+
+    def _spend(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+        institution = row["institution"]
+        if institution.strip().upper() in _CASH_INSTITUTIONS:
+            raise Refused(RefusalCode.CASH_FORBIDDEN)
+        take_available = row.get("take_available", "")
+        if take_available not in {"", "true", "false"}:
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        _text(institution, INSTITUTION_MAX)
+        source_ref = _text(row["source_ref"], SOURCE_REF_MAX)
+        effective_on = _day(row["effective_on"])
+        amount = _fen(row["amount"])
+        key = self._key(number, row, source_ref)
+        command = Spend(
+            book=self._account(row["account"], self.today),
+            amount_fen=amount,
+            effective_on=effective_on,
+            institution=institution,
+            source_ref=source_ref,
+            take_available=take_available == "true",
+            caller=CALLER,
+            actor=self._actor,
+            key=key,
+        )
+        return command, amount or 0

@@ -1,0 +1,160 @@
+"""One installation, opened: its database, its policies and its keys. What every door begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from ledger.database import connect, connect_once, reading
+from ledger.policy import Policy, load_policies
+from ledger.posting import Failed, Unknown
+from ledger.settings import SQLITE_FILE, Settings
+from ledger.vault import Keyring, KeyringError
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_VERSION = table("alembic_version", column("version_num", Text))
+
+
+class NotReady(Exception):
+    """The installation cannot be opened. The message tells the operator what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What commands need: where to post, by which rules, under which keys."""
+
+    engine: Engine
+    policies: dict[int, Policy]
+    keyring: Keyring
+    settings: Settings
+
+
+def open_ledger(settings: Settings) -> Opened:
+    """Open an installation whose database is there and migrated.
+
+    Raises NotReady (database, keys) and PolicyError (policy files); makes nothing.
+    """
+    policies = {int(area): policy for area, policy in load_policies(settings.policies).items()}
+    try:
+        keyring = Keyring.load(settings.keys_directory)
+    except KeyringError as error:
+        raise NotReady(f"keys in {settings.keys_directory}: {error}; only `demo` makes keys itself") from None
+    engine = connect_ready(settings)
+    return Opened(engine, policies, keyring, settings)
+
+
+@contextmanager
+def at_work(settings: Settings) -> Iterator[tuple[Opened, Connection]]:
+    """An installation opened for one command of the operator, with a connection to post over."""
+    opened = open_ledger(settings)
+    try:
+        with in_words(), opened.engine.connect() as connection:
+            yield opened, connection
+    finally:
+        opened.engine.dispose()
+
+
+def connect_ready(settings: Settings) -> Engine:
+    """An engine on the migrated database; NotReady when it is missing, unreachable or of another version."""
+    if settings.is_sqlite_file and not (settings.data / SQLITE_FILE).exists():
+        # SQLite would make an empty file in its place
+        raise NotReady(f"no database in {settings.data}: run `python -m ledger migrate` or `demo` first")
+    with _reachable():
+        engine = connect(settings.url)
+        try:
+            current, head = schema_revision(engine), head_revision()
+        except BaseException:
+            engine.dispose()
+            raise
+    if current != head:
+        engine.dispose()
+        stands = "has no tables" if current is None else f"stands at {current}"
+        raise NotReady(f"the database {stands}, this program needs {head}: run `python -m ledger migrate`")
+    return engine
+
+
+def migrate(settings: Settings) -> tuple[str | None, str]:
+    """Bring the database to the newest schema, from any folder; the revision before and after."""
+    if settings.is_sqlite_file:
+        try:
+            settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotReady(f"{settings.data}: {error.strerror}") from None
+    with _reachable():
+        engine = connect_once(settings.url)
+        try:
+            before = schema_revision(engine)
+            if before != head_revision():
+                config = _alembic()
+                config.attributes["url"] = settings.url
+                command.upgrade(config, "head")
+            return before, head_revision()
+        finally:
+            engine.dispose()
+
+
+def schema_revision(engine: Engine) -> str | None:
+    """The revision that the database stands at; None for one that was never migrated."""
+    # alembic's own look logs two lines each time, and a probe asks every few seconds
+    with reading(engine) as connection, connection.begin():
+        if not inspect(connection).has_table(_VERSION.name):
+            return None
+        return connection.scalar(select(_VERSION.c.version_num))
+
+
+@lru_cache(maxsize=1)
+def head_revision() -> str:
+    """The newest revision that this program knows."""
+    if not MIGRATIONS.is_dir():
+        raise NotReady(f"no migrations in {MIGRATIONS}: install with `pip install -e .` from the repository")
+    head = ScriptDirectory.from_config(_alembic()).get_current_head()
+    if head is None:
+        raise NotReady(f"no migrations in {MIGRATIONS}")
+    return head
+
+
+def _alembic() -> Config:
+    config = Config()
+    # alembic reads a percent sign as the beginning of a variable
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn a fault of the database during a run into one line: NotReady. What is posted stays."""
+    with _reachable():
+        try:
+            yield
+        except (Failed, Unknown) as fault:
+            raise NotReady(f"{fault}; started again, the command goes on") from fault
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """Turn what a database says that is not there, or not ours, into one line without its URL."""
+    try:
+        yield
+    except ArgumentError:
+        raise NotReady("LEDGER_DATABASE_URL is not a database URL that this program knows") from None
+    except CommandError as error:
+        raise NotReady(f"the database cannot be migrated: {error}") from None
+    except DBAPIError as error:
+        raise NotReady(f"the database cannot be used: {_first_line(error.orig)}") from None
+    except SQLAlchemyError as error:
+        raise NotReady(f"the database cannot be used: {type(error).__name__}") from None
+
+
+def _first_line(error: object) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

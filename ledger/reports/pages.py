@@ -1,0 +1,145 @@
+"""The entries of a book: pages of them in order, or one with all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import BigInteger, Connection, Integer, SmallInteger, bindparam, select
+from sqlalchemy.types import Date
+
+from ledger import tables
+from ledger.chart import Kind
+from ledger.identity import SEQ_MAX, entry_name
+from ledger.posting import Receipt
+from ledger.posting.load import RECEIPT_COLUMNS, receipts
+from ledger.refusals import RefusalCode, Refused
+from ledger.reports.explained import RULES
+
+_E = tables.entry.c
+_BOOK = bindparam("book_id", type_=BigInteger)
+_KIND_MAX = 99
+# Every filter has a bound that lets all through, so that there is one statement, prepared once.
+_PAGE = (
+    select(*(_E[name] for name in RECEIPT_COLUMNS))
+    .where(
+        _E.book_id == _BOOK,
+        _E.seq > bindparam("after_seq", type_=Integer),
+        _E.seq < bindparam("before_seq", type_=Integer),
+        _E.effective_on.between(bindparam("first", type_=Date), bindparam("last", type_=Date)),
+        _E.kind.between(bindparam("kind_from", type_=SmallInteger), bindparam("kind_to", type_=SmallInteger)),
+    )
+    .limit(bindparam("limit", type_=Integer))
+)
+_FORWARDS = _PAGE.order_by(_E.seq)
+_BACKWARDS = _PAGE.order_by(_E.seq.desc())
+
+_ACTING = tables.entry.alias("acting")
+_CALLER = tables.agent.alias("caller")
+_ACTOR = tables.agent.alias("actor")
+_ONE = (
+    select(
+        *(_E[name] for name in RECEIPT_COLUMNS),
+        _E.digest.label("digest"),
+        _ACTING.c.seq.label("acting_seq"),
+        _ACTING.c.kind.label("acting_kind"),
+        _CALLER.c.name.label("caller_name"),
+        _ACTOR.c.name.label("actor_name"),
+        tables.policy.c.hash.label("policy_hash"),
+    )
+    .select_from(
+        tables.entry.outerjoin(_ACTING, (_ACTING.c.book_id == _E.book_id) & (_ACTING.c.target_seq == _E.seq))
+        .outerjoin(_CALLER, _CALLER.c.agent_id == _E.caller)
+        .outerjoin(_ACTOR, _ACTOR.c.agent_id == _E.actor)
+        .outerjoin(tables.policy, tables.policy.c.version == _E.policy_version)
+    )
+    .where(_E.book_id == _BOOK, _E.seq == bindparam("seq", type_=Integer))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """The entry that reversed, captured, released, ended or let expire another one."""
+
+    kind: Kind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """One entry with everything that explains it. `digest` is its link of the chain, in hex."""
+
+    receipt: Receipt
+    acted_on_by: Acted | None
+    digest: str
+    rule: str
+    policy_hash: str | None
+    caller: str
+    actor: str
+
+    @property
+    def reversed_by(self) -> str | None:
+        """The name of the reversal, if there is one."""
+        acted = self.acted_on_by
+        return acted.name if acted is not None and acted.kind is Kind.REVERSAL else None
+
+    @property
+    def acts_on(self) -> str | None:
+        """The name of the entry that this one reverses, captures, releases, ends or lets expire."""
+        target = self.receipt.target_seq
+        return None if target is None else entry_name(self.receipt.book_id, target)
+
+
+def entries(
+    connection: Connection,
+    book_id: int,
+    *,
+    kind: Kind | None = None,
+    first: date | None = None,
+    last: date | None = None,
+    after_seq: int = 0,
+    before_seq: int | None = None,
+    limit: int,
+) -> list[Receipt]:
+    """At most `limit` entries in order of `seq`, of one kind and of value dates `first` … `last` where asked.
+
+    The next page is after the `seq` of the last entry of this one. With `before_seq` it is the page that
+    ends before that number, so that the latest entries can be had first. A book that there is not has none.
+    """
+    statement = _FORWARDS if before_seq is None else _BACKWARDS
+    rows = connection.execute(
+        statement,
+        {
+            "book_id": book_id,
+            "after_seq": min(max(after_seq, 0), SEQ_MAX),
+            "before_seq": SEQ_MAX if before_seq is None else min(max(before_seq, 0), SEQ_MAX),
+            "first": first or date.min,
+            "last": last or date.max,
+            "kind_from": 0 if kind is None else int(kind),
+            "kind_to": _KIND_MAX if kind is None else int(kind),
+            "limit": limit,
+        },
+    ).all()
+    return receipts(connection, rows if before_seq is None else rows[::-1])
+
+
+def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
+    """One entry. Raises Refused(entry_not_found)."""
+    row = None
+    if 1 <= seq <= SEQ_MAX:
+        row = connection.execute(_ONE, {"book_id": book_id, "seq": seq}).one_or_none()
+    if row is None:
+        raise Refused(RefusalCode.ENTRY_NOT_FOUND)
+    receipt = receipts(connection, [row[: len(RECEIPT_COLUMNS)]])[0]
+    acted = None
+    if row.acting_seq is not None:
+        acted = Acted(Kind(row.acting_kind), entry_name(book_id, row.acting_seq))
+    return EntryView(
+        receipt=receipt,
+        acted_on_by=acted,
+        digest=bytes(row.digest).hex(),
+        rule=RULES[receipt.kind],
+        policy_hash=row.policy_hash,
+        caller=row.caller_name,
+        actor=row.actor_name,
+    )

@@ -1,0 +1,262 @@
+"""Believable input files for any number of people, from a seed: the same seed and day give the same files.
+
+Nobody in them exists: every ID number has the county 9999, which no province has, and every credit code the
+region 999999. Each line is one that the import takes. Files are written person by person, in bounded memory.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Final
+
+from ledger.identity import FEMALE, check_digit, credit_code_check
+from ledger.money import format_yuan, round_half_up
+from ledger.reference import EXAMPLE_INSTITUTIONS
+
+AREA: Final = 990100
+MONTHS: Final = 24
+PEOPLE_MAX: Final = 10_000_000
+STAFF: Final = 40
+FILES: Final = ("employers.csv", "accounts.csv", "contributions.csv", "spendings.csv")
+
+_HEADERS = {
+    "employers.csv": "credit_code,name,area,staff",
+    "accounts.csv": "id_number,name,area,sex,birth_date,opening_current_year,opening_carried_over,"
+    "opening_source_ref,opened_on",
+    "contributions.csv": "account,source_ref,period,effective_on,amount",
+    "spendings.csv": "account,source_ref,institution,effective_on,amount,take_available",
+}
+# the first two digits of an ID number: GB/T 2260 without the regions that have numbers of another form
+_PROVINCES = tuple(
+    str(code)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65))
+    for code in range(first, last + 1)
+)
+_SEQUENCES = 999
+# A prime far above every factor of the number of ID numbers there are: steps of it meet each once.
+_STRIDE = 999_999_937
+
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许邓韩冯曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范"
+    "金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
+)
+_GIVEN = (
+    "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰红建文国志海春燕丹萍鹏辉玲鑫宇晨阳雪梅浩然子涵欣怡佳琪博思雨"
+    "俊豪婷瑞凯龙飞翔云天成林峰波斌健康宁安乐福祥庆荣光亮新民立学良德仁义礼智信温恭俭让家和兴旺"
+)
+_LONG_NAMES = ("阿依古丽·买买提", "古丽娜尔·艾合买提", "扎西次仁", "巴特尔", "努尔兰·阿不都")
+
+# the monthly base of an insured person: (from July of, floor, cap) in fen
+_BASES = ((2026, 507_360, 2_536_800), (2025, 487_200, 2_436_000), (0, 470_000, 2_350_000))
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Credit:
+    period: str
+    effective_on: date
+    fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    effective_on: date
+    fen: int
+    institution: str
+    take_available: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The months that contributions are owed for, and the day on which the files are written."""
+
+    today: date
+    months: tuple[tuple[int, int], ...]
+
+    @property
+    def first_day(self) -> date:
+        year, month = self.months[0]
+        return date(year, month, 1)
+
+
+def write_sample(
+    directory: Path, people: int, seed: int, today: date, progress: Progress | None = None
+) -> dict[str, int]:
+    """Write the four files; the number of lines in each, without its header.
+
+    Raises ValueError for a number of people that no ID numbers are there for, OSError when the directory
+    cannot be written. A file appears whole or not at all, an older one is replaced.
+    """
+    if not 0 <= people <= PEOPLE_MAX:
+        raise ValueError(f"people: 0 to {PEOPLE_MAX}")
+    directory.mkdir(parents=True, exist_ok=True)
+    drafts = {name: directory / f".{name}.{os.getpid()}" for name in FILES}
+    lines = dict.fromkeys(FILES, 0)
+    window = _Window(today, tuple(_months_before(today)))
+    try:
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(draft.open("w", encoding="utf-8", newline="\n"))
+                for name, draft in drafts.items()
+            }
+            for name, file in files.items():
+                file.write(_HEADERS[name] + "\n")
+            lines["employers.csv"] = _write_employers(files["employers.csv"], people, seed)
+            for index in range(people):
+                credits_, bills = _write_person(files, index, seed, window)
+                lines["contributions.csv"] += credits_
+                lines["spendings.csv"] += bills
+                if progress is not None and index % 200 == 0:
+                    progress(index, people)
+        lines["accounts.csv"] = people
+        for name, draft in drafts.items():
+            draft.replace(directory / name)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+    if progress is not None:
+        progress(people, people)
+    return lines
+
+
+def _months_before(today: date) -> Iterator[tuple[int, int]]:
+    last = today.year * 12 + today.month - 2  # months since year 0; January is 0
+    for month in range(last - MONTHS + 1, last + 1):
+        yield month // 12, month % 12 + 1
+
+
+def _write_employers(file: IO[str], people: int, seed: int) -> int:
+    employers = -(-people // STAFF)
+    for number in range(employers):
+        draw = _random(seed, f"employer {number}")
+        body = f"{draw.choice(('91', '12', '52'))}999999{number:09d}"
+        kind = draw.choice(
+            ("示例制造有限公司", "示例商贸有限公司", "示例学校", "示例医院", "示例科技有限公司")
+        )
+        staff = min(STAFF, people - number * STAFF)
+        file.write(f"{body}{credit_code_check(body)},{kind}{number + 1:06d},{AREA},{staff}\n")
+    return employers
+
+
+def _write_person(files: Mapping[str, IO[str]], index: int, seed: int, window: _Window) -> tuple[int, int]:
+    """The lines of one person in all files; how many contributions and spendings."""
+    draw = _random(seed, str(index))
+    id_number, sex, birth_date = _id_number(index, seed, window.today)
+    joined = 0 if draw.randrange(100) < 85 else draw.randrange(1, MONTHS)
+    months = window.months[joined:]
+    wage = 350_000 + draw.randrange(450_000) + draw.randrange(450_000)
+    if draw.randrange(8) == 0:
+        wage *= draw.randrange(2, 5)
+    paid_on = 10 + index // STAFF % 10
+    incoming = list(_credits(draw, months, wage, paid_on, window.today))
+    if joined:
+        year, month = months[0]
+        opened_on, current_year, carried_over = date(year, month, draw.randrange(1, 15)), 0, 0
+    else:
+        # taken over from an earlier system, with what was there
+        opened_on = window.first_day
+        years = max(window.first_day.year - birth_date.year - 20, 0)
+        current_year = (opened_on.month - 1) * incoming[0].fen * draw.randrange(4, 11) // 10
+        carried_over = years * draw.randrange(5_000, 90_000)
+    opening = ",,"
+    if current_year or carried_over:
+        opening = f"{format_yuan(current_year)},{format_yuan(carried_over)},OLD-{index:08d}"
+    files["accounts.csv"].write(
+        f"{id_number},{_name(draw)},{AREA},{sex},{birth_date},{opening},{opened_on}\n"
+    )
+    employer = index // STAFF
+    files["contributions.csv"].writelines(
+        f"{id_number},JS-{employer:06d}-{credit.period}-{index:08d},{credit.period},{credit.effective_on},"
+        f"{format_yuan(credit.fen)}\n"
+        for credit in incoming
+    )
+    bills = _bills(draw, incoming, current_year + carried_over, opened_on, window.today)
+    files["spendings.csv"].writelines(
+        f"{id_number},{bill.institution}-{bill.effective_on:%Y%m%d}-{index:08d}-{number:03d},"
+        f"{bill.institution},{bill.effective_on},{format_yuan(bill.fen)},"
+        f"{'true' if bill.take_available else 'false'}\n"
+        for number, bill in enumerate(bills, start=1)
+    )
+    return len(incoming), len(bills)
+
+
+def _random(seed: int, place: str) -> random.Random:
+    return random.Random(f"{seed}/{place}")  # noqa: S311  a sample is to be the same again, not to be secret
+
+
+def _id_number(index: int, seed: int, today: date) -> tuple[str, int, date]:
+    """The ID number of the n-th person of a seed, with the sex and birth date it says. No two are equal."""
+    first = date(today.year - 59, 1, 1)
+    days = (date(today.year - 19, 12, 31) - first).days + 1
+    all_numbers = len(_PROVINCES) * days * _SEQUENCES
+    start = int.from_bytes(sha256(f"id {seed}".encode()).digest()[:8], "big")
+    rest, sequence = divmod((start + index * _STRIDE) % all_numbers, _SEQUENCES)
+    province, day = divmod(rest, days)
+    birth_date = first + timedelta(days=day)
+    body = f"{_PROVINCES[province]}9999{birth_date:%Y%m%d}{sequence + 1:03d}"
+    return body + check_digit(body), FEMALE - (sequence + 1) % 2, birth_date
+
+
+def _name(draw: random.Random) -> str:
+    if draw.randrange(200) == 0:
+        return draw.choice(_LONG_NAMES)
+    # the most frequent surnames stand first
+    surname = _SURNAMES[min(draw.randrange(len(_SURNAMES)), draw.randrange(len(_SURNAMES)))]
+    given = draw.choice(_GIVEN) + (draw.choice(_GIVEN) if draw.randrange(5) else "")
+    return surname + given
+
+
+def _credits(
+    draw: random.Random, months: tuple[tuple[int, int], ...], wage: int, paid_on: int, today: date
+) -> Iterator[_Credit]:
+    """Two per cent of a month's base, valued in the middle of the next month, but not after today."""
+    for year, month in months:
+        if month == 7:
+            wage = wage * draw.randrange(101, 109) // 100
+        base_year = year if month >= 7 else year - 1
+        floor, cap = next((floor, cap) for since, floor, cap in _BASES if since <= base_year)
+        fen = round_half_up(min(max(wage, floor), cap) * 2, 100)
+        following = date(year + month // 12, month % 12 + 1, paid_on)
+        yield _Credit(f"{year:04d}-{month:02d}", min(following, today), fen)
+
+
+def _bills(
+    draw: random.Random, incoming: list[_Credit], balance: int, opened_on: date, today: date
+) -> list[_Bill]:
+    """Bills in order of day, each within what the account holds on its day; the last may go beyond."""
+    hospital = next(one.code for one in EXAMPLE_INSTITUTIONS if one.kind == "hospital")
+    pharmacy = next(one.code for one in EXAMPLE_INSTITUTIONS if one.kind == "pharmacy")
+    span = (today - opened_on).days + 1
+    wanted: list[tuple[date, int, str]] = []
+    for _ in range(span * draw.randrange(1, 8) // 365):
+        day = opened_on + timedelta(days=draw.randrange(span))
+        kind = draw.randrange(100)
+        if kind < 65:
+            wanted.append((day, draw.randrange(800, 32_000), pharmacy))
+        elif kind < 97:
+            wanted.append((day, draw.randrange(3_000, 95_000), hospital))
+        else:
+            wanted.append((day, draw.randrange(150_000, 900_000), hospital))
+    bills: list[_Bill] = []
+    credited = 0
+    for day, asked, institution in sorted(wanted):
+        while credited < len(incoming) and incoming[credited].effective_on <= day:
+            balance += incoming[credited].fen
+            credited += 1
+        fen = min(asked, balance)
+        if fen >= 100:
+            bills.append(_Bill(day, fen, institution, draw.randrange(2) == 0))
+            balance -= fen
+    balance += sum(credit.fen for credit in incoming[credited:])
+    if draw.randrange(12) == 0:
+        # more than there is: the account pays what it has, the rest is cash
+        bills.append(_Bill(today, balance + draw.randrange(5_000, 300_000), hospital, take_available=True))
+    return bills

@@ -1,0 +1,165 @@
+"""Tokens of our own making, for the demo and for trying things on one machine.
+
+A production service is given the JWKS file of the agency's identity provider and makes no tokens. Here an
+Ed25519 key signs them: `token-signing.pem` (0600) beside `jwks.json`, the public half that the service reads.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+ISSUER: Final = "medical-account-ledger"
+AUDIENCE: Final = "medical-account-ledger"
+ALGORITHM: Final = "EdDSA"
+SIGNING_FILE: Final = "token-signing.pem"
+JWKS_FILE: Final = "jwks.json"
+SCOPES: Final = (
+    "accounts:read",
+    "accounts:write",
+    "postings:write",
+    "postings:reverse",
+    "bulk:write",
+    "reports:read",
+    "admin",
+)
+
+
+class TokenError(Exception):
+    """A token cannot be made. The message names a file or a scope, never a key."""
+
+
+def create_signing_key(directory: Path) -> None:
+    """Make the signing key and its JWKS where they are missing. What is there is never replaced.
+
+    Raises TokenError when the jwks.json that is there does not have the key: tokens signed here would not
+    be taken.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (directory / SIGNING_FILE).exists():
+            pem = Ed25519PrivateKey.generate().private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            )
+            _write_new(directory / SIGNING_FILE, pem, 0o600)
+        public = _public_jwk(_signing_key(directory))
+        if not (directory / JWKS_FILE).exists():
+            text = json.dumps({"keys": [public]}, indent=2) + "\n"
+            _write_new(directory / JWKS_FILE, text.encode(), 0o644)
+        known = json.loads((directory / JWKS_FILE).read_bytes())
+    except OSError as error:
+        raise TokenError(f"{directory}: {error.strerror}") from None
+    except ValueError:
+        raise TokenError(f"{directory / JWKS_FILE}: not JSON") from None
+    keys = known.get("keys") if isinstance(known, dict) else None
+    if not isinstance(keys, list) or not any(
+        isinstance(key, dict) and key.get("x") == public["x"] for key in keys
+    ):
+        raise TokenError(f"{directory / JWKS_FILE} does not have the public half of {SIGNING_FILE}")
+
+
+def mint(
+    directory: Path, scopes: Iterable[str], caller: str, actor: str, now: datetime, lifetime: timedelta
+) -> str:
+    """A signed token: `caller` is the system that calls, `actor` the person who acts. Raises TokenError."""
+    wanted = tuple(dict.fromkeys(scopes))
+    unknown = [scope for scope in wanted if scope not in SCOPES]
+    if unknown or not wanted:
+        raise TokenError(
+            f"scopes are some of: {' '.join(SCOPES)}" + (f"; not {unknown[0]}" if unknown else "")
+        )
+    if not caller or not actor:
+        raise TokenError("a token names its caller and its actor")
+    if lifetime <= timedelta(0):
+        raise TokenError("a token lives longer than nothing")
+    key = _signing_key(directory)
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": actor,
+        "client_id": caller,
+        "scope": " ".join(wanted),
+        "iat": int(now.timestamp()),
+        "exp": int((now + lifetime).timestamp()),
+        "jti": secrets.token_urlsafe(12),
+    }
+    header = {"typ": "at+jwt", "kid": _public_jwk(key)["kid"]}
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers=header)
+
+
+def write_token(path: Path, token: str) -> None:
+    """Put a token into a file that only its owner reads; an older one is replaced in one step."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        _write_draft(draft, token.encode() + b"\n", 0o600)
+        draft.replace(path)
+    except OSError as error:
+        raise TokenError(f"{path}: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _signing_key(directory: Path) -> Ed25519PrivateKey:
+    path = directory / SIGNING_FILE
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except FileNotFoundError:
+        raise TokenError(
+            f"no {SIGNING_FILE} in {directory}: tokens come from your identity provider"
+        ) from None
+    except OSError as error:
+        raise TokenError(f"{path}: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise TokenError(f"{path}: not a private key in PEM") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TokenError(f"{path}: not an Ed25519 key")
+    return key
+
+
+def _public_jwk(key: Ed25519PrivateKey) -> dict[str, Any]:
+    x = _base64url(key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+    required = {"crv": "Ed25519", "kty": "OKP", "x": x}
+    # RFC 7638: the key's name is the digest of what defines it
+    thumbprint = sha256(json.dumps(required, sort_keys=True, separators=(",", ":")).encode()).digest()
+    return required | {"use": "sig", "alg": ALGORITHM, "kid": _base64url(thumbprint)}
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that appears whole or not at all; if another process was first, keep what it wrote."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        _write_draft(draft, content, mode)
+        os.link(draft, path)
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_draft(draft: Path, content: bytes, mode: int) -> None:
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

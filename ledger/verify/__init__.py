@@ -1,0 +1,116 @@
+"""The check of the whole: everything in the books is derived again and compared with what stands there.
+
+    summary = verify(engine)
+    for finding in summary.findings: print(finding)
+
+INVARIANTS are functions that look at a range of books and yield findings; ACROSS look at what belongs to no
+book. Each range is read in one snapshot, so it can run beside the service, and with as much memory as the
+largest book of the range needs.
+
+What only somebody could do who rewrites a book from a point to its end, with every digest, or takes away its
+last entries and mends the row, or takes away a person with account and claim, leaves a consistent ledger
+behind and is not found here. Seals, which put the heads on record elsewhere, are for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, Select, Table, func, select
+
+from ledger import tables
+from ledger.reports import look
+from ledger.verify.across import (
+    accounts_are_claimed_once,
+    claims_name_a_book,
+    estates_reach_the_heirs,
+    people_are_known,
+    policies_are_what_they_were,
+    totals_agree,
+)
+from ledger.verify.books import books_follow_from_their_entries
+from ledger.verify.finding import Finding
+
+__all__ = ["ACROSS", "INVARIANTS", "Finding", "Summary", "verify"]
+
+Invariant = Callable[[Connection, int, int], Iterator[Finding]]
+
+# each for the books from the first to the last number, both included
+INVARIANTS: tuple[Invariant, ...] = (
+    books_follow_from_their_entries,
+    estates_reach_the_heirs,
+    people_are_known,
+    accounts_are_claimed_once,
+    totals_agree,
+)
+# once, for all the books asked for
+ACROSS: tuple[Invariant, ...] = (policies_are_what_they_were, claims_name_a_book)
+
+CHUNK = 2_000
+FINDINGS_MAX = 1_000
+_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was looked at, and what is wrong: the first FINDINGS_MAX findings, and how many there are."""
+
+    books: int = 0
+    entries: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    findings_total: int = 0
+
+    @property
+    def clean(self) -> bool:
+        return self.findings_total == 0
+
+    def add(self, found: Iterable[Finding]) -> None:
+        for finding in found:
+            self.findings_total += 1
+            if len(self.findings) < FINDINGS_MAX:
+                self.findings.append(finding)
+
+
+def verify(
+    engine: Engine,
+    *,
+    first: int | None = None,
+    last: int | None = None,
+    chunk: int = CHUNK,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Check the books from number `first` to `last` (default: all), `chunk` at a time, in ascending order.
+
+    `progress` is told how many books are done and how many there are. Holds no lock: what is posted
+    meanwhile is seen or not, a book at a time as a whole.
+    """
+    start, end = _LOWEST if first is None else first, _HIGHEST if last is None else last
+    summary = Summary()
+    with look(engine) as connection:
+        total = _count(connection, tables.book, start, end)
+        for across in ACROSS:
+            summary.add(across(connection, start, end))
+    while start <= end:
+        with look(engine) as connection:
+            numbers: list[int] = list(connection.scalars(_next(start, end, chunk)))
+            # the last range goes to the very end, so that entries without a book are seen too
+            until = numbers[-1] if len(numbers) == chunk else end
+            for invariant in INVARIANTS:
+                summary.add(invariant(connection, start, until))
+            summary.entries += _count(connection, tables.entry, start, until)
+        summary.books += len(numbers)
+        if progress is not None:
+            progress(summary.books, max(total, summary.books))
+        start = until + 1
+    return summary
+
+
+def _next(start: int, end: int, chunk: int) -> Select[tuple[int]]:
+    book_id = tables.book.c.book_id
+    return select(book_id).where(book_id.between(start, end)).order_by(book_id).limit(chunk)
+
+
+def _count(connection: Connection, table: Table, start: int, end: int) -> int:
+    counted = select(func.count()).select_from(table).where(table.c.book_id.between(start, end))
+    return connection.scalar(counted) or 0

@@ -1,0 +1,223 @@
+"""What must be true between books: people, claims, estates and heirs, policies, totals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from ledger import tables
+from ledger.chart import Kind, Side, Stage
+from ledger.database import Lookup
+from ledger.detail import unpack
+from ledger.identity import parse_entry_name
+from ledger.posting import Receipt, holding_digest
+from ledger.posting.load import RECEIPT_COLUMNS, read_entries, receipts
+from ledger.shares import divide
+from ledger.verify.books import stored_policy
+from ledger.verify.finding import Finding, book_name, line_name
+
+_B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
+_ROWS_AT_ONCE = 500
+_CLAIMS = Lookup(
+    "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
+    " LEFT JOIN book b ON b.book_id = c.book_id",
+    [tables.claim.c.digest, tables.claim.c.book_id, _B.stage],
+    digest="bytes",
+)
+_PEOPLE = Lookup(
+    "SELECT i.person_id FROM {given} JOIN identity i ON i.person_id = given.person_id",
+    [tables.identity.c.person_id],
+    person_id="big",
+)
+
+
+def people_are_known(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Every account belongs to a person of the identity table."""
+    unknown = (
+        select(_B.book_id)
+        .where(
+            _B.book_id.between(first, last),
+            _B.person_id.is_not(None),
+            ~select(tables.identity.c.digest).where(tables.identity.c.person_id == _B.person_id).exists(),
+        )
+        .order_by(_B.book_id)
+    )
+    for book_id in connection.scalars(unknown):
+        yield Finding("person_unknown", book_name(book_id), "nobody is known as the person it belongs to")
+
+
+def accounts_are_claimed_once(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Each account of a person is the n-th that the person claims, for one n; only the last is not closed."""
+    books = connection.execute(
+        select(_B.book_id, _B.person_id)
+        .where(_B.book_id.between(first, last), _B.person_id.is_not(None))
+        .order_by(_B.book_id)
+    ).all()
+    for start in range(0, len(books), _ROWS_AT_ONCE):
+        some = books[start : start + _ROWS_AT_ONCE]
+        held = _claimed(connection, {person_id for _, person_id in some})
+        for book_id, person_id in some:
+            accounts = held.get(person_id, [])
+            count = sum(claimed == book_id for claimed, _ in accounts)
+            if count != 1:
+                what = f"its person claims it {count} times, and should once"
+                yield Finding("claim_wrong", book_name(book_id), what)
+            elif any(stage != Stage.CLOSED for _, stage in accounts[:-1]):
+                what = "its person has a later account and an earlier one that is not closed"
+                yield Finding("claim_wrong", book_name(book_id), what)
+
+
+def _claimed(connection: Connection, people: set[int]) -> dict[int, list[tuple[int, int | None]]]:
+    """The accounts of people in order, as (book, stage or None when there is no such book)."""
+    held: dict[int, list[tuple[int, int | None]]] = {}
+    ordinal = 1
+    while people:
+        by_digest = {holding_digest(person_id, ordinal): person_id for person_id in people}
+        people = set()
+        for digest, book_id, stage in _CLAIMS.run(connection, [(digest,) for digest in by_digest]):
+            person_id = by_digest[bytes(digest)]
+            held.setdefault(person_id, []).append((book_id, stage))
+            people.add(person_id)
+        ordinal += 1
+    return held
+
+
+def claims_name_a_book(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Nothing is claimed for a book that is not there: so the taking away of a whole book is found."""
+    claim = tables.claim.c
+    lost = (
+        select(claim.book_id)
+        .outerjoin(tables.book, _B.book_id == claim.book_id)
+        .where(claim.book_id.between(first, last), _B.book_id.is_(None))
+        .order_by(claim.book_id)
+    )
+    for book_id in connection.scalars(lost):
+        yield Finding("book_missing", book_name(book_id), "it was opened, and is not there")
+
+
+def policies_are_what_they_were(connection: Connection, _first: int, _last: int) -> Iterator[Finding]:
+    """The stored text of a policy version hashes to the hash that entries are explained by."""
+    table = tables.policy.c
+    stored = select(table.version, table.area, table.hash, table.content).order_by(table.version)
+    for version, area, stored_hash, content in connection.execute(stored):
+        policy = stored_policy(stored_hash, content)
+        if policy is None:
+            yield Finding("policy_changed", f"policy {version}", "its text is not the one of its hash")
+        elif int(policy.area) != area:
+            yield Finding("policy_changed", f"policy {version}", "its text is that of another area")
+
+
+# -- estates -----------------------------------------------------------------------------------------------
+
+
+def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Each share of an estate stands in the heir's account, and each inheritance comes from an estate."""
+    kinds = (int(Kind.ESTATE), int(Kind.INHERITANCE))
+    rows = connection.execute(
+        select(*(_E[name] for name in RECEIPT_COLUMNS))
+        .where(_E.book_id.between(first, last), _E.kind.in_(kinds))
+        .order_by(_E.book_id, _E.seq)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    for some in rows.partitions(_ROWS_AT_ONCE):
+        found = receipts(connection, some)
+        names = {name for receipt in found for name in _other_ends(receipt)}
+        others = {other.name: other for other in read_entries(connection, sorted(names))}
+        heirs = {party for receipt in found for _, _, _, party in receipt.transfers if party is not None}
+        known = {person for (person,) in _PEOPLE.run(connection, [(heir,) for heir in sorted(heirs)])}
+        for receipt in found:
+            try:
+                wrong = _unknown_heir(receipt, known) or (
+                    _estate_fault(receipt, others)
+                    if receipt.kind is Kind.ESTATE
+                    else _inheritance_fault(receipt, others)
+                )
+            except (KeyError, TypeError, ValueError) as error:
+                wrong = f"what it says cannot be read ({type(error).__name__})"
+            if wrong is not None:
+                yield Finding("estate_wrong", line_name(receipt.book_id, receipt.seq), wrong)
+
+
+def _other_ends(receipt: Receipt) -> Iterator[tuple[int, int]]:
+    """The entries in other books that belong to this one."""
+    if receipt.kind is Kind.INHERITANCE:
+        texts = [receipt.source_ref or ""]
+    else:
+        texts = [line.get("entry", "") for line in unpack(receipt.detail).get("heirs", [])]
+    for text in texts:
+        name = parse_entry_name(text)
+        if name is not None:
+            yield name
+
+
+def _unknown_heir(receipt: Receipt, known: set[int]) -> str | None:
+    if any(party not in known for _, _, _, party in receipt.transfers):
+        return "nobody is known as one of its heirs"
+    return None
+
+
+def _estate_fault(receipt: Receipt, others: dict[str, Receipt]) -> str | None:
+    lines: list[dict[str, Any]] = unpack(receipt.detail)["heirs"]
+    amounts = [line["amount"] for line in lines]
+    weights = [Fraction(line["share"]) for line in lines]
+    if amounts != divide(receipt.amount_fen, weights, [(line["rank"],) for line in lines]):
+        return "it is not divided by the shares it names"
+    for line in lines:
+        person, fen = line["person"], line["amount"]
+        if sum(move[2] for move in receipt.transfers if move[3] == person) != fen:
+            return "its transfers are not the shares it names"
+        if fen and line["paid_to"] == "account":
+            other = others.get(line["entry"])
+            if other is None or other.kind is not Kind.INHERITANCE or other.source_ref != receipt.name:
+                return f"the share of {fen} fen is not in the account of the heir ({line['entry']})"
+            if not _same_share(other, person, fen):
+                return f"{line['entry']} is not the share of {fen} fen that this estate names"
+    return None
+
+
+def _inheritance_fault(receipt: Receipt, others: dict[str, Receipt]) -> str | None:
+    estate = others.get(receipt.source_ref or "")
+    if estate is None or estate.kind is not Kind.ESTATE:
+        return "the estate that it comes from is not there"
+    shares = [line for line in unpack(estate.detail)["heirs"] if line.get("entry") == receipt.name]
+    if len(shares) != 1 or not _same_share(receipt, shares[0]["person"], shares[0]["amount"]):
+        return f"{estate.name} names no such share"
+    return None
+
+
+def _same_share(inheritance: Receipt, person: int, fen: int) -> bool:
+    moves: Sequence[tuple[int, int, int, int | None]] = inheritance.transfers
+    return len(moves) == 1 and (moves[0][2], moves[0][3]) == (fen, person)
+
+
+# -- totals ------------------------------------------------------------------------------------------------
+
+
+def totals_agree(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """The general ledger and the accounts say the same: what the transfers leave in each pocket is what the
+    books have there."""
+    totals = {Side.CURRENT_YEAR: 0, Side.CARRIED_OVER: 0}
+    moved = (
+        select(_T.from_side, _T.to_side, func.sum(_T.amount_fen))
+        .where(_T.book_id.between(first, last))
+        .group_by(_T.from_side, _T.to_side)
+    )
+    for source, target, fen in connection.execute(moved):
+        for side, change in ((source, -int(fen)), (target, int(fen))):
+            if side in totals:
+                totals[Side(side)] += change
+    sums = select(
+        func.min(_B.book_id),
+        func.max(_B.book_id),
+        func.coalesce(func.sum(_B.current_year), 0),
+        func.coalesce(func.sum(_B.carried_over), 0),
+    ).where(_B.book_id.between(first, last))
+    lowest, highest, current_year, carried_over = connection.execute(sums).one()
+    where = "no accounts" if lowest is None else f"{book_name(lowest)} to {book_name(highest)}"
+    for side, here in ((Side.CURRENT_YEAR, int(current_year)), (Side.CARRIED_OVER, int(carried_over))):
+        if here != totals[side]:
+            what = f"the accounts have {here} fen in {side.name.lower()}, the transfers leave {totals[side]}"
+            yield Finding("totals_differ", where, what)

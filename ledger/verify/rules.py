@@ -1,0 +1,266 @@
+"""What must be true of every entry of a book, given all before it, and of the book's row, given them all.
+
+A rule looks at the walk so far and at one entry and says what is wrong, or None. They are asked in order and
+the first answer is the finding, so a later rule may rely on the ones before it: nothing looks into the detail
+of an entry before its digest is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+
+from sqlalchemy import Row
+
+from ledger.chain import canonical, digest, microseconds
+from ledger.chart import MOVES, POCKETS, REVERSIBLE, Kind, Side, Stage
+from ledger.clock import day_of
+from ledger.detail import unpack
+from ledger.interest import Interest, year_interest
+from ledger.policy import MissingParameter
+from ledger.verify.walk import Line, Walk
+
+EntryRule = Callable[[Walk, Line], str | None]
+BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
+
+_KINDS = frozenset(int(kind) for kind in Kind)
+_CLOSES_HOLD = frozenset({Kind.CAPTURE, Kind.RELEASE, Kind.EXPIRY})
+# what an entry of a kind may point at; a kind that is missing points at nothing
+_TARGETS: dict[int, frozenset[Kind]] = {
+    Kind.REVERSAL: REVERSIBLE,
+    Kind.CAPTURE: frozenset({Kind.HOLD}),
+    Kind.RELEASE: frozenset({Kind.HOLD}),
+    Kind.EXPIRY: frozenset({Kind.HOLD}),
+    Kind.FREEZE_END: frozenset({Kind.FREEZE}),
+    Kind.ESTATE: frozenset({Kind.REVERSAL}),
+}
+_AFTER_CLOSING = frozenset({Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE})
+_NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE})
+
+
+def follows(walk: Walk, line: Line) -> str | None:
+    """The digest covers the one before it and the content."""
+    expires = line.expires_at
+    content = canonical(
+        line.book_id, line.seq, line.kind, line.period, line.effective_on, line.fact_on,
+        microseconds(line.recorded_at), line.current_year_after, line.carried_over_after, line.held_change,
+        line.reserved_change, line.target_seq, line.policy_version, line.caller, line.actor,
+        None if expires is None else microseconds(expires), line.idempotency_key, line.request_digest,
+        line.source_ref, line.detail, line.transfers,
+    )  # fmt: skip
+    if digest(walk.head, content) != line.digest:
+        return "the digest does not follow from the one before and the content"
+    return None
+
+
+def is_of_a_known_kind(_walk: Walk, line: Line) -> str | None:
+    if line.kind not in _KINDS:
+        return f"there is no kind {line.kind}"
+    if (line.seq == 1) != (line.kind == Kind.OPENING):
+        return "a book begins with its opening, and has one"
+    return None
+
+
+def moves_what_its_kind_moves(walk: Walk, line: Line) -> str | None:
+    allowed = MOVES.get(Kind(line.kind), frozenset())
+    for source, target, fen, party in line.transfers:
+        if fen <= 0 or (source, target) not in allowed:
+            return f"a {Kind(line.kind).word} does not move {fen} fen from side {source} to side {target}"
+        if Side.INSTITUTION_PAYABLE in {source, target} and party not in walk.reference.institutions:
+            return "the institution that is paid is not known"
+        if Side.ESTATE_PAYABLE in {source, target} and party is None:
+            return "money of an estate belongs to nobody"
+    return None
+
+
+def balances_follow(walk: Walk, line: Line) -> str | None:
+    for side, before, after in (
+        (Side.CURRENT_YEAR, walk.current_year, line.current_year_after),
+        (Side.CARRIED_OVER, walk.carried_over, line.carried_over_after),
+    ):
+        if before + line.change(side) != after:
+            return (
+                f"{side.name.lower()} is {after} after it, its transfers make it {before + line.change(side)}"
+            )
+        if after < 0:
+            return f"{side.name.lower()} is below zero after it"
+    return None
+
+
+def holds_follow(walk: Walk, line: Line) -> str | None:
+    held, reserved = line.held_change, line.reserved_change
+    if line.kind == Kind.HOLD:
+        fits = held is not None and held > 0
+    elif line.kind in _CLOSES_HOLD:
+        fits = held is not None and held < 0
+    else:
+        fits = held is None
+    if not fits or reserved is not None:
+        return f"a {Kind(line.kind).word} does not change the holds by {held} and the quotas by {reserved}"
+    if walk.held + (held or 0) < 0:
+        return "the holds are below zero after it"
+    if walk.held + (held or 0) + walk.reserved > line.current_year_after + line.carried_over_after:
+        return "more is held after it than there is"
+    return None
+
+
+def dates_fit(walk: Walk, line: Line) -> str | None:
+    day = line.effective_on
+    if line.kind != Kind.OPENING and day < walk.opened_on:
+        return "its value date is before the opening"
+    if day > day_of(line.recorded_at):
+        return "its value date is after the day on which it was recorded"
+    if line.fact_on is not None and line.fact_on > day:
+        return "the day of the late fact is after its value date"
+    if line.kind == Kind.CARRY_OVER and (day.month, day.day) != (1, 1):
+        return "a year is carried over on 1 January"
+    return None
+
+
+def fits_the_stage(walk: Walk, line: Line) -> str | None:
+    if walk.stage == Stage.CLOSED and line.kind not in _AFTER_CLOSING:
+        return f"a {Kind(line.kind).word} in a closed account"
+    if walk.stage == Stage.DECEASED and line.kind in _NEEDS_A_LIVING_PERSON:
+        return f"a {Kind(line.kind).word} after the report of death"
+    if line.kind == Kind.ESTATE:
+        if walk.stage != (Stage.DECEASED if line.target_seq is None else Stage.CLOSED):
+            return "an estate is divided once, after the report of death; what comes later names its reversal"
+        if line.current_year_after or line.carried_over_after or walk.held or walk.reserved:
+            return "an estate leaves nothing behind"
+    return None
+
+
+def target_fits(walk: Walk, line: Line) -> str | None:
+    """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
+    fitting = _TARGETS.get(line.kind)
+    if line.target_seq is None:
+        return None if fitting is None or line.kind == Kind.ESTATE else "it acts on no entry"
+    target = walk.lines.get(line.target_seq)
+    if fitting is None or target is None or target.kind not in fitting:
+        return f"it cannot act on entry {line.target_seq}"
+    if line.target_seq in walk.acted_on:
+        return f"entry {line.target_seq} was acted on before"
+    if line.kind == Kind.REVERSAL:
+        return _mirrors(line, target)
+    if target.kind == Kind.HOLD:
+        if line.held_change != -(target.held_change or 0):
+            return f"it does not close the hold of entry {target.seq} as a whole"
+        if line.kind == Kind.CAPTURE:
+            released = unpack(line.detail).get("released", 0)
+            if line.amount_fen + released != target.held_change or released < 0:
+                return f"what it captures and releases is not the hold of entry {target.seq}"
+    return None
+
+
+def _mirrors(line: Line, target: Line) -> str | None:
+    if line.amount_fen != target.amount_fen:
+        return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
+    back = {(target_side, party) for _, target_side, _, party in line.transfers if target_side not in POCKETS}
+    back |= {(source, party) for source, _, _, party in line.transfers if source not in POCKETS}
+    came = {(side, party) for source, other, _, party in target.transfers for side in (source, other)
+            if side not in POCKETS}  # fmt: skip
+    if back != came or line.period != target.period:
+        return f"it does not mirror entry {target.seq}"
+    return None
+
+
+def names_what_is_known(walk: Walk, line: Line) -> str | None:
+    known = walk.reference
+    area = unpack(line.detail)["area"] if line.kind == Kind.OPENING else walk.area
+    if known.areas.get(line.policy_version) != area:
+        return f"there is no policy version {line.policy_version} of its area"
+    if line.caller not in known.agents or line.actor not in known.agents:
+        return "the caller or the actor is not known"
+    return None
+
+
+def interest_is_what_is_owed(walk: Walk, line: Line) -> str | None:
+    """The interest of a year, computed again from the entries before and the policy that it names (K5)."""
+    if line.kind != Kind.INTEREST:
+        return None
+    year = line.period or 0
+    if year <= walk.interest_year or year != line.effective_on.year:
+        return f"the interest of {line.period} is not due"
+    policy = walk.reference.policies.get(line.policy_version)
+    if policy is None:
+        return None  # that the policy was changed is a finding of its own
+    facts = unpack(line.detail)
+    stored = Interest(
+        facts["carried_over"],
+        facts["current_year"],
+        int(facts["carried_over_numerator"]),
+        int(facts["current_year_numerator"]),
+    )
+    before = sum(total for known, total in walk.totals.items() if known < year)
+    year_end = date(year, 12, 31)
+    # a year cut short ends the day before the payout; one paid out on 31 December looks like a whole one
+    ends = [line.effective_on - timedelta(days=1)]
+    if line.effective_on == year_end:
+        ends.insert(0, year_end)
+    first = max(date(year, 1, 1), walk.opened_on)
+    try:
+        computed = [
+            year_interest(before, walk.changes.get(year, ()), first=first, last=last, policy=policy)
+            for last in ends
+        ]
+    except MissingParameter as missing:
+        return f"the policy it names has no {missing.name} on {missing.day}"
+    if stored not in computed:
+        return f"the interest of {year} is {computed[0]}, and not {stored}"
+    parts = [fen for fen in (stored.carried_over_fen, stored.current_year_fen) if fen]
+    if [move[2] for move in line.transfers] != parts:
+        return "it moves another amount than the interest that it explains"
+    return None
+
+
+# In the order in which they are asked; each with the code of its finding.
+ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
+    ("digest_broken", follows),
+    ("kind_wrong", is_of_a_known_kind),
+    ("reference_unknown", names_what_is_known),
+    ("move_not_allowed", moves_what_its_kind_moves),
+    ("balance_wrong", balances_follow),
+    ("date_wrong", dates_fit),
+    ("stage_wrong", fits_the_stage),
+    ("target_wrong", target_fits),
+    ("hold_wrong", holds_follow),
+    ("interest_wrong", interest_is_what_is_owed),
+)
+
+
+def has_this_head(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
+    if bytes(row.head) != walk.head:
+        return f"its head is not the digest of its last entry, {walk.last_seq}"
+    return None
+
+
+def has_these_amounts(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
+    return _differs(walk, row, ("current_year", "carried_over", "held", "reserved"))
+
+
+def has_this_state(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
+    return _differs(
+        walk, row, ("area", "opened_on", "died_on", "stage", "open_year", "interest_year", "open_freezes")
+    )
+
+
+def _differs(walk: Walk, row: Row[tuple[object, ...]], names: tuple[str, ...]) -> str | None:
+    for name in names:
+        here, derived = getattr(row, name), getattr(walk, name)
+        if here != derived:
+            return f"{name} is {here}, its entries make it {derived}"
+    return None
+
+
+def is_empty_when_closed(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
+    if walk.stage == Stage.CLOSED and any((row.current_year, row.carried_over, row.held, row.reserved)):
+        return "a closed account is not empty"
+    return None
+
+
+BOOK_RULES: tuple[tuple[str, BookRule], ...] = (
+    ("head_wrong", has_this_head),
+    ("book_amount_wrong", has_these_amounts),
+    ("book_state_wrong", has_this_state),
+    ("closed_not_empty", is_empty_when_closed),
+)

@@ -1,0 +1,132 @@
+"""One book gone through from its first entry to its last: what the entries make of it, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+
+from ledger.chain import TransferLine, genesis
+from ledger.chart import POCKETS, Kind, Side, Stage
+from ledger.detail import unpack
+from ledger.interest import DayChange
+from ledger.policy import Policy
+
+_CY = int(Side.CURRENT_YEAR)
+
+
+class Line(NamedTuple):
+    """One entry as it stands in the table, with its transfers. Amounts in fen."""
+
+    book_id: int
+    seq: int
+    kind: int
+    period: int | None
+    effective_on: date
+    fact_on: date | None
+    recorded_at: datetime
+    current_year_after: int
+    carried_over_after: int
+    held_change: int | None
+    reserved_change: int | None
+    expires_at: datetime | None
+    target_seq: int | None
+    policy_version: int
+    caller: int
+    actor: int
+    idempotency_key: str | None
+    request_digest: bytes | None
+    source_ref: str | None
+    detail: str | None
+    digest: bytes
+    transfers: tuple[TransferLine, ...]
+
+    @property
+    def amount_fen(self) -> int:
+        return sum(move[2] for move in self.transfers)
+
+    def change(self, side: int) -> int:
+        """What the transfers do to one side."""
+        return sum(fen for _, target, fen, _ in self.transfers if target == side) - sum(
+            fen for source, _, fen, _ in self.transfers if source == side
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The reference rows that entries name. A policy whose stored text is not what it was is None."""
+
+    policies: Mapping[int, Policy | None]
+    areas: Mapping[int, int]
+    agents: frozenset[int]
+    institutions: frozenset[int]
+
+
+@dataclass(slots=True)
+class Walk:
+    """A book as its entries so far make it. Its fields are named as the columns of the book's row."""
+
+    book_id: int
+    reference: Reference
+    head: bytes
+    last_seq: int = 0
+    current_year: int = 0
+    carried_over: int = 0
+    held: int = 0
+    reserved: int = 0
+    area: int = 0
+    opened_on: date = date.max
+    died_on: date | None = None
+    open_year: int = 0
+    interest_year: int = 0
+    open_freezes: int = 0
+    stage: int = Stage.ACTIVE
+    lines: dict[int, Line] = field(default_factory=dict)
+    acted_on: set[int] = field(default_factory=set)
+    # by year of the value date, for the interest of a year
+    changes: dict[int, list[DayChange]] = field(default_factory=dict)
+    totals: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, book_id: int, reference: Reference) -> Walk:
+        return cls(book_id, reference, genesis(book_id))
+
+    def step(self, line: Line) -> None:
+        """Let an entry count, once nothing was found wrong with it."""
+        self.head = line.digest
+        self.last_seq = line.seq
+        self.current_year = line.current_year_after
+        self.carried_over = line.carried_over_after
+        self.held += line.held_change or 0
+        self.reserved += line.reserved_change or 0
+        self.open_year = max(self.open_year, line.effective_on.year)
+        self.lines[line.seq] = line
+        if line.target_seq is not None:
+            self.acted_on.add(line.target_seq)
+        self._note_change(line)
+        kind = line.kind
+        if kind == Kind.OPENING:
+            self.opened_on = line.effective_on
+            self.area = unpack(line.detail)["area"]
+            self.interest_year = line.effective_on.year - 1
+        elif kind == Kind.INTEREST:
+            self.interest_year = line.period or 0
+        elif kind == Kind.FREEZE:
+            self.open_freezes += 1
+        elif kind == Kind.FREEZE_END:
+            self.open_freezes -= 1
+        elif kind == Kind.DEATH:
+            self.stage = Stage.DECEASED
+            self.died_on = date.fromisoformat(unpack(line.detail)["died_on"])
+        elif kind == Kind.ESTATE:
+            self.stage = Stage.CLOSED
+
+    def _note_change(self, line: Line) -> None:
+        if not line.transfers or line.kind == Kind.CARRY_OVER:
+            return
+        current_year = line.change(_CY)
+        total = sum(line.change(side) for side in POCKETS)
+        year = line.effective_on.year
+        self.changes.setdefault(year, []).append(DayChange(line.effective_on, current_year, total))
+        self.totals[year] = self.totals.get(year, 0) + total

@@ -1,0 +1,114 @@
+"""The API in process, for tests: an app over an engine, with keys and tokens of its own, and a fixed today.
+
+    client = new_client(engine, tmp_path)       a TestClient inside its lifespan; `close()` it
+    client.post("/v1/accounts", …)              with a token of every scope
+
+An account is opened by `open_account(client)`, money put in by `contribute`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from api.main import create_app
+from api.security import Verifier
+from ledger.identity import check_digit
+from ledger.installation import Opened
+from ledger.policy import load_policies
+from ledger.reference import EXAMPLE_INSTITUTIONS, register
+from ledger.settings import Settings
+from ledger.tokens import SCOPES, create_signing_key, mint
+from ledger.vault import Keyring
+
+TODAY = date(2026, 11, 21)
+NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
+AREA = "990100"
+CALLER = "tests"
+ACTOR = "clerk-7"
+
+_numbers = itertools.count(1)
+_keys = itertools.count(1)
+
+
+def token(keys: Path, scopes: Sequence[str] = SCOPES, *, caller: str = CALLER, actor: str = ACTOR) -> str:
+    """A good token for an hour."""
+    return mint(keys, scopes, caller, actor, datetime.now(UTC), timedelta(hours=1))
+
+
+def id_number() -> str:
+    """A valid ID number that nobody has had before, of a county that does not exist."""
+    number = next(_numbers)
+    body = f"119999{1950 + number // 300_000}0314{number % 1000:03d}"
+    day = number // 1000 % 28 + 1
+    month = number // 28_000 % 12 + 1
+    body = f"119999{1950 + number // 336_000}{month:02d}{day:02d}{number % 1000:03d}"
+    return body + check_digit(body)
+
+
+def key() -> dict[str, str]:
+    """An Idempotency-Key that was not used before."""
+    return {"Idempotency-Key": f"key-{next(_keys)}"}
+
+
+def opened(engine: Engine, folder: Path) -> Opened:
+    """An installation over an engine that is there already; its keys are made in `folder`."""
+    keyring = Keyring.create(folder / "keys")
+    create_signing_key(folder / "keys")
+    with engine.connect() as connection:
+        register(connection, EXAMPLE_INSTITUTIONS)
+    policies = {int(area): policy for area, policy in load_policies().items()}
+    url = engine.url.render_as_string(hide_password=False)
+    settings = Settings.load(folder, database_url=url, keys=folder / "keys")
+    return Opened(engine, policies, keyring, settings)
+
+
+@contextmanager
+def running(engine: Engine, folder: Path, **more: Any) -> Iterator[TestClient]:
+    """A client of an app that runs over `engine`, with a token of every scope and a fixed today."""
+    there = opened(engine, folder)
+    app = create_app(there, Verifier.load(folder / "keys" / "jwks.json"), clock=lambda: (NOW, TODAY), **more)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {token(folder / 'keys')}"
+        yield client
+
+
+def open_account(client: TestClient, *, name: str = "张三", opened_on: str = "2026-01-05", **more: Any) -> Any:
+    """A new person's account; the answer, with the plain ID number as `number`."""
+    number = more.pop("id_number", None) or id_number()
+    body = {"id_number": number, "name": name, "area": AREA, "opened_on": opened_on, **more}
+    answer = client.post("/v1/accounts", json=body, headers=key())
+    assert answer.status_code == 201, answer.text
+    return answer.json() | {"number": number}
+
+
+def contribute(client: TestClient, account: str, amount: str = "1000.00", **more: Any) -> Any:
+    """Put money into an account; the receipt."""
+    body = {
+        "amount": amount,
+        "period": "2026-03",
+        "effective_on": "2026-03-20",
+        "source_ref": f"levy-{next(_keys)}",
+        **more,
+    }
+    answer = client.post(f"/v1/accounts/{account}/contributions", json=body, headers=key())
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def spending(**more: Any) -> dict[str, Any]:
+    """The body of a spending."""
+    return {
+        "amount": "12.50",
+        "effective_on": "2026-04-02",
+        "institution": "H0001",
+        "source_ref": f"bill-{next(_keys)}",
+        **more,
+    }

@@ -1,0 +1,649 @@
+"""Files: every line is posted once or refused with the API's code, whatever happens on the way."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from ledger import batches, tables
+from ledger.clock import now_and_today
+from ledger.database import connect
+from ledger.imports import Importer, ImportProblem, Summary
+from ledger.imports.lines import LINE_BYTES_MAX
+from ledger.posting import Unknown, post
+from ledger.refusals import Refused
+from ledger.sample import write_sample
+from ledger.vault import Keyring
+from ledger.verify import verify
+from tests.people import NOW, Someone, SomeoneFactory, World
+
+TODAY = date(2026, 11, 21)
+ACCOUNTS = "id_number,name,area,opened_on"
+CONTRIBUTIONS = "account,source_ref,period,effective_on,amount"
+SPENDINGS = "account,source_ref,institution,effective_on,amount,take_available"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Office:
+    """Somebody who writes files and imports them."""
+
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.world = World(engine)
+        self.folder = folder
+        self.number = 0
+
+    def file(self, header: str, lines: Iterable[str], encoding: str = "utf-8", end: str = "\n") -> Path:
+        text = "".join(f"{line}{end}" for line in (header, *lines))
+        return self.raw(text.encode(encoding))
+
+    def raw(self, content: bytes) -> Path:
+        self.number += 1
+        path = self.folder / f"{self.number}.csv"
+        path.write_bytes(content)
+        return path
+
+    def run(self, path: Path, **more: Any) -> Summary:
+        with self.world.engine.connect() as connection:
+            return self.importer(connection, **more).run(path)
+
+    def importer(self, connection: Any, **more: Any) -> Importer:
+        clock: Callable[[], tuple[datetime, date]] = lambda: (NOW, TODAY)  # noqa: E731
+        return Importer(connection, self.world.keyring, self.world.policies, clock, **more)
+
+    def refused_file(self, path: Path) -> tuple[str, str]:
+        with pytest.raises(Refused) as caught:
+            self.run(path)
+        assert list(self.folder.glob("*rejected*")) == [], "nothing was begun"
+        return caught.value.code.value, str(caught.value.facts["problem"])
+
+    def rejected(self, summary: Summary) -> list[tuple[int, str]]:
+        assert summary.rejected_file is not None
+        first, *lines = summary.rejected_file.read_text().splitlines()
+        assert first == "line,code"
+        return [(int(line.split(",")[0]), line.split(",")[1]) for line in lines]
+
+    def account(self, fen: int = 0) -> str:
+        """An open account, by ID number."""
+        someone: Someone = SomeoneFactory()
+        self.world.open(someone, opening=(0, fen))
+        return someone.id_number
+
+    def balance(self, account: str) -> int:
+        ref = self.world_ref(account)
+        with self.world.engine.connect() as connection, connection.begin():
+            row = connection.execute(
+                select(tables.book.c.current_year, tables.book.c.carried_over)
+                .join(tables.identity, tables.identity.c.person_id == tables.book.c.person_id)
+                .where(tables.identity.c.digest == ref)
+            ).one()
+        return int(row[0]) + int(row[1])
+
+    def world_ref(self, account: str) -> bytes:
+        return self.world.keyring.digest("id_number", account)
+
+    def entries(self) -> int:
+        with self.world.engine.connect() as connection, connection.begin():
+            return connection.scalar(select(func.count()).select_from(tables.entry)) or 0
+
+
+def counts(summary: Summary) -> tuple[int, int, int, int]:
+    return summary.lines, summary.posted, summary.already, summary.refused
+
+
+@pytest.fixture
+def office(engine: Engine, tmp_path: Path) -> Office:
+    return Office(engine, tmp_path)
+
+
+def contribution(account: str, ref: str, amount: str = "160.00") -> str:
+    return f"{account},{ref},2026-03,2026-04-15,{amount}"
+
+
+# -- what is posted --------------------------------------------------------------------------------------
+
+
+def test_three_files_make_accounts_with_money(office: Office) -> None:
+    people = [SomeoneFactory() for _ in range(3)]
+    accounts = office.file(
+        f"{ACCOUNTS},sex,birth_date,opening_current_year,opening_carried_over,opening_source_ref",
+        [
+            f"{people[0].id_number},{people[0].name},990100,2024-01-01,,,,,",
+            f'{people[1].id_number},"{people[1].name}",990100,2024-01-01,,,10.00,1000.50,OLD-1',
+            f"{people[2].id_number},{people[2].name},990100,2024-01-01,,,0.00,0.01,OLD-2",
+        ],
+    )
+    summary = office.run(accounts)
+    assert (counts(summary), summary.kind, summary.amount_fen) == ((3, 3, 0, 0), "accounts", 101_051)
+    assert summary.ok
+    assert summary.rejected_file is None
+
+    first, second, third = (person.id_number for person in people)
+    summary = office.run(
+        office.file(CONTRIBUTIONS, [contribution(first, "c1"), contribution(first, "c2", "0.01"),
+                                    contribution(third, "c1")], end="\r\n")
+    )  # fmt: skip
+    assert (counts(summary), summary.posted_fen) == ((3, 3, 0, 0), 32_001)
+
+    summary = office.run(
+        office.file(SPENDINGS, [
+            f"{first},s1,H0001,2026-05-01,100.00,false",
+            f"{first},s2,P0001,2026-05-01,1000.00,true",
+            f"{second},s1,H0001,2026-05-01,10.50,",
+        ])
+    )  # fmt: skip
+    assert (counts(summary), summary.amount_fen) == ((3, 3, 0, 0), 111_050)
+    assert (summary.posted_fen, summary.cash_rest_fen) == (17_051, 93_999)
+    assert summary.ok
+    assert [office.balance(one) for one in (first, second, third)] == [0, 100_000, 16_001]
+
+
+def test_columns_may_stand_in_any_order_and_accounts_go_by_their_number_too(office: Office) -> None:
+    book = office.world.open()
+    number = office.world.one(office.world.opening()).account_no
+    someone = office.account()
+    file = office.file(
+        "amount,account,effective_on,period,idempotency_key,source_ref",
+        [f"1.00,{number},2026-04-15,2026-03,my-key,x", f"2.00,{someone},2026-04-15,2026-03,,x"],
+    )
+    assert counts(office.run(file)) == (2, 2, 0, 0)
+    assert book
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_names_come_in_utf_8_with_or_without_bom_and_in_gbk(office: Office, encoding: str, end: str) -> None:
+    someone = SomeoneFactory()
+    names = ["朱镕基", "阿依古丽·买买提", "李娜", "欧阳 娜娜"]
+    people = [SomeoneFactory() for _ in names]
+    lines = [
+        f"{person.id_number},{name},990100,2024-01-01" for person, name in zip(people, names, strict=True)
+    ]
+    assert counts(office.run(office.file(ACCOUNTS, lines, encoding, end))) == (4, 4, 0, 0)
+    # the same people, from the API as it were: the names are the same
+    for person, name in zip(people, names, strict=True):
+        command = office.world.opening(person, name=name, opened_on=date(2024, 1, 1))
+        assert not office.world.posted(command).created
+    assert someone
+
+
+@pytest.mark.parametrize(
+    "encoding", ["big5", "shift_jis", "utf-16", "utf-16-le", "utf-32", "gb18030", "latin-1"]
+)
+def test_other_encodings_are_refused_with_a_clear_word(office: Office, encoding: str) -> None:
+    name = {"gb18030": "𬭚娃", "latin-1": "José Müller", "shift_jis": "山田太郎"}.get(encoding, "陳小明")
+    lines = [f"{SomeoneFactory().id_number},{name},990100,2024-01-01" for _ in range(3)]
+    before = office.entries()
+    code, problem = office.refused_file(office.file(ACCOUNTS, lines, encoding))
+    assert code == "file_invalid"
+    assert "UTF" in problem
+    assert office.entries() == before
+
+
+# -- what is refused, file by file -------------------------------------------------------------------------
+
+HEADERS = {
+    "": "file_invalid",
+    "\n": "file_invalid",
+    "account,source_ref,period,effective_on": "column amount is missing",
+    "account,source_ref,period,effective_on,amount,note": "column 6 is not known",
+    "account,source_ref,period,effective_on,amount,amount": "column amount stands there twice",
+    "Account,source_ref,period,effective_on,amount": "column 1 is not known",
+    "account;source_ref;period;effective_on;amount": "no kind of file",
+    "account,source_ref,effective_on,amount": "no kind of file",
+    "119999198503140015,x,2026-03,2026-04-15,160.00": "no kind of file",
+    '"account,source_ref,period,effective_on,amount': "quotes",
+    "account,source_ref,period,effective_on,amount,bank_card": "cash_forbidden",
+    "account,source_ref,period,effective_on,\0amount": "control characters",
+    f"account,source_ref,period,effective_on,amount{' ' * LINE_BYTES_MAX}": "too long",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=range(len(HEADERS)))
+def test_a_header_is_checked_exactly(office: Office, header: str) -> None:
+    content = f"{header}\n{contribution(office.account(), 'c1')}\n" if header else ""
+    code, problem = office.refused_file(office.raw(content.encode()))
+    assert HEADERS[header] in f"{code}: {problem}"
+    assert "1199" not in problem, "what stands in place of a header may be a person"
+
+
+def test_a_file_that_must_be_of_a_kind_is_not_taken_for_another(office: Office) -> None:
+    file = office.file(CONTRIBUTIONS, [])
+    with office.world.engine.connect() as connection, pytest.raises(Refused, match="file_invalid"):
+        office.importer(connection).run(file, "spendings")
+
+
+def test_what_is_no_file_is_said_so(office: Office, tmp_path: Path) -> None:
+    for path, problem in ((tmp_path, "regular"), (tmp_path / "none.csv", "No such file")):
+        with pytest.raises(ImportProblem, match=problem):
+            office.run(path)
+
+
+# -- what is refused, line by line -------------------------------------------------------------------------
+
+BAD_CONTRIBUTIONS = {
+    "{a},c,2026-03,2026-04-15": "shape_invalid",
+    "{a},c,2026-03,2026-04-15,1.00,more": "shape_invalid",
+    '{a},"c,2026-03,2026-04-15,1.00': "shape_invalid",
+    '{a},"c"x,2026-03,2026-04-15,1.00': "shape_invalid",
+    ",,,,": "shape_invalid",
+    "{a},,2026-03,2026-04-15,1.00": "shape_invalid",
+    "{a}, ,2026-03,2026-04-15,1.00": "shape_invalid",
+    "{a}," + "x" * 65 + ",2026-03,2026-04-15,1.00": "shape_invalid",
+    "{a},c\0,2026-03,2026-04-15,1.00": "shape_invalid",
+    "{a},c\x1b[0m,2026-03,2026-04-15,1.00": "shape_invalid",
+    "{a},c,2026-03,2026-02-30,1.00": "shape_invalid",
+    "{a},c,2026-03,20260415,1.00": "shape_invalid",
+    "{a},c,2026-03,2026-W16-3,1.00": "shape_invalid",
+    "{a},c,2026-03,15.04.2026,1.00": "shape_invalid",
+    "{a},c,2026-03,２０２６-04-15,1.00": "shape_invalid",
+    "A000000000000X,c,2026-03,2026-04-15,1.00": "account_not_found",
+    "nobody,c,2026-03,2026-04-15,1.00": "account_not_found",
+    "119999198503140015,c,2026-03,2026-04-15,1.00": "account_not_found",
+    "119999198503140016,c,2026-03,2026-04-15,1.00": "id_checksum",
+    "119999198502290011,c,2026-03,2026-04-15,1.00": "id_birthdate",
+    "11999920301231001X,c,2026-03,2026-04-15,1.00": "id_future",
+    "00999919850314001X,c,2026-03,2026-04-15,1.00": "id_prefix",
+    "{a},c,2026-13,2026-04-15,1.00": "period_invalid",
+    "{a},c,202603,2026-04-15,1.00": "period_invalid",
+    "{a},c,2026-12,2026-04-15,1.00": "period_invalid",
+    "{a},c,2026-03,2026-11-22,1.00": "period_invalid",
+    "{a},c,2026-03,1999-04-15,1.00": "period_invalid",
+    "{a},c,2026-03,2026-04-15,1": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,1.001": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,0.00": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,-1.00": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,NaN": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,1e2": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,１.００": "amount_invalid",
+    "{a},c,2026-03,2026-04-15, 1.00": "amount_invalid",
+    '{a},c,2026-03,2026-04-15,"1,000.00"': "amount_invalid",
+    "{a},c,2026-03,2026-04-15,10000000000.01": "amount_invalid",
+}
+
+
+def test_each_bad_line_gets_the_code_that_the_api_gives(office: Office) -> None:
+    account = office.account()
+    lines = [line.replace("{a}", account) for line in BAD_CONTRIBUTIONS]
+    # a good line before, between and after: its neighbours do not disturb it
+    mixed = [contribution(account, "good-0")]
+    for number, line in enumerate(lines, start=1):
+        mixed += [line, contribution(account, f"good-{number}")]
+    summary = office.run(office.file(CONTRIBUTIONS, mixed))
+    assert counts(summary) == (2 * len(lines) + 1, len(lines) + 1, 0, len(lines))
+    assert office.rejected(summary) == [
+        (2 * number + 1, code) for number, code in enumerate(BAD_CONTRIBUTIONS.values(), start=1)
+    ]
+    assert not summary.ok
+    assert summary.agrees
+    assert office.balance(account) == 16_000 * (len(lines) + 1)
+    assert summary.rejected_file is not None
+    assert account not in summary.rejected_file.read_text()
+
+
+def test_bad_spendings_and_accounts(office: Office) -> None:
+    account = office.account(10_000)
+    summary = office.run(office.file(SPENDINGS, [
+        f"{account},s1,H0001,2026-05-01,100.01,false",
+        f"{account},s2,X9999,2026-05-01,1.00,false",
+        f"{account},s3,cash,2026-05-01,1.00,false",
+        f"{account},s4,ATM,2026-05-01,1.00,false",
+        f"{account},s5,H0001,2026-05-01,1.00,yes",
+        f"{account},s6,H0001,1999-05-01,1.00,true",
+    ]))  # fmt: skip
+    assert [code for _, code in office.rejected(summary)] == [
+        "insufficient_balance", "institution_unknown", "cash_forbidden", "cash_forbidden", "shape_invalid",
+        "period_invalid",
+    ]  # fmt: skip
+    assert summary.refused_fen == 10_201, "only lines that were understood have an amount"
+    assert office.balance(account) == 10_000
+
+    someone = SomeoneFactory()
+    good = f"{someone.id_number},{someone.name},990100,2024-01-01"
+    summary = office.run(office.file(f"{ACCOUNTS},sex,birth_date", [
+        f"{good},,",
+        f"{good.replace(someone.name, '别人')},,",
+        f"{good.replace('2024-01-01', '2024-01-02')},,",
+        f"{SomeoneFactory().id_number},张三,990199,2024-01-01,,",
+        f"{SomeoneFactory().id_number},张三,99010,2024-01-01,,",
+        f"{SomeoneFactory().id_number},张三,990100,2026-11-22,,",
+        f"{SomeoneFactory().id_number},···,990100,2024-01-01,,",
+        f"{SomeoneFactory().id_number},{'长' * 65},990100,2024-01-01,,",
+        f"{someone.id_number},{someone.name},990100,2024-01-01,3,",
+        f"{someone.id_number},{someone.name},990100,2024-01-01,,1901-01-01",
+    ]))  # fmt: skip
+    assert [code for _, code in office.rejected(summary)] == [
+        "account_exists_other_person", "opening_differs", "area_unknown", "shape_invalid", "period_invalid",
+        "shape_invalid", "shape_invalid", "shape_invalid", "id_mismatch",
+    ]  # fmt: skip
+    assert summary.posted == 1
+
+
+def test_a_line_may_not_be_endless_and_does_not_hide_the_next(office: Office) -> None:
+    account = office.account()
+    content = b"\n".join([
+        CONTRIBUTIONS.encode(),
+        contribution(account, "c1").encode(),
+        b"x" * (5 * LINE_BYTES_MAX),
+        b"",
+        b"y" * LINE_BYTES_MAX,
+        contribution(account, "c2").encode(),
+        b"",
+    ])  # fmt: skip
+    summary = office.run(office.raw(content))
+    assert counts(summary) == (4, 2, 0, 2), "an empty line is no line"
+    assert office.rejected(summary) == [(3, "shape_invalid"), (5, "shape_invalid")]
+
+
+def test_memory_stays_small_whatever_the_file_is(office: Office) -> None:
+    account = office.account()
+    files = [
+        office.raw(CONTRIBUTIONS.encode() + b"\n" + b'"' + b"z" * 20_000_000),
+        office.file(CONTRIBUTIONS, [f"{account},c{n},2026-03,2026-04-15,x" for n in range(10_000)]),
+    ]
+    for file in files:
+        tracemalloc.start()
+        office.run(file)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 15_000_000
+
+
+# -- twice, and interrupted --------------------------------------------------------------------------------
+
+
+def test_a_second_import_posts_nothing(office: Office) -> None:
+    account = office.account()
+    file = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(5)])
+    first = office.run(file)
+    entries = office.entries()
+    copy = office.raw(file.read_bytes())
+    for path in (file, copy):
+        again = office.run(path)
+        assert counts(again) == (5, 0, 5, 0)
+        assert (again.already_fen, again.posted_fen, again.batch_id) == (80_000, 0, first.batch_id)
+        assert again.ok
+    assert office.entries() == entries
+    assert office.balance(account) == 80_000
+
+
+def test_a_line_that_stands_there_twice_is_refused_the_second_time_on_every_run(office: Office) -> None:
+    account = office.account()
+    # the repetition within one chunk, and far behind it
+    lines = [contribution(account, f"c{n}") for n in range(1200)]
+    file = office.file(CONTRIBUTIONS, [lines[0], *lines, lines[0]])
+    first = office.run(file)
+    assert counts(first) == (1202, 1200, 0, 2)
+    assert office.rejected(first) == [(3, "duplicate_source_ref"), (1203, "duplicate_source_ref")]
+    second = office.run(file)
+    assert counts(second) == (1202, 0, 1200, 2)
+    assert office.rejected(second) == office.rejected(first)
+    assert office.balance(account) == 1200 * 16_000
+
+
+def test_a_key_of_ones_own_goes_across_files(office: Office) -> None:
+    account = office.account()
+    header = f"{CONTRIBUTIONS},idempotency_key"
+    one, other = contribution(account, "c1"), contribution(account, "c2")
+    assert office.run(office.file(header, [f"{one},k1"])).posted == 1
+    summary = office.run(office.file(header, [f"{other},k2", f"{one},k1", f"{other},k1", f"{one},a b"]))
+    assert counts(summary) == (4, 1, 1, 2)
+    assert office.rejected(summary) == [(4, "idempotency_key_reused"), (5, "idempotency_key_invalid")]
+
+
+def test_a_reference_that_is_no_key_makes_one(office: Office) -> None:
+    account = office.account()
+    file = office.file(
+        CONTRIBUTIONS, [contribution(account, "缴款 2026 年"), contribution(account, "字" * 64)]
+    )
+    assert counts(office.run(file)) == (2, 2, 0, 0)
+    assert counts(office.run(file)) == (2, 0, 2, 0)
+
+
+def test_a_list_of_rejected_lines_goes_when_they_are_posted(office: Office) -> None:
+    account = office.account(0)
+    spending = office.file(SPENDINGS, [f"{account},s1,H0001,2026-05-01,100.00,false"])
+    first = office.run(spending)
+    assert office.rejected(first) == [(2, "insufficient_balance")]
+    office.run(office.file(CONTRIBUTIONS, [contribution(account, "c1")]))
+    assert counts(office.run(spending)) == (1, 1, 0, 0)
+    assert not list(office.folder.glob("*rejected*"))
+
+
+def test_rejected_lines_go_where_they_are_wanted(office: Office, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    summary = office.run(office.file(CONTRIBUTIONS, ["x"]), rejected_directory=tmp_path / "out")
+    assert summary.rejected_file == tmp_path / "out/1.csv.rejected.csv"
+    with pytest.raises(ImportProblem, match="No such file"):
+        office.run(office.file(CONTRIBUTIONS, ["x"]), rejected_directory=tmp_path / "none")
+
+
+def test_two_imports_of_one_file_at_once_are_one_too_many(office: Office) -> None:
+    file = office.file(CONTRIBUTIONS, [])
+    draft = file.with_name(f".{file.name}.rejected.csv.draft")
+    with draft.open("a") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ImportProblem, match="another import"):
+            office.run(file)
+    assert counts(office.run(file)) == (0, 0, 0, 0)
+    assert not draft.exists()
+
+
+def test_a_file_cut_anywhere_posts_its_whole_lines_and_then_the_rest(office: Office) -> None:
+    for cut_off in (1, 2, 3, 7, 12, 20, 30, 45, 60):
+        account = office.account()
+        whole = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(4)])
+        content = whole.read_bytes()
+        summary = office.run(office.raw(content[:-cut_off]))
+        # without its line end alone the last line is whole: an amount shows that
+        cut = 1 if cut_off > 1 and content[-cut_off - 1 : -cut_off] != b"\n" else 0
+        kept = content[:-cut_off].count(b"\n") - 1 + (cut_off == 1)
+        assert counts(summary) == (kept + cut, kept, 0, cut)
+        if cut:
+            assert office.rejected(summary) == [(kept + 2, "shape_invalid")]
+        again = office.run(whole)
+        assert counts(again) == (4, 4 - kept, kept, 0)
+        assert office.balance(account) == 4 * 16_000
+
+
+def test_a_last_line_without_its_end_is_cut_unless_its_form_says_otherwise(office: Office) -> None:
+    account = office.account()
+    header = "account,amount,period,effective_on,source_ref"
+    # who knows whether this was JS-1 or JS-10
+    summary = office.run(office.raw(f"{header}\n{account},1.00,2026-03,2026-04-15,JS-1".encode()))
+    assert office.rejected(summary) == [(2, "shape_invalid")]
+    quoted = office.raw(f'{CONTRIBUTIONS}\n{account},JS-1,2026-03,2026-04-15,"1.00'.encode())
+    assert office.rejected(office.run(quoted)) == [(2, "shape_invalid")]
+    assert office.balance(account) == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "gbk"])
+def test_a_file_cut_inside_a_character_keeps_its_encoding(office: Office, encoding: str) -> None:
+    people = [SomeoneFactory() for _ in range(3)]
+    header = "id_number,area,opened_on,name"
+    content = "\n".join([header, *(f"{one.id_number},990100,2024-01-01,{one.name}" for one in people)])
+    summary = office.run(office.raw(content.encode(encoding)[:-1]))
+    assert counts(summary) == (3, 2, 0, 1)
+    assert office.rejected(summary) == [(4, "shape_invalid")]
+
+
+class Killed(BaseException):
+    """Stands in for the end of the process."""
+
+
+@pytest.mark.parametrize("where", ["before posting", "after posting"])
+def test_a_run_that_ends_beside_a_commit_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    account = office.account()
+    file = office.file(CONTRIBUTIONS, ["bad", *(contribution(account, f"c{n}") for n in range(2500))])
+    calls = 0
+
+    def dying(*args: Any, **more: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 2 and where == "before posting":
+            raise Killed
+        outcomes = post(*args, **more)
+        if calls == 2:
+            raise Killed
+        return outcomes
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ledger.imports.post", dying)
+        with pytest.raises(Killed):
+            office.run(file)
+    assert not list(office.folder.glob("*.rejected.csv"))
+    summary = office.run(file)
+    already = 999 if where == "before posting" else 1999
+    assert counts(summary) == (2501, 2500 - already, already, 1)
+    assert office.balance(account) == 2500 * 16_000
+    with office.world.engine.connect() as connection:
+        batch = batches.find(connection, summary.batch_id)
+    assert batch is not None
+    assert (batch.state, batch.done, batch.refused, batch.bookmark, batch.amount_fen) == (
+        "finished", 2500, 1, 2502, 40_000_000
+    )  # fmt: skip
+
+
+def test_a_chunk_of_unknown_fate_is_sent_again(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = office.account()
+    file = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(3)])
+    lost = [True]
+
+    def once_unknown(connection: Any, commands: Any, *more: Any) -> Any:
+        outcomes = post(connection, commands, *more)
+        return [Unknown("lost") for _ in commands] if lost and lost.pop() else outcomes
+
+    monkeypatch.setattr("ledger.imports.post", once_unknown)
+    assert counts(office.run(file)) == (3, 0, 3, 0)
+    monkeypatch.setattr("ledger.imports.post", lambda _c, commands, *_more: [Unknown("lost")] * len(commands))
+    with pytest.raises(ImportProblem, match="go on"):
+        office.run(file)
+
+
+def test_a_line_that_meets_a_bug_does_not_stop_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = office.account()
+    file = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(5)])
+
+    def buggy(connection: Any, commands: Any, *more: Any) -> Any:
+        if any(command.source_ref == "c3" for command in commands):
+            raise AssertionError("a bug")
+        return post(connection, commands, *more)
+
+    monkeypatch.setattr("ledger.imports.post", buggy)
+    summary = office.run(file)
+    assert counts(summary) == (5, 4, 0, 1)
+    assert office.rejected(summary) == [(5, "internal_error")]
+
+
+def test_a_bug_that_every_line_meets_ends_the_run(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = office.file(CONTRIBUTIONS, [contribution(office.account(), f"c{n}") for n in range(50)])
+
+    def broken(*_args: Any, **_more: Any) -> Any:
+        raise AssertionError("a bug")
+
+    monkeypatch.setattr("ledger.imports.post", broken)
+    with pytest.raises(ImportProblem, match="bug"):
+        office.run(file)
+
+
+# -- killed -------------------------------------------------------------------------------------------------
+
+
+def command_line(url: str, keys: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
+    return subprocess.Popen(
+        [sys.executable, "-m", "ledger", *arguments],
+        cwd=ROOT,
+        env=environment | {"LEDGER_DATABASE_URL": url, "LEDGER_KEYS": str(keys)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    said: dict[str, Any] = json.loads(out)
+    return said
+
+
+def state(url: str) -> list[tuple[Any, ...]]:
+    """Every book by whose it is, which is the same in both databases."""
+    book, person = tables.book.c, tables.identity.c
+    engine = connect(url)
+    try:
+        with engine.connect() as connection, connection.begin():
+            found = connection.execute(
+                select(person.digest, book.current_year, book.carried_over, book.last_seq)
+                .join_from(tables.book, tables.identity, person.person_id == book.person_id)
+                .order_by(person.digest)
+            ).all()
+        return [(bytes(row[0]), *row[1:]) for row in found]
+    finally:
+        engine.dispose()
+
+
+def undisturbed_import(url: str, keys: Path, *files: Path) -> Summary:
+    """In this process, from one end to the other."""
+    engine = connect(url)
+    try:
+        world = World(engine)
+        with engine.connect() as connection:
+            importer = Importer(connection, Keyring.load(keys), world.policies, now_and_today)
+            return [importer.run(file) for file in files][-1]
+    finally:
+        engine.dispose()
+
+
+def test_killed_again_and_again_it_ends_where_an_undisturbed_run_does(
+    tmp_path: Path, new_database: Callable[[bool], str]
+) -> None:
+    keys = tmp_path / "keys"
+    Keyring.create(keys)
+    write_sample(tmp_path, 250, 9, date(2026, 10, 31))
+    accounts, contributions = tmp_path / "accounts.csv", tmp_path / "contributions.csv"
+    killed, undisturbed = new_database(True), new_database(True)
+    expected = undisturbed_import(undisturbed, keys, accounts, contributions)
+    undisturbed_import(killed, keys, accounts)
+
+    engine = connect(killed)
+    deaths = 0
+    try:
+        for chunks in (1, 3):
+            process = command_line(killed, keys, "import", str(contributions))
+            until = time.monotonic() + 30
+            while time.monotonic() < until and process.poll() is None:
+                with engine.connect() as connection:
+                    batch = batches.find(connection, expected.batch_id)
+                if batch is not None and batch.state == "running" and batch.bookmark >= chunks * 1000:
+                    process.send_signal(signal.SIGKILL)
+                    break
+                time.sleep(0.002)
+            process.communicate(timeout=30)
+            deaths += process.returncode == -signal.SIGKILL
+        assert deaths, "no run was killed on its way"
+        said = finish(command_line(killed, keys, "import", str(contributions)))
+        assert verify(engine).clean
+    finally:
+        engine.dispose()
+    assert said["already"] > 0
+    assert said["posted"] + said["already"] == expected.posted == expected.lines
+    assert said["refused"] == 0
+    assert state(killed) == state(undisturbed)

@@ -1,0 +1,593 @@
+"""What is allowed when (DOMAIN.md §3), cell by cell, and which refusal wins when several apply.
+
+The tables here are written out by hand: they say what the ledger must do, and chart.py is not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.book import Book
+from ledger.chart import MATRIX, Stage, Status, Verb
+from ledger.closure import ReportDeath
+from ledger.contributions import Contribute
+from ledger.freezes import EndFreeze, Freeze
+from ledger.holds import Capture, Hold, Release
+from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
+from ledger.posting import Command, Desk, Posted
+from ledger.reference import NewInstitution, register
+from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+from ledger.reversals import Reverse
+from ledger.spending import Spend
+from ledger.year_end import PostInterest
+from tests.people import AREA, NOW, Someone, SomeoneFactory, World
+from tests.stories import Heir, estate, paid_to
+
+TODAY = date(2026, 11, 21)
+DIED_ON = date(2026, 10, 20)
+YES = "yes"
+
+
+@pytest.fixture
+def world(engine: Engine) -> World:
+    return World(engine)
+
+
+@dataclass
+class Member:
+    """Somebody's account with something to do for every verb in it, in one of the statuses."""
+
+    world: World
+    who: Someone = field(default_factory=SomeoneFactory)
+    book: int = 0
+    # the number of every entry, by what it is to the tests
+    seqs: dict[str, int] = field(default_factory=dict)
+    mismatched: Someone = field(default_factory=SomeoneFactory)
+    opening: OpenAccount = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.opening = self.world.opening(self.who, opened_on=date(2025, 12, 1), opening=(0, 10_000))
+        book, in_april, until = self.opening.book, date(2026, 4, 1), NOW + timedelta(days=9)
+        # one batch, so that a thousand members cost little; the entries' numbers are known ahead
+        commands = {
+            "opening": self.opening,
+            "credit": Contribute(book, 400, 202604, in_april, "used", key="used"),
+            "spend": Spend(book, 100, in_april, "H0001", "used"),
+            "reversed": Spend(book, 100, in_april, "H0001", "reversed"),
+            "reversal": Reverse(book, 4, "wrong"),
+            "released": Hold(book, 500, until, "H0001", "used"),
+            "release": Release(book, 6),
+            "captured": Hold(book, 500, until, "H0001", "captured"),
+            "capture": Capture(book, 8, 100, in_april, "used"),
+            "hold": Hold(book, 500, until, "H0001", "open"),
+            "freeze": Freeze(book, "court", "paper", TODAY + timedelta(days=30)),
+            "ended": Freeze(book, "court", "paper", TODAY),
+            "end": EndFreeze(book, 12, "over"),
+        }
+        outcomes = self.world.post(*commands.values())
+        for name, outcome in zip(commands, outcomes, strict=True):
+            assert isinstance(outcome, Posted), outcome
+            self.seqs[name] = outcome.receipt.seq
+        self.book = outcomes[0].receipt.book_id
+
+    # -- how an account comes into a status ------------------------------------------------------------
+
+    def active(self) -> None:
+        pass
+
+    def frozen(self) -> None:
+        self.world.one(Freeze(self.book, "court", "paper", TODAY))
+
+    def deceased(self) -> None:
+        self.world.one(ReportDeath(self.book, DIED_ON, "certificate"))
+
+    def settled(self) -> None:
+        """Nothing is held any more, as an estate wants it."""
+        self.world.one(Release(self.book, self.seqs["hold"]))
+
+    def closed(self) -> None:
+        """Whatever it was before: dead or alive, frozen or not."""
+        ends = [Release(self.book, self.seqs["hold"]), ReportDeath(self.book, DIED_ON, "certificate")]
+        self.world.post(*ends, estate(self.world, self.book, [Heir("child", "王五")], TODAY))
+
+    def emptied(self) -> None:
+        """All that is not held is spent, so that a credit cannot be taken back."""
+        self.world.one(Spend(self.book, 10**6, DIED_ON, "H0001", "emptied", take_available=True))
+
+    def known_otherwise(self) -> None:
+        """Somebody who will be named as a heir is known by another name."""
+        self.world.open(self.mismatched, name="another name")
+
+    def year_closed(self) -> None:
+        self.world.one(PostInterest(self.book, 2025))
+
+
+# -- the matrix ------------------------------------------------------------------------------------------
+
+_REQUESTS: dict[str, Callable[[Member, date], Command]] = {
+    "contribution": lambda m, day: Contribute(m.book, 1, day.year * 100 + day.month, day, "new"),
+    "spending": lambda m, day: Spend(m.book, 1, day, "H0001", "new"),
+    "hold": lambda m, _: Hold(m.book, 1, NOW + timedelta(days=1), "H0001", "new"),
+    "capture": lambda m, day: Capture(m.book, m.seqs["hold"], 1, day, "new"),
+    "release": lambda m, _: Release(m.book, m.seqs["hold"]),
+    "reversal": lambda m, _: Reverse(m.book, m.seqs["spend"], "wrong"),
+    "interest": lambda m, _: PostInterest(m.book, 2025),
+    "freeze": lambda m, _: Freeze(m.book, "court", "paper", TODAY),
+    "freeze_end": lambda m, _: EndFreeze(m.book, m.seqs["freeze"], "over"),
+    "death": lambda m, _: ReportDeath(m.book, DIED_ON, "certificate"),
+    "estate": lambda m, _: estate(m.world, m.book, [Heir("spouse", "王五")], TODAY),
+}
+# On the day of death and in its month, and the day and the month after it.
+IN_LIFE, AFTER = DIED_ON, date(2026, 11, 1)
+
+# verb, active, frozen, deceased: of the time until death, deceased: of the time after, closed
+MATRIX_BY_HAND = """
+contribution  yes                   yes                   yes               period_after_end  account_closed
+spending      yes                   account_frozen        yes               account_deceased  account_closed
+hold          yes                   account_frozen        account_deceased  account_deceased  account_closed
+capture       yes                   yes                   yes               account_deceased  account_closed
+release       yes                   yes                   yes               yes               account_closed
+reversal      yes                   yes                   yes               yes               yes
+interest      yes                   yes                   yes               yes               account_closed
+freeze        yes                   yes                   yes               yes               account_closed
+freeze_end    yes                   yes                   yes               yes               account_closed
+death         yes                   yes                   account_deceased  account_deceased  account_closed
+estate        account_not_deceased  account_not_deceased  yes               yes               account_closed
+"""
+_COLUMNS = (
+    ("active", AFTER),
+    ("frozen", AFTER),
+    ("deceased", IN_LIFE),
+    ("deceased", AFTER),
+    ("closed", IN_LIFE),
+)
+
+
+def _cells(table: str) -> Iterator[Any]:
+    for line in table.strip().splitlines():
+        verb, *cells = line.split()
+        for (status, day), expected in zip(_COLUMNS, cells, strict=True):
+            name = f"{verb}-{status}-{'after' if day == AFTER else 'until'}"
+            yield pytest.param(verb, status, day, expected, id=name)
+
+
+@pytest.mark.parametrize(("verb", "status", "day", "expected"), [*_cells(MATRIX_BY_HAND)])
+def test_cell(verb: str, status: str, day: date, expected: str, world: World) -> None:
+    member = Member(world)
+    if verb == "estate" and status != "closed":
+        member.settled()
+    getattr(member, status)()
+    assert answer(world, _REQUESTS[verb](member, day)) == expected
+
+
+# what becomes of a share for a heir whose own account has the status
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("active", "account"), ("frozen", "account"), ("deceased", "payout"), ("closed", "payout")],
+)
+def test_a_share_goes_into_an_account_of_the_living(status: str, expected: str, world: World) -> None:
+    heir, dead = Member(world), Member(world)
+    getattr(heir, status)()
+    dead.settled()
+    dead.deceased()
+    assert paid_to(world.one(estate(world, dead.book, [Heir("child", heir.who)], TODAY))) == [expected]
+
+
+class _InStatus(Book):
+    """A book in a status that no verb leads to yet."""
+
+    status_now: Status
+
+    def statuses(self, today: date) -> tuple[Status, ...]:
+        return (self.status_now,)
+
+
+# The columns and rows of later issues: decided on the desk alone.
+LATER_COLUMNS = """
+                paused                transferring
+contribution    yes                   account_transferring
+spending        yes                   account_transferring
+hold            yes                   account_transferring
+capture         yes                   account_transferring
+release         yes                   yes
+reversal        yes                   yes
+interest        yes                   yes
+freeze          yes                   yes
+freeze_end      yes                   yes
+death           yes                   yes
+estate          account_not_deceased  account_not_deceased
+inheritance     yes                   account_transferring
+pooled_benefit  verb_not_offered      account_transferring
+mutual_aid      verb_not_offered      account_transferring
+transfer_out    verb_not_offered      account_transferring
+"""
+LATER_ROWS = """
+                active            frozen            deceased          closed
+pooled_benefit  verb_not_offered  verb_not_offered  verb_not_offered  account_closed
+mutual_aid      verb_not_offered  account_frozen    account_deceased  account_closed
+transfer_out    verb_not_offered  account_frozen    account_deceased  account_closed
+inheritance     yes               yes               account_deceased  account_closed
+"""
+
+
+def _later(table: str) -> Iterator[tuple[str, str, str]]:
+    head, *lines = table.strip("\n").splitlines()
+    for line in lines:
+        verb, *cells = line.split()
+        for status, expected in zip(head.split(), cells, strict=True):
+            yield verb, status, expected
+
+
+@pytest.mark.parametrize(("verb", "status", "expected"), [*_later(LATER_COLUMNS), *_later(LATER_ROWS)])
+def test_cell_of_a_later_issue(verb: str, status: str, expected: str) -> None:
+    desk = Desk(NOW, TODAY, {})
+    book = _InStatus(1, 0, 0, 0, 0, None, 1, AREA, date(2020, 1, 1), None, 2026, 2025, 1, Stage.ACTIVE, b"")
+    book.status_now = Status(status)
+    desk.book = book
+    if expected == YES:
+        desk.allow(Verb(verb), day=TODAY, period=202611)
+        return
+    with pytest.raises(Refused) as refused:
+        desk.allow(Verb(verb), day=TODAY, period=202611)
+    assert refused.value.code == expected
+
+
+def test_the_matrix_has_no_cell_that_is_not_tested() -> None:
+    by_hand = {line.split()[0] for line in MATRIX_BY_HAND.strip().splitlines()}
+    later = {(verb, status) for verb, status, _ in [*_later(LATER_COLUMNS), *_later(LATER_ROWS)]}
+    tested = later | {(verb, status) for verb in by_hand for status, _ in _COLUMNS}
+    assert tested == {(verb.value, status.value) for verb in Verb for status in Status}
+    assert all(set(MATRIX[verb]) == set(Status) for verb in Verb)
+
+
+def test_a_freeze_stands_behind_the_life_stage(world: World) -> None:
+    """Frozen, then dead: what a dead person's account refuses is refused as that, the rest by the freeze."""
+    member = Member(world)
+    member.frozen()
+    member.deceased()
+    assert answer(world, Spend(member.book, 1, AFTER, "H0001", "new")) == "account_deceased"
+    assert answer(world, Spend(member.book, 1, IN_LIFE, "H0001", "new")) == "account_frozen"
+    assert answer(world, Capture(member.book, member.seqs["hold"], 1, IN_LIFE, "new")) == YES
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "expected"),
+    [
+        (TODAY, None, "account_frozen"),
+        (TODAY, TODAY, "account_frozen"),
+        (TODAY - timedelta(days=9), TODAY, "account_frozen"),
+        (TODAY + timedelta(days=1), None, YES),
+        (TODAY - timedelta(days=9), TODAY - timedelta(days=1), YES),
+    ],
+    ids=["from today", "today alone", "until today", "from tomorrow", "until yesterday"],
+)
+def test_a_freeze_counts_on_its_first_and_its_last_day(
+    first: date, last: date | None, expected: str, world: World
+) -> None:
+    member = Member(world)
+    world.one(Freeze(member.book, "court", "paper", first, last))
+    assert answer(world, Spend(member.book, 1, TODAY, "H0001", "new")) == expected
+
+
+def test_of_several_freezes_each_must_end(world: World) -> None:
+    member = Member(world)
+    freezes = [world.one(Freeze(member.book, who, "paper", TODAY)).seq for who in ("court", "police")]
+    for freeze in freezes:
+        assert answer(world, Spend(member.book, 1, TODAY, "H0001", "new")) == "account_frozen"
+        world.one(EndFreeze(member.book, freeze, "over"))
+    assert answer(world, Spend(member.book, 1, TODAY, "H0001", "new")) == YES
+
+
+# -- precedence ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One reason to refuse: what is wrong with the request, and what has happened to the account before."""
+
+    code: str
+    wrong: dict[str, Any] = field(default_factory=dict)
+    before: tuple[str, ...] = ()
+    # a policy that cannot say what is asked
+    no_rates: bool = False
+
+
+BEFORE_OPENING = date(2025, 11, 30)
+TOMORROW = TODAY + timedelta(days=1)
+KEY = Fault("idempotency_key_reused", {"key": "used"})
+CLOSED = Fault("account_closed", before=("closed",))
+DEAD = Fault("account_deceased", before=("deceased",))
+FROZEN = Fault("account_frozen", before=("frozen",))
+DUPLICATE = Fault("duplicate_source_ref", {"source_ref": "used"})
+NO_INSTITUTION = Fault("institution_unknown", {"institution": "X9999"})
+WITHOUT_CONTRACT = NewInstitution("H0009", "Old", "clinic", 1, AREA, date(2000, 1, 1), date(2001, 1, 1))
+NO_CONTRACT = Fault("not_designated", {"institution": "H0009"})
+AMOUNT = Fault("amount_invalid", {"amount_fen": 0})
+AMOUNTS = [Fault("amount_invalid", {"amount_fen": amount}) for amount in (None, -1, 10**12 + 1)]
+TOO_MUCH = Fault("insufficient_balance", {"amount_fen": 10**12})
+
+
+def period(**wrong: Any) -> Fault:
+    return Fault("period_invalid", wrong)
+
+
+@dataclass(frozen=True)
+class Order:
+    """A verb with a request that is taken, and its faults, those that win first."""
+
+    verb: str
+    request: Callable[[Member], dict[str, Any]]
+    make: Callable[..., Command]
+    faults: list[Fault]
+    # what must have happened for the request to be taken at all
+    before: tuple[str, ...] = ()
+    # other ways to be wrong, tried by themselves
+    alone: list[Fault] = field(default_factory=list)
+
+
+def _settle_estate(member: Member, *, heir: Heir, key: str | None, paid_on: date) -> Command:
+    return estate(member.world, member.book, [heir], paid_on, key=key)
+
+
+ORDERS = [
+    Order(
+        "contribute",
+        lambda _: {"amount_fen": 1, "period": 202610, "effective_on": TODAY, "source_ref": "new"},
+        lambda m, **request: Contribute(m.book, **request),
+        [
+            KEY,
+            CLOSED,
+            Fault("period_after_end", {"period": 202611}, ("deceased",)),
+            period(effective_on=TOMORROW),
+            DUPLICATE,
+            AMOUNT,
+        ],
+        alone=[period(effective_on=BEFORE_OPENING), period(period=202612), period(period=None), *AMOUNTS],
+    ),
+    Order(
+        "spend",
+        lambda _: {"amount_fen": 1, "effective_on": AFTER, "institution": "H0001", "source_ref": "new"},
+        lambda m, **request: Spend(m.book, **request),
+        [
+            KEY,
+            CLOSED,
+            DEAD,
+            FROZEN,
+            period(effective_on=TOMORROW),
+            NO_INSTITUTION,
+            NO_CONTRACT,
+            DUPLICATE,
+            AMOUNT,
+            TOO_MUCH,
+        ],
+        alone=[period(effective_on=BEFORE_OPENING), *AMOUNTS],
+    ),
+    Order(
+        "hold",
+        lambda _: {
+            "amount_fen": 1,
+            "expires_at": NOW + timedelta(hours=1),
+            "institution": "H0001",
+            "source_ref": "new",
+        },
+        lambda m, **request: Hold(m.book, **request),
+        [
+            KEY,
+            CLOSED,
+            DEAD,
+            FROZEN,
+            period(expires_at=NOW),
+            NO_INSTITUTION,
+            NO_CONTRACT,
+            DUPLICATE,
+            AMOUNT,
+            TOO_MUCH,
+        ],
+        alone=[period(expires_at=NOW + timedelta(days=367)), *AMOUNTS],
+    ),
+    Order(
+        "capture",
+        lambda m: {"target_seq": m.seqs["hold"], "amount_fen": 1, "effective_on": AFTER, "source_ref": "new"},
+        lambda m, **request: Capture(m.book, **request),
+        [
+            KEY,
+            Fault("hold_not_found", {"target_seq": 9_999}),
+            Fault("hold_not_found", {"target_seq": "spend"}),
+            CLOSED,
+            DEAD,
+            period(effective_on=TOMORROW),
+            DUPLICATE,
+            Fault("hold_not_open", {"target_seq": "released"}),
+            AMOUNT,
+            Fault("hold_exceeded", {"amount_fen": 501}),
+        ],
+        alone=[*AMOUNTS],
+    ),
+    Order(
+        "release",
+        lambda m: {"target_seq": m.seqs["hold"]},
+        lambda m, **request: Release(m.book, **request),
+        [
+            KEY,
+            Fault("hold_not_found", {"target_seq": 9_999}),
+            CLOSED,
+            Fault("hold_not_open", {"target_seq": "released"}),
+        ],
+    ),
+    Order(
+        "reverse",
+        lambda m: {"target_seq": m.seqs["credit"], "effective_on": TODAY, "reason": "wrong"},
+        lambda m, **request: Reverse(m.book, **request),
+        [
+            KEY,
+            Fault("entry_not_found", {"target_seq": 9_999}),
+            period(effective_on=TOMORROW),
+            period(effective_on=date(2026, 3, 31)),
+            Fault("already_reversed", {"target_seq": "reversed"}),
+            Fault("not_reversible", {"target_seq": "hold"}),
+            Fault("insufficient_balance", before=("emptied",)),
+        ],
+    ),
+    Order(
+        "freeze",
+        lambda _: {"first": TODAY, "last": None},
+        lambda m, **request: Freeze(m.book, "court", "paper", **request),
+        [KEY, CLOSED, period(last=TODAY - timedelta(days=1))],
+    ),
+    Order(
+        "end_freeze",
+        lambda m: {"target_seq": m.seqs["freeze"]},
+        lambda m, **request: EndFreeze(m.book, reason="over", **request),
+        [
+            KEY,
+            Fault("freeze_not_found", {"target_seq": 9_999}),
+            CLOSED,
+            Fault("freeze_ended", {"target_seq": "ended"}),
+        ],
+    ),
+    Order(
+        "report_death",
+        lambda _: {"died_on": DIED_ON},
+        lambda m, **request: ReportDeath(m.book, evidence="certificate", **request),
+        [KEY, CLOSED, DEAD, period(died_on=TOMORROW)],
+    ),
+    Order(
+        "settle_estate",
+        lambda _: {"heir": Heir("child", "王五"), "paid_on": TODAY},
+        lambda m, **request: _settle_estate(m, **({"key": None} | request)),
+        [
+            KEY,
+            Fault("id_mismatch", {"heir": "mismatched"}, ("known_otherwise",)),
+            CLOSED,
+            Fault("account_not_deceased", before=("not deceased",)),
+            period(paid_on=TOMORROW),
+            period(paid_on=DIED_ON - timedelta(days=1)),
+            Fault("rates_missing", no_rates=True),
+            Fault("open_items", before=("not settled",)),
+            Fault("shares_invalid", {"heir": "who"}),
+        ],
+        before=("settled", "deceased"),
+    ),
+    Order(
+        "open",
+        lambda _: {"key": "new"},
+        lambda m, **request: replace(m.opening, **request),
+        [
+            KEY,
+            Fault("area_unknown", {"area": 110000}),
+            Fault("account_exists_other_person", {"persons": "another name"}),
+            CLOSED,
+            Fault("opening_differs", {"opened_on": TOMORROW}),
+            Fault("opening_differs", {"opening": OpeningBalance(0, 9_999, "document")}),
+            Fault("opening_differs", {"opening": OpeningBalance(0, None, "document")}),
+            Fault("opening_differs", {"opening": None}),
+        ],
+    ),
+    Order(
+        "post_interest",
+        lambda _: {"year": 2025},
+        lambda m, **request: PostInterest(m.book, **request),
+        [
+            CLOSED,
+            Fault("period_closed", before=("year_closed",)),
+            Fault("rates_missing", no_rates=True),
+        ],
+    ),
+]
+
+
+def _pairs() -> Iterator[Any]:
+    for order in ORDERS:
+        for fault in [*order.faults, *order.alone]:
+            yield pytest.param(order, fault, fault, id=f"{order.verb}: {_named(fault)}")
+        for higher, lower in combinations(order.faults, 2):
+            if higher.code != lower.code and not higher.wrong.keys() & lower.wrong.keys():
+                yield pytest.param(
+                    order, higher, lower, id=f"{order.verb}: {_named(higher)} before {_named(lower)}"
+                )
+
+
+def _named(fault: Fault) -> str:
+    wrong = ",".join(f"{name}={value}" for name, value in fault.wrong.items())
+    return f"{fault.code}({wrong})" if wrong else fault.code
+
+
+@pytest.mark.parametrize(("order", "higher", "lower"), [*_pairs()])
+def test_of_two_refusals_the_higher_wins(order: Order, higher: Fault, lower: Fault, world: World) -> None:
+    with world.engine.connect() as connection:
+        register(connection, [WITHOUT_CONTRACT])
+    member = Member(world)
+    for step in _steps(order, higher, lower):
+        getattr(member, step)()
+    if higher.no_rates or lower.no_rates:
+        world.policies = {AREA: policy_without_rates()}
+    request = order.request(member) | higher.wrong | lower.wrong
+    assert answer(world, order.make(member, **_pointed(member, request))) == higher.code
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.verb)
+def test_without_a_fault_the_request_is_taken(order: Order, world: World) -> None:
+    member = Member(world)
+    for step in order.before:
+        getattr(member, step)()
+    assert answer(world, order.make(member, **order.request(member))) == YES
+
+
+@pytest.mark.parametrize("order", ORDERS, ids=lambda order: order.verb)
+def test_the_tables_stand_in_the_order_of_the_enum(order: Order) -> None:
+    ranks = [PRECEDENCE[RefusalCode(fault.code)] for fault in order.faults]
+    assert ranks == sorted(ranks)
+
+
+def _steps(order: Order, higher: Fault, lower: Fault) -> list[str]:
+    """What happens to the account, in an order in which it can happen."""
+    wanted = {*order.before, *higher.before, *lower.before}
+    if "closed" in wanted:
+        wanted -= {"settled", "deceased"}
+    if "not deceased" in wanted:
+        wanted -= {"deceased", "not deceased"}
+    if "not settled" in wanted:
+        wanted -= {"settled", "not settled"}
+    line = ("known_otherwise", "emptied", "year_closed", "frozen", "settled", "deceased", "closed")
+    assert wanted <= set(line)
+    return [step for step in line if step in wanted]
+
+
+def _pointed(member: Member, request: dict[str, Any]) -> dict[str, Any]:
+    """The request with words like "released" replaced by what they are in this account."""
+    heirs = {"who": member.who, "mismatched": member.mismatched}
+    seen = dict(request)
+    if isinstance(seen.get("persons"), str):
+        seen["persons"] = member.world.opening(member.who, name=seen["persons"]).persons
+    if isinstance(seen.get("target_seq"), str):
+        seen["target_seq"] = member.seqs[seen["target_seq"]]
+    if isinstance(seen.get("heir"), str):
+        seen["heir"] = Heir("child", heirs[seen["heir"]])
+    return seen
+
+
+def policy_without_rates() -> Policy:
+    """The example area as long as it did not know its rates from December 2025 on."""
+    text = (PACKAGED_POLICIES / f"{AREA}.toml").read_text(encoding="utf-8")
+    blocks = text.split("[[parameter]]")
+    rates = [block for block in blocks if 'unit = "per_year"' in block]
+    known = [block.replace("from = 2000-01-01", "from = 2000-01-01\nuntil = 2025-11-30") for block in rates]
+    others = [block for block in blocks if block not in rates]
+    text = "[[parameter]]".join([*others, *[block for block in known if "2025-11-30" in block]])
+    return load_policy(text, "without_rates.toml")
+
+
+def answer(world: World, command: Command) -> str:
+    outcome = world.post(command)[0]
+    if isinstance(outcome, Refused):
+        return outcome.code.value
+    assert isinstance(outcome, Posted), repr(outcome.__cause__)
+    return YES

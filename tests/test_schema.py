@@ -1,0 +1,505 @@
+"""What the database itself refuses, whoever asks: rows that must not be, changes of the book, its loss.
+
+And what tables.py promises about the rooms (DESIGN.md §7), so that books can be spread over machines.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Connection,
+    Date,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from ledger import tables
+from ledger.chart import FUND_ACCOUNTS, MOVES, POCKETS, Kind, Side, Stage
+from ledger.contributions import Contribute
+from ledger.spending import Spend
+from tests.people import World
+
+NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
+DAY = date(2026, 3, 1)
+DIGEST = bytes(32)
+BOOK = 16_000_000_000_001
+
+# one good row of each table that a wrong one is made from
+GOOD: dict[str, dict[str, Any]] = {
+    "book": {
+        "book_id": BOOK, "current_year": 0, "carried_over": 0, "held": 0, "reserved": 0, "person_id": 1,
+        "last_seq": 1, "area": 990100, "opened_on": DAY, "died_on": None, "open_year": 2026,
+        "interest_year": 2025, "open_freezes": 0, "stage": int(Stage.ACTIVE), "head": DIGEST,
+    },
+    "entry": {
+        "book_id": BOOK, "recorded_at": NOW, "current_year_after": 0, "carried_over_after": 0,
+        "held_change": None, "reserved_change": None, "expires_at": None, "seq": 5, "period": None,
+        "effective_on": DAY, "fact_on": None, "policy_version": 1, "caller": 1, "actor": 1,
+        "target_seq": None, "kind": int(Kind.CONTRIBUTION), "idempotency_key": None,
+        "request_digest": None, "source_ref": None, "detail": None, "digest": DIGEST,
+    },
+    "transfer": {
+        "book_id": BOOK, "amount_fen": 1, "party_id": None, "seq": 5, "line": 1,
+        "from_side": int(Side.COLLECTION_CLEARING), "to_side": int(Side.CURRENT_YEAR),
+    },
+    "identity": {
+        "digest": DIGEST, "person_id": 1, "recorded_at": NOW, "role": 1, "number_sealed": None,
+        "name_sealed": b"x", "name_digest": b"x",
+    },
+    "claim": {"digest": DIGEST, "book_id": BOOK},
+    "policy": {"version": 901, "area": 990100, "hash": "h", "content": "c", "recorded_at": NOW},
+    "agent": {"agent_id": 901, "name": "a new one"},
+    "institution": {
+        "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
+    },
+    "contract": {"code": "H9001", "valid_from": DAY, "valid_to": None, "services": "outpatient"},
+    "batch": {
+        "batch_id": "b", "kind": "import", "state": "running", "started_at": NOW, "updated_at": NOW,
+        "bookmark": 0, "done": 0, "refused": 0, "amount_fen": 0, "detail": None,
+    },
+}  # fmt: skip
+# what must stand there before a row of a table can
+NEEDS = {"entry": ["book"], "transfer": ["book", "entry"], "contract": ["institution"]}
+
+
+@pytest.fixture(scope="module")
+def world(engine: Engine) -> World:
+    return World(engine)
+
+
+@contextmanager
+def undone(engine: Engine) -> Iterator[Connection]:
+    """A connection whose work is rolled back."""
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        try:
+            yield connection
+        finally:
+            transaction.rollback()
+
+
+def put(connection: Connection, table: str, **changes: Any) -> None:
+    connection.execute(tables.metadata.tables[table].insert(), {**GOOD[table], **changes})
+
+
+def prepared(connection: Connection, table: str) -> None:
+    for needed in NEEDS.get(table, []):
+        put(connection, needed)
+
+
+@pytest.mark.parametrize("table", GOOD)
+def test_the_good_rows_are_taken(engine: Engine, table: str) -> None:
+    with undone(engine) as connection:
+        prepared(connection, table)
+        put(connection, table)
+
+
+def test_there_is_a_good_row_of_every_table() -> None:
+    assert set(GOOD) == set(tables.metadata.tables)
+
+
+# -- CHECKs ------------------------------------------------------------------------------------------------
+
+LATER = NOW + timedelta(days=1)
+CLOSED = {"stage": int(Stage.CLOSED), "died_on": DAY}
+WRONG: dict[str, list[dict[str, Any]]] = {
+    "ck_book_current_year_not_negative": [{"current_year": -1, "carried_over": 5}],
+    "ck_book_carried_over_not_negative": [{"carried_over": -1, "current_year": 5}],
+    "ck_book_held_not_negative": [{"held": -1}],
+    "ck_book_reserved_not_negative": [{"reserved": -1}],
+    "ck_book_available_not_negative": [
+        {"held": 1},
+        {"reserved": 1},
+        {"current_year": 2, "carried_over": 2, "held": 3, "reserved": 2},
+    ],
+    "ck_book_closed_is_empty": [
+        {**CLOSED, "current_year": 1},
+        {**CLOSED, "carried_over": 1},
+        {**CLOSED, "carried_over": 1, "held": 1},
+    ],
+    "ck_book_stage_known": [{"stage": 0}, {"stage": 5}],
+    "ck_book_deceased_has_a_day_of_death": [{"stage": int(Stage.DECEASED)}],
+    "ck_book_last_seq_from_one": [{"last_seq": 0}],
+    "ck_book_open_freezes_not_negative": [{"open_freezes": -1}],
+    "ck_book_head_is_a_digest": [{"head": b""}, {"head": bytes(31)}, {"head": bytes(33)}],
+    "ck_entry_seq_from_one": [{"seq": 0}, {"seq": -1}],
+    "ck_entry_current_year_not_negative": [{"current_year_after": -1}],
+    "ck_entry_carried_over_not_negative": [{"carried_over_after": -1}],
+    "ck_entry_kind_in_range": [{"kind": 0}, {"kind": 100}],
+    "ck_entry_target_is_older": [{"target_seq": 5}, {"target_seq": 6}],
+    "ck_entry_reversal_has_a_target": [{"kind": int(Kind.REVERSAL)}],
+    "ck_entry_holds_expire": [{"kind": int(Kind.HOLD)}, {"expires_at": LATER}],
+    "ck_entry_key_goes_with_its_fingerprint": [{"idempotency_key": "k"}, {"request_digest": b"x"}],
+    "ck_entry_digest_length": [{"digest": bytes(31)}],
+    "ck_transfer_amount_positive": [{"amount_fen": 0}, {"amount_fen": -1}],
+    "ck_transfer_two_sides": [{"from_side": int(Side.CURRENT_YEAR)}],
+    "ck_transfer_pocket_not_to_bank": [
+        {"from_side": int(pocket), "to_side": int(Side.BANK)} for pocket in sorted(POCKETS)
+    ],
+    "ck_identity_role_known": [{"role": 0}, {"role": 3}],
+    "ck_institution_kind_known": [{"kind": "bank"}],
+    "ck_institution_level_known": [{"level": 0}, {"level": 4}],
+    "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
+    "ck_batch_state_known": [{"state": "done"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("constraint", "changes"), [(name, row) for name, rows in WRONG.items() for row in rows]
+)
+def test_every_check_bites(engine: Engine, constraint: str, changes: dict[str, Any]) -> None:
+    table = constraint.split("_")[1]
+    with undone(engine) as connection:
+        prepared(connection, table)
+        with pytest.raises(IntegrityError) as refused:
+            put(connection, table, **changes)
+    assert constraint in str(refused.value.orig)
+
+
+def test_no_check_is_left_out() -> None:
+    checks = {
+        f"ck_{table.name}_{str(constraint.name).removeprefix(f'ck_{table.name}_')}"
+        for table in tables.metadata.tables.values()
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    assert set(WRONG) == checks
+
+
+@pytest.mark.parametrize("pocket", sorted(POCKETS))
+def test_no_pocket_becomes_cash_by_sql(world: World, pocket: Side) -> None:
+    """Not into an entry that is there, either: there is no way from a pocket to the bank."""
+    book = world.open(opening=(100, 100))
+    with undone(world.engine) as connection, pytest.raises(IntegrityError, match="pocket_not_to_bank"):
+        connection.execute(
+            text("INSERT INTO transfer VALUES (:book, 100, NULL, 1, 9, :pocket, 19)"),
+            {"book": book, "pocket": int(pocket)},
+        )
+
+
+def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
+    assert all((pocket, Side.BANK) not in moves for moves in MOVES.values() for pocket in POCKETS)
+    assert all({source, target} & POCKETS for moves in MOVES.values() for source, target in moves)
+    assert Side.BANK in FUND_ACCOUNTS
+
+
+# -- what is there once -----------------------------------------------------------------------------------
+
+KEY = {"idempotency_key": "k", "request_digest": b"x"}
+HOLD = {"kind": int(Kind.HOLD), "expires_at": LATER}
+INTEREST = {"kind": int(Kind.INTEREST), "period": 2025}
+# two rows of a table: the second is refused
+TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "a number in a book": ("entry", {}, {}),
+    "a key of a caller": ("entry", KEY, {**KEY, "seq": 6, "kind": int(Kind.SPENDING)}),
+    "a document of a kind": ("entry", {"source_ref": "r"}, {"source_ref": "r", "seq": 6}),
+    "a target": (
+        "entry",
+        {"target_seq": 2, "kind": int(Kind.REVERSAL)},
+        {"target_seq": 2, "seq": 6, "kind": int(Kind.RELEASE)},
+    ),
+    "the interest of a year": ("entry", INTEREST, {**INTEREST, "seq": 6}),
+    "a line of an entry": ("transfer", {}, {"amount_fen": 2}),
+    "an account number": ("book", {}, {"person_id": 2}),
+    "a claim": ("claim", {}, {"book_id": 2}),
+    "a person": ("identity", {}, {"person_id": 2}),
+    "a policy version": ("policy", {}, {"hash": "other"}),
+    "the same policy": ("policy", {}, {"version": 902}),
+    "an agent": ("agent", {}, {"agent_id": 902}),
+    "an institution": ("institution", {}, {"party_id": 902}),
+    "a party": ("institution", {}, {"code": "H9002"}),
+    "a contract": ("contract", {}, {"services": "inpatient"}),
+    "a batch": ("batch", {}, {"kind": "year-end"}),
+}
+# and what looks alike and is taken
+ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
+    "a key of another caller": ("entry", KEY, {**KEY, "seq": 6, "caller": 2}),
+    "another key": ("entry", KEY, {**KEY, "seq": 6, "idempotency_key": "K"}),
+    "no key twice": ("entry", {}, {"seq": 6}),
+    "a document for another kind": (
+        "entry",
+        {"source_ref": "r"},
+        {"source_ref": "r", "seq": 6, "kind": int(Kind.SPENDING)},
+    ),
+    "another target": ("entry", {"target_seq": 2}, {"target_seq": 3, "seq": 6}),
+    "the interest of another year": ("entry", INTEREST, {**INTEREST, "period": 2024, "seq": 6}),
+    "two contributions for a month": ("entry", {"period": 202603}, {"period": 202603, "seq": 6}),
+    "two holds": ("entry", HOLD, {**HOLD, "seq": 6}),
+    "a second line": ("transfer", {}, {"line": 2}),
+    "two accounts of a person": ("book", {}, {"book_id": BOOK + 1}),
+    "two numbers of a person": ("identity", {}, {"digest": bytes(31) + b"1", "role": 2}),
+    "a policy for another area": ("policy", {}, {"version": 902, "area": 990200}),
+}
+
+
+@pytest.mark.parametrize("what", TWICE)
+def test_what_may_be_there_once(engine: Engine, what: str) -> None:
+    table, first, second = TWICE[what]
+    with undone(engine) as connection:
+        prepared(connection, table)
+        put(connection, table, **first)
+        with pytest.raises(IntegrityError, match=r"(?i)unique"):
+            put(connection, table, **second)
+
+
+@pytest.mark.parametrize("what", ALIKE)
+def test_what_only_looks_alike_is_taken(engine: Engine, what: str) -> None:
+    table, first, second = ALIKE[what]
+    with undone(engine) as connection:
+        prepared(connection, table)
+        put(connection, table, **first)
+        put(connection, table, **second)
+
+
+def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
+    with undone(engine) as connection:
+        for book in (BOOK, BOOK + 1):
+            put(connection, "book", book_id=book)
+            put(connection, "entry", book_id=book, source_ref="r", **KEY)
+
+
+@pytest.mark.parametrize(
+    ("table", "changes"),
+    [("entry", {"book_id": BOOK + 1}), ("transfer", {"seq": 6}), ("contract", {"code": "H9002"})],
+)
+def test_nothing_hangs_in_the_air(engine: Engine, table: str, changes: dict[str, Any]) -> None:
+    with undone(engine) as connection:
+        prepared(connection, table)
+        with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
+            put(connection, table, **changes)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (table.name, column.name)
+        for table in tables.metadata.tables.values()
+        for column in table.columns
+        # SQLite makes up a number for a whole-number key of one column, and the service always gives one
+        if not column.nullable and f"{table.name}.{column.name}" not in {"policy.version", "agent.agent_id"}
+    ],
+)
+def test_what_must_not_be_empty(engine: Engine, table: str, column: str) -> None:
+    with undone(engine) as connection:
+        prepared(connection, table)
+        with pytest.raises(IntegrityError, match=column):
+            put(connection, table, **{column: None})
+
+
+# -- append-only ------------------------------------------------------------------------------------------
+
+CHANGING = [
+    "UPDATE entry SET detail = 'x' WHERE book_id = :book",
+    "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
+    "UPDATE entry SET digest = digest",
+    "DELETE FROM entry WHERE book_id = :book AND seq = 3",
+    "DELETE FROM entry",
+    "UPDATE transfer SET amount_fen = 1 WHERE book_id = :book",
+    "DELETE FROM transfer WHERE book_id = :book",
+    "DELETE FROM transfer",
+    "UPDATE policy SET content = 'x'",
+    "UPDATE policy SET hash = 'x' WHERE version = 1",
+    "DELETE FROM policy WHERE version = 1",
+    "DELETE FROM policy",
+    "DELETE FROM book WHERE book_id = :book",
+    "DELETE FROM book",
+    # an upsert is an update
+    "INSERT INTO policy VALUES (1, 990100, 'h', 'c', '2026-01-01 00:00:00.000000')"
+    " ON CONFLICT (version) DO UPDATE SET content = 'x'",
+    "INSERT INTO transfer VALUES (:book, 5, NULL, 1, 1, 15, 2)"
+    " ON CONFLICT (book_id, seq, line) DO UPDATE SET amount_fen = 5",
+]
+POSTGRES_ONLY = [
+    "TRUNCATE transfer",
+    "TRUNCATE policy",
+    *(f"TRUNCATE {table} CASCADE" for table in ("entry", "transfer", "policy", "book")),
+    "TRUNCATE book, entry, transfer",
+    "WITH gone AS (DELETE FROM transfer RETURNING 1) SELECT * FROM gone",
+    "MERGE INTO policy USING (SELECT 1 AS v) g ON version = g.v WHEN MATCHED THEN DELETE",
+]
+SQLITE_ONLY = [
+    "INSERT OR REPLACE INTO entry SELECT * FROM entry WHERE book_id = :book AND seq = 1",
+    "REPLACE INTO transfer VALUES (:book, 5, NULL, 1, 1, 15, 2)",
+    "REPLACE INTO policy VALUES (1, 990100, 'h', 'c', '2026-01-01 00:00:00.000000')",
+    "REPLACE INTO policy VALUES (99, 990100, (SELECT hash FROM policy), 'c', '2026-01-01 00:00:00.000000')",
+    "REPLACE INTO book SELECT * FROM book WHERE book_id = :book",
+    "UPDATE OR REPLACE entry SET seq = 1 WHERE book_id = :book AND seq = 2",
+    "UPDATE OR IGNORE entry SET detail = 'x' WHERE book_id = :book",
+]
+
+
+@pytest.fixture(scope="module")
+def written(world: World) -> int:
+    """A book with a contribution and a spend."""
+    book = world.open(opening=(0, 1_000))
+    world.one(Contribute(book, 500, 202603, world.today, "c"))
+    world.one(Spend(book, 700, world.today, "H0001", "s"))
+    return book
+
+
+def refused_as_append_only(engine: Engine, statement: str, book: int) -> None:
+    def everything(connection: Connection) -> list[Any]:
+        return [
+            connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2, 4, 5")).all()
+            for table in (*tables.APPEND_ONLY, *tables.NEVER_DELETED)
+        ]
+
+    with engine.connect() as connection:
+        with connection.begin():
+            before = everything(connection)
+        with pytest.raises(DBAPIError, match="refused: the book is append-only"), connection.begin():
+            connection.execute(text(statement), {"book": book} if ":book" in statement else {})
+        with connection.begin():
+            assert everything(connection) == before
+
+
+@pytest.mark.parametrize("statement", CHANGING)
+def test_the_book_is_append_only(engine: Engine, written: int, statement: str) -> None:
+    refused_as_append_only(engine, statement, written)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("statement", POSTGRES_ONLY)
+def test_the_book_is_append_only_for_postgresql(engine: Engine, written: int, statement: str) -> None:
+    refused_as_append_only(engine, statement, written)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("table", ["book", "entry"])
+def test_what_others_point_at_is_not_truncated_alone(engine: Engine, written: int, table: str) -> None:
+    with undone(engine) as connection, pytest.raises(DBAPIError, match="cannot truncate a table referenced"):
+        connection.execute(text(f"TRUNCATE {table}"))
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("statement", SQLITE_ONLY)
+def test_the_book_is_append_only_for_sqlite(engine: Engine, written: int, statement: str) -> None:
+    refused_as_append_only(engine, statement, written)
+
+
+def test_a_book_keeps_its_number(engine: Engine, written: int) -> None:
+    with undone(engine) as connection, pytest.raises(IntegrityError, match=r"(?i)foreign key"):
+        connection.execute(
+            text("UPDATE book SET book_id = book_id + 1 WHERE book_id = :book"), {"book": written}
+        )
+
+
+@pytest.mark.postgres
+def test_the_triggers_that_the_migrations_leave_in_postgresql(engine: Engine) -> None:
+    """Enabled, before the statement: 2 before, 8 delete, 16 update, 32 truncate."""
+    with undone(engine) as connection:
+        found = connection.execute(
+            text(
+                "SELECT tgrelid::regclass::text, tgtype::int, tgenabled::text FROM pg_trigger"
+                " WHERE NOT tgisinternal"
+            )
+        ).all()
+    assert {tuple(row) for row in found} == {
+        *((table, 2 | 8 | 16 | 32, "O") for table in tables.APPEND_ONLY),
+        *((table, 2 | 8 | 32, "O") for table in tables.NEVER_DELETED),
+    }
+
+
+@pytest.mark.sqlite
+def test_the_triggers_that_the_migrations_leave_in_sqlite(engine: Engine) -> None:
+    with undone(engine) as connection:
+        found = connection.execute(
+            text("SELECT tbl_name, name FROM sqlite_master WHERE type = 'trigger'")
+        ).all()
+    assert {tuple(row) for row in found} == {
+        *((table, f"{table}_no_{event}") for table in tables.APPEND_ONLY for event in ("update", "delete")),
+        *((table, f"{table}_no_delete") for table in tables.NEVER_DELETED),
+    }
+
+
+@pytest.mark.sqlite
+def test_every_connection_to_sqlite_has_its_guards(engine: Engine) -> None:
+    wanted = {"foreign_keys": 1, "recursive_triggers": 1, "journal_mode": "wal", "synchronous": 2}
+    with undone(engine) as connection:
+        for pragma, value in wanted.items():
+            assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+# -- the rooms of tables.py (DESIGN.md §7) ---------------------------------------------------------------
+
+ROOMS = {"book", "claim", "reference"}
+
+
+def of_room(room: str) -> list[Table]:
+    return [table for table in tables.metadata.tables.values() if table.info.get("room") == room]
+
+
+def uniques(table: Table) -> list[tuple[str, list[str]]]:
+    """Every promise of uniqueness but the primary key, by name and columns."""
+    found: list[UniqueConstraint | Index] = [
+        constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)
+    ]
+    found += [index for index in table.indexes if index.unique]
+    return [(str(one.name), [column.name for column in one.columns]) for one in found]
+
+
+def test_every_table_has_its_room() -> None:
+    assert {table.info.get("room") for table in tables.metadata.tables.values()} == ROOMS
+    assert {table.name for table in of_room("book")} == {"book", "entry", "transfer"}
+    assert {table.name for table in of_room("claim")} == {"identity", "claim"}
+    assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
+
+
+@pytest.mark.parametrize("table", of_room("book"), ids=str)
+def test_a_book_table_begins_with_its_book(table: Table) -> None:
+    assert next(iter(table.primary_key.columns)).name == "book_id"
+    for name, columns in uniques(table):
+        assert columns[0] == "book_id", f"{name} promises uniqueness beyond one book: that is a claim"
+    for index in table.indexes:
+        assert next(iter(index.columns)).name == "book_id", index.name
+    for constraint in table.foreign_key_constraints:
+        assert constraint.referred_table.info["room"] == "book"
+        first = constraint.elements[0]
+        assert (first.parent.name, first.column.name) == ("book_id", "book_id"), constraint.name
+
+
+@pytest.mark.parametrize("table", of_room("claim"), ids=str)
+def test_a_claim_is_keyed_by_its_digest_and_nothing_else(table: Table) -> None:
+    assert [column.name for column in table.primary_key.columns] == ["digest"]
+    assert isinstance(table.c.digest.type, LargeBinary)
+    assert uniques(table) == []
+    assert not table.foreign_key_constraints
+
+
+@pytest.mark.parametrize("table", of_room("reference"), ids=str)
+def test_a_reference_table_points_at_no_book(table: Table) -> None:
+    assert all(constraint.referred_table.info["room"] == "reference"
+               for constraint in table.foreign_key_constraints)  # fmt: skip
+    assert "book_id" not in table.c
+
+
+@pytest.mark.parametrize("table", tables.metadata.tables.values(), ids=str)
+def test_columns_hold_whole_numbers_and_no_number_is_made_by_the_database(table: Table) -> None:
+    allowed = (BigInteger, Integer, SmallInteger, Text, Date, LargeBinary, tables.Instant)
+    for column in table.columns:
+        assert isinstance(column.type, allowed), column
+        assert column.server_default is None, column
+        assert column.default is None, column
+        assert column.identity is None, column
+    assert table.autoincrement_column is None
+    amounts = [column for column in table.columns if column.name.endswith("_fen")]
+    assert all(isinstance(column.type, BigInteger) for column in amounts)
+
+
+@pytest.mark.parametrize("table", tables.metadata.tables.values(), ids=str)
+def test_every_constraint_has_a_name(table: Table) -> None:
+    assert all(constraint.name for constraint in table.constraints)
+    assert all(index.name for index in table.indexes)

@@ -1,0 +1,174 @@
+"""Tokens of our own making, and the settings that both doors read."""
+
+import json
+import stat
+from datetime import UTC, datetime, timedelta
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from ledger.settings import Settings, SettingsError
+from ledger.tokens import (
+    AUDIENCE,
+    ISSUER,
+    JWKS_FILE,
+    SCOPES,
+    SIGNING_FILE,
+    TokenError,
+    create_signing_key,
+    mint,
+    write_token,
+)
+
+NOW = datetime.now(UTC)
+HOUR = timedelta(hours=1)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def public_key(directory: Path) -> jwt.PyJWK:
+    [key] = json.loads((directory / JWKS_FILE).read_text())["keys"]
+    assert "d" not in key, "the private half is public"
+    return jwt.PyJWK(key)
+
+
+def decode(token: str, directory: Path) -> dict[str, Any]:
+    claims: dict[str, Any] = jwt.decode(
+        token,
+        public_key(directory),
+        algorithms=["EdDSA"],
+        audience=AUDIENCE,
+        issuer=ISSUER,
+        options={"require": ["exp", "iat", "sub", "aud", "iss", "client_id", "jti"]},
+    )
+    return claims
+
+
+def test_a_token_says_who_calls_who_acts_and_what_they_may(tmp_path: Path) -> None:
+    create_signing_key(tmp_path)
+    token = mint(tmp_path, ["accounts:read", "admin", "admin"], "hospital-system", "clerk-7", NOW, HOUR)
+    claims = decode(token, tmp_path)
+    assert (claims["client_id"], claims["sub"]) == ("hospital-system", "clerk-7")
+    assert claims["scope"] == "accounts:read admin"
+    assert claims["exp"] - claims["iat"] == 3600
+    assert jwt.get_unverified_header(token) == {
+        "alg": "EdDSA", "typ": "at+jwt", "kid": public_key(tmp_path).key_id
+    }  # fmt: skip
+
+
+def test_the_key_is_private_and_never_made_anew(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    create_signing_key(keys)
+    before = {name: (keys / name).read_bytes() for name in (SIGNING_FILE, JWKS_FILE)}
+    assert (mode(keys), mode(keys / SIGNING_FILE), mode(keys / JWKS_FILE)) == (0o700, 0o600, 0o644)
+    token = mint(keys, SCOPES, "a", "b", NOW, HOUR)
+    create_signing_key(keys)
+    assert {name: (keys / name).read_bytes() for name in before} == before
+    (keys / JWKS_FILE).unlink()
+    create_signing_key(keys)
+    decode(token, keys)
+    assert sorted(path.name for path in keys.iterdir()) == [JWKS_FILE, SIGNING_FILE], "a draft was left"
+
+
+def test_two_first_starts_at_once_agree_on_one_key(tmp_path: Path) -> None:
+    with ThreadPool(8) as pool:
+        pool.map(create_signing_key, [tmp_path] * 8)
+    decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)
+
+
+def test_a_jwks_of_somebody_else_is_kept_and_complained_about(tmp_path: Path) -> None:
+    (tmp_path / JWKS_FILE).write_text('{"keys": []}')
+    with pytest.raises(TokenError, match="public half"):
+        create_signing_key(tmp_path)
+    assert (tmp_path / JWKS_FILE).read_text() == '{"keys": []}'
+
+
+@pytest.mark.parametrize(
+    ("scopes", "caller", "lifetime"),
+    [
+        (["accounts:everything"], "a", HOUR),
+        ([], "a", HOUR),
+        (["admin"], "", HOUR),
+        (["admin"], "a", timedelta(0)),
+    ],
+)
+def test_no_token_is_made_for(tmp_path: Path, scopes: list[str], caller: str, lifetime: timedelta) -> None:
+    create_signing_key(tmp_path)
+    with pytest.raises(TokenError):
+        mint(tmp_path, scopes, caller, "b", NOW, lifetime)
+
+
+def test_without_a_signing_key_there_are_no_tokens(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match="identity provider"):
+        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
+    (tmp_path / SIGNING_FILE).write_text("nonsense")
+    with pytest.raises(TokenError, match="not a private key"):
+        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
+
+
+def test_a_token_file_is_its_owners_alone(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("older, and open to all")
+    path.chmod(0o644)
+    write_token(path, "newer")
+    assert (path.read_text(), mode(path)) == ("newer\n", 0o600)
+
+
+# -- settings ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def no_settings_around(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ["DATA", "DATABASE_URL", "KEYS", "JWKS", "POLICIES", "DEMO", "HOST", "PORT"]:
+        monkeypatch.delenv(f"LEDGER_{name}", raising=False)
+
+
+def test_settings_follow_the_data_directory(tmp_path: Path) -> None:
+    settings = Settings.load(tmp_path)
+    assert settings.url == f"sqlite:///{tmp_path}/ledger.db"
+    assert (settings.keys_directory, settings.jwks_file) == (tmp_path / "keys", tmp_path / "keys/jwks.json")
+    assert (settings.demo, settings.host, settings.port) == (False, "127.0.0.1", 8000)
+
+
+def test_the_environment_wins_over_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_DATABASE_URL", "postgresql+psycopg://u:geheim@h/d")
+    monkeypatch.setenv("LEDGER_KEYS", "/etc/ledger/keys")
+    monkeypatch.setenv("LEDGER_DATA", "/nowhere")
+    settings = Settings.load(tmp_path)
+    assert settings.data == tmp_path, "--data wins over LEDGER_DATA"
+    assert settings.url == "postgresql+psycopg://u:geheim@h/d"
+    assert settings.jwks_file == Path("/etc/ledger/keys/jwks.json")
+    assert "geheim" not in repr(settings)
+
+
+def test_settings_reach_another_process_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings.load(tmp_path, demo=True, port=0, policies=tmp_path, database_url="sqlite:///x.db")
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    there = Settings.load()
+    assert there.environment() == settings.environment()
+    assert (there.url, there.demo, there.policies) == ("sqlite:///x.db", True, tmp_path)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "ledger.example"])
+def test_the_demo_serves_on_this_machine_only(tmp_path: Path, host: str) -> None:
+    assert not Settings.load(tmp_path, host=host).is_loopback
+    with pytest.raises(SettingsError, match="loopback"):
+        Settings.load(tmp_path, demo=True, host=host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_loopback_is(tmp_path: Path, host: str) -> None:
+    assert Settings.load(tmp_path, demo=True, host=host).is_loopback
+
+
+def test_a_setting_that_cannot_be_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_PORT", "geheim")
+    with pytest.raises(SettingsError, match="LEDGER_PORT") as caught:
+        Settings.load()
+    assert "geheim" not in str(caught.value)
