@@ -12,6 +12,7 @@ import time
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import answer_to
@@ -70,6 +71,8 @@ class Door:
         try:
             limited = _limited(scope, receive, BULK_BODY_MAX if path == BULK_PATH else BODY_MAX)
             await self._app(scope, limited, send_out)
+        except ClientDisconnect:
+            pass  # nobody is there to be told, and a command that was handed over is posted all the same
         except Exception as fault:  # noqa: BLE001  whatever nobody expected is a problem document, and is logged there
             answer = answer_to(fault, scope)
             if status == 0:

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import dialect as postgresql_dialect
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
@@ -39,23 +39,32 @@ PG_OPTIONS = "-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_time
 PG_POSTING = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 
 
-def connect(url: str, *, pool_size: int = POOL_SIZE, posting: bool = False) -> Engine:
-    """An engine for a database URL (`postgresql+psycopg://…` or `sqlite:///file`).
+def connect(url: str | URL, *, pool_size: int = POOL_SIZE) -> Engine:
+    """An engine for a database URL (`postgresql+psycopg://…` or `sqlite:///file`)."""
+    return _connect(url, pool_size, PG_OPTIONS)
 
-    `posting` is for the writer, for files and for the year end; without it any statement is planned well.
+
+def for_posting(engine: Engine) -> Engine:
+    """An engine over the same database for whoever posts: the writer, files, the year end.
+
+    On SQLite it is the same engine. Whoever asked for it disposes of it.
     """
+    if not is_postgresql(engine):
+        return engine
+    return _connect(engine.url, 1, f"{PG_OPTIONS} {PG_POSTING}")
+
+
+def _connect(url: str | URL, pool_size: int, pg_options: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000})
+        waiting = {"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000}
+        engine = create_engine(parsed, connect_args=waiting)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     return create_engine(
-        url,
-        connect_args={
-            "prepare_threshold": 1,
-            "options": f"{PG_OPTIONS} {PG_POSTING}" if posting else PG_OPTIONS,
-        },
+        parsed,
+        connect_args={"prepare_threshold": 1, "options": pg_options},
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from ledger.imports import Importer, Summary
-from ledger.installation import Opened, in_words, migrate, open_ledger
+from ledger.installation import Opened, connection_to_post, in_words, migrate, open_ledger
 from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from ledger.sample import FILES, write_sample
 from ledger.settings import Settings
@@ -60,7 +60,7 @@ def _load_people(opened: Opened, people: int, clock: Clock, shown: Shown) -> lis
         with shown("sample files") as report:
             write_sample(directory, people, SEED, clock()[1], report)
     summaries: list[Summary] = []
-    with in_words(), opened.engine.connect() as connection:
+    with in_words(), connection_to_post(opened.engine) as connection:
         importer = Importer(connection, opened.keyring, opened.policies, clock, actor=AGENT)
         for name in IMPORTED:
             if not importer.is_done(directory / name):

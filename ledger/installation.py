@@ -15,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from ledger.database import connect, connect_once, reading
+from ledger.database import connect, connect_once, for_posting, reading
 from ledger.policy import Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.settings import SQLITE_FILE, Settings
@@ -58,10 +58,22 @@ def at_work(settings: Settings) -> Iterator[tuple[Opened, Connection]]:
     """An installation opened for one command of the operator, with a connection to post over."""
     opened = open_ledger(settings)
     try:
-        with in_words(), opened.engine.connect() as connection:
+        with in_words(), connection_to_post(opened.engine) as connection:
             yield opened, connection
     finally:
         opened.engine.dispose()
+
+
+@contextmanager
+def connection_to_post(engine: Engine) -> Iterator[Connection]:
+    """One connection for posting many commands, on an engine that is made for it."""
+    posting = for_posting(engine)
+    try:
+        with posting.connect() as connection:
+            yield connection
+    finally:
+        if posting is not engine:
+            posting.dispose()
 
 
 def connect_ready(settings: Settings) -> Engine:

@@ -73,10 +73,15 @@ class Keyring:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise KeyringError(f"{directory.name}: cannot be made ({error.strerror})") from None
-        if not any(directory.glob("seal-*.key")):
-            _write_new_key(directory / FIRST_SEAL_FILE)
+        sealing = any(directory.glob("seal-*.key"))
         if not (directory / INDEX_FILE).exists():
+            # The index key is made first of all: seal keys without it mean that it was lost, and a new one
+            # would find nobody.
+            if sealing:
+                raise KeyringError(f"{INDEX_FILE}: missing, though there are seal keys: restore it")
             _write_new_key(directory / INDEX_FILE)
+        if not sealing:
+            _write_new_key(directory / FIRST_SEAL_FILE)
         return cls.load(directory)
 
     def seal(self, plain: str, context: bytes) -> bytes:

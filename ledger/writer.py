@@ -16,6 +16,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, Engine
 
+from ledger.database import for_posting
 from ledger.policy import Policy
 from ledger.posting import Command, Outcome, post
 
@@ -104,7 +105,8 @@ class Writer:
     # -- the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        connection = self._engine.connect()
+        engine = for_posting(self._engine)
+        connection = engine.connect()
         try:
             chunk_next = False
             while True:
@@ -120,6 +122,8 @@ class Writer:
                 self._post(connection, jobs)
         finally:
             connection.close()
+            if engine is not self._engine:
+                engine.dispose()
 
     def _take(self, chunk_next: bool) -> list[_Job]:
         first, second = (self._chunks, self._singles) if chunk_next else (self._singles, self._chunks)

@@ -45,11 +45,8 @@ def token(keys: Path, scopes: Sequence[str] = SCOPES, *, caller: str = CALLER, a
 
 def id_number() -> str:
     """A valid ID number that nobody has had before, of a county that does not exist."""
-    number = next(_numbers)
-    body = f"119999{1950 + number // 300_000}0314{number % 1000:03d}"
-    day = number // 1000 % 28 + 1
-    month = number // 28_000 % 12 + 1
-    body = f"119999{1950 + number // 336_000}{month:02d}{day:02d}{number % 1000:03d}"
+    days, sequence = divmod(next(_numbers), 1000)
+    body = f"119999{date(1950, 1, 1) + timedelta(days):%Y%m%d}{sequence:03d}"
     return body + check_digit(body)
 
 

@@ -383,6 +383,10 @@ def test_pages_of_entries(world: World) -> None:
     assert len(asked) == 2
     assert page[0].transfers == ((Side.TAKEOVER, Side.CARRIED_OVER, 1_000, None),)
     assert page[3].transfers == ((Side.CURRENT_YEAR, Side.INSTITUTION_PAYABLE, 3, world.institution),)
+    with look(world.engine) as connection:
+        spends = entries(connection, book, kind=Kind.SPENDING, limit=50)
+        assert entries(connection, book, before_seq=8, limit=3) == page[4:7]
+    assert spends == [page[3], page[6], page[9]]
     assert [receipt.balance_fen for receipt in page[:4]] == [1_000, 1_001, 1_003, 1_000]
 
 

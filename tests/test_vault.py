@@ -154,13 +154,21 @@ def test_created_keys_are_random(tmp_path: Path) -> None:
 
 def test_creating_never_replaces_a_key(tmp_path: Path) -> None:
     write_key(tmp_path, "seal-7.key", KEY_1)
+    write_key(tmp_path, "index.key", INDEX)
     before = (tmp_path / "seal-7.key").read_bytes()
-    Keyring.create(tmp_path)
     index = (tmp_path / "index.key").read_bytes()
+    Keyring.create(tmp_path)
     Keyring.create(tmp_path)
     assert (tmp_path / "seal-7.key").read_bytes() == before
     assert (tmp_path / "index.key").read_bytes() == index
     assert not (tmp_path / "seal-1.key").exists()
+
+
+def test_a_lost_index_key_is_not_silently_made_anew(tmp_path: Path) -> None:
+    write_key(tmp_path, "seal-1.key", KEY_1)
+    with pytest.raises(KeyringError, match=r"^index\.key: missing, though there are seal keys: restore it$"):
+        Keyring.create(tmp_path)
+    assert not (tmp_path / "index.key").exists()
 
 
 def test_creating_beside_another_process_keeps_the_first_key(
@@ -179,6 +187,7 @@ def test_creating_beside_another_process_keeps_the_first_key(
 
 
 def test_malformed_key_is_not_replaced_but_named(tmp_path: Path) -> None:
+    write_key(tmp_path, "index.key", INDEX)
     (tmp_path / "seal-1.key").write_text("")
     with pytest.raises(KeyringError, match=r"^seal-1\.key: must hold 32 bytes"):
         Keyring.create(tmp_path)
@@ -196,7 +205,7 @@ def test_key_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(KeyringError, match=r"^seal-1\.key: cannot be written \(Operation not permitted\)$"):
+    with pytest.raises(KeyringError, match=r"^index\.key: cannot be written \(Operation not permitted\)$"):
         Keyring.create(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -8,12 +8,10 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from ledger.chain import TransferLine, genesis
-from ledger.chart import POCKETS, Kind, Side, Stage
+from ledger.chart import Kind, Stage
 from ledger.detail import unpack
 from ledger.interest import DayChange
 from ledger.policy import Policy
-
-_CY = int(Side.CURRENT_YEAR)
 
 
 class Line(NamedTuple):
@@ -48,9 +46,13 @@ class Line(NamedTuple):
 
     def change(self, side: int) -> int:
         """What the transfers do to one side."""
-        return sum(fen for _, target, fen, _ in self.transfers if target == side) - sum(
-            fen for source, _, fen, _ in self.transfers if source == side
-        )
+        change = 0
+        for source, target, fen, _ in self.transfers:
+            if target == side:
+                change += fen
+            elif source == side:
+                change -= fen
+        return change
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class Walk:
 
     def step(self, line: Line) -> None:
         """Let an entry count, once nothing was found wrong with it."""
+        self._note_change(line)
         self.head = line.digest
         self.last_seq = line.seq
         self.current_year = line.current_year_after
@@ -104,7 +107,6 @@ class Walk:
         self.lines[line.seq] = line
         if line.target_seq is not None:
             self.acted_on.add(line.target_seq)
-        self._note_change(line)
         kind = line.kind
         if kind == Kind.OPENING:
             self.opened_on = line.effective_on
@@ -125,8 +127,8 @@ class Walk:
     def _note_change(self, line: Line) -> None:
         if not line.transfers or line.kind == Kind.CARRY_OVER:
             return
-        current_year = line.change(_CY)
-        total = sum(line.change(side) for side in POCKETS)
+        current_year = line.current_year_after - self.current_year
+        total = current_year + line.carried_over_after - self.carried_over
         year = line.effective_on.year
         self.changes.setdefault(year, []).append(DayChange(line.effective_on, current_year, total))
         self.totals[year] = self.totals.get(year, 0) + total
