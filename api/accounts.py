@@ -142,7 +142,7 @@ class Pages:
         except (binascii.Error, ValueError):
             raw = b""
         seq = int.from_bytes(raw[:4], "big")
-        if len(raw) != 12 or raw[4:] != self._mark(seq):
+        if len(cursor) != 16 or raw[4:] != self._mark(seq):
             raise ShapeRefused([Fault(R.SHAPE_INVALID, "query", "/cursor", "a cursor of this very list")])
         return seq
 

@@ -103,7 +103,7 @@ class Verifier:
         """Read the JWKS file. Raises KeysMissing: without keys the service does not start."""
         try:
             verifier = cls(json.loads(path.read_bytes()))
-        except (OSError, ValueError, AttributeError, jwt.PyJWTError):
+        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError):
             raise KeysMissing(f"{path} is not a readable JWKS file") from None
         if not verifier._keys:
             raise KeysMissing(f"{path} has no EdDSA or RS256 key")

@@ -81,6 +81,7 @@ class Capture(Command):
 
     verb = Verb.CAPTURE
     source_kind = Kind.CAPTURE
+    debits = True
     needs = frozenset({Needs.TARGET})
 
     book: BookRef

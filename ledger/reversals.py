@@ -24,6 +24,7 @@ class Reverse(Command):
 
     verb = Verb.REVERSAL
     needs = frozenset({Needs.TARGET, Needs.ESTATE})
+    debits = True
 
     book: BookRef
     target_seq: int

@@ -25,6 +25,7 @@ class Spend(Command):
 
     verb = Verb.SPENDING
     source_kind = Kind.SPENDING
+    debits = True
 
     book: BookRef
     amount_fen: int | None

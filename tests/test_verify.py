@@ -460,6 +460,13 @@ def test_an_estate_is_divided_once(world: World) -> None:
     assert ("stage_wrong", entry_name(family.dead, family.supplement)) in found(world, family)
 
 
+def test_a_death_that_cannot_be_read(world: World) -> None:
+    family = a_death(world)
+    with with_every_right(world.engine) as connection:
+        rewritten(connection, family.dead, 3, lambda facts: facts.update(died_on="yesterday"))
+    assert ("detail_unreadable", entry_name(family.dead, 3)) in found(world, family)
+
+
 def test_nothing_happens_in_a_closed_account(world: World) -> None:
     """The report of death put in once more at the end, with everything about it right."""
     family = a_death(world)

@@ -170,6 +170,8 @@ class Command:
     source_kind: ClassVar[Kind | None] = None
     needs: ClassVar[frozenset[Needs]] = frozenset()
     opens: ClassVar[bool] = False
+    # takes money out of the pockets: a debit valued in an old year must know what that year's pocket stood at
+    debits: ClassVar[bool] = False
 
     book: BookRef
     others: tuple[BookRef, ...]

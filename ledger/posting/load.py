@@ -132,9 +132,10 @@ _STOOD = Lookup(
     " WHEN t.from_side THEN -t.amount_fen ELSE 0 END)"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
     f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
-    " GROUP BY e.book_id, e.effective_on",
+    " AND e.effective_on >= given.since GROUP BY e.book_id, e.effective_on",
     [_E.book_id, _E.effective_on, tables.transfer.c.amount_fen],
     book_id="big",
+    since="date",
 )
 _ESTATES = Lookup(
     f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
@@ -285,7 +286,8 @@ def read_estates(connection: Connection, books: Iterable[Book], desk: Desk) -> N
 def read_stood(connection: Connection, books: Iterable[Book]) -> None:
     """What each year's own current_year amounts to, for books that a fact of an old year is coming to."""
     by_id = {book.book_id: book for book in books}
-    for book_id, day, amount in _STOOD.run(connection, [(book_id,) for book_id in by_id]):
+    asked = [(book.book_id, f"{book.interest_year + 1}-01-01") for book in by_id.values()]
+    for book_id, day, amount in _STOOD.run(connection, asked):
         stood = by_id[book_id].stood
         stood[day.year] = stood.get(day.year, 0) + int(amount)
 
@@ -297,6 +299,7 @@ def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], 
     late: set[int] = set()
     changing: set[int] = set()
     closed: set[int] = set()
+    crowded = len({book_id for book_id, _ in commands}) < len(commands)
     for book_id, command in commands:
         if command.institution is not None:
             codes.add(command.institution)
@@ -304,7 +307,12 @@ def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], 
         if book is None:
             continue
         day = command.effective_on
-        if day is not None and book.interest_year < day.year < desk.today.year:
+        # Another command of the batch, or a hold that expires, may carry the year before this one is decided.
+        if (
+            command.debits
+            and day is not None
+            and book.interest_year < day.year < (desk.today.year if crowded or book.held else book.open_year)
+        ):
             late.add(book_id)
         needs = command.needs
         if not needs:

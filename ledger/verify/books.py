@@ -63,14 +63,9 @@ def _check(walk: Walk, lines: Iterator[Line], row: Row[tuple[object, ...]]) -> F
         if line.seq != expected:
             what = f"is missing: the book goes on with entry {line.seq}"
             return Finding("entry_missing", line_name(walk.book_id, expected), what)
-        for code, rule in ENTRY_RULES:
-            try:
-                wrong = rule(walk, line)
-            except (KeyError, TypeError, ValueError) as error:
-                wrong = f"what it says cannot be read ({type(error).__name__})"
-            if wrong is not None:
-                return Finding(code, line_name(walk.book_id, line.seq), wrong)
-        walk.step(line)
+        fault = _entry_fault(walk, line)
+        if fault is not None:
+            return Finding(fault[0], line_name(walk.book_id, line.seq), fault[1])
     if row.last_seq != walk.last_seq:
         if row.last_seq > walk.last_seq:
             what = f"is missing: the account has {row.last_seq} entries"
@@ -81,6 +76,21 @@ def _check(walk: Walk, lines: Iterator[Line], row: Row[tuple[object, ...]]) -> F
         wrong = book_rule(walk, row)
         if wrong is not None:
             return Finding(code, book_name(walk.book_id), wrong)
+    return None
+
+
+def _entry_fault(walk: Walk, line: Line) -> tuple[str, str] | None:
+    """The code and text of the first rule that an entry breaks; else the walk goes on past it."""
+    code = "detail_unreadable"
+    try:
+        for code, rule in ENTRY_RULES:
+            wrong = rule(walk, line)
+            if wrong is not None:
+                return code, wrong
+        code = "detail_unreadable"
+        walk.step(line)
+    except (KeyError, TypeError, ValueError) as error:
+        return code, f"what it says cannot be read ({type(error).__name__})"
     return None
 
 

@@ -1,0 +1,321 @@
+"""Tokens and scopes: one table says what each route asks for, and it is held complete."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+from starlette.routing import Route
+
+from api.errors import Declined
+from api.main import bare_app
+from api.security import OPEN, SCOPE_OF, KeysMissing, Verifier
+from ledger.tokens import AUDIENCE, ISSUER, SCOPES, create_signing_key
+from tests.api_client import contribute, key, open_account, running, spending, token
+
+ROUTES = sorted((method, path) for method, path in SCOPE_OF if path != "/v1/noop")
+GUARDED = [route for route in ROUTES if SCOPE_OF[route] != OPEN]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def client(engine: Engine, folder: Path) -> Iterator[TestClient]:
+    with running(engine, folder) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def keys(client: TestClient, folder: Path) -> Path:
+    """The directory of the keys, once the client has made them."""
+    return folder / "keys"
+
+
+def call(client: TestClient, route: tuple[str, str], bearer: str | None) -> Any:
+    """Call a route with something in its path and an empty object as body."""
+    method, path = route
+    for name in ("account", "hold", "freeze", "entry", "batch"):
+        path = path.replace(f"{{{name}}}", "P000000000000Z-1")
+    path = path.replace("{year}", "2025")
+    headers = {"Authorization": "" if bearer is None else f"Bearer {bearer}"}
+    client_headers = {name: value for name, value in client.headers.items() if name != "authorization"}
+    with_body = {"json": {}} if method == "POST" else {}
+    if bearer is None:
+        headers = {}
+    request = client.build_request(method, path, headers=client_headers | headers, **with_body)
+    if bearer is None and "authorization" in request.headers:
+        del request.headers["authorization"]
+    return client.send(request)
+
+
+# -- the table -----------------------------------------------------------------------------------------------------
+
+
+def test_every_route_stands_in_the_table() -> None:
+    app = bare_app(bench=True)
+    there = {
+        (method, route.path)
+        for route in app.router.routes
+        if isinstance(route, APIRoute | Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    assert there == set(SCOPE_OF)
+    assert set(SCOPE_OF.values()) == {OPEN, *SCOPES}
+    assert {path for (_, path), scope in SCOPE_OF.items() if scope == OPEN} == {
+        *("/livez", "/readyz", "/docs", "/openapi.json")
+    }
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=" ".join)
+def test_a_route_is_refused_to_every_other_scope(client: TestClient, keys: Path, route: tuple[str, str]) -> None:
+    needed = SCOPE_OF[route]
+    others = [scope for scope in SCOPES if scope != needed]
+    for scopes in ([others[0]], others):
+        answer = call(client, route, token(keys, scopes))
+        assert answer.status_code == 403
+        assert answer.json()["code"] == "scope_missing"
+        assert answer.json()["facts"] == {"scope": needed}
+        assert f'error="insufficient_scope", scope="{needed}"' in answer.headers["WWW-Authenticate"]
+    assert call(client, route, token(keys, [needed])).status_code not in {401, 403}
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=" ".join)
+def test_a_route_wants_a_token_before_it_reads_anything(client: TestClient, route: tuple[str, str]) -> None:
+    for bearer in (None, "x", "x.y.z"):
+        answer = call(client, route, bearer)
+        assert answer.status_code == 401
+        assert answer.json()["code"] == ("token_missing" if bearer is None else "token_invalid")
+        assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="ledger"')
+
+
+@pytest.mark.parametrize("header", ["Basic dXNlcjpwYXNz", "Bearer", "Bearer ", "token"])
+def test_other_schemes(client: TestClient, header: str) -> None:
+    answer = client.get("/v1/reports/trial-balance", headers={"Authorization": header})
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_missing")
+
+
+def test_open_routes_ask_for_nothing(client: TestClient) -> None:
+    for route in set(ROUTES) - set(GUARDED):
+        assert call(client, route, None).status_code == 200
+
+
+def test_a_bulk_needs_the_scope_of_each_verb(client: TestClient, keys: Path) -> None:
+    number = open_account(client)["account_no"]
+    commands = {
+        "spend": ("postings:write", {"account": number}),
+        "reverse": ("postings:reverse", {"entry": f"{number}-1"}),
+        "open": ("accounts:write", {}),
+        "freeze": ("accounts:write", {"account": number}),
+    }
+    for verb, (scope, named) in commands.items():
+        body = {"commands": [{"verb": verb, **named}]}
+        for scopes, status in ((["bulk:write"], 403), (["bulk:write", scope], 200), ([scope], 403)):
+            headers = {"Authorization": f"Bearer {token(keys, scopes)}"}
+            answer = client.post("/v1/bulk", json=body, headers=headers)
+            assert answer.status_code == status
+            if scopes == ["bulk:write"]:
+                assert answer.json()["facts"] == {"scope": scope}
+
+
+# -- tokens --------------------------------------------------------------------------------------------------------
+
+
+def claims(**more: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    good = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "clerk",
+        "client_id": "tests",
+        "scope": "reports:read",
+        "iat": int(now.timestamp()),
+        "exp": int((now + timedelta(minutes=5)).timestamp()),
+    }
+    return {name: value for name, value in (good | more).items() if value is not None}
+
+
+def ago(seconds: int) -> int:
+    return int((datetime.now(UTC) - timedelta(seconds=seconds)).timestamp())
+
+
+def signing_key(keys: Path) -> Any:
+    return load_pem_private_key((keys / "token-signing.pem").read_bytes(), password=None)
+
+
+def ask(client: TestClient, bearer: str) -> int:
+    return client.get("/v1/reports/trial-balance", headers={"Authorization": f"Bearer {bearer}"}).status_code
+
+
+def test_a_good_token(client: TestClient, keys: Path) -> None:
+    bearer = jwt.encode(claims(), signing_key(keys), algorithm="EdDSA")
+    assert [ask(client, bearer), ask(client, bearer)] == [200, 200]
+    # within the leeway
+    assert ask(client, jwt.encode(claims(exp=ago(20)), signing_key(keys), algorithm="EdDSA")) == 200
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"iss": "somebody-else"},
+        {"aud": "another-service"},
+        {"aud": None},
+        {"iss": None},
+        {"sub": None},
+        {"sub": ""},
+        {"sub": "x" * 129},
+        {"sub": "a\nb"},
+        {"client_id": None},
+        {"client_id": 7},
+        {"client_id": ""},
+        {"iat": None},
+        {"exp": None},
+        {"exp": "soon"},
+        {"exp": 0},
+        {"iat": 4_000_000_000},
+        {"nbf": 4_000_000_000},
+        {"scope": ["reports:read"]},
+    ],
+    ids=str,
+)
+def test_wrong_claims(client: TestClient, keys: Path, wrong: dict[str, Any]) -> None:
+    if isinstance(wrong.get("client_id"), int) or wrong.get("exp") == "soon":
+        bearer = _signed(keys, claims(**wrong))
+    else:
+        bearer = jwt.encode(claims(**wrong), signing_key(keys), algorithm="EdDSA")
+    assert ask(client, bearer) == 401
+
+
+def _signed(keys: Path, payload: dict[str, Any]) -> str:
+    """A token that the library would not make."""
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+        for part in ({"alg": "EdDSA", "typ": "JWT"}, payload)
+    ]
+    signed = b".".join(parts)
+    signature = base64.urlsafe_b64encode(signing_key(keys).sign(signed)).rstrip(b"=")
+    return (signed + b"." + signature).decode()
+
+
+def test_an_expired_token(client: TestClient, keys: Path) -> None:
+    assert ask(client, jwt.encode(claims(exp=ago(40)), signing_key(keys), algorithm="EdDSA")) == 401
+
+
+def test_a_token_without_scope_may_nothing(client: TestClient, keys: Path) -> None:
+    for scope in (None, "", "reports:reader"):
+        bearer = jwt.encode(claims(scope=scope), signing_key(keys), algorithm="EdDSA")
+        assert ask(client, bearer) == 403
+
+
+def test_a_remembered_token_expires(keys: Path) -> None:
+    now = datetime.now(UTC).timestamp()
+    clock = [now]
+    verifier = Verifier(json.loads((keys / "jwks.json").read_text()), lambda: clock[0])
+    bearer = "Bearer " + jwt.encode(claims(exp=int(now) + 1), signing_key(keys), algorithm="EdDSA")
+    assert verifier.check(bearer) is verifier.check(bearer)
+    clock[0] = now + 40
+    # no longer remembered: verified anew, and by the clock of the library it is still good
+    assert verifier.check(bearer) is not None
+    assert verifier.check(bearer) == verifier.check(bearer)
+    assert len(verifier._remembered) == 1
+
+
+def test_what_is_remembered_is_bounded(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.security.REMEMBERED_MAX", 3)
+    verifier = Verifier.load(keys / "jwks.json")
+    for number in range(10):
+        verifier.check(f"Bearer {token(keys, actor=f'clerk-{number}')}")
+    assert len(verifier._remembered) == 3
+    with pytest.raises(Declined):
+        verifier.check("Bearer " + "x" * 9_000)
+    assert len(verifier._remembered) == 3
+
+
+def test_tokens_signed_by_nobody(client: TestClient, keys: Path) -> None:
+    public = json.loads((keys / "jwks.json").read_text())["keys"][0]
+    stranger = jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": public["kid"]})
+    none = jwt.encode(claims(), None, algorithm="none")  # type: ignore[arg-type]  # what an attacker sends
+    good = jwt.encode(claims(), signing_key(keys), algorithm="EdDSA")
+    head, body, signature = good.split(".")
+    other = base64.urlsafe_b64encode(json.dumps(claims(scope="admin")).encode()).rstrip(b"=").decode()
+    for bearer in (stranger, none, f"{head}.{other}.{signature}", f"{head}.{body}.", f"{head}.{body}"):
+        assert ask(client, bearer) == 401
+
+
+def test_the_public_key_is_no_shared_secret(client: TestClient, keys: Path) -> None:
+    """HS256 over the public key: what a verifier falls for that believes the token's own header."""
+    jwk = json.loads((keys / "jwks.json").read_text())["keys"][0]
+    raw = base64.urlsafe_b64decode(jwk["x"] + "=")
+    for secret in (raw, jwk["x"].encode(), json.dumps(jwk).encode()):
+        parts = [
+            base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+            for part in ({"alg": "HS256", "typ": "JWT", "kid": jwk["kid"]}, claims())
+        ]
+        signed = b".".join(parts)
+        signature = base64.urlsafe_b64encode(hmac.digest(secret, signed, hashlib.sha256)).rstrip(b"=")
+        assert ask(client, (signed + b"." + signature).decode()) == 401
+
+
+def test_rs256_keys_of_an_identity_provider(keys: Path) -> None:
+    private = generate_private_key(public_exponent=65537, key_size=2048)
+    public = jwt.algorithms.RSAAlgorithm.to_jwk(private.public_key(), as_dict=True)
+    both = json.loads((keys / "jwks.json").read_text())["keys"] + [public | {"kid": "rsa-1", "use": "sig"}]
+    verifier = Verifier({"keys": both})
+    for headers in ({"kid": "rsa-1"}, None):
+        bearer = jwt.encode(claims(), private, algorithm="RS256", headers=headers)
+        assert verifier.check(f"Bearer {bearer}").actor == "clerk"
+    for algorithm in ("RS512", "PS256"):
+        with pytest.raises(Declined):
+            verifier.check(f"Bearer {jwt.encode(claims(), private, algorithm=algorithm)}")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AAAA"}]}', '{"keys": 1}'])
+def test_a_jwks_file_without_keys(tmp_path: Path, text: str) -> None:
+    (tmp_path / "jwks.json").write_text(text)
+    for file in ("jwks.json", "none.json"):
+        with pytest.raises(KeysMissing, match=r"\.json"):
+            Verifier.load(tmp_path / file)
+
+
+def test_private_parts_of_a_jwks_are_passed_over(tmp_path: Path) -> None:
+    create_signing_key(tmp_path)
+    jwks = json.loads((tmp_path / "jwks.json").read_text())
+    jwks["keys"][0]["d"] = jwks["keys"][0]["x"]
+    assert Verifier(jwks).check(f"Bearer {token(tmp_path)}").caller == "tests"
+
+
+# -- who did it ----------------------------------------------------------------------------------------------------
+
+
+def test_caller_and_actor_stand_in_the_entry(client: TestClient, keys: Path) -> None:
+    number = open_account(client)["account_no"]
+    contribute(client, number)
+    body, once = spending(), key()
+    entries = []
+    for caller, actor in (("hospital-gate", "nurse-1"), ("pharmacy-gate", "clerk-2"), ("hospital-gate", "nurse-3")):
+        headers = once | {"Authorization": f"Bearer {token(keys, caller=caller, actor=actor)}"}
+        answer = client.post(f"/v1/accounts/{number}/spendings", json=body, headers=headers)
+        entries.append(answer)
+        if caller == "pharmacy-gate":
+            # a key belongs to its caller: this is another request, for a document that is booked
+            assert answer.json()["code"] == "duplicate_source_ref"
+    assert entries[2].json() == entries[0].json()
+    shown = client.get(f"/v1/entries/{entries[0].json()['entry']}").json()
+    assert (shown["caller"], shown["actor"]) == ("hospital-gate", "nurse-1")

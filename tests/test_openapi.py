@@ -1,0 +1,133 @@
+"""The OpenAPI document: complete, up to date, and true. schemathesis attacks the app along it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from sqlalchemy import Engine
+
+from api.openapi import document, text
+from api.main import bare_app
+from tests.api_client import contribute, key, open_account, running, spending
+
+DOCUMENT = document(bare_app())
+OPERATIONS = [
+    (method, path, operation)
+    for path, operations in DOCUMENT["paths"].items()
+    for method, operation in operations.items()
+]
+COMMITTED = Path(__file__).resolve().parent.parent / "api/openapi.json"
+
+
+def test_the_committed_document_is_up_to_date() -> None:
+    assert COMMITTED.read_text(encoding="utf-8").rstrip("\n") == text(), "run `make openapi`"
+
+
+def test_it_is_the_same_every_time() -> None:
+    assert text() == text()
+
+
+@pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS, ids=lambda part: part if isinstance(part, str) else "")
+def test_every_operation_is_described(method: str, path: str, operation: dict[str, Any]) -> None:
+    assert operation["tags"]
+    assert operation["summary"]
+    assert operation["description"]
+    assert [status for status in operation["responses"] if status.startswith("4")]
+    assert operation["security"] or path in {"/livez", "/readyz"}
+    for status, answer in operation["responses"].items():
+        kinds = set(answer["content"])
+        assert kinds == ({"application/json"} if status.startswith("2") else {"application/problem+json"}), status
+    if method == "post":
+        assert {"400", "401", "403", "413", "415", "422", "500", "503"} <= set(operation["responses"])
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        for ref in schema.get("anyOf", [schema]):
+            if "$ref" in ref:
+                assert _resolve(ref)["examples"], "a model without an example"
+
+
+def _resolve(ref: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = DOCUMENT["components"]["schemas"][ref["$ref"].rsplit("/", 1)[1]]
+    return found
+
+
+def test_every_reference_is_there() -> None:
+    for part in json.dumps(DOCUMENT).split('"#/components/schemas/')[1:]:
+        assert part.split('"')[0] in DOCUMENT["components"]["schemas"]
+
+
+# -- the app against its document ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    with running(engine, tmp_path_factory.mktemp("api")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def there(client: TestClient) -> dict[str, str]:
+    """Something real for every name in a path."""
+    account = str(open_account(client)["account_no"])
+    contribute(client, account)
+    hold = {"amount": "5.00", "expires_at": "2026-11-22T00:00:00Z", "institution": "H0001", "source_ref": "h"}
+    freeze = {"authority": "a", "document": "d", "from": "2026-12-01"}
+    base = f"/v1/accounts/{account}"
+    return {
+        "account": account,
+        "entry": client.post(f"{base}/spendings", json=spending(), headers=key()).json()["entry"],
+        "hold": client.post(f"{base}/holds", json=hold, headers=key()).json()["hold"],
+        "freeze": client.post(f"{base}/freezes", json=freeze, headers=key()).json()["freeze"],
+        "batch": "year-end-990100-2024",
+    }
+
+
+@pytest.fixture(scope="module")
+def attacked(client: TestClient) -> Any:
+    """The app as schemathesis sees it: running already, so that nobody else starts and stops it."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await client.app(scope, receive, send)
+            return
+        while True:
+            message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    return schemathesis.openapi.from_asgi("/openapi.json", app)
+
+
+CHECKED = settings(
+    max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("real", [False, True], ids=["any path", "accounts that are there"])
+@pytest.mark.parametrize("mode", list(schemathesis.GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path, _ in OPERATIONS])
+def test_no_answer_that_is_not_documented(
+    attacked: Any, client: TestClient, there: dict[str, str], method: str, path: str, mode: Any, real: bool
+) -> None:
+    names = {name for name in there if f"{{{name}}}" in path}
+    if real and not names:
+        return
+    headers = {"Authorization": client.headers["Authorization"]}
+
+    @CHECKED
+    @given(case=attacked[path][method].as_strategy(generation_mode=mode))
+    def attack(case: Any) -> None:
+        if real:
+            case.path_parameters |= {name: there[name] for name in names}
+        case.call_and_validate(headers=headers)
+
+    attack()
