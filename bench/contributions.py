@@ -25,6 +25,7 @@ from ledger.chart import Kind, Side, Verb
 from ledger.clock import now_and_today
 from ledger.contributions import Contribute
 from ledger.database import connect
+from ledger.imports.rows import default_key
 from ledger.posting import Posted, post
 from ledger.settings import tune_process
 from tests.postgres import Server
@@ -45,7 +46,7 @@ def _months(count: int, today: date) -> list[int]:
 def _reference(month: int, i: int) -> tuple[str, str]:
     """The document of a line, and the idempotency key that the import makes of it and its place."""
     document = f"{month}{i:08d}"
-    return document, f"{i}/{document}"
+    return document, default_key("contributions", i, document)
 
 
 # -- the worker that posts -------------------------------------------------------------------------------
@@ -143,11 +144,16 @@ def _stage(connection: psycopg.Connection[Any], books: int, months: list[int], d
     listed = ",".join(map(str, months))
     connection.execute(
         f"CREATE UNLOGGED TABLE staged AS SELECT month, {BOOK_SQL} AS book_id, {FEN}::bigint AS fen,"
-        f" '{day}'::date AS effective_on, {document} AS source_ref, concat(i, '/', {document}) AS key,"
+        f" '{day}'::date AS effective_on, {document} AS source_ref, {_key_sql(document)} AS key,"
         f" {digest} AS request_digest"
         f" FROM unnest('{{{listed}}}'::int[]) month, generate_series(1, {books}) i".encode()
     )
     connection.execute("VACUUM ANALYZE staged")
+
+
+def _key_sql(document: str) -> str:
+    """`default_key` in SQL."""
+    return f"concat('c', i, '/', left(encode(sha256(convert_to({document}, 'UTF8')), 'hex'), 8))"
 
 
 def _bare_month(month: int, known: Numbers) -> str:

@@ -143,28 +143,24 @@ _PG_TYPES = {
 }
 
 
-def _quoted(texts: Sequence[str]) -> list[str]:
-    """Each text in double quotes, so that no content can end it."""
-    joined = "".join(texts)
-    if '"' in joined or "\\" in joined:
-        texts = [one.replace("\\", "\\\\").replace('"', '\\"') for one in texts]
-    return [f'"{one}"' for one in texts]
-
-
 def array_literal(pg_type: str, values: Sequence[Any]) -> str:
     """One column as a PostgreSQL array literal: `{1,2,NULL}`. The hot path of posting: one pass a column."""
     if None in values:
         there = [value for value in values if value is not None]
         if not there:
-            return "{" + ",".join(["NULL"] * len(values)) + "}"
+            return "{" + "NULL," * (len(values) - 1) + "NULL}"
         literals = iter(_literals(pg_type, there))
         return "{" + ",".join(["NULL" if value is None else next(literals) for value in values]) + "}"
     return "{" + ",".join(_literals(pg_type, values)) + "}"
 
 
 def _literals(pg_type: str, values: Sequence[Any]) -> Iterable[str]:
+    """Each value as an element of an array. Text stands in quotes, so that no content can end it."""
     if pg_type == "text":
-        return _quoted(values)
+        joined = "".join(values)
+        if '"' in joined or "\\" in joined:
+            values = [one.replace("\\", "\\\\").replace('"', '\\"') for one in values]
+        return [f'"{one}"' for one in values]
     if pg_type == "bytea":
         return [f'"\\\\x{value.hex()}"' for value in values]
     if pg_type == "timestamptz":
@@ -237,6 +233,9 @@ def _pg_type(table: Table, name: str) -> str:
     return {"timestamp with time zone": "timestamptz", "integer": "int"}.get(compiled, compiled)
 
 
+RECORDED_AT = "recorded_at"
+
+
 class BookWriter:
     """The statements that write one batch: books updated, entries and transfers inserted.
 
@@ -248,7 +247,8 @@ class BookWriter:
         # the books' rows: the id first, then what an update sets
         self._columns = (
             ("book_id", *changed),
-            tuple(entry.columns.keys()),
+            # the instant of recording is one for the whole batch, and goes over once
+            tuple(name for name in entry.columns.keys() if name != RECORDED_AT),  # noqa: SIM118  not a dict
             tuple(transfer.columns.keys()),
         )
         self._types = tuple(
@@ -259,7 +259,8 @@ class BookWriter:
         book_columns, entry_columns, transfer_columns = self._columns
         self._sqlite = (
             f"UPDATE book SET {', '.join(f'{name} = ?' for name in book_columns[1:])} WHERE book_id = ?",
-            f"INSERT INTO entry ({', '.join(entry_columns)}) VALUES ({', '.join('?' * len(entry_columns))})",
+            f"INSERT INTO entry ({RECORDED_AT}, {', '.join(entry_columns)})"
+            f" VALUES ({', '.join('?' * (len(entry_columns) + 1))})",
             f"INSERT INTO transfer ({', '.join(transfer_columns)})"
             f" VALUES ({', '.join('?' * len(transfer_columns))})",
         )
@@ -274,7 +275,8 @@ class BookWriter:
         sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
         return text(
             f"WITH b AS (UPDATE book SET {sets} FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
-            f" e AS (INSERT INTO entry ({', '.join(self._columns[1])}) SELECT * FROM {given('e', 1)})"
+            f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
+            f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)})"
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
         )
 
@@ -284,12 +286,13 @@ class BookWriter:
         books: Sequence[tuple[Any, ...]],
         entries: Sequence[tuple[Any, ...]],
         transfers: Sequence[tuple[Any, ...]],
+        recorded_at: datetime,
     ) -> None:
-        """Write one batch. A batch of nothing writes nothing."""
+        """Write one batch, recorded at one instant. A batch of nothing writes nothing."""
         if not entries:
             return
         if is_postgresql(connection):
-            parameters: dict[str, str] = {}
+            parameters = {RECORDED_AT: recorded_at.isoformat()}
             for prefix, place, rows in (("b", 0, books), ("e", 1, entries), ("t", 2, transfers)):
                 columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
                 for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
@@ -299,7 +302,8 @@ class BookWriter:
         update, insert_entry, insert_transfer = self._sqlite
         if books:
             connection.exec_driver_sql(update, [_sqlite_row(row[1:] + row[:1]) for row in books])
-        connection.exec_driver_sql(insert_entry, [_sqlite_row(row) for row in entries])
+        recorded = _sqlite_value(recorded_at)
+        connection.exec_driver_sql(insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
         if transfers:
             connection.exec_driver_sql(insert_transfer, list(transfers))
 

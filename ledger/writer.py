@@ -62,6 +62,7 @@ class Writer:
         self._handed_over = 0
         self._answered = 0
         self._arrived = threading.Event()
+        self._waking: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
 
@@ -99,8 +100,16 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Outcome]] = loop.create_future()
         queue.append(_Job(commands, atomic, future, loop))
-        self._arrived.set()
+        # Woken once the loop has let every caller of this turn hand over: woken by the first of them, the
+        # thread would take a part of the batch and post it in two.
+        if self._waking is not loop:
+            self._waking = loop
+            loop.call_soon(self._wake)
         return future
+
+    def _wake(self) -> None:
+        self._waking = None
+        self._arrived.set()
 
     # -- the thread ------------------------------------------------------------------------------------
 

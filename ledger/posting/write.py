@@ -80,7 +80,7 @@ def write_batch(
                     ),
                 )  # fmt: skip
                 entries.append((
-                    book_id, now, draft.current_year_after, draft.carried_over_after, draft.held_change,
+                    book_id, draft.current_year_after, draft.carried_over_after, draft.held_change,
                     draft.reserved_change, expires, draft.seq, draft.period, draft.effective_on,
                     draft.fact_on, policy_version, caller, actor, draft.target_seq, int(draft.kind),
                     own_key, own_digest, draft.source_ref, draft.detail, head,
@@ -95,7 +95,7 @@ def write_batch(
             [{name: getattr(books[book_id], name) for name in BOOK_COLUMNS} for book_id in fresh],
         )
     _WRITER.write(
-        connection, [_row(books[book_id]) for book_id in sorted(touched - new_books)], entries, transfers
+        connection, [_row(books[book_id]) for book_id in sorted(touched - new_books)], entries, transfers, now
     )
 
 
