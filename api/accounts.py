@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 
 from api.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
@@ -34,7 +34,7 @@ R = RefusalCode
 
 AsOf = Annotated[Day | None, Query(description="The value date up to which; default today")]
 AsKnown = Annotated[Instant | None, Query(description="What was recorded by then; default now")]
-Limit = Annotated[int, BeforeValidator(read_count), Query(ge=1, le=LIMIT_MAX)]
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), BeforeValidator(read_count)]
 
 
 def book_of(connection: Any, ref: BookRef) -> int:
@@ -42,8 +42,9 @@ def book_of(connection: Any, ref: BookRef) -> int:
     return ref if isinstance(ref, int) else reports.find_book(connection, ref)
 
 
-def json_answer(body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(to_json(body), 200, headers, media_type=JSON)
+def json_answer(body: dict[str, Any] | str, headers: dict[str, str] | None = None) -> Response:
+    """A good answer: an object, or one that is JSON already."""
+    return Response(body if isinstance(body, str) else to_json(body), 200, headers, media_type=JSON)
 
 
 @router.get(
@@ -95,15 +96,15 @@ async def entries(
     kind: Annotated[KindFilter, Query()] = None,
     first: Annotated[Day | None, Query(alias="from", description="Value dates from this day")] = None,
     last: Annotated[Day | None, Query(alias="to", description="Value dates up to this day")] = None,
-    limit: Limit = LIMIT_DEFAULT,
+    limit: Annotated[Limit, Query()] = LIMIT_DEFAULT,
     cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
 ) -> Response:
     """A cursor belongs to its account and filters."""
     state = state_of(request)
     ref = state.ref(account)
 
-    def look(connection: Any) -> dict[str, Any]:
-        book_id = reports.find_book(connection, ref)
+    def look(connection: Any) -> str:
+        book_id = book_of(connection, ref)
         pages = Pages(state, book_id, kind, first, last)
         found = reports.entries(
             connection,
@@ -114,11 +115,13 @@ async def entries(
             after_seq=0 if cursor is None else pages.read(cursor),
             limit=limit + 1,
         )
+        if not found:
+            # no entries, or no such book
+            reports.find_book(connection, book_id)
         more = len(found) > limit
-        return {
-            "items": [entry_json(receipt) for receipt in found[:limit]],
-            "next_cursor": pages.write(found[limit - 1].seq) if more else None,
-        }
+        following = f'"{pages.write(found[limit - 1].seq)}"' if more else "null"
+        items = ",".join(map(entry_json, found[:limit]))
+        return f'{{"items":[{items}],"next_cursor":{following}}}'
 
     return json_answer(await state.read(look))
 
@@ -224,20 +227,6 @@ async def freezes(account: str, request: Request) -> Response:
 # -- one account ---------------------------------------------------------------------------------------------
 
 
-@router.get(
-    "/v1/accounts/{account}",
-    **describe(
-        tag="accounts",
-        summary="An account by ID number or account number",
-        answer=AccountAnswer,
-        refusals=OF_ACCOUNT,
-    ),
-)
-async def account(account: str, request: Request) -> Response:
-    """The ETag is the number of its last entry."""
-    return await show_account(request, account)
-
-
 @router.post(
     "/v1/accounts/lookup",
     **describe(
@@ -251,6 +240,20 @@ async def account(account: str, request: Request) -> Response:
 async def lookup(body: AccountLookup, request: Request) -> Response:
     """For callers whose proxies log URLs."""
     return await show_account(request, body.account)
+
+
+@router.get(
+    "/v1/accounts/{account}",
+    **describe(
+        tag="accounts",
+        summary="An account by ID number or account number",
+        answer=AccountAnswer,
+        refusals=OF_ACCOUNT,
+    ),
+)
+async def account(account: str, request: Request) -> Response:
+    """The ETag is the number of its last entry."""
+    return await show_account(request, account)
 
 
 async def show_account(request: Request, text: str) -> Response:
@@ -321,7 +324,7 @@ async def open_account(body: NewAccount, request: Request) -> Response:
     else:
         book_id = done.receipt.book_id
         answer = await state.read(lambda connection: account_json(connection, state, book_id))
-    return respond(request, answer, done, status=201 if done.created else 200)
+    return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)
 
 
 def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tuple[OpenAccount, str]:

@@ -25,7 +25,7 @@ def yuan(description: str) -> Any:
 
 
 class Answer(BaseModel):
-    """An answer has every field it names, null where there is nothing to say, but for those with a default."""
+    """An answer has every field it names, null where nothing is said; but for those with a default."""
 
     model_config = ConfigDict(extra="forbid")
 

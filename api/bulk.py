@@ -61,9 +61,9 @@ async def bulk(body: Bulk, request: Request) -> Response:
         written = [await _post_group(state, who, body.commands)]
     else:
         written = await _post_chunks(state, who, body.commands)
-    parts = b",".join(part for part in written if part)
-    end = b'],"dry_run":true}' if wants_dry_run(request) else b"]}"
-    return Response(b'{"outcomes":[' + parts + end, media_type=JSON)
+    outcomes = ",".join(part for part in written if part)
+    end = '],"dry_run":true}' if wants_dry_run(request) else "]}"
+    return Response(f'{{"outcomes":[{outcomes}{end}', media_type=JSON)
 
 
 def _scopes(items: Sequence[Any]) -> set[str]:
@@ -72,9 +72,9 @@ def _scopes(items: Sequence[Any]) -> set[str]:
     return {READERS[verb].scope for verb in verbs if verb in READERS}
 
 
-async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[bytes]:
+async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[str]:
     """Every chunk posted by itself; reading the next goes on while one is posted."""
-    written: list[bytes] = []
+    written: list[str] = []
     before: tuple[list[Place], asyncio.Task[list[Outcome]] | None] | None = None
     for start in range(0, len(items), CHUNK):
         places = await asyncio.to_thread(_read, state, who, items[start : start + CHUNK])
@@ -90,7 +90,7 @@ async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[
 
 async def _written(
     places: list[Place], task: asyncio.Task[list[Outcome]] | None, *, nothing_posted: bool
-) -> bytes:
+) -> str:
     """One chunk's outcomes as JSON, once they are there."""
     outcomes: Sequence[Outcome | Exception] = ()
     if task is not None:
@@ -106,17 +106,17 @@ async def _written(
     return await asyncio.to_thread(_write, places, outcomes)
 
 
-async def _post_group(state: State, who: Caller, items: Sequence[Any]) -> bytes:
+async def _post_group(state: State, who: Caller, items: Sequence[Any]) -> str:
     """All or nothing. One command that cannot be read refuses the group before it is posted."""
     places = await asyncio.to_thread(_read, state, who, items)
     if any(isinstance(place, Unreadable) for place in places):
         return _write_refused_group(places)
     if not places:
-        return b""
+        return ""
     return _write(places, await state.writer.post_chunk(places, atomic=True))  # type: ignore[arg-type]  # all commands
 
 
-async def _rehearse(state: State, who: Caller, items: Sequence[Any], *, atomic: bool) -> bytes:
+async def _rehearse(state: State, who: Caller, items: Sequence[Any], *, atomic: bool) -> str:
     places = await asyncio.to_thread(_read, state, who, items)
     if atomic and any(isinstance(place, Unreadable) for place in places):
         return _write_refused_group(places)
@@ -133,34 +133,31 @@ def _read(state: State, who: Caller, items: Sequence[Any]) -> list[Place]:
 # -- outcomes ----------------------------------------------------------------------------------------------
 
 
-def _write(places: Sequence[Place], outcomes: Sequence[Outcome | Exception]) -> bytes:
+def _write(places: Sequence[Place], outcomes: Sequence[Outcome | Exception]) -> str:
     following = iter(outcomes)
-    return b",".join(
-        to_json(outcome_json(place if isinstance(place, Unreadable) else next(following))) for place in places
+    return ",".join(
+        [outcome_json(place if isinstance(place, Unreadable) else next(following)) for place in places]
     )
 
 
-def _write_refused_group(places: Sequence[Place]) -> bytes:
+def _write_refused_group(places: Sequence[Place]) -> str:
     innocent = Refused(R.GROUP_REFUSED)
-    return b",".join(
-        to_json(outcome_json(place if isinstance(place, Unreadable) else innocent)) for place in places
-    )
+    return _write(places, [innocent for place in places if not isinstance(place, Unreadable)])
 
 
-def outcome_json(outcome: Outcome | Exception) -> dict[str, Any]:
+def outcome_json(outcome: Outcome | Exception) -> str:
     """What became of one command."""
     if isinstance(outcome, Posted):
-        return {"status": "posted", "replayed": outcome.replayed, "receipt": receipt_json(outcome.receipt)}
-    if isinstance(outcome, Unreadable):
-        answer: dict[str, Any] = {"status": "refused", "code": outcome.code.value}
-        if outcome.faults:
-            answer["errors"] = errors_json(outcome.faults)
-        return answer
+        replayed = "true" if outcome.replayed else "false"
+        return f'{{"status":"posted","replayed":{replayed},"receipt":{receipt_json(outcome.receipt)}}}'
+    if isinstance(outcome, Unreadable) and outcome.faults:
+        refused = {"status": "refused", "code": outcome.code.value, "errors": errors_json(outcome.faults)}
+        return to_json(refused).decode()
     if isinstance(outcome, Refused):
-        return {"status": "refused", "code": outcome.code.value}
+        return f'{{"status":"refused","code":"{outcome.code.value}"}}'
     if isinstance(outcome, Unknown):
-        return {"status": "unknown", "code": DoorCode.OUTCOME_UNKNOWN.value}
-    return {"status": "failed", "code": _code(outcome).value}
+        return f'{{"status":"unknown","code":"{DoorCode.OUTCOME_UNKNOWN.value}"}}'
+    return f'{{"status":"failed","code":"{_code(outcome).value}"}}'
 
 
 def _code(fault: Exception) -> Code:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
 from api.accounts import json_answer
 from api.answers import DeathReceipt, EstateAnswer
@@ -111,9 +112,9 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
         done = posted((await state.rehearse([command]))[0])
         return json_answer(_estate_json(done.receipt, heirs) | _dry(request))
     done = await take(request, command)
-    answer = _estate_json(done.receipt, heirs)
-    answer["receipts"] = [receipt_json(one) for one in await _receipts(state, done)]
-    return respond(request, answer, done)
+    answer = to_json(_estate_json(done.receipt, heirs)).decode()
+    receipts = ",".join(map(receipt_json, await _receipts(state, done)))
+    return respond(request, f'{answer[:-1]},"receipts":[{receipts}]}}', done)
 
 
 class _Named(NamedTuple):

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from api.accounts import json_answer
 from api.answers import EntryAnswer, ReversalReceipt
 from api.posting import entry_of, key_of, post_and_answer
-from api.receipts import entry_json
+from api.receipts import entry_json, with_more
 from api.routes import LedgerRoute, describe
 from api.schemas import Reversal
 from api.state import caller_of, state_of
@@ -32,9 +32,9 @@ async def entry(entry: str, request: Request) -> Response:
     """An entry is named by its account and its number there: `P483920174650K-17`."""
     book_id, seq = entry_of(entry, R.ENTRY_NOT_FOUND)
 
-    def look(connection: Any) -> dict[str, Any]:
+    def look(connection: Any) -> str:
         view = reports.entry(connection, book_id, seq)
-        return entry_json(view.receipt) | {
+        more = {
             "acted_on_by": None if view.acted_on_by is None else view.acted_on_by.name,
             "reversed_by": view.reversed_by,
             "rule": view.rule,
@@ -43,6 +43,7 @@ async def entry(entry: str, request: Request) -> Response:
             "actor": view.actor,
             "digest": view.digest,
         }
+        return with_more(entry_json(view.receipt), more)
 
     return json_answer(await state_of(request).read(look))
 

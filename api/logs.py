@@ -27,7 +27,7 @@ def log_request(line: dict[str, object]) -> None:
 
 
 class RequestLines:
-    """Writes the lines of many requests at once: logging each by itself would cost half as much as answering it.
+    """Writes the lines of many requests at once: logging each by itself costs half as much as answering it.
 
     A process that is killed takes the lines of its last tenth of a second with it.
     """

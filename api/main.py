@@ -70,7 +70,8 @@ def bare_app(*, lifespan: Any = None, log: Log = log_request, bench: bool = Fals
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        telemetry={"logs": False},
+        # FastAPI's spans carry the path, and its log records what was wrong with a body
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
     )
     # not include_router: it makes a tree, and walking it costs a posting a third of its time

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import Any
 
 from fastapi import Request, Response
-from pydantic_core import to_json
 
-from api.receipts import receipt_json
+from api.receipts import receipt_json, with_more
 from api.routes import JSON
 from api.state import state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
@@ -69,17 +66,14 @@ async def take(request: Request, command: Command) -> Posted:
     return posted(await state.writer.post(command))
 
 
-def respond(request: Request, body: dict[str, Any], done: Posted, *, status: int = 201) -> Response:
-    """The answer to a posting that was taken."""
+def respond(request: Request, body: str, done: Posted, *, status: int = 201) -> Response:
+    """The answer to a posting that was taken; `body` is a JSON object."""
     if wants_dry_run(request):
-        body["dry_run"] = True
-        status = 200
-    return Response(to_json(body), status, REPLAYED if done.replayed else None, media_type=JSON)
+        body, status = with_more(body, {"dry_run": True}), 200
+    return Response(body, status, REPLAYED if done.replayed else None, media_type=JSON)
 
 
-async def post_and_answer(
-    request: Request, command: Command, write: Callable[..., dict[str, Any]] = receipt_json
-) -> Response:
+async def post_and_answer(request: Request, command: Command) -> Response:
     """Post a command and answer with its receipt."""
     done = await take(request, command)
-    return respond(request, write(done.receipt), done)
+    return respond(request, receipt_json(done.receipt), done)

@@ -1,89 +1,57 @@
-"""Receipts and entries as JSON."""
+"""Receipts and entries as JSON.
+
+Written as text, not as dicts that a library turns into text: a page of entries has a thousand fields, and
+most of what it takes to answer would go into that. What callers wrote (a source_ref, a reason) is escaped by
+the standard library's own function; everything else here is ours, and plain ASCII.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any, Final
+
+from pydantic_core import to_json
 
 from ledger import Kind, Receipt, Side
 from ledger.detail import unpack
-from ledger.identity import entry_name
+from ledger.identity import account_no, entry_name
 from ledger.money import format_yuan
+
+
+def receipt_json(receipt: Receipt) -> str:
+    """A receipt with what belongs to its kind."""
+    write = _OF_KIND.get(receipt.kind)
+    return f"{{{_base(receipt)}{'' if write is None else write(receipt)}}}"
+
+
+def entry_json(receipt: Receipt) -> str:
+    """An entry as a page shows it: with its transfers, and what its kind alone says."""
+    moves = ",".join(
+        [
+            f'{{"from":"{_SIDES[source]}","to":"{_SIDES[target]}","amount":"{format_yuan(fen)}"}}'
+            for source, target, fen, _party in receipt.transfers
+        ]
+    )
+    held = receipt.held_change
+    expires = receipt.expires_at
+    return (
+        f'{{{_base(receipt)},"target":{_quoted(target_name(receipt))}'
+        f',"expires_at":{_quoted(None if expires is None else instant(expires))}'
+        f',"held_change":{_quoted(None if held is None else format_yuan(held))}'
+        f',"transfers":[{moves}],"facts":{_facts(receipt) if receipt.detail else "null"}}}'
+    )
+
+
+def with_more(text: str, more: Mapping[str, Any]) -> str:
+    """A JSON object with some members more."""
+    return f"{text[:-1]},{to_json(more).decode()[1:]}"
 
 
 def instant(moment: datetime) -> str:
     """An instant in UTC, RFC 3339."""
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat()}Z"
-
-
-def _period(receipt: Receipt) -> str | None:
-    if receipt.period is None:
-        return None
-    if receipt.period < 10_000:
-        return str(receipt.period)
-    return f"{receipt.period // 100:04d}-{receipt.period % 100:02d}"
-
-
-def base_json(receipt: Receipt) -> dict[str, Any]:
-    """What every receipt has."""
-    account_no = receipt.account_no
-    return {
-        "entry": f"{account_no}-{receipt.seq}",
-        "account_no": account_no,
-        "seq": receipt.seq,
-        "kind": Kind(receipt.kind).word,
-        "amount": format_yuan(receipt.amount_fen),
-        "effective_on": receipt.effective_on.isoformat(),
-        "recorded_at": instant(receipt.recorded_at),
-        "balance": format_yuan(receipt.balance_fen),
-        "current_year": format_yuan(receipt.current_year_after),
-        "carried_over": format_yuan(receipt.carried_over_after),
-        "period": _period(receipt),
-        "fact_on": None if receipt.fact_on is None else receipt.fact_on.isoformat(),
-        "source_ref": receipt.source_ref,
-        "policy_version": receipt.policy_version,
-    }
-
-
-def receipt_json(receipt: Receipt) -> dict[str, Any]:
-    """A receipt with what belongs to its kind."""
-    answer = base_json(receipt)
-    kind = receipt.kind
-    if kind == Kind.SPENDING:
-        answer["account_paid"] = answer["amount"]
-        answer["cash_rest"] = format_yuan(unpack(receipt.detail).get("cash_rest", 0))
-    elif kind == Kind.HOLD:
-        answer["hold"] = answer["entry"]
-        answer["expires_at"] = instant(receipt.expires_at or receipt.recorded_at)
-    elif kind == Kind.CAPTURE:
-        answer["hold"] = target_name(receipt)
-        answer["account_paid"] = answer["amount"]
-        answer["released"] = format_yuan(unpack(receipt.detail).get("released", 0))
-    elif kind == Kind.RELEASE:
-        answer["hold"] = target_name(receipt)
-    elif kind == Kind.REVERSAL:
-        answer["reverses"] = target_name(receipt)
-    elif kind == Kind.FREEZE:
-        answer["freeze"] = answer["entry"]
-    elif kind == Kind.FREEZE_END:
-        answer["freeze"] = target_name(receipt)
-    elif kind == Kind.DEATH:
-        answer["died_on"] = unpack(receipt.detail)["died_on"]
-    return answer
-
-
-def entry_json(receipt: Receipt) -> dict[str, Any]:
-    """An entry as a page shows it: with its transfers, and what its kind alone says."""
-    return base_json(receipt) | {
-        "target": target_name(receipt),
-        "expires_at": None if receipt.expires_at is None else instant(receipt.expires_at),
-        "held_change": None if receipt.held_change is None else format_yuan(receipt.held_change),
-        "transfers": [
-            {"from": _SIDES[source], "to": _SIDES[target], "amount": format_yuan(fen)}
-            for source, target, fen, _party in receipt.transfers
-        ],
-        "facts": _facts(receipt) if receipt.detail else None,
-    }
+    return f"{moment.astimezone(UTC).isoformat()[:-6]}Z"
 
 
 def target_name(receipt: Receipt) -> str | None:
@@ -91,18 +59,85 @@ def target_name(receipt: Receipt) -> str | None:
     return None if receipt.target_seq is None else entry_name(receipt.book_id, receipt.target_seq)
 
 
+def _quoted(text: str | None) -> str:
+    """A text of ours, or null."""
+    return "null" if text is None else f'"{text}"'
+
+
+def _base(receipt: Receipt) -> str:
+    """What every receipt has, without the braces."""
+    number = account_no(receipt.book_id)
+    current, carried = receipt.current_year_after, receipt.carried_over_after
+    fact_on = receipt.fact_on
+    source_ref = "null" if receipt.source_ref is None else encode_basestring(receipt.source_ref)
+    return (
+        f'"entry":"{number}-{receipt.seq}","account_no":"{number}","seq":{receipt.seq}'
+        f',"kind":"{_WORDS[receipt.kind]}","amount":"{format_yuan(receipt.amount_fen)}"'
+        f',"effective_on":"{receipt.effective_on}","recorded_at":"{instant(receipt.recorded_at)}"'
+        f',"balance":"{format_yuan(current + carried)}","current_year":"{format_yuan(current)}"'
+        f',"carried_over":"{format_yuan(carried)}","period":{_period(receipt.period)}'
+        f',"fact_on":{"null" if fact_on is None else _quoted(fact_on.isoformat())}'
+        f',"source_ref":{source_ref},"policy_version":{receipt.policy_version}'
+    )
+
+
+def _period(period: int | None) -> str:
+    """A month, or the year of an interest."""
+    if period is None:
+        return "null"
+    return f'"{period}"' if period < 10_000 else f'"{period // 100:04d}-{period % 100:02d}"'
+
+
+def _spending(receipt: Receipt) -> str:
+    rest = format_yuan(unpack(receipt.detail)["cash_rest"]) if receipt.detail else "0.00"
+    return f',"account_paid":"{format_yuan(receipt.amount_fen)}","cash_rest":"{rest}"'
+
+
+def _hold(receipt: Receipt) -> str:
+    expires_at = instant(receipt.expires_at or receipt.recorded_at)
+    return f',"hold":"{receipt.name}","expires_at":"{expires_at}"'
+
+
+def _capture(receipt: Receipt) -> str:
+    released = unpack(receipt.detail).get("released", 0)
+    paid = format_yuan(receipt.amount_fen)
+    return f',"hold":"{target_name(receipt)}","account_paid":"{paid}","released":"{format_yuan(released)}"'
+
+
+_OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
+    Kind.SPENDING: _spending,
+    Kind.HOLD: _hold,
+    Kind.CAPTURE: _capture,
+    Kind.RELEASE: lambda receipt: f',"hold":"{target_name(receipt)}"',
+    Kind.REVERSAL: lambda receipt: f',"reverses":"{target_name(receipt)}"',
+    Kind.FREEZE: lambda receipt: f',"freeze":"{receipt.name}"',
+    Kind.FREEZE_END: lambda receipt: f',"freeze":"{target_name(receipt)}"',
+    Kind.DEATH: lambda receipt: f',"died_on":"{unpack(receipt.detail)["died_on"]}"',
+}
+_WORDS: Final = {kind: kind.word for kind in Kind}
 _SIDES: Final = {int(side): side.name.lower() for side in Side}
+
 # what of a detail is told: people and books stand in it by numbers that are the ledger's own affair
 _TOLD: Final = (
-    "area", "authority", "document", "evidence", "died_on", "from", "institution", "reason", "scope", "to",
-)  # fmt: skip
+    "authority",
+    "document",
+    "evidence",
+    "died_on",
+    "from",
+    "institution",
+    "reason",
+    "scope",
+    "to",
+)
 _TOLD_AMOUNTS: Final = ("balance", "carried_over", "cash_rest", "current_year", "interest", "released")
 
 
-def _facts(receipt: Receipt) -> dict[str, Any]:
+def _facts(receipt: Receipt) -> str:
     detail = unpack(receipt.detail)
     facts: dict[str, Any] = {name: detail[name] for name in _TOLD if name in detail}
     facts |= {name: format_yuan(detail[name]) for name in _TOLD_AMOUNTS if name in detail}
+    if "area" in detail:
+        facts["area"] = str(detail["area"])
     if "heirs" in detail:
         facts["shares"] = [
             {
@@ -114,4 +149,4 @@ def _facts(receipt: Receipt) -> dict[str, Any]:
             }
             for line in detail["heirs"]
         ]
-    return facts
+    return to_json(facts).decode()

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
+from api.errors import database_is_gone
 from api.security import Caller, Verifier
 from ledger import (
     BookRef,
@@ -75,9 +76,25 @@ class State:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look)
 
     def _look(self, look: Callable[[Any], T]) -> T:
+        return self._again_when_lost(partial(self._look_once, look))
+
+    def _look_once(self, look: Callable[[Any], T]) -> T:
         connection = self._connection()
         with connection.begin():
             return look(connection)
+
+    def _again_when_lost(self, work: Callable[[], T]) -> T:
+        """Run what only reads; when the connection was lost, once more on a new one."""
+        try:
+            return work()
+        except Exception as error:
+            if not database_is_gone(error):
+                raise
+            # not left to reconnect by itself: it would come back without being read-only
+            self._opened.remove(self._mine.connection)
+            self._mine.connection.close()
+            self._mine.connection = None
+            return work()
 
     def _connection(self) -> Any:
         connection = getattr(self._mine, "connection", None)
@@ -92,8 +109,11 @@ class State:
         return await loop.run_in_executor(self._threads, partial(self._rehearse, commands, atomic))
 
     def _rehearse(self, commands: Sequence[Command], atomic: bool) -> list[Outcome]:
-        now, today = self.clock()
-        return rehearse(self._connection(), commands, now, today, self.policies, atomic=atomic)
+        def once() -> list[Outcome]:
+            now, today = self.clock()
+            return rehearse(self._connection(), commands, now, today, self.policies, atomic=atomic)
+
+        return self._again_when_lost(once)
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something that blocks in a thread of the same few."""

@@ -10,7 +10,7 @@ import threading
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 
 from api.accounts import json_answer
@@ -30,7 +30,7 @@ TAG = "batches"
 BATCH_NAME_MAX = 200
 _log = logging.getLogger("api.year_end")
 
-Year = Annotated[int, BeforeValidator(read_count), Path(ge=1900, le=2999)]
+Year = Annotated[int, Field(ge=1900, le=2999), BeforeValidator(read_count)]
 
 
 @router.post(
@@ -46,7 +46,7 @@ Year = Annotated[int, BeforeValidator(read_count), Path(ge=1900, le=2999)]
         key=False,
     ),
 )
-async def end_year(year: Year, body: YearEnd, request: Request) -> Response:
+async def end_year(year: Annotated[Year, Path()], body: YearEnd, request: Request) -> Response:
     """Goes on beside all other work. Started again, it posts what is still owed, if anything."""
     key_of(request, required=False)
     state = state_of(request)

@@ -84,7 +84,8 @@ def run(
     """Post the interest of a finished year to every account of the area that is still owed it.
 
     `clock` gives now and today, anew for each chunk. Raises Refused as `check` does, and Failed or Unknown
-    when the database went away: the run is then started again.
+    when the database went away: the run is then started again. An account that is owed an earlier year for
+    which there are no rates keeps nobody else waiting: Refused(rates_missing) is raised after all others.
     """
     now, today = clock()
     check(year, area, today, policies)
@@ -95,23 +96,27 @@ def run(
     # a killed run may have left a bookmark ahead of accounts that were opened since: begin at the front
     after = 0
     seen = 0
+    without_rates: Refused | None = None
     while chunk := _next(connection, year, area, after):
         now, today = clock()
         outcomes = post(connection, [PostInterest(book_id, year) for book_id in chunk], now, today, policies)
         for outcome in outcomes:
-            _count(batch, outcome)
+            without_rates = _count(batch, outcome) or without_rates
         after = chunk[-1]
         batch.bookmark = after
         seen += len(chunk)
         batches.save(connection, batch, now)
         if progress is not None:
             progress(seen, total)
-    batch.state = batches.FINISHED
+    batch.state = batches.FINISHED if without_rates is None else batches.FAILED
     batches.save(connection, batch, clock()[0])
+    if without_rates is not None:
+        raise without_rates
     return batch
 
 
-def _count(batch: Batch, outcome: object) -> None:
+def _count(batch: Batch, outcome: object) -> Refused | None:
+    """Count one account; the refusal when it could not be done for want of rates."""
     if isinstance(outcome, Posted):
         batch.done += 1
         batch.amount_fen += outcome.receipt.amount_fen
@@ -119,11 +124,15 @@ def _count(batch: Batch, outcome: object) -> None:
             other.amount_fen for other in outcome.others if other.kind == outcome.receipt.kind
         )
     elif isinstance(outcome, Refused):
+        if outcome.code is RefusalCode.RATES_MISSING:
+            batch.refused += 1
+            return outcome
         # somebody else posted it or closed the account since the chunk was picked
         if outcome.code not in {RefusalCode.PERIOD_CLOSED, RefusalCode.ACCOUNT_CLOSED}:
             raise outcome
     elif isinstance(outcome, Failed | Unknown):
         raise outcome
+    return None
 
 
 def _owing(year: int, area: int, after: int) -> tuple[object, ...]:

@@ -77,7 +77,9 @@ def running(engine: Engine, folder: Path, **more: Any) -> Iterator[TestClient]:
         yield client
 
 
-def open_account(client: TestClient, *, name: str = "张三", opened_on: str = "2026-01-05", **more: Any) -> Any:
+def open_account(
+    client: TestClient, *, name: str = "张三", opened_on: str = "2026-01-05", **more: Any
+) -> Any:
     """A new person's account; the answer, with the plain ID number as `number`."""
     number = more.pop("id_number", None) or id_number()
     body = {"id_number": number, "name": name, "area": AREA, "opened_on": opened_on, **more}

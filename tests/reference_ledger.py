@@ -166,7 +166,8 @@ class Account:
 class ReferenceLedger:
     """Accounts by any name. `now` and `today` are set from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, current_year_first: bool = True) -> None:
+        self.current_year_first = current_year_first
         self.accounts: dict[Any, Account] = {}
         self.now = datetime.min.replace(tzinfo=UTC)
         self.today = date.min
@@ -253,7 +254,7 @@ class ReferenceLedger:
         paid = min(request["amount"], there)
         if paid < request["amount"] and not request["take_available"]:
             raise No("insufficient_balance")
-        parts = account.take(effective_on, paid, current_first=True)
+        parts = account.take(effective_on, paid, current_first=self.current_year_first)
         fact = Fact("spend", effective_on, *parts, amount=paid)
         return self._taken(account, request, fact, fact_on, cash_rest=request["amount"] - paid)
 
@@ -283,7 +284,7 @@ class ReferenceLedger:
         if request["amount"] > hold.amount:
             raise No("hold_exceeded")
         hold.closed_by = "capture"
-        parts = account.take(effective_on, request["amount"], current_first=True)
+        parts = account.take(effective_on, request["amount"], current_first=self.current_year_first)
         fact = Fact("capture", effective_on, *parts, amount=request["amount"])
         return self._taken(account, request, fact, fact_on)
 

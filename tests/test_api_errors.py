@@ -54,7 +54,7 @@ def raw(client: TestClient, path: str, body: bytes, **headers: str) -> Any:
     return client.post(path, content=body, headers=sent)
 
 
-# -- the table of codes ------------------------------------------------------------------------------------------
+# -- the table of codes ----------------------------------------------------------------------------------
 
 
 def test_every_code_has_a_status() -> None:
@@ -98,15 +98,12 @@ UNREACHED = {
 
 
 def test_every_code_is_reached_or_explained() -> None:
-    tests = "".join(
-        file.read_text(encoding="utf-8")
-        for file in (ROOT / "tests").glob("test_api*.py")
-    )
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_api*.py"))
     for code in {*RefusalCode, *DoorCode} - set(UNREACHED):
         assert f'"{code.value}"' in tests, f"no test of the API names {code.value}"
 
 
-# -- the body as such --------------------------------------------------------------------------------------------
+# -- the body as such ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -141,7 +138,14 @@ def test_json_that_is_no_object(client: TestClient, account: str, body: bytes) -
 
 
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonx", "application/json; charset=gbk"]
+    "content_type",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "",
+        "application/jsonx",
+        "application/json; charset=gbk",
+    ],
 )
 def test_another_content_type(client: TestClient, account: str, content_type: str) -> None:
     for path in (f"/v1/accounts/{account}/spendings", "/v1/year-ends/2025"):
@@ -152,7 +156,9 @@ def test_another_content_type(client: TestClient, account: str, content_type: st
 def test_content_types_that_are_json(client: TestClient, account: str) -> None:
     body = json.dumps(spending(amount="0.01")).encode()
     for content_type in ("application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
-        answer = raw(client, f"/v1/accounts/{account}/spendings?dry_run=true", body, **{"content-type": content_type})
+        answer = raw(
+            client, f"/v1/accounts/{account}/spendings?dry_run=true", body, **{"content-type": content_type}
+        )
         assert answer.status_code == 200
 
 
@@ -169,7 +175,7 @@ def test_a_body_that_is_too_large(client: TestClient, account: str) -> None:
     assert fits.status_code == 200
 
 
-# -- fields ------------------------------------------------------------------------------------------------------
+# -- fields ----------------------------------------------------------------------------------------------
 
 WRONG_SPENDINGS: list[tuple[dict[str, Any], str]] = [
     ({"amount": 12.5}, "amount_invalid"),
@@ -352,7 +358,10 @@ def test_wrong_id_numbers(client: TestClient, number: Any, code: str) -> None:
         ({"opening": {"current_year": "1.00", "carried_over": "x", "source_ref": "o"}}, "amount_invalid"),
         ({"opening": {"current_year": 1, "carried_over": "1.00", "source_ref": "o"}}, "amount_invalid"),
         ({"opening": {"current_year": "1.00", "carried_over": "1.00"}}, "shape_invalid"),
-        ({"opening": {"current_year": "1.00", "carried_over": "1.00", "source_ref": "o", "x": 1}}, "unknown_field"),
+        (
+            {"opening": {"current_year": "1.00", "carried_over": "1.00", "source_ref": "o", "x": 1}},
+            "unknown_field",
+        ),
         ({"opening": {"bank": 1}}, "cash_forbidden"),
     ],
 )
@@ -372,7 +381,7 @@ def test_an_opening_that_differs(client: TestClient) -> None:
     assert refusal(other_day) == (409, "opening_differs")
 
 
-# -- the key, the query, the path ----------------------------------------------------------------------------------
+# -- the key, the query, the path ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["x" * 256, "", '""', "a b", "tab\there", "x" * 1_000, "schl\u00fcssel"])
@@ -393,7 +402,10 @@ def test_a_missing_key_is_told_after_the_shape(client: TestClient, account: str)
 
 
 def test_unknown_query_keys(client: TestClient, account: str) -> None:
-    for path in (f"/v1/accounts/{account}/spendings?{SENTINEL}=1", f"/v1/accounts/{account}/spendings?dryrun=true"):
+    for path in (
+        f"/v1/accounts/{account}/spendings?{SENTINEL}=1",
+        f"/v1/accounts/{account}/spendings?dryrun=true",
+    ):
         assert refusal(client.post(path, json=spending(), headers=key())) == (422, "unknown_field")
     for path in (
         f"/v1/accounts/{account}?expand=1",
@@ -485,9 +497,12 @@ def test_routes_and_methods_that_are_not_there(client: TestClient, account: str)
     answer = client.delete(f"/v1/accounts/{account}")
     assert refusal(answer) == (405, "method_not_allowed")
     assert answer.headers["Allow"] == "GET"
+    for path, methods in (("lookup", "POST"), (f"{account}/freezes", "GET, POST")):
+        answer = client.put(f"/v1/accounts/{path}", json={})
+        assert (*refusal(answer), answer.headers["Allow"]) == (405, "method_not_allowed", methods)
 
 
-# -- the state of what is acted on -----------------------------------------------------------------------------------
+# -- the state of what is acted on -----------------------------------------------------------------------
 
 
 def test_refusals_of_state(client: TestClient) -> None:
@@ -549,7 +564,7 @@ def test_a_hold_that_has_expired(client: TestClient, account: str) -> None:
     assert refusal(answer) == (409, "hold_expired")
 
 
-# -- faults ------------------------------------------------------------------------------------------------------------
+# -- faults ----------------------------------------------------------------------------------------------
 
 
 class Gone(Exception):
@@ -577,7 +592,12 @@ def _failed(cause: Exception) -> Failed:
     ],
 )
 def test_faults(
-    client: TestClient, account: str, fault: Exception, status: int, code: str, monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
+    account: str,
+    fault: Exception,
+    status: int,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state = client.app.state.ledger  # type: ignore[attr-defined]
 
@@ -626,9 +646,7 @@ def test_overloaded_in_the_middle_of_a_bulk(
     assert codes == ["insufficient_balance"] * 1_000 + ["overloaded"] * 1_000 + ["insufficient_balance"] * 500
 
 
-def test_a_read_without_a_database(
-    client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_without_a_database(client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any, **__: Any) -> Any:
         raise Gone
 

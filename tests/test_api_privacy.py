@@ -44,27 +44,33 @@ def test_problems_and_logs_hold_no_person(
     wrong = number[:-1] + ("0" if number[-1] != "0" else "1")
     answers = []
     for shown in (number, wrong, number[:15], f" {number} ", number + "9"):
-        for path in ("", "/balance", "/balance?as_of=2099-01-01", "/entries?cursor=x", "/nothing", "/death"):
-            answers.append(client.get(f"/v1/accounts/{shown}{path}"))
-        for body in (
-            spending(amount="99999.00"),
-            spending(institution=number),
-            spending(source_ref=NAME * 99),
-            {number: NAME},
-        ):
-            answers.append(client.post(f"/v1/accounts/{shown}/spendings", json=body, headers=key()))
+        answers += [
+            client.get(f"/v1/accounts/{shown}{path}")
+            for path in ("", "/balance", "/balance?as_of=2099-01-01", "/entries?cursor=x", "/no", "/death")
+        ]
+        answers += [
+            client.post(f"/v1/accounts/{shown}/spendings", json=body, headers=key())
+            for body in (
+                spending(amount="99999.00"),
+                spending(institution=number),
+                spending(source_ref=NAME * 99),
+                {number: NAME},
+            )
+        ]
         answers.append(client.get(f"/v1/entries/{shown}-1"))
         answers.append(client.get(f"/v1/batches/{shown}"))
         answers.append(client.get(f"/{shown}"))
         answers.append(client.request("DELETE", f"/v1/accounts/{shown}"))
         answers.append(client.request(number, f"/v1/accounts/{shown}"))
         answers.append(client.get(f"/v1/accounts?{shown}={NAME}"))
-        for body in (
-            {"id_number": shown, "name": NAME + "x", "area": AREA, "opened_on": "2026-01-05"},
-            {"id_number": shown, "name": NAME, "area": AREA, "opened_on": "2026-01-06"},
-            {"id_number": shown, "name": [NAME], "area": shown, "opened_on": NAME},
-        ):
-            answers.append(client.post("/v1/accounts", json=body, headers=key()))
+        answers += [
+            client.post("/v1/accounts", json=body, headers=key())
+            for body in (
+                {"id_number": shown, "name": NAME + "x", "area": AREA, "opened_on": "2026-01-05"},
+                {"id_number": shown, "name": NAME, "area": AREA, "opened_on": "2026-01-06"},
+                {"id_number": shown, "name": [NAME], "area": shown, "opened_on": NAME},
+            )
+        ]
         answers.append(client.post("/v1/accounts/lookup", json={"account": [shown]}))
         answers.append(client.post("/v1/bulk", json={"commands": [{"verb": shown, shown: NAME}]}))
     refused = [answer for answer in answers if answer.status_code >= 400]

@@ -65,7 +65,7 @@ def call(client: TestClient, route: tuple[str, str], bearer: str | None) -> Any:
     return client.send(request)
 
 
-# -- the table -----------------------------------------------------------------------------------------------------
+# -- the table -------------------------------------------------------------------------------------------
 
 
 def test_every_route_stands_in_the_table() -> None:
@@ -85,7 +85,9 @@ def test_every_route_stands_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("route", GUARDED, ids=" ".join)
-def test_a_route_is_refused_to_every_other_scope(client: TestClient, keys: Path, route: tuple[str, str]) -> None:
+def test_a_route_is_refused_to_every_other_scope(
+    client: TestClient, keys: Path, route: tuple[str, str]
+) -> None:
     needed = SCOPE_OF[route]
     others = [scope for scope in SCOPES if scope != needed]
     for scopes in ([others[0]], others):
@@ -135,7 +137,7 @@ def test_a_bulk_needs_the_scope_of_each_verb(client: TestClient, keys: Path) -> 
                 assert answer.json()["facts"] == {"scope": scope}
 
 
-# -- tokens --------------------------------------------------------------------------------------------------------
+# -- tokens ----------------------------------------------------------------------------------------------
 
 
 def claims(**more: Any) -> dict[str, Any]:
@@ -250,7 +252,9 @@ def test_what_is_remembered_is_bounded(keys: Path, monkeypatch: pytest.MonkeyPat
 
 def test_tokens_signed_by_nobody(client: TestClient, keys: Path) -> None:
     public = json.loads((keys / "jwks.json").read_text())["keys"][0]
-    stranger = jwt.encode(claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": public["kid"]})
+    stranger = jwt.encode(
+        claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": public["kid"]}
+    )
     none = jwt.encode(claims(), None, algorithm="none")  # type: ignore[arg-type]  # what an attacker sends
     good = jwt.encode(claims(), signing_key(keys), algorithm="EdDSA")
     head, body, signature = good.split(".")
@@ -286,7 +290,9 @@ def test_rs256_keys_of_an_identity_provider(keys: Path) -> None:
             verifier.check(f"Bearer {jwt.encode(claims(), private, algorithm=algorithm)}")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AAAA"}]}', '{"keys": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AAAA"}]}', '{"keys": 1}']
+)
 def test_a_jwks_file_without_keys(tmp_path: Path, text: str) -> None:
     (tmp_path / "jwks.json").write_text(text)
     for file in ("jwks.json", "none.json"):
@@ -301,7 +307,7 @@ def test_private_parts_of_a_jwks_are_passed_over(tmp_path: Path) -> None:
     assert Verifier(jwks).check(f"Bearer {token(tmp_path)}").caller == "tests"
 
 
-# -- who did it ----------------------------------------------------------------------------------------------------
+# -- who did it ------------------------------------------------------------------------------------------
 
 
 def test_caller_and_actor_stand_in_the_entry(client: TestClient, keys: Path) -> None:
@@ -309,7 +315,11 @@ def test_caller_and_actor_stand_in_the_entry(client: TestClient, keys: Path) -> 
     contribute(client, number)
     body, once = spending(), key()
     entries = []
-    for caller, actor in (("hospital-gate", "nurse-1"), ("pharmacy-gate", "clerk-2"), ("hospital-gate", "nurse-3")):
+    for caller, actor in (
+        ("hospital-gate", "nurse-1"),
+        ("pharmacy-gate", "clerk-2"),
+        ("hospital-gate", "nurse-3"),
+    ):
         headers = once | {"Authorization": f"Bearer {token(keys, caller=caller, actor=actor)}"}
         answer = client.post(f"/v1/accounts/{number}/spendings", json=body, headers=headers)
         entries.append(answer)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.book import Book
-from ledger.chart import MATRIX, Stage, Status, Verb
+from ledger.chart import MATRIX, Kind, Stage, Status, Verb
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.freezes import EndFreeze, Freeze
@@ -29,7 +29,7 @@ from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.year_end import PostInterest
 from tests.people import AREA, NOW, Someone, SomeoneFactory, World
-from tests.stories import Heir, estate, paid_to
+from tests.stories import Heir, estate, paid_to, row
 
 TODAY = date(2026, 11, 21)
 DIED_ON = date(2026, 10, 20)
@@ -179,6 +179,25 @@ def test_a_share_goes_into_an_account_of_the_living(status: str, expected: str, 
     dead.settled()
     dead.deceased()
     assert paid_to(world.one(estate(world, dead.book, [Heir("child", heir.who)], TODAY))) == [expected]
+
+
+# and of his share of what comes back after the estate, for a heir whose account came into the status since
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [("active", "account"), ("frozen", "account"), ("deceased", "payout"), ("closed", "payout")],
+)
+def test_later_money_goes_into_an_account_of_the_living(status: str, expected: str, world: World) -> None:
+    heir, dead = Member(world), Member(world)
+    dead.settled()
+    dead.deceased()
+    world.one(estate(world, dead.book, [Heir("child", heir.who)], TODAY))
+    getattr(heir, status)()
+    before = row(world.engine, heir.book)
+    posted = world.posted(Reverse(dead.book, dead.seqs["spend"], "wrong"))
+    passed_on = next(other for other in posted.others if other.kind is Kind.ESTATE)
+    assert paid_to(passed_on) == [expected]
+    more = row(world.engine, heir.book).carried_over - before.carried_over
+    assert more == (100 if expected == "account" else 0)
 
 
 class _InStatus(Book):

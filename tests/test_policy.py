@@ -67,7 +67,7 @@ def test_the_shipped_area_loads_with_its_figures() -> None:
     assert policy.interest_three_month.on(date(2026, 7, 1)) == 650_000
     assert policy.day_basis.on(date(2026, 1, 1)) == 360
     assert policy.pocket_order.on(date(2026, 1, 1)) is PocketOrder.CURRENT_YEAR_FIRST
-    assert policy.hold_days_max.on(date(2026, 1, 1)) == 30
+    assert policy.hold_days_max.on(date(2026, 1, 1)) == 366
 
 
 def test_the_hash_is_over_the_bytes_of_the_file_and_the_text_loads_again() -> None:

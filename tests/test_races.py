@@ -109,7 +109,8 @@ def _word(outcome: object) -> str:
 
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(story())
+    """Whoever waits for an answer that never comes fails."""
+    asyncio.run(asyncio.wait_for(story(), 60))
 
 
 # -- one account, many callers ---------------------------------------------------------------------------

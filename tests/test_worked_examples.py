@@ -14,11 +14,12 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
+from ledger import year_end as year_end_module
 from ledger.chart import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.detail import unpack
-from ledger.holds import Hold
+from ledger.holds import Capture, Hold
 from ledger.policy import PACKAGED_POLICIES, load_policy
 from ledger.posting import Command, Outcome, Posted, Receipt
 from ledger.refusals import Refused
@@ -97,10 +98,11 @@ def monthly(day: int, amount: str, *, year: int, months: int = 12) -> Step:
     return step
 
 
-def spend(amount: str, *, take_available: bool = False) -> Step:
+def spend(amount: str, *, valued: str | None = None, take_available: bool = False) -> Step:
     def step(story: Story) -> None:
+        day = story.today if valued is None else date.fromisoformat(valued)
         receipt = story.do(
-            Spend(story.book, fen(amount), story.today, "H0001", story.world.ref("s"), take_available)
+            Spend(story.book, fen(amount), day, "H0001", story.world.ref("s"), take_available)
         ).receipt
         story.spent.append(receipt)
         story.seen["account paid"] = yuan(receipt.amount_fen)
@@ -136,7 +138,7 @@ def dies(story: Story) -> None:
 
 
 def heirs(*relations: str) -> Step:
-    """The estate is divided in equal shares; no heir has an account, and each is younger than the one before."""
+    """The estate is divided in equal shares; no heir has an account, each is younger than the one before."""
 
     def step(story: Story) -> None:
         people = [
@@ -333,6 +335,20 @@ EXAMPLES = [
         {"carried over": "2,634.47"},
     ),
     Example(
+        "late bill",
+        "30.00 of June 2025 are billed in January 2026, when all that was carried over is spent: they count"
+        " as taken from the old money in June, and are paid by the new",
+        (
+            on("2025-01-01", opens(carried_over="100.00")),
+            on("2026-01-05", spend("100.00")),
+            on("2026-01-06", credit("50.00")),
+            on("2026-01-08", spend("30.00", valued="2025-06-30")),
+            on("2026-01-20", year_end(2025)),
+        ),
+        # 100.00 for 180 days, 70.00 for 185
+        {"interest 2025": "0.95 + 0.00", "current year": "20.00", "carried over": "0.95"},
+    ),
+    Example(
         "E61 without the visit",
         "the same two years when nobody went to the hospital",
         (*_A_YEAR_OF_CREDITS, on("2026-01-04", year_end(2025)), on("2027-01-04", year_end(2026))),
@@ -369,6 +385,23 @@ def test_e25_a_second_year_end_posts_nothing(fresh_engine: Engine) -> None:
     assert row(fresh_engine, account) == after_first
     assert rows_of(fresh_engine, "entry", "transfer") == rows
     assert len(entries(fresh_engine, account, Kind.INTEREST)) == 1
+
+
+def test_an_account_from_before_all_rates_keeps_nobody_elses_interest(
+    fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(year_end_module, "CHUNK", 2)
+    world = World(fresh_engine)
+    opened = [world.open(opened_on=date(2025, 1, 1), opening=(0, 10**6)) for _ in range(9)]
+    too_old = world.open(opened_on=date(1999, 12, 31), opening=(0, 10**6))
+    with pytest.raises(Refused) as refused:
+        close_year(world, 2025, date(2026, 1, 4))
+    assert refused.value.code == "rates_missing"
+    assert {len(entries(fresh_engine, book, Kind.INTEREST)) for book in opened} == {1}
+    assert entries(fresh_engine, too_old, Kind.INTEREST) == []
+    # and what is asked of a day without rules is a refusal, not a fault
+    hold = world.one(Hold(too_old, 100, world.now + timedelta(days=1), "H0001", "h")).seq
+    assert world.refusal(Capture(too_old, hold, 50, date(1999, 12, 31), "c")) == "rates_missing"
 
 
 # -- E62: two debits of 80.00 at once, 100.00 there ------------------------------------------------------

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ledger.book import Book
 from ledger.chart import Kind
+from ledger.policy import MissingParameter
 from ledger.posting.command import (
     AlreadyThere,
     Command,
@@ -114,6 +115,9 @@ def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
         command.decide(desk)
     except AlreadyThere as there:
         return Posted(there.receipt, created=False)
+    except MissingParameter as missing:
+        # what the area has not decided for a day is refused, not guessed
+        raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
     # From here on the command is accepted: nothing below may refuse.
     return _accept(batch, command, place, fingerprint)
 
