@@ -1,4 +1,4 @@
-"""The ratios of DESIGN.md section 10 and the table."""
+"""The ratios, what each should reach, and the table."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -171,7 +171,7 @@ def _figures_table(figures: Figures) -> Table:
 
 
 def _targets_table(targets: Mapping[str, Mapping[str, Any]]) -> Table:
-    table = Table(title="targets (DESIGN.md section 10)", title_justify="left")
+    table = Table(title="targets", title_justify="left")
     table.add_column("ratio", no_wrap=True)
     for heading in ("measured", "target", ""):
         table.add_column(heading, justify="right", no_wrap=True)

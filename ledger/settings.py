@@ -114,7 +114,7 @@ class Settings(BaseSettings):
 def tune_process() -> None:
     """Keep the garbage collector and the thread switch out of the way of posting.
 
-    Called once, when everything is imported: without it HTTP loses half its rate (DESIGN.md §4).
+    Called once, when everything is imported: without it HTTP loses half its rate.
     """
     gc.collect()
     gc.freeze()

@@ -5,7 +5,7 @@
     receipt = world.one(Contribute(account, 16_000, 202603, date(2026, 3, 5), "c-1"))
     assert world.refusal(Spend(account, 10**9, world.today, "H0001", "s-1")) == "insufficient_balance"
 
-Their ID numbers stand in county 9999, which there is not (DOMAIN.md §8), and no two are the same in a run.
+Their ID numbers stand in county 9999, which there is not, and no two are the same in a run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A second ledger, small and slow, to compare the real one with. Plain Python, nothing of `ledger/` in it.
 
-Written from DESIGN.md §4 and DOMAIN.md, in another way than the ledger is: an account is its two pockets as
-they are today, what each year put into its current_year (`pot`), and a list of value-dated facts. Interest
+Written from the rules and not from the code, in another way than the ledger is: an account is its two pockets
+as they are today, what each year put into its current_year (`pot`), and a list of value-dated facts. Interest
 walks over every day. A request is a dict, an answer is an Answer or the code of a refusal.
 """
 

@@ -1,4 +1,4 @@
-"""What is allowed when (DOMAIN.md §3), cell by cell, and which refusal wins when several apply.
+"""What is allowed when, cell by cell, and which refusal wins when several apply.
 
 The tables here are written out by hand: they say what the ledger must do, and chart.py is not asked.
 """

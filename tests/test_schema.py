@@ -1,6 +1,6 @@
 """What the database itself refuses, whoever asks: rows that must not be, changes of the book, its loss.
 
-And what tables.py promises about the rooms (DESIGN.md §7), so that books can be spread over machines.
+And what tables.py promises about the rooms, so that books can be spread over machines.
 """
 
 from collections.abc import Iterator
@@ -433,7 +433,7 @@ def test_every_connection_to_sqlite_has_its_guards(engine: Engine) -> None:
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
 
 
-# -- the rooms of tables.py (DESIGN.md §7) ---------------------------------------------------------------
+# -- the rooms of tables.py ---------------------------------------------------------------
 
 ROOMS = {"book", "claim", "reference"}
 

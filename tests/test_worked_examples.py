@@ -1,4 +1,4 @@
-"""The worked examples of DOMAIN.md §9, to the fen: a story, its steps, and what a clerk expects at the end.
+"""The worked examples of the field, to the fen: a story, its steps, and what a clerk expects at the end.
 
 Every step goes through a command and `post`, on the day it stands under. Interest is written as that of
 carried_over + that of current_year.

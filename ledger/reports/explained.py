@@ -13,7 +13,7 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.reports.accounts import find_book
 from ledger.reports.history import CHANGES, IN_CURRENT_YEAR, KNOWN_BY_THEN, moment
 
-# The article (R) or convention (K) of DOMAIN.md by which a kind of entry moves what it moves.
+# The rule (docs/rules.md) by which a kind of entry moves what it moves.
 RULES: dict[Kind, str] = {
     Kind.OPENING: "R2",
     Kind.CONTRIBUTION: "R8",
