@@ -13,6 +13,8 @@ from ledger.posting import AlreadyThere, Command, Desk, Needs, PersonClaim
 from ledger.refusals import RefusalCode, Refused
 
 OPENING_SEQ = 1
+# There were no personal medical accounts before; an older day is a slip, and would owe interest since then.
+OPENED_FIRST = date(1990, 1, 1)
 
 
 @dataclass(slots=True)
@@ -32,8 +34,8 @@ class OpenAccount(Command):
     fresh account numbers of which the first free one is taken.
 
     Refused with area_unknown, account_exists_other_person (another name behind the number), account_closed,
-    opening_differs (same person, other area, day or opening balance), period_invalid (opened in the future),
-    amount_invalid.
+    opening_differs (same person, other area, day or opening balance), period_invalid (opened in the future,
+    or before 1990), amount_invalid.
     """
 
     verb = "open"
@@ -72,8 +74,8 @@ class OpenAccount(Command):
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
         if desk.book is not None:
             self._compare(desk)
-        if self.opened_on > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+        if not OPENED_FIRST <= self.opened_on <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=OPENED_FIRST, latest=desk.today)
         self._open(desk)
 
     def _compare(self, desk: Desk) -> None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from ledger.database import for_posting
 from ledger.policy import Policy
-from ledger.posting import Command, Outcome, post
+from ledger.posting import Command, Outcome, Unavailable, post
 
 SINGLES_MAX = 256
 WAITING_MAX = 4096
@@ -115,7 +116,7 @@ class Writer:
 
     def _run(self) -> None:
         engine = for_posting(self._engine)
-        connection = engine.connect()
+        connection: Connection | None = None
         try:
             chunk_next = False
             while True:
@@ -128,11 +129,26 @@ class Writer:
                     continue
                 # single commands and chunks in turn, so that neither starves the other
                 chunk_next = not chunk_next
-                self._post(connection, jobs)
+                connection = connection or self._connect(engine)
+                if connection is None:
+                    gone = Unavailable("the database could not be reached")
+                    self._answer([(job, [gone] * len(job.commands)) for job in jobs])
+                else:
+                    self._post(connection, jobs)
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
             if engine is not self._engine:
                 engine.dispose()
+
+    @staticmethod
+    def _connect(engine: Engine) -> Connection | None:
+        """The one connection of this thread; None while there is no database, and asked for again."""
+        try:
+            return engine.connect()
+        except DBAPIError as error:
+            _log.warning("the writer has no database", exc_info=error)
+            return None
 
     def _take(self, chunk_next: bool) -> list[_Job]:
         first, second = (self._chunks, self._singles) if chunk_next else (self._singles, self._chunks)

@@ -73,8 +73,9 @@ TRIES_MAX = 3
 WIDENINGS_MAX = 2
 
 
-class Overtaken(Exception):
-    """A command asked for wider locks more often than is allowed: the books it needs keep changing."""
+def _overtaken() -> Unavailable:
+    """A command asked for wider locks more often than is allowed: somebody else keeps changing its books."""
+    return Unavailable("the books that this command needs kept changing")
 
 
 def post(
@@ -126,9 +127,7 @@ def post(
             return [outcome for outcome in outcomes if outcome is not None]
         pending = still
     for place in pending:
-        failure = Failed("the books that this command needs kept changing")
-        failure.__cause__ = Overtaken()
-        outcomes[place] = failure
+        outcomes[place] = _overtaken()
     return [outcome for outcome in outcomes if outcome is not None]
 
 
@@ -264,7 +263,7 @@ def rehearse(
         if not more:
             return [outcome for outcome in batch.outcomes if not isinstance(outcome, WiderLocks)]
         wider += more
-    raise Overtaken
+    return [_overtaken() for _ in commands]
 
 
 def _resolve(connection: Connection, batch: Batch, wider: Sequence[BookRef]) -> None:
