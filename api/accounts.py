@@ -60,7 +60,9 @@ async def balance(account: str, request: Request, as_of: AsOf = None, as_known: 
     """Without `as_of` and `as_known`, as it stands now. The two answer independently of each other."""
     state = state_of(request)
     ref = state.ref(account)
-    return json_answer(await state.read(lambda connection: _balance(connection, state, ref, as_of, as_known)))
+    return json_answer(
+        await state.glance(lambda connection: _balance(connection, state, ref, as_of, as_known))
+    )
 
 
 def _balance(
@@ -123,7 +125,7 @@ async def entries(
         items = ",".join(map(entry_json, found[:limit]))
         return f'{{"items":[{items}],"next_cursor":{following}}}'
 
-    return json_answer(await state.read(look))
+    return json_answer(await state.glance(look))
 
 
 class Pages:

@@ -14,7 +14,7 @@ from ledger.chart import KIND_WORDS, Kind, Side, Status
 from ledger.clock import now_and_today
 from ledger.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
-from ledger.database import connect, is_lost, reading
+from ledger.database import connect, glancing, is_lost, reading
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.policy import Policy, load_policies
@@ -73,6 +73,7 @@ __all__ = [
     "Writer",
     "batches",
     "connect",
+    "glancing",
     "is_lost",
     "load_policies",
     "now_and_today",

@@ -107,6 +107,13 @@ def reading(engine: Engine) -> Connection:
     return engine.connect().execution_options(reading=True)
 
 
+def glancing(engine: Engine) -> Connection:
+    """A connection for single statements that read: each sees its own moment, and none waits for BEGIN."""
+    if is_postgresql(engine):
+        return engine.connect().execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
+    return engine.connect().execution_options(reading=True)
+
+
 def is_postgresql(bind: Engine | Connection) -> bool:
     return bind.dialect.name == "postgresql"
 

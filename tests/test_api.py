@@ -589,7 +589,7 @@ def test_a_year_end(client: TestClient) -> None:
     [
         ("2026", AREA, 409, "year_not_over"),
         ("2025", "110000", 422, "area_unknown"),
-        ("1990", AREA, 409, "rates_missing"),
+        ("1989", AREA, 409, "rates_missing"),
         ("0", AREA, 422, "shape_invalid"),
         ("20x5", AREA, 422, "shape_invalid"),
         ("99999", AREA, 422, "shape_invalid"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, case, func, select
 
 from ledger import tables
 from ledger.chart import Kind
@@ -15,7 +15,6 @@ from ledger.tables import Instant
 
 _B, _E = tables.book.c, tables.entry.c
 _BOOK = bindparam("book_id", type_=BigInteger)
-_ROW = select(_B.current_year, _B.carried_over, _B.held, _B.reserved, _B.open_year).where(_B.book_id == _BOOK)
 _CLOSING = tables.entry.alias("closing")
 # open holds whose time is over: nothing has written their expiry yet
 _OVERDUE = select(func.coalesce(func.sum(_E.held_change), 0)).where(
@@ -24,6 +23,14 @@ _OVERDUE = select(func.coalesce(func.sum(_E.held_change), 0)).where(
     _E.expires_at <= bindparam("now", type_=Instant),
     ~select(_CLOSING.c.seq).where(_CLOSING.c.book_id == _BOOK, _CLOSING.c.target_seq == _E.seq).exists(),
 )
+# One statement, so that the row and its holds are of one moment; the holds are looked at only when some are.
+_ROW = select(
+    _B.current_year,
+    _B.carried_over,
+    _B.held - case((_B.held > 0, _OVERDUE.scalar_subquery()), else_=0),
+    _B.reserved,
+    _B.open_year,
+).where(_B.book_id == _BOOK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def balance(
 
     Raises Refused(account_not_found), and Refused(period_invalid) for a day or an instant to come.
     """
-    row = connection.execute(_ROW, {"book_id": book_id}).one_or_none()
+    row = connection.execute(_ROW, {"book_id": book_id, "now": now}).one_or_none()
     if row is None:
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
     if (as_of is not None and as_of > today) or (as_known is not None and as_known > now):
@@ -72,9 +79,7 @@ def balance(
     current_year, carried_over, held, reserved, open_year = row
     if open_year < today.year:
         current_year, carried_over = 0, current_year + carried_over
-    if held:
-        held -= int(connection.scalar(_OVERDUE, {"book_id": book_id, "now": now}) or 0)
-    return _balance(current_year, carried_over, held, reserved, today, now)
+    return _balance(current_year, carried_over, int(held), reserved, today, now)
 
 
 def _then(
