@@ -61,5 +61,5 @@ def genesis(book_id: str) -> str:
 
 
 def fingerprint(verb: str, book_id: str, content: str) -> str:
-    """The sixteen bytes by which a repeated request is known (Command.fingerprint)."""
-    return f"substring(sha256(convert_to(concat('{verb}|', {book_id}, '|', {content}), 'UTF8')) FOR 16)"
+    """The eight bytes by which a repeated request is known (Command.fingerprint)."""
+    return f"substring(sha256(convert_to(concat('{verb}|', {book_id}, '|', {content}), 'UTF8')) FOR 8)"

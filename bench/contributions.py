@@ -153,7 +153,7 @@ def _stage(connection: psycopg.Connection[Any], books: int, months: list[int], d
 
 def _key_sql(document: str) -> str:
     """`default_key` in SQL."""
-    return f"concat('c', i, '/', left(encode(sha256(convert_to({document}, 'UTF8')), 'hex'), 8))"
+    return f"concat('c', i, '/', left(encode(sha256(convert_to({document}, 'UTF8')), 'hex'), 5))"
 
 
 def _bare_month(month: int, known: Numbers) -> str:

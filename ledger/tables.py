@@ -132,11 +132,11 @@ entry = Table(
     C("period", Integer),
     C("effective_on", Date, nullable=False),
     C("fact_on", Date),
-    C("policy_version", Integer, nullable=False),
     C("caller", Integer, nullable=False),
     C("actor", Integer, nullable=False),
     # the entry of this book that this one reverses, captures, releases, lets expire or ends
     C("target_seq", Integer),
+    C("policy_version", SmallInteger, nullable=False),
     C("kind", SmallInteger, nullable=False),
     C("idempotency_key", Text),
     C("request_digest", LargeBinary),

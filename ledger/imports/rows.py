@@ -94,7 +94,7 @@ KINDS: Final = {
 
 
 def default_key(kind: str, number: int, source_ref: str | None) -> str:
-    """The key of a line: the file's kind, the line's number, eight letters of its document's digest.
+    """The key of a line: the file's kind, the line's number, five letters of its document's digest.
 
     Short, because it is stored twice for every line of every file. The document itself is unique in the book
     by its own index; here it only tells two files with the same line number apart.
@@ -102,7 +102,7 @@ def default_key(kind: str, number: int, source_ref: str | None) -> str:
     place = f"{kind[0]}{number}"
     if source_ref is None:
         return place
-    return f"{place}/{sha256(source_ref.encode()).hexdigest()[:8]}"
+    return f"{place}/{sha256(source_ref.encode()).hexdigest()[:5]}"
 
 
 def split(text: str) -> list[str]:

@@ -201,9 +201,9 @@ class Command:
         raise NotImplementedError
 
     def fingerprint(self, book_id: int) -> bytes:
-        """Sixteen bytes over verb, resolved book and canonical content."""
+        """Eight bytes over verb, resolved book and canonical content: they are stored with every entry."""
         verb = self.verb.value if isinstance(self.verb, Verb) else self.verb
-        return sha256(f"{verb}|{book_id}|{self.content()}".encode()).digest()[:16]
+        return sha256(f"{verb}|{book_id}|{self.content()}".encode()).digest()[:8]
 
 
 @dataclass(slots=True)

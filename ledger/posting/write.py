@@ -82,7 +82,7 @@ def write_batch(
                 entries.append((
                     book_id, draft.current_year_after, draft.carried_over_after, draft.held_change,
                     draft.reserved_change, expires, draft.seq, draft.period, draft.effective_on,
-                    draft.fact_on, policy_version, caller, actor, draft.target_seq, int(draft.kind),
+                    draft.fact_on, caller, actor, draft.target_seq, policy_version, int(draft.kind),
                     own_key, own_digest, draft.source_ref, draft.detail, head,
                 ))  # fmt: skip
                 for line, (source, target, fen, party) in enumerate(draft.transfers, start=1):
