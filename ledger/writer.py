@@ -184,12 +184,24 @@ class Writer:
         _log.error("a command broke its batch", exc_info=fault)
         job = jobs[0]
         self._answered += len(job.commands)
-        job.loop.call_soon_threadsafe(_fail, job.future, fault)
+        _tell(job.loop, _fail, job.future, fault)
 
     def _answer(self, answers: list[tuple[_Job, list[Outcome]]]) -> None:
-        """One wake-up for the whole batch."""
+        """One wake-up for the whole batch, or one for each loop that handed over a part of it."""
         self._answered += sum(len(outcomes) for _, outcomes in answers)
-        answers[0][0].loop.call_soon_threadsafe(_resolve, answers)
+        by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Job, list[Outcome]]]] = {}
+        for job, outcomes in answers:
+            by_loop.setdefault(job.loop, []).append((job, outcomes))
+        for loop, its_own in by_loop.items():
+            _tell(loop, _resolve, its_own)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
+    try:
+        loop.call_soon_threadsafe(callback, *arguments)
+    except RuntimeError:
+        # The loop is closed: whoever asked has gone, and the same key tells what became of the command.
+        _log.warning("nobody waits for the outcome any more")
 
 
 def _resolve(answers: list[tuple[_Job, list[Outcome]]]) -> None:

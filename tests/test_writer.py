@@ -93,3 +93,33 @@ def test_the_writer_never_waits_for_a_reader_of_sqlite(tmp_path: Path) -> None:
         connection.exec_driver_sql("SELECT count(*) FROM entry").scalar_one()
         assert isinstance(world.posted(contribution(world, book, 1)), Posted)
     engine.dispose()
+
+
+def test_loops_may_share_a_writer_and_one_may_go_away(engine: Engine) -> None:
+    world = World(engine)
+    book = world.open()
+    writer = Writer(engine, world.policies, lambda: (world.now, world.today))
+    gone = asyncio.new_event_loop()
+
+    async def hand_over() -> None:
+        call = asyncio.ensure_future(writer.post(contribution(world, book, 1)))
+        await asyncio.sleep(0)
+        assert not call.done()
+
+    gone.run_until_complete(hand_over())
+    for task in asyncio.all_tasks(gone):
+        task.cancel()
+    gone.run_until_complete(asyncio.sleep(0))
+    gone.close()
+
+    async def ask() -> object:
+        call = asyncio.ensure_future(writer.post(contribution(world, book, 2)))
+        await asyncio.sleep(0)
+        writer.start()
+        return await asyncio.wait_for(call, 30)
+
+    try:
+        assert isinstance(asyncio.run(ask()), Posted)
+    finally:
+        writer.stop()
+    assert world.posted(contribution(world, book, 1)).replayed
