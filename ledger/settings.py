@@ -15,48 +15,49 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 DEFAULT_DATA = Path("demo-data")
 SQLITE_FILE = "ledger.db"
+PORT_MAX = 65_535
+_YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
 class SettingsError(Exception):
     """A setting that cannot be used. The message names it and never shows its value."""
 
 
-class Settings(BaseSettings):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """What one installation is told from outside. Frozen; `load` is the usual door."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="LEDGER_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
-    )
-
     data: Path = DEFAULT_DATA
-    # the three below are None where the environment says nothing: read the properties instead
-    database_url: SecretStr | None = None
+    # the next four are None where nobody said anything: read the properties instead
+    database_url: str | None = None
     keys: Path | None = None
     jwks: Path | None = None
     policies: Path | None = None
     demo: bool = False
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = 8000
+
+    def __repr__(self) -> str:
+        # a database URL may hold a password
+        return f"Settings(data={str(self.data)!r})"
 
     @classmethod
     def load(cls, data: Path | None = None, **more: Any) -> Self:
         """The settings of the environment; what is given here wins. Raises SettingsError."""
-        given = {name: value for name, value in {"data": data, **more}.items() if value is not None}
-        try:
-            settings = cls(**given)
-        except ValidationError as error:
-            wrong = {".".join(str(part) for part in one["loc"]): one["msg"] for one in error.errors()}
-            problems = "; ".join(f"LEDGER_{name.upper()}: {message}" for name, message in wrong.items())
-            raise SettingsError(problems) from None
+        values = _from_environment(os.environ)
+        values |= {name: value for name, value in {"data": data, **more}.items() if value is not None}
+        settings = cls(**values)
+        if not 0 <= settings.port <= PORT_MAX:
+            raise SettingsError(f"LEDGER_PORT: a number from 0 to {PORT_MAX}")
         if settings.demo and not settings.is_loopback:
             raise SettingsError(
                 f"demo mode serves on a loopback address only, not on {settings.host}; "
@@ -68,7 +69,7 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database URL. It may hold a password: not for logs."""
         if self.database_url is not None:
-            return self.database_url.get_secret_value()
+            return self.database_url
         return f"sqlite:///{self.data.absolute() / SQLITE_FILE}"
 
     @property
@@ -105,10 +106,30 @@ class Settings(BaseSettings):
             "LEDGER_PORT": str(self.port),
         }
         if self.database_url is not None:
-            values["LEDGER_DATABASE_URL"] = self.database_url.get_secret_value()
+            values["LEDGER_DATABASE_URL"] = self.database_url
         if self.policies is not None:
             values["LEDGER_POLICIES"] = str(self.policies.absolute())
         return values
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the environment says, read into the types of the fields. An empty variable says nothing."""
+    values: dict[str, Any] = {}
+    for field in fields(Settings):
+        text = environment.get(f"LEDGER_{field.name.upper()}", "")
+        if not text:
+            continue
+        if field.name == "port":
+            if not (text.isascii() and text.isdigit()):
+                raise SettingsError(f"LEDGER_PORT: a number from 0 to {PORT_MAX}")
+            values["port"] = int(text)
+        elif field.name == "demo":
+            if text.lower() not in _YES | _NO:
+                raise SettingsError("LEDGER_DEMO: true or false")
+            values["demo"] = text.lower() in _YES
+        else:
+            values[field.name] = text if field.name in {"database_url", "host"} else Path(text)
+    return values
 
 
 def tune_process() -> None:

@@ -116,7 +116,7 @@ def test_a_year_end_is_posted_once(run: Callable[..., Answer], ready: Engine) ->
 @pytest.mark.parametrize(
     ("year", "area", "code"),
     [(LAST_YEAR + 1, "990100", "year_not_over"), (LAST_YEAR, "990199", "area_unknown"),
-     (1999, "990100", "rates_missing")],
+     (1989, "990100", "rates_missing")],
 )  # fmt: skip
 def test_a_year_end_that_cannot_be_is_refused(
     run: Callable[..., Answer], ready: Engine, year: int, area: str, code: str

@@ -66,8 +66,7 @@ HOUSE = {
 ONLY_IN = {
     "fastapi": {"api"},
     "starlette": {"api"},
-    "pydantic": {"api", "settings"},
-    "pydantic_settings": {"settings"},
+    "pydantic": {"api"},
     "sqlalchemy": {"storage", "installation", "posting", "reading", "writing", "verbs", "files"},
     "sqlalchemy.dialects": {"database"},
     "psycopg": {"database"},
