@@ -91,8 +91,9 @@ def undone(engine: Engine) -> Iterator[Connection]:
             transaction.rollback()
 
 
-def put(connection: Connection, table: str, **changes: Any) -> None:
-    connection.execute(tables.metadata.tables[table].insert(), {**GOOD[table], **changes})
+def put(connection: Connection, table: str, **changes: Any) -> int:
+    done = connection.execute(tables.metadata.tables[table].insert(), {**GOOD[table], **changes})
+    return done.rowcount
 
 
 def prepared(connection: Connection, table: str) -> None:
@@ -104,7 +105,7 @@ def prepared(connection: Connection, table: str) -> None:
 def test_the_good_rows_are_taken(engine: Engine, table: str) -> None:
     with undone(engine) as connection:
         prepared(connection, table)
-        put(connection, table)
+        assert put(connection, table) == 1
 
 
 def test_there_is_a_good_row_of_every_table() -> None:
@@ -260,15 +261,15 @@ def test_what_only_looks_alike_is_taken(engine: Engine, what: str) -> None:
     table, first, second = ALIKE[what]
     with undone(engine) as connection:
         prepared(connection, table)
-        put(connection, table, **first)
-        put(connection, table, **second)
+        assert put(connection, table, **first) == 1
+        assert put(connection, table, **second) == 1
 
 
 def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
     with undone(engine) as connection:
         for book in (BOOK, BOOK + 1):
             put(connection, "book", book_id=book)
-            put(connection, "entry", book_id=book, source_ref="r", **KEY)
+            assert put(connection, "entry", book_id=book, source_ref="r", **KEY) == 1
 
 
 @pytest.mark.parametrize(
