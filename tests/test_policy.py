@@ -88,7 +88,7 @@ def test_every_line_can_be_shown_as_it_stands_in_the_file() -> None:
     policy = load_policies()["990100"]
     rates = [row for row in policy.parameters if row.name == "interest.demand"]
     assert [(row.value, row.unit, row.valid_from, row.valid_until) for row in rates] == [
-        ("0.0035", "per_year", date(1990, 1, 1), None),
+        ("0.0035", "per_year", date(2000, 1, 1), None),
         ("0.0010", "per_year", date(2026, 7, 1), None),
     ]
     assert all("example area" in row.source for row in policy.parameters)
