@@ -22,6 +22,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    select,
     text,
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -92,8 +94,12 @@ def undone(engine: Engine) -> Iterator[Connection]:
 
 
 def put(connection: Connection, table: str, **changes: Any) -> int:
-    done = connection.execute(tables.metadata.tables[table].insert(), {**GOOD[table], **changes})
-    return done.rowcount
+    """Insert a good row with some changes; how many rows there are more."""
+    into = tables.metadata.tables[table]
+    count = select(func.count()).select_from(into)
+    before = connection.scalar(count) or 0
+    connection.execute(into.insert(), {**GOOD[table], **changes})
+    return (connection.scalar(count) or 0) - before
 
 
 def prepared(connection: Connection, table: str) -> None:
