@@ -357,7 +357,7 @@ def written(world: World) -> int:
     return book
 
 
-def refused_as_append_only(engine: Engine, statement: str, book: int) -> None:
+def check_refused_as_append_only(engine: Engine, statement: str, book: int) -> None:
     def everything(connection: Connection) -> list[Any]:
         return [
             connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2, 4, 5")).all()
@@ -375,13 +375,13 @@ def refused_as_append_only(engine: Engine, statement: str, book: int) -> None:
 
 @pytest.mark.parametrize("statement", CHANGING)
 def test_the_book_is_append_only(engine: Engine, written: int, statement: str) -> None:
-    refused_as_append_only(engine, statement, written)
+    check_refused_as_append_only(engine, statement, written)
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("statement", POSTGRES_ONLY)
 def test_the_book_is_append_only_for_postgresql(engine: Engine, written: int, statement: str) -> None:
-    refused_as_append_only(engine, statement, written)
+    check_refused_as_append_only(engine, statement, written)
 
 
 @pytest.mark.postgres
@@ -394,7 +394,7 @@ def test_what_others_point_at_is_not_truncated_alone(engine: Engine, written: in
 @pytest.mark.sqlite
 @pytest.mark.parametrize("statement", SQLITE_ONLY)
 def test_the_book_is_append_only_for_sqlite(engine: Engine, written: int, statement: str) -> None:
-    refused_as_append_only(engine, statement, written)
+    check_refused_as_append_only(engine, statement, written)
 
 
 def test_a_book_keeps_its_number(engine: Engine, written: int) -> None:

@@ -78,7 +78,8 @@ def test_the_key_is_private_and_never_made_anew(tmp_path: Path) -> None:
 def test_two_first_starts_at_once_agree_on_one_key(tmp_path: Path) -> None:
     with ThreadPool(8) as pool:
         pool.map(create_signing_key, [tmp_path] * 8)
-    decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)
+    assert decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)["sub"] == "b"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [JWKS_FILE, SIGNING_FILE], "a draft was left"
 
 
 def test_a_jwks_of_somebody_else_is_kept_and_complained_about(tmp_path: Path) -> None:
