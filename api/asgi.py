@@ -21,6 +21,8 @@ from api.logs import Log
 BODY_MAX: Final = 1 << 20
 BULK_BODY_MAX: Final = 16 << 20
 BULK_PATH: Final = "/v1/bulk"
+# an employer's list has up to 100,000 lines
+LIST_PATH: Final = ("/v1/employers/", "/declarations")
 REQUEST_ID: Final = b"x-request-id"
 
 _API_HEADERS: Final = (
@@ -69,7 +71,7 @@ class Door:
             await send(message)
 
         try:
-            limited = _limited(scope, receive, BULK_BODY_MAX if path == BULK_PATH else BODY_MAX)
+            limited = _limited(scope, receive, BULK_BODY_MAX if _is_large(path) else BODY_MAX)
             await self._app(scope, limited, send_out)
         except ClientDisconnect:
             pass  # nobody is there to be told, and a command that was handed over is posted all the same
@@ -79,6 +81,12 @@ class Door:
                 await answer(scope, receive, send_out)
         finally:
             self._log(_line(scope, status, began))
+
+
+def _is_large(path: str) -> bool:
+    """Whether many things come in one call there."""
+    first, last = LIST_PATH
+    return path == BULK_PATH or (path.startswith(first) and path.endswith(last))
 
 
 def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:

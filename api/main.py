@@ -12,7 +12,30 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import accounts, bulk, closure, entries, freezes, health, holds, postings, reports, year_ends
+from api import (
+    accounts,
+    bulk,
+    closure,
+    contribution_reports,
+    declarations,
+    declared,
+    employers,
+    enrolments,
+    entries,
+    freezes,
+    health,
+    holds,
+    payments,
+    person_reports,
+    policies,
+    postings,
+    reports,
+    residents,
+    retirees,
+    supervision,
+    supervision_reports,
+    year_ends,
+)
 from api.asgi import Door
 from api.docs import add_docs
 from api.errors import add_handlers
@@ -32,8 +55,20 @@ ROUTERS = (
     entries.router,
     freezes.router,
     closure.router,
+    payments.router,
+    declarations.router,
+    employers.router,
+    enrolments.router,
+    supervision.router,
     year_ends.router,
+    residents.router,
+    retirees.router,
     reports.router,
+    contribution_reports.router,
+    person_reports.router,
+    declared.router,
+    supervision_reports.router,
+    policies.router,
     health.router,
 )
 

@@ -26,8 +26,11 @@ SCOPE_WORDS = {
     "postings:write": "Contributions, spendings, holds",
     "postings:reverse": "Reverse entries",
     "bulk:write": "Many commands in one call",
+    "employers:read": "Look at what employers owe and paid",
+    "employers:write": "Register employers, take and correct their lists, estimates, case steps",
+    "receipts:write": "Money that came from employers, and what goes back to them",
     "reports:read": "Totals and batches",
-    "admin": "Year ends",
+    "admin": "Year ends, monthly credits of retirees",
 }
 
 

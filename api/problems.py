@@ -46,6 +46,15 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.SHAPE_INVALID: Words(422, "The request has the wrong shape", "请求的内容或格式不正确。"),
     _R.BULK_TOO_LARGE: Words(422, "Too many commands in one call", "一次提交的指令过多。"),
     _R.FILE_INVALID: Words(422, "The file cannot be read", "文件无法读取。"),
+    _R.TOTALS_DIFFER: Words(422, "The control totals do not match the lines", "控制合计与明细不符。"),
+    _R.FORMULA_IN_CELL: Words(422, "A cell holds a formula", "单元格含有公式，请粘贴为数值。"),
+    _R.MERGED_CELL: Words(422, "A cell is merged with others", "单元格被合并，请取消合并。"),
+    _R.DATE_IN_CELL: Words(422, "A cell holds a date", "单元格为日期，应为文本或金额。"),
+    _R.NUMBER_IN_CELL: Words(
+        422, "The ID number is stored as a number", "证件号码被存为数值，末位已丢失，请改为文本。"
+    ),
+    _R.FULL_WIDTH_DIGITS: Words(422, "The text has full-width digits", "含有全角字符，请改为半角。"),
+    _R.LEADING_APOSTROPHE: Words(422, "The text begins with an apostrophe", "内容以撇号开头，请去掉。"),
     # key
     _R.IDEMPOTENCY_KEY_MISSING: Words(400, "Idempotency-Key is missing", "缺少 Idempotency-Key。"),
     _R.IDEMPOTENCY_KEY_INVALID: Words(
@@ -56,6 +65,9 @@ PROBLEMS: Final[dict[Code, Words]] = {
     ),
     # not found
     _R.ACCOUNT_NOT_FOUND: Words(404, "No such account", "账户不存在。"),
+    _R.EMPLOYER_NOT_FOUND: Words(404, "No such employer", "单位不存在。"),
+    _R.DECLARATION_NOT_FOUND: Words(404, "No such declaration", "申报不存在。"),
+    _R.ENROLMENT_NOT_FOUND: Words(404, "No such enrolment", "参保登记不存在。"),
     _R.ENTRY_NOT_FOUND: Words(404, "No such entry", "记账条目不存在。"),
     _R.HOLD_NOT_FOUND: Words(404, "No such hold", "预留不存在。"),
     _R.FREEZE_NOT_FOUND: Words(404, "No such freeze", "冻结不存在。"),
@@ -77,6 +89,10 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.ACCOUNT_EXISTS_OTHER_PERSON: Words(
         409, "The ID number has an account under another name", "该证件号码已以其他姓名开户。"
     ),
+    _R.EMPLOYER_DIFFERS: Words(
+        409, "The employer was registered otherwise", "该单位已登记，且登记信息不同。"
+    ),
+    _R.SCHEME_NO_ACCOUNT: Words(422, "The resident scheme has no account", "居民医保不设个人账户。"),
     # closed
     _R.ACCOUNT_CLOSED: Words(409, "The account is closed", "账户已注销。"),
     _R.OPENING_DIFFERS: Words(409, "The account was opened otherwise", "该账户已存在，且开户信息不同。"),
@@ -88,10 +104,13 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.ACCOUNT_FROZEN: Words(409, "The account is frozen", "账户已冻结。"),
     # period and date
     _R.PERIOD_INVALID: Words(422, "The period or date cannot be", "期间或日期不正确。"),
+    _R.PERIOD_BEFORE_ENROLMENT: Words(422, "The period lies before the enrolment", "该期间早于参保日期。"),
+    _R.NOT_ENROLLED: Words(422, "Not enrolled with this employer in the period", "该期间未在本单位参保。"),
+    _R.RETIREE_PAYS_NO_PREMIUM: Words(422, "A retiree owes no premium", "退休人员不缴纳保险费。"),
     _R.PERIOD_CLOSED: Words(409, "The period is closed", "该期间已关闭。"),
     _R.PERIOD_AFTER_END: Words(409, "The period lies after the end of life", "该期间晚于死亡月份。"),
     _R.YEAR_NOT_OVER: Words(409, "The year is not over", "该年度尚未结束。"),
-    _R.RATES_MISSING: Words(409, "The interest rates of the year are missing", "缺少该年度的利率。"),
+    _R.RATES_MISSING: Words(409, "The area has no value for the day", "该日期缺少政策参数。"),
     # institution
     _R.INSTITUTION_UNKNOWN: Words(422, "No such institution", "医药机构不存在。"),
     _R.NOT_DESIGNATED: Words(
@@ -99,9 +118,19 @@ PROBLEMS: Final[dict[Code, Words]] = {
     ),
     # duplicates
     _R.DUPLICATE_SOURCE_REF: Words(409, "The source document was booked before", "该来源单据已入账。"),
+    _R.DUPLICATE_LINE: Words(409, "The person stands in the list twice", "同一人员在清单中重复。"),
+    _R.DUPLICATE_PERIOD: Words(409, "The month was assessed before", "该人员该期间已核定。"),
+    _R.ALREADY_CONFIRMED: Words(409, "The declaration was confirmed before", "该申报已确认。"),
+    _R.ALREADY_DECLARED: Words(409, "The month was declared or estimated before", "该期间已申报或已核定。"),
     _R.ALREADY_REVERSED: Words(409, "The entry was reversed before", "该条目已冲正。"),
     # the state of what is acted on
     _R.NOT_REVERSIBLE: Words(409, "Entries of this kind are not reversed", "该类条目不能冲正。"),
+    _R.NOTHING_ASSESSED: Words(409, "Nothing was assessed for the month", "该期间尚未核定。"),
+    _R.NO_LAST_MONTH: Words(
+        409, "There is no month before: the agency names the amount", "无上月数据，须由经办机构核定金额。"
+    ),
+    _R.NO_GOOD_LINE: Words(409, "No line can be assessed", "没有可核定的明细。"),
+    _R.ENROLMENT_ENDED: Words(409, "The enrolment was ended before", "该参保登记已终止。"),
     _R.HOLD_NOT_OPEN: Words(409, "The hold was captured or released before", "该预留已结算或已释放。"),
     _R.HOLD_EXPIRED: Words(409, "The hold has expired", "该预留已过期。"),
     _R.FREEZE_ENDED: Words(409, "The freeze was ended before", "该冻结已解除。"),
@@ -114,6 +143,8 @@ PROBLEMS: Final[dict[Code, Words]] = {
         'The amount must be a positive decimal string such as "128.50"',
         "金额不正确，应为形如“128.50”的正数。",
     ),
+    _R.WAGE_INVALID: Words(422, 'The wage must be a positive amount such as "8000.00"', "工资金额不正确。"),
+    _R.SUSPENSE_EXCEEDED: Words(409, "More than what waits for the payer", "金额超过可退款项。"),
     _R.HOLD_EXCEEDED: Words(409, "The amount exceeds the hold", "金额超过预留。"),
     # insufficient
     _R.INSUFFICIENT_BALANCE: Words(409, "The balance does not suffice", "账户余额不足。"),

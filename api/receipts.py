@@ -125,17 +125,45 @@ _TOLD: Final = (
     "died_on",
     "from",
     "institution",
+    "lines",
+    "member_class",
+    "note",
     "reason",
     "scope",
+    "step",
+    "taken_on",
     "to",
 )
-_TOLD_AMOUNTS: Final = ("balance", "carried_over", "cash_rest", "current_year", "interest", "released")
+_TOLD_AMOUNTS: Final = (
+    "amount",
+    "balance",
+    "carried_over",
+    "cash_rest",
+    "current_year",
+    "estimated",
+    "interest",
+    "last_month",
+    "late_fee",
+    "late_fee_back",
+    "receivable",
+    "released",
+    "returned",
+    "still_owed",
+    "to_accounts",
+    "to_pooled_fund",
+    "to_suspense",
+    "wage",
+)
 
 
 def _facts(receipt: Receipt) -> str:
     detail = unpack(receipt.detail)
     facts: dict[str, Any] = {name: detail[name] for name in _TOLD if name in detail}
     facts |= {name: format_yuan(detail[name]) for name in _TOLD_AMOUNTS if name in detail}
+    if "employee" in detail:
+        # of a list: what is told of both parts is their sum over its persons
+        facts["employee_total"] = format_yuan(detail["employee"])
+        facts["employer_total"] = format_yuan(detail["employer"])
     if "area" in detail:
         facts["area"] = str(detail["area"])
     if "heirs" in detail:

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
 from api.problems import PROBLEMS, Code, DoorCode
+from api.reach import stay_within
 from api.security import OPEN, SCOPE_OF
 from api.state import state_of
 from api.strict_json import read_json
@@ -94,6 +95,8 @@ class LedgerRoute(APIRoute):
     takes for it; all others are left to FastAPI. The OpenAPI document is FastAPI's for both.
     """
 
+    request_class = StrictRequest
+
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         takes = self.dependant
@@ -132,11 +135,13 @@ class LedgerRoute(APIRoute):
         }
 
         async def guard(scope: Scope, receive: Receive) -> StrictRequest:
-            request = StrictRequest(scope, receive)
+            request = self.request_class(scope, receive)
             scope["ledger.template"] = template
             if needed != OPEN:
                 caller = state_of(request).verifier.check(request.headers.get("authorization"))
                 caller.need(needed)
+                if caller.employer is not None:
+                    await stay_within(request, caller.employer, needed)
                 scope["ledger.caller"] = caller
             body = await request.json() if takes_body else None
             if scope["query_string"]:

@@ -19,6 +19,8 @@ import jwt
 
 from api.errors import Declined
 from api.problems import DoorCode
+from ledger import Refused
+from ledger.identity import parse_credit_code
 from ledger.tokens import AUDIENCE, ISSUER
 
 LEEWAY_SECONDS: Final = 30
@@ -51,9 +53,35 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("GET", "/v1/entries/{entry}"): "accounts:read",
     ("POST", "/v1/entries/{entry}/reversal"): "postings:reverse",
     ("POST", "/v1/bulk"): "bulk:write",
+    ("POST", "/v1/residents"): "accounts:write",
+    ("POST", "/v1/employers"): "employers:write",
+    ("POST", "/v1/accounts/{account}/enrolments"): "accounts:write",
+    ("POST", "/v1/enrolments/{enrolment}/end"): "accounts:write",
+    ("POST", "/v1/employers/{employer}/declarations"): "employers:write",
+    ("POST", "/v1/declarations/{declaration}/confirm"): "employers:write",
+    ("POST", "/v1/employers/{employer}/estimates"): "employers:write",
+    ("POST", "/v1/employers/{employer}/adjustments"): "employers:write",
+    ("POST", "/v1/employers/{employer}/case-steps"): "employers:write",
+    ("POST", "/v1/receipts"): "receipts:write",
+    ("POST", "/v1/employers/{employer}/refunds"): "receipts:write",
     ("POST", "/v1/year-ends/{year}"): "admin",
+    ("POST", "/v1/retiree-credits/{period}"): "admin",
     ("GET", "/v1/batches/{batch}"): "reports:read",
     ("GET", "/v1/reports/trial-balance"): "reports:read",
+    ("GET", "/v1/policies/{area}"): "reports:read",
+    ("GET", "/v1/employers/{employer}"): "employers:read",
+    ("GET", "/v1/employers/{employer}/arrears"): "employers:read",
+    ("GET", "/v1/employers/{employer}/payments"): "employers:read",
+    ("GET", "/v1/employers/{employer}/payments/{period}"): "employers:read",
+    ("GET", "/v1/employers/{employer}/receipts"): "employers:read",
+    ("GET", "/v1/employers/{employer}/case-steps"): "employers:read",
+    ("GET", "/v1/declarations/{declaration}"): "employers:read",
+    ("GET", "/v1/accounts/{account}/payments"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/enrolments"): "accounts:read",
+    ("GET", "/v1/reports/arrears"): "reports:read",
+    ("GET", "/v1/reports/overdue-registrations"): "reports:read",
+    ("GET", "/v1/reports/undeclared"): "reports:read",
+    ("GET", "/v1/batches/{batch}/rejected"): "reports:read",
     ("GET", "/livez"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/docs"): OPEN,
@@ -69,15 +97,22 @@ class Caller(NamedTuple):
     caller: str
     actor: str
     scopes: frozenset[str]
+    # the credit code of the one employer that the token reaches; None: it is bound to none
+    employer: str | None = None
 
     def need(self, scope: str) -> None:
         """Raise Declined when the token lacks a scope."""
         if scope not in self.scopes:
-            raise Declined(
-                DoorCode.SCOPE_MISSING,
-                {"WWW-Authenticate": f'Bearer realm="ledger", error="insufficient_scope", scope="{scope}"'},
-                scope=scope,
-            )
+            raise lacking(scope)
+
+
+def lacking(scope: str) -> Declined:
+    """What is answered to a token that does not reach as far as it is used."""
+    return Declined(
+        DoorCode.SCOPE_MISSING,
+        {"WWW-Authenticate": f'Bearer realm="ledger", error="insufficient_scope", scope="{scope}"'},
+        scope=scope,
+    )
 
 
 class KeysMissing(Exception):
@@ -163,4 +198,14 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
             raise Declined(DoorCode.TOKEN_INVALID)
     if not isinstance(scope, str):
         raise Declined(DoorCode.TOKEN_INVALID)
-    return Caller(caller, actor, frozenset(scope.split()))
+    return Caller(caller, actor, frozenset(scope.split()), _employer(claims))
+
+
+def _employer(claims: Mapping[str, Any]) -> str | None:
+    """The employer that a token is bound to; a claim that cannot be read makes the token invalid."""
+    if "employer" not in claims:
+        return None
+    try:
+        return parse_credit_code(claims["employer"])
+    except (Refused, AttributeError):
+        raise Declined(DoorCode.TOKEN_INVALID) from None

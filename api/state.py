@@ -47,6 +47,8 @@ class State:
         # the long runs that this process has started and that go on
         self.runs: set[str] = set()
         self.writer = Writer(self.engine, self.policies, clock)
+        # what employers send may take seconds, and nobody at a counter should wait for it
+        self.office = Writer(self.engine, self.policies, clock)
         self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
         self._mine = threading.local()
         self._opened: list[Any] = []
@@ -56,11 +58,14 @@ class State:
         self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
         self._mine = threading.local()
         self.writer = Writer(self.engine, self.policies, self.clock)
+        self.office = Writer(self.engine, self.policies, self.clock)
         self.writer.start()
+        self.office.start()
 
     def stop(self) -> None:
         """Post what waits, then let go of everything."""
         self.writer.stop()
+        self.office.stop()
         self._threads.shutdown()
         for connection in self._opened:
             connection.close()

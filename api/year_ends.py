@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -51,29 +52,35 @@ async def end_year(year: Annotated[Year, Path()], body: YearEnd, request: Reques
     key_of(request, required=False)
     state = state_of(request)
     year_end.check(year, body.area, state.clock()[1], state.policies)
-    name = year_end.batch_name(year, body.area)
+    arguments = ("year-end", str(year), "--area", str(body.area))
+    return await start_run(request, year_end.batch_name(year, body.area), year_end.CALLER, arguments)
+
+
+async def start_run(request: Request, name: str, kind: str, arguments: Sequence[str]) -> Response:
+    """Start the operator's command `arguments` as the batch `name`, unless it runs already; the answer."""
+    state = state_of(request)
     answer = {"batch": name, "state": batches.RUNNING}
     if wants_dry_run(request):
         return json_answer(answer | {"dry_run": True})
     # the batch is there before the answer is, so that it can be asked for at once
-    await state.run(lambda: _claim(state, name))
+    await state.run(lambda: _claim(state, name, kind))
     if name not in state.runs:
         state.runs.add(name)
-        threading.Thread(target=_run, args=(state, year, body.area, name), name=name, daemon=True).start()
+        threading.Thread(target=_run, args=(state, name, arguments), name=name, daemon=True).start()
     return Response(to_json(answer), 202, {"Location": f"/v1/batches/{name}"}, media_type=JSON)
 
 
-def _claim(state: State, name: str) -> None:
+def _claim(state: State, name: str, kind: str) -> None:
     with state.engine.connect() as connection:
-        batches.claim(connection, name, year_end.CALLER, state.clock()[0])
+        batches.claim(connection, name, kind, state.clock()[0])
 
 
-def _run(state: State, year: int, area: int, name: str) -> None:
+def _run(state: State, name: str, arguments: Sequence[str]) -> None:
     """One run in a process of its own: it outlives this one, and a killed one is simply started again."""
     try:
         # not asyncio's: that one kills its children when the loop ends
         process = subprocess.Popen(
-            [sys.executable, "-m", "ledger", "year-end", str(year), "--area", str(area)],
+            [sys.executable, "-m", "ledger", *arguments],
             env=os.environ | state.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -82,7 +89,7 @@ def _run(state: State, year: int, area: int, name: str) -> None:
         )
         code = process.wait()
         if code != 0:
-            _log.error("the year end %s ended with code %d", name, code)
+            _log.error("the run %s ended with code %d", name, code)
             _mark_failed(state, name)
     finally:
         state.runs.discard(name)

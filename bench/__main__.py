@@ -122,15 +122,21 @@ class Bench:
                 self.measure(reads)
 
     def contributions(self) -> None:
-        self.say(f"{self.plan.contributions:,} contributions, posted and bare")
-        both = Contributions(self.server, self.plan)
-        parties: dict[str, Turn] = {
-            "contributions_posting": both.posting,
-            "contributions_bare": both.bare,
-        }
-        # every round has a database of its own: nothing of a round before could be warm
-        self.measure(parties, warm_up=False)
-        self.ledgers |= both.urls()
+        plan = self.plan
+        self.say(
+            f"{plan.contributions:,} contributions: posted, bare, and in a file;"
+            f" a smaller file of {plan.contributions_few:,}"
+        )
+        with closing(Contributions(self.server, plan)) as all_ways:
+            parties: dict[str, Turn] = {
+                "contributions_posting": all_ways.posting,
+                "contributions_bare": all_ways.bare,
+                "contributions_file": all_ways.file,
+                "contributions_file_few": all_ways.file_few,
+            }
+            # every round has a database of its own: nothing of a round before could be warm
+            self.measure(parties, warm_up=False)
+            self.ledgers |= all_ways.urls()
 
     def sqlite(self) -> None:
         self.say("SQLite")
@@ -162,6 +168,8 @@ class Bench:
             "parts": plan.parts,
             "rounds": plan.rounds,
             "seconds_a_round": plan.seconds,
+            # what `1m` and `100k` stand for in the names of the ratios
+            "contribution_lines": {"1m": plan.contributions, "100k": plan.contributions_few},
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "took_seconds": round(time.monotonic() - self.began),
             **about,

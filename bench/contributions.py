@@ -1,8 +1,8 @@
-"""A million contributions: the posting alone against bare INSERT … SELECT with the chain in SQL.
+"""A million contributions: a file of them, the posting alone, and bare INSERT … SELECT with the chain in SQL.
 
-Both write the same rows into the same tables with the same constraints and triggers, each round into a fresh
-copy of the same database. What comes in is staged beforehand, as some months' worth of files would be: each
-month's lines in one block, one line a book.
+All write the same rows into the same tables with the same constraints and triggers, each round into a fresh
+copy of the same database. For the posting alone and for the bare SQL what comes in is staged beforehand, as
+some months' worth of files would be: each month's lines in one block, one line a book.
 
 python -m bench.contributions   the worker that posts; {"url": …, "books": 100000, "months": 10}
 """
@@ -11,14 +11,16 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from bench import chain_sql
 from bench.chain_sql import EntrySql
+from bench.files import credited, document, write_file
 from bench.fill import BOOK_SQL, Numbers, book_number, libpq, make_ledger, numbers, policies
-from bench.plan import CALLER, BenchFailed, Plan
+from bench.plan import CALLER, OUT, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, rss_mb, serve
 from bench.rounds import Measure
 from ledger.chart import Kind, Side, Verb
@@ -43,10 +45,10 @@ def _months(count: int, today: date) -> list[int]:
     return [month // 12 * 100 + month % 12 + 1 for month in range(last - count + 1, last + 1)]
 
 
-def _reference(month: int, i: int) -> tuple[str, str]:
+def _reference(month: int, i: int, line: int) -> tuple[str, str]:
     """The document of a line, and the idempotency key that the import makes of it and its place."""
-    document = f"{month}{i:08d}"
-    return document, default_key("contributions", i, document)
+    source_ref = document(month, i)
+    return source_ref, default_key("contributions", line, source_ref)
 
 
 # -- the worker that posts -------------------------------------------------------------------------------
@@ -55,9 +57,9 @@ def _reference(month: int, i: int) -> tuple[str, str]:
 class _Half:
     """One connection's share of the lines."""
 
-    def __init__(self, url: str, first: int, last: int, months: list[int]) -> None:
+    def __init__(self, url: str, first: int, last: int, books: int, months: list[int]) -> None:
         self._engine = connect(url)
-        self._first, self._last = first, last
+        self._first, self._last, self._books = first, last, books
         self._months = months
         self._policies = policies()
         # seconds on the clock when each tenth was done
@@ -67,11 +69,12 @@ class _Half:
         self.fault: BaseException | None = None
 
     def _lines(self, today: date) -> Iterator[Contribute]:
-        for month in self._months:
+        for place, month in enumerate(self._months):
             for i in range(self._first, self._last + 1):
-                document, key = _reference(month, i)
+                # the first line of the file is its header
+                source_ref, key = _reference(month, i, place * self._books + i + 1)
                 yield Contribute(
-                    book_number(i), FEN, month, today, document, caller=CALLER, actor=CALLER, key=key
+                    book_number(i), FEN, month, today, source_ref, caller=CALLER, actor=CALLER, key=key
                 )
 
     def run(self) -> None:
@@ -107,7 +110,7 @@ def _post_all(question: Answer) -> Answer:
     months = _months(question["months"], now_and_today()[1])
     tune_process()
     halves = [
-        _Half(url, books * place // CONNECTIONS + 1, books * (place + 1) // CONNECTIONS, months)
+        _Half(url, books * place // CONNECTIONS + 1, books * (place + 1) // CONNECTIONS, books, months)
         for place in range(CONNECTIONS)
     ]
     threads = [threading.Thread(target=half.run) for half in halves]
@@ -138,22 +141,25 @@ def _post_all(question: Answer) -> Answer:
 
 def _stage(connection: psycopg.Connection[Any], books: int, months: list[int], day: date) -> None:
     """The same lines, resolved and ready, in an unlogged table."""
-    document = "concat(month, lpad(i::text, 8, '0'))"
-    asked = f"concat({FEN}, '|', month, '|', '{day}', '|', {document})"
+    source_ref = "concat(month, lpad(i::text, 8, '0'))"
+    line = f"((place - 1) * {books} + i + 1)"
+    asked = f"concat({FEN}, '|', month, '|', '{day}', '|', {source_ref})"
     digest = chain_sql.fingerprint(Verb.CONTRIBUTION.value, BOOK_SQL, asked)
     listed = ",".join(map(str, months))
     connection.execute(
         f"CREATE UNLOGGED TABLE staged AS SELECT month, {BOOK_SQL} AS book_id, {FEN}::bigint AS fen,"
-        f" '{day}'::date AS effective_on, {document} AS source_ref, {_key_sql(document)} AS key,"
+        f" '{day}'::date AS effective_on, {source_ref} AS source_ref, {_key_sql(line, source_ref)} AS key,"
         f" {digest} AS request_digest"
-        f" FROM unnest('{{{listed}}}'::int[]) month, generate_series(1, {books}) i".encode()
+        f" FROM unnest('{{{listed}}}'::int[]) WITH ORDINALITY AS m(month, place),"
+        f" generate_series(1, {books}) i".encode()
     )
     connection.execute("VACUUM ANALYZE staged")
 
 
-def _key_sql(document: str) -> str:
+def _key_sql(line: str, source_ref: str) -> str:
     """`default_key` in SQL."""
-    return f"concat('c', i, '/', left(encode(sha256(convert_to({document}, 'UTF8')), 'hex'), 5))"
+    digest = f"encode(sha256(convert_to({source_ref}, 'UTF8')), 'hex')"
+    return f"concat('c', to_hex({line}), left({digest}, 5))"
 
 
 def _bare_month(month: int, known: Numbers) -> str:
@@ -187,7 +193,7 @@ SELECT book_id, fen, seq, 1, {int(Side.COLLECTION_CLEARING)}, {int(Side.CURRENT_
 
 
 class Contributions:
-    """Fresh copies of a ledger of opened accounts, and the two ways to credit them."""
+    """Fresh copies of a ledger of opened accounts, and the ways to credit them."""
 
     def __init__(self, server: Server, plan: Plan) -> None:
         self._server = server
@@ -195,6 +201,7 @@ class Contributions:
         # one entry a book, valued 1 January, so that no round has a year to carry over
         make_ledger(server, TEMPLATE, plan.contribution_books, 1, 100, lambda _line: None)
         self._count = 0
+        self._files: dict[int, Path] = {}
         self.last: dict[str, str] = {}
 
     def posting(self) -> Measure:
@@ -204,7 +211,7 @@ class Contributions:
             measure = worker.ask(
                 url=url, books=self._plan.contribution_books, months=self._plan.contributions_per_book
             )
-        self._check(url)
+        self._check(url, self._plan.contributions)
         measure["bytes_per_contribution"] = round((_bytes(url) - before) / self._plan.contributions, 1)
         return measure
 
@@ -221,8 +228,40 @@ class Contributions:
                 connection.execute(_bare_month(month, known).encode())
             seconds = time.perf_counter() - began
             connection.execute("DROP TABLE staged")
-        self._check(url)
+        self._check(url, self._plan.contributions)
         return {"seconds": round(seconds, 2), "rate": round(self._plan.contributions / seconds, 1)}
+
+    def file(self) -> Measure:
+        """All the months in one file, imported."""
+        return self._import("file", self._plan.contributions_per_book)
+
+    def file_few(self) -> Measure:
+        """The first months alone: what a line costs in a smaller file."""
+        return self._import("file_few", self._plan.contribution_months_few)
+
+    def _import(self, who: str, months: int) -> Measure:
+        url = self._fresh(who)
+        before = _bytes(url)
+        with Worker("bench.files", url) as worker:
+            measure = worker.ask(file=str(self._file(months)))
+        lines = months * self._plan.contribution_books
+        self._check(url, lines)
+        measure["bytes_per_contribution"] = round((_bytes(url) - before) / lines, 1)
+        return measure
+
+    def _file(self, months: int) -> Path:
+        """The file of the first months, written once."""
+        if months not in self._files:
+            self._files[months] = OUT / f"contributions-{months}.csv"
+            _now, today = now_and_today()
+            wanted = _months(self._plan.contributions_per_book, today)[:months]
+            write_file(self._files[months], wanted, self._plan.contribution_books, FEN, today)
+        return self._files[months]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            for written in (file, file.with_name(f"{file.name}.rejected.csv")):
+                written.unlink(missing_ok=True)
 
     def _fresh(self, who: str) -> str:
         """A new copy; the one that this party had before goes, the last one stays for `verify`."""
@@ -236,15 +275,9 @@ class Contributions:
             connection.execute("CHECKPOINT")
         return url
 
-    def _check(self, url: str) -> None:
+    def _check(self, url: str, lines: int) -> None:
         """Everything is there; whether it is right, `verify` says at the end."""
-        plan = self._plan
-        wanted = (plan.contributions, plan.contributions * FEN)
-        with psycopg.connect(libpq(url)) as connection:
-            found = connection.execute(
-                "SELECT count(*), sum(amount_fen)::bigint FROM transfer WHERE from_side = %s",
-                (int(Side.COLLECTION_CLEARING),),
-            ).fetchone()
+        wanted, found = (lines, lines * FEN), credited(url)
         if found != wanted:
             raise BenchFailed(f"contributions: {wanted} were to be written, {found} were")
 

@@ -6,7 +6,7 @@ keys are put back at the end, which checks them.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from bench import chain_sql
 from bench.chain_sql import EntrySql
+from bench.people import person_id, write_people
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed
 from ledger.chart import Kind, Side, Stage, Verb
 from ledger.clock import now_and_today
@@ -113,12 +114,16 @@ def make_ledger(
 
 
 def _take_off(connection: psycopg.Connection[Any]) -> list[bytes]:
-    """Drop the foreign keys, keys and indexes of entry and transfer; the statements that put them back."""
+    """Drop the foreign keys, keys and indexes of entry and transfer; the statements that put them back.
+
+    Foreign keys that point at them from other tables go too, and come back.
+    """
     tables = ["transfer", "entry"]
     constraints = connection.execute(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"
-        " WHERE conrelid::regclass::text = ANY(%s) AND contype IN ('f', 'p', 'u')",
-        [tables],
+        " WHERE conrelid::regclass::text = ANY(%s) AND contype IN ('f', 'p', 'u')"
+        " OR confrelid <> 0 AND confrelid::regclass::text = ANY(%s)",
+        [tables, tables],
     ).fetchall()
     indexes = connection.execute(
         "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s)"
@@ -190,8 +195,8 @@ class _Filler:
             connection.execute(_raw(f"TRUNCATE {source}"))
             source, target = target, source
         connection.execute(_raw(self._books(source)))
-        for statement in self._people():
-            connection.execute(_raw(statement))
+        connection.execute(_raw(self._holdings()))
+        write_people(connection, self._first, self._last, self._now, self._today)
 
     def _day(self, seq: int) -> date:
         return self._opened + (self._today - self._opened) * (seq - 1) // self._levels
@@ -255,19 +260,14 @@ INSERT INTO {target} SELECT i, book_id, cy, co, digest FROM chained"""
             f" {year}, {year - 1}, 0, {int(Stage.ACTIVE)}, digest FROM {source}"
         )
 
-    def _people(self) -> Sequence[str]:
-        """Somebody behind every book. Nobody opens these seals: the bench asks by account number."""
-        series = f"generate_series({self._first}, {self._last}) i"
+    def _holdings(self) -> str:
+        """Who has which book."""
         return (
-            "INSERT INTO identity (digest, person_id, recorded_at, role, name_sealed, name_digest)"
-            f" SELECT sha256(convert_to('bench|' || i, 'UTF8')), {_person('i')},"
-            f" '{self._now.isoformat()}', 1, sha256('sealed'), sha256(convert_to('name|' || i, 'UTF8'))"
-            f" FROM {series}",
             "INSERT INTO claim (digest, book_id)"
             f" SELECT sha256(convert_to('account|' || {_person('i')} || '|1', 'UTF8')), {BOOK_SQL}"
-            f" FROM {series}",
+            f" FROM generate_series({self._first}, {self._last}) i"
         )
 
 
 def _person(i: str) -> str:
-    return f"(1000000000 + {i}::bigint)"
+    return f"({person_id(0)} + {i}::bigint)"

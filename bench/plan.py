@@ -38,6 +38,8 @@ class Plan:
     entries_per_book: int
     contributions: int
     contributions_per_book: int
+    # how many of the months stand in the smaller file of contributions
+    contribution_months_few: int
 
     @property
     def small_books(self) -> int:
@@ -50,6 +52,10 @@ class Plan:
     @property
     def contribution_books(self) -> int:
         return self.contributions // self.contributions_per_book
+
+    @property
+    def contributions_few(self) -> int:
+        return self.contribution_books * self.contribution_months_few
 
     def wants(self, *parts: str) -> bool:
         return any(part in self.parts for part in parts)
@@ -78,4 +84,5 @@ def plan_from_environment() -> Plan:
         entries_per_book=100,
         contributions=1_000_000 if full else 100_000,
         contributions_per_book=10,
+        contribution_months_few=1 if full else 5,
     )

@@ -28,6 +28,14 @@ def peak_rss_mb(pid: int | None = None) -> float:
     return _status_mb(pid, "VmHWM")
 
 
+def children(pid: int | None = None) -> list[int]:
+    """The processes that a process has started and that still run."""
+    found: list[int] = []
+    for thread in Path(f"/proc/{pid or 'self'}/task").glob("*/children"):
+        found += map(int, thread.read_text(encoding="utf-8").split())
+    return found
+
+
 def cpu_seconds(pid: int) -> float:
     """Processor time that a process has used, in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()

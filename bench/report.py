@@ -21,14 +21,20 @@ class Ratio:
     at_least: bool
     target: float
     of: Callable[[Figures], float | None]
+    # how far on either side of the target is still met; without it the target is a bound
+    slack: float | None = None
 
     @property
     def wanted(self) -> str:
+        if self.slack is not None:
+            return f"{self.target:g} ± {self.slack:g}"
         return f"{'≥' if self.at_least else '≤'} {self.target:g}"
 
     def met(self, value: float | None) -> bool | None:
         if value is None:
             return None
+        if self.slack is not None:
+            return abs(value - self.target) <= self.slack
         return value >= self.target if self.at_least else value <= self.target
 
 
@@ -54,6 +60,14 @@ def _read(what: str) -> Callable[[Figures], float | None]:
         if bare is None or noop is None:
             return None
         return _quotient(_figure(figures, f"{what}_http_large", "p50_us"), bare + noop)
+
+    return of
+
+
+def _larger(name: str, *parties: str) -> Callable[[Figures], float | None]:
+    def of(figures: Figures) -> float | None:
+        values = [value for party in parties if (value := _figure(figures, party, name)) is not None]
+        return max(values, default=None)
 
     return of
 
@@ -90,6 +104,32 @@ RATIOS = (
             _figure(figures, "contributions_posting", "seconds"),
             _figure(figures, "contributions_bare", "seconds"),
         ),
+    ),
+    # from the CSV to the committed book with its totals checked
+    Ratio(
+        "contributions_1m_to_bare",
+        False,
+        4.0,
+        lambda figures: _quotient(
+            _figure(figures, "contributions_file", "seconds"),
+            _figure(figures, "contributions_bare", "seconds"),
+        ),
+    ),
+    Ratio(
+        "contributions_line_1m_to_100k",
+        False,
+        1.0,
+        lambda figures: _quotient(
+            _figure(figures, "contributions_file", "line_us"),
+            _figure(figures, "contributions_file_few", "line_us"),
+        ),
+        slack=0.15,
+    ),
+    Ratio(
+        "contributions_rss_mb",
+        False,
+        300,
+        _larger("peak_rss_mb", "contributions_file", "contributions_file_few"),
     ),
     Ratio("sqlite_64_to_1", True, 5.0, _rates("sqlite_64", "sqlite_1")),
     Ratio(
@@ -142,6 +182,11 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(
             f"verify {name}: {found['books']:,} books, {found['entries']:,} entries,"
             f" {found['findings']} findings ({found['seconds']} s)"
+        )
+    if "contributions_file" in report["figures"]:
+        lines = report["contribution_lines"]
+        console.print(
+            f"contributions: 1m is {lines['1m']:,} lines, 100k is {lines['100k']:,}", highlight=False
         )
     pgbench = report["pgbench"]
     console.print(f"pgbench {' '.join(pgbench['flags'])} on scale {pgbench['scale']}", highlight=False)

@@ -6,99 +6,31 @@ JSON too. Everything works beside a running service.
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated
 
 import typer
 
-from ledger import batches, demo, installation, progress, serving
+from ledger import (
+    demo,
+    installation,
+    progress,
+    runs,  # noqa: F401  its commands join the app
+    serving,
+)
 from ledger import sample as samples
-from ledger import year_end as year_ends
 from ledger.clock import now_and_today
+from ledger.commands import Answer, Data, app, command, fail, warn
 from ledger.holds import sweep as sweep_holds
-from ledger.identity import mask_in_text
-from ledger.imports import KINDS, Importer, ImportProblem
+from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
 from ledger.installation import NotReady, at_work, in_words
-from ledger.money import format_yuan
-from ledger.policy import PolicyError
+from ledger.money import parse_yuan
 from ledger.refusals import RefusalCode, Refused
-from ledger.settings import Settings, SettingsError, tune_process
-from ledger.tokens import TokenError, mint
-from ledger.vault import KeyringError
+from ledger.settings import Settings, tune_process
+from ledger.tokens import mint
 
 PEOPLE_DEFAULT = 200
-
-app = typer.Typer(
-    help="The ledger of personal medical accounts: the operator's commands.",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    # a stack trace may show what people sent
-    pretty_exceptions_enable=False,
-)
-
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", metavar="DIR", help="Keys, token and ledger.db; or LEDGER_DATA, else demo-data."),
-]
-# what a command answers: its JSON, and whether all is well
-Answer = tuple[dict[str, Any], bool]
-Parameters = ParamSpec("Parameters")
-
-# expected: told in one line, without a stack trace
-PROBLEMS = (
-    SettingsError,
-    NotReady,
-    KeyringError,
-    PolicyError,
-    TokenError,
-    ImportProblem,
-    serving.Taken,
-)
-
-
-def command(name: str, *, json_on_failure: bool = True) -> Callable[..., Any]:
-    """Make a function a command: print its answer, and turn what is expected to go wrong into one line."""
-
-    def register(function: Callable[Parameters, Answer | None]) -> Callable[Parameters, None]:
-        @app.command(name)
-        @wraps(function)
-        def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-            try:
-                answer = function(*args, **kwargs)
-            except Refused as refused:
-                problem = refused.facts.get("problem", "refused")
-                answer = _fail(refused.code.value, str(problem), refused.facts)
-            except PROBLEMS as error:
-                answer = _fail("not_ready", str(error), {"problem": str(error)})
-            except OSError as error:
-                what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
-                answer = _fail("not_ready", what, {"problem": what})
-            if answer is None:
-                return
-            said, well = answer
-            if well or json_on_failure:
-                print(mask_in_text(json.dumps(said, default=str)), flush=True)
-            if not well:
-                raise typer.Exit(1)
-
-        return run
-
-    return register
-
-
-def _fail(code: str, problem: str, facts: dict[str, object]) -> Answer:
-    print(mask_in_text(f"ledger: {code}: {problem}"), file=sys.stderr, flush=True)
-    return {"code": code, **facts}, False
-
-
-def _warn(text: str) -> None:
-    print(mask_in_text(f"ledger: {text}"), file=sys.stderr, flush=True)
 
 
 @command("demo", json_on_failure=False)
@@ -114,7 +46,7 @@ def demo_(
     taken = serving.listen(settings)
     tune_process()
     for summary in demo.prepare(settings, people, now_and_today, progress.shown):
-        _warn(
+        warn(
             f"{summary.kind}: {summary.lines} lines, {summary.posted} posted,"
             f" {summary.already} there already, {summary.refused} refused"
         )
@@ -159,11 +91,15 @@ def token(
     caller: Annotated[str, typer.Option(help="The system that calls.")] = "local",
     actor: Annotated[str, typer.Option(help="The person who acts.")] = "operator",
     hours: Annotated[int, typer.Option(min=1, max=24 * 366, help="How long it is valid.")] = 12,
+    employer: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Bind it to the employer with this credit code.")
+    ] = None,
 ) -> None:
     """Print a bearer token signed with the key of the data directory."""
     settings = Settings.load(data)
     now, _today = now_and_today()
-    print(mint(settings.keys_directory, scope.split(), caller, actor, now, timedelta(hours=hours)))
+    lifetime = timedelta(hours=hours)
+    print(mint(settings.keys_directory, scope.split(), caller, actor, now, lifetime, employer=employer))
 
 
 @command("import")
@@ -178,6 +114,15 @@ def import_(
     rejected: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where rejected lines are listed; else beside it.")
     ] = None,
+    lines: Annotated[
+        int | None, typer.Option(min=0, help="How many lines the one file must have, without its header.")
+    ] = None,
+    total: Annotated[
+        str | None, typer.Option(metavar="YUAN", help="What its amounts must come to, such as 123.45.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Check every line and post nothing.")
+    ] = False,
 ) -> Answer:  # fmt: skip
     """Post CSV files of accounts, contributions and spendings. Safe to run again after any interruption."""
     kind = None
@@ -185,18 +130,28 @@ def import_(
         kind, files = str(files[0]), files[1:]
     if not (0 < len(actor) <= 128 and actor.isprintable()):
         raise Refused(RefusalCode.SHAPE_INVALID, problem="--actor is 1 to 128 printable characters")
+    totals = _control_totals(lines, total)
+    if totals.given and len(files) > 1:
+        raise Refused(RefusalCode.SHAPE_INVALID, problem="--lines and --total are those of one file")
     settings = Settings.load(data)
     tune_process()
     said: list[dict[str, object]] = []
     well = True
     with at_work(settings) as (opened, connection):
         importer = Importer(
-            connection, opened.keyring, opened.policies, now_and_today, actor, rejected_directory=rejected
+            connection,
+            opened.keyring,
+            opened.policies,
+            now_and_today,
+            actor,
+            rejected_directory=rejected,
+            processes=PROCESSES,
         )
+        import_one = importer.preview if preview else importer.run
         for file in files:
             try:
                 with progress.shown(file.name) as importer.progress:
-                    summary = importer.run(file, kind)
+                    summary = import_one(file, kind, totals)
             except (Refused, ImportProblem) as error:
                 if len(files) == 1:
                     raise
@@ -206,44 +161,26 @@ def import_(
             said.append({"file": str(file)} | summary.as_json())
             well = well and summary.ok
             if summary.rejected_file is not None:
-                _warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
+                warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
             if not summary.agrees:
-                _warn(f"{file}: the totals of the file and of the receipts differ")
+                warn(f"{file}: the totals of the file and of the receipts differ")
     return (said[0] if len(files) == 1 else {"files": said, "ok": well}), well
+
+
+def _control_totals(lines: int | None, total: str | None) -> ControlTotals:
+    try:
+        return ControlTotals(lines, None if total is None else parse_yuan(total))
+    except Refused as refused:
+        problem = "--total is an amount in yuan such as 123.45"
+        raise Refused(refused.code, problem=problem) from None
 
 
 def _failed_file(error: Refused | ImportProblem) -> dict[str, object]:
     if isinstance(error, Refused):
-        said, _well = _fail(error.code.value, str(error.facts.get("problem", "refused")), error.facts)
+        said, _well = fail(error.code.value, str(error.facts.get("problem", "refused")), error.facts)
     else:
-        said, _well = _fail("not_ready", str(error), {"problem": str(error)})
+        said, _well = fail("not_ready", str(error), {"problem": str(error)})
     return said
-
-
-@command("year-end")
-def year_end(
-    year: Annotated[int, typer.Argument(min=1900, max=9998)],
-    area: Annotated[int, typer.Option(min=0, max=999_999, help="The area's code, six digits.")],
-    data: Data = None,
-) -> Answer:
-    """Post the interest of a finished year to every account that is still owed it."""
-    tune_process()
-    with at_work(Settings.load(data)) as (opened, connection):
-        before = batches.find(connection, year_ends.batch_name(year, area))
-        with progress.shown(f"year end {year}") as report:
-            batch = year_ends.run(connection, year, area, now_and_today, opened.policies, progress=report)
-    done = batch.done - (before.done if before else 0)
-    fen = batch.amount_fen - (before.amount_fen if before else 0)
-    return {
-        "batch": batch.batch_id,
-        "year": year,
-        "area": f"{area:06d}",
-        "state": batch.state,
-        "posted": done,
-        "amount": format_yuan(fen),
-        "posted_in_all": batch.done,
-        "amount_in_all": format_yuan(batch.amount_fen),
-    }, batch.state == batches.FINISHED
 
 
 @command("verify")
@@ -260,7 +197,7 @@ def verify(data: Data = None) -> Answer:
     finally:
         engine.dispose()
     if not summary.clean:
-        _warn(f"first of {summary.findings_total} faults: {summary.findings[0]}")
+        warn(f"first of {summary.findings_total} faults: {summary.findings[0]}")
     return {
         "books": summary.books,
         "entries": summary.entries,

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from ledger import tables
-from ledger.database import insert_or_leave
+from ledger.database import RowWriter, insert_or_leave
 
 RUNNING = "running"
 FINISHED = "finished"
 FAILED = "failed"
+LINES_A_PAGE = 10_000
 
 
 @dataclass(slots=True)
@@ -32,6 +34,7 @@ class Batch:
 
 
 _COLUMNS = tuple(tables.batch.columns)
+_LINES = RowWriter(tables.batch_line, replace=True)
 
 
 def find(connection: Connection, batch_id: str) -> Batch | None:
@@ -71,16 +74,67 @@ def save(connection: Connection, batch: Batch, now: datetime) -> None:
     """Write down how far the run is. The book is what counts: a bookmark too low only repeats a look."""
     batch.updated_at = now
     with connection.begin():
+        _update(connection, batch)
+
+
+def advance(
+    connection: Connection, batch: Batch, now: datetime, since: int, refused: Sequence[tuple[int, str]]
+) -> None:
+    """Write down that the lines after `since`, up to the bookmark, are done, and which of them were refused.
+
+    What another run of the same work wrote down of these lines, and of later ones, goes: row and lines always
+    tell one story.
+    """
+    batch.updated_at = now
+    lines = tables.batch_line.c
+    with connection.begin():
+        _update(connection, batch)
         connection.execute(
-            update(tables.batch)
-            .where(tables.batch.c.batch_id == batch.batch_id)
-            .values(
-                state=batch.state,
-                updated_at=now,
-                bookmark=batch.bookmark,
-                done=batch.done,
-                refused=batch.refused,
-                amount_fen=batch.amount_fen,
-                detail=batch.detail,
-            )
+            delete(tables.batch_line).where(lines.batch_id == batch.batch_id, lines.line > since)
         )
+        _LINES.write(connection, [(batch.batch_id, number, code) for number, code in refused])
+
+
+def restart(connection: Connection, batch: Batch, now: datetime) -> None:
+    """Begin a batch anew: nothing of it is done, and no line is refused."""
+    batch.state, batch.detail = RUNNING, None
+    batch.bookmark = batch.done = batch.refused = batch.amount_fen = 0
+    advance(connection, batch, now, 0, ())
+
+
+def refused_lines(
+    connection: Connection, batch_id: str, *, after: int = 0, limit: int = LINES_A_PAGE
+) -> list[tuple[int, str]]:
+    """The refused lines of a batch behind a line, as (line number, code): a page of them, in order."""
+    lines = tables.batch_line.c
+    query = select(lines.line, lines.code).where(lines.batch_id == batch_id, lines.line > after)
+    with connection.begin():
+        return [(line, code) for line, code in connection.execute(query.order_by(lines.line).limit(limit))]
+
+
+def count_refused(connection: Connection, batch: Batch) -> int:
+    """How many refused lines are written down up to the bookmark; a whole batch says so itself."""
+    lines = tables.batch_line.c
+    with connection.begin():
+        return (
+            connection.scalar(
+                select(func.count()).where(lines.batch_id == batch.batch_id, lines.line <= batch.bookmark)
+            )
+            or 0
+        )
+
+
+def _update(connection: Connection, batch: Batch) -> None:
+    connection.execute(
+        update(tables.batch)
+        .where(tables.batch.c.batch_id == batch.batch_id)
+        .values(
+            state=batch.state,
+            updated_at=batch.updated_at,
+            bookmark=batch.bookmark,
+            done=batch.done,
+            refused=batch.refused,
+            amount_fen=batch.amount_fen,
+            detail=batch.detail,
+        )
+    )

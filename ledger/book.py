@@ -10,6 +10,7 @@ from datetime import date, datetime
 
 from ledger.chain import TransferLine
 from ledger.chart import MOVES, STAGE_STATUS, Kind, Side, Status
+from ledger.debts import Debts, Rows
 from ledger.refusals import RefusalCode, Refused
 
 _CY, _CO = int(Side.CURRENT_YEAR), int(Side.CARRIED_OVER)
@@ -34,6 +35,7 @@ class Draft:
         "kind",
         "period",
         "reserved_change",
+        "rows",
         "seq",
         "source_ref",
         "target_seq",
@@ -55,6 +57,7 @@ class Draft:
         expires_at: datetime | None = None,
         detail: str | None = None,
         keyed: bool = False,
+        rows: Rows | None = None,
     ) -> None:
         self.kind = kind
         self.effective_on = effective_on
@@ -69,6 +72,8 @@ class Draft:
         self.detail = detail
         # the one entry of a command that carries its idempotency key, and is its receipt
         self.keyed = keyed
+        # what the entry writes beside itself, for the few kinds that do
+        self.rows = rows
         self.seq = 0
         self.current_year_after = 0
         self.carried_over_after = 0
@@ -105,6 +110,7 @@ class Book:
         "book_id",
         "carried_over",
         "current_year",
+        "debts",
         "died_on",
         "drafts",
         "freezes",
@@ -159,6 +165,8 @@ class Book:
         self.freezes: dict[int, OpenFreeze] = {}
         # what each year's own current_year amounts to by value date; read when a late fact needs it
         self.stood: dict[int, int] = {}
+        # of an employer's book: what it owes; read when a command needs it
+        self.debts: Debts | None = None
         self.drafts: list[Draft] = []
 
     def copy(self) -> Book:
@@ -188,6 +196,8 @@ class Book:
             other.stood = dict(self.stood)
         if self.drafts:
             other.drafts = list(self.drafts)
+        if self.debts is not None:
+            other.debts = self.debts.copy()
         return other
 
     @property
@@ -236,6 +246,10 @@ class Book:
             self.reserved += draft.reserved_change
         if self.current_year < 0 or self.carried_over < 0 or self.held < 0 or self.reserved < 0:
             raise BookBroken("a pocket, the holds or the quotas would be below zero")
+        if draft.rows is not None and (draft.rows.levy or draft.rows.assessment):
+            if self.debts is None:
+                raise BookBroken("the debts of this book were not read")
+            self.debts.apply(draft.rows, draft.effective_on)
         self.last_seq += 1
         draft.seq = self.last_seq
         draft.current_year_after = self.current_year

@@ -50,6 +50,16 @@ class Kind(IntEnum):
     DEATH = 13
     ESTATE = 14
     INHERITANCE = 15
+    # of an employer's book
+    DECLARATION = 20
+    ASSESSMENT = 21
+    ESTIMATE = 22
+    ADJUSTMENT = 23
+    PAYMENT = 24
+    CASE_STEP = 25
+    # of a person's book
+    ENROLMENT = 26
+    ENROLMENT_END = 27
     # rows of later issues: they stand here so that their numbers are taken, and are refused until then
     RETIREE_CREDIT = 30
     REFUND_TO_PAYER = 31
@@ -77,6 +87,9 @@ def _pairs(sources: tuple[Side, ...], targets: tuple[Side, ...]) -> frozenset[tu
     return frozenset((int(a), int(b)) for a in sources for b in targets)
 
 
+# a late fee that a correction made too high waits for its payer
+_LATE_FEE_BACK = _pairs((Side.POOLED_FUND,), (Side.SUSPENSE,))
+
 # What a kind may move, as (from, to). A kind that is missing moves no money.
 MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.OPENING: _pairs((Side.TAKEOVER,), _ANY_POCKET),
@@ -91,6 +104,21 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
+    # what was paid before the list came goes where the list says, the rest back to the payer
+    Kind.ASSESSMENT: _pairs((Side.SUSPENSE,), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))
+    | _LATE_FEE_BACK,
+    Kind.PAYMENT: _pairs((Side.BANK, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE))
+    | _LATE_FEE_BACK,
+    # too much was paid: both parts go back to the payer, and what an account no longer has is a receivable;
+    # what never reached a closed account, and what waited for the whole month, comes out of suspense
+    Kind.ADJUSTMENT: _pairs((Side.POOLED_FUND, Side.RECEIVABLE, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))
+    | _LATE_FEE_BACK,
+    Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.SUSPENSE,), (Side.BANK,)),
+    Kind.RETIREE_CREDIT: _pairs((Side.POOLED_FUND,), (_CY,)),
 }
 
 REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})
@@ -139,6 +167,8 @@ class Verb(Enum):
     DEATH = "death"
     ESTATE = "estate"
     INHERITANCE = "inheritance"
+    ENROLMENT = "enrolment"
+    RETIREE_CREDIT = "retiree_credit"
     # of later issues
     POOLED_BENEFIT = "pooled_benefit"
     MUTUAL_AID = "mutual_aid"
@@ -184,6 +214,8 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.DEATH: (_YES, _YES, _YES, _DECEASED, _YES, _CLOSED),
     Verb.ESTATE: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
     Verb.INHERITANCE: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
+    Verb.ENROLMENT: (_YES, _YES, _YES, _YES, _MOVING, _CLOSED),
+    Verb.RETIREE_CREDIT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
     Verb.POOLED_BENEFIT: (_LATER, _LATER, _LATER, _LATER, _MOVING, _CLOSED),
     Verb.MUTUAL_AID: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
     Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
@@ -191,3 +223,30 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
 MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {
     verb: dict(zip(_COLUMNS, row, strict=True)) for verb, row in _ROWS.items()
 }
+
+
+class MemberClass(IntEnum):
+    """What a person is to the employee scheme on a day (R7, R13, R14, R69)."""
+
+    ACTIVE = 1
+    RETIRED = 2
+    # pays for oneself
+    FLEXIBLE = 3
+    # draws unemployment benefit: the unemployment fund pays
+    UNEMPLOYED = 4
+    # insured in the resident scheme, which has no account
+    RESIDENT = 5
+
+    @property
+    def word(self) -> str:
+        """The class as callers see it."""
+        return self.name.lower()
+
+
+class LineKind(IntEnum):
+    """What one line of an employer's entry does to a person's month."""
+
+    ASSESSED = 1
+    ADJUSTED = 2
+    PAID = 3
+    REFUNDED = 4

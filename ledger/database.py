@@ -126,6 +126,12 @@ def is_transient(error: DBAPIError) -> bool:
     return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
 
 
+def is_overtaken(error: DBAPIError) -> bool:
+    """Whether somebody else opened the same book a moment before: the next try finds it."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) == "pk_book"
+
+
 def is_lost(error: DBAPIError) -> bool:
     """Whether the database itself is gone or going: it refused the connection, dropped it, or shuts down."""
     if error.connection_invalidated:
@@ -324,3 +330,32 @@ def _sqlite_value(value: date) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     return value.isoformat()
+
+
+class RowWriter:
+    """Inserts many rows of one table in one statement; with `replace`, a row that is there is set anew."""
+
+    def __init__(self, table: Table, *, replace: bool = False) -> None:
+        self._columns = tuple(table.columns.keys())
+        self._types = tuple(_pg_type(table, name) for name in self._columns)
+        keys = [column.name for column in table.primary_key]
+        sets = ", ".join(f"{name} = excluded.{name}" for name in self._columns if name not in keys)
+        conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}" if replace else ""
+        named = ", ".join(self._columns)
+        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
+        self._postgresql = text(f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts}){conflict}")
+        marks = ", ".join("?" * len(self._columns))
+        self._sqlite = f"INSERT INTO {table.name} ({named}) VALUES ({marks}){conflict}"
+
+    def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows with a value for each column, in the table's order. No rows write nothing."""
+        if not rows:
+            return
+        if is_postgresql(connection):
+            columns = zip(self._types, zip(*rows, strict=True), strict=True)
+            parameters = {
+                f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(columns)
+            }
+            connection.execute(self._postgresql, parameters)
+            return
+        connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])

@@ -19,7 +19,14 @@ TOKEN_FILE = "token"  # noqa: S105  the name of a file
 TOKEN_LIFETIME = timedelta(days=30)
 AGENT = "demo"
 SEED = 1
-IMPORTED = ("accounts.csv", "contributions.csv", "spendings.csv")
+IMPORTED = (
+    "accounts.csv",
+    "contributions.csv",
+    "spendings.csv",
+    "employers.csv",
+    "declarations.csv",
+    "receipts.csv",
+)
 
 Clock = Callable[[], tuple[datetime, date]]
 Shown = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]

@@ -234,7 +234,7 @@ def normalise_name(name: str) -> str:
 
 # --- Account numbers and entry names --------------------------------------------------------------------
 
-PARTY_LETTERS: Final = {"P": "person", "E": "employer", "I": "institution", "F": "fund"}
+PARTY_LETTERS: Final = {"P": "person", "E": "employer", "I": "institution", "F": "fund", "R": "resident"}
 """The first letter of an account number, and whose book it is."""
 
 SEQ_MAX: Final = 2**31 - 1

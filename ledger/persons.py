@@ -5,14 +5,14 @@ This is the one place that holds personal data. The book knows a person by a num
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.database import insert_or_leave
+from ledger.database import Lookup, insert_or_leave
 from ledger.identity import (
     IdNumber,
     book_id_of,
@@ -27,8 +27,22 @@ from ledger.vault import Keyring
 
 ROLE_CURRENT = 1
 ROLE_ALIAS = 2
+# the letter P of an account number, by its place in the alphabet; no other book is an account
+PERSONS = 16
 _NUMBER = b"identity.number|"
 _NAME = b"identity.name|"
+_SENT = b"declared_line.number|"
+_ALIASES = Lookup(
+    "SELECT i.digest FROM {given} JOIN identity i ON i.digest = given.digest AND i.role = :role",
+    [tables.identity.c.digest],
+    digest="bytes",
+)
+_NUMBERS = Lookup(
+    "SELECT b.book_id, i.digest, i.number_sealed FROM {given} JOIN book b ON b.book_id = given.book_id"
+    " JOIN identity i ON i.person_id = b.person_id AND i.role = :role WHERE i.number_sealed IS NOT NULL",
+    [tables.book.c.book_id, tables.identity.c.digest, tables.identity.c.number_sealed],
+    book_id="big",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +70,7 @@ def account_ref(text: str, keyring: Keyring, today: date) -> BookRef:
     Raises the id_* refusals for what looks like an ID number and is none, account_not_found for the rest.
     """
     book_id = book_id_of(text)
-    if book_id is not None:
+    if book_id is not None and book_id // 10**12 == PERSONS:
         return book_id
     if looks_like_id_number(text):
         return number_digest(parse_id_number(text, today), keyring)
@@ -148,3 +162,34 @@ def add_alias(
         )
         if number_of(connection, other) != row.person_id:
             raise Refused(RefusalCode.ALIAS_CONFLICT)
+
+
+def number_opener(keyring: Keyring) -> Callable[[bytes, bytes], str]:
+    """What opens a sealed ID number, given the digest it is found by."""
+
+    def reveal(digest: bytes, sealed: bytes) -> str:
+        return keyring.open(sealed, _NUMBER + digest)
+
+    return reveal
+
+
+def aliases(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
+    """Those of the digests that belong to a second number of somebody (R4)."""
+    rows = _ALIASES.run(connection, [(digest,) for digest in sorted(set(digests))], role=ROLE_ALIAS)
+    return {bytes(digest) for (digest,) in rows}
+
+
+def numbers_of(connection: Connection, keyring: Keyring, book_ids: Iterable[int]) -> dict[int, str]:
+    """The ID number that the holder of each account is known by, opened."""
+    rows = _NUMBERS.run(connection, [(book_id,) for book_id in sorted(set(book_ids))], role=ROLE_CURRENT)
+    return {book_id: keyring.open(bytes(sealed), _NUMBER + bytes(digest)) for book_id, digest, sealed in rows}
+
+
+def seal_sent(number: str, book_id: int, line: int, keyring: Keyring) -> bytes:
+    """An ID number as a line of an employer's list has it, sealed for that line."""
+    return keyring.seal(number, _SENT + f"{book_id}|{line}".encode())
+
+
+def open_sent(sealed: bytes, book_id: int, line: int, keyring: Keyring) -> str:
+    """What `seal_sent` made, opened."""
+    return keyring.open(sealed, _SENT + f"{book_id}|{line}".encode())

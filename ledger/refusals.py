@@ -18,12 +18,22 @@ class RefusalCode(StrEnum):
     SHAPE_INVALID = "shape_invalid"
     BULK_TOO_LARGE = "bulk_too_large"
     FILE_INVALID = "file_invalid"
+    TOTALS_DIFFER = "totals_differ"
+    FORMULA_IN_CELL = "formula_in_cell"
+    MERGED_CELL = "merged_cell"
+    DATE_IN_CELL = "date_in_cell"
+    NUMBER_IN_CELL = "number_in_cell"
+    FULL_WIDTH_DIGITS = "full_width_digits"
+    LEADING_APOSTROPHE = "leading_apostrophe"
     # key
     IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
     IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
     # not found
     ACCOUNT_NOT_FOUND = "account_not_found"
+    EMPLOYER_NOT_FOUND = "employer_not_found"
+    DECLARATION_NOT_FOUND = "declaration_not_found"
+    ENROLMENT_NOT_FOUND = "enrolment_not_found"
     ENTRY_NOT_FOUND = "entry_not_found"
     HOLD_NOT_FOUND = "hold_not_found"
     FREEZE_NOT_FOUND = "freeze_not_found"
@@ -39,6 +49,8 @@ class RefusalCode(StrEnum):
     CREDIT_CODE_INVALID = "credit_code_invalid"
     ALIAS_CONFLICT = "alias_conflict"
     ACCOUNT_EXISTS_OTHER_PERSON = "account_exists_other_person"
+    EMPLOYER_DIFFERS = "employer_differs"
+    SCHEME_NO_ACCOUNT = "scheme_no_account"
     # closed
     ACCOUNT_CLOSED = "account_closed"
     OPENING_DIFFERS = "opening_differs"
@@ -51,6 +63,9 @@ class RefusalCode(StrEnum):
     # period and date
     PERIOD_AFTER_END = "period_after_end"
     PERIOD_INVALID = "period_invalid"
+    PERIOD_BEFORE_ENROLMENT = "period_before_enrolment"
+    NOT_ENROLLED = "not_enrolled"
+    RETIREE_PAYS_NO_PREMIUM = "retiree_pays_no_premium"
     PERIOD_CLOSED = "period_closed"
     YEAR_NOT_OVER = "year_not_over"
     RATES_MISSING = "rates_missing"
@@ -59,9 +74,17 @@ class RefusalCode(StrEnum):
     NOT_DESIGNATED = "not_designated"
     # duplicates
     DUPLICATE_SOURCE_REF = "duplicate_source_ref"
+    DUPLICATE_LINE = "duplicate_line"
+    DUPLICATE_PERIOD = "duplicate_period"
+    ALREADY_CONFIRMED = "already_confirmed"
+    ALREADY_DECLARED = "already_declared"
     ALREADY_REVERSED = "already_reversed"
     # the state of what is acted on
     NOT_REVERSIBLE = "not_reversible"
+    NOTHING_ASSESSED = "nothing_assessed"
+    NO_LAST_MONTH = "no_last_month"
+    NO_GOOD_LINE = "no_good_line"
+    ENROLMENT_ENDED = "enrolment_ended"
     HOLD_NOT_OPEN = "hold_not_open"
     HOLD_EXPIRED = "hold_expired"
     FREEZE_ENDED = "freeze_ended"
@@ -70,6 +93,8 @@ class RefusalCode(StrEnum):
     VERB_NOT_OFFERED = "verb_not_offered"
     # amount
     AMOUNT_INVALID = "amount_invalid"
+    WAGE_INVALID = "wage_invalid"
+    SUSPENSE_EXCEEDED = "suspense_exceeded"
     HOLD_EXCEEDED = "hold_exceeded"
     # insufficient
     INSUFFICIENT_BALANCE = "insufficient_balance"

@@ -49,7 +49,7 @@ class Reverse(Command):
         effective_on, fact_on = book.value_date(day, desk.today)
         if desk.acted_on(self.target_seq) is Kind.REVERSAL:
             raise Refused(RefusalCode.ALREADY_REVERSED)
-        if original.kind not in REVERSIBLE:
+        if original.kind not in REVERSIBLE or _from_an_employer(original):
             raise Refused(RefusalCode.NOT_REVERSIBLE)
         draft = Draft(
             Kind.REVERSAL,
@@ -67,6 +67,11 @@ class Reverse(Command):
             _give_back(book, draft, original, same_year)
         if book.stage == Stage.CLOSED:
             _hand_on(desk, book, draft)
+
+
+def _from_an_employer(original: Receipt) -> bool:
+    """Whether an employer's payment brought it: then a correction of what was assessed takes it back."""
+    return original.kind is Kind.CONTRIBUTION and any(party is not None for *_, party in original.transfers)
 
 
 def _take_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:

@@ -24,7 +24,16 @@ AREA: Final = 990100
 MONTHS: Final = 24
 PEOPLE_MAX: Final = 10_000_000
 STAFF: Final = 40
-FILES: Final = ("employers.csv", "accounts.csv", "contributions.csv", "spendings.csv")
+FILES: Final = (
+    "employers.csv",
+    "accounts.csv",
+    "contributions.csv",
+    "spendings.csv",
+    "declarations.csv",
+    "receipts.csv",
+)
+# of eight employers one has paid half of this month by now
+_HALF_PAYS: Final = 8
 
 _HEADERS = {
     "employers.csv": "credit_code,name,area,staff",
@@ -32,6 +41,8 @@ _HEADERS = {
     "opening_source_ref,opened_on",
     "contributions.csv": "account,source_ref,period,effective_on,amount",
     "spendings.csv": "account,source_ref,institution,effective_on,amount,take_available",
+    "declarations.csv": "employer,period,id_number,wage",
+    "receipts.csv": "employer,source_ref,period,received_on,amount",
 }
 # the first two digits of an ID number: GB/T 2260 without the regions that have numbers of another form
 _PROVINCES = tuple(
@@ -54,7 +65,7 @@ _GIVEN = (
 _LONG_NAMES = ("阿依古丽·买买提", "古丽娜尔·艾合买提", "扎西次仁", "巴特尔", "努尔兰·阿不都")
 
 # the monthly base of an insured person: (from July of, floor, cap) in fen
-_BASES = ((2026, 507_360, 2_536_800), (2025, 487_200, 2_436_000), (0, 470_000, 2_350_000))
+_BASES = ((2026, 507_360, 2_536_800), (2025, 487_200, 2_436_000), (0, 469_980, 2_349_900))
 
 Progress = Callable[[int, int], None]
 
@@ -90,7 +101,10 @@ class _Window:
 def write_sample(
     directory: Path, people: int, seed: int, today: date, progress: Progress | None = None
 ) -> dict[str, int]:
-    """Write the four files; the number of lines in each, without its header.
+    """Write the six files; the number of lines in each, without its header.
+
+    What was owed up to last month comes as contributions; this month as lists of the employers, and as what
+    they paid.
 
     Raises ValueError for a number of people that no ID numbers are there for, OSError when the directory
     cannot be written. A file appears whole or not at all, an older one is replaced.
@@ -109,14 +123,20 @@ def write_sample(
             }
             for name, file in files.items():
                 file.write(_HEADERS[name] + "\n")
-            lines["employers.csv"] = _write_employers(files["employers.csv"], people, seed)
+            codes = _write_employers(files["employers.csv"], people, seed)
+            owed = 0
             for index in range(people):
-                credits_, bills = _write_person(files, index, seed, window)
+                employer, place = divmod(index, STAFF)
+                credits_, bills, premium = _write_person(files, index, seed, window, codes[employer])
                 lines["contributions.csv"] += credits_
                 lines["spendings.csv"] += bills
+                owed = premium if place == 0 else owed + premium
+                if place == STAFF - 1 or index == people - 1:
+                    _write_receipt(files["receipts.csv"], employer, codes[employer], owed, today)
                 if progress is not None and index % 200 == 0:
                     progress(index, people)
-        lines["accounts.csv"] = people
+        lines["accounts.csv"] = lines["declarations.csv"] = people
+        lines["employers.csv"] = lines["receipts.csv"] = len(codes)
         for name, draft in drafts.items():
             draft.replace(directory / name)
     finally:
@@ -133,8 +153,10 @@ def _months_before(today: date) -> Iterator[tuple[int, int]]:
         yield month // 12, month % 12 + 1
 
 
-def _write_employers(file: IO[str], people: int, seed: int) -> int:
+def _write_employers(file: IO[str], people: int, seed: int) -> list[str]:
+    """The lines of the employers; their credit codes."""
     employers = -(-people // STAFF)
+    codes: list[str] = []
     for number in range(employers):
         draw = _random(seed, f"employer {number}")
         body = f"{draw.choice(('91', '12', '52'))}999999{number:09d}"
@@ -142,12 +164,22 @@ def _write_employers(file: IO[str], people: int, seed: int) -> int:
             ("示例制造有限公司", "示例商贸有限公司", "示例学校", "示例医院", "示例科技有限公司")
         )
         staff = min(STAFF, people - number * STAFF)
-        file.write(f"{body}{credit_code_check(body)},{kind}{number + 1:06d},{AREA},{staff}\n")
-    return employers
+        codes.append(body + credit_code_check(body))
+        file.write(f"{codes[-1]},{kind}{number + 1:06d},{AREA},{staff}\n")
+    return codes
 
 
-def _write_person(files: Mapping[str, IO[str]], index: int, seed: int, window: _Window) -> tuple[int, int]:
-    """The lines of one person in all files; how many contributions and spendings."""
+def _write_receipt(file: IO[str], employer: int, code: str, owed: int, today: date) -> None:
+    """What an employer has paid for this month."""
+    paid = owed // 2 if employer % _HALF_PAYS == _HALF_PAYS - 1 else owed
+    period = f"{today:%Y-%m}"
+    file.write(f"{code},SK-{employer:06d}-{period},{period},{today},{format_yuan(paid)}\n")
+
+
+def _write_person(
+    files: Mapping[str, IO[str]], index: int, seed: int, window: _Window, employer_code: str
+) -> tuple[int, int, int]:
+    """The lines of one person in all files; how many contributions and bills, and this month's premium."""
     draw = _random(seed, str(index))
     id_number, sex, birth_date = _id_number(index, seed, window.today)
     joined = 0 if draw.randrange(100) < 85 else draw.randrange(1, MONTHS)
@@ -185,7 +217,14 @@ def _write_person(files: Mapping[str, IO[str]], index: int, seed: int, window: _
         f"{'true' if bill.take_available else 'false'}\n"
         for number, bill in enumerate(bills, start=1)
     )
-    return len(incoming), len(bills)
+    # the base of the last month is the wage of this one
+    wage_now = incoming[-1].fen * 50
+    files["declarations.csv"].write(
+        f"{employer_code},{window.today:%Y-%m},{id_number},{format_yuan(wage_now)}\n"
+    )
+    base = _base(wage_now, window.today.year if window.today.month >= 7 else window.today.year - 1)
+    premium = round_half_up(base * 2, 100) + round_half_up(base * 75, 1000)
+    return len(incoming), len(bills), premium
 
 
 def _random(seed: int, place: str) -> random.Random:
@@ -222,10 +261,14 @@ def _credits(
         if month == 7:
             wage = wage * draw.randrange(101, 109) // 100
         base_year = year if month >= 7 else year - 1
-        floor, cap = next((floor, cap) for since, floor, cap in _BASES if since <= base_year)
-        fen = round_half_up(min(max(wage, floor), cap) * 2, 100)
+        fen = round_half_up(_base(wage, base_year) * 2, 100)
         following = date(year + month // 12, month % 12 + 1, paid_on)
         yield _Credit(f"{year:04d}-{month:02d}", min(following, today), fen)
+
+
+def _base(wage: int, base_year: int) -> int:
+    floor, cap = next((floor, cap) for since, floor, cap in _BASES if since <= base_year)
+    return min(max(wage, floor), cap)
 
 
 def _bills(

@@ -26,6 +26,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from ledger.identity import parse_credit_code
+from ledger.refusals import Refused
+
 ISSUER: Final = "medical-account-ledger"
 AUDIENCE: Final = "medical-account-ledger"
 ALGORITHM: Final = "EdDSA"
@@ -37,6 +40,9 @@ SCOPES: Final = (
     "postings:write",
     "postings:reverse",
     "bulk:write",
+    "employers:read",
+    "employers:write",
+    "receipts:write",
     "reports:read",
     "admin",
 )
@@ -76,9 +82,19 @@ def create_signing_key(directory: Path) -> None:
 
 
 def mint(
-    directory: Path, scopes: Iterable[str], caller: str, actor: str, now: datetime, lifetime: timedelta
+    directory: Path,
+    scopes: Iterable[str],
+    caller: str,
+    actor: str,
+    now: datetime,
+    lifetime: timedelta,
+    *,
+    employer: str | None = None,
 ) -> str:
-    """A signed token: `caller` is the system that calls, `actor` the person who acts. Raises TokenError."""
+    """A signed token: `caller` is the system that calls, `actor` the person who acts. Raises TokenError.
+
+    With `employer`, a credit code, it reaches nothing but what is that employer's.
+    """
     wanted = tuple(dict.fromkeys(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
@@ -90,7 +106,7 @@ def mint(
     if lifetime <= timedelta(0):
         raise TokenError("a token lives longer than nothing")
     key = _signing_key(directory)
-    claims = {
+    claims: dict[str, object] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": actor,
@@ -100,6 +116,11 @@ def mint(
         "exp": int((now + lifetime).timestamp()),
         "jti": secrets.token_urlsafe(12),
     }
+    if employer is not None:
+        try:
+            claims["employer"] = parse_credit_code(employer)
+        except Refused:
+            raise TokenError("a token is bound to an employer by a valid credit code") from None
     header = {"typ": "at+jwt", "kid": _public_jwk(key)["kid"]}
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers=header)
 

@@ -73,6 +73,8 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("open_items", "opening_differs"),
         # states too, which the issue did not name
         *("freeze_ended", "year_not_over", "rates_missing", "alias_conflict", "group_refused"),
+        *("employer_differs", "already_confirmed", "already_declared", "nothing_assessed", "no_last_month"),
+        *("no_good_line", "enrolment_ended", "suspense_exceeded"),
     }:
         assert STATUS[code] == 409
     else:

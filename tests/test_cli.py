@@ -12,12 +12,14 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 from sqlalchemy import Engine, func, select, text
 from typer.testing import CliRunner
 
 from ledger import tables
 from ledger.__main__ import app
+from ledger.chart import MemberClass
 from ledger.clock import now_and_today
 from ledger.database import connect
 from ledger.holds import Hold, sweep
@@ -27,6 +29,7 @@ from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.people import SomeoneFactory, World, id_number, noon
 from tests.service import Service
+from tests.units import Unit
 
 ROOT = Path(__file__).resolve().parent.parent
 LAST_YEAR = now_and_today()[1].year - 1
@@ -54,6 +57,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     for name in [name for name in os.environ if name.startswith("LEDGER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr("ledger.__main__.tune_process", lambda: None)
+    monkeypatch.setattr("ledger.runs.tune_process", lambda: None)
 
     def invoke(*arguments: object) -> Answer:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])
@@ -126,6 +130,38 @@ def test_a_year_end_that_cannot_be_is_refused(
     assert answer.err.startswith(f"ledger: {code}")
 
 
+def test_retirees_are_credited_once(run: Callable[..., Answer], ready: Engine) -> None:
+    world = World(ready)
+    Unit(world).enrol(world.open(), MemberClass.RETIRED, date(LAST_YEAR, 1, 1), here=False)
+    month = f"{LAST_YEAR}-12"
+    first = run("retiree-credits", month, "--area", "990100")
+    assert first.code == 0, first.err
+    assert first.json == {
+        "batch": f"retiree-credits-990100-{month}",
+        "period": month,
+        "area": "990100",
+        "state": "finished",
+        "posted": 1,
+        "amount": "110.00",
+        "posted_in_all": 1,
+        "amount_in_all": "110.00",
+    }
+    again = run("retiree-credits", month, "--area", "990100")
+    assert (again.code, again.json["posted"], again.json["amount_in_all"]) == (0, 0, "110.00")
+
+
+@pytest.mark.parametrize(
+    ("month", "area", "code"),
+    [("2999-01", "990100", "period_invalid"), ("2025-13", "990100", "period_invalid"),
+     ("202509", "990100", "period_invalid"), ("2025-09", "990199", "area_unknown")],
+)  # fmt: skip
+def test_credits_of_retirees_that_cannot_be_are_refused(
+    run: Callable[..., Answer], ready: Engine, month: str, area: str, code: str
+) -> None:
+    answer = run("retiree-credits", month, "--area", area)
+    assert (answer.code, answer.json["code"]) == (1, code)
+
+
 def test_files_are_imported_in_one_go_or_one_by_one(
     run: Callable[..., Answer], ready: Engine, tmp_path: Path
 ) -> None:
@@ -161,7 +197,9 @@ def test_a_file_with_a_bad_line_ends_with_another_code(
     answer = run("import", file)
     assert answer.code == 1
     assert (answer.json["posted"], answer.json["refused"]) == (1, 1)
-    assert Path(answer.json["rejected_file"]).read_text() == "line,code\n3,id_checksum\n"
+    assert Path(answer.json["rejected_file"]).read_text() == (
+        "line,code,reason\n3,id_checksum,The check character of the ID number is wrong\n"
+    )
     assert "1 lines were refused" in answer.err
     first_bad = run("import", tmp_path / "none.csv", file)
     assert first_bad.code == 1
@@ -233,6 +271,12 @@ def test_a_token_stands_alone_on_stdout(run: Callable[..., Answer], data: Path) 
     unknown = run("token", "--scope", "money", "--data", data)
     assert (unknown.code, unknown.out) == (1, "")
     assert "accounts:read" in unknown.err
+    bound = run("token", "--scope", "employers:read", "--employer", "91999999000000001k", "--data", data)
+    claims = jwt.decode(bound.out.strip(), options={"verify_signature": False})
+    assert claims["employer"] == "91999999000000001K"
+    assert "employer" not in jwt.decode(token.out.strip(), options={"verify_signature": False})
+    wrong = run("token", "--scope", "employers:read", "--employer", "x", "--data", data)
+    assert (wrong.code, wrong.out) == (1, "")
 
 
 def test_without_keys_nothing_is_opened(run: Callable[..., Answer], tmp_path: Path) -> None:
@@ -344,7 +388,7 @@ def test_a_demo_serves_its_people_and_keeps_them(
         person = lines[0].split(",")[0]
         assert service.call("GET", f"/v1/accounts/{person}/balance")[0] == 200
         before = book_of(service)
-        assert before[0] == 15
+        assert before[0] == 15 + 1, "the people, and their employer"
         keys = {file.name: file.read_bytes() for file in (service.data / "keys").iterdir()}
 
         # other commands, in this process, beside the running service
@@ -413,3 +457,4 @@ def test_the_door_is_where_it_should_be() -> None:
     )
     for command in ["demo", "serve", "migrate", "token", "import", "year-end", "verify", "sample", "sweep"]:
         assert command in done.stdout
+    assert "retiree-credits" in done.stdout

@@ -4,113 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import gc
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 import tracemalloc
-from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine
 
-from ledger import batches, tables
-from ledger.clock import now_and_today
-from ledger.database import connect
-from ledger.imports import Importer, ImportProblem, Summary
+from ledger import batches
+from ledger.imports import ImportProblem
 from ledger.imports.lines import LINE_BYTES_MAX
 from ledger.posting import Unknown, post
 from ledger.refusals import Refused
-from ledger.sample import write_sample
-from ledger.vault import Keyring
-from ledger.verify import verify
-from tests.people import NOW, Someone, SomeoneFactory, World
-
-TODAY = date(2026, 11, 21)
-ACCOUNTS = "id_number,name,area,opened_on"
-CONTRIBUTIONS = "account,source_ref,period,effective_on,amount"
-SPENDINGS = "account,source_ref,institution,effective_on,amount,take_available"
-ROOT = Path(__file__).resolve().parent.parent
-
-
-class Office:
-    """Somebody who writes files and imports them."""
-
-    def __init__(self, engine: Engine, folder: Path) -> None:
-        self.world = World(engine)
-        self.folder = folder
-        self.number = 0
-
-    def file(self, header: str, lines: Iterable[str], encoding: str = "utf-8", end: str = "\n") -> Path:
-        text = "".join(f"{line}{end}" for line in (header, *lines))
-        return self.raw(text.encode(encoding))
-
-    def raw(self, content: bytes) -> Path:
-        self.number += 1
-        path = self.folder / f"{self.number}.csv"
-        path.write_bytes(content)
-        return path
-
-    def run(self, path: Path, **more: Any) -> Summary:
-        with self.world.engine.connect() as connection:
-            return self.importer(connection, **more).run(path)
-
-    def importer(self, connection: Any, **more: Any) -> Importer:
-        clock: Callable[[], tuple[datetime, date]] = lambda: (NOW, TODAY)  # noqa: E731
-        return Importer(connection, self.world.keyring, self.world.policies, clock, **more)
-
-    def refused_file(self, path: Path) -> tuple[str, str]:
-        with pytest.raises(Refused) as caught:
-            self.run(path)
-        assert list(self.folder.glob("*rejected*")) == [], "nothing was begun"
-        return caught.value.code.value, str(caught.value.facts["problem"])
-
-    def rejected(self, summary: Summary) -> list[tuple[int, str]]:
-        assert summary.rejected_file is not None
-        first, *lines = summary.rejected_file.read_text().splitlines()
-        assert first == "line,code"
-        return [(int(line.split(",")[0]), line.split(",")[1]) for line in lines]
-
-    def account(self, fen: int = 0) -> str:
-        """An open account, by ID number."""
-        someone: Someone = SomeoneFactory()
-        self.world.open(someone, opening=(0, fen))
-        return someone.id_number
-
-    def balance(self, account: str) -> int:
-        ref = self.world_ref(account)
-        with self.world.engine.connect() as connection, connection.begin():
-            row = connection.execute(
-                select(tables.book.c.current_year, tables.book.c.carried_over)
-                .join(tables.identity, tables.identity.c.person_id == tables.book.c.person_id)
-                .where(tables.identity.c.digest == ref)
-            ).one()
-        return int(row[0]) + int(row[1])
-
-    def world_ref(self, account: str) -> bytes:
-        return self.world.keyring.digest("id_number", account)
-
-    def entries(self) -> int:
-        with self.world.engine.connect() as connection, connection.begin():
-            return connection.scalar(select(func.count()).select_from(tables.entry)) or 0
-
-
-def counts(summary: Summary) -> tuple[int, int, int, int]:
-    return summary.lines, summary.posted, summary.already, summary.refused
+from tests.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
+from tests.people import SomeoneFactory
 
 
 @pytest.fixture
 def office(engine: Engine, tmp_path: Path) -> Office:
     return Office(engine, tmp_path)
-
-
-def contribution(account: str, ref: str, amount: str = "160.00") -> str:
-    return f"{account},{ref},2026-03,2026-04-15,{amount}"
 
 
 # -- what is posted --------------------------------------------------------------------------------------
@@ -509,7 +422,7 @@ def test_a_run_that_ends_beside_a_commit_goes_on(
         return outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr("ledger.imports.post", dying)
+        patch.setattr("ledger.imports.chunks.post", dying)
         with pytest.raises(Killed):
             office.run(file)
     assert not list(office.folder.glob("*.rejected.csv"))
@@ -534,9 +447,11 @@ def test_a_chunk_of_unknown_fate_is_sent_again(office: Office, monkeypatch: pyte
         outcomes = post(connection, commands, *more)
         return [Unknown("lost") for _ in commands] if lost and lost.pop() else outcomes
 
-    monkeypatch.setattr("ledger.imports.post", once_unknown)
+    monkeypatch.setattr("ledger.imports.chunks.post", once_unknown)
     assert counts(office.run(file)) == (3, 0, 3, 0)
-    monkeypatch.setattr("ledger.imports.post", lambda _c, commands, *_more: [Unknown("lost")] * len(commands))
+    monkeypatch.setattr(
+        "ledger.imports.chunks.post", lambda _c, commands, *_more: [Unknown("lost")] * len(commands)
+    )
     with pytest.raises(ImportProblem, match="go on"):
         office.run(file)
 
@@ -552,7 +467,7 @@ def test_a_line_that_meets_a_bug_does_not_stop_the_others(
             raise AssertionError("a bug")
         return post(connection, commands, *more)
 
-    monkeypatch.setattr("ledger.imports.post", buggy)
+    monkeypatch.setattr("ledger.imports.chunks.post", buggy)
     summary = office.run(file)
     assert counts(summary) == (5, 4, 0, 1)
     assert office.rejected(summary) == [(5, "internal_error")]
@@ -564,93 +479,6 @@ def test_a_bug_that_every_line_meets_ends_the_run(office: Office, monkeypatch: p
     def broken(*_args: Any, **_more: Any) -> Any:
         raise AssertionError("a bug")
 
-    monkeypatch.setattr("ledger.imports.post", broken)
+    monkeypatch.setattr("ledger.imports.chunks.post", broken)
     with pytest.raises(ImportProblem, match="bug"):
         office.run(file)
-
-
-# -- killed -------------------------------------------------------------------------------------------------
-
-
-def command_line(url: str, keys: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("LEDGER_")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "ledger", *arguments],
-        cwd=ROOT,
-        env=environment | {"LEDGER_DATABASE_URL": url, "LEDGER_KEYS": str(keys)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    said: dict[str, Any] = json.loads(out)
-    return said
-
-
-def state(url: str) -> list[tuple[Any, ...]]:
-    """Every book by whose it is, which is the same in both databases."""
-    book, person = tables.book.c, tables.identity.c
-    engine = connect(url)
-    try:
-        with engine.connect() as connection, connection.begin():
-            found = connection.execute(
-                select(person.digest, book.current_year, book.carried_over, book.last_seq)
-                .join_from(tables.book, tables.identity, person.person_id == book.person_id)
-                .order_by(person.digest)
-            ).all()
-        return [(bytes(row[0]), *row[1:]) for row in found]
-    finally:
-        engine.dispose()
-
-
-def undisturbed_import(url: str, keys: Path, *files: Path) -> Summary:
-    """In this process, from one end to the other."""
-    engine = connect(url)
-    try:
-        world = World(engine)
-        with engine.connect() as connection:
-            importer = Importer(connection, Keyring.load(keys), world.policies, now_and_today)
-            return [importer.run(file) for file in files][-1]
-    finally:
-        engine.dispose()
-
-
-def test_killed_again_and_again_it_ends_where_an_undisturbed_run_does(
-    tmp_path: Path, new_database: Callable[[bool], str]
-) -> None:
-    keys = tmp_path / "keys"
-    Keyring.create(keys)
-    write_sample(tmp_path, 250, 9, date(2026, 10, 31))
-    accounts, contributions = tmp_path / "accounts.csv", tmp_path / "contributions.csv"
-    killed, undisturbed = new_database(True), new_database(True)
-    expected = undisturbed_import(undisturbed, keys, accounts, contributions)
-    undisturbed_import(killed, keys, accounts)
-
-    engine = connect(killed)
-    deaths = 0
-    try:
-        for chunks in (1, 3):
-            process = command_line(killed, keys, "import", str(contributions))
-            until = time.monotonic() + 30
-            while time.monotonic() < until and process.poll() is None:
-                with engine.connect() as connection:
-                    batch = batches.find(connection, expected.batch_id)
-                if batch is not None and batch.state == "running" and batch.bookmark >= chunks * 1000:
-                    process.send_signal(signal.SIGKILL)
-                    break
-                time.sleep(0.002)
-            process.communicate(timeout=30)
-            deaths += process.returncode == -signal.SIGKILL
-        assert deaths, "no run was killed on its way"
-        said = finish(command_line(killed, keys, "import", str(contributions)))
-        assert verify(engine).clean
-    finally:
-        engine.dispose()
-    assert said["already"] > 0
-    assert said["posted"] + said["already"] == expected.posted == expected.lines
-    assert said["refused"] == 0
-    assert state(killed) == state(undisturbed)

@@ -16,15 +16,17 @@ from sqlalchemy import Engine
 
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.book import Book
-from ledger.chart import MATRIX, Kind, Stage, Status, Verb
+from ledger.chart import MATRIX, Kind, MemberClass, Stage, Status, Verb
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
+from ledger.enrolments import EndEnrolment, Enrol
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted
 from ledger.reference import NewInstitution, register
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+from ledger.retirees import CreditRetiree
 from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.year_end import PostInterest
@@ -71,6 +73,9 @@ class Member:
             "freeze": Freeze(book, "court", "paper", TODAY + timedelta(days=30)),
             "ended": Freeze(book, "court", "paper", TODAY),
             "end": EndFreeze(book, 12, "over"),
+            "retired": Enrol(book, MemberClass.RETIRED, None, in_april, None),
+            "enrolled": Enrol(book, MemberClass.ACTIVE, None, date(2025, 12, 1), None),
+            "enrolment_end": EndEnrolment(book, 15, date(2026, 1, 31)),
         }
         outcomes = self.world.post(*commands.values())
         for name, outcome in zip(commands, outcomes, strict=True):
@@ -102,6 +107,10 @@ class Member:
         """All that is not held is spent, so that a credit cannot be taken back."""
         self.world.one(Spend(self.book, 10**6, DIED_ON, "H0001", "emptied", take_available=True))
 
+    def credited(self) -> None:
+        """As a retiree, for October."""
+        self.world.one(CreditRetiree(self.book, 202610))
+
     def known_otherwise(self) -> None:
         """Somebody who will be named as a heir is known by another name."""
         self.world.open(self.mismatched, name="another name")
@@ -124,6 +133,8 @@ _REQUESTS: dict[str, Callable[[Member, date], Command]] = {
     "freeze_end": lambda m, _: EndFreeze(m.book, m.seqs["freeze"], "over"),
     "death": lambda m, _: ReportDeath(m.book, DIED_ON, "certificate"),
     "estate": lambda m, _: estate(m.world, m.book, [Heir("spouse", "王五")], TODAY),
+    "enrolment": lambda m, _: Enrol(m.book, MemberClass.FLEXIBLE, None, TODAY, None),
+    "retiree_credit": lambda m, day: CreditRetiree(m.book, day.year * 100 + day.month),
 }
 # On the day of death and in its month, and the day and the month after it.
 IN_LIFE, AFTER = DIED_ON, date(2026, 11, 1)
@@ -141,6 +152,8 @@ freeze        yes                   yes                   yes               yes 
 freeze_end    yes                   yes                   yes               yes               account_closed
 death         yes                   yes                   account_deceased  account_deceased  account_closed
 estate        account_not_deceased  account_not_deceased  yes               yes               account_closed
+enrolment     yes                   yes                   yes               yes               account_closed
+retiree_credit  yes                 yes                   yes               period_after_end  account_closed
 """
 _COLUMNS = (
     ("active", AFTER),
@@ -224,6 +237,8 @@ freeze_end      yes                   yes
 death           yes                   yes
 estate          account_not_deceased  account_not_deceased
 inheritance     yes                   account_transferring
+enrolment       yes                   account_transferring
+retiree_credit  yes                   account_transferring
 pooled_benefit  verb_not_offered      account_transferring
 mutual_aid      verb_not_offered      account_transferring
 transfer_out    verb_not_offered      account_transferring
@@ -511,6 +526,50 @@ ORDERS = [
         ],
     ),
     Order(
+        "enrol",
+        lambda _: {"member_class": MemberClass.ACTIVE, "valid_from": TODAY, "valid_to": None},
+        lambda m, **request: Enrol(m.book, employer_id=None, **request),
+        [
+            KEY,
+            Fault("scheme_no_account", {"member_class": MemberClass.RESIDENT}),
+            CLOSED,
+            period(valid_from=date(1989, 12, 31)),
+        ],
+        alone=[
+            period(valid_from=TODAY + timedelta(days=367)),
+            period(valid_to=TODAY - timedelta(days=1)),
+            period(valid_to=TODAY + timedelta(days=367)),
+        ],
+    ),
+    Order(
+        "end_enrolment",
+        lambda m: {"target_seq": m.seqs["retired"], "valid_to": TODAY},
+        lambda m, **request: EndEnrolment(m.book, **request),
+        [
+            KEY,
+            Fault("enrolment_not_found", {"target_seq": 9_999}),
+            Fault("enrolment_not_found", {"target_seq": "spend"}),
+            CLOSED,
+            period(valid_to=date(2025, 11, 30)),
+            Fault("enrolment_ended", {"target_seq": "enrolled"}),
+        ],
+        alone=[period(valid_to=TODAY + timedelta(days=367))],
+    ),
+    Order(
+        "credit_retiree",
+        lambda _: {"period": 202610, "key": None},
+        lambda m, **request: CreditRetiree(m.book, caller="test", actor="tester", **request),
+        [
+            KEY,
+            CLOSED,
+            Fault("period_after_end", {"period": 202611}, ("deceased",)),
+            Fault("not_enrolled", {"period": 202602}),
+            Fault("rates_missing", no_rates=True),
+            Fault("duplicate_source_ref", before=("credited",)),
+        ],
+        alone=[period(period=202612), period(period=None), period(period=202613)],
+    ),
+    Order(
         "post_interest",
         lambda _: {"year": 2025},
         lambda m, **request: PostInterest(m.book, **request),
@@ -575,7 +634,9 @@ def _steps(order: Order, higher: Fault, lower: Fault) -> list[str]:
         wanted -= {"deceased", "not deceased"}
     if "not settled" in wanted:
         wanted -= {"settled", "not settled"}
-    line = ("known_otherwise", "emptied", "year_closed", "frozen", "settled", "deceased", "closed")
+    line = (
+        "known_otherwise", "emptied", "credited", "year_closed", "frozen", "settled", "deceased", "closed",
+    )  # fmt: skip
     assert wanted <= set(line)
     return [step for step in line if step in wanted]
 
@@ -597,7 +658,7 @@ def policy_without_rates() -> Policy:
     """The example area as long as it did not know its rates from December 2025 on."""
     text = (PACKAGED_POLICIES / f"{AREA}.toml").read_text(encoding="utf-8")
     blocks = text.split("[[parameter]]")
-    rates = [block for block in blocks if 'unit = "per_year"' in block]
+    rates = [block for block in blocks if 'unit = "per_year"' in block or '"retirees.monthly' in block]
     known = [block.replace("from = 2000-01-01", "from = 2000-01-01\nuntil = 2025-11-30") for block in rates]
     others = [block for block in blocks if block not in rates]
     text = "[[parameter]]".join([*others, *[block for block in known if "2025-11-30" in block]])

@@ -1,21 +1,29 @@
 """The policy file: what it may say, what is refused at load, and what it answers for a day."""
 
+from collections.abc import Mapping
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from ledger.policy import (
     PACKAGED_POLICIES,
     RATE_SCALE,
+    SUBSIDY_GROUPS,
     UNITS,
     Dated,
+    DueShift,
+    LateFeeCap,
     MissingParameter,
+    PartPayment,
     PocketOrder,
     Policy,
     PolicyError,
+    in_force,
     load_policies,
     load_policy,
     parse_rate,
@@ -39,18 +47,50 @@ def line(name: str, value: str, valid_from: str = "2000-01-01", until: str | Non
     return "\n".join(rows) + "\n"
 
 
-# One line for each parameter but the demand rate, which the tests write themselves.
-OTHERS = (
-    line("interest.three_month", "0.0110")
-    + line("interest.day_basis", "360")
-    + line("spending.pocket_order", "current_year_first")
-    + line("holds.days_max", "30")
-)
+# A good value for each parameter, different wherever it can be from those of the shipped area.
+GOOD = {
+    "interest.demand": "0.0035",
+    "interest.three_month": "0.0110",
+    "interest.day_basis": "360",
+    "spending.pocket_order": "current_year_first",
+    "holds.days_max": "30",
+    "contributions.average_wage": "7000.01",
+    "contributions.floor_share": "0.50",
+    "contributions.cap_share": "2.50",
+    "contributions.employee_rate": "0.021",
+    "contributions.employer_rate": "0.08",
+    "contributions.flexible_rate": "0.10",
+    "contributions.flexible_account_rate": "0.025",
+    "contributions.due_day": "10",
+    "contributions.due_shift": "next_weekday",
+    "contributions.part_payment": "employee_first",
+    "contributions.estimate_share": "1.20",
+    "late_fee.daily_rate": "0.0004",
+    "late_fee.cap": "principal",
+    "retirees.monthly_credit": "0.00",
+    "unemployment.base_share": "0.70",
+    "unemployment.account_credit": "no",
+    "residents.premium": "380.55",
+    "residents.subsidy_share.minimum_living": "0.90",
+    "residents.subsidy_share.severely_disabled": "0.80",
+    "residents.subsidy_share.low_income_elderly": "0.333",
+    "residents.subsidy_share.minor": "0",
+    "registration.days": "45",
+}
+
+
+def area_with(parameter: str, *lines: str) -> str:
+    """A whole file, with these lines for one parameter and good ones for all others."""
+    others = "".join(line(name, value) for name, value in GOOD.items() if name != parameter)
+    return AREA + "".join(lines) + others
+
+
+OTHERS = area_with("interest.demand").removeprefix(AREA)
 DEMAND = line("interest.demand", "0.0035")
 
 
 def demand(*lines: str) -> Dated[int]:
-    return load_policy(AREA + "".join(lines) + OTHERS, "test.toml").interest_demand
+    return load_policy(area_with("interest.demand", *lines), "test.toml").interest_demand
 
 
 # The shipped example area
@@ -94,10 +134,105 @@ def test_every_line_can_be_shown_as_it_stands_in_the_file() -> None:
     assert all("example area" in row.source for row in policy.parameters)
 
 
+def dated_fields(policy: Policy) -> dict[str, Dated[object]]:
+    """Every parameter of a policy by its name in the file."""
+    found: dict[str, Dated[object]] = {}
+    for field in fields(Policy):
+        value = getattr(policy, field.name)
+        for dated in value.values() if isinstance(value, Mapping) else [value]:
+            if isinstance(dated, Dated):
+                found[dated.name] = dated
+    return found
+
+
 def test_every_parameter_has_a_field_of_its_own() -> None:
     policy = load_policies()["990100"]
-    dated = [getattr(policy, field.name) for field in fields(Policy)]
-    assert sorted(value.name for value in dated if isinstance(value, Dated)) == sorted(UNITS)
+    assert sorted(dated_fields(policy)) == sorted(UNITS)
+    assert sorted(GOOD) == sorted(UNITS)
+    assert tuple(policy.resident_subsidies) == SUBSIDY_GROUPS
+
+
+SHIPPED = {
+    "average wage before July 2025": ("average_wage", "2025-06-30", 783_300),
+    "average wage of 2025/26": ("average_wage", "2025-07-01", 812_000),
+    "average wage to the end of June": ("average_wage", "2026-06-30", 812_000),
+    "average wage of 2026/27": ("average_wage", "2026-07-01", 845_600),
+    "floor": ("base_floor", "2026-03-01", 60_000_000),
+    "cap": ("base_cap", "2026-03-01", 300_000_000),
+    "employee": ("employee_rate", "2026-03-01", 2_000_000),
+    "employer": ("employer_rate", "2026-03-01", 7_500_000),
+    "flexible": ("flexible_rate", "2026-03-01", 9_500_000),
+    "flexible, of it to the account": ("flexible_account_rate", "2026-03-01", 2_000_000),
+    "due day": ("due_day", "2026-03-01", 15),
+    "due day on a weekend": ("due_shift", "2026-03-01", DueShift.NONE),
+    "part payment": ("part_payment", "2026-03-01", PartPayment.PRO_RATA),
+    "estimate": ("estimate_share", "2026-03-01", 110_000_000),
+    "late fee until June 2011": ("late_fee_rate", "2011-06-30", 200_000),
+    "late fee from July 2011": ("late_fee_rate", "2011-07-01", 50_000),
+    "late fee cap": ("late_fee_cap", "2026-03-01", LateFeeCap.NONE),
+    "retiree credit": ("retiree_credit", "2026-03-01", 11_000),
+    "unemployed": ("unemployment_base", "2026-03-01", 60_000_000),
+    "unemployed, account credited": ("unemployment_account", "2026-03-01", True),
+    "resident premium": ("resident_premium", "2026-03-01", 40_000),
+    "registration": ("registration_days", "2026-03-01", 30),
+}
+
+
+@pytest.mark.parametrize(("field", "day", "value"), SHIPPED.values(), ids=SHIPPED.keys())
+def test_the_shipped_area_says_of_contributions(field: str, day: str, value: object) -> None:
+    assert getattr(load_policies()["990100"], field).on(date.fromisoformat(day)) == value
+
+
+def test_the_shipped_area_subsidises_four_groups() -> None:
+    shares = load_policies()["990100"].resident_subsidies
+    assert {group: share.on(date(2026, 1, 1)) for group, share in shares.items()} == {
+        "minimum_living": RATE_SCALE,
+        "severely_disabled": RATE_SCALE,
+        "low_income_elderly": RATE_SCALE // 2,
+        "minor": RATE_SCALE // 2,
+    }
+
+
+def test_the_next_average_wage_of_the_shipped_area_is_not_known_yet() -> None:
+    wage = load_policies()["990100"].average_wage
+    assert wage.on(date(2027, 6, 30)) == 845_600
+    with pytest.raises(MissingParameter, match=r"contributions\.average_wage has no value on 2027-07-01"):
+        wage.on(date(2027, 7, 1))
+
+
+def test_another_area_loads_the_same_way() -> None:
+    policy = load_policy(area_with("").replace("990100", "990200"), "990200.toml")
+    values = {name: dated.on(date(2026, 1, 1)) for name, dated in dated_fields(policy).items()}
+    assert policy.area == "990200"
+    assert values == {
+        "interest.demand": 350_000,
+        "interest.three_month": 1_100_000,
+        "interest.day_basis": 360,
+        "spending.pocket_order": PocketOrder.CURRENT_YEAR_FIRST,
+        "holds.days_max": 30,
+        "contributions.average_wage": 700_001,
+        "contributions.floor_share": 50_000_000,
+        "contributions.cap_share": 250_000_000,
+        "contributions.employee_rate": 2_100_000,
+        "contributions.employer_rate": 8_000_000,
+        "contributions.flexible_rate": 10_000_000,
+        "contributions.flexible_account_rate": 2_500_000,
+        "contributions.due_day": 10,
+        "contributions.due_shift": DueShift.NEXT_WEEKDAY,
+        "contributions.part_payment": PartPayment.EMPLOYEE_FIRST,
+        "contributions.estimate_share": 120_000_000,
+        "late_fee.daily_rate": 40_000,
+        "late_fee.cap": LateFeeCap.PRINCIPAL,
+        "retirees.monthly_credit": 0,
+        "unemployment.base_share": 70_000_000,
+        "unemployment.account_credit": False,
+        "residents.premium": 38_055,
+        "residents.subsidy_share.minimum_living": 90_000_000,
+        "residents.subsidy_share.severely_disabled": 80_000_000,
+        "residents.subsidy_share.low_income_elderly": 33_300_000,
+        "residents.subsidy_share.minor": 0,
+        "registration.days": 45,
+    }
 
 
 # Values on a day
@@ -323,6 +458,201 @@ def test_a_bad_choice_is_refused(old: str, new: str, problem: str) -> None:
     with pytest.raises(PolicyError) as error:
         load_policy((AREA + DEMAND + OTHERS).replace(old, new), "990100.toml")
     assert str(error.value) == f"990100.toml: {problem}"
+
+
+@pytest.mark.parametrize("parameter", UNITS)
+def test_every_parameter_must_be_there(parameter: str) -> None:
+    with pytest.raises(PolicyError) as error:
+        load_policy(area_with(parameter), "990100.toml")
+    assert str(error.value) == f"990100.toml: {parameter}: missing parameter"
+
+
+@pytest.mark.parametrize("parameter", UNITS)
+def test_a_stored_version_may_lack_what_was_not_known_yet(parameter: str) -> None:
+    policy = load_policy(area_with(parameter), "stored", complete=False)
+    for name, dated in dated_fields(policy).items():
+        if name != parameter:
+            assert dated.on(date(2026, 1, 1)) is not None
+            continue
+        with pytest.raises(MissingParameter, match=f"{parameter} has no value on 2026-01-01"):
+            dated.on(date(2026, 1, 1))
+
+
+def test_a_stored_version_is_checked_all_the_same() -> None:
+    with pytest.raises(PolicyError, match=r"^stored: late_fee\.cap from 2000-01-01: bad value"):
+        load_policy(AREA + line("late_fee.cap", "half"), "stored", complete=False)
+
+
+RATE = 'a rate is a fraction of one, as "0.0110", with at most 8 decimals'
+SHARE = 'a share is from "0" to "1", as "0.50", with at most 8 decimals'
+MULTIPLE = 'a multiple is more than 0 and less than 10, as "0.60" or "3.00", with at most 8 decimals'
+AMOUNT = 'an amount is yuan with two decimals, as "8120.00"'
+DUE_DAY = 'the due day is a day of the month from "1" to "28"'
+
+BAD_VALUES = [
+    ("contributions.average_wage", "8120", AMOUNT),
+    ("contributions.average_wage", "8,120.00", AMOUNT),
+    ("contributions.average_wage", "-8120.00", AMOUNT),
+    ("contributions.average_wage", "8120.00 yuan", AMOUNT),
+    ("contributions.average_wage", "\uff18120.00", AMOUNT),
+    ("contributions.average_wage", "0.00", "an average wage is more than zero"),
+    ("contributions.floor_share", "60", MULTIPLE),
+    ("contributions.floor_share", "60%", MULTIPLE),
+    ("contributions.floor_share", "0.00", MULTIPLE),
+    ("contributions.floor_share", "-0.60", MULTIPLE),
+    ("contributions.cap_share", "300", MULTIPLE),
+    ("contributions.cap_share", "10.00", MULTIPLE),
+    ("contributions.cap_share", "3.", MULTIPLE),
+    ("contributions.cap_share", "3.000000001", MULTIPLE),
+    ("contributions.employee_rate", "2", RATE),
+    ("contributions.employer_rate", "7.5", RATE),
+    ("contributions.flexible_rate", "1.00", RATE),
+    ("contributions.flexible_account_rate", "-0.02", RATE),
+    ("contributions.due_day", "0", DUE_DAY),
+    ("contributions.due_day", "29", DUE_DAY),
+    ("contributions.due_day", "05", DUE_DAY),
+    ("contributions.due_day", "15th", DUE_DAY),
+    ("contributions.due_shift", "yes", 'the shift is "none" or "next_weekday"'),
+    ("contributions.part_payment", "", None),
+    (
+        "contributions.part_payment",
+        "employer_first",
+        'the way is "pro_rata", "employee_first" or "full_month"',
+    ),
+    ("contributions.estimate_share", "110", MULTIPLE),
+    ("late_fee.daily_rate", "0.05 %", RATE),
+    ("late_fee.cap", "arrears", 'the cap is "none" or "principal"'),
+    ("retirees.monthly_credit", "110", AMOUNT),
+    ("unemployment.base_share", "60", MULTIPLE),
+    ("unemployment.account_credit", "true", 'a switch is "yes" or "no"'),
+    ("residents.premium", "400.0", AMOUNT),
+    ("residents.subsidy_share.minor", "1.01", SHARE),
+    ("residents.subsidy_share.minor", "50", SHARE),
+    ("registration.days", "0", 'days are a whole number from "1" to "9999"'),
+]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "wanted"), BAD_VALUES, ids=[f"{name} {value}" for name, value, _ in BAD_VALUES]
+)
+def test_a_bad_value_is_refused_by_file_parameter_and_date(
+    parameter: str, value: str, wanted: str | None
+) -> None:
+    """The bad line is the second one, so that it is its own date which is named."""
+    good = line(parameter, GOOD[parameter])
+    with pytest.raises(PolicyError) as error:
+        load_policy(area_with(parameter, good, line(parameter, value, "2026-07-01")), "990100.toml")
+    problem = "value is missing" if wanted is None else f'bad value "{value}": {wanted}'
+    assert str(error.value) == f"990100.toml: {parameter} from 2026-07-01: {problem}"
+
+
+def test_a_group_that_is_not_known_is_refused() -> None:
+    text = area_with("").replace("subsidy_share.minor", "subsidy_share.miner")
+    with pytest.raises(PolicyError) as error:
+        load_policy(text, "990100.toml")
+    assert str(error.value) == "990100.toml: residents.subsidy_share.miner from 2000-01-01: unknown parameter"
+
+
+FLOOR, CAP = "contributions.floor_share", "contributions.cap_share"
+TO_ACCOUNT, FLEXIBLE = "contributions.flexible_account_rate", "contributions.flexible_rate"
+
+BETWEEN = {
+    "floor above cap": (FLOOR, CAP, [line(FLOOR, "2.51")], "2000-01-01"),
+    "floor raised above cap": (
+        FLOOR,
+        CAP,
+        [line(FLOOR, "0.60"), line(FLOOR, "3.00", "2026-07-01")],
+        "2026-07-01",
+    ),
+    "account above premium": (TO_ACCOUNT, FLEXIBLE, [line(TO_ACCOUNT, "0.11")], "2000-01-01"),
+    "premium lowered below account": (
+        TO_ACCOUNT,
+        FLEXIBLE,
+        [line(FLEXIBLE, "0.10"), line(FLEXIBLE, "0.02", "2026-07-01"), line(FLEXIBLE, "0.10", "2026-08-01")],
+        "2026-07-01",
+    ),
+    "only while both have a value": (
+        FLOOR,
+        CAP,
+        [line(FLOOR, "3.00", "1999-01-01", until="2005-12-31")],
+        "2000-01-01",
+    ),
+}
+
+
+@pytest.mark.parametrize(("low", "high", "lines", "day"), BETWEEN.values(), ids=BETWEEN.keys())
+def test_parameters_that_contradict_each_other_are_refused(
+    low: str, high: str, lines: list[str], day: str
+) -> None:
+    changed = high if high in lines[0] else low
+    with pytest.raises(PolicyError) as error:
+        load_policy(area_with(changed, *lines), "990100.toml")
+    assert str(error.value) == f"990100.toml: {low} from {day}: more than {high} on that day"
+
+
+def test_a_bound_may_be_met_and_days_without_a_value_contradict_nothing() -> None:
+    load_policy(area_with(FLOOR, line(FLOOR, "2.50")), "990100.toml")
+    load_policy(area_with(TO_ACCOUNT, line(TO_ACCOUNT, "0.10")), "990100.toml")
+    ended = line(CAP, "2.50", until="2020-12-31")
+    floor = line(FLOOR, "0.60") + line(FLOOR, "9.00", "2021-01-01")
+    load_policy(area_with(CAP, ended).replace(line(FLOOR, "0.50"), floor), "990100.toml")
+
+
+# What holds on a day, for showing
+
+
+def shown(day: str) -> dict[str, tuple[str, str, str | None]]:
+    lines, _ = in_force(load_policies()["990100"], date.fromisoformat(day))
+    return {
+        row.name: (row.value, str(row.valid_from), None if row.valid_until is None else str(row.valid_until))
+        for row in lines
+    }
+
+
+def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
+    wage, rate = "contributions.average_wage", "late_fee.daily_rate"
+    assert shown("2025-06-30")[wage] == ("7833.00", "2000-01-01", "2025-06-30")
+    assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
+    assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
+    assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
+    assert list(shown("2026-03-01")) == list(UNITS)
+
+
+@pytest.mark.parametrize(
+    ("day", "missing"),
+    [
+        ("1999-12-31", list(UNITS)),
+        ("2000-01-01", []),
+        ("2027-06-30", []),
+        ("2027-07-01", ["contributions.average_wage"]),
+    ],
+)
+def test_what_has_no_value_on_a_day_is_named(day: str, missing: list[str]) -> None:
+    lines, found = in_force(load_policies()["990100"], date.fromisoformat(day))
+    assert found == missing
+    assert [row.name for row in lines] == [name for name in UNITS if name not in missing]
+
+
+@given(st.dates(date(1999, 1, 1), date(2029, 1, 1)))
+@example(date.max)
+@example(date.min)
+def test_what_is_shown_is_what_is_used(day: date) -> None:
+    policy = load_policies()["990100"]
+    dated = dated_fields(policy)
+    lines, missing = in_force(policy, day)
+    for row in lines:
+        used = next(kept for kept in reversed(dated[row.name].lines) if kept.valid_from <= day)
+        assert (row.valid_from, row.valid_until) == (used.valid_from, used.valid_until)
+        assert (row.unit, row.source) == (used.unit, used.source)
+        if row.valid_until is not None and row.valid_until < date.max:
+            following = in_force(policy, row.valid_until + timedelta(days=1))
+            assert row not in following.lines
+    for name in missing:
+        with pytest.raises(MissingParameter, match=name):
+            dated[name].on(day)
+
+
+# Whole files
 
 
 @pytest.mark.parametrize(

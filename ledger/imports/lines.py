@@ -98,11 +98,17 @@ def _require_gbk(file: BinaryIO) -> None:
         raise wrong
 
 
-def read_lines(file: BinaryIO, encoding: str) -> Iterator[Line]:
-    """The lines of a file, from its beginning; numbers as an editor shows them."""
-    end = len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+def read_lines(file: BinaryIO, encoding: str, after: tuple[int, int] | None = None) -> Iterator[Line]:
+    """The lines of a file; numbers as an editor shows them.
+
+    From its beginning, or `after` a line: its number, and where the next one begins, in bytes.
+    """
+    if after is None:
+        file.seek(0)
+        number, end = 0, len(_BOM) if file.read(len(_BOM)) == _BOM else 0
+    else:
+        number, end = after
     file.seek(end)
-    number = 0
     while raw := file.readline(LINE_BYTES_MAX):
         number += 1
         end += len(raw)

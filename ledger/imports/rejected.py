@@ -1,4 +1,4 @@
-"""The file of rejected lines: line number and code, never what the line said."""
+"""The file of rejected lines: number, code and reason of each, never what the line said."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
+
+from ledger.imports.reasons import reason
+
+HEADER = "line,code,reason"
 
 
 class ImportProblem(Exception):
@@ -26,7 +30,7 @@ class RejectedLines:
         try:
             self._file = self._open()
             self._file.truncate(0)
-            self._file.write("line,code\n")
+            self._file.write(f"{HEADER}\n")
         except OSError as error:
             raise ImportProblem(f"{self._draft}: {error.strerror}") from None
         self.count = 0
@@ -49,7 +53,7 @@ class RejectedLines:
     def add(self, refused: Iterable[tuple[int, str]]) -> None:
         """Append lines; in order of number within one call."""
         for number, code in sorted(refused):
-            self._file.write(f"{number},{code}\n")
+            self._file.write(f"{number},{code},{reason(code)}\n")
             self.count += 1
 
     def keep(self) -> Path | None:

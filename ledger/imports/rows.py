@@ -32,7 +32,7 @@ INSTITUTION_MAX: Final = 32
 _OPENING_COLUMNS = ("opening_current_year", "opening_carried_over", "opening_source_ref")
 _KEY_COLUMN = "idempotency_key"
 # words of a column by which account money would become cash (R21)
-_CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_to")
+CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_to")
 _CASH_INSTITUTIONS = frozenset({"CASH", "ATM"})
 
 _match_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
@@ -51,7 +51,9 @@ _SELF_ENDING: dict[str, Callable[[str], object]] = {
     "effective_on": _match_date,
     "opened_on": _match_date,
     "birth_date": _match_date,
+    "received_on": _match_date,
     "area": _match_area,
+    "wage": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
     "sex": re.compile(r"[12]").fullmatch,
     "take_available": re.compile(r"true|false").fullmatch,
 }
@@ -66,6 +68,8 @@ class FileKind:
     optional: tuple[str, ...]
     # the required column that no other kind has
     mark: str
+    # the columns whose sum is what a line names
+    amounts: tuple[str, ...]
 
 
 KINDS: Final = {
@@ -76,33 +80,63 @@ KINDS: Final = {
             ("id_number", "name", "area", "opened_on"),
             ("sex", "birth_date", *_OPENING_COLUMNS, _KEY_COLUMN),
             mark="id_number",
+            amounts=("opening_current_year", "opening_carried_over"),
         ),
         FileKind(
             "contributions",
             ("account", "source_ref", "period", "effective_on", "amount"),
             (_KEY_COLUMN,),
             mark="period",
+            amounts=("amount",),
         ),
         FileKind(
             "spendings",
             ("account", "source_ref", "institution", "effective_on", "amount"),
             ("take_available", _KEY_COLUMN),
             mark="institution",
+            amounts=("amount",),
+        ),
+        FileKind(
+            "employers",
+            ("credit_code", "name", "area"),
+            ("staff", _KEY_COLUMN),
+            mark="credit_code",
+            amounts=(),
+        ),
+        FileKind(
+            "enrolments",
+            ("account", "member_class", "employer", "from", "to"),
+            (_KEY_COLUMN,),
+            mark="member_class",
+            amounts=(),
+        ),
+        FileKind(
+            "declarations", ("employer", "period", "id_number", "wage"), (), mark="wage", amounts=("wage",)
+        ),
+        FileKind(
+            "receipts",
+            ("employer", "source_ref", "period", "received_on", "amount"),
+            (_KEY_COLUMN,),
+            mark="received_on",
+            amounts=("amount",),
         ),
     )
 }
+# of a header that has the marks of two kinds, the one that says more
+_SAYS_MORE: Final = {"declarations": {"accounts", "contributions"}, "receipts": {"contributions"}}
 
 
 def default_key(kind: str, number: int, source_ref: str | None) -> str:
     """The key of a line: the file's kind, the line's number, five letters of its document's digest.
 
-    Short, because it is stored twice for every line of every file. The document itself is unique in the book
-    by its own index; here it only tells two files with the same line number apart.
+    Short, because it is stored twice for every line of every file: with eleven characters, as a million lines
+    have them in hexadecimal, a row of its index takes eight bytes less than with twelve. The document itself
+    is unique in the book by its own index; here it only tells two files with the same line number apart.
     """
-    place = f"{kind[0]}{number}"
+    place = f"{kind[0]}{number:x}"
     if source_ref is None:
         return place
-    return f"{place}/{sha256(source_ref.encode()).hexdigest()[:5]}"
+    return f"{place}{sha256(source_ref.encode()).hexdigest()[:5]}"
 
 
 def split(text: str) -> list[str]:
@@ -127,9 +161,10 @@ def read_header(text: str | None, expected: str | None) -> tuple[FileKind, tuple
         columns = tuple(split(text))
     except Refused:
         raise file_invalid("the header's quotes do not fit") from None
-    if any(word in column.lower() for column in columns for word in _CASH_WORDS):
+    if any(word in column.lower() for column in columns for word in CASH_WORDS):
         raise Refused(RefusalCode.CASH_FORBIDDEN, problem="a column would lead account money out as cash")
     found = [kind for kind in KINDS.values() if kind.mark in columns]
+    found = [kind for kind in found if not any(kind.name in _SAYS_MORE.get(one.name, ()) for one in found)]
     if expected is not None:
         kind = KINDS[expected]
     elif len(found) == 1:
@@ -149,7 +184,7 @@ def read_header(text: str | None, expected: str | None) -> tuple[FileKind, tuple
 
 
 @lru_cache(maxsize=4096)
-def _day(text: str) -> date:
+def day_of(text: str) -> date:
     if _match_date(text) is not None:
         try:
             return date.fromisoformat(text)
@@ -158,7 +193,7 @@ def _day(text: str) -> date:
     raise Refused(RefusalCode.SHAPE_INVALID)
 
 
-def _fen(text: str) -> int | None:
+def fen_of(text: str) -> int | None:
     """An amount, None for one that is none: where it is judged stands in the command."""
     try:
         return parse_yuan(text)
@@ -166,10 +201,39 @@ def _fen(text: str) -> int | None:
         return None
 
 
-def _text(value: str, longest: int) -> str:
+def named_fen(text: str, kind: FileKind, columns: tuple[str, ...]) -> int:
+    """What a line names in fen; nothing for one that cannot be read."""
+    try:
+        fields = split(text)
+    except Refused:
+        return 0
+    if len(fields) != len(columns):
+        return 0
+    return sum(fen_of(fields[columns.index(name)]) or 0 for name in kind.amounts if name in columns)
+
+
+def text_of(value: str, longest: int) -> str:
     if len(value) > longest or _match_text(value) is None:
         raise Refused(RefusalCode.SHAPE_INVALID)
     return value
+
+
+def period_of(text: str) -> int | None:
+    """A month such as 2026-03 as YYYYMM, None for one that is none: the command judges that."""
+    period = _match_period(text)
+    return None if period is None else int(period[1] + period[2])
+
+
+def fields_of(text: str | None, columns: tuple[str, ...], *, terminated: bool) -> dict[str, str]:
+    """The fields of a line by column. Refused with shape_invalid for one that is not whole."""
+    fields = [] if text is None else split(text)
+    if len(fields) != len(columns):
+        raise Refused(RefusalCode.SHAPE_INVALID)
+    if not terminated:
+        is_whole = _SELF_ENDING.get(columns[-1])
+        if is_whole is None or not is_whole(fields[-1]):
+            raise Refused(RefusalCode.SHAPE_INVALID)
+    return dict(zip(columns, fields, strict=True))
 
 
 class Rows:
@@ -179,28 +243,24 @@ class Rows:
         self, kind: str, columns: tuple[str, ...], keyring: Keyring, actor: str, today: date
     ) -> None:
         self.today = today
-        self._columns = columns
+        self.columns = columns
+        self.actor = actor
         self._keyring = keyring
-        self._actor = actor
         self._kind = kind
-        self._make = {
-            "accounts": self._open_account,
-            "contributions": self._contribute,
-            "spendings": self._spend,
-        }[kind]
+        self._make = self._makers()[kind]
         # lines of one person often stand together
         self._account = lru_cache(maxsize=4096)(self._account_ref)
 
     def command(self, number: int, text: str | None, *, terminated: bool) -> tuple[Command, int]:
         """The command of a line, and its amount in fen. Raises Refused as the API would."""
-        fields = [] if text is None else split(text)
-        if len(fields) != len(self._columns):
-            raise Refused(RefusalCode.SHAPE_INVALID)
-        if not terminated:
-            is_whole = _SELF_ENDING.get(self._columns[-1])
-            if is_whole is None or not is_whole(fields[-1]):
-                raise Refused(RefusalCode.SHAPE_INVALID)
-        return self._make(number, dict(zip(self._columns, fields, strict=True)))
+        return self._make(number, fields_of(text, self.columns, terminated=terminated))
+
+    def _makers(self) -> dict[str, Callable[[int, dict[str, str]], tuple[Command, int]]]:
+        return {
+            "accounts": self._open_account,
+            "contributions": self._contribute,
+            "spendings": self._spend,
+        }
 
     def _account_ref(self, text: str, today: date) -> BookRef:
         return account_ref(text, self._keyring, today)
@@ -215,7 +275,7 @@ class Rows:
         return default_key(self._kind, number, source_ref)
 
     def _open_account(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        name = _text(row["name"], NAME_MAX)
+        name = text_of(row["name"], NAME_MAX)
         sex, birth_date = row.get("sex", ""), row.get("birth_date", "")
         if (
             _match_area(row["area"]) is None
@@ -224,8 +284,8 @@ class Rows:
             or not normalise_name(name)
         ):
             raise Refused(RefusalCode.SHAPE_INVALID)
-        opened_on = _day(row["opened_on"])
-        born = _day(birth_date) if birth_date else None
+        opened_on = day_of(row["opened_on"])
+        born = day_of(birth_date) if birth_date else None
         opening = self._opening(row)
         key = self._key(number, row, None)
         claim, _parsed = claim_by_number(
@@ -241,7 +301,7 @@ class Rows:
             sex=int(sex) if sex else None,
             birth_date=born,
             caller=CALLER,
-            actor=self._actor,
+            actor=self.actor,
             key=key,
         )
         amount = 0 if opening is None else (opening.current_year_fen or 0) + (opening.carried_over_fen or 0)
@@ -254,22 +314,21 @@ class Rows:
             return None
         if not (current_year and carried_over):
             raise Refused(RefusalCode.SHAPE_INVALID)
-        return OpeningBalance(_fen(current_year), _fen(carried_over), _text(source_ref, SOURCE_REF_MAX))
+        return OpeningBalance(fen_of(current_year), fen_of(carried_over), text_of(source_ref, SOURCE_REF_MAX))
 
     def _contribute(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        source_ref = _text(row["source_ref"], SOURCE_REF_MAX)
-        effective_on = _day(row["effective_on"])
-        period = _match_period(row["period"])
-        amount = _fen(row["amount"])
+        source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
+        effective_on = day_of(row["effective_on"])
+        amount = fen_of(row["amount"])
         key = self._key(number, row, source_ref)
         command = Contribute(
             book=self._account(row["account"], self.today),
             amount_fen=amount,
-            period=None if period is None else int(period[1] + period[2]),
+            period=period_of(row["period"]),
             effective_on=effective_on,
             source_ref=source_ref,
             caller=CALLER,
-            actor=self._actor,
+            actor=self.actor,
             key=key,
         )
         return command, amount or 0
@@ -281,10 +340,10 @@ class Rows:
         take_available = row.get("take_available", "")
         if take_available not in {"", "true", "false"}:
             raise Refused(RefusalCode.SHAPE_INVALID)
-        _text(institution, INSTITUTION_MAX)
-        source_ref = _text(row["source_ref"], SOURCE_REF_MAX)
-        effective_on = _day(row["effective_on"])
-        amount = _fen(row["amount"])
+        text_of(institution, INSTITUTION_MAX)
+        source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
+        effective_on = day_of(row["effective_on"])
+        amount = fen_of(row["amount"])
         key = self._key(number, row, source_ref)
         command = Spend(
             book=self._account(row["account"], self.today),
@@ -294,7 +353,7 @@ class Rows:
             source_ref=source_ref,
             take_available=take_available == "true",
             caller=CALLER,
-            actor=self._actor,
+            actor=self.actor,
             key=key,
         )
         return command, amount or 0

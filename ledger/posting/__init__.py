@@ -15,7 +15,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ledger.database import is_lost, is_transient
+from ledger.database import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
 from ledger.posting.claims import (
     claim_books,
@@ -23,6 +23,7 @@ from ledger.posting.claims import (
     give_back,
     holding_digest,
     names_given,
+    resident_ref,
     resolve,
 )
 from ledger.posting.command import (
@@ -44,6 +45,7 @@ from ledger.posting.command import (
 )
 from ledger.posting.decide import Batch, decide_all
 from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
+from ledger.posting.load_debts import read_contributions
 from ledger.posting.names import agent_ids, policy_versions
 from ledger.posting.write import write_batch
 from ledger.refusals import Refused
@@ -67,6 +69,7 @@ __all__ = [
     "holding_digest",
     "post",
     "rehearse",
+    "resident_ref",
 ]
 
 TRIES_MAX = 3
@@ -160,7 +163,7 @@ def _post_tried(
             _leave(connection)
             if committing and is_lost(error):
                 return [Unknown("the connection was lost while the batch was committed") for _ in commands]
-            if attempt < TRIES_MAX and (is_transient(error) or is_lost(error)):
+            if attempt < TRIES_MAX and (is_transient(error) or is_lost(error) or is_overtaken(error)):
                 continue
             if len(commands) > 1 and not atomic and not is_lost(error):
                 return [
@@ -272,6 +275,7 @@ def _resolve(connection: Connection, batch: Batch, wider: Sequence[BookRef]) -> 
         if isinstance(command.book, bytes):
             refs.append(command.book)
         refs.extend(command.others)
+        refs.extend(command.named)
         refs.extend(person.digest for person in command.persons)
     if refs:
         resolve(connection, refs, batch.desk)
@@ -307,3 +311,4 @@ def _read(connection: Connection, batch: Batch) -> None:
     read_seen(connection, asked, {agents[name]: name for name in _agent_names(batch.commands)}, desk)
     read_open(connection, desk.books.values())
     read_needs(connection, there, desk)
+    read_contributions(connection, there, desk)

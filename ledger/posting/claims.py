@@ -25,14 +25,35 @@ _HOLDINGS = Lookup(
     [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
     digest="bytes",
 )
+# of a keyed digest
+DIGEST_BYTES = 32
 _NUMBERS_TAKEN = Lookup(
     "SELECT book_id FROM book WHERE book_id {in_given}", [tables.book.c.book_id], book_id="big"
 )
 
 
-def holding_digest(person_id: int, ordinal: int) -> bytes:
-    """What the n-th account of a person claims. A next one is only opened when the one before is closed."""
-    return sha256(b"account|%d|%d" % (person_id, ordinal)).digest()
+ACCOUNT = b"account"
+RESIDENT = b"resident"
+
+
+def holding_digest(person_id: int, ordinal: int, scheme: bytes = ACCOUNT) -> bytes:
+    """What the n-th account of a person claims. A next one is only opened when the one before is closed.
+
+    A resident's book, which has no account in it, is claimed apart.
+    """
+    return sha256(b"%b|%d|%d" % (scheme, person_id, ordinal)).digest()
+
+
+def resident_ref(digest: bytes) -> bytes:
+    """How a command names the resident's book of a person, and not the account."""
+    return RESIDENT + digest
+
+
+def _person_of(ref: bytes) -> tuple[bytes, bytes]:
+    """The scheme and the person's digest behind a reference."""
+    if len(ref) > DIGEST_BYTES:
+        return RESIDENT, ref.removeprefix(RESIDENT)
+    return ACCOUNT, ref
 
 
 def claim_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
@@ -73,25 +94,32 @@ def names_given(command: Command) -> dict[bytes, set[bytes]]:
 
 def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None:
     """Find the persons behind digests, and the book of each: the one not closed, else the latest."""
-    digests = [ref for ref in refs if isinstance(ref, bytes) and ref not in desk.persons]
-    for digest, person_id, name_digest in _PERSONS.run(connection, [(digest,) for digest in set(digests)]):
+    asked = {ref: _person_of(ref) for ref in refs if isinstance(ref, bytes) and ref not in desk.ids}
+    unknown = {digest for _scheme, digest in asked.values() if digest not in desk.persons}
+    for digest, person_id, name_digest in _PERSONS.run(connection, [(digest,) for digest in unknown]):
         desk.persons[bytes(digest)] = Person(person_id, bytes(name_digest))
-    looking = {desk.persons[digest].person_id for digest in digests if digest in desk.persons}
-    books: dict[int, int] = {}
+    looking = {
+        (scheme, desk.persons[digest].person_id)
+        for scheme, digest in asked.values()
+        if digest in desk.persons
+    }
+    books: dict[tuple[bytes, int], int] = {}
     ordinal = 1
     while looking:
-        by_digest = {holding_digest(person_id, ordinal): person_id for person_id in looking}
+        by_digest = {
+            holding_digest(person_id, ordinal, scheme): (scheme, person_id) for scheme, person_id in looking
+        }
         looking = set()
         for digest, book_id, stage in _HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
-            person_id = by_digest[bytes(digest)]
-            books[person_id] = book_id
+            holder = by_digest[bytes(digest)]
+            books[holder] = book_id
             if stage == Stage.CLOSED:
-                looking.add(person_id)
+                looking.add(holder)
         ordinal += 1
-    for digest in digests:
+    for ref, (scheme, digest) in asked.items():
         person = desk.persons.get(digest)
-        if person is not None and person.person_id in books:
-            desk.ids[digest] = books[person.person_id]
+        if person is not None and (scheme, person.person_id) in books:
+            desk.ids[ref] = books[scheme, person.person_id]
 
 
 def claim_books(connection: Connection, commands: Sequence[Command], desk: Desk) -> set[bytes]:
@@ -99,7 +127,7 @@ def claim_books(connection: Connection, commands: Sequence[Command], desk: Desk)
     openers: dict[bytes, Command] = {}
     for command in commands:
         if command.opens and isinstance(command.book, bytes) and command.book not in desk.ids:
-            openers.setdefault(holding_digest(desk.persons[command.book].person_id, 1), command)
+            openers.setdefault(_first_holding(command, desk), command)
     if not openers:
         return set()
     numbers = [(number,) for command in openers.values() for number in command.candidates]
@@ -118,10 +146,11 @@ def claim_books(connection: Connection, commands: Sequence[Command], desk: Desk)
         key = bytes(digest)
         if book_id == proposed[key]:
             fresh.add(key)
-        person_id = desk.persons[_ref(openers[key])].person_id
-        for ref, person in desk.persons.items():
+        scheme, person_digest = _person_of(_ref(openers[key]))
+        person_id = desk.persons[person_digest].person_id
+        for other, person in desk.persons.items():
             if person.person_id == person_id:
-                desk.ids[ref] = book_id
+                desk.ids[other if scheme is ACCOUNT else resident_ref(other)] = book_id
     return fresh
 
 
@@ -131,13 +160,19 @@ def _ref(command: Command) -> bytes:
     return command.book
 
 
+def _first_holding(command: Command, desk: Desk) -> bytes:
+    """What the first account, or the resident's book, of the person of an opening claims."""
+    scheme, digest = _person_of(_ref(command))
+    return holding_digest(desk.persons[digest].person_id, 1, scheme)
+
+
 def give_back(
     connection: Connection, kept: Sequence[Command], fresh: set[bytes], desk: Desk, fresh_books: set[bytes]
 ) -> None:
     """Take back the claims that only refused commands had made."""
     needed = {person.digest for command in kept for person in command.persons}
     unused_books = fresh_books - {
-        holding_digest(desk.persons[_ref(command)].person_id, 1) for command in kept if command.opens
+        _first_holding(command, desk) for command in kept if command.opens and isinstance(command.book, bytes)
     }
     for table, unused in ((tables.claim, unused_books), (tables.identity, fresh - needed)):
         if unused:

@@ -12,8 +12,10 @@ from typing import Any, ClassVar, NamedTuple
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine
 from ledger.chart import MATRIX, POCKETS, Kind, Rule, Side, Stage, Status, Verb
+from ledger.debts import DeclaredLine, Rows
 from ledger.identity import account_no, entry_name
 from ledger.interest import DayChange
+from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
@@ -30,6 +32,14 @@ class Needs(Enum):
     CHANGES = "changes"
     # how a closed account was divided, for money that comes back to it
     ESTATE = "estate"
+    # of an employer's book: what it owes by month, and for the persons it names
+    DEBTS = "debts"
+    # every person's month that is not paid in full, and the sealed ID numbers of the accounts that are locked
+    OPEN_MONTHS = "open_months"
+    # the list that the target entry handed in
+    DECLARED = "declared"
+    # the enrolments of this book and of those it names
+    ENROLMENTS = "enrolments"
 
 
 class PersonClaim(NamedTuple):
@@ -92,7 +102,12 @@ class Receipt(NamedTuple):
 
     @property
     def amount_fen(self) -> int:
-        """What the entry moved; for one that moves nothing, what it held or set free."""
+        """What the entry moved; for one that moves nothing, what it held or set free.
+
+        Of a payment it is what came in: its other moves say where that went.
+        """
+        if self.kind is Kind.PAYMENT:
+            return sum(move[2] for move in self.transfers if move[0] == Side.BANK)
         if self.transfers:
             return sum(move[2] for move in self.transfers)
         return abs(self.held_change or 0)
@@ -113,6 +128,8 @@ class Posted:
     # False: what was asked for stood in the book already, nothing was written (a second opening)
     created: bool = True
     person_id: int | None = None
+    # what the entry wrote beside itself; not read again for a replay
+    rows: Rows | None = None
 
 
 class Unknown(Exception):
@@ -155,6 +172,8 @@ _NOTHING: dict[str, object] = {
     "institution": None,
     "target_seq": None,
     "effective_on": None,
+    "named": (),
+    "period": None,
 }
 
 
@@ -183,6 +202,10 @@ class Command:
     institution: str | None
     target_seq: int | None
     effective_on: date | None
+    # accounts that are looked at and neither locked nor written
+    named: tuple[BookRef, ...]
+    # the month (YYYYMM) that it is about
+    period: int | None
     # numbers that a new book may take, when the command opens one
     candidates: tuple[int, ...]
 
@@ -226,6 +249,13 @@ class Desk:
     estates: dict[int, Receipt] = field(default_factory=dict)
     # per book: the last value date on which money moved
     latest: dict[int, date] = field(default_factory=dict)
+    # accounts that were read without a lock
+    named: dict[int, Book] = field(default_factory=dict)
+    enrolments: dict[int, list[Enrolment]] = field(default_factory=dict)
+    # the lines of a declaration, by its entry
+    declared: dict[tuple[int, int], list[DeclaredLine]] = field(default_factory=dict)
+    # per account: the digest and the sealed form of the ID number it is known by
+    sealed: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     # the copies that the command under decision works on
     working: dict[int, Book] = field(default_factory=dict)
     book: Any = None
@@ -243,6 +273,10 @@ class Desk:
             copy = self.working[book_id] = stored.copy()
             copy.expire_holds(self.now, self.today)
         return copy
+
+    def look_at(self, book_id: int) -> Book | None:
+        """A book as it stands, to judge by and not to change."""
+        return self.books.get(book_id) or self.named.get(book_id)
 
     def policy(self, area: int) -> Policy:
         policy = self.policies.get(area)

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.book import Book
-from ledger.chart import Kind
+from ledger.chart import Kind, MemberClass
+from ledger.debts import Rows
+from ledger.membership import Enrolment
 from ledger.policy import MissingParameter
 from ledger.posting.command import (
     AlreadyThere,
@@ -130,6 +132,7 @@ def _accept(
     version = batch.versions.get(desk.book.area, 0)
     written: list[tuple[Book, list[object]]] = []
     main: Receipt | None = None
+    rows: Rows | None = None
     others: list[Receipt] = []
     for book_id, copy in desk.working.items():
         drafts = copy.drafts
@@ -142,14 +145,16 @@ def _accept(
         for draft in drafts:
             receipt = receipt_of(draft, copy, desk, version, caller, actor)
             if draft.keyed:
-                main = receipt
+                main, rows = receipt, draft.rows
             else:
                 others.append(receipt)
             _remember(desk, receipt)
+            if draft.rows is not None:
+                _remember_rows(desk, book_id, draft.seq, draft.rows)
         drafts.clear()
     if main is None:
         raise AssertionError("a decision adds the one entry that carries its key")
-    posted = Posted(main, tuple(others))
+    posted = Posted(main, tuple(others), rows=rows)
     provenance: Provenance = (version, caller, actor, command.key, fingerprint)
     batch.decided.append(Decided(written, provenance))
     batch.accepted.append(command)
@@ -168,3 +173,17 @@ def _remember(desk: Desk, receipt: Receipt) -> None:
         desk.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
     if book_id in desk.changes:
         desk.remember_change(receipt)
+
+
+def _remember_rows(desk: Desk, book_id: int, seq: int, rows: Rows) -> None:
+    """And of what the entry writes beside itself."""
+    if rows.declared:
+        desk.declared[book_id, seq] = list(rows.declared)
+    one = rows.enrolment
+    if one is None:
+        return
+    standing = [known for known in desk.enrolments.get(book_id, ()) if known.seq != one.replaces_seq]
+    desk.enrolments[book_id] = [
+        *standing,
+        Enrolment(seq, MemberClass(one.member_class), one.employer_id, one.valid_from, one.valid_to),
+    ]

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.book import Book
+from ledger.book import Book, Draft
 from ledger.chain import canonical, digest, microseconds
-from ledger.database import BookWriter
+from ledger.database import BookWriter, RowWriter
 from ledger.posting.load import BOOK_COLUMNS
 
 # the columns of a book that a posting may change
@@ -28,6 +28,12 @@ CHANGED = (
     "stage",
     "head",
 )
+_LEVY_LINES = RowWriter(tables.levy_line)
+_ASSESSMENT_LINES = RowWriter(tables.assessment_line)
+_DECLARED_LINES = RowWriter(tables.declared_line)
+_ENROLMENTS = RowWriter(tables.enrolment)
+_LEVIES = RowWriter(tables.levy, replace=True)
+_ASSESSMENTS = RowWriter(tables.assessment, replace=True)
 _WRITER = BookWriter(tables.book, tables.entry, tables.transfer, CHANGED)
 
 # how an entry's command shows in each of its entries: policy version, caller, actor, key, fingerprint
@@ -59,6 +65,7 @@ def write_batch(
     entries: list[tuple[Any, ...]] = []
     transfers: list[tuple[Any, ...]] = []
     touched: set[int] = set()
+    beside: list[tuple[int, Draft]] = []
     for one in decided:
         policy_version, caller, actor, key, request_digest = one.provenance
         for copy, drafts in one.drafts:
@@ -87,6 +94,8 @@ def write_batch(
                 ))  # fmt: skip
                 for line, (source, target, fen, party) in enumerate(draft.transfers, start=1):
                     transfers.append((book_id, fen, party, draft.seq, line, source, target))
+                if draft.rows is not None:
+                    beside.append((book_id, draft))
             book.head = head
     fresh = sorted(new_books & touched)
     if fresh:
@@ -97,6 +106,63 @@ def write_batch(
     _WRITER.write(
         connection, [_row(books[book_id]) for book_id in sorted(touched - new_books)], entries, transfers, now
     )
+    if beside:
+        _write_rows(connection, beside)
+        _write_debts(connection, [books[book_id] for book_id in sorted(touched)])
+
+
+def _write_rows(connection: Connection, beside: list[tuple[int, Draft]]) -> None:
+    """What entries write beside themselves: each row names the entry it belongs to."""
+    levies: list[tuple[Any, ...]] = []
+    assessed: list[tuple[Any, ...]] = []
+    declared: list[tuple[Any, ...]] = []
+    enrolments: list[tuple[Any, ...]] = []
+    for book_id, draft in beside:
+        rows = draft.rows
+        if rows is None:
+            continue
+        seq = draft.seq
+        levies += [(book_id, *one[2:], seq, one.period, one.on_day) for one in rows.levy]
+        assessed += [
+            (book_id, one.account_id, *one[3:], seq, number, one.period, int(one.kind))
+            for number, one in enumerate(rows.assessment, start=1)
+        ]
+        declared += [
+            (
+                book_id, one.account_id, one.wage, one.base, one.employee, one.employer, seq, one.line,
+                one.code, one.number_sealed,
+            )
+            for one in rows.declared
+        ]  # fmt: skip
+        if rows.enrolment is not None:
+            one_row = rows.enrolment
+            enrolments.append((
+                book_id, one_row.employer_id, one_row.wage, seq, one_row.replaces_seq, one_row.valid_from,
+                one_row.valid_to, one_row.member_class, one_row.subsidy_group,
+            ))  # fmt: skip
+    _LEVY_LINES.write(connection, levies)
+    _ASSESSMENT_LINES.write(connection, assessed)
+    _DECLARED_LINES.write(connection, declared)
+    _ENROLMENTS.write(connection, enrolments)
+
+
+def _write_debts(connection: Connection, books: list[Book]) -> None:
+    """The state rows of every month and person that the batch changed."""
+    levies: list[tuple[Any, ...]] = []
+    assessments: list[tuple[Any, ...]] = []
+    for book in books:
+        debts = book.debts
+        if debts is None:
+            continue
+        for place in debts.touched:
+            if isinstance(place, int):
+                levies.append((book.book_id, *debts.levies[place].amounts, place))
+            else:
+                period, account_id = place
+                row = debts.rows[place]
+                assessments.append((book.book_id, account_id, *row[:6], period, row.paid_on))
+    _LEVIES.write(connection, sorted(levies))
+    _ASSESSMENTS.write(connection, sorted(assessments, key=lambda row: (row[0], row[8], row[1])))
 
 
 def _row(book: Book) -> tuple[Any, ...]:

@@ -18,30 +18,78 @@ from sqlalchemy import Connection, Engine
 from ledger.database import reading
 from ledger.reports.accounts import AccountView, FreezeView, HoldView, account, find_book, freezes
 from ledger.reports.balances import Balance, balance
+from ledger.reports.contributions import (
+    DeclarationView,
+    EnrolmentView,
+    MonthPaid,
+    PersonMonth,
+    StaffPaid,
+    Standing,
+    declaration,
+    enrolments,
+    months,
+    person_months,
+    persons_of,
+    staff,
+    standing,
+)
 from ledger.reports.explained import RULES, ExplainLine, explain
 from ledger.reports.pages import Acted, EntryView, entries, entry
+from ledger.reports.supervision import (
+    Arrear,
+    EmployerArrears,
+    OverdueRegistration,
+    Undeclared,
+    arrears,
+    employers_in_arrears,
+    overdue_registrations,
+    rejected_lines,
+    undeclared,
+)
 from ledger.reports.totals import SideTotal, TrialBalance, trial_balance
 
 __all__ = [
     "RULES",
     "AccountView",
     "Acted",
+    "Arrear",
     "Balance",
+    "DeclarationView",
+    "EmployerArrears",
+    "EnrolmentView",
     "EntryView",
     "ExplainLine",
     "FreezeView",
     "HoldView",
+    "MonthPaid",
+    "OverdueRegistration",
+    "PersonMonth",
     "SideTotal",
+    "StaffPaid",
+    "Standing",
     "TrialBalance",
+    "Undeclared",
     "account",
+    "arrears",
     "balance",
+    "declaration",
+    "employers_in_arrears",
+    "enrolments",
     "entries",
     "entry",
     "explain",
     "find_book",
     "freezes",
     "look",
+    "months",
+    "overdue_registrations",
+    "person_months",
+    "persons_of",
+    "rejected_lines",
+    "staff",
+    "standing",
     "trial_balance",
+    "undeclared",
 ]
 
 

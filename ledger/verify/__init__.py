@@ -30,6 +30,19 @@ from ledger.verify.across import (
     totals_agree,
 )
 from ledger.verify.books import books_follow_from_their_entries
+from ledger.verify.contributions import (
+    assessments_are_paid_or_owed_or_adjusted,
+    months_are_those_of_their_persons,
+    months_follow_from_their_lines,
+    persons_follow_from_their_lines,
+    rows_follow_their_entry,
+)
+from ledger.verify.credits import (
+    accounts_have_what_was_paid,
+    books_without_a_person_are_of_employers,
+    lines_are_in_the_accounts,
+    money_in_is_somewhere,
+)
 from ledger.verify.finding import Finding
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Summary", "verify"]
@@ -43,6 +56,15 @@ INVARIANTS: tuple[Invariant, ...] = (
     people_are_known,
     accounts_are_claimed_once,
     totals_agree,
+    books_without_a_person_are_of_employers,
+    rows_follow_their_entry,
+    months_follow_from_their_lines,
+    persons_follow_from_their_lines,
+    months_are_those_of_their_persons,
+    assessments_are_paid_or_owed_or_adjusted,
+    money_in_is_somewhere,
+    lines_are_in_the_accounts,
+    accounts_have_what_was_paid,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (policies_are_what_they_were, claims_name_a_book)

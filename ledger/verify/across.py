@@ -14,10 +14,12 @@ from ledger.database import Lookup
 from ledger.detail import unpack
 from ledger.identity import parse_entry_name
 from ledger.posting import Receipt, holding_digest
+from ledger.posting.claims import ACCOUNT, RESIDENT
 from ledger.posting.load import RECEIPT_COLUMNS, read_entries, receipts
 from ledger.shares import divide
 from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.walk import RESIDENTS, party_of
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _ROWS_AT_ONCE = 500
@@ -58,9 +60,13 @@ def accounts_are_claimed_once(connection: Connection, first: int, last: int) -> 
     ).all()
     for start in range(0, len(books), _ROWS_AT_ONCE):
         some = books[start : start + _ROWS_AT_ONCE]
-        held = _claimed(connection, {person_id for _, person_id in some})
+        people = {
+            scheme: {person_id for book_id, person_id in some if _scheme(book_id) == scheme}
+            for scheme in (ACCOUNT, RESIDENT)
+        }
+        held = {scheme: _claimed(connection, people[scheme], scheme) for scheme in people}
         for book_id, person_id in some:
-            accounts = held.get(person_id, [])
+            accounts = held[_scheme(book_id)].get(person_id, [])
             count = sum(claimed == book_id for claimed, _ in accounts)
             if count != 1:
                 what = f"its person claims it {count} times, and should once"
@@ -70,12 +76,19 @@ def accounts_are_claimed_once(connection: Connection, first: int, last: int) -> 
                 yield Finding("claim_wrong", book_name(book_id), what)
 
 
-def _claimed(connection: Connection, people: set[int]) -> dict[int, list[tuple[int, int | None]]]:
+def _scheme(book_id: int) -> bytes:
+    """The scheme in which a person claims a book: an account, or a resident's book without one."""
+    return RESIDENT if party_of(book_id) == RESIDENTS else ACCOUNT
+
+
+def _claimed(
+    connection: Connection, people: set[int], scheme: bytes
+) -> dict[int, list[tuple[int, int | None]]]:
     """The accounts of people in order, as (book, stage or None when there is no such book)."""
     held: dict[int, list[tuple[int, int | None]]] = {}
     ordinal = 1
     while people:
-        by_digest = {holding_digest(person_id, ordinal): person_id for person_id in people}
+        by_digest = {holding_digest(person_id, ordinal, scheme): person_id for person_id in people}
         people = set()
         for digest, book_id, stage in _CLAIMS.run(connection, [(digest,) for digest in by_digest]):
             person_id = by_digest[bytes(digest)]

@@ -167,6 +167,6 @@ def stored_policy(stored_hash: str, content: str) -> Policy | None:
     if sha256(content.encode()).hexdigest() != stored_hash:
         return None
     try:
-        return load_policy(content, "stored policy")
+        return load_policy(content, "stored policy", complete=False)
     except PolicyError:
         return None

@@ -32,3 +32,8 @@ def line_name(book_id: int, seq: int) -> str:
         return entry_name(book_id, seq)
     except ValueError:
         return f"book {book_id}-{seq}"
+
+
+def month_name(book_id: int, period: int | None) -> str:
+    """A month of an employer: the number of its book and the month."""
+    return f"{book_name(book_id)} {period}"

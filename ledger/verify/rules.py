@@ -18,7 +18,7 @@ from ledger.clock import day_of
 from ledger.detail import unpack
 from ledger.interest import Interest, year_interest
 from ledger.policy import MissingParameter
-from ledger.verify.walk import Line, Walk
+from ledger.verify.walk import EMPLOYERS, RESIDENTS, Line, Walk, party_of
 
 EntryRule = Callable[[Walk, Line], str | None]
 BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
@@ -33,7 +33,18 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.EXPIRY: frozenset({Kind.HOLD}),
     Kind.FREEZE_END: frozenset({Kind.FREEZE}),
     Kind.ESTATE: frozenset({Kind.REVERSAL}),
+    Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
+    Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
 }
+# what an employer's book and a resident's are about; all other kinds belong into the account of a person
+_KINDS_OF: dict[int, frozenset[Kind]] = {
+    EMPLOYERS: frozenset({
+        Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
+        Kind.REFUND_TO_PAYER, Kind.CASE_STEP,
+    }),
+    RESIDENTS: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}),
+}  # fmt: skip
+_OF_EMPLOYERS_ALONE = _KINDS_OF[EMPLOYERS] - {Kind.OPENING, Kind.REFUND_TO_PAYER}
 _AFTER_CLOSING = frozenset({Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE})
 _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE})
 
@@ -58,6 +69,16 @@ def is_of_a_known_kind(_walk: Walk, line: Line) -> str | None:
         return f"there is no kind {line.kind}"
     if (line.seq == 1) != (line.kind == Kind.OPENING):
         return "a book begins with its opening, and has one"
+    return None
+
+
+def is_in_such_a_book(walk: Walk, line: Line) -> str | None:
+    party = party_of(walk.book_id)
+    fits = line.kind in _KINDS_OF[party] if party in _KINDS_OF else line.kind not in _OF_EMPLOYERS_ALONE
+    if not fits:
+        return f"a {Kind(line.kind).word} in the book of such a party"
+    if not walk.has_pockets and any(POCKETS & {move[0], move[1]} for move in line.transfers):
+        return "only the account of a person has pockets"
     return None
 
 
@@ -217,6 +238,7 @@ def interest_is_what_is_owed(walk: Walk, line: Line) -> str | None:
 ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("digest_broken", follows),
     ("kind_wrong", is_of_a_known_kind),
+    ("kind_wrong", is_in_such_a_book),
     ("reference_unknown", names_what_is_known),
     ("move_not_allowed", moves_what_its_kind_moves),
     ("balance_wrong", balances_follow),

@@ -11,7 +11,18 @@ from ledger.chain import TransferLine, genesis
 from ledger.chart import Kind, Stage
 from ledger.detail import unpack
 from ledger.interest import DayChange
+from ledger.persons import PERSONS
 from ledger.policy import Policy
+
+# the year up to which interest is posted in a book that never earns any
+NO_INTEREST = 9999
+# the places of the letters E and R, with which the books of employers and of residents begin
+EMPLOYERS, RESIDENTS = 5, 18
+
+
+def party_of(book_id: int) -> int:
+    """Whose book it is: the place in the alphabet of the letter that its number begins with."""
+    return book_id // 10**12
 
 
 class Line(NamedTuple):
@@ -90,6 +101,11 @@ class Walk:
     changes: dict[int, list[DayChange]] = field(default_factory=dict)
     totals: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def has_pockets(self) -> bool:
+        """Whether it is the account of a person; employers and residents have books without money."""
+        return party_of(self.book_id) == PERSONS
+
     @classmethod
     def begin(cls, book_id: int, reference: Reference) -> Walk:
         return cls(book_id, reference, genesis(book_id))
@@ -103,7 +119,8 @@ class Walk:
         self.carried_over = line.carried_over_after
         self.held += line.held_change or 0
         self.reserved += line.reserved_change or 0
-        self.open_year = max(self.open_year, line.effective_on.year)
+        if self.has_pockets or line.kind == Kind.OPENING:
+            self.open_year = max(self.open_year, line.effective_on.year)
         self.lines[line.seq] = line
         if line.target_seq is not None:
             self.acted_on.add(line.target_seq)
@@ -111,7 +128,7 @@ class Walk:
         if kind == Kind.OPENING:
             self.opened_on = line.effective_on
             self.area = unpack(line.detail)["area"]
-            self.interest_year = line.effective_on.year - 1
+            self.interest_year = line.effective_on.year - 1 if self.has_pockets else NO_INTEREST
         elif kind == Kind.INTEREST:
             self.interest_year = line.period or 0
         elif kind == Kind.FREEZE:

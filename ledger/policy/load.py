@@ -1,41 +1,21 @@
-"""The rules of an area as dated numbers: read from TOML, checked as a whole, then frozen.
-
-A number that a regulation or an area may change is a line in ledger/policies/<area>.toml. `Policy` has
-one typed field per parameter, so a misspelt parameter fails in the type check and not at year end.
-Nothing here has a default: what an area has not decided is an error at load, and what it has not decided
-*yet* (a last line with `until`) is a MissingParameter for the days after it.
-
-A new parameter is a line in UNITS, a field of Policy, a line in load_policy and lines in each area's file.
-"""
+"""From the text of a policy file to a Policy: every fault names the file, the parameter and the date."""
 
 import re
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Generic, TypeGuard, TypeVar
+from typing import TypeGuard, TypeVar
+
+from ledger.policy import values
+from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
+from ledger.policy.parameters import SUBSIDY_GROUPS, SUBSIDY_SHARE, UNITS, Policy
 
 ValueT = TypeVar("ValueT")
 
-# Yearly rates are integers in parts per hundred million: eight decimals, finer than any published rate.
-RATE_SCALE = 10**8
-RATE_DECIMALS = 8
+PACKAGED_POLICIES = Path(__file__).parent.parent / "policies"
 
-# The parameters there are, and what each is counted in.
-UNITS: dict[str, str] = {
-    "interest.demand": "per_year",
-    "interest.three_month": "per_year",
-    "interest.day_basis": "days_per_year",
-    "spending.pocket_order": "order",
-    "holds.days_max": "days",
-}
-
-PACKAGED_POLICIES = Path(__file__).parent / "policies"
-
-_ONE_DAY = timedelta(days=1)
 _KEYS = frozenset(("name", "unit", "value", "from", "until", "source"))
 
 
@@ -51,140 +31,12 @@ class PolicyError(Exception):
         super().__init__(": ".join([*where, problem]))
 
 
-class MissingParameter(LookupError):
-    """A parameter has no value on a day. An expected state; whoever asks decides what is refused for it."""
+def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
+    """The policy that a file's text says. Raises PolicyError for the first thing wrong with it.
 
-    def __init__(self, name: str, day: date) -> None:
-        super().__init__(f"{name} has no value on {day.isoformat()}")
-        self.name = name
-        self.day = day
-
-
-class PocketOrder(StrEnum):
-    """Which pocket pays first (rule K6)."""
-
-    CURRENT_YEAR_FIRST = "current_year_first"
-    CARRIED_OVER_FIRST = "carried_over_first"
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterLine:
-    """One dated line as the file has it, for showing. `valid_until` is None where the file leaves it out."""
-
-    name: str
-    unit: str
-    value: str
-    valid_from: date
-    valid_until: date | None
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class DatedLine(Generic[ValueT]):
-    """One value and the days it holds, both inclusive; `valid_until` None means for good."""
-
-    valid_from: date
-    valid_until: date | None
-    value: ValueT
-    unit: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Dated(Generic[ValueT]):
-    """The values of one parameter through time: sorted, without gap or overlap."""
-
-    name: str
-    lines: tuple[DatedLine[ValueT], ...]
-
-    def on(self, day: date) -> ValueT:
-        """The value on `day`. Raises MissingParameter before the first line and after an ended last one."""
-        for line in reversed(self.lines):  # what is asked for is nearly always the latest
-            if line.valid_from <= day:
-                if line.valid_until is None or day <= line.valid_until:
-                    return line.value
-                break
-        raise MissingParameter(self.name, day)
-
-    def bands(self, first: date, last: date) -> list[tuple[date, date, ValueT]]:
-        """The values from `first` to `last`, both inclusive, as (first day, last day, value) in order.
-
-        The bands cover every day asked for, else MissingParameter names the first day without a value. No
-        days, when `first` is after `last`, are no bands.
-        """
-        bands: list[tuple[date, date, ValueT]] = []
-        if first > last:
-            return bands
-        uncovered = first
-        for line in self.lines:
-            if line.valid_from > last or (line.valid_until is not None and line.valid_until < first):
-                continue
-            if line.valid_from > uncovered:
-                break
-            band_last = last if line.valid_until is None else min(line.valid_until, last)
-            bands.append((uncovered, band_last, line.value))
-            if band_last == last:
-                return bands
-            uncovered = band_last + _ONE_DAY
-        raise MissingParameter(self.name, uncovered)
-
-
-# Compared by identity, so that a Policy is a cheap cache key: two loaded policies say the same when their
-# `hash` is the same.
-@dataclass(frozen=True, slots=True, eq=False)
-class Policy:
-    """The rules of one area, in one version. Rates are integers in parts per RATE_SCALE per year.
-
-    `hash` (SHA-256 of the file's bytes, hex) is the version that every entry names; `text` is the file, so
-    that a version once used can be stored and loaded again.
+    A version that was stored before a parameter was known lacks it: `complete=False` loads it all the same,
+    and the parameter has no value on any day.
     """
-
-    area: str
-    name: str
-    interest_demand: Dated[int]
-    interest_three_month: Dated[int]
-    day_basis: Dated[int]
-    pocket_order: Dated[PocketOrder]
-    hold_days_max: Dated[int]
-    text: str
-    hash: str
-    parameters: tuple[ParameterLine, ...]
-
-
-def parse_rate(value: str) -> int:
-    """A yearly rate such as "0.0110" in parts per RATE_SCALE. ValueError unless 0 ≤ rate < 1.
-
-    The bound is there because "1.10", meant as per cent, is the likely slip.
-    """
-    match = re.fullmatch(rf"0(?:\.([0-9]{{1,{RATE_DECIMALS}}}))?", value)
-    if match is None:
-        raise ValueError(f'a rate is a fraction of one, as "0.0110", with at most {RATE_DECIMALS} decimals')
-    return int((match.group(1) or "").ljust(RATE_DECIMALS, "0"))
-
-
-def parse_day_basis(value: str) -> int:
-    """The days that a yearly rate is divided by. ValueError unless 360 or 365."""
-    if value not in ("360", "365"):
-        raise ValueError('the day basis is "360" or "365"')
-    return int(value)
-
-
-def parse_pocket_order(value: str) -> PocketOrder:
-    """ValueError unless one of the two orders."""
-    if value not in tuple(PocketOrder):
-        raise ValueError('the order is "current_year_first" or "carried_over_first"')
-    return PocketOrder(value)
-
-
-def parse_days(value: str) -> int:
-    """A number of days. ValueError unless 1 to 9999, without sign or leading zero."""
-    if re.fullmatch(r"[1-9][0-9]{0,3}", value) is None:
-        raise ValueError('days are a whole number from "1" to "9999"')
-    return int(value)
-
-
-def load_policy(text: str, filename: str) -> Policy:
-    """The policy that a file's text says. Raises PolicyError for the first thing wrong with it."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -203,20 +55,47 @@ def load_policy(text: str, filename: str) -> Policy:
         by_name[line.name].append(line)
 
     def dated(parameter: str, parse: Callable[[str], ValueT]) -> Dated[ValueT]:
-        return _dated(parameter, by_name[parameter], parse, filename)
+        lines = by_name[parameter]
+        if complete and not lines:
+            raise PolicyError(filename, "missing parameter", parameter)
+        return _dated(parameter, lines, parse, filename)
 
-    return Policy(
+    policy = Policy(
         area=area,
         name=name,
-        interest_demand=dated("interest.demand", parse_rate),
-        interest_three_month=dated("interest.three_month", parse_rate),
-        day_basis=dated("interest.day_basis", parse_day_basis),
-        pocket_order=dated("spending.pocket_order", parse_pocket_order),
-        hold_days_max=dated("holds.days_max", parse_days),
+        interest_demand=dated("interest.demand", values.parse_rate),
+        interest_three_month=dated("interest.three_month", values.parse_rate),
+        day_basis=dated("interest.day_basis", values.parse_day_basis),
+        pocket_order=dated("spending.pocket_order", values.parse_pocket_order),
+        hold_days_max=dated("holds.days_max", values.parse_days),
+        average_wage=dated("contributions.average_wage", values.parse_average_wage),
+        base_floor=dated("contributions.floor_share", values.parse_multiple),
+        base_cap=dated("contributions.cap_share", values.parse_multiple),
+        employee_rate=dated("contributions.employee_rate", values.parse_rate),
+        employer_rate=dated("contributions.employer_rate", values.parse_rate),
+        flexible_rate=dated("contributions.flexible_rate", values.parse_rate),
+        flexible_account_rate=dated("contributions.flexible_account_rate", values.parse_rate),
+        due_day=dated("contributions.due_day", values.parse_due_day),
+        due_shift=dated("contributions.due_shift", values.parse_due_shift),
+        part_payment=dated("contributions.part_payment", values.parse_part_payment),
+        estimate_share=dated("contributions.estimate_share", values.parse_multiple),
+        late_fee_rate=dated("late_fee.daily_rate", values.parse_rate),
+        late_fee_cap=dated("late_fee.cap", values.parse_late_fee_cap),
+        retiree_credit=dated("retirees.monthly_credit", values.parse_amount),
+        unemployment_base=dated("unemployment.base_share", values.parse_multiple),
+        unemployment_account=dated("unemployment.account_credit", values.parse_switch),
+        resident_premium=dated("residents.premium", values.parse_amount),
+        resident_subsidies={
+            group: dated(SUBSIDY_SHARE + group, values.parse_share) for group in SUBSIDY_GROUPS
+        },
+        registration_days=dated("registration.days", values.parse_days),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,
     )
+    _check_never_above(policy.base_floor, policy.base_cap, filename)
+    _check_never_above(policy.flexible_account_rate, policy.flexible_rate, filename)
+    return policy
 
 
 def load_policies(directory: Path | None = None) -> dict[str, Policy]:
@@ -296,11 +175,9 @@ def _dated(
     name: str, lines: list[ParameterLine], parse: Callable[[str], ValueT], filename: str
 ) -> Dated[ValueT]:
     """The lines of one parameter, checked against each other: sorted, no gap, no overlap, good values."""
-    if not lines:
-        raise PolicyError(filename, "missing parameter", name)
     dated: list[DatedLine[ValueT]] = []
     following: list[ParameterLine | None] = [*lines[1:], None]
-    for line, after in zip(lines, following, strict=True):
+    for line, after in zip(lines, following, strict=False):
         valid_until = line.valid_until
         if valid_until is not None and valid_until < line.valid_from:
             raise PolicyError(filename, f"until {valid_until} is before from", name, line.valid_from)
@@ -325,9 +202,21 @@ def _checked_end(line: ParameterLine, after: ParameterLine, filename: str) -> da
         raise wrong("two lines from the same day")
     if after.valid_from < line.valid_from:
         raise wrong(f"not sorted: stands after the line from {line.valid_from}")
-    eve = after.valid_from - _ONE_DAY
+    eve = after.valid_from - ONE_DAY
     if line.valid_until is not None and line.valid_until > eve:
         raise wrong(f"overlap: the line before it holds until {line.valid_until}")
     if line.valid_until is not None and line.valid_until < eve:
         raise wrong(f"gap: the line before it holds until {line.valid_until}")
     return eve
+
+
+def _check_never_above(low: Dated[int], high: Dated[int], filename: str) -> None:
+    """PolicyError when `low` is more than `high` on a day. A day on which either is missing is no fault."""
+    # Between two of these days neither changes.
+    for day in sorted({line.valid_from for line in (*low.lines, *high.lines)}):
+        try:
+            fits = low.on(day) <= high.on(day)
+        except MissingParameter:
+            continue
+        if not fits:
+            raise PolicyError(filename, f"more than {high.name} on that day", low.name, day)

@@ -1,74 +1,26 @@
-"""Every table, constraint and index. The target of the migrations; nothing else lives here.
-
-Each table says in `info["room"]` what it is, and a test holds what follows from that:
-
-* `book`: belongs to one book. `book_id` stands first in the primary key, in every unique constraint and in
-  every foreign key between book tables, so that books can be spread over machines.
-* `claim`: something unique beyond one book, keyed by the digest of what it claims and by nothing else.
-* `reference`: small and read-mostly.
+"""The books themselves: the row that is lock and balance, its entries, and their transfers.
 
 Amounts are integer fen. Columns stand widest first: it saves thirty bytes an entry.
 """
-
-from datetime import UTC, datetime
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Date,
-    DateTime,
-    Dialect,
-    ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
     Text,
-    TypeDecorator,
-    UniqueConstraint,
     text,
 )
 from sqlalchemy import Column as C
 
 from ledger.chart import POCKETS, Kind, Side, Stage
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-
-class Instant(TypeDecorator[datetime]):
-    """An instant in UTC. SQLite forgets the zone, so it is put back on the way out."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant needs its offset")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _one_of(column: str, numbers: list[int]) -> str:
-    return f"{column} IN ({', '.join(str(number) for number in sorted(numbers))})"
-
+from ledger.tables.base import Instant, metadata, one_of
 
 _POCKET_LIST = ", ".join(str(int(side)) for side in sorted(POCKETS))
 
@@ -104,9 +56,15 @@ book = Table(
         " OR (current_year = 0 AND carried_over = 0 AND held = 0 AND reserved = 0)",
         name="closed_is_empty",
     ),
-    CheckConstraint(_one_of("stage", [int(stage) for stage in Stage]), name="stage_known"),
+    CheckConstraint(one_of("stage", [int(stage) for stage in Stage]), name="stage_known"),
     CheckConstraint(
         f"stage <> {int(Stage.DECEASED)} OR died_on IS NOT NULL", name="deceased_has_a_day_of_death"
+    ),
+    # an account number is a letter and twelve digits: only the books of persons, P, hold money of a person
+    CheckConstraint(
+        "book_id / 1000000000000 = 16"
+        " OR (current_year = 0 AND carried_over = 0 AND held = 0 AND reserved = 0)",
+        name="only_persons_have_pockets",
     ),
     CheckConstraint("last_seq >= 1", name="last_seq_from_one"),
     CheckConstraint("open_freezes >= 0", name="open_freezes_not_negative"),
@@ -217,108 +175,3 @@ transfer = Table(
     ),
     info={"room": "book"},
 )
-
-identity = Table(
-    "identity",
-    metadata,
-    # keyed digest of an ID number, or of a heir who is known by name alone
-    C("digest", LargeBinary, nullable=False),
-    C("person_id", BigInteger, nullable=False),
-    C("recorded_at", Instant, nullable=False),
-    # 1 the number the person is known by; 2 an older or other number of the same person (R4)
-    C("role", SmallInteger, nullable=False),
-    C("number_sealed", LargeBinary),
-    C("name_sealed", LargeBinary, nullable=False),
-    C("name_digest", LargeBinary, nullable=False),
-    PrimaryKeyConstraint("digest"),
-    CheckConstraint("role IN (1, 2)", name="role_known"),
-    Index("ix_identity_person", "person_id"),
-    info={"room": "claim"},
-)
-
-claim = Table(
-    "claim",
-    metadata,
-    # what is claimed: the n-th account of a person; later a collector's reference, an institution's message
-    C("digest", LargeBinary, nullable=False),
-    C("book_id", BigInteger, nullable=False),
-    PrimaryKeyConstraint("digest"),
-    info={"room": "claim"},
-)
-
-policy = Table(
-    "policy",
-    metadata,
-    C("version", Integer, nullable=False, autoincrement=False),
-    C("area", Integer, nullable=False),
-    C("hash", Text, nullable=False),
-    C("content", Text, nullable=False),
-    C("recorded_at", Instant, nullable=False),
-    PrimaryKeyConstraint("version"),
-    UniqueConstraint("area", "hash"),
-    info={"room": "reference"},
-)
-
-agent = Table(
-    "agent",
-    metadata,
-    # a calling system or an acting person, as its token names it
-    C("agent_id", Integer, nullable=False, autoincrement=False),
-    C("name", Text, nullable=False),
-    PrimaryKeyConstraint("agent_id"),
-    UniqueConstraint("name"),
-    info={"room": "reference"},
-)
-
-institution = Table(
-    "institution",
-    metadata,
-    C("code", Text, nullable=False),
-    C("party_id", BigInteger, nullable=False),
-    C("name", Text, nullable=False),
-    C("kind", Text, nullable=False),
-    C("level", SmallInteger, nullable=False),
-    C("area", Integer, nullable=False),
-    PrimaryKeyConstraint("code"),
-    UniqueConstraint("party_id"),
-    CheckConstraint("kind IN ('hospital', 'clinic', 'pharmacy')", name="kind_known"),
-    CheckConstraint("level BETWEEN 1 AND 3", name="level_known"),
-    info={"room": "reference"},
-)
-
-contract = Table(
-    "contract",
-    metadata,
-    C("code", Text, ForeignKey("institution.code", name="fk_contract_institution"), nullable=False),
-    C("valid_from", Date, nullable=False),
-    C("valid_to", Date),
-    # care types joined by commas: outpatient, inpatient, pharmacy, chronic
-    C("services", Text, nullable=False),
-    PrimaryKeyConstraint("code", "valid_from"),
-    CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="ends_after_it_begins"),
-    info={"room": "reference"},
-)
-
-batch = Table(
-    "batch",
-    metadata,
-    # "year-end-990100-2025", "import-<digest of the file>": the name of the work itself, so a rerun resumes
-    C("batch_id", Text, nullable=False),
-    C("kind", Text, nullable=False),
-    C("state", Text, nullable=False),
-    C("started_at", Instant, nullable=False),
-    C("updated_at", Instant, nullable=False),
-    C("bookmark", BigInteger, nullable=False),
-    C("done", BigInteger, nullable=False),
-    C("refused", BigInteger, nullable=False),
-    C("amount_fen", BigInteger, nullable=False),
-    C("detail", Text),
-    PrimaryKeyConstraint("batch_id"),
-    CheckConstraint("state IN ('running', 'finished', 'failed')", name="state_known"),
-    info={"room": "reference"},
-)
-
-# What the database itself never lets anybody change or take away; the migrations make the triggers.
-APPEND_ONLY = ("entry", "transfer", "policy")
-# The row of a book is its balance and its lock: it changes, and is never taken away.
-NEVER_DELETED = ("book",)

@@ -1,0 +1,186 @@
+"""Lists: as JSON, page by page, or as CSV, whole and for a spreadsheet; the Accept header says which.
+
+The CSV is what spreadsheets of this country open rightly: UTF-8 with its mark (without it they read GBK),
+lines that end in CRLF, Chinese headings, and no cell that they would take for a formula.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from fastapi import Request, Response
+from starlette.responses import StreamingResponse
+
+from api.accounts import json_answer
+from api.errors import Fault, ShapeRefused
+from api.routes import JSON
+from api.state import State, state_of
+from ledger import Keyring, RefusalCode
+
+CSV = "text/csv"
+CSV_PAGE = 500
+VARY = {"Vary": "Accept"}
+BYTE_ORDER_MARK = "\ufeff"
+# what makes a spreadsheet run a cell instead of showing it
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_match_number = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
+# where a page ended: what the next one begins after
+Key = Any
+Page = Sequence[tuple[Key, dict[str, Any]]]
+PageAfter = Callable[[Any, Key, int], Page]
+
+
+class Listing(NamedTuple):
+    """How a list is written as CSV: its columns, each a member of the items and a heading."""
+
+    columns: Mapping[str, str]
+
+    def heading(self) -> str:
+        return f"{BYTE_ORDER_MARK}{_line(self.columns.values())}"
+
+    def lines(self, items: Iterable[Mapping[str, Any]]) -> str:
+        return "".join(_line(_cell(item[name]) for name in self.columns) for item in items)
+
+
+def _cell(value: object) -> str:
+    """What stands in a cell: nothing for null, and never a formula."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, list):
+        return " ".join(map(_cell, value))
+    text = str(value)
+    if text.startswith(_FORMULA_STARTS) and not _match_number(text):
+        return f"'{text}"
+    return text
+
+
+def _line(cells: Iterable[str]) -> str:
+    return ",".join(map(_quoted, cells)) + "\r\n"
+
+
+def _quoted(text: str) -> str:
+    if any(character in text for character in ',"\r\n'):
+        return '"' + text.replace('"', '""') + '"'
+    return text
+
+
+def wants_csv(request: Request) -> bool:
+    """Whether CSV is asked for, and not JSON at least as much. Whoever names neither gets JSON."""
+    weights: dict[str, float] = {}
+    for part in ",".join(request.headers.getlist("accept")).lower().split(","):
+        media_type, *parameters = (one.strip() for one in part.split(";"))
+        weights[media_type] = max(weights.get(media_type, 0.0), _weight(parameters))
+    return weights.get(CSV, 0.0) > weights.get(JSON, 0.0)
+
+
+def _weight(parameters: Iterable[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            return float(value) if re.fullmatch(r"[01](\.[0-9]{0,3})?", value.strip()) else 0.0
+    return 1.0
+
+
+class Cursors:
+    """The cursors of one list: where the page before ended. Only our own are taken, and none can be read.
+
+    The list of an employer's staff goes by account, and an employer is not told the account's number.
+    """
+
+    def __init__(self, keyring: Keyring, place: str) -> None:
+        """`place` is the list with its filters."""
+        self._cipher = AESSIV(keyring.digest("cursor", "key"))
+        self._place = [place.encode()]
+
+    def write(self, key: Key) -> str:
+        return base64.urlsafe_b64encode(self._cipher.encrypt(json.dumps(key).encode(), self._place)).decode()
+
+    def read(self, cursor: str) -> Key:
+        """What the page begins after. Raises ShapeRefused."""
+        try:
+            raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+            return json.loads(self._cipher.decrypt(raw, self._place))
+        except (binascii.Error, ValueError, InvalidTag):
+            fault = Fault(RefusalCode.SHAPE_INVALID, "query", "/cursor", "a cursor of this very list")
+            raise ShapeRefused([fault]) from None
+
+
+async def answer_pages(
+    request: Request,
+    listing: Listing,
+    name: str,
+    place: str,
+    page_after: PageAfter,
+    cursor: str | None,
+    limit: int,
+) -> Response:
+    """A page of a list as JSON; or as CSV all of it from the cursor on, whatever the limit.
+
+    `page_after` reads at most that many items after a key, which is None at the beginning. `name` is that
+    of the CSV file, and names nobody.
+    """
+    state = state_of(request)
+    cursors = Cursors(state.keyring, place)
+    after = None if cursor is None else cursors.read(cursor)
+    if wants_csv(request):
+        first = await state.read(_behind(page_after, after, CSV_PAGE))
+        return _csv_answer(name, _pages(state, listing, first, page_after))
+    found = await state.read(_behind(page_after, after, limit + 1))
+    more = len(found) > limit
+    return json_answer(
+        {
+            "items": [item for _, item in found[:limit]],
+            "next_cursor": cursors.write(found[limit - 1][0]) if more else None,
+        },
+        VARY,
+    )
+
+
+def _behind(page_after: PageAfter, after: Key, limit: int) -> Callable[[Any], Page]:
+    return lambda connection: page_after(connection, after, limit)
+
+
+async def _pages(state: State, listing: Listing, page: Page, page_after: PageAfter) -> AsyncIterator[str]:
+    yield listing.heading()
+    while page:
+        yield listing.lines(item for _, item in page)
+        if len(page) < CSV_PAGE:
+            return
+        page = await state.read(_behind(page_after, page[-1][0], CSV_PAGE))
+
+
+async def answer_whole(
+    request: Request, listing: Listing, name: str, items: Callable[[Any], list[dict[str, Any]]]
+) -> Response:
+    """A list that is never long: all of it, as JSON or as CSV."""
+    found = await state_of(request).read(items)
+    if not wants_csv(request):
+        return json_answer({"items": found}, VARY)
+    return _csv_answer(name, _at_once(listing.heading() + listing.lines(found)))
+
+
+async def _at_once(text: str) -> AsyncIterator[str]:
+    yield text
+
+
+def _csv_answer(name: str, text: AsyncIterator[str]) -> Response:
+    headers = VARY | {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return StreamingResponse(text, 200, headers, media_type=f"{CSV}; charset=utf-8")
+
+
+def with_csv(described: dict[str, Any]) -> dict[str, Any]:
+    """The same description of a route, which answers CSV too."""
+    described["responses"][described["status_code"]] = {
+        "description": "The list; as CSV when `Accept` asks for `text/csv`",
+        "content": {CSV: {"schema": {"type": "string"}}},
+    }
+    return described

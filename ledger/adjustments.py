@@ -1,0 +1,292 @@
+"""Corrections of what was assessed: signed lines, and what was paid too much goes back (R9, R16)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ledger.assessing import Declared, judge
+from ledger.book import Book, Draft
+from ledger.chain import TransferLine
+from ledger.chart import Kind, LineKind, Side, Status
+from ledger.crediting import Month, Reveal, checked_period, debts_of, employer_book, lock_all, next_entry
+from ledger.debts import NO_PERIOD, Assessment, AssessmentLine, LevyLine, Rows
+from ledger.detail import pack
+from ledger.money import FEN_MAX
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.premiums import Premium
+from ledger.refusals import RefusalCode, Refused
+
+NOTHING = Premium(0, 0, 0)
+
+
+@dataclass(eq=False)
+class Adjust(Command):
+    """Correct the wages of a month (YYYYMM) that was assessed; a wage of 0 takes the person off it.
+
+    Each line writes the difference of base and both parts. What was paid beyond the new amount goes back to
+    the payer: the employer's part out of the pooled fund, the employee's out of the account; what the
+    account no longer has is booked as a receivable from the person, and the account is never below zero.
+
+    A line that cannot be taken has its code in the detail and disturbs no other. Refused as a whole with
+    period_invalid, no_good_line, rates_missing.
+    """
+
+    verb = "adjust"
+    needs = frozenset({Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTHS})
+
+    book: BookRef
+    period: int | None
+    lines: tuple[Declared, ...]
+    reason: str
+    reveal: Reveal
+    named: tuple[BookRef, ...] = ()
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        self.named = tuple({line.person for line in self.lines if line.person is not None})
+
+    def content(self) -> str:
+        told = (
+            f"{line.line},{line.person.hex() if line.person else ''},{line.wage_fen},{line.code or ''}"
+            for line in self.lines
+        )
+        return f"{self.period}|{self.reason}|{';'.join(told)}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        period = checked_period(self.period, desk.today)
+        month = Month(desk, book, period, desk.today, self.reveal)
+        refused: dict[str, str] = {}
+        seen: set[int] = set()
+        for line in self.lines:
+            try:
+                self._adjust(desk, month, line, seen)
+            except Refused as refusal:
+                refused[str(line.line)] = refusal.code.value
+        if len(refused) == len(self.lines):
+            raise Refused(RefusalCode.NO_GOOD_LINE)
+        adjusted = list(month.lines)
+        back = _give_back(desk, book, month)
+        _write(desk, book, month, back, self.reason, refused, adjusted)
+
+    def _adjust(self, desk: Desk, month: Month, line: Declared, seen: set[int]) -> None:
+        if line.code is not None:
+            raise Refused(line.code)
+        account_id = None if line.person is None else desk.ids.get(line.person)
+        if account_id is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        if account_id in seen:
+            raise Refused(RefusalCode.DUPLICATE_LINE)
+        seen.add(account_id)
+        row = month.rows.get(account_id)
+        if row is None:
+            raise Refused(RefusalCode.NOTHING_ASSESSED)
+        due = NOTHING
+        if line.wage_fen != 0:
+            due = judge(desk, desk.book, month.period, account_id, line.wage_fen, again=True)
+        month.assess(
+            AssessmentLine(
+                account_id,
+                month.period,
+                LineKind.ADJUSTED,
+                due.base_fen,
+                due.employee_fen - row.employee,
+                due.employer_fen - row.employer,
+            )
+        )
+
+
+class _Overpaid(NamedTuple):
+    account_id: int
+    employee: int
+    employer: int
+    # how much of the employee's part never reached the account
+    forward: int
+
+
+@dataclass(slots=True)
+class _Back:
+    """What goes back to the payer, in fen: out of accounts, as receivables by account, from the fund.
+
+    `forward` never reached a closed account, `released` waited for the whole month, and of it `left` for
+    nobody any more.
+    """
+
+    from_accounts: int = 0
+    forward: int = 0
+    released: int = 0
+    left: int = 0
+    to_pooled_fund: int = 0
+    to_forward: int = 0
+    receivables: dict[int, int] = field(default_factory=dict)
+    from_pooled_fund: int = 0
+    excess_fee: int = 0
+
+    @property
+    def total(self) -> int:
+        return (
+            self.from_accounts
+            + self.forward
+            + sum(self.receivables.values())
+            + self.from_pooled_fund
+            + self.left
+        )
+
+    def transfers(self) -> tuple[TransferLine, ...]:
+        moves: list[TransferLine] = [
+            (int(Side.RECEIVABLE), int(Side.COLLECTION_CLEARING), fen, account_id)
+            for account_id, fen in sorted(self.receivables.items())
+        ]
+        for source, target, fen in (
+            (Side.POOLED_FUND, Side.COLLECTION_CLEARING, self.from_pooled_fund),
+            (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.forward + self.released),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.to_pooled_fund),
+            (Side.COLLECTION_CLEARING, Side.SUSPENSE, self.to_forward),
+            (Side.COLLECTION_CLEARING, Side.BANK, self.total),
+            (Side.POOLED_FUND, Side.SUSPENSE, self.excess_fee),
+        ):
+            if fen:
+                moves.append((int(source), int(target), fen, None))
+        return tuple(moves)
+
+
+def _overpaid(rows: dict[int, Assessment]) -> list[_Overpaid]:
+    return [
+        _Overpaid(
+            account_id,
+            max(row.employee_paid - row.employee, 0),
+            max(row.employer_paid - row.employer, 0),
+            min(max(row.employee_paid - row.employee, 0), max(row.suspended, 0)),
+        )
+        for account_id, row in sorted(rows.items())
+        if row.employee_paid > row.employee or row.employer_paid > row.employer
+    ]
+
+
+def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
+    """Take back what was paid beyond the new amounts."""
+    back = _Back()
+    overpaid = _overpaid(month.rows)
+    lock_all(desk, [one.account_id for one in overpaid if one.employee])
+    for one in overpaid:
+        wanted = one.employee - one.forward
+        taken = _take_out(desk, book, month, one.account_id, wanted) if wanted else 0
+        back.from_accounts += taken
+        back.forward += one.forward
+        if wanted > taken:
+            back.receivables[one.account_id] = wanted - taken
+        back.from_pooled_fund += one.employer
+        month.refund(one.account_id, one.employee, one.employer, forward=one.forward, owed=wanted - taken)
+    if month.levy.listed and not month.levy.unpaid:
+        # what waited for the whole month has all it needs now
+        back.released, back.left = month.spread_waiting()
+        back.to_pooled_fund, back.to_forward = month.to_pooled_fund, month.forward
+    back.excess_fee = month.settle_excess_fee(desk.today)
+    return back
+
+
+def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int) -> int:
+    """Take the employee's part out of the account as far as it is there and not frozen; the fen."""
+    account = desk.other(account_id)
+    if account is None:
+        raise AssertionError("an account is locked before it is taken from")
+    if Status.FROZEN in account.statuses(desk.today):
+        return 0
+    fen = min(wanted, max(account.available, 0))
+    if fen:
+        account.debit(
+            Draft(
+                Kind.REFUND_TO_PAYER,
+                desk.today,
+                period=month.period,
+                source_ref=f"{next_entry(book)}/{month.period}",
+            ),
+            fen,
+            Side.COLLECTION_CLEARING,
+            book.book_id,
+            current_year_first=True,
+        )
+    return fen
+
+
+def _write(
+    desk: Desk,
+    book: Book,
+    month: Month,
+    back: _Back,
+    reason: str,
+    refused: dict[str, str],
+    adjusted: list[AssessmentLine],
+) -> None:
+    levies = [line for line in (month.levy_line,) if line is not None]
+    if back.excess_fee:
+        levies.append(LevyLine(NO_PERIOD, desk.today, surplus=back.excess_fee))
+    rows = Rows(tuple(sorted(levies)), tuple(month.lines))
+    book.add(
+        Draft(
+            Kind.ADJUSTMENT,
+            desk.today,
+            back.transfers(),
+            period=month.period,
+            keyed=True,
+            rows=rows,
+            detail=pack(
+                reason=reason,
+                lines=len(adjusted),
+                refused=refused,
+                employee=sum(line.employee for line in adjusted),
+                employer=sum(line.employer for line in adjusted),
+                returned=back.total,
+                receivable=sum(back.receivables.values()),
+                late_fee_back=back.excess_fee,
+                rows=rows.digest(),
+            ),
+        )
+    )
+
+
+@dataclass(eq=False)
+class RefundSurplus(Command):
+    """Pay back to an employer what it paid beyond all debts and what waits in suspense for it (R16).
+
+    Refused with amount_invalid, suspense_exceeded (more than there is), duplicate_source_ref.
+    """
+
+    verb = "refund"
+    source_kind = Kind.REFUND_TO_PAYER
+    needs = frozenset({Needs.DEBTS})
+
+    book: BookRef
+    amount_fen: int | None
+    source_ref: str
+    reason: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.amount_fen}|{self.source_ref}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        desk.require_new_source(Kind.REFUND_TO_PAYER, self.source_ref)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        surplus = debts_of(book).levy(NO_PERIOD).surplus
+        if self.amount_fen > surplus:
+            raise Refused(RefusalCode.SUSPENSE_EXCEEDED, surplus_fen=surplus)
+        rows = Rows((LevyLine(NO_PERIOD, desk.today, surplus=-self.amount_fen),))
+        book.add(
+            Draft(
+                Kind.REFUND_TO_PAYER,
+                desk.today,
+                ((int(Side.SUSPENSE), int(Side.BANK), self.amount_fen, None),),
+                source_ref=self.source_ref,
+                keyed=True,
+                rows=rows,
+                detail=pack(reason=self.reason, rows=rows.digest()),
+            )
+        )

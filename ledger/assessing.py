@@ -1,0 +1,53 @@
+"""What one line of an employer's list leads to: both parts of a person's month, or why none (R7, R9, R15)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger.book import Book
+from ledger.chart import Stage
+from ledger.crediting import has_ended
+from ledger.membership import class_in
+from ledger.posting import Desk
+from ledger.premiums import Premium, premium
+from ledger.refusals import RefusalCode, Refused
+
+
+class Declared(NamedTuple):
+    """One line of a list: whom it names by the digest of the ID number, and the wage in fen.
+
+    `code` is why the line cannot be taken, where its form alone says so. `number_sealed` is the ID number as
+    it was sent, where that is not how the person is known.
+    """
+
+    line: int
+    person: bytes | None
+    wage_fen: int | None
+    code: RefusalCode | None = None
+    number_sealed: bytes | None = None
+
+
+def judge(
+    desk: Desk, book: Book, period: int, account_id: int | None, wage_fen: int | None, *, again: bool = False
+) -> Premium:
+    """What one person owes for a month at this employer, or why nothing. Raises Refused.
+
+    `again` judges an adjustment, for which the month must have been assessed.
+    """
+    account = None if account_id is None else desk.look_at(account_id)
+    if account is None or account_id is None:
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+    if account.stage == Stage.CLOSED and not again:
+        raise Refused(RefusalCode.ACCOUNT_CLOSED)
+    if account.stage == Stage.TRANSFERRING and not again:
+        raise Refused(RefusalCode.ACCOUNT_TRANSFERRING)
+    if has_ended(account, period):
+        raise Refused(RefusalCode.PERIOD_AFTER_END)
+    member_class = class_in(desk.enrolments.get(account_id, ()), book.book_id, period)
+    if book.debts is not None and not again:
+        row = book.debts.rows.get((period, account_id))
+        if row is not None:
+            raise Refused(RefusalCode.DUPLICATE_PERIOD)
+    if wage_fen is None:
+        raise Refused(RefusalCode.WAGE_INVALID)
+    return premium(desk.policy(book.area), period, wage_fen, member_class)

@@ -1,0 +1,89 @@
+"""How a command of the operator runs and answers: JSON on stdout, one line on stderr when it fails."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+
+from ledger import serving
+from ledger.identity import mask_in_text
+from ledger.imports import ImportProblem
+from ledger.installation import NotReady
+from ledger.policy import PolicyError
+from ledger.refusals import Refused
+from ledger.settings import SettingsError
+from ledger.tokens import TokenError
+from ledger.vault import KeyringError
+
+app = typer.Typer(
+    help="The ledger of personal medical accounts: the operator's commands.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    # a stack trace may show what people sent
+    pretty_exceptions_enable=False,
+)
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Keys, token and ledger.db; or LEDGER_DATA, else demo-data."),
+]
+# what a command answers: its JSON, and whether all is well
+Answer = tuple[dict[str, Any], bool]
+Parameters = ParamSpec("Parameters")
+
+# expected: told in one line, without a stack trace
+PROBLEMS = (
+    SettingsError,
+    NotReady,
+    KeyringError,
+    PolicyError,
+    TokenError,
+    ImportProblem,
+    serving.Taken,
+)
+
+
+def command(name: str, *, json_on_failure: bool = True) -> Callable[..., Any]:
+    """Make a function a command: print its answer, and turn what is expected to go wrong into one line."""
+
+    def register(function: Callable[Parameters, Answer | None]) -> Callable[Parameters, None]:
+        @app.command(name)
+        @wraps(function)
+        def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
+            try:
+                answer = function(*args, **kwargs)
+            except Refused as refused:
+                problem = refused.facts.get("problem", "refused")
+                answer = fail(refused.code.value, str(problem), refused.facts)
+            except PROBLEMS as error:
+                answer = fail("not_ready", str(error), {"problem": str(error)})
+            except OSError as error:
+                what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+                answer = fail("not_ready", what, {"problem": what})
+            if answer is None:
+                return
+            said, well = answer
+            if well or json_on_failure:
+                print(mask_in_text(json.dumps(said, default=str)), flush=True)
+            if not well:
+                raise typer.Exit(1)
+
+        return run
+
+    return register
+
+
+def fail(code: str, problem: str, facts: dict[str, object]) -> Answer:
+    print(mask_in_text(f"ledger: {code}: {problem}"), file=sys.stderr, flush=True)
+    return {"code": code, **facts}, False
+
+
+def warn(text: str) -> None:
+    print(mask_in_text(f"ledger: {text}"), file=sys.stderr, flush=True)

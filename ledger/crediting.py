@@ -1,0 +1,262 @@
+"""Money that has arrived for a month, spread over the persons it was paid for and credited to them (R8, R15).
+
+Shared by what brings money to a month: a payment, and a list that comes after its money. Each works on one
+entry of the employer's book that is about to be added; the persons' own entries name it as their source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+
+from ledger.book import Book, Draft
+from ledger.chart import Kind, LineKind, Side, Stage
+from ledger.debts import NOTHING_ASSESSED, Assessment, AssessmentLine, Debts, LevyLine, fee_owed
+from ledger.identity import entry_name
+from ledger.policy import PartPayment, Policy
+from ledger.posting import Desk, WiderLocks
+from ledger.refusals import RefusalCode, Refused
+from ledger.spreading import Due, spread
+
+# opens the sealed ID number of a person, for the order among those who tie for a fen
+Reveal = Callable[[bytes, bytes], str]
+
+# An employer owes and pays from here on; older days are slips.
+EMPLOYERS_SINCE = date(1990, 1, 1)
+
+
+def checked_period(period: int | None, today: date) -> int:
+    """The month (YYYYMM). Raises Refused(period_invalid) for one that is none, or is to come."""
+    first, latest = EMPLOYERS_SINCE, today.year * 100 + today.month
+    if period is None or not first.year * 100 + 1 <= period <= latest or not 1 <= period % 100 <= 12:
+        raise Refused(
+            RefusalCode.PERIOD_INVALID,
+            earliest=f"{first.year:04d}-01",
+            latest=f"{latest // 100:04d}-{latest % 100:02d}",
+        )
+    return period
+
+
+def employer_book(desk: Desk) -> Book:
+    """The employer's book of a command. An account is none: Refused(employer_not_found)."""
+    book: Book = desk.book
+    if book.person_id is not None:
+        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
+    return book
+
+
+def debts_of(book: Book) -> Debts:
+    """What an employer owes, which the command has asked for."""
+    if book.debts is None:
+        raise AssertionError("a command about debts asks for them")
+    return book.debts
+
+
+def next_entry(book: Book) -> str:
+    """The name of the entry that will be added to a book next."""
+    return entry_name(book.book_id, book.last_seq + 1)
+
+
+def has_ended(account: Book, period: int) -> bool:
+    """Whether a month lies after the holder's death, so that nothing was owed for it (R15)."""
+    died = account.died_on
+    return died is not None and period > died.year * 100 + died.month
+
+
+def lock_all(desk: Desk, accounts: Iterable[int]) -> None:
+    """Have the accounts locked: raises WiderLocks with those that are not."""
+    missing = [account for account in accounts if account not in desk.books]
+    if missing:
+        raise WiderLocks(missing)
+
+
+class Month:
+    """One month of an employer while one entry is made: what the entry will say about it.
+
+    `day` is the value date of that entry. Amounts in fen.
+    """
+
+    def __init__(self, desk: Desk, book: Book, period: int, day: date, reveal: Reveal) -> None:
+        debts = debts_of(book)
+        self._desk = desk
+        self._book = book
+        self._reveal = reveal
+        self.period = period
+        self.day = day
+        self.levy = debts.levy(period)
+        self.rows: dict[int, Assessment] = dict(debts.of_period(period))
+        self.lines: list[AssessmentLine] = []
+        self._change = LevyLine(period, day)
+        # what came of the money
+        self.to_accounts = 0
+        self.to_pooled_fund = 0
+        self.forward = 0
+
+    @property
+    def policy(self) -> Policy:
+        return self._desk.policy(self._book.area)
+
+    @property
+    def levy_line(self) -> LevyLine | None:
+        """All that changed about the month, as the one line that its entry writes."""
+        return self._change if any(self._change[2:]) else None
+
+    def change(self, **amounts: int) -> None:
+        """Note a change of the month itself."""
+        line = LevyLine(self.period, self.day, **amounts)
+        self.levy = self.levy.add(line)
+        self._change = LevyLine(
+            self.period, self.day, *(a + b for a, b in zip(self._change[2:], line[2:], strict=True))
+        )
+
+    def assess(self, line: AssessmentLine) -> None:
+        """Note what was assessed or adjusted for one person."""
+        self._apply(line)
+        self.change(employee=line.employee, employer=line.employer)
+
+    def refund(self, account_id: int, employee: int, employer: int, *, forward: int, owed: int) -> None:
+        """Note that money paid for one person goes back to the payer.
+
+        Of the employee's part `forward` waits in suspense, and `owed` is no longer in the account.
+        """
+        self._apply(
+            AssessmentLine(
+                account_id,
+                self.period,
+                LineKind.REFUNDED,
+                None,
+                employee_paid=-employee,
+                employer_paid=-employer,
+                suspended=-forward - owed,
+            )
+        )
+        self.change(employee_paid=-employee, employer_paid=-employer, forward=-forward)
+
+    def _apply(self, line: AssessmentLine) -> None:
+        self.rows[line.account_id] = self.rows.get(line.account_id, NOTHING_ASSESSED).add(line, self.day)
+        self.lines.append(line)
+
+    def annul_ended(self) -> None:
+        """Take away what is still open for persons who had died before the month (R15)."""
+        for due in self.open_rows():
+            account = self._desk.look_at(due.account_id)
+            if account is not None and has_ended(account, self.period):
+                base = self.rows[due.account_id].base
+                self.assess(
+                    AssessmentLine(
+                        due.account_id,
+                        self.period,
+                        LineKind.ADJUSTED,
+                        base,
+                        -due.employee_fen,
+                        -due.employer_fen,
+                    )
+                )
+
+    def open_rows(self) -> list[Due]:
+        """What is unpaid, person by person."""
+        return [
+            Due(account_id, row.employee - row.employee_paid, row.employer - row.employer_paid)
+            for account_id, row in sorted(self.rows.items())
+            if row.employee_paid < row.employee or row.employer_paid < row.employer
+        ]
+
+    def spread_waiting(self) -> tuple[int, int]:
+        """Spread what waits for the list over its persons, the oldest money first.
+
+        The fen set free, and how many of them nobody is owed. Where a month is paid in full or not at all,
+        what does not reach goes on waiting.
+        """
+        waiting = self.levy.waiting
+        owed = sum(due.employee_fen + due.employer_fen for due in self.open_rows())
+        how = self.policy.part_payment.on(date(self.period // 100, self.period % 100, 1))
+        if not waiting or (how is PartPayment.FULL_MONTH and waiting < owed):
+            return 0, 0
+        lock_all(self._desk, [due.account_id for due in self.open_rows()])
+        waits = _by_day(self.levy.waits)
+        if how is PartPayment.FULL_MONTH:
+            waits = [(max(day for day, _ in waits), waiting)]
+        for day, fen in waits:
+            part = min(fen, owed)
+            if part:
+                self.pay(part, day, from_waiting=part)
+                owed -= part
+        left = self.levy.waiting
+        if left:
+            self.change(waiting=-left)
+        return waiting, left
+
+    def pay(self, fen: int, received_on: date, *, from_waiting: int = 0) -> None:
+        """Spread money over the persons of the month and credit them, valued on the day it was received.
+
+        `fen` is at most what the persons owe; `from_waiting` of it has waited in suspense until now.
+        """
+        dues = self.open_rows()
+        how = self.policy.part_payment.on(date(self.period // 100, self.period % 100, 1))
+        employee_paid = employer_paid = forward = 0
+        for due, (employee, employer) in zip(dues, spread(fen, dues, how, self._rank), strict=True):
+            if not employee and not employer:
+                continue
+            credited = not employee or self._credit(due.account_id, employee, received_on)
+            self._apply(
+                AssessmentLine(
+                    due.account_id,
+                    self.period,
+                    LineKind.PAID,
+                    None,
+                    employee_paid=employee,
+                    employer_paid=employer,
+                    suspended=0 if credited else employee,
+                )
+            )
+            employee_paid += employee
+            employer_paid += employer
+            forward += 0 if credited else employee
+        self.to_accounts += employee_paid - forward
+        self.to_pooled_fund += employer_paid
+        self.forward += forward
+        self.change(
+            employee_paid=employee_paid, employer_paid=employer_paid, waiting=-from_waiting, forward=forward
+        )
+
+    def _credit(self, account_id: int, fen: int, received_on: date) -> bool:
+        """Credit one account; False when it takes nothing any more, and the money waits to be forwarded."""
+        account = self._desk.other(account_id)
+        if account is None:
+            raise AssertionError("an account is locked before it is paid into")
+        if account.stage in {Stage.CLOSED, Stage.TRANSFERRING}:
+            return False
+        effective_on, fact_on = account.value_date(max(received_on, account.opened_on), self._desk.today)
+        if effective_on != received_on:
+            fact_on = received_on
+        source_ref = f"{next_entry(self._book)}/{self.period}"
+        if received_on != self.day:
+            # a list may find money of several days that waited for it
+            source_ref += f"/{received_on}"
+        account.credit(
+            Draft(
+                Kind.CONTRIBUTION, effective_on, period=self.period, fact_on=fact_on, source_ref=source_ref
+            ),
+            fen,
+            Side.COLLECTION_CLEARING,
+            self._book.book_id,
+        )
+        return True
+
+    def _rank(self, account_id: int) -> str:
+        sealed = self._desk.sealed.get(account_id)
+        return "" if sealed is None else self._reveal(*sealed)
+
+    def settle_excess_fee(self, on: date) -> int:
+        """Take back what was paid as late fee beyond what is owed by now, as after a correction; the fen."""
+        excess = max(-fee_owed(self.policy, self.period, self.levy, on), 0)
+        if excess:
+            self.change(fee_paid=-excess)
+        return excess
+
+
+def _by_day(waits: Iterable[tuple[date, int]]) -> list[tuple[date, int]]:
+    days: dict[date, int] = {}
+    for day, fen in waits:
+        days[day] = days.get(day, 0) + fen
+    return sorted(days.items())

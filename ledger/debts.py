@@ -1,0 +1,248 @@
+"""What an employer owes and has paid, in memory: months, and the persons of a month. Pure.
+
+The state is what the lines of the employer's entries add up to, exactly as the tables `levy` and `assessment`
+hold it. Amounts are integer fen; lines are signed changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from hashlib import sha256
+from typing import NamedTuple
+
+from ledger.chart import LineKind
+from ledger.late_fees import due_on, late_fee
+from ledger.policy import Policy
+
+# money that belongs to no month
+NO_PERIOD = 0
+
+
+class LevyLine(NamedTuple):
+    """What one entry changes about one month: what is owed, what was paid, what waits in suspense."""
+
+    period: int
+    on_day: date
+    estimated: int = 0
+    employee: int = 0
+    employer: int = 0
+    employee_paid: int = 0
+    employer_paid: int = 0
+    waiting: int = 0
+    surplus: int = 0
+    forward: int = 0
+    fee_paid: int = 0
+
+
+class AssessmentLine(NamedTuple):
+    """What one entry changes about one person's month. `base` is the base from here on."""
+
+    account_id: int
+    period: int
+    kind: LineKind
+    base: int | None
+    employee: int = 0
+    employer: int = 0
+    employee_paid: int = 0
+    employer_paid: int = 0
+    suspended: int = 0
+
+
+class DeclaredLine(NamedTuple):
+    """One line of a list as it was handed in: assessed, or refused with a code."""
+
+    line: int
+    account_id: int | None
+    wage: int | None
+    base: int | None
+    employee: int | None
+    employer: int | None
+    code: str | None
+    number_sealed: bytes | None
+
+
+class EnrolmentRow(NamedTuple):
+    """What an entry of a person's book says about the person's insurance."""
+
+    member_class: int
+    employer_id: int | None
+    wage: int | None
+    valid_from: date
+    valid_to: date | None
+    replaces_seq: int | None
+    subsidy_group: str | None = None
+
+
+class Rows(NamedTuple):
+    """What an entry writes beside itself."""
+
+    levy: tuple[LevyLine, ...] = ()
+    assessment: tuple[AssessmentLine, ...] = ()
+    declared: tuple[DeclaredLine, ...] = ()
+    enrolment: EnrolmentRow | None = None
+
+    def digest(self) -> str:
+        """Sixteen hex digits over the rows; the entry keeps them, so that the chain covers its rows too.
+
+        The sealed number is left out: what is sealed twice is never the same.
+        """
+        told = sha256()
+        for levy in self.levy:
+            told.update(("L" + "|".join(map(str, levy)) + "\n").encode())
+        for line in self.assessment:
+            told.update(f"A{'|'.join(map(_plain, (*line[:2], int(line.kind), *line[3:])))}\n".encode())
+        for declared in self.declared:
+            told.update(f"D{'|'.join(map(_plain, declared[:7]))}\n".encode())
+        if self.enrolment is not None:
+            told.update(f"E{'|'.join(map(_plain, self.enrolment))}\n".encode())
+        return told.hexdigest()[:16]
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+class Levy(NamedTuple):
+    """A month of an employer. `payments` are what counts as paid by day, `waits` what waits by day."""
+
+    estimated: int = 0
+    employee: int = 0
+    employer: int = 0
+    employee_paid: int = 0
+    employer_paid: int = 0
+    waiting: int = 0
+    surplus: int = 0
+    forward: int = 0
+    fee_paid: int = 0
+    payments: tuple[tuple[date, int], ...] = ()
+    waits: tuple[tuple[date, int], ...] = ()
+    # whether a list of the month was ever confirmed, though everybody may have been taken off it since
+    listed: bool = False
+
+    @property
+    def principal(self) -> int:
+        """What the unit owes for the month, late fee apart."""
+        return self.estimated + self.employee + self.employer
+
+    @property
+    def unpaid(self) -> int:
+        """What is still open of it; money that waits for the list counts as paid."""
+        return max(self.principal - self.employee_paid - self.employer_paid - self.waiting, 0)
+
+    def add(self, line: LevyLine) -> Levy:
+        paid = line.employee_paid + line.employer_paid + line.waiting
+        waits = self.waits
+        if line.waiting > 0:
+            waits = (*waits, (line.on_day, line.waiting))
+        elif line.waiting < 0:
+            waits = _taken(waits, -line.waiting)
+        return Levy(
+            self.estimated + line.estimated,
+            self.employee + line.employee,
+            self.employer + line.employer,
+            self.employee_paid + line.employee_paid,
+            self.employer_paid + line.employer_paid,
+            self.waiting + line.waiting,
+            self.surplus + line.surplus,
+            self.forward + line.forward,
+            self.fee_paid + line.fee_paid,
+            (*self.payments, (line.on_day, paid)) if paid else self.payments,
+            waits,
+            self.listed or line.employee != 0 or line.employer != 0,
+        )
+
+    @property
+    def amounts(self) -> tuple[int, ...]:
+        """The columns of the state row, in the order of LEVY_AMOUNTS."""
+        return self[:9]
+
+
+def _taken(waits: tuple[tuple[date, int], ...], fen: int) -> tuple[tuple[date, int], ...]:
+    """What still waits after `fen` was taken, the oldest first."""
+    left = []
+    for day, waiting in waits:
+        gone = min(waiting, fen)
+        fen -= gone
+        if waiting > gone:
+            left.append((day, waiting - gone))
+    return tuple(left)
+
+
+class Assessment(NamedTuple):
+    """One person's month at one employer: base and both parts, and what of them was paid."""
+
+    base: int
+    employee: int
+    employer: int
+    employee_paid: int = 0
+    employer_paid: int = 0
+    # what of `employee_paid` is not in the account; below zero what the person owes
+    suspended: int = 0
+    paid_on: date | None = None
+
+    def add(self, line: AssessmentLine, day: date) -> Assessment:
+        paid_on = self.paid_on
+        if line.kind is LineKind.PAID:
+            paid_on = day if paid_on is None else max(paid_on, day)
+        return Assessment(
+            self.base if line.base is None else line.base,
+            self.employee + line.employee,
+            self.employer + line.employer,
+            self.employee_paid + line.employee_paid,
+            self.employer_paid + line.employer_paid,
+            self.suspended + line.suspended,
+            paid_on,
+        )
+
+
+NOTHING_ASSESSED = Assessment(0, 0, 0)
+
+
+class Debts:
+    """The months of one employer, and those persons' months that posting has read."""
+
+    __slots__ = ("levies", "rows", "touched")
+
+    def __init__(
+        self, levies: dict[int, Levy] | None = None, rows: dict[tuple[int, int], Assessment] | None = None
+    ) -> None:
+        self.levies = levies or {}
+        # a key is the month and the account
+        self.rows = rows or {}
+        # what was changed since it was read, for writing: periods, and (period, account)
+        self.touched: set[int | tuple[int, int]] = set()
+
+    def copy(self) -> Debts:
+        other = Debts(dict(self.levies), dict(self.rows))
+        other.touched = set(self.touched)
+        return other
+
+    def levy(self, period: int) -> Levy:
+        return self.levies.get(period) or Levy()
+
+    def apply(self, rows: Rows, day: date) -> None:
+        """Add the lines of one entry, valued on `day`."""
+        for levy in rows.levy:
+            self.levies[levy.period] = self.levy(levy.period).add(levy)
+            self.touched.add(levy.period)
+        for line in rows.assessment:
+            place = (line.period, line.account_id)
+            self.rows[place] = self.rows.get(place, NOTHING_ASSESSED).add(line, day)
+            self.touched.add(place)
+
+    def of_period(self, period: int) -> Iterable[tuple[int, Assessment]]:
+        """The persons of a month, by account."""
+        return sorted((account, row) for (month, account), row in self.rows.items() if month == period)
+
+    def open_periods(self) -> list[int]:
+        """The months in which something is owed or was paid late, oldest first."""
+        return sorted(
+            period for period, levy in self.levies.items() if period != NO_PERIOD and levy.principal
+        )
+
+
+def fee_owed(policy: Policy, period: int, levy: Levy, on: date) -> int:
+    """The late fee of a month that is not paid yet, as of a day; less than nothing when too much was paid."""
+    owed = late_fee(policy, due_on(policy, period), levy.principal, levy.payments, on)
+    return owed.fee_fen - levy.fee_paid

@@ -1,0 +1,227 @@
+"""An employer's monthly list: shown as it would be assessed, then confirmed (R7, R9, R10).
+
+The preview and the confirmation are two entries of the employer's book; the second points at the first, so a
+list is confirmed once. What was paid before the list came is spread over its persons by the confirmation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ledger.assessing import Declared, judge
+from ledger.book import Book, Draft
+from ledger.chain import TransferLine
+from ledger.chart import Kind, LineKind, Side
+from ledger.crediting import Month, Reveal, checked_period, employer_book, lock_all
+from ledger.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine, Rows
+from ledger.detail import pack, unpack
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class Declare(Command):
+    """Hand in the list of a month (YYYYMM) and see what would be assessed. Nothing is owed by it yet.
+
+    The first line of a person counts, later ones get duplicate_line. A line that cannot be taken has a code
+    and disturbs no other. Refused as a whole with period_invalid, rates_missing.
+    """
+
+    verb = "declare"
+    needs = frozenset({Needs.DEBTS, Needs.ENROLMENTS})
+
+    book: BookRef
+    period: int | None
+    lines: tuple[Declared, ...]
+    named: tuple[BookRef, ...] = ()
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        self.named = tuple({line.person for line in self.lines if line.person is not None})
+
+    def content(self) -> str:
+        told = (
+            f"{line.line},{line.person.hex() if line.person else ''},{line.wage_fen},{line.code or ''}"
+            for line in self.lines
+        )
+        return f"{self.period}|{';'.join(told)}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        period = checked_period(self.period, desk.today)
+        seen: set[int | bytes] = set()
+        lines = tuple(_judged(desk, book, period, line, seen) for line in self.lines)
+        good = [line for line in lines if line.code is None]
+        rows = Rows(declared=tuple(sorted(lines, key=lambda line: line.line)))
+        book.add(
+            Draft(
+                Kind.DECLARATION,
+                desk.today,
+                period=period,
+                keyed=True,
+                rows=rows,
+                detail=pack(
+                    lines=len(good),
+                    refused=len(lines) - len(good),
+                    employee=sum(line.employee or 0 for line in good),
+                    employer=sum(line.employer or 0 for line in good),
+                    rows=rows.digest(),
+                ),
+            )
+        )
+
+
+def _judged(desk: Desk, book: Book, period: int, line: Declared, seen: set[int | bytes]) -> DeclaredLine:
+    """One line as it is kept: assessed, or with the code of its refusal."""
+    account_id: int | None = None
+    code = line.code
+    if line.person is not None:
+        account_id = desk.ids.get(line.person)
+        # a person may be named by two numbers
+        who = line.person if account_id is None else account_id
+        if who in seen:
+            code = RefusalCode.DUPLICATE_LINE
+        seen.add(who)
+    if code is None:
+        try:
+            due = judge(desk, book, period, account_id, line.wage_fen)
+        except Refused as refused:
+            code = refused.code
+        else:
+            return DeclaredLine(line.line, account_id, line.wage_fen, *due, None, line.number_sealed)
+    return DeclaredLine(line.line, account_id, line.wage_fen, None, None, None, code.value, None)
+
+
+@dataclass(eq=False)
+class Confirm(Command):
+    """Confirm the list that the entry `target_seq` handed in: from now on its lines are owed.
+
+    An estimate of the month ends. What waits in suspense for the month is spread over the persons, each
+    credit valued on the day its money was received, and what is left goes back to the payer.
+
+    A line that can no longer be taken (assessed by another list, died since) is left out; the entry keeps
+    its code. Refused with declaration_not_found, already_confirmed, no_good_line, rates_missing.
+    """
+
+    verb = "confirm"
+    needs = frozenset({Needs.TARGET, Needs.DECLARED, Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTHS})
+
+    book: BookRef
+    target_seq: int
+    reveal: Reveal
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return str(self.target_seq)
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        target = desk.target(self.target_seq)
+        if target is None or target.kind is not Kind.DECLARATION or target.period is None:
+            raise Refused(RefusalCode.DECLARATION_NOT_FOUND)
+        if desk.acted_on(self.target_seq) is not None:
+            raise Refused(RefusalCode.ALREADY_CONFIRMED)
+        month = Month(desk, book, target.period, desk.today, self.reveal)
+        refused: dict[str, str] = {}
+        for line in desk.declared.get((book.book_id, self.target_seq), ()):
+            if line.code is not None:
+                continue
+            try:
+                due = judge(desk, book, target.period, line.account_id, line.wage)
+            except Refused as refusal:
+                refused[str(line.line)] = refusal.code.value
+                continue
+            month.assess(AssessmentLine(line.account_id or 0, target.period, LineKind.ASSESSED, *due))
+        if not month.lines:
+            raise Refused(RefusalCode.NO_GOOD_LINE)
+        assessed = list(month.lines)
+        if month.levy.estimated:
+            month.change(estimated=-month.levy.estimated)
+        settled = _settle(desk, month)
+        levies = [line for line in (month.levy_line,) if line is not None]
+        if settled.excess:
+            levies.append(LevyLine(NO_PERIOD, desk.today, surplus=settled.excess))
+        rows = Rows(tuple(sorted(levies)), tuple(month.lines))
+        book.add(
+            Draft(
+                Kind.ASSESSMENT,
+                desk.today,
+                settled.transfers(month),
+                period=target.period,
+                target_seq=self.target_seq,
+                keyed=True,
+                rows=rows,
+                detail=pack(
+                    lines=len(assessed),
+                    refused=refused,
+                    employee=sum(line.employee for line in assessed),
+                    employer=sum(line.employer for line in assessed),
+                    to_accounts=month.to_accounts,
+                    to_pooled_fund=month.to_pooled_fund,
+                    returned=settled.returned,
+                    rows=rows.digest(),
+                ),
+            )
+        )
+
+
+class _Settled(NamedTuple):
+    """What became of the money that waited for a list."""
+
+    released: int
+    returned: int
+    excess: int
+
+    def transfers(self, month: Month) -> tuple[TransferLine, ...]:
+        moves = (
+            (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.released),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, month.to_pooled_fund),
+            (Side.COLLECTION_CLEARING, Side.SUSPENSE, month.forward),
+            (Side.COLLECTION_CLEARING, Side.BANK, self.returned),
+            (Side.POOLED_FUND, Side.SUSPENSE, self.excess),
+        )
+        return tuple((int(source), int(target), fen, None) for source, target, fen in moves if fen)
+
+
+def _settle(desk: Desk, month: Month) -> _Settled:
+    """Spread what waited for the list over its persons; what is left goes back to the payer."""
+    if month.levy.waiting:
+        # of somebody from an earlier list it is only known after the lock that there is nobody any more
+        lock_all(desk, [due.account_id for due in month.open_rows()])
+        month.annul_ended()
+    released, returned = month.spread_waiting()
+    return _Settled(released, returned, month.settle_excess_fee(desk.today))
+
+
+class ListView(NamedTuple):
+    """A list as it is answered: its lines, and the codes that the confirmation gave to some of them."""
+
+    period: int
+    confirmed: bool
+    lines: Sequence[DeclaredLine]
+
+    @property
+    def employee_total(self) -> int:
+        return sum(line.employee or 0 for line in self.lines if line.code is None)
+
+    @property
+    def employer_total(self) -> int:
+        return sum(line.employer or 0 for line in self.lines if line.code is None)
+
+
+def list_view(period: int, lines: Sequence[DeclaredLine], confirmation: str | None) -> ListView:
+    """A list with the codes of its confirmation, whose `detail` is given, worked in."""
+    late = unpack(confirmation).get("refused", {}) if confirmation is not None else {}
+    shown = [
+        line._replace(code=late[str(line.line)], base=None, employee=None, employer=None)
+        if str(line.line) in late
+        else line
+        for line in lines
+    ]
+    return ListView(period, confirmation is not None, shown)

@@ -1,0 +1,119 @@
+"""Enrolling a person in the employee scheme, changing the class, and ending it (R3, R5, R13, R14)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Draft
+from ledger.chart import Kind, MemberClass, Verb
+from ledger.debts import EnrolmentRow, Rows
+from ledger.detail import pack, unpack
+from ledger.membership import check_days
+from ledger.money import FEN_MAX
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class Enrol(Command):
+    """Record that a person is of a class from a day on, at an employer or at none.
+
+    The latest word on a month counts, so a change of class is simply the next enrolment. Refused with
+    scheme_no_account (residents have no account), account_closed, account_transferring, period_invalid
+    (ends before it begins, begins before 1990 or more than a year ahead), wage_invalid.
+    """
+
+    verb = Verb.ENROLMENT
+
+    book: BookRef
+    member_class: MemberClass
+    employer_id: int | None
+    valid_from: date
+    valid_to: date | None
+    wage_fen: int | None = None
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return (
+            f"{self.member_class.word}|{self.employer_id or ''}|{self.valid_from}|{self.valid_to or ''}"
+            f"|{self.wage_fen or ''}"
+        )
+
+    def decide(self, desk: Desk) -> None:
+        if self.member_class is MemberClass.RESIDENT:
+            raise Refused(RefusalCode.SCHEME_NO_ACCOUNT)
+        desk.allow(Verb.ENROLMENT)
+        check_days(self.valid_from, self.valid_to, desk.today)
+        if self.wage_fen is not None and not 0 < self.wage_fen <= FEN_MAX:
+            raise Refused(RefusalCode.WAGE_INVALID)
+        row = EnrolmentRow(
+            int(self.member_class), self.employer_id, self.wage_fen, self.valid_from, self.valid_to, None
+        )
+        desk.book.roll_to(desk.today.year)
+        desk.book.add(_entry(Kind.ENROLMENT, desk.today, row))
+
+
+@dataclass(eq=False)
+class EndEnrolment(Command):
+    """Record the last day of the enrolment that the entry `target_seq` made.
+
+    Refused with enrolment_not_found, enrolment_ended, account_closed, account_transferring, period_invalid
+    (before it began, or more than a year ahead).
+    """
+
+    verb = "end_enrolment"
+    needs = frozenset({Needs.TARGET})
+
+    book: BookRef
+    target_seq: int
+    valid_to: date
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.valid_to}"
+
+    def decide(self, desk: Desk) -> None:
+        target = desk.target(self.target_seq)
+        if target is None or target.kind not in {Kind.ENROLMENT, Kind.ENROLMENT_END}:
+            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND)
+        desk.allow(Verb.ENROLMENT)
+        told = unpack(target.detail)
+        valid_from = date.fromisoformat(told["from"])
+        check_days(valid_from, self.valid_to, desk.today)
+        if desk.acted_on(self.target_seq) is not None:
+            raise Refused(RefusalCode.ENROLMENT_ENDED)
+        row = EnrolmentRow(
+            int(MemberClass[told["member_class"].upper()]),
+            told.get("employer"),
+            told.get("wage"),
+            valid_from,
+            self.valid_to,
+            self.target_seq,
+        )
+        desk.book.roll_to(desk.today.year)
+        desk.book.add(_entry(Kind.ENROLMENT_END, desk.today, row))
+
+
+def _entry(kind: Kind, today: date, row: EnrolmentRow) -> Draft:
+    facts: dict[str, object] = {
+        "member_class": MemberClass(row.member_class).word,
+        "employer": row.employer_id,
+        "wage": row.wage,
+        "from": row.valid_from.isoformat(),
+        "to": None if row.valid_to is None else row.valid_to.isoformat(),
+    }
+    rows = Rows(enrolment=row)
+    told = {name: fact for name, fact in facts.items() if fact is not None}
+    return Draft(
+        kind,
+        today,
+        target_seq=row.replaces_seq,
+        keyed=True,
+        rows=rows,
+        detail=pack(**told, rows=rows.digest()),
+    )

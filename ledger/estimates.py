@@ -1,0 +1,148 @@
+"""A month that was not declared: last month's amount and a tenth, until the list comes (R10)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, and_, func, select
+
+from ledger import batches, tables
+from ledger.batches import Batch
+from ledger.book import Draft
+from ledger.chart import Kind
+from ledger.crediting import checked_period, debts_of, employer_book
+from ledger.debts import LevyLine, Rows
+from ledger.detail import pack, unpack
+from ledger.money import FEN_MAX
+from ledger.policy import Policy
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, post
+from ledger.premiums import estimate, previous_period
+from ledger.refusals import RefusalCode, Refused
+
+CHUNK = 1000
+CALLER = "estimates"
+
+
+@dataclass(eq=False)
+class Estimate(Command):
+    """Charge an employer for a month that is over and was not declared.
+
+    Without `amount_fen` it is last month's amount times the area's share; with it, what the agency fixed.
+    It is charged to the unit as a whole; what is paid for it waits in suspense until the list comes. Refused
+    with period_invalid (a month that is not over), already_declared, no_last_month, amount_invalid.
+    """
+
+    verb = "estimate"
+    needs = frozenset({Needs.DEBTS})
+
+    book: BookRef
+    period: int | None
+    amount_fen: int | None = None
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.period}|{self.amount_fen or ''}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        period, debts = checked_period(self.period, desk.today), debts_of(book)
+        if period >= desk.today.year * 100 + desk.today.month:
+            raise Refused(RefusalCode.PERIOD_INVALID)
+        if debts.levy(period).principal or debts.levy(period).listed:
+            raise Refused(RefusalCode.ALREADY_DECLARED)
+        fen = self.amount_fen
+        last = 0
+        if fen is None:
+            last = debts.levy(previous_period(period)).principal
+            if not last:
+                raise Refused(RefusalCode.NO_LAST_MONTH)
+            fen = estimate(desk.policy(book.area), period, last)
+        if not 0 < fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        rows = Rows((LevyLine(period, desk.today, estimated=fen),))
+        book.add(
+            Draft(
+                Kind.ESTIMATE,
+                desk.today,
+                period=period,
+                keyed=True,
+                rows=rows,
+                detail=pack(estimated=fen, last_month=last, rows=rows.digest()),
+            )
+        )
+
+
+def batch_name(period: int, area: int) -> str:
+    """The name of the run over an area's employers for a month."""
+    return f"estimates-{area:06d}-{period // 100:04d}-{period % 100:02d}"
+
+
+def run(
+    connection: Connection,
+    period: int,
+    area: int,
+    clock: Callable[[], tuple[datetime, date]],
+    policies: Mapping[int, Policy],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Batch:
+    """Estimate a month that is over for every employer that owed the month before and has declared nothing.
+
+    `clock` gives now and today, anew for each chunk. A second run posts nothing. Raises Refused
+    (area_unknown, period_invalid), and Failed or Unknown when the database went away: the run is then
+    started again.
+    """
+    now, today = clock()
+    if area not in policies:
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    if checked_period(period, today) >= today.year * 100 + today.month:
+        raise Refused(RefusalCode.PERIOD_INVALID)
+    batch = batches.claim(connection, batch_name(period, area), CALLER, now)
+    batch.state = batches.RUNNING
+    total = len(_undeclared(connection, period, area, 0, None))
+    after = seen = 0
+    while chunk := _undeclared(connection, period, area, after, CHUNK):
+        now, today = clock()
+        commands = [Estimate(book_id, period, None, CALLER, CALLER) for book_id in chunk]
+        for outcome in post(connection, commands, now, today, policies):
+            if isinstance(outcome, Posted):
+                batch.done += 1
+                batch.amount_fen += unpack(outcome.receipt.detail)["estimated"]
+            elif isinstance(outcome, Failed | Unknown):
+                raise outcome
+            elif outcome.code is not RefusalCode.ALREADY_DECLARED:
+                batch.refused += 1
+        after = chunk[-1]
+        batch.bookmark = after
+        seen += len(chunk)
+        batches.save(connection, batch, now)
+        if progress is not None:
+            progress(seen, total)
+    batch.state = batches.FINISHED
+    batches.save(connection, batch, clock()[0])
+    return batch
+
+
+def _undeclared(connection: Connection, period: int, area: int, after: int, limit: int | None) -> list[int]:
+    """Employers' books that owed the month before, and have neither list nor estimate for this one."""
+    last, this = tables.levy.alias("last"), tables.levy.alias("this")
+    query = (
+        select(last.c.book_id)
+        .join(tables.book, tables.book.c.book_id == last.c.book_id)
+        .outerjoin(this, and_(this.c.book_id == last.c.book_id, this.c.period == period))
+        .where(
+            tables.book.c.area == area,
+            last.c.period == previous_period(period),
+            last.c.book_id > after,
+            last.c.estimated + last.c.employee + last.c.employer > 0,
+            func.coalesce(this.c.estimated + this.c.employee + this.c.employer, 0) == 0,
+        )
+        .order_by(last.c.book_id)
+        .limit(limit)
+    )
+    with connection.begin():
+        return list(connection.scalars(query))

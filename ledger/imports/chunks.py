@@ -1,0 +1,122 @@
+"""Some lines at a time: posted, or rehearsed, over one connection, and what became of each counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ledger.database import is_lost, is_transient
+from ledger.detail import unpack
+from ledger.imports.reasons import INTERNAL_ERROR
+from ledger.imports.rejected import ImportProblem
+from ledger.imports.summary import Tally
+from ledger.policy import Policy
+from ledger.posting import Command, Failed, Outcome, Posted, Unknown, post, rehearse
+from ledger.refusals import Refused
+
+UNKNOWN_TRIES_MAX = 3
+FAULTS_MAX = 10
+_log = logging.getLogger(__name__)
+
+Clock = Callable[[], tuple[datetime, date]]
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Some lines on their way: their commands, and the number and amount in fen of each."""
+
+    commands: list[Command] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.commands)
+
+
+@dataclass(slots=True)
+class Poster:
+    """Posts chunks over one connection, which is outside a transaction; or decides them without posting.
+
+    `post` raises ImportProblem when the database cannot be used, or when too many lines meet a bug; what is
+    posted by then stays.
+    """
+
+    connection: Connection
+    policies: Mapping[int, Policy]
+    clock: Clock
+    rehearsing: bool = False
+    faults: int = 0
+
+    def post(self, chunk: Chunk) -> Tally:
+        tally = Tally()
+        for (number, fen), outcome in zip(chunk.places, self._post(chunk.commands), strict=True):
+            if isinstance(outcome, Posted):
+                _count(tally, outcome, fen)
+            else:
+                tally.refused_fen += fen
+                code = outcome.code.value if isinstance(outcome, Refused) else INTERNAL_ERROR
+                tally.rejected.append((number, code))
+        return tally
+
+    def _post(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Post a chunk; again when its fate is unknown, which its keys make safe."""
+        act = rehearse if self.rehearsing else post
+        outcomes: list[Outcome] = []
+        for _attempt in range(UNKNOWN_TRIES_MAX):
+            now, today = self.clock()
+            try:
+                outcomes = act(self.connection, commands, now, today, self.policies)
+            except SQLAlchemyError as error:
+                raise database_problem(error) from error
+            except Exception as fault:  # noqa: BLE001  a bug that one line met must not hold up the others
+                return self._after_fault(commands, fault)
+            if not any(isinstance(outcome, Unknown) for outcome in outcomes):
+                break
+        for outcome in outcomes:
+            if isinstance(outcome, Unknown) or (isinstance(outcome, Failed) and _is_everybodys(outcome)):
+                raise database_problem(outcome.__cause__ or outcome) from outcome
+        return outcomes
+
+    def _after_fault(self, commands: Sequence[Command], fault: Exception) -> list[Outcome]:
+        if self.connection.in_transaction():
+            self.connection.rollback()
+        if len(commands) > 1:
+            return [outcome for command in commands for outcome in self._post([command])]
+        _log.error("a line broke its chunk", exc_info=fault)
+        self.faults += 1
+        if self.faults > FAULTS_MAX:
+            raise ImportProblem("too many lines met a bug, see the log; nothing of them is posted") from fault
+        failure = Failed("this line met a bug")
+        failure.__cause__ = fault
+        return [failure]
+
+
+def database_problem(error: BaseException) -> ImportProblem:
+    """What the database said, in one line and without what was sent to it."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip().splitlines()
+    return ImportProblem(
+        f"the database cannot be used ({said[0] if said else type(error).__name__});"
+        " import the file again to go on"
+    )
+
+
+def _is_everybodys(failure: Failed) -> bool:
+    """Whether a fault is that of the database as a whole, and not of one line."""
+    cause = failure.__cause__
+    return isinstance(cause, DBAPIError) and (is_lost(cause) or is_transient(cause))
+
+
+def _count(tally: Tally, outcome: Posted, fen: int) -> None:
+    receipt = outcome.receipt
+    tally.amount_fen += fen
+    tally.cash_rest_fen += unpack(receipt.detail).get("cash_rest", 0)
+    if outcome.replayed or not outcome.created:
+        tally.already += 1
+        tally.already_fen += receipt.amount_fen
+    else:
+        tally.posted += 1
+        tally.posted_fen += receipt.amount_fen

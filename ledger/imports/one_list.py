@@ -1,0 +1,138 @@
+"""One employer's list of one month, from a CSV or XLSX file: handed in, shown, and confirmed when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Connection
+
+from ledger.assessing import Declared
+from ledger.debts import DeclaredLine
+from ledger.declarations import Confirm, Declare, list_view
+from ledger.detail import unpack
+from ledger.employers import find
+from ledger.identity import parse_id_number
+from ledger.imports.chunks import Clock
+from ledger.imports.lists import ListLine, read_list
+from ledger.imports.rejected import ImportProblem, RejectedLines
+from ledger.imports.rows import CALLER
+from ledger.money import format_yuan, parse_yuan
+from ledger.persons import number_digest, number_opener
+from ledger.policy import Policy
+from ledger.posting import Command, Posted, Unknown, post, rehearse
+from ledger.posting.load_debts import read_declared
+from ledger.refusals import Refused
+from ledger.vault import Keyring
+
+
+@dataclass(slots=True)
+class ListDoor:
+    """Takes lists over one connection, which is outside a transaction. `actor` is the person who does."""
+
+    connection: Connection
+    keyring: Keyring
+    policies: Mapping[int, Policy]
+    clock: Clock
+    actor: str
+
+    def hand_in(
+        self,
+        credit_code: str,
+        period: int | None,
+        path: Path,
+        *,
+        confirm: bool = False,
+        preview: bool = False,
+    ) -> dict[str, object]:
+        """Hand in a list. With `confirm` its good lines are owed from then on; `preview` writes nothing.
+
+        The same file for the same month again gives the same answer. Lines that cannot be taken are listed
+        beside the file. Refused as Declare and Confirm are, and with file_invalid; raises ImportProblem when
+        the file cannot be read or the database is gone.
+        """
+        with self.connection.begin():
+            book = find(self.connection, credit_code).book_id
+        try:
+            with closing(path.open("rb")) as file:
+                digest = sha256(file.read()).hexdigest()
+                lines = tuple(self._declared(file, path))
+        except OSError as error:
+            raise ImportProblem(f"{path}: {error.strerror}") from None
+        key = f"list-{period}-{digest[:8]}-{digest[8:16]}"
+        declare = Declare(book, period, lines, caller=CALLER, actor=self.actor, key=key)
+        handed_in = self._one(declare, preview=preview)
+        judged = self._lines(handed_in)
+        confirmation = None
+        if confirm and not preview:
+            reveal = number_opener(self.keyring)
+            command = Confirm(
+                book, handed_in.receipt.seq, reveal, caller=CALLER, actor=self.actor, key=f"c{key}"
+            )
+            confirmation = self._one(command).receipt
+        view = list_view(
+            handed_in.receipt.period or 0, judged, None if confirmation is None else confirmation.detail
+        )
+        rejected = [(line.line, line.code) for line in view.lines if line.code is not None]
+        told = unpack(None if confirmation is None else confirmation.detail)
+        return {
+            "declaration": None if preview else handed_in.receipt.name,
+            "status": "confirmed" if view.confirmed else "preview",
+            "lines": len(view.lines),
+            "good": len(view.lines) - len(rejected),
+            "refused": len(rejected),
+            "employee_total": format_yuan(view.employee_total),
+            "employer_total": format_yuan(view.employer_total),
+            "to_accounts": format_yuan(told.get("to_accounts", 0)),
+            "to_pooled_fund": format_yuan(told.get("to_pooled_fund", 0)),
+            "returned": format_yuan(told.get("returned", 0)),
+            "rejected_file": _keep(path, rejected),
+        }
+
+    def _declared(self, file: BinaryIO, path: Path) -> list[Declared]:
+        today = self.clock()[1]
+        lines = read_list(file, "xlsx" if path.suffix.lower() in {".xlsx", ".xlsm"} else "csv")
+        return [self._line(line, today) for line in lines]
+
+    def _line(self, line: ListLine, today: date) -> Declared:
+        person, code = None, line.code
+        if code is None:
+            try:
+                parsed = parse_id_number(line.id_number, today)
+                person = number_digest(parsed, self.keyring)
+            except Refused as refusal:
+                code = refusal.code
+        return Declared(line.line, person, parse_yuan(line.wage) if line.wage else None, code)
+
+    def _lines(self, handed_in: Posted) -> list[DeclaredLine]:
+        if handed_in.rows is not None:
+            return list(handed_in.rows.declared)
+        place = (handed_in.receipt.book_id, handed_in.receipt.seq)
+        with self.connection.begin():
+            return read_declared(self.connection, [place]).get(place, [])
+
+    def _one(self, command: Command, *, preview: bool = False) -> Posted:
+        now, today = self.clock()
+        act = rehearse if preview else post
+        outcome = act(self.connection, [command], now, today, self.policies)[0]
+        if isinstance(outcome, Posted):
+            return outcome
+        if isinstance(outcome, Unknown):
+            raise ImportProblem("the outcome is unknown; hand the same file in again") from outcome
+        raise outcome
+
+
+def _keep(path: Path, refused: list[tuple[int, str]]) -> str | None:
+    """Write the list of lines that cannot be taken beside the file; an older list goes."""
+    rejected = RejectedLines(path.with_name(f"{path.name}.rejected.csv"))
+    try:
+        rejected.add(refused)
+        kept = rejected.keep()
+    finally:
+        rejected.drop()
+    return None if kept is None else str(kept)

@@ -1,0 +1,349 @@
+"""Workbooks (XLSX): the rows of the sheet that a person sees first, one at a time in bounded memory.
+
+The cells are read here and not through openpyxl, which leaves out rows that stand behind a wrong dimension,
+ends at the first cell that it cannot convert, takes a month typed in Chinese for a number, and writes the
+content of cells into warnings. A cell that cannot be read must cost its own line and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from enum import Enum, auto
+from functools import lru_cache
+from typing import BinaryIO, Final, NamedTuple
+
+from ledger.imports.lines import file_invalid
+from ledger.imports.workbook import (
+    PART_BYTES_MAX,
+    SHEET_BYTES_MAX,
+    STRINGS_BYTES_MAX,
+    Package,
+    Part,
+    damaged,
+    sheet_tags,
+    too_large,
+)
+
+ROWS_MAX: Final = 200_000
+COLUMNS_MAX: Final = 64
+STRINGS_MAX: Final = 1_000_000
+STYLES_MAX: Final = 100_000
+MERGES_MAX: Final = 200_000
+# of one cell: no ID number and no wage is nearly as long
+TEXT_MAX: Final = 256
+
+_SHEET_ROWS: Final = 1_048_576
+_TAGS: Final = sheet_tags("c", "cellXfs", "f", "mergeCell", "numFmt", "row", "rPh", "si", "t", "v", "xf")
+# Days and times among the number formats that have a number only. 27 to 36 and 50 to 58 are the Chinese ones.
+_DAY_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
+
+_match_range = re.compile(r"([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?").fullmatch
+_match_letters = re.compile(r"[A-Z]{1,3}").fullmatch
+_match_number = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?").fullmatch
+# how XLSX writes a character that XML has no place for
+_ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
+
+
+class CellKind(Enum):
+    """What a cell holds."""
+
+    TEXT = auto()
+    NUMBER = auto()
+    # a day, a month or a time: to the file it is a number, to a person it is none
+    DATE = auto()
+    # also one whose value of last time is in the file
+    FORMULA = auto()
+    # an error (#N/A), a boolean, or what cannot be read
+    OTHER = auto()
+
+
+class Cell(NamedTuple):
+    """A cell that is not blank. `text` is as the file has it for TEXT and NUMBER, else empty."""
+
+    kind: CellKind
+    text: str
+
+
+class Row(NamedTuple):
+    """A row that is not blank: its number in the sheet, its cells by the number of their column."""
+
+    number: int
+    cells: dict[int, Cell]
+
+
+_FORMULA_CELL: Final = Cell(CellKind.FORMULA, "")
+_DATE_CELL: Final = Cell(CellKind.DATE, "")
+_OTHER_CELL: Final = Cell(CellKind.OTHER, "")
+
+
+class Sheet:
+    """The first sheet that is not hidden. It is read to the end when it is made, so that a damage is known.
+
+    Refused (file_invalid) for what is no workbook, is locked, damaged or too large.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._package = Package(file)
+        sheet, strings, styles = self._package.places()
+        self._place = sheet
+        self._strings = _Strings()
+        if strings is not None:
+            self._package.take(strings, STRINGS_BYTES_MAX, self._strings)
+        self._styles = _Styles()
+        if styles is not None:
+            self._package.take(styles, PART_BYTES_MAX, self._styles)
+        self.first: Row | None = None
+        cells = self._cells()
+        for place, row in enumerate(self._read(cells)):
+            if self.first is None:
+                self.first = row
+            if place > ROWS_MAX:
+                raise file_invalid(f"the sheet has more than {ROWS_MAX} lines")
+        self._merges = cells.merges
+
+    def rows(self) -> Iterator[Row]:
+        """The rows that are not blank, the first one too, in ascending order."""
+        return self._read(self._cells())
+
+    def merged_in(self, column: int) -> Spans:
+        """The rows whose cell in a column is merged with others."""
+        return Spans((top, bottom) for left, top, right, bottom in self._merges if left <= column <= right)
+
+    def _cells(self) -> _Cells:
+        return _Cells(self._strings.texts, self._styles.are_days())
+
+    def _read(self, cells: _Cells) -> Iterator[Row]:
+        for _ in self._package.blocks(self._place, SHEET_BYTES_MAX, cells):
+            yield from cells.rows
+            cells.rows.clear()
+
+
+class Spans:
+    """A set of row numbers, kept as spans: a merged column costs no more than a merged pair."""
+
+    def __init__(self, spans: Iterator[tuple[int, int]]) -> None:
+        self._tops: list[int] = []
+        self._bottoms: list[int] = []
+        for top, bottom in sorted(spans):
+            if self._tops and top <= self._bottoms[-1] + 1:
+                self._bottoms[-1] = max(bottom, self._bottoms[-1])
+            else:
+                self._tops.append(top)
+                self._bottoms.append(bottom)
+
+    def __contains__(self, number: int) -> bool:
+        place = bisect_right(self._tops, number) - 1
+        return place >= 0 and number <= self._bottoms[place]
+
+
+class _Styles(Part):
+    """Which styles of cells show a number as a day."""
+
+    def __init__(self) -> None:
+        self._codes: dict[int, str] = {}
+        self._formats: list[int] = []
+        self._inside = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        match _TAGS.get(tag):
+            case "numFmt":
+                code = attributes.get("formatCode", "")
+                self._codes[int(attributes.get("numFmtId", "0"))] = code[:TEXT_MAX]
+            case "cellXfs":
+                self._inside = True
+            case "xf" if self._inside:
+                self._formats.append(int(attributes.get("numFmtId", "0")))
+        if len(self._codes) > STYLES_MAX or len(self._formats) > STYLES_MAX:
+            raise too_large()
+
+    def end(self, tag: str) -> None:
+        if _TAGS.get(tag) == "cellXfs":
+            self._inside = False
+
+    def are_days(self) -> list[bool]:
+        """By the number of the style."""
+        # not at the top: it brings all of openpyxl with it
+        from openpyxl.styles.numbers import is_date_format
+
+        days = {number: is_date_format(code) for number, code in self._codes.items()}
+        return [days.get(number, number in _DAY_FORMATS) for number in self._formats]
+
+
+class _Text:
+    """The text of one cell, put together from its pieces. One that is too long is none."""
+
+    def __init__(self) -> None:
+        self.taking = False
+        self._pieces: list[str] = []
+        self._length = 0
+
+    def add(self, text: str) -> None:
+        self._length += len(text)
+        if self._length <= TEXT_MAX:
+            self._pieces.append(text)
+
+    def take_out(self) -> str | None:
+        text = "".join(self._pieces) if self._length <= TEXT_MAX else None
+        self._pieces.clear()
+        self._length = 0
+        if text is not None and "_x" in text:
+            text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        return text
+
+
+class _Strings(Part):
+    """The texts that cells share; None for one that is too long."""
+
+    def __init__(self) -> None:
+        self.texts: list[str | None] = []
+        self._text = _Text()
+        # how a name is spoken, written above it
+        self._is_reading_aid = False
+
+    def start(self, tag: str, _attributes: dict[str, str]) -> None:
+        match _TAGS.get(tag):
+            case "rPh":
+                self._is_reading_aid = True
+            case "t":
+                self._text.taking = not self._is_reading_aid
+
+    def end(self, tag: str) -> None:
+        match _TAGS.get(tag):
+            case "rPh":
+                self._is_reading_aid = False
+            case "t":
+                self._text.taking = False
+            case "si":
+                self.texts.append(self._text.take_out())
+                if len(self.texts) > STRINGS_MAX:
+                    raise too_large()
+
+    def text(self, text: str) -> None:
+        if self._text.taking:
+            self._text.add(text)
+
+
+class _Cells(Part):
+    """The rows of a sheet and its merged ranges. `rows` fills up; whoever reads takes them out."""
+
+    def __init__(self, strings: list[str | None], are_days: list[bool]) -> None:
+        self.rows: list[Row] = []
+        # left, top, right, bottom
+        self.merges: list[tuple[int, int, int, int]] = []
+        self._strings = strings
+        self._are_days = are_days
+        self._row = self._column = 0
+        self._cells: dict[int, Cell] = {}
+        self._text = _Text()
+        # of the cell that is being read; no kind: none is
+        self._kind = self._style = ""
+        self._has_formula = self._is_reading_aid = False
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        match _TAGS.get(tag):
+            case "c":
+                self._begin_cell(attributes)
+            case "v":
+                self._text.taking = self._kind not in {"", "inlineStr"}
+            case "t":
+                self._text.taking = self._kind == "inlineStr" and not self._is_reading_aid
+            case "f":
+                self._has_formula = True
+            case "rPh":
+                self._is_reading_aid = True
+            case "row":
+                self._begin_row(attributes)
+            case "mergeCell":
+                self._merge(attributes.get("ref", ""))
+
+    def end(self, tag: str) -> None:
+        match _TAGS.get(tag):
+            case "v" | "t":
+                self._text.taking = False
+            case "c":
+                cell = self._cell()
+                if cell is not None:
+                    if self._column > COLUMNS_MAX:
+                        raise file_invalid(f"the sheet has more than {COLUMNS_MAX} columns")
+                    self._cells[self._column] = cell
+                self._kind = ""
+            case "rPh":
+                self._is_reading_aid = False
+            case "row" if self._cells:
+                self.rows.append(Row(self._row, self._cells))
+                self._cells = {}
+
+    def text(self, text: str) -> None:
+        if self._text.taking:
+            self._text.add(text)
+
+    def _begin_row(self, attributes: dict[str, str]) -> None:
+        number = int(attributes.get("r", self._row + 1))
+        # two rows of one number would be one line to a person
+        if not self._row < number <= _SHEET_ROWS:
+            raise damaged()
+        self._row, self._column = number, 0
+
+    def _begin_cell(self, attributes: dict[str, str]) -> None:
+        place = attributes.get("r")
+        column = self._column + 1 if place is None else _column(place.rstrip("0123456789"))
+        if column <= self._column:
+            raise damaged()
+        self._column = column
+        self._kind = attributes.get("t", "n")
+        self._style = attributes.get("s", "0")
+        self._has_formula = False
+
+    def _merge(self, text: str) -> None:
+        place = _match_range(text)
+        if place is None:
+            raise damaged()
+        left, top = _column(place[1]), int(place[2])
+        right, bottom = (_column(place[3]), int(place[4])) if place[3] else (left, top)
+        self.merges.append((left, top, right, bottom))
+        if len(self.merges) > MERGES_MAX:
+            raise too_large()
+
+    def _cell(self) -> Cell | None:
+        """The cell that ends here, None for a blank one."""
+        text = self._text.take_out()
+        if self._has_formula:
+            return _FORMULA_CELL
+        if text is not None and self._kind == "s":
+            text = self._shared(text)
+        if text is None:
+            return _OTHER_CELL
+        if not text or text.isspace():
+            return None
+        match self._kind:
+            case "s" | "str" | "inlineStr":
+                return Cell(CellKind.TEXT, text)
+            case "n" if _match_number(text) is not None:
+                return _DATE_CELL if self._is_day() else Cell(CellKind.NUMBER, text)
+            case "d":
+                return _DATE_CELL
+        return _OTHER_CELL
+
+    def _shared(self, text: str) -> str | None:
+        """The shared text of a number; empty where there is no number."""
+        if not text:
+            return ""
+        place = int(text) if text.isascii() and text.isdigit() else len(self._strings)
+        return self._strings[place] if place < len(self._strings) else None
+
+    def _is_day(self) -> bool:
+        style = int(self._style) if self._style.isascii() and self._style.isdigit() else 0
+        return style < len(self._are_days) and self._are_days[style]
+
+
+@lru_cache(maxsize=1024)
+def _column(letters: str) -> int:
+    """The number of a column: A is 1, Z is 26, AA is 27. Refused (file_invalid) for what is none."""
+    if _match_letters(letters) is None:
+        raise damaged()
+    number = 0
+    for letter in letters:
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number

@@ -1,0 +1,99 @@
+"""What became of the lines of a file: counted chunk by chunk, and summed up for whoever imports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ledger.money import format_yuan
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of some lines. Amounts in fen; `rejected` has line number and code."""
+
+    lines: int = 0
+    posted: int = 0
+    already: int = 0
+    amount_fen: int = 0
+    posted_fen: int = 0
+    already_fen: int = 0
+    cash_rest_fen: int = 0
+    refused_fen: int = 0
+    rejected: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        self.lines += other.lines
+        self.posted += other.posted
+        self.already += other.already
+        self.amount_fen += other.amount_fen
+        self.posted_fen += other.posted_fen
+        self.already_fen += other.already_fen
+        self.cash_rest_fen += other.cash_rest_fen
+        self.refused_fen += other.refused_fen
+        self.rejected += other.rejected
+
+
+@dataclass(slots=True)
+class Summary:
+    """What became of a file. Amounts in fen.
+
+    `amount_fen` is what the accepted lines name; it is posted now, was posted already, or was left to be
+    paid in cash by bills that took what was there: the three must make it up. What an interrupted run did
+    counts as posted already. Of a preview, which has no batch, `posted` is what an import would post.
+    """
+
+    batch_id: str
+    kind: str
+    lines: int = 0
+    posted: int = 0
+    already: int = 0
+    refused: int = 0
+    amount_fen: int = 0
+    posted_fen: int = 0
+    already_fen: int = 0
+    cash_rest_fen: int = 0
+    refused_fen: int = 0
+    rejected_file: Path | None = None
+    preview: bool = False
+
+    def add(self, tally: Tally) -> None:
+        self.lines += tally.lines
+        self.posted += tally.posted
+        self.already += tally.already
+        self.refused += len(tally.rejected)
+        self.amount_fen += tally.amount_fen
+        self.posted_fen += tally.posted_fen
+        self.already_fen += tally.already_fen
+        self.cash_rest_fen += tally.cash_rest_fen
+        self.refused_fen += tally.refused_fen
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the accepted lines and the receipts come to the same number and the same total."""
+        return (
+            self.lines == self.posted + self.already + self.refused
+            and self.amount_fen == self.posted_fen + self.already_fen + self.cash_rest_fen
+        )
+
+    @property
+    def ok(self) -> bool:
+        return self.refused == 0 and self.agrees
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "batch": None if self.preview else self.batch_id,
+            "kind": self.kind,
+            "preview": self.preview,
+            "lines": self.lines,
+            "posted": self.posted,
+            "already": self.already,
+            "refused": self.refused,
+            "amount": format_yuan(self.amount_fen),
+            "posted_amount": format_yuan(self.posted_fen),
+            "already_amount": format_yuan(self.already_fen),
+            "cash_rest": format_yuan(self.cash_rest_fen),
+            "refused_amount": format_yuan(self.refused_fen),
+            "totals_agree": self.agrees,
+            "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
+        }

@@ -1,0 +1,165 @@
+"""What the columns of files about employers mean: who they are, whom they enrol, what the collector took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from datetime import date
+
+from sqlalchemy import Connection
+
+from ledger.chart import MemberClass
+from ledger.employers import Employer, RegisterEmployer, enter, find
+from ledger.enrolments import Enrol
+from ledger.identity import new_book_id, normalise_name, parse_credit_code, parse_id_number
+from ledger.imports.chunks import Clock
+from ledger.imports.rows import (
+    CALLER,
+    NAME_MAX,
+    SOURCE_REF_MAX,
+    Rows,
+    day_of,
+    fen_of,
+    period_of,
+    text_of,
+)
+from ledger.payments import ReceivePayment
+from ledger.persons import number_digest, number_opener
+from ledger.posting import Command
+from ledger.refusals import RefusalCode, Refused
+from ledger.vault import Keyring
+
+LISTS = "declarations"
+UNIT_KINDS = frozenset({"employers", "enrolments", LISTS, "receipts"})
+_CLASSES = {one.word: one for one in MemberClass}
+
+
+class UnitRows(Rows):
+    """Makes the commands of a file about employers.
+
+    An employer is written down as its line is read, unless the file is only rehearsed: the registration that
+    is posted then opens its book, and a line read again finds both.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        columns: tuple[str, ...],
+        keyring: Keyring,
+        actor: str,
+        connection: Connection,
+        clock: Clock,
+        areas: Container[int],
+        *,
+        rehearsing: bool,
+    ) -> None:
+        super().__init__(kind, columns, keyring, actor, clock()[1])
+        self.reveal = number_opener(keyring)
+        self._connection = connection
+        self._clock = clock
+        self._areas = areas
+        self._rehearsing = rehearsing
+        self._known: dict[str, Employer | RefusalCode] = {}
+
+    def _makers(self) -> dict[str, Callable[[int, dict[str, str]], tuple[Command, int]]]:
+        return {
+            "employers": self._register,
+            "enrolments": self._enrol,
+            "receipts": self._receive,
+            # made list by list, not line by line
+            LISTS: self._none,
+        }
+
+    def refresh(self) -> None:
+        """Take the day anew, and look again for employers that were not there."""
+        self.today = self._clock()[1]
+        self._known = {code: one for code, one in self._known.items() if isinstance(one, Employer)}
+
+    def employer(self, credit_code: str) -> Employer:
+        """The employer of a line. Raises Refused(credit_code_invalid, employer_not_found)."""
+        known = self._known.get(credit_code)
+        if known is None:
+            try:
+                with self._connection.begin():
+                    known = find(self._connection, credit_code)
+            except Refused as refusal:
+                known = refusal.code
+            self._known[credit_code] = known
+        if isinstance(known, RefusalCode):
+            raise Refused(known)
+        return known
+
+    def person(self, id_number: str) -> bytes:
+        """How the person of a line is found. Raises the id_* refusals."""
+        return number_digest(parse_id_number(id_number, self.today), self._keyring)
+
+    def _register(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+        name, area = text_of(row["name"].strip(), NAME_MAX), row["area"].strip()
+        if not normalise_name(name) or not (area.isascii() and area.isdigit() and len(area) == 6):
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        if int(area) not in self._areas:
+            raise Refused(RefusalCode.AREA_UNKNOWN)
+        code, key = parse_credit_code(row["credit_code"]), self._key(number, row, row["credit_code"])
+        return (
+            RegisterEmployer(
+                self._book_of(code, name, int(area)),
+                code,
+                int(area),
+                caller=CALLER,
+                actor=self.actor,
+                key=key,
+            ),
+            0,
+        )
+
+    def _book_of(self, code: str, name: str, area: int) -> int:
+        if not self._rehearsing:
+            return enter(self._connection, code, name, area, self._clock()[0]).book_id
+        try:
+            there = self.employer(code)
+        except Refused:
+            return new_book_id("E")
+        if (normalise_name(there.name), there.area) != (normalise_name(name), area):
+            raise Refused(RefusalCode.EMPLOYER_DIFFERS)
+        return there.book_id
+
+    def _enrol(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+        member_class = _CLASSES.get(row["member_class"].strip())
+        if member_class is None:
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        first = day_of(row["from"])
+        last: date | None = day_of(row["to"]) if row["to"] else None
+        employer = self.employer(row["employer"].strip()).book_id if row["employer"].strip() else None
+        told = "|".join((row["member_class"], row["employer"], row["from"], row["to"]))
+        command = Enrol(
+            self._account(row["account"], self.today),
+            member_class,
+            employer,
+            first,
+            last,
+            caller=CALLER,
+            actor=self.actor,
+            key=self._key(number, row, told),
+        )
+        return command, 0
+
+    def _receive(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+        source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
+        period = period_of(row["period"])
+        if row["period"] and period is None:
+            raise Refused(RefusalCode.PERIOD_INVALID)
+        fen = fen_of(row["amount"])
+        command = ReceivePayment(
+            self.employer(row["employer"].strip()).book_id,
+            fen,
+            period,
+            day_of(row["received_on"]),
+            source_ref,
+            self.reveal,
+            caller=CALLER,
+            actor=self.actor,
+            key=self._key(number, row, source_ref),
+        )
+        return command, fen or 0
+
+    def _none(self, _number: int, _row: dict[str, str]) -> tuple[Command, int]:
+        raise AssertionError("a file of lists has no command of one line")

@@ -1,0 +1,78 @@
+"""What a person is to the scheme in a month: read from the enrolments of the person's book. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from ledger.chart import MemberClass
+from ledger.refusals import RefusalCode, Refused
+
+ENROLLED_FIRST = date(1990, 1, 1)
+# A change is known a while ahead; further off it is a slip of the year.
+AHEAD = timedelta(days=366)
+
+
+class Enrolment(NamedTuple):
+    """One enrolment that nothing took the place of; both days inclusive, `last` None while it goes on."""
+
+    seq: int
+    member_class: MemberClass
+    employer_id: int | None
+    first: date
+    last: date | None
+
+
+def month_bounds(period: int) -> tuple[date, date]:
+    """The first and the last day of a month YYYYMM."""
+    year, month = divmod(period, 100)
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return date(year, month, 1), following - timedelta(days=1)
+
+
+def class_in(enrolments: Sequence[Enrolment], employer_id: int | None, period: int) -> MemberClass:
+    """The member class of a month, for a list that this employer hands in.
+
+    The class of the month is that of its first day, so a change within a month counts from the next one;
+    who joins within a month is insured for it. Of several enrolments the one recorded last says it. A
+    person without an enrolment is active.
+
+    Raises Refused: period_before_enrolment when the first enrolment with the employer begins later,
+    not_enrolled when it has ended, or there are enrolments with other employers alone.
+    """
+    first, last = month_bounds(period)
+    here = [
+        one
+        for one in enrolments
+        if one.employer_id is None
+        or one.employer_id == employer_id
+        or one.member_class is MemberClass.RETIRED
+    ]
+    covering = [one for one in here if one.first <= last and (one.last is None or one.last >= first)]
+    from_the_first = [one for one in covering if one.first <= first]
+    if from_the_first:
+        return max(from_the_first, key=lambda one: one.seq).member_class
+    joined = [one for one in covering if one.member_class is not MemberClass.RETIRED]
+    if joined:
+        return max(joined, key=lambda one: one.seq).member_class
+    own = [one for one in here if one.member_class is not MemberClass.RETIRED]
+    if own and min(one.first for one in own) > last:
+        raise Refused(RefusalCode.PERIOD_BEFORE_ENROLMENT)
+    if any(one.member_class is not MemberClass.RETIRED for one in enrolments):
+        raise Refused(RefusalCode.NOT_ENROLLED)
+    return MemberClass.ACTIVE
+
+
+def is_retired(enrolments: Sequence[Enrolment], period: int) -> bool:
+    """Whether the person is a retiree on the first day of the month (R13)."""
+    first, _last = month_bounds(period)
+    covering = [one for one in enrolments if one.first <= first and (one.last is None or one.last >= first)]
+    return bool(covering) and max(covering, key=lambda one: one.seq).member_class is MemberClass.RETIRED
+
+
+def check_days(first: date, last: date | None, today: date) -> None:
+    """Raise Refused(period_invalid) for days that cannot be those of an enrolment."""
+    latest = today + AHEAD
+    if not ENROLLED_FIRST <= first <= latest or (last is not None and not first <= last <= latest):
+        raise Refused(RefusalCode.PERIOD_INVALID, earliest=ENROLLED_FIRST, latest=latest)

@@ -1,0 +1,234 @@
+"""Money in: what the collector hands over for an employer, against what was assessed (R8, R11, R16, K4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from ledger.book import Book, Draft
+from ledger.chain import TransferLine
+from ledger.chart import Kind, Side
+from ledger.crediting import (
+    EMPLOYERS_SINCE,
+    Month,
+    Reveal,
+    checked_period,
+    debts_of,
+    employer_book,
+    lock_all,
+)
+from ledger.debts import NO_PERIOD, AssessmentLine, LevyLine, Rows, fee_owed
+from ledger.detail import pack
+from ledger.money import FEN_MAX
+from ledger.policy import PartPayment
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class ReceivePayment(Command):
+    """Take `amount_fen` from an employer for the month `period` (YYYYMM, None: the oldest debt first).
+
+    It pays the month's principal, then its late fee, then further debts in the same way, oldest first. What
+    is left waits in suspense: for the month's list when there is none yet, else to go back to the payer.
+    The persons of a month are credited in the same entry, valued on the day the money was received.
+
+    `reveal` opens sealed ID numbers, which decide who gets a fen that nobody is nearer to.
+
+    Refused with period_invalid (a month to come, money received tomorrow), duplicate_source_ref,
+    amount_invalid, rates_missing.
+    """
+
+    verb = "payment"
+    source_kind = Kind.PAYMENT
+    needs = frozenset({Needs.DEBTS, Needs.OPEN_MONTHS})
+
+    book: BookRef
+    amount_fen: int | None
+    period: int | None
+    received_on: date
+    source_ref: str
+    reveal: Reveal
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.amount_fen}|{self.period or ''}|{self.received_on}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        if self.period is not None:
+            checked_period(self.period, desk.today)
+        if not EMPLOYERS_SINCE <= self.received_on <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=EMPLOYERS_SINCE, latest=desk.today)
+        desk.require_new_source(Kind.PAYMENT, self.source_ref)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        made = _Made(desk, book, self, self.amount_fen)
+        made.lock()
+        made.pay()
+        made.write()
+
+
+@dataclass(slots=True)
+class _Made:
+    """One payment under decision. Amounts in fen."""
+
+    desk: Desk
+    book: Book
+    command: ReceivePayment
+    rest: int
+    late_fee: int = 0
+    waiting: int = 0
+    released: int = 0
+    # waited for persons who owe nothing any more
+    freed: int = 0
+    excess: int = 0
+    months: list[Month] = field(default_factory=list)
+
+    def _order(self) -> list[int]:
+        """The months it may pay, in order: its own first, then all others, the oldest first."""
+        owed = debts_of(self.book).open_periods()
+        own = self.command.period
+        return owed if own is None else [own, *(period for period in owed if period != own)]
+
+    def lock(self) -> None:
+        """Have every account locked that the money may reach."""
+        debts, rest = debts_of(self.book), self.rest
+        policy = self.desk.policy(self.book.area)
+        accounts: set[int] = set()
+        for period in self._order():
+            levy = debts.levy(period)
+            fee = max(fee_owed(policy, period, levy, self.command.received_on), 0) if levy.principal else 0
+            if not rest:
+                break
+            if levy.unpaid or fee:
+                accounts |= {account for account, _row in debts.of_period(period)}
+            rest -= min(rest, levy.unpaid + fee)
+        lock_all(self.desk, sorted(accounts))
+
+    def pay(self) -> None:
+        for period in self._order():
+            if not self.rest:
+                break
+            self._pay_month(period)
+
+    def _pay_month(self, period: int) -> None:
+        command = self.command
+        month = Month(self.desk, self.book, period, command.received_on, command.reveal)
+        if any(due.account_id not in self.desk.books for due in month.open_rows()):
+            # Somebody who had died freed money for a month that was not expected to be reached. It may reach
+            # others too, and a command may not come back for each of them.
+            lock_all(self.desk, sorted({account for _period, account in debts_of(self.book).rows}))
+        month.annul_ended()
+        if month.levy.listed and not month.levy.unpaid:
+            # nobody is left to wait for
+            released, left = month.spread_waiting()
+            self.released += released - left
+            self.freed += left
+        if not month.levy.principal and month.levy_line is None:
+            return
+        fee = max(fee_owed(month.policy, period, month.levy, command.received_on), 0)
+        principal = min(self.rest, month.levy.unpaid)
+        if principal:
+            self._pay_principal(month, principal)
+        fee = min(self.rest - principal, fee)
+        if fee:
+            month.change(fee_paid=fee)
+        self.rest -= principal + fee
+        excess = month.settle_excess_fee(self.desk.today)
+        self.excess += excess
+        self.late_fee += fee - excess
+        self.months.append(month)
+
+    def _pay_principal(self, month: Month, principal: int) -> None:
+        levy = month.levy
+        how = month.policy.part_payment.on(date(month.period // 100, month.period % 100, 1))
+        if not levy.listed or (how is PartPayment.FULL_MONTH and principal < levy.unpaid):
+            month.change(waiting=principal)
+            self.waiting += principal
+            return
+        released = levy.waiting
+        month.pay(principal + released, self.command.received_on, from_waiting=released)
+        self.released += released
+
+    def write(self) -> None:
+        """Add the entry: where the money went, and what is still owed."""
+        command, book = self.command, self.book
+        levies = {line.period: line for month in self.months if (line := month.levy_line) is not None}
+        own = self.command.period
+        month = None if own is None else self._month_of(own)
+        if self.rest and own is not None and month is not None and not _is_owed(month):
+            # paid before its list came
+            month.change(waiting=self.rest)
+            self.waiting += self.rest
+            self.rest = 0
+            if (line := month.levy_line) is not None:
+                levies[own] = line
+        surplus = self.rest + self.freed + self.excess
+        if surplus:
+            levies[NO_PERIOD] = LevyLine(NO_PERIOD, command.received_on, surplus=surplus)
+        lines: list[AssessmentLine] = [line for month in self.months for line in month.lines]
+        rows = Rows(tuple(levies[period] for period in sorted(levies)), tuple(lines))
+        amount = command.amount_fen or 0
+        to_accounts = sum(month.to_accounts for month in self.months)
+        to_pooled_fund = sum(month.to_pooled_fund for month in self.months)
+        forward = sum(month.forward for month in self.months)
+        moves = (
+            (Side.BANK, Side.COLLECTION_CLEARING, amount),
+            (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.released),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, to_pooled_fund),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.late_fee + self.excess),
+            (Side.COLLECTION_CLEARING, Side.SUSPENSE, self.waiting + self.rest + forward),
+            (Side.POOLED_FUND, Side.SUSPENSE, self.excess),
+        )
+        transfers: tuple[TransferLine, ...] = tuple(
+            (int(source), int(target), fen, None) for source, target, fen in moves if fen
+        )
+        book.add(
+            Draft(
+                Kind.PAYMENT,
+                command.received_on,
+                transfers,
+                period=command.period,
+                source_ref=command.source_ref,
+                keyed=True,
+                rows=rows,
+                detail=pack(
+                    amount=amount,
+                    to_accounts=to_accounts,
+                    to_pooled_fund=to_pooled_fund,
+                    late_fee=self.late_fee,
+                    to_suspense=amount - to_accounts - to_pooled_fund - self.late_fee,
+                    still_owed=self._still_owed(),
+                    rows=rows.digest(),
+                ),
+            )
+        )
+
+    def _month_of(self, period: int) -> Month:
+        for month in self.months:
+            if month.period == period:
+                return month
+        month = Month(self.desk, self.book, period, self.command.received_on, self.command.reveal)
+        self.months.append(month)
+        return month
+
+    def _still_owed(self) -> int:
+        """What is owed on the day of receipt: for the month it names, else for all."""
+        debts, own = debts_of(self.book), self.command.period
+        policy = self.desk.policy(self.book.area)
+        paid = {month.period: month.levy for month in self.months}
+        owed = 0
+        for period in debts.open_periods() if own is None else [own]:
+            levy = paid.get(period) or debts.levy(period)
+            if levy.principal:
+                fee = fee_owed(policy, period, levy, self.command.received_on)
+                owed += levy.unpaid + max(fee, 0)
+        return owed
+
+
+def _is_owed(month: Month) -> bool:
+    """Whether anything is owed for the month, or was until a correction."""
+    return month.levy.principal > 0 or month.levy.listed

@@ -1,0 +1,116 @@
+"""The parameters there are: what each is called, what it is counted in, and its field of Policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import NamedTuple
+
+from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
+from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
+
+# Whose resident premium somebody else pays in full or in part (rule R69).
+SUBSIDY_GROUPS = ("minimum_living", "severely_disabled", "low_income_elderly", "minor")
+SUBSIDY_SHARE = "residents.subsidy_share."
+
+# What each parameter is counted in.
+UNITS: dict[str, str] = {
+    "interest.demand": "per_year",
+    "interest.three_month": "per_year",
+    "interest.day_basis": "days_per_year",
+    "spending.pocket_order": "order",
+    "holds.days_max": "days",
+    "contributions.average_wage": "yuan_per_month",
+    "contributions.floor_share": "of_average_wage",
+    "contributions.cap_share": "of_average_wage",
+    "contributions.employee_rate": "of_base",
+    "contributions.employer_rate": "of_base",
+    "contributions.flexible_rate": "of_base",
+    "contributions.flexible_account_rate": "of_base",
+    "contributions.due_day": "day_of_month",
+    "contributions.due_shift": "shift",
+    "contributions.part_payment": "way",
+    "contributions.estimate_share": "of_last_month",
+    "late_fee.daily_rate": "per_day",
+    "late_fee.cap": "cap",
+    "retirees.monthly_credit": "yuan_per_month",
+    "unemployment.base_share": "of_average_wage",
+    "unemployment.account_credit": "yes_or_no",
+    "residents.premium": "yuan_per_year",
+    **{SUBSIDY_SHARE + group: "of_premium" for group in SUBSIDY_GROUPS},
+    "registration.days": "days",
+}
+
+
+# Compared by identity, so that a Policy is a cheap cache key: two loaded policies say the same when their
+# `hash` is the same.
+@dataclass(frozen=True, slots=True, eq=False)
+class Policy:
+    """The rules of one area, in one version. Rates and shares are integers in parts per RATE_SCALE.
+
+    Interest rates are per year, the late fee rate is per day, all other rates are shares of the base.
+    Amounts are in fen. `hash` (SHA-256 of the file's bytes, hex) is the version that every entry names;
+    `text` is the file, so that a version once used can be stored and loaded again.
+    """
+
+    area: str
+    name: str
+    interest_demand: Dated[int]
+    interest_three_month: Dated[int]
+    day_basis: Dated[int]
+    pocket_order: Dated[PocketOrder]
+    hold_days_max: Dated[int]
+    average_wage: Dated[int]
+    base_floor: Dated[int]
+    base_cap: Dated[int]
+    employee_rate: Dated[int]
+    employer_rate: Dated[int]
+    flexible_rate: Dated[int]
+    # a part of flexible_rate, not beside it
+    flexible_account_rate: Dated[int]
+    due_day: Dated[int]
+    due_shift: Dated[DueShift]
+    part_payment: Dated[PartPayment]
+    estimate_share: Dated[int]
+    late_fee_rate: Dated[int]
+    late_fee_cap: Dated[LateFeeCap]
+    retiree_credit: Dated[int]
+    unemployment_base: Dated[int]
+    unemployment_account: Dated[bool]
+    resident_premium: Dated[int]
+    resident_subsidies: Mapping[str, Dated[int]]
+    registration_days: Dated[int]
+    text: str
+    hash: str
+    parameters: tuple[ParameterLine, ...]
+
+
+class InForce(NamedTuple):
+    """The lines that hold on a day, and the names of the parameters that have no value on it."""
+
+    lines: list[ParameterLine]
+    missing: list[str]
+
+
+def in_force(policy: Policy, day: date) -> InForce:
+    """What holds on `day`, in the order of UNITS.
+
+    Each line has the last day it really holds as `valid_until`: the eve of the line after it, where the file
+    says nothing. None is left for a last line that holds for good.
+    """
+    last_lines: dict[str, ParameterLine] = {}
+    ends: dict[str, date | None] = {}
+    for line in policy.parameters:
+        if line.valid_from <= day:
+            last_lines[line.name] = line
+            ends[line.name] = line.valid_until
+        elif line.name in last_lines and ends[line.name] is None:
+            ends[line.name] = line.valid_from - ONE_DAY
+    lines: list[ParameterLine] = []
+    missing: list[str] = []
+    for name in UNITS:
+        end = ends.get(name)
+        if name not in last_lines or (end is not None and end < day):
+            missing.append(name)
+        else:
+            lines.append(replace(last_lines[name], valid_until=end))
+    return InForce(lines, missing)

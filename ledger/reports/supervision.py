@@ -1,0 +1,306 @@
+"""What a supervisor asks: who is in arrears on a day, who registered too late, who has not declared.
+
+A debt is looked at as of a day: what is assessed now, less what had come in by then, and the late fee as it
+stood at the end of it. The day may lie ahead. All amounts are integer fen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from functools import cache
+from itertools import groupby
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select, tuple_
+
+from ledger import tables
+from ledger.chart import Kind, MemberClass
+from ledger.database import Lookup
+from ledger.late_fees import due_on, late_fee
+from ledger.policy import MissingParameter, Policy
+from ledger.premiums import estimate, previous_period
+from ledger.refusals import RefusalCode, Refused
+
+# employers or enrolments read at once, where few of them may be what is asked for
+CHUNK = 500
+
+_L, _N, _E = tables.levy.c, tables.enrolment.c, tables.entry.c
+_EMPLOYER = tables.employer.c
+_LINE = tables.levy_line.c
+# by month and day: what is owed for it, what counts as paid, what of the late fee was paid
+_DAYS = Lookup(
+    "SELECT l.book_id, l.period, l.on_day,"
+    " CAST(SUM(l.estimated + l.employee + l.employer) AS bigint),"
+    " CAST(SUM(l.employee_paid + l.employer_paid + l.waiting) AS bigint),"
+    " CAST(SUM(l.fee_paid) AS bigint)"
+    " FROM {given} JOIN levy_line l ON l.book_id = given.book_id WHERE l.period > 0"
+    " GROUP BY l.book_id, l.period, l.on_day ORDER BY l.book_id, l.period, l.on_day",
+    [_LINE.book_id, _LINE.period, _LINE.on_day, _LINE.employee, _LINE.employee_paid, _LINE.fee_paid],
+    book_id="big",
+)
+
+Policies = Mapping[int, Policy]
+
+
+class Arrear(NamedTuple):
+    """A month (YYYYMM) that is overdue: unpaid principal, and the late fee that is unpaid (R11, R12, K4)."""
+
+    period: int
+    due_on: date
+    principal_fen: int
+    late_fee_fen: int
+    uncapped_fee_fen: int
+
+
+class EmployerArrears(NamedTuple):
+    """An employer with at least one month in arrears."""
+
+    credit_code: str
+    name: str
+    months: tuple[Arrear, ...]
+
+    @property
+    def principal_fen(self) -> int:
+        return sum(month.principal_fen for month in self.months)
+
+    @property
+    def late_fee_fen(self) -> int:
+        return sum(month.late_fee_fen for month in self.months)
+
+
+class OverdueRegistration(NamedTuple):
+    """An employee who was enrolled with an employer later than the area allows (R5)."""
+
+    account_id: int
+    seq: int
+    employer: str
+    employer_name: str
+    first: date
+    due_on: date
+    recorded_on: date
+
+    @property
+    def days_late(self) -> int:
+        return (self.recorded_on - self.due_on).days
+
+
+class Undeclared(NamedTuple):
+    """An employer without list or estimate for a month, and what it owed for the month before (R10)."""
+
+    credit_code: str
+    name: str
+    last_month_fen: int
+    estimate_fen: int
+
+
+@contextmanager
+def _decided() -> Iterator[None]:
+    """What the area has not decided for a day is refused with rates_missing, and not guessed."""
+    try:
+        yield
+    except MissingParameter as missing:
+        raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+
+
+def _policy(policies: Policies, area: int) -> Policy:
+    policy = policies.get(area)
+    if policy is None:
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    return policy
+
+
+# -- arrears -----------------------------------------------------------------------------------------------
+
+
+def arrears(connection: Connection, book_id: int, on: date, policies: Policies) -> list[Arrear]:
+    """The months of an employer that are overdue at the end of a day, oldest first.
+
+    A month is overdue from the day after its due date on, while principal or late fee is unpaid. Raises
+    Refused(rates_missing), and area_unknown when the employer's area has no policy.
+    """
+    area = connection.scalar(select(_EMPLOYER.area).where(_EMPLOYER.book_id == book_id))
+    if area is None:
+        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
+    return _in_arrears(connection, {book_id: _policy(policies, area)}, on).get(book_id, [])
+
+
+def employers_in_arrears(
+    connection: Connection,
+    on: date,
+    policies: Policies,
+    *,
+    area: int | None = None,
+    after: str = "",
+    limit: int,
+) -> list[EmployerArrears]:
+    """Employers with arrears at the end of a day, by credit code, at most `limit` after the code `after`."""
+    query = select(_EMPLOYER.credit_code, _EMPLOYER.book_id, _EMPLOYER.name, _EMPLOYER.area)
+    if area is not None:
+        query = query.where(_EMPLOYER.area == area)
+    found: list[EmployerArrears] = []
+    while len(found) < limit:
+        chunk = connection.execute(
+            query.where(_EMPLOYER.credit_code > after).order_by(_EMPLOYER.credit_code).limit(CHUNK)
+        ).all()
+        owing = _in_arrears(connection, {one.book_id: _policy(policies, one.area) for one in chunk}, on)
+        found += [
+            EmployerArrears(one.credit_code, one.name, tuple(owing[one.book_id]))
+            for one in chunk
+            if one.book_id in owing
+        ]
+        if len(chunk) < CHUNK:
+            break
+        after = chunk[-1].credit_code
+    return found[:limit]
+
+
+def _in_arrears(connection: Connection, policy_of: Mapping[int, Policy], on: date) -> dict[int, list[Arrear]]:
+    """The overdue months of several employers, by book; of those that have any."""
+    found: dict[int, list[Arrear]] = {}
+    # each month is worked out once, whoever owes it
+    due = cache(due_on)
+    rows = _DAYS.run(connection, [(book_id,) for book_id in sorted(policy_of)])
+    with _decided():
+        for (book_id, period), days in groupby(rows, key=lambda row: (row[0], row[1])):
+            policy = policy_of[book_id]
+            month = _arrear(policy, period, due(policy, period), [row[2:] for row in days], on)
+            if month is not None:
+                found.setdefault(book_id, []).append(month)
+    return found
+
+
+def _arrear(
+    policy: Policy, period: int, due: date, days: Sequence[tuple[date, int, int, int]], on: date
+) -> Arrear | None:
+    """One month at the end of a day, if it is overdue."""
+    if due >= on:
+        return None
+    principal = sum(owed for _, owed, _, _ in days)
+    payments = [(day, paid) for day, _, paid, _ in days if paid]
+    unpaid = max(principal - sum(paid for day, paid in payments if day <= on), 0)
+    fee = late_fee(policy, due, principal, payments, on)
+    fee_paid = sum(paid for day, _, _, paid in days if day <= on)
+    owed = max(fee.fee_fen - fee_paid, 0)
+    if not unpaid and not owed:
+        return None
+    return Arrear(period, due, unpaid, owed, max(fee.uncapped_fen - fee_paid, 0))
+
+
+# -- registration and declaration --------------------------------------------------------------------------
+
+
+def overdue_registrations(
+    connection: Connection,
+    on: date,
+    policies: Policies,
+    *,
+    area: int | None = None,
+    after: tuple[int, int] = (0, 0),
+    limit: int,
+) -> list[OverdueRegistration]:
+    """Employees whose enrolment was recorded, by the day `on`, later than the area's days after it began.
+
+    In order of account and entry, at most `limit` after the entry `after`. The area is the employer's.
+    """
+    query = (
+        select(
+            _N.book_id, _N.seq, _EMPLOYER.credit_code, _EMPLOYER.name, _N.valid_from, _E.effective_on,
+            _EMPLOYER.area,
+        )
+        .select_from(
+            tables.enrolment.join(tables.entry).join(tables.employer, _EMPLOYER.book_id == _N.employer_id)
+        )
+        .where(
+            _E.kind == int(Kind.ENROLMENT),
+            _N.member_class == int(MemberClass.ACTIVE),
+            # most are recorded before they begin; how late is too late is for the policy to say
+            _E.effective_on > _N.valid_from,
+            _E.effective_on <= on,
+        )
+        .order_by(_N.book_id, _N.seq)
+        .limit(CHUNK)
+    )  # fmt: skip
+    if area is not None:
+        query = query.where(_EMPLOYER.area == area)
+    found: list[OverdueRegistration] = []
+    while len(found) < limit:
+        chunk = connection.execute(query.where(tuple_(_N.book_id, _N.seq) > tuple_(*after))).all()
+        with _decided():
+            for book_id, seq, code, name, first, recorded_on, where in chunk:
+                days = _policy(policies, where).registration_days.on(first)
+                due = first + timedelta(days=days)
+                if recorded_on > due:
+                    found.append(OverdueRegistration(book_id, seq, code, name, first, due, recorded_on))
+        if len(chunk) < CHUNK:
+            break
+        after = (chunk[-1].book_id, chunk[-1].seq)
+    return found[:limit]
+
+
+def undeclared(
+    connection: Connection,
+    period: int,
+    policies: Policies,
+    *,
+    area: int | None = None,
+    after: str = "",
+    limit: int,
+) -> list[Undeclared]:
+    """Employers that owed something for the month before and have neither list nor estimate for this one.
+
+    By credit code, at most `limit` after the code `after`. `estimate_fen` is what R10 charges.
+    """
+    this = tables.levy.alias("this_month")
+    last_month = _L.estimated + _L.employee + _L.employer
+    query = (
+        select(_EMPLOYER.credit_code, _EMPLOYER.name, _EMPLOYER.area, last_month.label("last_month"))
+        .select_from(
+            tables.employer.join(tables.levy, _L.book_id == _EMPLOYER.book_id).outerjoin(
+                this, (this.c.book_id == _EMPLOYER.book_id) & (this.c.period == period)
+            )
+        )
+        .where(
+            _EMPLOYER.credit_code > after,
+            _L.period == previous_period(period),
+            last_month > 0,
+            func.coalesce(this.c.estimated + this.c.employee + this.c.employer, 0) == 0,
+        )
+        .order_by(_EMPLOYER.credit_code)
+        .limit(limit)
+    )
+    if area is not None:
+        query = query.where(_EMPLOYER.area == area)
+    with _decided():
+        return [
+            Undeclared(
+                row.credit_code,
+                row.name,
+                row.last_month,
+                estimate(_policy(policies, row.area), period, row.last_month),
+            )
+            for row in connection.execute(query)
+        ]
+
+
+# -- files -------------------------------------------------------------------------------------------------
+
+
+def rejected_lines(
+    connection: Connection, batch_id: str, *, after: int = 0, limit: int
+) -> list[tuple[int, str]]:
+    """The refused lines of a batch as (number, code), in order, at most `limit` after the line `after`.
+
+    Raises Refused(batch_not_found).
+    """
+    batch, line = tables.batch.c, tables.batch_line.c
+    rows = connection.execute(
+        select(line.line, line.code)
+        .where(line.batch_id == batch_id, line.line > after)
+        .order_by(line.line)
+        .limit(limit)
+    ).all()
+    if not rows and connection.scalar(select(batch.batch_id).where(batch.batch_id == batch_id)) is None:
+        raise Refused(RefusalCode.BATCH_NOT_FOUND)
+    return [(row.line, row.code) for row in rows]

@@ -1,0 +1,98 @@
+"""Residents: insured without an account, with a premium that is subsidised by group (R3, R69)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Book, Draft
+from ledger.chain import genesis
+from ledger.chart import Kind, MemberClass, Stage
+from ledger.debts import EnrolmentRow, Rows
+from ledger.detail import pack
+from ledger.membership import check_days
+from ledger.posting import Command, Desk, PersonClaim
+from ledger.premiums import ResidentPremium, resident_premium
+from ledger.refusals import RefusalCode, Refused
+
+# A resident's book has no pockets and earns no interest: no year of it is ever owed any.
+_NO_INTEREST = 9999
+
+
+@dataclass(eq=False)
+class EnrolResident(Command):
+    """Record that a person is a resident from a day on, in a subsidy group or in none.
+
+    `book` is `resident_ref` of the keyed digest of the ID number: the person's book without an account,
+    which the first enrolment opens. The latest word on a day counts. The entry keeps what the person pays
+    for a year and what is paid for them, by the rules of the first day.
+
+    Refused with area_unknown, account_exists_other_person (another name behind the number), period_invalid,
+    shape_invalid (no such group), rates_missing.
+    """
+
+    verb = "enrol_resident"
+    opens = True
+
+    book: bytes
+    persons: tuple[PersonClaim, ...]
+    candidates: tuple[int, ...]
+    area: int
+    group: str | None
+    valid_from: date
+    valid_to: date | None = None
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return (
+            f"{self.persons[0].name_digest.hex()}|{self.area}|{self.group or ''}|{self.valid_from}"
+            f"|{self.valid_to or ''}"
+        )
+
+    def decide(self, desk: Desk) -> None:
+        policy = desk.policy(self.area)
+        person = desk.persons[self.persons[0].digest]
+        if person.name_digest != self.persons[0].name_digest:
+            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
+        check_days(self.valid_from, self.valid_to, desk.today)
+        if self.group is not None and self.group not in policy.resident_subsidies:
+            raise Refused(RefusalCode.SHAPE_INVALID, group="no such subsidy group")
+        premium = resident_premium(policy, self.valid_from, self.group)
+        if desk.book is None:
+            self._open(desk, person.person_id)
+        desk.book.add(self._entry(desk.today, premium))
+
+    def _open(self, desk: Desk, person_id: int) -> None:
+        book_id, today = desk.ids[self.book], desk.today
+        desk.book = desk.working[book_id] = Book(
+            book_id, 0, 0, 0, 0, person_id, 0, self.area, today, None,
+            today.year, _NO_INTEREST, 0, Stage.ACTIVE, genesis(book_id),
+        )  # fmt: skip
+        desk.book.add(Draft(Kind.OPENING, today, detail=pack(area=self.area)))
+
+    def _entry(self, today: date, premium: ResidentPremium) -> Draft:
+        row = EnrolmentRow(
+            int(MemberClass.RESIDENT), None, None, self.valid_from, self.valid_to, None, self.group
+        )
+        rows = Rows(enrolment=row)
+        facts: dict[str, object] = {"from": self.valid_from.isoformat()}
+        if self.valid_to is not None:
+            facts["to"] = self.valid_to.isoformat()
+        if self.group is not None:
+            facts["group"] = self.group
+        return Draft(
+            Kind.ENROLMENT,
+            today,
+            keyed=True,
+            rows=rows,
+            detail=pack(
+                **facts,
+                member_class=MemberClass.RESIDENT.word,
+                premium=premium.premium_fen,
+                own_part=premium.own_fen,
+                subsidy=premium.subsidy_fen,
+                rows=rows.digest(),
+            ),
+        )

@@ -1,0 +1,181 @@
+"""The monthly credit of retirees, out of the pooled fund (R13): one account, or a run over all of an area."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection, func, select
+
+from ledger import batches, tables
+from ledger.batches import Batch
+from ledger.book import Book, Draft
+from ledger.chart import Kind, MemberClass, Side, Stage, Verb
+from ledger.crediting import checked_period
+from ledger.membership import is_retired, month_bounds
+from ledger.policy import MissingParameter, Policy
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, post
+from ledger.refusals import RefusalCode, Refused
+
+CHUNK = 1000
+CALLER = "retiree-credits"
+
+
+def source_of(period: int) -> str:
+    """The document of a month's credit: it makes one entry in each account."""
+    return f"retiree-{period}"
+
+
+@dataclass(eq=False)
+class CreditRetiree(Command):
+    """Credit the month `period` (YYYYMM) to somebody who is a retiree on its first day, valued on that day.
+
+    Refused with account_closed, account_transferring, period_after_end, period_invalid, not_enrolled (no
+    retiree on that day), duplicate_source_ref (credited before), rates_missing, verb_not_offered (the area
+    credits nothing).
+    """
+
+    verb = Verb.RETIREE_CREDIT
+    source_kind = Kind.RETIREE_CREDIT
+    needs = frozenset({Needs.ENROLMENTS})
+
+    book: BookRef
+    period: int | None
+    caller: str = CALLER
+    actor: str = CALLER
+    key: str | None = None
+    source_ref: str | None = None
+
+    def __post_init__(self) -> None:
+        self.source_ref = source_of(self.period or 0)
+
+    def content(self) -> str:
+        return str(self.period)
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        desk.allow(Verb.RETIREE_CREDIT, period=self.period)
+        period = checked_period(self.period, desk.today)
+        if not is_retired(desk.enrolments.get(book.book_id, ()), period):
+            raise Refused(RefusalCode.NOT_ENROLLED)
+        first, _last = month_bounds(period)
+        fen = desk.policy(book.area).retiree_credit.on(first)
+        desk.require_new_source(Kind.RETIREE_CREDIT, source_of(period))
+        if not fen:
+            raise Refused(RefusalCode.VERB_NOT_OFFERED)
+        effective_on, fact_on = book.value_date(max(first, book.opened_on), desk.today)
+        book.credit(
+            Draft(
+                Kind.RETIREE_CREDIT,
+                effective_on,
+                period=period,
+                fact_on=fact_on,
+                source_ref=source_of(period),
+                keyed=True,
+            ),
+            fen,
+            Side.POOLED_FUND,
+            None,
+        )
+
+
+def batch_name(period: int, area: int) -> str:
+    """The name of the run over an area's retirees for a month."""
+    return f"retiree-credits-{area:06d}-{period // 100:04d}-{period % 100:02d}"
+
+
+def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
+    """Raise the refusal of a run that cannot be: area_unknown, period_invalid, rates_missing."""
+    policy = policies.get(area)
+    if policy is None:
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    first, _last = month_bounds(checked_period(period, today))
+    try:
+        policy.retiree_credit.on(first)
+    except MissingParameter as missing:
+        raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+
+
+def run(
+    connection: Connection,
+    period: int,
+    area: int,
+    clock: Callable[[], tuple[datetime, date]],
+    policies: Mapping[int, Policy],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Batch:
+    """Credit a month to every retiree of an area who has not had it. A second run posts nothing.
+
+    `clock` gives now and today, anew for each chunk. Raises Refused as `check` does, and Failed or Unknown
+    when the database went away: the run is then started again.
+    """
+    now, today = clock()
+    check(period, area, today, policies)
+    batch = batches.claim(connection, batch_name(period, area), CALLER, now)
+    batch.state = batches.RUNNING
+    total = _count(connection, period, area)
+    after = seen = 0
+    while chunk := _next(connection, period, area, after):
+        now, today = clock()
+        outcomes = post(
+            connection, [CreditRetiree(account, period) for account in chunk], now, today, policies
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, Posted):
+                batch.done += 1
+                batch.amount_fen += outcome.receipt.amount_fen
+            elif isinstance(outcome, Failed | Unknown):
+                raise outcome
+        after = chunk[-1]
+        batch.bookmark = after
+        seen += len(chunk)
+        batches.save(connection, batch, now)
+        if progress is not None:
+            progress(seen, total)
+    batch.state = batches.FINISHED
+    batches.save(connection, batch, clock()[0])
+    return batch
+
+
+def _owed(period: int, area: int, after: int) -> tuple[object, ...]:
+    """Accounts with an enrolment as a retiree by then that have not had the month's credit."""
+    book, enrolment, entry = tables.book.c, tables.enrolment.c, tables.entry.c
+    first, _last = month_bounds(period)
+    retired = (
+        select(enrolment.seq)
+        .where(
+            enrolment.book_id == book.book_id,
+            enrolment.member_class == int(MemberClass.RETIRED),
+            enrolment.valid_from <= first,
+        )
+        .exists()
+    )
+    credited = (
+        select(entry.seq)
+        .where(
+            entry.book_id == book.book_id,
+            entry.kind == int(Kind.RETIREE_CREDIT),
+            entry.source_ref == source_of(period),
+        )
+        .exists()
+    )
+    return (book.area == area, book.stage != int(Stage.CLOSED), book.book_id > after, retired, ~credited)
+
+
+def _count(connection: Connection, period: int, area: int) -> int:
+    with connection.begin():
+        query = select(func.count()).select_from(tables.book).where(*_owed(period, area, 0))  # type: ignore[arg-type]
+        return connection.scalar(query) or 0
+
+
+def _next(connection: Connection, period: int, area: int, after: int) -> list[int]:
+    query = (
+        select(tables.book.c.book_id)
+        .where(*_owed(period, area, after))  # type: ignore[arg-type]
+        .order_by(tables.book.c.book_id)
+        .limit(CHUNK)
+    )
+    with connection.begin():
+        return list(connection.scalars(query))

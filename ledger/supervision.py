@@ -1,0 +1,88 @@
+"""What was done about an employer that did not register or did not pay: recorded, not computed (R6, R11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from ledger.book import Draft
+from ledger.chart import Kind
+from ledger.crediting import EMPLOYERS_SINCE, checked_period, employer_book
+from ledger.detail import pack
+from ledger.money import FEN_MAX
+from ledger.posting import BookRef, Command, Desk
+from ledger.refusals import RefusalCode, Refused
+
+
+class Step(StrEnum):
+    """One step of a case."""
+
+    # an employer that was not registered (R6)
+    ORDER_TO_REGISTER = "order_to_register"
+    PREMIUM_FIXED = "premium_fixed"
+    FINE_OF_MANAGERS = "fine_of_managers"
+    # an employer that does not pay (R11)
+    ORDER_TO_PAY = "order_to_pay"
+    BANK_INQUIRY = "bank_inquiry"
+    FORCED_TRANSFER = "forced_transfer"
+    GUARANTEE = "guarantee"
+    INSTALMENT_AGREEMENT = "instalment_agreement"
+    COURT_SEIZURE = "court_seizure"
+    FINE = "fine"
+    # either
+    CLOSED = "closed"
+
+
+@dataclass(eq=False)
+class RecordStep(Command):
+    """Record one step of a case against an employer, with the document that proves it.
+
+    It moves no money: what a forced transfer brings in is a payment like any other. Refused with
+    period_invalid, amount_invalid, duplicate_source_ref.
+    """
+
+    verb = "case_step"
+    source_kind = Kind.CASE_STEP
+
+    book: BookRef
+    step: Step
+    taken_on: date
+    source_ref: str
+    period: int | None = None
+    amount_fen: int | None = None
+    note: str = ""
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return (
+            f"{self.step}|{self.taken_on}|{self.source_ref}|{self.period or ''}|{self.amount_fen or ''}"
+            f"|{self.note}"
+        )
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        if self.period is not None:
+            checked_period(self.period, desk.today)
+        if not EMPLOYERS_SINCE <= self.taken_on <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=EMPLOYERS_SINCE, latest=desk.today)
+        desk.require_new_source(Kind.CASE_STEP, self.source_ref)
+        if self.amount_fen is not None and not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        facts: dict[str, object] = {"step": self.step.value, "taken_on": self.taken_on.isoformat()}
+        if self.amount_fen is not None:
+            facts["amount"] = self.amount_fen
+        if self.note:
+            facts["note"] = self.note
+        book.add(
+            Draft(
+                Kind.CASE_STEP,
+                self.taken_on,
+                period=self.period,
+                source_ref=self.source_ref,
+                keyed=True,
+                detail=pack(**facts),
+            )
+        )

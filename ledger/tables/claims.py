@@ -1,0 +1,42 @@
+"""Claims: what is unique beyond one book, keyed by the digest of what it claims."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+)
+from sqlalchemy import Column as C
+
+from ledger.tables.base import Instant, metadata
+
+identity = Table(
+    "identity",
+    metadata,
+    # keyed digest of an ID number, or of a heir who is known by name alone
+    C("digest", LargeBinary, nullable=False),
+    C("person_id", BigInteger, nullable=False),
+    C("recorded_at", Instant, nullable=False),
+    # 1 the number the person is known by; 2 an older or other number of the same person (R4)
+    C("role", SmallInteger, nullable=False),
+    C("number_sealed", LargeBinary),
+    C("name_sealed", LargeBinary, nullable=False),
+    C("name_digest", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("digest"),
+    CheckConstraint("role IN (1, 2)", name="role_known"),
+    Index("ix_identity_person", "person_id"),
+    info={"room": "claim"},
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    # what is claimed: the n-th account of a person; later a collector's reference, an institution's message
+    C("digest", LargeBinary, nullable=False),
+    C("book_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("digest"),
+    info={"room": "claim"},
+)

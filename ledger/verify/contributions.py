@@ -1,0 +1,279 @@
+"""What employers owe and paid: the rows beside their entries, and the state that these add up to.
+
+All of it is read in streams that go side by side in the order of their keys, so that memory is that of the
+largest entry. The state is derived here by itself: what posting uses to keep it is not asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
+
+from ledger import tables
+from ledger.chart import Kind, LineKind, Side
+from ledger.debts import AssessmentLine, DeclaredLine, EnrolmentRow, LevyLine, Rows
+from ledger.detail import unpack
+from ledger.verify.finding import Finding, book_name, line_name, month_name
+from ledger.verify.streams import Key, Stream, side_by_side, streamed
+from ledger.verify.walk import EMPLOYERS, party_of
+
+_E, _T = tables.entry.c, tables.transfer.c
+_L, _A, _N = tables.levy_line.c, tables.assessment_line.c, tables.enrolment.c
+_D, _STATE, _LEVY = tables.declared_line.c, tables.assessment.c, tables.levy.c
+
+# which rows an entry writes beside itself, by the names of the fields of Rows; a refund is one in the book of
+# an employer alone
+WRITES: dict[int, frozenset[str]] = {
+    Kind.DECLARATION: frozenset({"declared"}),
+    Kind.ASSESSMENT: frozenset({"levy", "assessment"}),
+    Kind.ESTIMATE: frozenset({"levy"}),
+    Kind.ADJUSTMENT: frozenset({"levy", "assessment"}),
+    Kind.PAYMENT: frozenset({"levy", "assessment"}),
+    Kind.REFUND_TO_PAYER: frozenset({"levy"}),
+    Kind.ENROLMENT: frozenset({"enrolment"}),
+    Kind.ENROLMENT_END: frozenset({"enrolment"}),
+}
+_PARTS = ("employee", "employer", "employee_paid", "employer_paid")
+
+
+def employers_in(first: int, last: int) -> tuple[int, int]:
+    """The range of books of employers within a range; an empty one when there are none."""
+    return max(first, EMPLOYERS * 10**12), min(last, (EMPLOYERS + 1) * 10**12 - 1)
+
+
+# -- rows beside entries -------------------------------------------------------------------------------------
+
+
+def rows_follow_their_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """What an entry wrote beside itself is what its detail holds the digest of, and no row is without one."""
+    beside = {
+        "levy": _rows_of(connection, first, last, LevyLine._make, _L, "period", *LevyLine._fields),
+        "assessment": _rows_of(
+            connection, first, last, AssessmentLine._make, _A, "line", *AssessmentLine._fields
+        ),
+        "declared": _rows_of(connection, first, last, DeclaredLine._make, _D, "line", *DeclaredLine._fields),
+        "enrolment": _rows_of(connection, first, last, EnrolmentRow._make, _N, "seq", *EnrolmentRow._fields),
+    }
+    entries = (
+        select(_E.book_id, _E.seq, _E.kind, _E.detail)
+        .where(_E.book_id.between(first, last), _E.kind.in_([int(kind) for kind in WRITES]))
+        .order_by(_E.book_id, _E.seq)
+    )
+    for book_id, seq, kind, detail in streamed(connection, entries):
+        if kind == Kind.REFUND_TO_PAYER and party_of(book_id) != EMPLOYERS:
+            continue
+        found = {name: tuple(stream.of((book_id, seq))) for name, stream in beside.items()}
+        wrong = _rows_fault(kind, detail, found)
+        if wrong is not None:
+            yield Finding("rows_wrong", line_name(book_id, seq), wrong)
+    strays = {stray for stream in beside.values() for stray in stream.strays()}
+    for book_id, seq in sorted(strays):
+        yield Finding("rows_without_entry", line_name(book_id, seq), "wrote no rows, and there are some")
+
+
+def _rows_fault(kind: int, detail: str | None, found: dict[str, tuple[Any, ...]]) -> str | None:
+    if not {name for name, rows in found.items() if rows} <= WRITES[kind]:
+        return f"a {Kind(kind).word} does not write such rows"
+    enrolment: EnrolmentRow | None = next(iter(found["enrolment"]), None)
+    rows = Rows(found["levy"], found["assessment"], found["declared"], enrolment)
+    try:
+        told = unpack(detail).get("rows")
+    except ValueError:
+        told = None
+    if told != rows.digest():
+        return "what it wrote beside itself is not what it says"
+    return None
+
+
+def _rows_of(
+    connection: Connection,
+    first: int,
+    last: int,
+    make: Callable[[Sequence[Any]], Any],
+    table: Any,
+    order: str,
+    *names: str,
+) -> Stream[Any]:
+    query = (
+        select(table.book_id, table.seq, *(table[name] for name in names))
+        .where(table.book_id.between(first, last))
+        .order_by(table.book_id, table.seq, table[order])
+    )
+    rows = streamed(connection, query)
+    return Stream(((row[0], row[1]), make(row[2:])) for row in rows)
+
+
+# -- state from facts ----------------------------------------------------------------------------------------
+
+
+def months_follow_from_their_lines(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A month of an employer is the sum of its signed lines, and is not below zero."""
+    first, last = employers_in(first, last)
+    amounts = [func.sum(_L[name]) for name in tables.LEVY_AMOUNTS]
+    derived = _by_month(connection, _L, amounts, first, last)
+    stands = streamed(
+        connection,
+        select(_LEVY.book_id, _LEVY.period, *(_LEVY[name] for name in tables.LEVY_AMOUNTS))
+        .where(_LEVY.book_id.between(first, last))
+        .order_by(_LEVY.book_id, _LEVY.period),
+    )
+    for key, (facts, state) in side_by_side(_keyed(derived, 2), _keyed(stands, 2)):
+        if facts is None or state is None or [int(fen) for fen in facts] != list(state):
+            yield Finding("month_wrong", month_name(*key), _differs(tables.LEVY_AMOUNTS, state, facts))
+
+
+def persons_follow_from_their_lines(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A person's month is what its lines come to: the base set last, the sums, the last day of money."""
+    first, last = employers_in(first, last)
+    lines = streamed(
+        connection,
+        select(_A.book_id, _A.period, _A.account_id, _A.kind, _A.base, _E.effective_on, _A.suspended,
+               *(_A[name] for name in _PARTS))
+        .outerjoin_from(tables.assessment_line, tables.entry, _same_entry(_A))
+        .where(_A.book_id.between(first, last))
+        .order_by(_A.book_id, _A.period, _A.account_id, _A.seq, _A.line),
+    )  # fmt: skip
+    names = ("base", "paid_on", "suspended", *_PARTS)
+    stands = streamed(
+        connection,
+        select(_STATE.book_id, _STATE.period, _STATE.account_id, *(_STATE[name] for name in names))
+        .where(_STATE.book_id.between(first, last))
+        .order_by(_STATE.book_id, _STATE.period, _STATE.account_id),
+    )
+    folded = ((key, _fold(rows)) for key, rows in groupby(lines, key=lambda row: tuple(row[:3])))
+    for key, (facts, state) in side_by_side(folded, _keyed(stands, 3)):
+        if facts is None or state is None or facts != tuple(state):
+            what = f"for {book_name(key[2])} {_differs(names, state, facts)}"
+            yield Finding("assessment_wrong", month_name(key[0], key[1]), what)
+
+
+def _fold(rows: Iterable[Any]) -> tuple[Any, ...]:
+    base, paid_on, sums = 0, None, [0] * 5
+    for row in rows:
+        if row.base is not None:
+            base = row.base
+        if row.kind == LineKind.PAID and row.effective_on is not None:
+            paid_on = row.effective_on if paid_on is None else max(paid_on, row.effective_on)
+        sums = [total + more for total, more in zip(sums, row[6:], strict=True)]
+    return (base, paid_on, *sums)
+
+
+# -- sums ----------------------------------------------------------------------------------------------------
+
+
+def months_are_those_of_their_persons(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """What an employer owes and paid by list is what is owed and paid for its persons, in both parts.
+
+    What is neither in their accounts nor owed by them waits to be forwarded:
+    forward = Σ suspended + receivables of the month.
+    """
+    first, last = employers_in(first, last)
+    months = streamed(
+        connection,
+        select(_LEVY.book_id, _LEVY.period, *(_LEVY[name] for name in _PARTS), _LEVY.forward)
+        .where(_LEVY.book_id.between(first, last))
+        .order_by(_LEVY.book_id, _LEVY.period),
+    )
+    names = (*_PARTS, "suspended")
+    persons = _by_month(connection, _STATE, [func.sum(_STATE[name]) for name in names], first, last)
+    receivable = (
+        select(_E.book_id, _E.period, func.sum(_T.amount_fen))
+        .join_from(tables.entry, tables.transfer, and_(_T.book_id == _E.book_id, _T.seq == _E.seq))
+        .where(_E.book_id.between(first, last), _T.from_side == int(Side.RECEIVABLE))
+        .group_by(_E.book_id, _E.period)
+        .order_by(_E.book_id, _E.period)
+    )
+    nothing = (0,) * len(names)
+    for key, (month, staff, owed) in side_by_side(
+        _keyed(months, 2), _keyed(persons, 2), _keyed(streamed(connection, receivable), 2)
+    ):
+        expected = [int(fen) for fen in staff or nothing]
+        expected[-1] += int((owed or (0,))[0])
+        if list(month or nothing) != expected:
+            what = _differs((*_PARTS, "forward"), month, expected)
+            yield Finding("months_differ", month_name(*key), what)
+
+
+class _Sums(NamedTuple):
+    assessed: int
+    adjusted: int
+
+
+def assessments_are_paid_or_owed_or_adjusted(
+    connection: Connection, first: int, last: int
+) -> Iterator[Finding]:
+    """Σ assessed = Σ paid + Σ owed + Σ adjusted, for each month of an employer; nothing is paid twice.
+
+    Assessed and adjusted are the lines' (an adjustment downwards counts as adjusted), paid and owed are the
+    state's, person by person and part by part.
+    """
+    first, last = employers_in(first, last)
+    lines = _by_month(
+        connection,
+        _A,
+        [
+            func.sum(case((_A.kind == int(kind), _A.employee + _A.employer), else_=0))
+            for kind in (LineKind.ASSESSED, LineKind.ADJUSTED)
+        ],
+        first,
+        last,
+    )
+    paid = _STATE.employee_paid + _STATE.employer_paid
+    open_employee, open_employer = (
+        _STATE.employee - _STATE.employee_paid,
+        _STATE.employer - _STATE.employer_paid,
+    )
+    overpaid = case((open_employee < 0, -open_employee), else_=0) + case(
+        (open_employer < 0, -open_employer), else_=0
+    )
+    state = [func.sum(paid), func.sum(open_employee + open_employer), func.sum(overpaid)]
+    stands = _by_month(connection, _STATE, state, first, last)
+    for key, (told, state_row) in side_by_side(_keyed(lines, 2), _keyed(stands, 2)):
+        sums = _Sums(*map(int, told or (0, 0)))
+        paid_fen, owed_fen, over_fen = map(int, state_row or (0, 0, 0))
+        if over_fen:
+            yield Finding("overpaid", month_name(*key), f"{over_fen} fen were paid beyond what is owed")
+        if sums.assessed != paid_fen + owed_fen - sums.adjusted:
+            what = (
+                f"assessed were {sums.assessed} fen; {paid_fen} are paid, {owed_fen} owed"
+                f" and {-sums.adjusted} adjusted"
+            )
+            yield Finding("assessed_differs", month_name(*key), what)
+
+
+# -- reading -------------------------------------------------------------------------------------------------
+
+
+def _by_month(
+    connection: Connection, table: Any, sums: Sequence[ColumnElement[Any]], first: int, last: int
+) -> Iterator[Any]:
+    query: Select[Any] = (
+        select(table.book_id, table.period, *sums)
+        .where(table.book_id.between(first, last))
+        .group_by(table.book_id, table.period)
+        .order_by(table.book_id, table.period)
+    )
+    return streamed(connection, query)
+
+
+def _keyed(rows: Iterable[Any], length: int) -> Iterator[tuple[Key, Any]]:
+    """Each row as its key and the rest."""
+    for row in rows:
+        yield tuple(row[:length]), row[length:]
+
+
+def _same_entry(table: Any) -> ColumnElement[bool]:
+    return and_(_E.book_id == table.book_id, _E.seq == table.seq)
+
+
+def _differs(names: Sequence[str], here: Sequence[Any] | None, derived: Sequence[Any] | None) -> str:
+    """What is wrong about a row of state, given what its lines make of it; None is no row and no line."""
+    if here is None or derived is None:
+        return "there is no such row, and there are lines" if here is None else "no line makes such a row"
+    for name, one, other in zip(names, here, derived, strict=True):
+        if one != other:
+            return f"{name} is {one}, its lines make it {other}"
+    return "it is another one"
