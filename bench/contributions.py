@@ -159,7 +159,7 @@ def _stage(connection: psycopg.Connection[Any], books: int, months: list[int], d
 def _key_sql(line: str, source_ref: str) -> str:
     """`default_key` in SQL."""
     digest = f"encode(sha256(convert_to({source_ref}, 'UTF8')), 'hex')"
-    return f"concat('c', to_hex({line}), left({digest}, 5))"
+    return f"concat('c', {line}, '/', left({digest}, 5))"
 
 
 def _bare_month(month: int, known: Numbers) -> str:

@@ -129,14 +129,13 @@ _SAYS_MORE: Final = {"declarations": {"accounts", "contributions"}, "receipts": 
 def default_key(kind: str, number: int, source_ref: str | None) -> str:
     """The key of a line: the file's kind, the line's number, five letters of its document's digest.
 
-    Short, because it is stored twice for every line of every file: with eleven characters, as a million lines
-    have them in hexadecimal, a row of its index takes eight bytes less than with twelve. The document itself
-    is unique in the book by its own index; here it only tells two files with the same line number apart.
+    Short, because it is stored twice for every line of every file. The document itself is unique in the book
+    by its own index; here it only tells two files with the same line number apart.
     """
-    place = f"{kind[0]}{number:x}"
+    place = f"{kind[0]}{number}"
     if source_ref is None:
         return place
-    return f"{place}{sha256(source_ref.encode()).hexdigest()[:5]}"
+    return f"{place}/{sha256(source_ref.encode()).hexdigest()[:5]}"
 
 
 def split(text: str) -> list[str]:
