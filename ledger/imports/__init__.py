@@ -51,6 +51,8 @@ __all__ = [
 PROCESSES = 2
 # a process takes half a second to begin: as long as posting some ten thousand lines
 PROCESSES_FROM_BYTES = 1_000_000
+# of one block: a payment reaches the accounts of a whole staff, and all of them are locked at once
+PAYMENTS = 50
 
 # bytes done, bytes in all
 Progress = Callable[[int, int], None]
@@ -172,7 +174,8 @@ class Importer:
         )
         if kind == LISTS:
             return ListBlocks(unit_rows)
-        return Blocks(self.connection, self.policies, self.clock, unit_rows, ways)
+        lines = PAYMENTS if kind == "receipts" else None
+        return Blocks(self.connection, self.policies, self.clock, unit_rows, ways, lines)
 
     @contextmanager
     def _listing(self, file: _File, what: str) -> Iterator[RejectedLines]:

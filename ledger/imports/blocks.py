@@ -44,6 +44,8 @@ class Blocks:
     clock: Clock
     rows: Rows
     ways: int = 1
+    # of each part; None: LINES
+    lines: int | None = None
 
     def of(self, lines: Iterable[Line]) -> Iterator[Block]:
         """The blocks, made one at a time as they are asked for. Lines that are no command are refused."""
@@ -60,7 +62,7 @@ class Blocks:
             else:
                 commands.commands.append(command)
                 commands.places.append((line.number, fen))
-            if block.tally.lines == LINES * self.ways:
+            if block.tally.lines == (self.lines or LINES) * self.ways:
                 yield self._parted(block, commands)
                 commands, block = Chunk(), self._new()
         if block.last:
