@@ -33,7 +33,7 @@ class Adjust(Command):
     """
 
     verb = "adjust"
-    needs = frozenset({Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTHS})
+    needs = frozenset({Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTH})
 
     book: BookRef
     period: int | None
@@ -173,7 +173,10 @@ def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
     lock_all(desk, [one.account_id for one in overpaid if one.employee])
     for one in overpaid:
         wanted = one.employee - one.forward
-        taken = _take_out(desk, book, month, one.account_id, wanted) if wanted else 0
+        paid_on = month.rows[one.account_id].paid_on
+        # after a year end the credit is in carried_over, as for a reversal
+        same_year = paid_on is None or paid_on.year == desk.today.year
+        taken = _take_out(desk, book, month, one.account_id, wanted, same_year) if wanted else 0
         back.from_accounts += taken
         back.forward += one.forward
         if wanted > taken:
@@ -188,7 +191,7 @@ def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
     return back
 
 
-def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int) -> int:
+def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int, same_year: bool) -> int:
     """Take the employee's part out of the account as far as it is there and not frozen; the fen."""
     account = desk.other(account_id)
     if account is None:
@@ -207,7 +210,7 @@ def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int
             fen,
             Side.COLLECTION_CLEARING,
             book.book_id,
-            current_year_first=True,
+            current_year_first=same_year,
         )
     return fen
 

@@ -108,7 +108,7 @@ class Confirm(Command):
     """
 
     verb = "confirm"
-    needs = frozenset({Needs.TARGET, Needs.DECLARED, Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTHS})
+    needs = frozenset({Needs.TARGET, Needs.DECLARED, Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTH})
 
     book: BookRef
     target_seq: int

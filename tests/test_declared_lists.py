@@ -268,6 +268,20 @@ def test_a_list_handed_in_and_confirmed_in_one_batch(world: World, unit: Unit) -
     assert (unit.balance(person), unit.surplus()) == (16_000, 10)
 
 
+def test_in_one_batch_a_list_knows_who_was_on_an_earlier_one(world: World) -> None:
+    """Nothing is credited until all of the month is paid, those of the first list as well."""
+    world.policies = {990100: with_parameter("contributions.part_payment", "full_month")}
+    unit = Unit(world)
+    one, other = unit.hire(), unit.hire()
+    unit.declare(MARCH, {one: WAGE})
+    unit.pay(70_000, TODAY, MARCH)
+    world.post(Declare(unit.book, MARCH, unit.lines({other: 487_200})), Confirm(unit.book, 5, unit.reveal))
+    assert unit.month(MARCH)["employee"] == 25_744
+    assert (unit.balance(one), unit.balance(other), unit.month(MARCH)["waiting"]) == (0, 0, 70_000)
+    unit.pay(52_284, TODAY, MARCH)
+    assert (unit.balance(one), unit.balance(other)) == (16_000, 9_744)
+
+
 def test_between_list_and_confirmation_somebody_died(world: World, unit: Unit) -> None:
     one, other = unit.hire(), unit.hire()
     declaration = unit.preview(MARCH, {one: WAGE, other: WAGE})

@@ -28,7 +28,7 @@ from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
 from ledger.year_end import PostInterest
 from tests.people import AREA, NOW, SomeoneFactory, World
-from tests.stories import Heir, entries, estate, moves, yuan
+from tests.stories import Heir, entries, estate, moves, pockets, yuan
 from tests.test_contributions import with_parameter
 from tests.units import Unit, credit_code
 
@@ -265,6 +265,24 @@ def test_what_was_paid_too_much_goes_back_as_far_as_it_is_there(unit: Unit, befo
     assert len(refunds) == (1 if taken else 0)
 
 
+@pytest.mark.parametrize(
+    ("period", "paid_on", "left"),
+    [(202512, date(2025, 12, 20), (ACCOUNT, 0)), (202601, date(2026, 1, 20), (0, ACCOUNT))],
+    ids=["of last year", "of this year"],
+)
+def test_what_goes_back_leaves_the_pocket_it_came_into(
+    unit: Unit, period: int, paid_on: date, left: tuple[int, int]
+) -> None:
+    """After a year end that is carried_over, as for a reversal."""
+    person = unit.hire(opening=(0, ACCOUNT) if period > 202600 else None)
+    unit.declare(period, {person: WAGE}, today=paid_on)
+    unit.pay(OWED, paid_on, period, today=paid_on)
+    if period < 202600:
+        unit.world.one(Contribute(person, ACCOUNT, 202602, date(2026, 2, 2), unit.world.ref("own")))
+    unit.adjust(period, {person: 0})
+    assert pockets(unit.world.engine, person, unit.world.today) == left
+
+
 def test_a_freeze_that_is_over_is_none(unit: Unit) -> None:
     person = unit.hire()
     unit.declare(MARCH, {person: WAGE})
@@ -400,6 +418,17 @@ def test_two_payments_in_one_batch_pay_two_parts(world: World, unit: Unit) -> No
     told = [unpack(outcome.receipt.detail) for outcome in outcomes if isinstance(outcome, Posted)]
     assert [one["still_owed"] for one in told] == [46_000, 16_000, 0]
     assert (unit.balance(person), unit.surplus()) == (ACCOUNT, 14_000)
+
+
+def test_each_payment_of_a_batch_may_reach_further_than_the_one_before(world: World, unit: Unit) -> None:
+    """The second finds March paid by the first, in April only somebody who is dead, and so pays May."""
+    first, dead, last = unit.hire(), unit.hire(), unit.hire()
+    for period, person in ((MARCH, first), (APRIL, dead), (MAY, last)):
+        unit.declare(period, {person: WAGE}, today=date(2026, 6, 10))
+    dies(unit, dead, date(2026, 1, 1))
+    outcomes = world.post(unit.payment(OWED, IN_TIME), unit.payment(OWED, IN_TIME))
+    assert [type(one) for one in outcomes] == [Posted] * 2
+    assert [unit.balance(person) for person in (first, dead, last)] == [ACCOUNT, 0, ACCOUNT]
 
 
 def test_many_employers_in_one_batch_share_their_people(world: World) -> None:

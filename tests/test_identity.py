@@ -406,8 +406,9 @@ def test_normal_name_stays_as_it_is(name: str) -> None:
     assert not any(character.isspace() for character in normal)
 
 
-def test_party_letters_are_four_parties() -> None:
-    assert PARTY_LETTERS == {"P": "person", "E": "employer", "I": "institution", "F": "fund"}
+def test_party_letters_are_five_parties() -> None:
+    letters = {"P": "person", "E": "employer", "I": "institution", "F": "fund", "R": "resident"}
+    assert letters == PARTY_LETTERS
 
 
 @given(st.integers(10**12, 27 * 10**12 - 1))

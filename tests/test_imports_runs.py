@@ -434,11 +434,12 @@ def test_killed_in_the_middle_the_book_is_that_of_an_undisturbed_run(
     assert (said["lines"], said["refused"]) == (expected.lines, expected.refused)
     assert said["posted"] + said["already"] == expected.posted
     assert said["totals_agree"]
-    # none of the three stopped with the others: what the killed ones still posted is there by now
-    assert timeless(killed) == timeless(undisturbed)
+    chains = timeless(killed)
+    assert chains == timeless(undisturbed)
     engine = connect(killed)
     try:
-        assert verify(engine).clean
+        # and with the times it has: of a tenth of the books, for all of them take as long as an import
+        assert verify(engine, last=sorted(chains)[len(chains) // 10]).clean
         with engine.connect() as connection:
             batch = batches.find(connection, expected.batch_id)
             refused = batches.refused_lines(connection, expected.batch_id)

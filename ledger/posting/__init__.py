@@ -73,12 +73,20 @@ __all__ = [
 ]
 
 TRIES_MAX = 3
+# how often one command may find that it needs more books, once those before it are settled
 WIDENINGS_MAX = 2
+# and a group, or a rehearsal, whose commands are decided anew each time
+WIDENINGS_TOGETHER_MAX = 20
 
 
 def _overtaken() -> Unavailable:
     """A command asked for wider locks more often than is allowed: somebody else keeps changing its books."""
     return Unavailable("the books that this command needs kept changing")
+
+
+def _widenings(commands: Sequence[Command]) -> int:
+    """How often commands that are decided together may ask for wider locks."""
+    return min(WIDENINGS_MAX * len(commands), WIDENINGS_TOGETHER_MAX)
 
 
 def post(
@@ -113,7 +121,8 @@ def post(
     pending = list(range(len(commands)))
     extra: list[tuple[BookRef, ...]] = [()] * len(commands)
     outcomes: list[Outcome | None] = [None] * len(commands)
-    for _widening in range(WIDENINGS_MAX + 1):
+    left = _widenings(commands) if atomic else WIDENINGS_MAX
+    while left >= 0:
         batch = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
         found = _post_tried(connection, batch, now, today, policies, atomic, wider)
@@ -128,6 +137,8 @@ def post(
             still = pending
         if not still:
             return [outcome for outcome in outcomes if outcome is not None]
+        # whoever was decided may have changed what the others need
+        left = WIDENINGS_MAX if len(still) < len(pending) else left - 1
         pending = still
     for place in pending:
         outcomes[place] = _overtaken()
@@ -244,7 +255,7 @@ def rehearse(
     versions = policy_versions(connection, policies, now, create=False)
     batch = Batch(commands, Desk(now, today, policies), versions, agents)
     wider: list[BookRef] = []
-    for _widening in range(WIDENINGS_MAX + 1):
+    for _widening in range(_widenings(commands) + 1):
         batch = Batch(commands, Desk(now, today, policies), versions, agents)
         desk = batch.desk
         with connection.begin():

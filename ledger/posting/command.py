@@ -36,6 +36,8 @@ class Needs(Enum):
     DEBTS = "debts"
     # every person's month that is not paid in full, and the sealed ID numbers of the accounts that are locked
     OPEN_MONTHS = "open_months"
+    # the same for the one month that it is about
+    OPEN_MONTH = "open_month"
     # the list that the target entry handed in
     DECLARED = "declared"
     # the enrolments of this book and of those it names

@@ -39,6 +39,13 @@ _OPEN_ROWS = Lookup(
     [_A[name] for name in _ROW_FIELDS],
     book_id="big",
 )
+_OPEN_ROWS_OF = Lookup(
+    f"SELECT {_ROW} FROM {{given}} JOIN assessment a ON a.book_id = given.book_id"
+    " AND a.period = given.period WHERE (a.employee_paid < a.employee OR a.employer_paid < a.employer)",
+    [_A[name] for name in _ROW_FIELDS],
+    book_id="big",
+    period="int",
+)
 _ROWS_OF = Lookup(
     f"SELECT {_ROW} FROM {{given}} JOIN assessment a ON a.book_id = given.book_id"
     " AND a.period = given.period AND a.account_id = given.account_id",
@@ -68,7 +75,8 @@ _SEALED = Lookup(
     [tables.book.c.book_id, tables.identity.c.digest, tables.identity.c.number_sealed],
     book_id="big",
 )
-_ABOUT = frozenset({Needs.DEBTS, Needs.OPEN_MONTHS, Needs.DECLARED, Needs.ENROLMENTS})
+_OPEN = frozenset({Needs.OPEN_MONTHS, Needs.OPEN_MONTH})
+_ABOUT = _OPEN | {Needs.DEBTS, Needs.DECLARED, Needs.ENROLMENTS}
 
 
 def read_declared(
@@ -98,8 +106,13 @@ def read_debts(
     levied: Iterable[int],
     opened: Iterable[int],
     pairs: Iterable[tuple[int, int, int]],
+    months: Iterable[tuple[int, int]] = (),
 ) -> dict[int, Debts]:
-    """The debts of employers' books: every month, the open months of persons, and those asked for by name."""
+    """The debts of employers' books: every month, and of the persons' months three kinds.
+
+    Those that are open in the books `opened`, those that are open in `months` (book, period), and `pairs`
+    (book, period, account) asked for by name.
+    """
     found = {book_id: Debts() for book_id in levied}
     rows: list[Any] = list(_LEVY_LINES.run(connection, [(book_id,) for book_id in sorted(found)]))
     for row in rows:
@@ -107,6 +120,7 @@ def read_debts(
         levies[line.period] = levies.get(line.period, Levy()).add(line)
     rows = [
         *_OPEN_ROWS.run(connection, [(book_id,) for book_id in sorted(set(opened))]),
+        *_OPEN_ROWS_OF.run(connection, sorted(set(months))),
         *_ROWS_OF.run(connection, sorted(set(pairs))),
     ]
     for row in rows:
@@ -126,6 +140,8 @@ def read_contributions(connection: Connection, commands: Sequence[tuple[int, Com
     ]
     desk.declared = read_declared(connection, lists)
     pairs: list[tuple[int, int, int]] = []
+    months: list[tuple[int, int]] = []
+    unknown: set[int] = set()
     named: set[int] = set()
     for book_id, command in asking:
         accounts = _accounts(book_id, command, desk)
@@ -133,6 +149,11 @@ def read_contributions(connection: Connection, commands: Sequence[tuple[int, Com
         period = _period(book_id, command, desk)
         if period is not None and Needs.DEBTS in command.needs:
             pairs += [(book_id, period, account) for account in accounts]
+            if Needs.OPEN_MONTH in command.needs:
+                months.append((book_id, period))
+        elif Needs.OPEN_MONTH in command.needs:
+            # what it is about is yet to be written, by this very batch
+            unknown.add(book_id)
     unlocked = named - desk.books.keys()
     desk.named = read_books(connection, unlocked) if unlocked else {}
     own = {
@@ -142,12 +163,19 @@ def read_contributions(connection: Connection, commands: Sequence[tuple[int, Com
     levied = {
         book_id for book_id, command in asking if Needs.DEBTS in command.needs and book_id in desk.books
     }
-    opened = {book_id for book_id, command in asking if Needs.OPEN_MONTHS in command.needs} & levied
-    debts = read_debts(connection, levied, opened, [pair for pair in pairs if pair[0] in levied])
+    opened = {book_id for book_id, command in asking if Needs.OPEN_MONTHS in command.needs}
+    opened = (opened | unknown) & levied
+    debts = read_debts(
+        connection,
+        levied,
+        opened,
+        [pair for pair in pairs if pair[0] in levied],
+        [month for month in months if month[0] in levied and month[0] not in opened],
+    )
     for book_id, found in debts.items():
         desk.books[book_id].debts = found
     payees = [(book_id,) for book_id in sorted(desk.books.keys() - levied)]
-    if any(Needs.OPEN_MONTHS in command.needs for _, command in asking):
+    if any(command.needs & _OPEN for _, command in asking):
         for book_id, digest, sealed in _SEALED.run(connection, payees):
             desk.sealed[book_id] = (bytes(digest), bytes(sealed))
 
