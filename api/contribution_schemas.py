@@ -199,13 +199,14 @@ class NewAdjustment(Strict):
 
 
 class NewRefund(Strict):
-    """Money that an employer paid beyond all debts, and gets back."""
+    """Money that an employer gets back: paid beyond all debts, or for the month of a list that never came."""
 
     model_config = _example(amount="120.00", source_ref="refund-20260501-3", reason="paid twice")
 
     amount: Amount
     source_ref: SourceRef
     reason: Words
+    period: OptionalPeriod = None
 
 
 class NewStep(Strict):

@@ -71,19 +71,25 @@ async def receive(body: NewReceipt, request: Request) -> Response:
         summary="Pay back what an employer paid beyond all debts",
         answer=RefundAnswer,
         status=201,
-        refusals=(*OF_EMPLOYER, R.DUPLICATE_SOURCE_REF, R.AMOUNT_INVALID, R.SUSPENSE_EXCEEDED),
+        refusals=(
+            *OF_EMPLOYER,
+            R.PERIOD_INVALID,
+            R.DUPLICATE_SOURCE_REF,
+            R.AMOUNT_INVALID,
+            R.SUSPENSE_EXCEEDED,
+        ),
         body=True,
         posting=True,
         key=True,
     ),
 )
 async def refund(employer: str, body: NewRefund, request: Request) -> Response:
-    """Out of what waits in suspense for its payer, and belongs to no month."""
+    """Out of what was paid beyond all debts; with a `period`, of what waits for a list that never came."""
     key = key_of(request)
     who = caller_of(request)
     found = await employer_of(request, employer)
     command = RefundSurplus(
-        found.book_id, body.amount, body.source_ref, body.reason, who.caller, who.actor, key
+        found.book_id, body.amount, body.source_ref, body.reason, body.period, who.caller, who.actor, key
     )
     done = await take_of_employer(request, command)
     answer = {"refund": done.receipt.name, "amount": format_yuan(done.receipt.amount_fen)}

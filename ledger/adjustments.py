@@ -253,9 +253,10 @@ def _write(
 
 @dataclass(eq=False)
 class RefundSurplus(Command):
-    """Pay back to an employer what it paid beyond all debts and what waits in suspense for it (R16).
+    """Pay back to an employer what waits in suspense for it (R16): what it paid beyond all debts, or, with a
+    `period`, what it paid for a month whose list never came.
 
-    Refused with amount_invalid, suspense_exceeded (more than there is), duplicate_source_ref.
+    Refused with period_invalid, amount_invalid, suspense_exceeded (more than there is), duplicate_source_ref.
     """
 
     verb = "refund"
@@ -266,27 +267,36 @@ class RefundSurplus(Command):
     amount_fen: int | None
     source_ref: str
     reason: str
+    period: int | None = None
     caller: str = ""
     actor: str = ""
     key: str | None = None
 
     def content(self) -> str:
-        return f"{self.amount_fen}|{self.source_ref}|{self.reason}"
+        return f"{self.amount_fen}|{self.period or ''}|{self.source_ref}|{self.reason}"
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
         desk.require_new_source(Kind.REFUND_TO_PAYER, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID)
-        surplus = debts_of(book).levy(NO_PERIOD).surplus
-        if self.amount_fen > surplus:
-            raise Refused(RefusalCode.SUSPENSE_EXCEEDED, surplus_fen=surplus)
-        rows = Rows((LevyLine(NO_PERIOD, desk.today, surplus=-self.amount_fen),))
+        if self.period is None:
+            there = debts_of(book).levy(NO_PERIOD).surplus
+            line = LevyLine(NO_PERIOD, desk.today, surplus=-self.amount_fen)
+        else:
+            levy = debts_of(book).levy(checked_period(self.period, desk.today))
+            # what waits for a month that is owed is a payment of it
+            there = 0 if levy.principal else levy.waiting
+            line = LevyLine(self.period, desk.today, waiting=-self.amount_fen)
+        if self.amount_fen > there:
+            raise Refused(RefusalCode.SUSPENSE_EXCEEDED, surplus_fen=there)
+        rows = Rows((line,))
         book.add(
             Draft(
                 Kind.REFUND_TO_PAYER,
                 desk.today,
                 ((int(Side.SUSPENSE), int(Side.BANK), self.amount_fen, None),),
+                period=self.period,
                 source_ref=self.source_ref,
                 keyed=True,
                 rows=rows,

@@ -249,7 +249,7 @@ class Book:
         if draft.rows is not None and (draft.rows.levy or draft.rows.assessment):
             if self.debts is None:
                 raise BookBroken("the debts of this book were not read")
-            self.debts.apply(draft.rows, draft.effective_on)
+            self.debts.apply(draft.rows)
         self.last_seq += 1
         draft.seq = self.last_seq
         draft.current_year_after = self.current_year

@@ -133,7 +133,7 @@ class Month:
         self.change(employee_paid=-employee, employer_paid=-employer, forward=-forward)
 
     def _apply(self, line: AssessmentLine) -> None:
-        self.rows[line.account_id] = self.rows.get(line.account_id, NOTHING_ASSESSED).add(line, self.day)
+        self.rows[line.account_id] = self.rows.get(line.account_id, NOTHING_ASSESSED).add(line)
         self.lines.append(line)
 
     def annul_ended(self) -> None:
@@ -207,6 +207,7 @@ class Month:
                     employee_paid=employee,
                     employer_paid=employer,
                     suspended=0 if credited else employee,
+                    paid_on=received_on,
                 )
             )
             employee_paid += employee

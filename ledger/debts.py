@@ -47,6 +47,8 @@ class AssessmentLine(NamedTuple):
     employee_paid: int = 0
     employer_paid: int = 0
     suspended: int = 0
+    # of what was paid: the day on which its money was received
+    paid_on: date | None = None
 
 
 class DeclaredLine(NamedTuple):
@@ -181,10 +183,10 @@ class Assessment(NamedTuple):
     suspended: int = 0
     paid_on: date | None = None
 
-    def add(self, line: AssessmentLine, day: date) -> Assessment:
+    def add(self, line: AssessmentLine) -> Assessment:
         paid_on = self.paid_on
-        if line.kind is LineKind.PAID:
-            paid_on = day if paid_on is None else max(paid_on, day)
+        if line.paid_on is not None:
+            paid_on = line.paid_on if paid_on is None else max(paid_on, line.paid_on)
         return Assessment(
             self.base if line.base is None else line.base,
             self.employee + line.employee,
@@ -221,14 +223,14 @@ class Debts:
     def levy(self, period: int) -> Levy:
         return self.levies.get(period) or Levy()
 
-    def apply(self, rows: Rows, day: date) -> None:
-        """Add the lines of one entry, valued on `day`."""
+    def apply(self, rows: Rows) -> None:
+        """Add the lines of one entry."""
         for levy in rows.levy:
             self.levies[levy.period] = self.levy(levy.period).add(levy)
             self.touched.add(levy.period)
         for line in rows.assessment:
             place = (line.period, line.account_id)
-            self.rows[place] = self.rows.get(place, NOTHING_ASSESSED).add(line, day)
+            self.rows[place] = self.rows.get(place, NOTHING_ASSESSED).add(line)
             self.touched.add(place)
 
     def of_period(self, period: int) -> Iterable[tuple[int, Assessment]]:

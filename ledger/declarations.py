@@ -18,6 +18,7 @@ from ledger.crediting import Month, Reveal, checked_period, employer_book, lock_
 from ledger.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine, Rows
 from ledger.detail import pack, unpack
 from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.premiums import Premium
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -103,8 +104,9 @@ class Confirm(Command):
     An estimate of the month ends. What waits in suspense for the month is spread over the persons, each
     credit valued on the day its money was received, and what is left goes back to the payer.
 
-    A line that can no longer be taken (assessed by another list, died since) is left out; the entry keeps
-    its code. Refused with declaration_not_found, already_confirmed, no_good_line, rates_missing.
+    A line that can no longer be taken (assessed by another list, died since) is left out, and one that comes
+    to something else by now (another class) is assessed anew; the entry keeps the code, or the new amounts.
+    Refused with declaration_not_found, already_confirmed, no_good_line, rates_missing.
     """
 
     verb = "confirm"
@@ -129,6 +131,7 @@ class Confirm(Command):
             raise Refused(RefusalCode.ALREADY_CONFIRMED)
         month = Month(desk, book, target.period, desk.today, self.reveal)
         refused: dict[str, str] = {}
+        changed: dict[str, Premium] = {}
         for line in desk.declared.get((book.book_id, self.target_seq), ()):
             if line.code is not None:
                 continue
@@ -137,6 +140,8 @@ class Confirm(Command):
             except Refused as refusal:
                 refused[str(line.line)] = refusal.code.value
                 continue
+            if due != (line.base, line.employee, line.employer):
+                changed[str(line.line)] = due
             month.assess(AssessmentLine(line.account_id or 0, target.period, LineKind.ASSESSED, *due))
         if not month.lines:
             raise Refused(RefusalCode.NO_GOOD_LINE)
@@ -160,6 +165,7 @@ class Confirm(Command):
                 detail=pack(
                     lines=len(assessed),
                     refused=refused,
+                    changed=changed,
                     employee=sum(line.employee for line in assessed),
                     employer=sum(line.employer for line in assessed),
                     to_accounts=month.to_accounts,
@@ -216,12 +222,16 @@ class ListView(NamedTuple):
 
 
 def list_view(period: int, lines: Sequence[DeclaredLine], confirmation: str | None) -> ListView:
-    """A list with the codes of its confirmation, whose `detail` is given, worked in."""
-    late = unpack(confirmation).get("refused", {}) if confirmation is not None else {}
-    shown = [
-        line._replace(code=late[str(line.line)], base=None, employee=None, employer=None)
-        if str(line.line) in late
-        else line
-        for line in lines
-    ]
+    """A list with what its confirmation, whose `detail` is given, judged otherwise."""
+    told = unpack(confirmation)
+    refused, changed = told.get("refused", {}), told.get("changed", {})
+    shown = []
+    for line in lines:
+        number = str(line.line)
+        due: tuple[int | None, ...] = (line.base, line.employee, line.employer)
+        if number in refused:
+            due = (None, None, None)
+        base, employee, employer = changed.get(number, due)
+        code = refused.get(number, line.code)
+        shown.append(line._replace(base=base, employee=employee, employer=employer, code=code))
     return ListView(period, confirmation is not None, shown)

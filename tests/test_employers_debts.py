@@ -7,16 +7,19 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from ledger.adjustments import Adjust
+from ledger import tables
+from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
 from ledger.chart import Kind, MemberClass, Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.declarations import Confirm, Declare
+from ledger.debts import DeclaredLine
+from ledger.declarations import Confirm, Declare, list_view
 from ledger.detail import unpack
 from ledger.employers import RegisterEmployer, enter
+from ledger.estimates import Estimate
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Hold
 from ledger.posting import Failed, Posted
@@ -557,3 +560,45 @@ def test_a_run_over_all_retirees_credits_each_once(fresh_engine: Engine) -> None
         assert batch.done == done
     assert [yuan(unit.balance(person)) for person in people] == ["110.00"] * 3 + ["0.00"] * 2
     assert verify(fresh_engine).findings == []
+
+
+def test_money_for_a_list_that_never_came_goes_back(world: World) -> None:
+    unit = Unit(world)
+    unit.pay(5_000, date(2026, 4, 10), MARCH)
+    back = RefundSurplus(unit.book, 5_001, "back-1", "no list", MARCH)
+    assert world.refusal(back) is RefusalCode.SUSPENSE_EXCEEDED
+    world.one(RefundSurplus(unit.book, 5_000, "back-2", "no list", MARCH))
+    assert (unit.month(MARCH)["waiting"], unit.left_on(Side.SUSPENSE)) == (0, 0)
+    assert verify(world.engine).clean
+
+
+def test_money_that_waits_for_an_estimated_month_stays(world: World) -> None:
+    unit = Unit(world)
+    world.one(Estimate(unit.book, MARCH, 100_000))
+    unit.pay(5_000, date(2026, 4, 10), MARCH)
+    back = RefundSurplus(unit.book, 5_000, "back-1", "no list", MARCH)
+    assert world.refusal(back) is RefusalCode.SUSPENSE_EXCEEDED
+
+
+def test_a_month_is_paid_on_the_day_its_money_came(world: World) -> None:
+    unit = Unit(world)
+    person = unit.hire()
+    unit.pay(OWED, date(2026, 4, 10), MARCH)
+    unit.declare(MARCH, {person: 800_000})
+    row = tables.assessment.c
+    with world.engine.connect() as connection, connection.begin():
+        paid_on = connection.scalar(select(row.paid_on).where(row.account_id == person))
+    assert paid_on == date(2026, 4, 10), "and not the day on which its list was confirmed"
+
+
+def test_a_confirmation_tells_what_it_assessed(world: World) -> None:
+    """The class may have changed since the preview."""
+    unit = Unit(world)
+    person = unit.hire()
+    declaration = unit.preview(MARCH, {person: 800_000})
+    unit.enrol(person, MemberClass.UNEMPLOYED, date(2026, 1, 1))
+    confirmed = unit.confirm(declaration).receipt
+    line = DeclaredLine(1, person, 800_000, 800_000, 16_000, 60_000, None, None)
+    shown = list_view(MARCH, [line], confirmed.detail)
+    assert (shown.lines[0].base, shown.employee_total) == (487_200, 9_744)
+    assert unpack(confirmed.detail)["employee"] == 9_744

@@ -163,7 +163,7 @@ def test_there_is_a_good_row_of_every_table() -> None:
 
 LATER = NOW + timedelta(days=1)
 CLOSED = {"stage": int(Stage.CLOSED), "died_on": DAY}
-PAID = {"kind": int(LineKind.PAID), "base": None, "employee": 0, "employer": 0}
+PAID = {"kind": int(LineKind.PAID), "base": None, "employee": 0, "employer": 0, "paid_on": date(2026, 4, 10)}
 WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_book_current_year_not_negative": [{"current_year": -1, "carried_over": 5}],
     "ck_book_carried_over_not_negative": [{"carried_over": -1, "current_year": 5}],
@@ -225,7 +225,11 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_assessment_line_payment_assesses_nothing": [
         {**PAID, "employee": 1},
         {**PAID, "employer": -1},
-        {**PAID, "kind": int(LineKind.REFUNDED), "employer": 1},
+        {**PAID, "kind": int(LineKind.REFUNDED), "paid_on": None, "employer": 1},
+    ],
+    "ck_assessment_line_payments_have_a_day": [
+        {**PAID, "paid_on": None},
+        {"paid_on": date(2026, 4, 10)},
     ],
     "ck_assessment_line_assessment_pays_nothing": [
         {"base": None},

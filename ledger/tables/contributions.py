@@ -105,6 +105,8 @@ assessment_line = Table(
     C("base", BigInteger),
     # `suspended`: what of the employee's part reached no account, less what was paid back without one
     *_money("employee", "employer", "employee_paid", "employer_paid", "suspended"),
+    # of what was paid: the day on which its money was received
+    C("paid_on", Date),
     C("seq", Integer, nullable=False, autoincrement=False),
     C("line", Integer, nullable=False, autoincrement=False),
     C("period", Integer, nullable=False),
@@ -121,6 +123,7 @@ assessment_line = Table(
         " OR (employee_paid = 0 AND employer_paid = 0 AND suspended = 0 AND base IS NOT NULL)",
         name="assessment_pays_nothing",
     ),
+    CheckConstraint(f"(kind = {int(LineKind.PAID)}) = (paid_on IS NOT NULL)", name="payments_have_a_day"),
     # a person's month is assessed once by an employer; what comes later is an adjustment
     Index(
         "uq_assessment_line_once",

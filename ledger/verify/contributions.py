@@ -130,9 +130,8 @@ def persons_follow_from_their_lines(connection: Connection, first: int, last: in
     first, last = employers_in(first, last)
     lines = streamed(
         connection,
-        select(_A.book_id, _A.period, _A.account_id, _A.kind, _A.base, _E.effective_on, _A.suspended,
+        select(_A.book_id, _A.period, _A.account_id, _A.base, _A.paid_on, _A.suspended,
                *(_A[name] for name in _PARTS))
-        .outerjoin_from(tables.assessment_line, tables.entry, _same_entry(_A))
         .where(_A.book_id.between(first, last))
         .order_by(_A.book_id, _A.period, _A.account_id, _A.seq, _A.line),
     )  # fmt: skip
@@ -155,9 +154,9 @@ def _fold(rows: Iterable[Any]) -> tuple[Any, ...]:
     for row in rows:
         if row.base is not None:
             base = row.base
-        if row.kind == LineKind.PAID and row.effective_on is not None:
-            paid_on = row.effective_on if paid_on is None else max(paid_on, row.effective_on)
-        sums = [total + more for total, more in zip(sums, row[6:], strict=True)]
+        if row.paid_on is not None:
+            paid_on = row.paid_on if paid_on is None else max(paid_on, row.paid_on)
+        sums = [total + more for total, more in zip(sums, row[5:], strict=True)]
     return (base, paid_on, *sums)
 
 

@@ -122,10 +122,14 @@ def upgrade() -> None:
         sa.Column("employee_paid", sa.BigInteger(), nullable=False),
         sa.Column("employer_paid", sa.BigInteger(), nullable=False),
         sa.Column("suspended", sa.BigInteger(), nullable=False),
+        sa.Column("paid_on", sa.Date(), nullable=True),
         sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("line", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("period", sa.Integer(), nullable=False),
         sa.Column("kind", sa.SmallInteger(), nullable=False),
+        sa.CheckConstraint(
+            "(kind = 3) = (paid_on IS NOT NULL)", name=op.f("ck_assessment_line_payments_have_a_day")
+        ),
         sa.CheckConstraint("kind IN (1, 2, 3, 4)", name=op.f("ck_assessment_line_kind_known")),
         sa.CheckConstraint(
             "kind IN (3, 4)"
