@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from ledger import tables
 from ledger.database import RowWriter, insert_or_leave
+from ledger.policy import Policy
+from ledger.posting import Command, Outcome, post
 
 RUNNING = "running"
 FINISHED = "finished"
@@ -138,3 +140,30 @@ def _update(connection: Connection, batch: Batch) -> None:
             detail=batch.detail,
         )
     )
+
+
+def over_books(
+    connection: Connection,
+    batch: Batch,
+    clock: Callable[[], tuple[datetime, date]],
+    policies: Mapping[int, Policy],
+    chunk_after: Callable[[int], list[int]],
+    command: Callable[[int], Command],
+    total: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Outcome]:
+    """Post one command for each of many books, in order of their numbers; yields what became of each.
+
+    `chunk_after` gives the next books after a number, none at the end. `clock` gives now and today, anew for
+    each chunk. A killed run may have left a bookmark ahead of books that came since, so it begins at the
+    front; the batch is written down after each chunk, with what the caller has counted by then.
+    """
+    after = seen = 0
+    while chunk := chunk_after(after):
+        now, today = clock()
+        yield from post(connection, [command(book_id) for book_id in chunk], now, today, policies)
+        batch.bookmark = after = chunk[-1]
+        seen += len(chunk)
+        save(connection, batch, now)
+        if progress is not None:
+            progress(seen, total)

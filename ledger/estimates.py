@@ -17,7 +17,7 @@ from ledger.debts import LevyLine, Rows
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
 from ledger.policy import Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, post
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
 from ledger.premiums import estimate, previous_period
 from ledger.refusals import RefusalCode, Refused
 
@@ -104,24 +104,23 @@ def run(
     batch = batches.claim(connection, batch_name(period, area), CALLER, now)
     batch.state = batches.RUNNING
     total = len(_undeclared(connection, period, area, 0, None))
-    after = seen = 0
-    while chunk := _undeclared(connection, period, area, after, CHUNK):
-        now, today = clock()
-        commands = [Estimate(book_id, period, None, CALLER, CALLER) for book_id in chunk]
-        for outcome in post(connection, commands, now, today, policies):
-            if isinstance(outcome, Posted):
-                batch.done += 1
-                batch.amount_fen += unpack(outcome.receipt.detail)["estimated"]
-            elif isinstance(outcome, Failed | Unknown):
-                raise outcome
-            elif outcome.code is not RefusalCode.ALREADY_DECLARED:
-                batch.refused += 1
-        after = chunk[-1]
-        batch.bookmark = after
-        seen += len(chunk)
-        batches.save(connection, batch, now)
-        if progress is not None:
-            progress(seen, total)
+    for outcome in batches.over_books(
+        connection,
+        batch,
+        clock,
+        policies,
+        lambda after: _undeclared(connection, period, area, after, CHUNK),
+        lambda book_id: Estimate(book_id, period, None, CALLER, CALLER),
+        total,
+        progress,
+    ):
+        if isinstance(outcome, Posted):
+            batch.done += 1
+            batch.amount_fen += unpack(outcome.receipt.detail)["estimated"]
+        elif isinstance(outcome, Failed | Unknown):
+            raise outcome
+        elif outcome.code is not RefusalCode.ALREADY_DECLARED:
+            batch.refused += 1
     batch.state = batches.FINISHED
     batches.save(connection, batch, clock()[0])
     return batch

@@ -15,7 +15,7 @@ from ledger.chart import Kind, MemberClass, Side, Stage, Verb
 from ledger.crediting import checked_period
 from ledger.membership import is_retired, month_bounds
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, post
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 1000
@@ -116,24 +116,21 @@ def run(
     batch = batches.claim(connection, batch_name(period, area), CALLER, now)
     batch.state = batches.RUNNING
     total = _count(connection, period, area)
-    after = seen = 0
-    while chunk := _next(connection, period, area, after):
-        now, today = clock()
-        outcomes = post(
-            connection, [CreditRetiree(account, period) for account in chunk], now, today, policies
-        )
-        for outcome in outcomes:
-            if isinstance(outcome, Posted):
-                batch.done += 1
-                batch.amount_fen += outcome.receipt.amount_fen
-            elif isinstance(outcome, Failed | Unknown):
-                raise outcome
-        after = chunk[-1]
-        batch.bookmark = after
-        seen += len(chunk)
-        batches.save(connection, batch, now)
-        if progress is not None:
-            progress(seen, total)
+    for outcome in batches.over_books(
+        connection,
+        batch,
+        clock,
+        policies,
+        lambda after: _next(connection, period, area, after),
+        lambda account: CreditRetiree(account, period),
+        total,
+        progress,
+    ):
+        if isinstance(outcome, Posted):
+            batch.done += 1
+            batch.amount_fen += outcome.receipt.amount_fen
+        elif isinstance(outcome, Failed | Unknown):
+            raise outcome
     batch.state = batches.FINISHED
     batches.save(connection, batch, clock()[0])
     return batch

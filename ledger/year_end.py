@@ -17,7 +17,7 @@ from ledger.batches import Batch
 from ledger.chart import Stage
 from ledger.owed_interest import post_interest
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, post
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 500
@@ -93,21 +93,18 @@ def run(
     if batch.state != batches.RUNNING:
         batch.state, batch.bookmark = batches.RUNNING, 0
     total = _owed(connection, year, area, 0)
-    # a killed run may have left a bookmark ahead of accounts that were opened since: begin at the front
-    after = 0
-    seen = 0
     without_rates: Refused | None = None
-    while chunk := _next(connection, year, area, after):
-        now, today = clock()
-        outcomes = post(connection, [PostInterest(book_id, year) for book_id in chunk], now, today, policies)
-        for outcome in outcomes:
-            without_rates = _count(batch, outcome) or without_rates
-        after = chunk[-1]
-        batch.bookmark = after
-        seen += len(chunk)
-        batches.save(connection, batch, now)
-        if progress is not None:
-            progress(seen, total)
+    for outcome in batches.over_books(
+        connection,
+        batch,
+        clock,
+        policies,
+        lambda after: _next(connection, year, area, after),
+        lambda book_id: PostInterest(book_id, year),
+        total,
+        progress,
+    ):
+        without_rates = _count(batch, outcome) or without_rates
     batch.state = batches.FINISHED if without_rates is None else batches.FAILED
     batches.save(connection, batch, clock()[0])
     if without_rates is not None:
