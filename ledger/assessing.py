@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ledger.book import Book
@@ -25,6 +26,19 @@ class Declared(NamedTuple):
     wage_fen: int | None
     code: RefusalCode | None = None
     number_sealed: bytes | None = None
+
+
+def canonical(lines: Sequence[Declared]) -> str:
+    """The lines as the canonical content of a command has them."""
+    return ";".join(
+        f"{line.line},{line.person.hex() if line.person else ''},{line.wage_fen},{line.code or ''}"
+        for line in lines
+    )
+
+
+def persons_of(lines: Sequence[Declared]) -> tuple[bytes, ...]:
+    """Everybody whom the lines name, once."""
+    return tuple({line.person for line in lines if line.person is not None})
 
 
 def judge(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.assessing import Declared, judge
+from ledger.assessing import Declared, canonical, judge, persons_of
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine
 from ledger.chart import Kind, LineKind, Side
@@ -42,14 +42,10 @@ class Declare(Command):
     key: str | None = None
 
     def __post_init__(self) -> None:
-        self.named = tuple({line.person for line in self.lines if line.person is not None})
+        self.named = persons_of(self.lines)
 
     def content(self) -> str:
-        told = (
-            f"{line.line},{line.person.hex() if line.person else ''},{line.wage_fen},{line.code or ''}"
-            for line in self.lines
-        )
-        return f"{self.period}|{';'.join(told)}"
+        return f"{self.period}|{canonical(self.lines)}"
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
