@@ -63,14 +63,15 @@ def token_file(settings: Settings) -> Path:
 
 def _load_people(opened: Opened, people: int, clock: Clock, shown: Shown) -> list[Summary]:
     directory = opened.settings.data / "sample"
-    if not all((directory / name).exists() for name in FILES):
+    # a directory of an earlier version has the first four alone, and keeps its people as they are
+    if not all((directory / name).exists() for name in FILES[:4]):
         with shown("sample files") as report:
             write_sample(directory, people, SEED, clock()[1], report)
     summaries: list[Summary] = []
     with in_words(), connection_to_post(opened.engine) as connection:
         importer = Importer(connection, opened.keyring, opened.policies, clock, actor=AGENT)
         for name in IMPORTED:
-            if not importer.is_done(directory / name):
+            if (directory / name).exists() and not importer.is_done(directory / name):
                 with shown(name.removesuffix(".csv")) as importer.progress:
                     summaries.append(importer.run(directory / name))
     return summaries
