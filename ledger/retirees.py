@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
@@ -136,7 +136,7 @@ def run(
     return batch
 
 
-def _owed(period: int, area: int, after: int) -> tuple[object, ...]:
+def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]:
     """Accounts with an enrolment as a retiree by then that have not had the month's credit."""
     book, enrolment, entry = tables.book.c, tables.enrolment.c, tables.entry.c
     first, _last = month_bounds(period)
@@ -163,14 +163,14 @@ def _owed(period: int, area: int, after: int) -> tuple[object, ...]:
 
 def _count(connection: Connection, period: int, area: int) -> int:
     with connection.begin():
-        query = select(func.count()).select_from(tables.book).where(*_owed(period, area, 0))  # type: ignore[arg-type]
+        query = select(func.count()).select_from(tables.book).where(*_owed(period, area, 0))
         return connection.scalar(query) or 0
 
 
 def _next(connection: Connection, period: int, area: int, after: int) -> list[int]:
     query = (
         select(tables.book.c.book_id)
-        .where(*_owed(period, area, after))  # type: ignore[arg-type]
+        .where(*_owed(period, area, after))
         .order_by(tables.book.c.book_id)
         .limit(CHUNK)
     )

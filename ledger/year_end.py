@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
@@ -132,7 +132,7 @@ def _count(batch: Batch, outcome: object) -> Refused | None:
     return None
 
 
-def _owing(year: int, area: int, after: int) -> tuple[object, ...]:
+def _owing(year: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]:
     book = tables.book.c
     return (
         book.area == area,
@@ -145,14 +145,14 @@ def _owing(year: int, area: int, after: int) -> tuple[object, ...]:
 
 def _owed(connection: Connection, year: int, area: int, after: int) -> int:
     with connection.begin():
-        count = select(func.count()).select_from(tables.book).where(*_owing(year, area, after))  # type: ignore[arg-type]
+        count = select(func.count()).select_from(tables.book).where(*_owing(year, area, after))
         return connection.scalar(count) or 0
 
 
 def _next(connection: Connection, year: int, area: int, after: int) -> list[int]:
     query = (
         select(tables.book.c.book_id)
-        .where(*_owing(year, area, after))  # type: ignore[arg-type]
+        .where(*_owing(year, area, after))
         .order_by(tables.book.c.book_id)
         .limit(CHUNK)
     )

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,9 @@ class Office:
             return self.importer(connection, **more).run(path)
 
     def importer(self, connection: Any, **more: Any) -> Importer:
-        clock: Callable[[], tuple[datetime, date]] = lambda: (NOW, TODAY)  # noqa: E731
+        def clock() -> tuple[datetime, date]:
+            return NOW, TODAY
+
         return Importer(connection, self.world.keyring, self.world.policies, clock, **more)
 
     def refused_file(self, path: Path) -> tuple[str, str]:

@@ -51,7 +51,7 @@ def client(engine: Engine, folder: Path) -> Iterator[TestClient]:
 def world(engine: Engine, client: TestClient) -> World:
     """A world with the keys of the app, so that each finds the other's people."""
     world = World(engine, now=NOW)
-    world.keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]
+    world.keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]  # Starlette's app
     return world
 
 

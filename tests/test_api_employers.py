@@ -499,7 +499,9 @@ def test_a_token_without_the_claim_is_bound_to_nobody(
     headers = key() | {"Authorization": f"Bearer {token(folder / 'keys', ['employers:write'])}"}
     body = {"period": "2026-03", "lines": wages({hire(client): "8000.00"})}
     path = f"/v1/employers/{employer}/declarations"
-    taken(client.post(path, json=body, headers=headers), DeclarationAnswer)
+    answer = client.post(path, json=body, headers=headers)
+    assert answer.status_code == 201
+    taken(answer, DeclarationAnswer)
 
 
 def test_what_was_written_here_adds_up(client: TestClient, engine: Engine) -> None:

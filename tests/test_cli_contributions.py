@@ -1,4 +1,5 @@
 """The operator's commands about contributions: a list from a file, and the runs over an area."""
+# ruff: noqa: F811  the fixtures that stand in test_cli are arguments here
 
 from __future__ import annotations
 
@@ -29,13 +30,13 @@ def month(period: int) -> str:
 
 
 @pytest.fixture
-def world(ready: Engine, data: Path) -> World:  # noqa: F811
+def world(ready: Engine, data: Path) -> World:
     world = World(ready, now=datetime.now(UTC))
     world.keyring = Keyring.load(data / "keys")
     return world
 
 
-def test_a_list_is_shown_then_confirmed(run: Callable[..., Answer], world: World, tmp_path: Path) -> None:  # noqa: F811
+def test_a_list_is_shown_then_confirmed(run: Callable[..., Answer], world: World, tmp_path: Path) -> None:
     unit, person = Unit(world), SomeoneFactory()
     unit.hire(person)
     file = tmp_path / "list.csv"
@@ -59,7 +60,7 @@ def test_a_list_is_shown_then_confirmed(run: Callable[..., Answer], world: World
     assert unit.pay(76_000, TODAY, LAST)["to_accounts"] == 16_000
 
 
-def test_a_workbook_is_taken(run: Callable[..., Answer], world: World, tmp_path: Path) -> None:  # noqa: F811
+def test_a_workbook_is_taken(run: Callable[..., Answer], world: World, tmp_path: Path) -> None:
     unit, person = Unit(world), SomeoneFactory()
     unit.hire(person)
     book = openpyxl.Workbook()
@@ -72,7 +73,7 @@ def test_a_workbook_is_taken(run: Callable[..., Answer], world: World, tmp_path:
     assert (done.code, done.json["status"], done.json["employer_total"]) == (0, "confirmed", "600.00")
 
 
-def test_what_cannot_be_declared_is_refused(run: Callable[..., Answer], world: World, tmp_path: Path) -> None:  # noqa: F811
+def test_what_cannot_be_declared_is_refused(run: Callable[..., Answer], world: World, tmp_path: Path) -> None:
     unit = Unit(world)
     file = tmp_path / "list.csv"
     file.write_text("id_number,wage\n", encoding="utf-8")
@@ -83,7 +84,7 @@ def test_what_cannot_be_declared_is_refused(run: Callable[..., Answer], world: W
     assert run("declare", unit.credit_code, month(LAST), file).json["code"] == "file_invalid"
 
 
-def test_who_has_not_declared_is_estimated_once(run: Callable[..., Answer], world: World) -> None:  # noqa: F811
+def test_who_has_not_declared_is_estimated_once(run: Callable[..., Answer], world: World) -> None:
     before = previous_period(LAST)
     silent, prompt, fresh = Unit(world), Unit(world), Unit(world)
     for unit in (silent, prompt):
@@ -99,7 +100,7 @@ def test_who_has_not_declared_is_estimated_once(run: Callable[..., Answer], worl
     assert verify(world.engine).clean
 
 
-def test_retirees_are_credited_once(run: Callable[..., Answer], world: World) -> None:  # noqa: F811
+def test_retirees_are_credited_once(run: Callable[..., Answer], world: World) -> None:
     unit = Unit(world)
     retired, active = unit.hire(), unit.hire()
     unit.enrol(retired, MemberClass.RETIRED, date(LAST // 100, LAST % 100, 1), here=False)

@@ -48,7 +48,7 @@ def rejected(summary: Summary) -> dict[int, str]:
 
 def count(world: World, table: object) -> int:
     with world.engine.connect() as connection, connection.begin():
-        return connection.scalar(select(func.count()).select_from(table)) or 0  # type: ignore[arg-type]
+        return connection.scalar(select(func.count()).select_from(table)) or 0  # type: ignore[arg-type]  # any table
 
 
 def people(unit: Unit, number: int) -> list[tuple[Someone, int]]:

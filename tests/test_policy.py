@@ -591,11 +591,15 @@ def test_parameters_that_contradict_each_other_are_refused(
 
 
 def test_a_bound_may_be_met_and_days_without_a_value_contradict_nothing() -> None:
-    load_policy(area_with(FLOOR, line(FLOOR, "2.50")), "990100.toml")
-    load_policy(area_with(TO_ACCOUNT, line(TO_ACCOUNT, "0.10")), "990100.toml")
+    day = date(2020, 6, 1)
+    met = load_policy(area_with(FLOOR, line(FLOOR, "2.50")), "990100.toml")
+    assert met.base_floor.on(day) == met.base_cap.on(day)
+    met = load_policy(area_with(TO_ACCOUNT, line(TO_ACCOUNT, "0.10")), "990100.toml")
+    assert met.flexible_account_rate.on(day) == met.flexible_rate.on(day)
     ended = line(CAP, "2.50", until="2020-12-31")
     floor = line(FLOOR, "0.60") + line(FLOOR, "9.00", "2021-01-01")
-    load_policy(area_with(CAP, ended).replace(line(FLOOR, "0.50"), floor), "990100.toml")
+    apart = load_policy(area_with(CAP, ended).replace(line(FLOOR, "0.50"), floor), "990100.toml")
+    assert apart.base_floor.on(date(2021, 1, 1)) > apart.base_cap.on(date(2020, 12, 31))
 
 
 # What holds on a day, for showing

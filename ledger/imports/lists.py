@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from decimal import Context, InvalidOperation
 from typing import BinaryIO, Final, Literal, NamedTuple
 from unicodedata import category
 
@@ -40,7 +41,6 @@ _FULL_WIDTH = re.compile("[\uff10-\uff19\uff38\uff58\uff0e\u3002\uff61]")
 # what a spreadsheet makes of an ID number that it takes for a number
 _match_rounded = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+|[0-9]+\.[0-9]*").fullmatch
 _match_wage = re.compile(r"(0|[1-9][0-9]*)(?:\.([0-9]{1,2}))?").fullmatch
-_match_float = re.compile(r"[0-9]+\.[0-9]+").fullmatch
 _MONTH: Final = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 _match_day = re.compile(
     r"[0-9]{4}([-/])[0-9]{1,2}(?:\1[0-9]{1,2})?(?:[ T].*)?"  # 2026-03, 2026/3/1, 2026-03-01 00:00:00
@@ -288,6 +288,7 @@ _NO_TEXT: Final = {
     CellKind.OTHER: _Field("", RefusalCode.SHAPE_INVALID),
 }
 _EMPTY: Final = Cell(CellKind.TEXT, "")
+_FIFTEEN_DIGITS: Final = Context(prec=15)
 
 
 def _id_cell(cell: Cell | None) -> _Field:
@@ -300,10 +301,20 @@ def _id_cell(cell: Cell | None) -> _Field:
 def _wage_cell(cell: Cell | None) -> _Field:
     kind, text = cell or _EMPTY
     if kind is CellKind.NUMBER:
-        # The file keeps 17 digits of a number, more than were typed: 1.1 stands there as 1.1000000000000001.
-        # The shortest text that means the same number is what was typed. It is text again at once.
-        shortest = repr(float(text))
-        if _match_float(shortest) is None:
-            return _Field("", RefusalCode.WAGE_INVALID)
-        return _amount(shortest.removesuffix(".0"))
+        return _amount(_typed_number(text))
     return _NO_TEXT.get(kind) or _wage(text)
+
+
+def _typed_number(text: str) -> str:
+    """What was typed into a number cell; nothing for what is no amount of a sensible size.
+
+    The file keeps 17 digits of a number, more than were typed: 1.1 stands there as 1.1000000000000001. A
+    spreadsheet takes 15 digits, so those are what was typed. No binary number comes near it (K1).
+    """
+    try:
+        number = _FIFTEEN_DIGITS.create_decimal(text)
+    except InvalidOperation:
+        return ""
+    if not number.is_finite() or abs(number.adjusted()) > _FIFTEEN_DIGITS.prec:
+        return ""
+    return format(number.normalize(), "f")
