@@ -21,8 +21,8 @@ from api.logs import Log
 BODY_MAX: Final = 1 << 20
 BULK_BODY_MAX: Final = 16 << 20
 BULK_PATH: Final = "/v1/bulk"
-# an employer's list has up to 100,000 lines
-LIST_PATH: Final = ("/v1/employers/", "/declarations")
+# an employer's list has up to 100,000 lines, an institution's day up to 10,000
+LIST_PATHS: Final = (("/v1/employers/", "/declarations"), ("/v1/institutions/", "/reconciliations"))
 REQUEST_ID: Final = b"x-request-id"
 
 _API_HEADERS: Final = (
@@ -67,7 +67,10 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode()), *headers]
+                own = {name for name, _value in message["headers"]}
+                # a page that is an answer says itself what it may show
+                ours = [header for header in headers if header[0] not in own]
+                message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode()), *ours]
             await send(message)
 
         try:
@@ -85,8 +88,9 @@ class Door:
 
 def _is_large(path: str) -> bool:
     """Whether many things come in one call there."""
-    first, last = LIST_PATH
-    return path == BULK_PATH or (path.startswith(first) and path.endswith(last))
+    return path == BULK_PATH or any(
+        path.startswith(first) and path.endswith(last) for first, last in LIST_PATHS
+    )
 
 
 def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:

@@ -75,7 +75,8 @@ def read_instant(value: object) -> datetime:
     raise _shape('an instant with offset, such as "2026-03-31T12:00:00+08:00"')
 
 
-def _not_cash(code: str) -> str:
+def not_cash(code: str) -> str:
+    """The code of an institution, which is not what cash is called."""
     if code.upper() in {"CASH", "ATM"}:
         raise _wrong(RefusalCode.CASH_FORBIDDEN, "account money is never paid as cash")
     return code
@@ -103,6 +104,11 @@ def read_count(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
         return int(value)
     raise _shape("a number")
+
+
+def read_whole(value: object) -> object:
+    """A whole number in a body: 3.0 is one too, as JSON has it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def read_kind(value: object) -> Kind | None:
@@ -168,8 +174,9 @@ KindFilter = Annotated[
     BeforeValidator(read_kind),
     _published("string", enum=list(KIND_WORDS), description="Only entries of this kind"),
 ]
+Whole = Annotated[int, BeforeValidator(read_whole)]
 SourceRef = Annotated[str, _text(64)]
-InstitutionCode = Annotated[str, _text(32), AfterValidator(_not_cash)]
+InstitutionCode = Annotated[str, _text(32), AfterValidator(not_cash)]
 Name = Annotated[str, _text(64), AfterValidator(_is_name)]
 Words = Annotated[str, _text(256)]
 IdText = Annotated[

@@ -63,6 +63,9 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.IDEMPOTENCY_KEY_REUSED: Words(
         422, "The key was used for another request", "该 Idempotency-Key 已用于不同的请求。"
     ),
+    _R.MSGID_CONFLICT: Words(
+        422, "The institution used this message id for another message", "该报文ID已用于不同的报文。"
+    ),
     # not found
     _R.ACCOUNT_NOT_FOUND: Words(404, "No such account", "账户不存在。"),
     _R.EMPLOYER_NOT_FOUND: Words(404, "No such employer", "单位不存在。"),
@@ -71,6 +74,13 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.ENTRY_NOT_FOUND: Words(404, "No such entry", "记账条目不存在。"),
     _R.HOLD_NOT_FOUND: Words(404, "No such hold", "预留不存在。"),
     _R.FREEZE_NOT_FOUND: Words(404, "No such freeze", "冻结不存在。"),
+    _R.VISIT_NOT_FOUND: Words(404, "No such visit", "就诊登记不存在。"),
+    _R.SETTLEMENT_NOT_FOUND: Words(404, "No such settlement", "结算不存在。"),
+    _R.QUOTA_NOT_FOUND: Words(404, "No such quota", "共济额度不存在。"),
+    _R.CASE_NOT_FOUND: Words(404, "No such case", "案件不存在。"),
+    _R.CLAIM_NOT_FOUND: Words(404, "No such claim", "手工报销申请不存在。"),
+    _R.CLEARING_NOT_FOUND: Words(404, "No such clearing", "清算不存在。"),
+    _R.ANNUAL_SETTLEMENT_NOT_FOUND: Words(404, "No such annual settlement", "年度结算不存在。"),
     _R.BATCH_NOT_FOUND: Words(404, "No such batch", "批次不存在。"),
     _R.AREA_UNKNOWN: Words(422, "No such area", "统筹区不存在。"),
     # identity
@@ -93,6 +103,12 @@ PROBLEMS: Final[dict[Code, Words]] = {
         409, "The employer was registered otherwise", "该单位已登记，且登记信息不同。"
     ),
     _R.SCHEME_NO_ACCOUNT: Words(422, "The resident scheme has no account", "居民医保不设个人账户。"),
+    _R.INSTITUTION_DIFFERS: Words(
+        409, "The institution was registered otherwise", "该机构已登记，且登记信息不同。"
+    ),
+    _R.QUOTA_SELF: Words(422, "Nobody gives a quota to themselves", "不能为本人设立共济额度。"),
+    _R.NOT_RELATIVE: Words(422, "The recipient is no close relative of the donor", "被共济人不是近亲属。"),
+    _R.RECIPIENT_NOT_INSURED: Words(422, "The recipient is not insured", "被共济人未参保。"),
     # closed
     _R.ACCOUNT_CLOSED: Words(409, "The account is closed", "账户已注销。"),
     _R.OPENING_DIFFERS: Words(409, "The account was opened otherwise", "该账户已存在，且开户信息不同。"),
@@ -116,8 +132,24 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.NOT_DESIGNATED: Words(
         422, "The institution has no contract on that day", "该日机构不是定点医药机构。"
     ),
+    _R.CONTRACT_SUSPENDED: Words(
+        422, "The institution's contract is suspended on that day", "该日机构的服务协议已中止。"
+    ),
+    _R.CONTRACT_OVERLAPS: Words(409, "The contract overlaps another one", "协议期间与已有协议重叠。"),
+    _R.FILING_NOT_APPLICABLE: Words(422, "No filing applies to this care", "该次就医不适用备案。"),
+    _R.VISIT_MISMATCH: Words(
+        422, "The visit is of another person or institution", "该就诊登记属于其他人员或其他机构。"
+    ),
     # duplicates
     _R.DUPLICATE_SOURCE_REF: Words(409, "The source document was booked before", "该来源单据已入账。"),
+    _R.DUPLICATE_BILL: Words(
+        409, "The institution's bill number was settled before", "该机构的此单据号已结算。"
+    ),
+    _R.DUPLICATE_BENEFIT: Words(409, "What is claimed was settled before", "该费用已结算，不得重复报销。"),
+    _R.CANCELLED_BEFORE_ARRIVAL: Words(
+        409, "A correction of this message came before it", "该报文到达之前已被机构冲正。"
+    ),
+    _R.MESSAGE_CORRECTED: Words(409, "The institution cancelled this message", "该报文已被机构冲正。"),
     _R.DUPLICATE_LINE: Words(409, "The person stands in the list twice", "同一人员在清单中重复。"),
     _R.DUPLICATE_PERIOD: Words(409, "The month was assessed before", "该人员该期间已核定。"),
     _R.ALREADY_CONFIRMED: Words(409, "The declaration was confirmed before", "该申报已确认。"),
@@ -125,6 +157,37 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.ALREADY_REVERSED: Words(409, "The entry was reversed before", "该条目已冲正。"),
     # the state of what is acted on
     _R.NOT_REVERSIBLE: Words(409, "Entries of this kind are not reversed", "该类条目不能冲正。"),
+    _R.NOT_LAST: Words(
+        409,
+        "A later inpatient settlement depends on it",
+        "其后的住院结算以本次结算为依据，请先冲正其后的结算。",
+    ),
+    _R.REVERSAL_WINDOW_PASSED: Words(409, "The time for a reversal has passed", "已超过可冲正的期限。"),
+    _R.QUOTE_STALE: Words(
+        409,
+        "The result differs from the quote, or the quote ran out",
+        "与预结算结果不符或预结算已过期，请重新预结算。",
+    ),
+    _R.VISIT_SETTLED: Words(409, "The visit was settled", "该次就诊已结算。"),
+    _R.VISIT_ENDED: Words(409, "The visit was ended before", "该就诊登记已终止。"),
+    _R.QUOTA_ENDED: Words(409, "The quota was ended before", "该共济额度已终止。"),
+    _R.DONOR_PAUSED: Words(409, "The donor's enrolment is paused", "共济人已暂停参保。"),
+    _R.NOT_RECONCILED: Words(
+        409, "Not every day of the month has a balanced reconciliation", "该月仍有日期未对账或对账不平。"
+    ),
+    _R.ALREADY_CLEARED: Words(409, "The month was cleared before", "该月已清算。"),
+    _R.CLEARING_ENDED: Words(409, "The clearing was taken back before", "该清算已撤销。"),
+    _R.CLEARING_PAID: Words(409, "The clearing was paid", "该清算已拨付。"),
+    _R.CAUSE_REQUIRED: Words(422, "The cause of the injury must be declared", "须先申报受伤原因。"),
+    _R.CAUSE_UNKNOWN: Words(
+        422, "The cause of the injury is not known: nothing is settled", "受伤原因不明，暂不结算。"
+    ),
+    _R.EVIDENCE_MISSING: Words(422, "A document that is needed is missing", "缺少必需的证明材料。"),
+    _R.CLAIM_DECIDED: Words(409, "The claim was decided before", "该手工报销申请已办结。"),
+    _R.CLAIM_TOO_LATE: Words(422, "The claim came after the deadline", "手工报销申请已超过期限。"),
+    _R.ALREADY_ADVANCED: Words(409, "The case was advanced before", "该案件已先行支付。"),
+    _R.NOTHING_ADVANCED: Words(409, "Nothing was advanced in the case", "该案件未先行支付。"),
+    _R.SET_OFF_NOT_ALLOWED: Words(409, "The area does not allow a set-off", "本统筹区不允许抵扣。"),
     _R.NOTHING_ASSESSED: Words(409, "Nothing was assessed for the month", "该期间尚未核定。"),
     _R.NO_LAST_MONTH: Words(
         409, "There is no month before: the agency names the amount", "无上月数据，须由经办机构核定金额。"
@@ -143,6 +206,11 @@ PROBLEMS: Final[dict[Code, Words]] = {
         'The amount must be a positive decimal string such as "128.50"',
         "金额不正确，应为形如“128.50”的正数。",
     ),
+    _R.AMOUNT_MISMATCH: Words(422, "The amounts do not add up", "金额合计不符。"),
+    _R.ITEM_NOT_ELIGIBLE: Words(
+        422, "Neither fund nor account pays for an item", "含有医保基金和个人账户均不支付的项目。"
+    ),
+    _R.QUOTA_TOO_HIGH: Words(409, "The quota exceeds what is available", "共济额度超过可用余额。"),
     _R.WAGE_INVALID: Words(422, 'The wage must be a positive amount such as "8000.00"', "工资金额不正确。"),
     _R.SUSPENSE_EXCEEDED: Words(409, "More than what waits for the payer", "金额超过可退款项。"),
     _R.HOLD_EXCEEDED: Words(409, "The amount exceeds the hold", "金额超过预留。"),

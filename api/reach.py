@@ -1,24 +1,59 @@
-"""How far a token reaches that is bound to one employer: to what is that employer's, and to nothing else."""
+"""How far a bound token reaches: to what is one employer's or one institution's, and to nothing else."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import Request
 
-from api.security import lacking
+from api.security import Caller, lacking
 from api.state import state_of
 from ledger import Refused, employers
 from ledger.identity import parse_credit_code, parse_entry_name
+from ledger.reports.owners import INSTITUTION_OF
+
+NAMED_IN_BODY: Final = frozenset(
+    {
+        ("POST", "/v1/settlements"),
+        ("POST", "/v1/settlements/quote"),
+        ("POST", "/v1/settlements/correction"),
+        ("POST", "/v1/visits"),
+    }
+)
+"""The routes to which only the body names the institution, as its member `institution`."""
 
 
-async def stay_within(request: Request, credit_code: str, scope: str) -> None:
-    """Raise Declined(scope_missing) unless the path names this employer, or a declaration of it."""
-    named = request.path_params
-    if "employer" in named:
-        reached = _is_named(credit_code, named["employer"])
+async def stay_within(request: Request, caller: Caller, scope: str) -> None:
+    """Raise Declined(scope_missing) unless the path leads to what the caller is bound to."""
+    if caller.employer is not None:
+        reached = await _is_employers(request, caller.employer)
+    elif caller.institution is not None:
+        reached = await _is_institutions(request, caller.institution)
     else:
-        reached = "declaration" in named and await _has_declared(request, credit_code, named["declaration"])
+        return
     if not reached:
         raise lacking(scope)
+
+
+def stay_within_body(caller: Caller, scope: str, body: object) -> None:
+    """Raise Declined(scope_missing) when the caller is bound to another institution than the body names.
+
+    A body that names none has the wrong shape, and is refused for that: the member is required and a string.
+    """
+    named = body.get("institution") if isinstance(body, dict) else None
+    if caller.is_bound and isinstance(named, str) and named != caller.institution:
+        raise lacking(scope)
+
+
+# -- an employer -----------------------------------------------------------------------------------------
+
+
+async def _is_employers(request: Request, credit_code: str) -> bool:
+    """Whether the path names this employer, or a declaration of it."""
+    named = request.path_params
+    if "employer" in named:
+        return _is_named(credit_code, named["employer"])
+    return "declaration" in named and await _has_declared(request, credit_code, named["declaration"])
 
 
 def _is_named(credit_code: str, text: str) -> bool:
@@ -34,3 +69,26 @@ async def _has_declared(request: Request, credit_code: str, text: str) -> bool:
         return False
     found = await state_of(request).glance(lambda connection: employers.by_book(connection, {place[0]}))
     return place[0] in found and found[place[0]].credit_code == credit_code
+
+
+# -- an institution --------------------------------------------------------------------------------------
+
+
+async def _is_institutions(request: Request, code: str) -> bool:
+    """Whether all that the path names is this institution's, or the naming is left to the body."""
+    named = request.path_params
+    own = [named["institution"] == code] if "institution" in named else []
+    own += [await _belongs_to(request, code, what, named[what]) for what in INSTITUTION_OF if what in named]
+    return all(own) if own else _route(request) in NAMED_IN_BODY
+
+
+async def _belongs_to(request: Request, code: str, what: str, text: str) -> bool:
+    """Whether the settlement, visit or clearing of that name is the institution's."""
+    place = parse_entry_name(text)
+    if place is None:
+        return False
+    return code == await state_of(request).glance(lambda connection: INSTITUTION_OF[what](connection, place))
+
+
+def _route(request: Request) -> tuple[str, str]:
+    return request.method, request.scope["ledger.template"]

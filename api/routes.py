@@ -21,9 +21,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
 from api.problems import PROBLEMS, Code, DoorCode
-from api.reach import stay_within
+from api.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.security import OPEN, SCOPE_OF
-from api.state import state_of
+from api.state import caller_of, state_of
 from api.strict_json import read_json
 from ledger import RefusalCode
 
@@ -126,7 +126,9 @@ class LedgerRoute(APIRoute):
     def _guard(self) -> Callable[[Scope, Receive], Awaitable[StrictRequest]]:
         """What comes before anything is parsed: the request, or what refuses it."""
         template = self.path_format
-        needed = SCOPE_OF[next(iter(self.methods or ())), template]
+        route = next(iter(self.methods or ())), template
+        needed = SCOPE_OF[route]
+        body_says_whose = route in NAMED_IN_BODY
         takes_body = self.body_field is not None
         known = {str(field.alias) for field in self.dependant.query_params} | {
             parameter["name"]
@@ -140,10 +142,12 @@ class LedgerRoute(APIRoute):
             if needed != OPEN:
                 caller = state_of(request).verifier.check(request.headers.get("authorization"))
                 caller.need(needed)
-                if caller.employer is not None:
-                    await stay_within(request, caller.employer, needed)
+                if caller.is_bound:
+                    await stay_within(request, caller, needed)
                 scope["ledger.caller"] = caller
             body = await request.json() if takes_body else None
+            if body_says_whose:
+                stay_within_body(caller_of(request), needed, body)
             if scope["query_string"]:
                 check_query(request.query_params, known, body)
             return request

@@ -21,7 +21,7 @@ from api.errors import Declined
 from api.problems import DoorCode
 from ledger import Refused
 from ledger.identity import parse_credit_code
-from ledger.tokens import AUDIENCE, ISSUER
+from ledger.tokens import AUDIENCE, ISSUER, is_institution_code
 
 LEEWAY_SECONDS: Final = 30
 REMEMBERED_MAX: Final = 10_000
@@ -66,6 +66,9 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/employers/{employer}/refunds"): "receipts:write",
     ("POST", "/v1/year-ends/{year}"): "admin",
     ("POST", "/v1/retiree-credits/{period}"): "admin",
+    ("POST", "/v1/annual-settlements/{year}"): "admin",
+    ("POST", "/v1/annual-settlements/{year}/{account}"): "care:write",
+    ("GET", "/v1/annual-settlements/{year}/{account}"): "care:read",
     ("GET", "/v1/batches/{batch}"): "reports:read",
     ("GET", "/v1/reports/trial-balance"): "reports:read",
     ("GET", "/v1/policies/{area}"): "reports:read",
@@ -82,6 +85,43 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("GET", "/v1/reports/overdue-registrations"): "reports:read",
     ("GET", "/v1/reports/undeclared"): "reports:read",
     ("GET", "/v1/batches/{batch}/rejected"): "reports:read",
+    ("POST", "/v1/institutions"): "institutions:write",
+    ("GET", "/v1/institutions/{institution}"): "institutions:read",
+    ("POST", "/v1/institutions/{institution}/contracts"): "institutions:write",
+    ("POST", "/v1/institutions/{institution}/suspensions"): "institutions:write",
+    ("POST", "/v1/settlements"): "settlements:write",
+    ("POST", "/v1/settlements/quote"): "settlements:write",
+    ("POST", "/v1/settlements/correction"): "settlements:write",
+    ("POST", "/v1/settlements/{settlement}/reversal"): "settlements:write",
+    ("GET", "/v1/settlements/{settlement}"): "settlements:read",
+    ("POST", "/v1/visits"): "settlements:write",
+    ("POST", "/v1/visits/{visit}/end"): "settlements:write",
+    ("GET", "/v1/visits/{visit}"): "settlements:read",
+    ("POST", "/v1/accounts/{account}/quotas"): "mutual-aid:write",
+    ("GET", "/v1/accounts/{account}/quotas"): "mutual-aid:read",
+    ("POST", "/v1/quotas/{quota}/end"): "mutual-aid:write",
+    ("GET", "/v1/quotas/{quota}/uses"): "mutual-aid:read",
+    ("POST", "/v1/accounts/{account}/premiums"): "mutual-aid:write",
+    ("POST", "/v1/accounts/{account}/filings"): "care:write",
+    ("GET", "/v1/accounts/{account}/filings"): "care:read",
+    ("GET", "/v1/accounts/{account}/accumulators/{year}"): "care:read",
+    ("GET", "/v1/accounts/{account}/settlements"): "care:read",
+    ("POST", "/v1/institutions/{institution}/reconciliations"): "clearings:write",
+    ("GET", "/v1/institutions/{institution}/reconciliations"): "clearings:read",
+    ("GET", "/v1/institutions/{institution}/reconciliations/{day}/lines"): "clearings:read",
+    ("POST", "/v1/institutions/{institution}/clearings"): "clearings:write",
+    ("GET", "/v1/institutions/{institution}/clearings"): "clearings:read",
+    ("GET", "/v1/institutions/{institution}/statement"): "clearings:read",
+    ("POST", "/v1/clearings/{clearing}/end"): "clearings:write",
+    ("POST", "/v1/clearings/{clearing}/payment"): "clearings:pay",
+    ("POST", "/v1/third-party-cases"): "care:write",
+    ("GET", "/v1/third-party-cases/{case}"): "care:read",
+    ("POST", "/v1/third-party-cases/{case}/advance"): "care:write",
+    ("POST", "/v1/third-party-cases/{case}/recoveries"): "care:write",
+    ("POST", "/v1/claims"): "care:write",
+    ("GET", "/v1/claims"): "care:read",
+    ("GET", "/v1/claims/{claim}"): "care:read",
+    ("POST", "/v1/claims/{claim}/decision"): "care:write",
     ("GET", "/livez"): OPEN,
     ("GET", "/readyz"): OPEN,
     ("GET", "/docs"): OPEN,
@@ -99,6 +139,13 @@ class Caller(NamedTuple):
     scopes: frozenset[str]
     # the credit code of the one employer that the token reaches; None: it is bound to none
     employer: str | None = None
+    # the code of the one institution that the token reaches; None: it is bound to none
+    institution: str | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the token reaches one employer or institution only."""
+        return self.employer is not None or self.institution is not None
 
     def need(self, scope: str) -> None:
         """Raise Declined when the token lacks a scope."""
@@ -198,7 +245,11 @@ def _caller(claims: Mapping[str, Any]) -> Caller:
             raise Declined(DoorCode.TOKEN_INVALID)
     if not isinstance(scope, str):
         raise Declined(DoorCode.TOKEN_INVALID)
-    return Caller(caller, actor, frozenset(scope.split()), _employer(claims))
+    employer, institution = _employer(claims), _institution(claims)
+    # what is bound to both would reach what is of both, which is nothing
+    if employer is not None and institution is not None:
+        raise Declined(DoorCode.TOKEN_INVALID)
+    return Caller(caller, actor, frozenset(scope.split()), employer, institution)
 
 
 def _employer(claims: Mapping[str, Any]) -> str | None:
@@ -209,3 +260,13 @@ def _employer(claims: Mapping[str, Any]) -> str | None:
         return parse_credit_code(claims["employer"])
     except (Refused, AttributeError):
         raise Declined(DoorCode.TOKEN_INVALID) from None
+
+
+def _institution(claims: Mapping[str, Any]) -> str | None:
+    """The institution that a token is bound to; a claim that cannot be read makes the token invalid."""
+    if "institution" not in claims:
+        return None
+    code = claims["institution"]
+    if not is_institution_code(code):
+        raise Declined(DoorCode.TOKEN_INVALID)
+    return code

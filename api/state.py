@@ -18,7 +18,9 @@ from ledger import (
     BookRef,
     Command,
     Outcome,
+    Policy,
     Writer,
+    decide_at_a_look,
     glancing,
     now_and_today,
     persons,
@@ -26,6 +28,7 @@ from ledger import (
     rehearse,
 )
 from ledger.installation import Opened
+from ledger.institutions import Registered
 
 READERS = 4
 T = TypeVar("T")
@@ -44,6 +47,9 @@ class State:
         self.environment = opened.settings.environment()
         self.verifier = verifier
         self.clock = clock
+        # what never changes once it is there: institutions by code, policies by the version entries name
+        self.institutions: dict[str, Registered] = {}
+        self.stored_policies: dict[int, Policy] = {}
         # the long runs that this process has started and that go on
         self.runs: set[str] = set()
         self.writer = Writer(self.engine, self.policies, clock)
@@ -131,6 +137,18 @@ class State:
             return rehearse(self._connection(reading), commands, now, today, self.policies, atomic=atomic)
 
         return self._again_when_lost(once)
+
+    async def presettle(self, command: Command) -> Outcome:
+        """What would become of one bill: by one look where that is enough, else rehearsed."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._presettle, command)
+
+    def _presettle(self, command: Command) -> Outcome:
+        def once() -> Outcome | None:
+            now, today = self.clock()
+            return decide_at_a_look(self._connection(glancing), command, now, today, self.policies)
+
+        seen = self._again_when_lost(once)
+        return self._rehearse([command], False)[0] if seen is None else seen
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something that blocks in a thread of the same few."""

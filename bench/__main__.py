@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from bench import report
+from bench.annual import Annual
 from bench.bare import Bare
 from bench.check import check
 from bench.contributions import Contributions
@@ -60,7 +61,7 @@ class Bench:
         self.say("throughput: setting up")
         parties: dict[str, Turn] = {}
         with ExitStack() as stack:
-            if plan.wants("pgbench", "inprocess", "http"):
+            if plan.wants("pgbench", "inprocess", "http", "settlements"):
                 pgbench = Pgbench(self.server)
                 parties["pgbench_tpcb"] = partial(pgbench.tpcb, plan.seconds)
                 parties["pgbench_simple_update"] = partial(pgbench.simple_update, plan.seconds)
@@ -78,6 +79,16 @@ class Bench:
                             service.load, what, connections, plan.seconds
                         )
                 parties["bulk"] = partial(service.bulk, plan.seconds)
+            if plan.wants("settlements"):
+                url = self.ledger("settlements", ACCOUNTS, 1)
+                settling = stack.enter_context(closing(Service("settlements", url)))
+                for name, what, connections in (
+                    ("settlement_http_64", "settle", 64),
+                    ("settlement_http_1", "settle", 1),
+                    ("presettle_1", "quote", 1),
+                    ("settlement_noop_1", "noop", 1),
+                ):
+                    parties[name] = partial(settling.load, what, connections, plan.seconds)
             if plan.wants("peer"):
                 try:
                     peer = stack.enter_context(closing(Peer(self.server)))
@@ -138,6 +149,15 @@ class Bench:
             self.measure(parties, warm_up=False)
             self.ledgers |= all_ways.urls()
 
+    def annual(self) -> None:
+        plan = self.plan
+        self.say(
+            f"a year of {plan.annual_people:,} people with ten bills each, and of {plan.annual_people_few:,}"
+        )
+        with closing(Annual(self.server, plan, self.say)) as annual:
+            self.measure({"annual": annual.all, "annual_few": annual.few}, warm_up=False)
+            self.ledgers |= annual.urls()
+
     def sqlite(self) -> None:
         self.say("SQLite")
         with closing(Sqlite()) as sqlite:
@@ -152,12 +172,14 @@ class Bench:
             "server": server_settings(self.server),
         }
         make_template(self.server)
-        if plan.wants("pgbench", "inprocess", "http", "peer"):
+        if plan.wants("pgbench", "inprocess", "http", "settlements", "peer"):
             self.throughput()
         if plan.wants("reads", "spend_size"):
             self.sizes()
         if plan.wants("contributions"):
             self.contributions()
+        if plan.wants("annual"):
+            self.annual()
         if plan.wants("sqlite"):
             self.sqlite()
         self.say("verify")

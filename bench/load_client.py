@@ -26,6 +26,14 @@ from bench.rounds import latencies
 
 BULK = 1_000
 PAGE = 50
+# ten lines: five of class A, four of B with a tenth to pay first, one of C
+BILL = b",".join(
+    b'{"item":"X%04d","class":"%s","amount":"%d.50","over_limit":"0.00","self_pay_ratio":"%s"}'
+    % (place, line_class, 10 + place, share)
+    for place, (line_class, share) in enumerate(
+        [(b"A", b"0.00")] * 5 + [(b"B", b"0.10")] * 4 + [(b"C", b"0.00")]
+    )
+)
 _END = b"\r\n\r\n"
 _LENGTH = b"content-length: "
 
@@ -35,6 +43,7 @@ class _Run:
 
     def __init__(self, question: Answer, host: str) -> None:
         self.accounts = [account.encode() for account in question["accounts"]]
+        self.people = [number.encode() for number in question.get("people", ())]
         self.day = question["day"].encode()
         self.head = (
             f"Host: {host}\r\nAuthorization: Bearer {question['token']}\r\n"
@@ -52,6 +61,8 @@ class _Run:
             "bulk": self.bulk,
             "balance": self.balance,
             "page": self.page,
+            "settle": self.settle,
+            "quote": self.quote,
         }
         self.next_request = makers[question["what"]]
         self.status = b"200" if question["what"] in {"bulk", "balance", "page"} else b"201"
@@ -98,6 +109,21 @@ class _Run:
     def page(self) -> bytes:
         account = random.choice(self.accounts)
         return b"GET /v1/accounts/%s/entries?limit=%d HTTP/1.1\r\n%s\r\n" % (account, PAGE, self.head)
+
+    def settle(self) -> bytes:
+        return self._bill(b"/v1/settlements")
+
+    def quote(self) -> bytes:
+        return self._bill(b"/v1/settlements/quote")
+
+    def _bill(self, path: bytes) -> bytes:
+        """A bill of ten lines for anybody, under a message id of its own."""
+        key = self._key()
+        body = (
+            b'{"institution":"%s","message_id":"%s","id_number":"%s","care_type":"outpatient",'
+            b'"care_date":"%s","use_account":true,"lines":[%s]}'
+        ) % (INSTITUTION.encode(), key, random.choice(self.people), self.day, BILL)
+        return self._post(path, key, body)
 
     def answered(self, nanoseconds: int, status: bytes, answer: bytes) -> None:
         self.taken.append(nanoseconds)

@@ -12,7 +12,18 @@ INSTITUTION = "H0001"
 # who the bench is in tokens, entries and idempotency keys
 CALLER = "bench"
 
-PARTS = ("pgbench", "inprocess", "http", "reads", "spend_size", "contributions", "sqlite", "peer")
+PARTS = (
+    "pgbench",
+    "inprocess",
+    "http",
+    "reads",
+    "spend_size",
+    "settlements",
+    "contributions",
+    "annual",
+    "sqlite",
+    "peer",
+)
 # what the 10,000 accounts of the throughput parts begin with: no round runs one of them empty
 MONEY_FEN = 100_000_000
 ACCOUNTS = 10_000
@@ -40,6 +51,9 @@ class Plan:
     contributions_per_book: int
     # how many of the months stand in the smaller file of contributions
     contribution_months_few: int
+    # people with ten bills of last year each, and how many of them the smaller ledger has
+    annual_people: int
+    annual_people_few: int
 
     @property
     def small_books(self) -> int:
@@ -85,4 +99,6 @@ def plan_from_environment() -> Plan:
         contributions=1_000_000 if full else 100_000,
         contributions_per_book=10,
         contribution_months_few=1 if full else 5,
+        annual_people=100_000 if full else 5_000,
+        annual_people_few=10_000 if full else 1_000,
     )

@@ -131,6 +131,23 @@ RATIOS = (
         300,
         _larger("peak_rss_mb", "contributions_file", "contributions_file_few"),
     ),
+    Ratio("settlement_http_64_to_tpcb", True, 0.3, _rates("settlement_http_64", "pgbench_tpcb")),
+    Ratio(
+        "presettle_to_noop",
+        False,
+        5.0,
+        lambda figures: _quotient(
+            _figure(figures, "presettle_1", "p50_us"), _figure(figures, "settlement_noop_1", "p50_us")
+        ),
+    ),
+    Ratio(
+        "annual_person_100k_to_10k",
+        False,
+        1.15,
+        lambda figures: _quotient(
+            _figure(figures, "annual", "person_us"), _figure(figures, "annual_few", "person_us")
+        ),
+    ),
     Ratio("sqlite_64_to_1", True, 5.0, _rates("sqlite_64", "sqlite_1")),
     Ratio(
         "bytes_per_contribution",

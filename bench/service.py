@@ -17,6 +17,7 @@ import psycopg
 
 from bench.fill import libpq
 from bench.load_client import BULK
+from bench.people import id_number
 from bench.plan import CALLER, OUT, ROOT, BenchFailed
 from bench.process import Worker, cpu_seconds, peak_rss_mb
 from bench.rounds import Measure
@@ -58,7 +59,10 @@ class Service:
             self._client = Worker("bench.load_client", HOST, str(self._port))
             now, today = now_and_today()
             token = mint(keys, SCOPES, CALLER, CALLER, now, timedelta(hours=6))
-            self._client.ask(token=token, accounts=_accounts(url), day=today.isoformat())
+            accounts = _accounts(url)
+            # whoever is behind the i-th book of a filled ledger
+            people = [id_number(i) for i in range(1, len(accounts) + 1)]
+            self._client.ask(token=token, accounts=accounts, people=people, day=today.isoformat())
         except BaseException:
             self.close()
             raise

@@ -8,11 +8,13 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import batches, employers, persons, reports, retirees, year_end
+from ledger import annual_settlements, batches, employers, institutions, persons, reports, retirees, year_end
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.adjustments import Adjust, RefundSurplus
+from ledger.annual_settlements import SettleYear
 from ledger.assessing import Declared
 from ledger.chart import KIND_WORDS, Kind, Side, Status
+from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.clock import now_and_today
 from ledger.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
@@ -21,9 +23,13 @@ from ledger.declarations import Confirm, Declare
 from ledger.employers import RegisterEmployer
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
+from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.imports.lists import ListLine, read_list
+from ledger.institutions import AddContract, RegisterInstitution, Suspend
+from ledger.manual_claims import DecideClaim, SubmitClaim
+from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.payments import ReceivePayment
 from ledger.policy import Policy, load_policies
 from ledger.posting import (
@@ -35,75 +41,110 @@ from ledger.posting import (
     Posted,
     Receipt,
     Unknown,
+    decide_at_a_look,
     post,
     rehearse,
     resident_ref,
 )
+from ledger.reconciliations import Reconcile
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.residents import EnrolResident
 from ledger.reversals import Reverse
+from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
+from ledger.settlements import Quoted, Settle, quote_minutes
+from ledger.settling import Bill
 from ledger.spending import Spend
 from ledger.supervision import RecordStep
+from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.vault import Keyring
+from ledger.visits import EndVisit, RegisterVisit
 from ledger.writer import Overloaded, Stopped, Writer
 
 __all__ = [
     "KIND_WORDS",
     "PRECEDENCE",
     "RELATIONS",
+    "AddContract",
     "Adjust",
+    "Bill",
     "BookRef",
     "Capture",
+    "Clear",
     "Command",
     "Confirm",
     "Contribute",
+    "CorrectMessage",
+    "DecideClaim",
     "Declare",
     "Declared",
+    "EndClearing",
     "EndEnrolment",
     "EndFreeze",
+    "EndQuota",
+    "EndVisit",
     "Enrol",
     "EnrolResident",
     "Estimate",
     "Failed",
     "Freeze",
+    "GiveQuota",
     "HeirShare",
     "Hold",
     "Keyring",
     "Kind",
     "ListLine",
     "OpenAccount",
+    "OpenCase",
     "OpeningBalance",
     "Outcome",
     "Overloaded",
+    "PayAdvance",
+    "PayInstitution",
+    "PayPremium",
     "PersonClaim",
     "Policy",
     "Posted",
+    "Quoted",
     "Receipt",
     "ReceivePayment",
+    "Reconcile",
+    "RecordFiling",
+    "RecordRecovery",
     "RecordStep",
     "RefundSurplus",
     "RefusalCode",
     "Refused",
     "RegisterEmployer",
+    "RegisterInstitution",
+    "RegisterVisit",
     "Release",
     "ReportDeath",
     "Reverse",
+    "ReverseSettlement",
+    "Settle",
     "SettleEstate",
+    "SettleYear",
     "Side",
     "Spend",
     "Status",
     "Stopped",
+    "SubmitClaim",
+    "Suspend",
     "Unknown",
     "Writer",
+    "annual_settlements",
     "batches",
     "connect",
+    "decide_at_a_look",
     "employers",
     "glancing",
+    "institutions",
     "is_lost",
     "load_policies",
     "now_and_today",
     "persons",
     "post",
+    "quote_minutes",
     "read_list",
     "reading",
     "rehearse",

@@ -94,12 +94,26 @@ def token(
     employer: Annotated[
         str | None, typer.Option(metavar="CODE", help="Bind it to the employer with this credit code.")
     ] = None,
+    institution: Annotated[
+        str | None, typer.Option(metavar="CODE", help="Bind it to the institution with this code.")
+    ] = None,
 ) -> None:
     """Print a bearer token signed with the key of the data directory."""
     settings = Settings.load(data)
     now, _today = now_and_today()
     lifetime = timedelta(hours=hours)
-    print(mint(settings.keys_directory, scope.split(), caller, actor, now, lifetime, employer=employer))
+    print(
+        mint(
+            settings.keys_directory,
+            scope.split(),
+            caller,
+            actor,
+            now,
+            lifetime,
+            employer=employer,
+            institution=institution,
+        )
+    )
 
 
 @command("import")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from ledger.care import Care
 from ledger.chain import TransferLine
 from ledger.chart import MOVES, STAGE_STATUS, Kind, Side, Status
 from ledger.debts import Debts, Rows
@@ -108,6 +109,7 @@ class Book:
     __slots__ = (
         "area",
         "book_id",
+        "care",
         "carried_over",
         "current_year",
         "debts",
@@ -167,6 +169,8 @@ class Book:
         self.stood: dict[int, int] = {}
         # of an employer's book: what it owes; read when a command needs it
         self.debts: Debts | None = None
+        # of medical care: counters, quotas, cases; read when a command needs them
+        self.care: Care | None = None
         self.drafts: list[Draft] = []
 
     def copy(self) -> Book:
@@ -198,6 +202,8 @@ class Book:
             other.drafts = list(self.drafts)
         if self.debts is not None:
             other.debts = self.debts.copy()
+        if self.care is not None:
+            other.care = self.care.copy()
         return other
 
     @property
@@ -246,16 +252,25 @@ class Book:
             self.reserved += draft.reserved_change
         if self.current_year < 0 or self.carried_over < 0 or self.held < 0 or self.reserved < 0:
             raise BookBroken("a pocket, the holds or the quotas would be below zero")
-        if draft.rows is not None and (draft.rows.levy or draft.rows.assessment):
-            if self.debts is None:
-                raise BookBroken("the debts of this book were not read")
-            self.debts.apply(draft.rows)
+        if draft.rows is not None:
+            self._apply(draft.rows)
         self.last_seq += 1
         draft.seq = self.last_seq
         draft.current_year_after = self.current_year
         draft.carried_over_after = self.carried_over
         self.drafts.append(draft)
         return draft
+
+    def _apply(self, rows: Rows) -> None:
+        """Let the state that was read beside the book include what an entry writes beside itself."""
+        if rows.levy or rows.assessment:
+            if self.debts is None:
+                raise BookBroken("the debts of this book were not read")
+            self.debts.apply(rows)
+        if rows.settlement is not None:
+            if self.care is None:
+                raise BookBroken("the counters of this book were not read")
+            self.care.count(rows.settlement)
 
     def expire_holds(self, now: datetime, today: date) -> None:
         """Write the expiry of every hold whose time is over."""
@@ -306,9 +321,18 @@ class Book:
         return draft
 
     def debit(
-        self, draft: Draft, amount_fen: int, target: Side, party: int | None, *, current_year_first: bool
+        self,
+        draft: Draft,
+        amount_fen: int,
+        target: Side,
+        party: int | None,
+        *,
+        current_year_first: bool,
+        also: tuple[TransferLine, ...] = (),
     ) -> Draft:
         """Take `amount_fen` (at most the balance) out of the pockets, in the policy's order (K6).
+
+        `also` are the entry's transfers beside those from the pockets.
 
         In a year already carried it takes from that year's current_year as it stood, and the difference is
         carried back out of carried_over first, so that no pocket is below zero at any step.
@@ -330,25 +354,31 @@ class Book:
             if back:
                 move = (_CO, _CY, back, None) if back > 0 else (_CY, _CO, -back, None)
                 self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), (move,)))
-        draft.transfers = tuple(
-            (side, int(target), fen, party) for side, fen in ((_CY, from_current), (_CO, from_carried)) if fen
-        )
+        pockets = ((_CY, from_current), (_CO, from_carried))
+        draft.transfers = (*((side, int(target), fen, party) for side, fen in pockets if fen), *also)
         return self.add(draft)
 
     def restore(
-        self, draft: Draft, parts: tuple[int, int], source: Side, party: int | None, *, same_year: bool
+        self,
+        draft: Draft,
+        parts: tuple[int, int],
+        source: Side,
+        party: int | None,
+        *,
+        same_year: bool,
+        also: tuple[TransferLine, ...] = (),
     ) -> Draft:
         """Put money back: `parts` are the fen for current_year and for carried_over.
 
-        After a year end (not `same_year`) all of it goes into carried_over.
+        After a year end (not `same_year`) all of it goes into carried_over. `also` are the entry's transfers
+        beside those into the pockets.
         """
         to_current, to_carried = parts if same_year else (0, sum(parts))
         late = self.late_year(draft.effective_on)
         if late is None:
             self.roll_to(draft.effective_on.year)
-        draft.transfers = tuple(
-            (int(source), side, fen, party) for side, fen in ((_CY, to_current), (_CO, to_carried)) if fen
-        )
+        pockets = ((_CY, to_current), (_CO, to_carried))
+        draft.transfers = (*((int(source), side, fen, party) for side, fen in pockets if fen), *also)
         self.add(draft)
         if late is not None and to_current:
             self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, to_current, None),)))

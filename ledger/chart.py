@@ -24,6 +24,8 @@ class Side(IntEnum):
     TRANSFER_CLEARING = 18
     BANK = 19
     MUTUAL_AID_CLEARING = 20
+    # the large-amount fund, which pays above the yearly cap (K10) and the yearly top-up
+    LARGE_FUND = 21
 
 
 POCKETS = frozenset({Side.CURRENT_YEAR, Side.CARRIED_OVER})
@@ -60,16 +62,39 @@ class Kind(IntEnum):
     # of a person's book
     ENROLMENT = 26
     ENROLMENT_END = 27
-    # rows of later issues: they stand here so that their numbers are taken, and are refused until then
     RETIREE_CREDIT = 30
     REFUND_TO_PAYER = 31
+    # of a patient's book
     SETTLEMENT = 40
+    # of a donor's book
     QUOTA = 41
     QUOTA_END = 42
     MUTUAL_AID = 43
+    # of a patient's book again
+    VISIT = 44
+    VISIT_END = 45
+    FILING = 46
+    THIRD_PARTY_CASE = 47
+    ADVANCE = 48
+    RECOVERY = 49
+    # rows of later issues: they stand here so that their numbers are taken, and are refused until then
     TRANSFER_OUT = 50
     TRANSFER_IN = 51
+    # of a patient's book
     SET_OFF = 52
+    MANUAL_CLAIM = 53
+    CLAIM_DECISION = 54
+    ANNUAL_SETTLEMENT = 55
+    # a relative's resident premium, paid from the account
+    PREMIUM = 56
+    # of an institution's book
+    CONTRACT = 60
+    SUSPENSION = 61
+    RECONCILIATION = 62
+    CLEARING = 63
+    CLEARING_END = 64
+    INSTITUTION_PAYMENT = 65
+    CORRECTION = 66
 
     @property
     def word(self) -> str:
@@ -87,6 +112,9 @@ def _pairs(sources: tuple[Side, ...], targets: tuple[Side, ...]) -> frozenset[tu
     return frozenset((int(a), int(b)) for a in sources for b in targets)
 
 
+# who pays a bill beside the patient's own pockets
+_FUNDS = (Side.POOLED_FUND, Side.LARGE_FUND)
+_PAYERS = (*_FUNDS, Side.MUTUAL_AID_CLEARING)
 # a late fee that a correction made too high waits for its payer
 _LATE_FEE_BACK = _pairs((Side.POOLED_FUND,), (Side.SUSPENSE,))
 
@@ -97,8 +125,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.SPENDING: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
     Kind.CAPTURE: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
     # the mirror of what may be reversed, after a year end into or out of carried_over
-    Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), _ANY_POCKET)
-    | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
+    Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), (*_ANY_POCKET, *_PAYERS))
+    | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.MUTUAL_AID_CLEARING,), _ANY_POCKET),
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
@@ -119,6 +148,19 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
     | _pairs((Side.SUSPENSE,), (Side.BANK,)),
     Kind.RETIREE_CREDIT: _pairs((Side.POOLED_FUND,), (_CY,)),
+    Kind.SETTLEMENT: _pairs((*_ANY_POCKET, *_PAYERS), (Side.INSTITUTION_PAYABLE,)),
+    Kind.MUTUAL_AID: _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),
+    # what is paid to a person's bank account is the fund's money, never the account's (R21, R41)
+    Kind.CLAIM_DECISION: _pairs(_FUNDS, (Side.BANK,)),
+    Kind.ADVANCE: _pairs((Side.POOLED_FUND,), (Side.BANK, Side.INSTITUTION_PAYABLE)),
+    Kind.RECOVERY: _pairs((Side.BANK,), (Side.POOLED_FUND,)),
+    Kind.SET_OFF: _pairs(_ANY_POCKET, (Side.POOLED_FUND,)),
+    # what the account had paid comes back to the account, and only what was cash to the bank (R21)
+    # and before that, it is set against what the person owes another fund, or owed before
+    Kind.ANNUAL_SETTLEMENT: _pairs(_FUNDS, (Side.BANK, Side.RECEIVABLE, *_ANY_POCKET))
+    | _pairs((Side.RECEIVABLE,), _FUNDS),
+    Kind.PREMIUM: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
+    Kind.INSTITUTION_PAYMENT: _pairs((Side.INSTITUTION_PAYABLE,), (Side.BANK,)),
 }
 
 REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})
@@ -169,9 +211,12 @@ class Verb(Enum):
     INHERITANCE = "inheritance"
     ENROLMENT = "enrolment"
     RETIREE_CREDIT = "retiree_credit"
-    # of later issues
-    POOLED_BENEFIT = "pooled_benefit"
+    SETTLEMENT = "settlement"
     MUTUAL_AID = "mutual_aid"
+    QUOTA_END = "quota_end"
+    # what the agency does about a person's care beside a settlement: visits, filings, claims, cases
+    CARE_CASE = "care_case"
+    # of later issues
     TRANSFER_OUT = "transfer_out"
 
 
@@ -216,8 +261,12 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.INHERITANCE: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
     Verb.ENROLMENT: (_YES, _YES, _YES, _YES, _MOVING, _CLOSED),
     Verb.RETIREE_CREDIT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
-    Verb.POOLED_BENEFIT: (_LATER, _LATER, _LATER, _LATER, _MOVING, _CLOSED),
-    Verb.MUTUAL_AID: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    # a paused account pays, and the fund does not: that is a matter of coverage, not of status (R28)
+    Verb.SETTLEMENT: (_YES, _YES, _FROZEN, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    # a new quota; whether a paused donor may is the area's to say (R35)
+    Verb.MUTUAL_AID: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.QUOTA_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.CARE_CASE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
     Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
 }
 MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {

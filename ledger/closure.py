@@ -12,6 +12,7 @@ from ledger.detail import pack
 from ledger.inheritance import Heir, pay_heirs, receives
 from ledger.owed_interest import post_interest
 from ledger.posting import BookRef, Command, Desk, Needs, PersonClaim
+from ledger.quotas import end_quotas
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank
 
@@ -26,6 +27,7 @@ class ReportDeath(Command):
     """
 
     verb = Verb.DEATH
+    needs = frozenset({Needs.QUOTAS})
 
     book: BookRef
     died_on: date
@@ -54,6 +56,8 @@ class ReportDeath(Command):
                 keyed=True,
             )
         )
+        # what was reserved for relatives is the estate's
+        end_quotas(book, effective_on, "death")
         book.stage = Stage.DECEASED
         book.died_on = self.died_on
 

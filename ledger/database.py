@@ -359,3 +359,35 @@ class RowWriter:
             connection.execute(self._postgresql, parameters)
             return
         connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
+
+
+class ClaimWriter:
+    """Inserts rows of one table that may stand there already; says which were new."""
+
+    def __init__(self, table: Table) -> None:
+        self._columns = tuple(table.columns.keys())
+        self._types = tuple(_pg_type(table, name) for name in self._columns)
+        [key] = table.primary_key
+        named = ", ".join(self._columns)
+        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
+        self._postgresql = text(
+            f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts})"
+            f" ON CONFLICT DO NOTHING RETURNING {key.name}"
+        )
+        marks = ", ".join("?" * len(self._columns))
+        self._sqlite = (
+            f"INSERT INTO {table.name} ({named}) VALUES ({marks}) ON CONFLICT DO NOTHING RETURNING {key.name}"
+        )
+
+    def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
+        """The keys of the rows that were not there before, in the order given."""
+        if not rows:
+            return []
+        if is_postgresql(connection):
+            arrays = zip(self._types, zip(*rows, strict=True), strict=True)
+            parameters = {
+                f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(arrays)
+            }
+            return [bytes(key) for (key,) in connection.execute(self._postgresql, parameters)]
+        made = (connection.exec_driver_sql(self._sqlite, row).all() for row in rows)
+        return [bytes(found[0][0]) for found in made if found]

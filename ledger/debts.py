@@ -11,6 +11,7 @@ from datetime import date
 from hashlib import sha256
 from typing import NamedTuple
 
+from ledger.care import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
 from ledger.chart import LineKind
 from ledger.late_fees import due_on, late_fee
 from ledger.policy import Policy
@@ -83,6 +84,11 @@ class Rows(NamedTuple):
     assessment: tuple[AssessmentLine, ...] = ()
     declared: tuple[DeclaredLine, ...] = ()
     enrolment: EnrolmentRow | None = None
+    settlement: SettlementRow | None = None
+    filing: FilingRow | None = None
+    claim: ClaimRow | None = None
+    contract: ContractRow | None = None
+    suspension: SuspensionRow | None = None
 
     def digest(self) -> str:
         """Sixteen hex digits over the rows; the entry keeps them, so that the chain covers its rows too.
@@ -98,6 +104,12 @@ class Rows(NamedTuple):
             told.update(f"D{'|'.join(map(_plain, declared[:7]))}\n".encode())
         if self.enrolment is not None:
             told.update(f"E{'|'.join(map(_plain, self.enrolment))}\n".encode())
+        for letter, row in (
+            ("S", self.settlement), ("F", self.filing), ("C", self.claim), ("K", self.contract),
+            ("U", self.suspension),
+        ):  # fmt: skip
+            if row is not None:
+                told.update(f"{letter}{'|'.join(map(_plain, row))}\n".encode())
         return told.hexdigest()[:16]
 
 

@@ -322,6 +322,16 @@ def new_book_id(letter: str, randbelow: Callable[[int], int] = secrets.randbelow
     return _LETTER_INDEX[letter] * _PER_LETTER + randbelow(_PER_LETTER)
 
 
+def is_institution(book_id: int) -> bool:
+    """Whether it is the book of an institution."""
+    return book_id // _PER_LETTER == _LETTER_INDEX["I"]
+
+
+def has_account(book_id: int) -> bool:
+    """Whether it is a person's book with pockets; a resident's has none."""
+    return book_id // _PER_LETTER == _LETTER_INDEX["P"]
+
+
 def entry_name(book_id: int, seq: int) -> str:
     """The name of an entry: the account number of its book, a hyphen, its number in the book."""
     return f"{account_no(book_id)}-{seq}"

@@ -3,6 +3,7 @@ amount that comes back to the closed account later."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -128,3 +129,33 @@ def _credit(desk: Desk, heir: Heir, fen: int, paid_on: date, estate: str) -> str
         )
     )
     return entry_name(account.book_id, draft.seq)
+
+
+def heirs_to_lock(desk: Desk, books: Iterable[Book]) -> list[int]:
+    """The accounts of heirs of those of some books that are closed, as far as they are not on the desk.
+
+    Asked for all at once: a command may find only so often that it needs more books.
+    """
+    heirs = {
+        heir.book_id
+        for book in books
+        if book.stage == Stage.CLOSED
+        for heir in recorded_heirs(_estate_of(desk, book))
+        if heir.book_id is not None
+    }
+    return sorted(heirs - desk.books.keys())
+
+
+def _estate_of(desk: Desk, book: Book) -> Receipt:
+    estate = desk.estates.get(book.book_id)
+    if estate is None:
+        raise AssertionError("a closed account was divided by an estate entry")
+    return estate
+
+
+def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
+    """Money that comes back to a closed account goes at once to the same heirs in the same shares (R33)."""
+    balance = book.current_year + book.carried_over
+    if balance:
+        heirs = recorded_heirs(_estate_of(desk, book))
+        pay_heirs(desk, book, heirs, returned.effective_on, facts={}, target_seq=returned.seq)

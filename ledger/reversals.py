@@ -9,7 +9,7 @@ from datetime import date
 from ledger.book import Book, Draft
 from ledger.chart import POCKETS, REVERSIBLE, Kind, Side, Stage, Verb
 from ledger.detail import pack
-from ledger.inheritance import pay_heirs, recorded_heirs
+from ledger.inheritance import hand_on
 from ledger.posting import BookRef, Command, Desk, Needs, Receipt
 from ledger.refusals import RefusalCode, Refused
 
@@ -66,7 +66,7 @@ class Reverse(Command):
         else:
             _give_back(book, draft, original, same_year)
         if book.stage == Stage.CLOSED:
-            _hand_on(desk, book, draft)
+            hand_on(desk, book, draft)
 
 
 def _from_an_employer(original: Receipt) -> bool:
@@ -87,14 +87,3 @@ def _give_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> 
     carried = sum(fen for source, _, fen, _ in original.transfers if source == Side.CARRIED_OVER)
     party = next((party for source, _, _, party in original.transfers if source in POCKETS), None)
     book.restore(draft, (current, carried), Side.INSTITUTION_PAYABLE, party, same_year=same_year)
-
-
-def _hand_on(desk: Desk, book: Book, reversal: Draft) -> None:
-    """Money that comes back to a closed account goes at once to the same heirs in the same shares (R33)."""
-    estate = desk.estates.get(book.book_id)
-    if estate is None:
-        raise AssertionError("a closed account was divided by an estate entry")
-    balance = book.current_year + book.carried_over
-    if balance:
-        heirs = recorded_heirs(estate)
-        pay_heirs(desk, book, heirs, reversal.effective_on, facts={}, target_seq=reversal.seq)

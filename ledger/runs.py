@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ledger import batches, estimates, progress, retirees
+from ledger import annual_settlements, batches, estimates, progress, retirees
 from ledger import year_end as year_ends
 from ledger.batches import Batch
 from ledger.clock import now_and_today
@@ -52,6 +52,24 @@ def retiree_credits(
         with progress.shown(f"retirees {month}") as report:
             batch = retirees.run(connection, period, area, now_and_today, opened.policies, progress=report)
     return _answer(batch, before, period=month, area=f"{area:06d}")
+
+
+@command("annual-settlement")
+def annual_settlement(
+    year: Annotated[int, typer.Option(min=1900, max=2999, help="The year of care.")],
+    area: Area,
+    data: Data = None,
+) -> Answer:
+    """Settle a finished year of care of everybody, as far as it differs from what was settled so far."""
+    tune_process()
+    with at_work(Settings.load(data)) as (opened, connection):
+        before = batches.find(connection, annual_settlements.batch_name(year, area))
+        with progress.shown(f"annual settlement {year}") as report:
+            batch = annual_settlements.run(
+                connection, year, area, now_and_today, opened.policies, progress=report
+            )
+    said, well = _answer(batch, before, year=year, area=f"{area:06d}")
+    return said | {"refused": batch.refused}, well
 
 
 def _answer(batch: Batch, before: Batch | None, **what: object) -> Answer:

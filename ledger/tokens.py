@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -43,9 +44,23 @@ SCOPES: Final = (
     "employers:read",
     "employers:write",
     "receipts:write",
+    "institutions:read",
+    "institutions:write",
+    "settlements:read",
+    "settlements:write",
+    "mutual-aid:read",
+    "mutual-aid:write",
+    "care:read",
+    "care:write",
+    "clearings:read",
+    "clearings:write",
+    "clearings:pay",
     "reports:read",
     "admin",
 )
+
+# it stands in paths: no slash
+_match_institution = re.compile(r"[!-.0-~]{1,64}").fullmatch
 
 
 class TokenError(Exception):
@@ -90,10 +105,12 @@ def mint(
     lifetime: timedelta,
     *,
     employer: str | None = None,
+    institution: str | None = None,
 ) -> str:
     """A signed token: `caller` is the system that calls, `actor` the person who acts. Raises TokenError.
 
-    With `employer`, a credit code, it reaches nothing but what is that employer's.
+    With `employer`, a credit code, it reaches nothing but what is that employer's; with `institution`, a
+    code, nothing but what is that institution's. It is bound to one of the two at most.
     """
     wanted = tuple(dict.fromkeys(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
@@ -121,8 +138,21 @@ def mint(
             claims["employer"] = parse_credit_code(employer)
         except Refused:
             raise TokenError("a token is bound to an employer by a valid credit code") from None
+    if institution is not None:
+        if employer is not None:
+            raise TokenError("a token is bound to an employer or to an institution, not to both")
+        if not is_institution_code(institution):
+            raise TokenError(
+                "a token is bound to an institution by its code: 1 to 64 visible ASCII characters without /"
+            )
+        claims["institution"] = institution
     header = {"typ": "at+jwt", "kid": _public_jwk(key)["kid"]}
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers=header)
+
+
+def is_institution_code(text: object) -> TypeGuard[str]:
+    """Whether a token may be bound to an institution by this: 1 to 64 visible ASCII characters without /."""
+    return isinstance(text, str) and _match_institution(text) is not None
 
 
 def write_token(path: Path, token: str) -> None:

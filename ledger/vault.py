@@ -41,7 +41,7 @@ class KeyringError(Exception):
 class Keyring:
     """The keys of one installation. Safe to share between threads; shows only key ids."""
 
-    __slots__ = ("_current_id", "_index_key", "_seal_keys")
+    __slots__ = ("_current_id", "_keyed", "_seal_keys")
 
     def __init__(self, seal_keys: Mapping[int, bytes], index_key: bytes) -> None:
         """Take seal keys by id and the index key, 32 bytes each; `load` and `create` are the usual doors."""
@@ -51,7 +51,9 @@ class Keyring:
             raise KeyringError("a key must be 32 bytes long")
         self._seal_keys = {key_id: AESGCM(key) for key_id, key in seal_keys.items()}
         self._current_id = max(seal_keys)
-        self._index_key = index_key
+        # The key is taken in once. And not hmac.digest: that lets other threads run meanwhile, and may then
+        # wait a hundred times as long as it worked until it is its turn again.
+        self._keyed = hmac.new(index_key, digestmod=hashlib.sha256)
 
     @classmethod
     def load(cls, directory: Path) -> "Keyring":
@@ -115,7 +117,9 @@ class Keyring:
         parts = (_encode(kind), _encode(value))
         # With the lengths in front, no kind and value can be cut differently into the same bytes.
         message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
-        return hmac.digest(self._index_key, message, hashlib.sha256)
+        keyed = self._keyed.copy()
+        keyed.update(message)
+        return keyed.digest()
 
     def __repr__(self) -> str:
         return f"Keyring(current={self._current_id}, ids={sorted(self._seal_keys)})"

@@ -97,6 +97,14 @@ class Account:
             if fact.verb == "hold" and fact.closed_by is None and fact.expires_at > now
         )
 
+    @property
+    def reserved(self) -> int:
+        """What is kept for relatives."""
+        return sum(fact.amount for fact in self.facts if fact.verb == "give_quota" and fact.closed_by is None)
+
+    def available(self, now: datetime) -> int:
+        return self.balance - self.held(now) - self.reserved
+
     def due(self, now: datetime) -> list[Fact]:
         """Holds whose time is over and whose expiry nobody has written down yet."""
         return [
@@ -250,7 +258,7 @@ class ReferenceLedger:
         self._designated(request["institution"], request["on"])
         self._new_document(account, "spend", request["ref"])
         self._amount(request["amount"])
-        there = account.balance - account.held(self.now)
+        there = account.available(self.now)
         paid = min(request["amount"], there)
         if paid < request["amount"] and not request["take_available"]:
             raise No("insufficient_balance")
@@ -267,7 +275,7 @@ class ReferenceLedger:
         self._designated(request["institution"], self.today)
         self._new_document(account, "hold", request["ref"])
         self._amount(request["amount"])
-        if request["amount"] > account.balance - account.held(self.now):
+        if request["amount"] > account.available(self.now):
             raise No("insufficient_balance")
         fact = Fact("hold", self.today, amount=request["amount"], expires_at=request["expires_at"])
         return self._taken(account, request, fact)
@@ -315,7 +323,7 @@ class ReferenceLedger:
             raise No("not_reversible")
         same_year = effective_on.year == original.effective_on.year
         if original.verb == "contribute":
-            if original.amount > account.balance - account.held(self.now):
+            if original.amount > account.available(self.now):
                 raise No("insufficient_balance")
             account.take(effective_on, original.amount, current_first=same_year)
         elif same_year:
@@ -349,7 +357,33 @@ class ReferenceLedger:
         # the death is valued on its own day
         effective_on, fact_on = self._value_date(account, max(request["on"], account.opened_on))
         account.died_on = request["on"]
+        for fact in account.facts:
+            if fact.verb == "give_quota" and fact.closed_by is None:
+                fact.closed_by = "die"
         return self._taken(account, request, Fact("die", effective_on), fact_on)
+
+    def give_quota(self, account: Account, request: Request) -> Answer:
+        if request["recipient"] == request["account"]:
+            raise No("quota_self")
+        recipient = self.accounts.get(request["recipient"])
+        if recipient is None or recipient.died_on is not None:
+            raise No("recipient_not_insured")
+        if account.died_on is not None:
+            raise No("account_deceased")
+        self._not_frozen(account)
+        self._amount(request["amount"])
+        if request["amount"] > account.available(self.now):
+            raise No("quota_too_high")
+        return self._taken(account, request, Fact("give_quota", self.today, amount=request["amount"]))
+
+    def end_quota(self, account: Account, request: Request) -> Answer:
+        quota = account.numbered.get(request["target"])
+        if quota is None or quota.verb != "give_quota":
+            raise No("quota_not_found")
+        if quota.closed_by is not None:
+            raise No("quota_ended")
+        quota.closed_by = "end_quota"
+        return self._taken(account, request, Fact("end_quota", self.today))
 
     # -- the year end ----------------------------------------------------------------------------------
 

@@ -75,6 +75,11 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("freeze_ended", "year_not_over", "rates_missing", "alias_conflict", "group_refused"),
         *("employer_differs", "already_confirmed", "already_declared", "nothing_assessed", "no_last_month"),
         *("no_good_line", "enrolment_ended", "suspense_exceeded"),
+        *("institution_differs", "contract_overlaps", "cancelled_before_arrival", "message_corrected"),
+        *("not_last", "reversal_window_passed", "quote_stale", "visit_settled", "visit_ended"),
+        *("quota_ended", "quota_too_high", "donor_paused", "not_reconciled", "already_cleared"),
+        *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
+        *("set_off_not_allowed",),
     }:
         assert STATUS[code] == 409
     else:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,9 +52,8 @@ def keys(client: TestClient, folder: Path) -> Path:
 def call(client: TestClient, route: tuple[str, str], bearer: str | None) -> Any:
     """Call a route with something in its path and an empty object as body."""
     method, path = route
-    for name in ("account", "hold", "freeze", "entry", "batch", "employer", "enrolment", "declaration"):
-        path = path.replace(f"{{{name}}}", "P000000000000Z-1")
     path = path.replace("{year}", "2025").replace("{period}", "2026-09").replace("{area}", "990100")
+    path = re.sub(r"\{\w+\}", "P000000000000Z-1", path)
     headers = {"Authorization": "" if bearer is None else f"Bearer {bearer}"}
     client_headers = {name: value for name, value in client.headers.items() if name != "authorization"}
     with_body = {"json": {}} if method == "POST" else {}

@@ -277,6 +277,11 @@ def test_a_token_stands_alone_on_stdout(run: Callable[..., Answer], data: Path) 
     assert "employer" not in jwt.decode(token.out.strip(), options={"verify_signature": False})
     wrong = run("token", "--scope", "employers:read", "--employer", "x", "--data", data)
     assert (wrong.code, wrong.out) == (1, "")
+    hospital = run("token", "--scope", "accounts:read", "--institution", "H0001", "--data", data)
+    claims = jwt.decode(hospital.out.strip(), options={"verify_signature": False})
+    assert (claims["institution"], "employer" in claims) == ("H0001", False)
+    slash = run("token", "--scope", "accounts:read", "--institution", "H/1", "--data", data)
+    assert (slash.code, slash.out) == (1, "")
 
 
 def test_without_keys_nothing_is_opened(run: Callable[..., Answer], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from api.main import bare_app
 from api.openapi import document, text
+from tests import care_client
 from tests.api_client import contribute, key, open_account, running, spending
 from tests.employer_client import hire, new_employer, owe
 
@@ -48,8 +49,8 @@ def test_every_operation_is_described(method: str, path: str, operation: dict[st
     for status, answer in operation["responses"].items():
         kinds = set(answer["content"])
         if method == "get" and status == "200":
-            # some reads are lists that people open as a table
-            kinds -= {"text/csv"}
+            # some reads are lists that people open as a table, or pages that they print
+            kinds -= {"text/csv", "text/html"}
         assert kinds == ({"application/json"} if status.startswith("2") else {"application/problem+json"}), (
             status
         )
@@ -91,7 +92,12 @@ def there(client: TestClient) -> dict[str, str]:
     base = f"/v1/accounts/{account}"
     employer = new_employer(client)
     enrolled = {"member_class": "active", "employer": employer, "from": "2026-01-01"}
+    hospital, patient = care_client.new_institution(client), care_client.new_patient(client, "100.00")
     return {
+        "institution": hospital,
+        "settlement": care_client.settle(client, hospital, patient, [("A", "10.00")])["settlement"],
+        "visit": care_client.visit(client, hospital, patient),
+        "quota": care_client.give(client, patient, care_client.new_patient(client), "50.00")["quota"],
         "account": account,
         "employer": employer,
         "declaration": owe(client, employer, "2026-03", {hire(client): "8000.00"})["declaration"],
@@ -123,8 +129,8 @@ def attacked(client: TestClient) -> Any:
 
 
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-# what JSON Schema does not tell: a cursor is one of ours, a heir has a number or a name
-UNTOLD = ("/cursor", "/heirs/")
+# what JSON Schema does not tell: cursors and quotes are ours, a heir has a number or a name
+UNTOLD = ("/cursor", "/quote", "/heirs/")
 CHECKED = settings(
     max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )

@@ -1,7 +1,7 @@
 """The policy file: what it may say, what is refused at load, and what it answers for a day."""
 
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger.policy import (
+    CARE_CLASSES,
+    CARE_LEVELS,
+    OPTIONAL_UNITS,
     PACKAGED_POLICIES,
     RATE_SCALE,
     SUBSIDY_GROUPS,
@@ -23,6 +26,7 @@ from ledger.policy import (
     PocketOrder,
     Policy,
     PolicyError,
+    Recovery,
     in_force,
     load_policies,
     load_policy,
@@ -37,7 +41,7 @@ def line(name: str, value: str, valid_from: str = "2000-01-01", until: str | Non
     rows = [
         "[[parameter]]",
         f'name = "{name}"',
-        f'unit = "{UNITS[name]}"',
+        f'unit = "{(UNITS | OPTIONAL_UNITS)[name]}"',
         f'value = "{value}"',
         f"from = {valid_from}",
         'source = "a test"',
@@ -76,6 +80,69 @@ GOOD = {
     "residents.subsidy_share.low_income_elderly": "0.333",
     "residents.subsidy_share.minor": "0",
     "registration.days": "45",
+    "outpatient.ratio.active.level_1": "0.81",
+    "outpatient.ratio.active.level_2": "0.71",
+    "outpatient.ratio.active.level_3": "0.61",
+    "outpatient.ratio.retired.level_1": "0.86",
+    "outpatient.ratio.retired.level_2": "0.76",
+    "outpatient.ratio.retired.level_3": "0.66",
+    "outpatient.deductible.active": "500.50",
+    "outpatient.deductible.retired": "0.00",
+    "outpatient.cap.active": "9000.00",
+    "outpatient.cap.retired": "11000.00",
+    "inpatient.ratio.active.level_1": "0.94",
+    "inpatient.ratio.active.level_2": "0.91",
+    "inpatient.ratio.active.level_3": "0.87",
+    "inpatient.ratio.retired.level_1": "1.00",
+    "inpatient.ratio.retired.level_2": "0.96",
+    "inpatient.ratio.retired.level_3": "0.92",
+    "inpatient.deductible.active.level_1": "310.00",
+    "inpatient.deductible.active.level_2": "610.00",
+    "inpatient.deductible.active.level_3": "910.00",
+    "inpatient.deductible.retired.level_1": "210.00",
+    "inpatient.deductible.retired.level_2": "510.00",
+    "inpatient.deductible.retired.level_3": "810.00",
+    "inpatient.cap.active": "290000.00",
+    "inpatient.cap.retired": "310000.00",
+    "inpatient.second_admission_factor": "0.40",
+    "large_fund.ratio.level_1": "0.89",
+    "large_fund.ratio.level_2": "0.88",
+    "large_fund.ratio.level_3": "0.87",
+    "large_fund.cap": "390000.00",
+    "top_up.threshold": "14000.00",
+    "top_up.ratio": "0.55",
+    "out_of_area.points.long_term": "0.01",
+    "out_of_area.points.referred": "0.08",
+    "out_of_area.points.emergency": "0.05",
+    "out_of_area.points.none": "0.15",
+    "referral.required": "yes",
+    "referral.points": "0.12",
+    "pharmacy.pooled": "yes",
+    "account.own_expense": "yes",
+    "account.items_refused": "none",
+    "waiting.gap_months": "2",
+    "waiting.months": "4",
+    "settlement.quote_minutes": "15",
+    "settlement.reversal_days": "180",
+    "filing.late_days": "0",
+    "claims.submit_days": "700",
+    "claims.decide_days": "20",
+    "article_30.recovery": "fund_first",
+    "article_30.set_off": "no",
+    "mutual_aid.paused_donor": "yes",
+    "mutual_aid.resident_premium": "no",
+}
+GOOD_CHRONIC = {
+    "chronic.ratio.active.level_1": "0.82",
+    "chronic.ratio.active.level_2": "0.72",
+    "chronic.ratio.active.level_3": "0.62",
+    "chronic.ratio.retired.level_1": "0.87",
+    "chronic.ratio.retired.level_2": "0.77",
+    "chronic.ratio.retired.level_3": "0.67",
+    "chronic.deductible.active": "100.00",
+    "chronic.deductible.retired": "90.00",
+    "chronic.cap.active": "5000.00",
+    "chronic.cap.retired": "6000.00",
 }
 
 
@@ -134,21 +201,31 @@ def test_every_line_can_be_shown_as_it_stands_in_the_file() -> None:
     assert all("example area" in row.source for row in policy.parameters)
 
 
+def dated_in(value: object) -> Iterator[Dated[object]]:
+    """Every parameter in a field of a policy, however deep it lies."""
+    if isinstance(value, Dated):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from dated_in(one)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from dated_in(getattr(value, field.name))
+
+
 def dated_fields(policy: Policy) -> dict[str, Dated[object]]:
     """Every parameter of a policy by its name in the file."""
-    found: dict[str, Dated[object]] = {}
-    for field in fields(Policy):
-        value = getattr(policy, field.name)
-        for dated in value.values() if isinstance(value, Mapping) else [value]:
-            if isinstance(dated, Dated):
-                found[dated.name] = dated
-    return found
+    found = list(dated_in(policy))
+    by_name = {dated.name: dated for dated in found}
+    assert len(by_name) == len(found), "two fields of one parameter"
+    return by_name
 
 
 def test_every_parameter_has_a_field_of_its_own() -> None:
     policy = load_policies()["990100"]
-    assert sorted(dated_fields(policy)) == sorted(UNITS)
+    assert sorted(dated_fields(policy)) == sorted(UNITS | OPTIONAL_UNITS)
     assert sorted(GOOD) == sorted(UNITS)
+    assert sorted(GOOD_CHRONIC) == sorted(OPTIONAL_UNITS)
     assert tuple(policy.resident_subsidies) == SUBSIDY_GROUPS
 
 
@@ -193,6 +270,149 @@ def test_the_shipped_area_subsidises_four_groups() -> None:
     }
 
 
+# table, class; ratios by level in per cent, deductible and cap in fen
+SHIPPED_TABLES = {
+    "outpatient, at work": ("outpatient", "active", [80, 70, 60], [60_000], 1_000_000),
+    "outpatient, retired": ("outpatient", "retired", [85, 75, 65], [40_000], 1_200_000),
+    "inpatient, at work": ("inpatient", "active", [95, 92, 88], [30_000, 60_000, 90_000], 30_000_000),
+    "inpatient, retired": ("inpatient", "retired", [98, 95, 91], [30_000, 60_000, 90_000], 30_000_000),
+}
+
+
+@pytest.mark.parametrize(
+    ("table", "care_class", "ratios", "deductibles", "cap"),
+    SHIPPED_TABLES.values(),
+    ids=SHIPPED_TABLES.keys(),
+)
+def test_the_tables_of_the_shipped_area(
+    table: str, care_class: str, ratios: list[int], deductibles: list[int], cap: int
+) -> None:
+    found = {name: dated.on(date(2026, 3, 1)) for name, dated in dated_fields_of_care().items()}
+    assert [found[f"{table}.ratio.{care_class}.level_{level}"] for level in CARE_LEVELS] == [
+        per_cent * RATE_SCALE // 100 for per_cent in ratios
+    ]
+    by_level = [f".level_{level}" for level in CARE_LEVELS] if len(deductibles) > 1 else [""]
+    assert [found[f"{table}.deductible.{care_class}{level}"] for level in by_level] == deductibles
+    assert found[f"{table}.cap.{care_class}"] == cap
+
+
+def dated_fields_of_care() -> dict[str, Dated[object]]:
+    care = load_policies()["990100"].care
+    return {dated.name: dated for dated in dated_in(care) if dated.lines}
+
+
+SHIPPED_CARE = {
+    "inpatient.second_admission_factor": 50_000_000,
+    "large_fund.ratio.level_1": 90_000_000,
+    "large_fund.ratio.level_2": 90_000_000,
+    "large_fund.ratio.level_3": 90_000_000,
+    "large_fund.cap": 40_000_000,
+    "top_up.threshold": 1_500_000,
+    "top_up.ratio": 60_000_000,
+    "out_of_area.points.long_term": 0,
+    "out_of_area.points.referred": 10_000_000,
+    "out_of_area.points.emergency": 10_000_000,
+    "out_of_area.points.none": 20_000_000,
+    "referral.required": False,
+    "referral.points": 10_000_000,
+    "pharmacy.pooled": False,
+    "account.own_expense": False,
+    "account.items_refused": ("FIT", "WEL", "PUB"),
+    "waiting.gap_months": 3,
+    "waiting.months": 6,
+    "settlement.quote_minutes": 30,
+    "settlement.reversal_days": 366,
+    "filing.late_days": 90,
+    "claims.submit_days": 366,
+    "claims.decide_days": 30,
+    "article_30.recovery": Recovery.PRO_RATA,
+    "article_30.set_off": True,
+    "mutual_aid.paused_donor": False,
+    "mutual_aid.resident_premium": True,
+}
+
+
+@pytest.mark.parametrize(("name", "value"), SHIPPED_CARE.items(), ids=SHIPPED_CARE.keys())
+def test_the_shipped_area_says_of_care(name: str, value: object) -> None:
+    assert dated_fields_of_care()[name].on(date(2026, 3, 1)) == value
+
+
+def test_the_tables_of_care_are_asked_by_class_and_level() -> None:
+    care = load_policy(area_with("") + chronic(), "990100.toml").care
+    day = date(2026, 3, 1)
+    for care_class in CARE_CLASSES:
+        for level in CARE_LEVELS:
+            cell = (care_class, level)
+            assert care.outpatient.ratio[cell].name == f"outpatient.ratio.{care_class}.level_{level}"
+            assert care.chronic.ratio[cell].name == f"chronic.ratio.{care_class}.level_{level}"
+            assert care.inpatient.ratio[cell].name == f"inpatient.ratio.{care_class}.level_{level}"
+            assert care.inpatient.deductible[cell].name == f"inpatient.deductible.{care_class}.level_{level}"
+            assert care.large_ratio[level].name == f"large_fund.ratio.level_{level}"
+        assert care.chronic.deductible[care_class].on(day) == (10_000 if care_class == "active" else 9_000)
+    for filing, points in care.out_of_area_points.items():
+        assert points.name == f"out_of_area.points.{filing}"
+
+
+# Chronic care, which an area may leave to the outpatient table
+
+
+def chronic(valid_from: str = "2000-01-01", until: str | None = None, without: str = "") -> str:
+    return "".join(
+        line(name, value, valid_from, until) for name, value in GOOD_CHRONIC.items() if name != without
+    )
+
+
+def test_an_area_without_chronic_parameters_lacks_nothing() -> None:
+    policy = load_policies()["990100"]
+    assert not policy.care.has_chronic(date(2026, 3, 1))
+    assert in_force(policy, date(2026, 3, 1)).missing == []
+    with pytest.raises(MissingParameter, match=r"chronic\.cap\.active has no value on 2026-03-01"):
+        policy.care.chronic.cap["active"].on(date(2026, 3, 1))
+
+
+def test_chronic_parameters_hold_for_their_days() -> None:
+    policy = load_policy(area_with("") + chronic("2025-01-01", "2025-12-31"), "990100.toml")
+    held = [policy.care.has_chronic(date.fromisoformat(day)) for day in ("2024-12-31", "2025-01-01")]
+    assert held == [False, True]
+    held = [policy.care.has_chronic(date.fromisoformat(day)) for day in ("2025-12-31", "2026-01-01")]
+    assert held == [True, False]
+    lines, missing = in_force(policy, date(2025, 6, 1))
+    assert [row.name for row in lines] == [*UNITS, *OPTIONAL_UNITS]
+    assert missing == []
+    lines, missing = in_force(policy, date(2026, 1, 1))
+    assert [row.name for row in lines] == list(UNITS)
+    assert missing == []
+
+
+@pytest.mark.parametrize("complete", [True, False], ids=["in use", "stored"])
+@pytest.mark.parametrize("parameter", OPTIONAL_UNITS)
+def test_chronic_parameters_are_there_together(parameter: str, complete: bool) -> None:
+    there = next(name for name in OPTIONAL_UNITS if name != parameter)
+    with pytest.raises(PolicyError) as error:
+        load_policy(area_with("") + chronic(without=parameter), "990100.toml", complete=complete)
+    problem = f"{parameter}: missing parameter: {there} is there, and needs it"
+    assert str(error.value) == f"990100.toml: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("valid_from", "until"), [("2000-01-02", None), ("2000-01-01", "2026-12-31")], ids=["later", "shorter"]
+)
+def test_chronic_parameters_hold_on_the_same_days(valid_from: str, until: str | None) -> None:
+    last = "chronic.cap.retired"
+    text = area_with("") + chronic(without=last) + line(last, "1.00", valid_from, until)
+    with pytest.raises(PolicyError) as error:
+        load_policy(text, "990100.toml")
+    problem = f"{last} from {valid_from}: holds on other days than chronic.ratio.active.level_1"
+    assert str(error.value) == f"990100.toml: {problem}"
+
+
+def test_one_chronic_parameter_may_change_within_the_days_of_all() -> None:
+    cap = "chronic.cap.active"
+    text = area_with("") + chronic(without=cap) + line(cap, "1.00") + line(cap, "2.00", "2026-01-01")
+    caps = load_policy(text, "990100.toml").care.chronic.cap["active"]
+    assert [caps.on(date(2025, 12, 31)), caps.on(date(2026, 1, 1))] == [100, 200]
+
+
 def test_the_next_average_wage_of_the_shipped_area_is_not_known_yet() -> None:
     wage = load_policies()["990100"].average_wage
     assert wage.on(date(2027, 6, 30)) == 845_600
@@ -202,7 +422,8 @@ def test_the_next_average_wage_of_the_shipped_area_is_not_known_yet() -> None:
 
 def test_another_area_loads_the_same_way() -> None:
     policy = load_policy(area_with("").replace("990100", "990200"), "990200.toml")
-    values = {name: dated.on(date(2026, 1, 1)) for name, dated in dated_fields(policy).items()}
+    found = dated_fields(policy)
+    values = {name: found[name].on(date(2026, 1, 1)) for name in UNITS}
     assert policy.area == "990200"
     assert values == {
         "interest.demand": 350_000,
@@ -232,6 +453,57 @@ def test_another_area_loads_the_same_way() -> None:
         "residents.subsidy_share.low_income_elderly": 33_300_000,
         "residents.subsidy_share.minor": 0,
         "registration.days": 45,
+        "outpatient.ratio.active.level_1": 81_000_000,
+        "outpatient.ratio.active.level_2": 71_000_000,
+        "outpatient.ratio.active.level_3": 61_000_000,
+        "outpatient.ratio.retired.level_1": 86_000_000,
+        "outpatient.ratio.retired.level_2": 76_000_000,
+        "outpatient.ratio.retired.level_3": 66_000_000,
+        "outpatient.deductible.active": 50_050,
+        "outpatient.deductible.retired": 0,
+        "outpatient.cap.active": 900_000,
+        "outpatient.cap.retired": 1_100_000,
+        "inpatient.ratio.active.level_1": 94_000_000,
+        "inpatient.ratio.active.level_2": 91_000_000,
+        "inpatient.ratio.active.level_3": 87_000_000,
+        "inpatient.ratio.retired.level_1": RATE_SCALE,
+        "inpatient.ratio.retired.level_2": 96_000_000,
+        "inpatient.ratio.retired.level_3": 92_000_000,
+        "inpatient.deductible.active.level_1": 31_000,
+        "inpatient.deductible.active.level_2": 61_000,
+        "inpatient.deductible.active.level_3": 91_000,
+        "inpatient.deductible.retired.level_1": 21_000,
+        "inpatient.deductible.retired.level_2": 51_000,
+        "inpatient.deductible.retired.level_3": 81_000,
+        "inpatient.cap.active": 29_000_000,
+        "inpatient.cap.retired": 31_000_000,
+        "inpatient.second_admission_factor": 40_000_000,
+        "large_fund.ratio.level_1": 89_000_000,
+        "large_fund.ratio.level_2": 88_000_000,
+        "large_fund.ratio.level_3": 87_000_000,
+        "large_fund.cap": 39_000_000,
+        "top_up.threshold": 1_400_000,
+        "top_up.ratio": 55_000_000,
+        "out_of_area.points.long_term": 1_000_000,
+        "out_of_area.points.referred": 8_000_000,
+        "out_of_area.points.emergency": 5_000_000,
+        "out_of_area.points.none": 15_000_000,
+        "referral.required": True,
+        "referral.points": 12_000_000,
+        "pharmacy.pooled": True,
+        "account.own_expense": True,
+        "account.items_refused": (),
+        "waiting.gap_months": 2,
+        "waiting.months": 4,
+        "settlement.quote_minutes": 15,
+        "settlement.reversal_days": 180,
+        "filing.late_days": 0,
+        "claims.submit_days": 700,
+        "claims.decide_days": 20,
+        "article_30.recovery": Recovery.FUND_FIRST,
+        "article_30.set_off": False,
+        "mutual_aid.paused_donor": True,
+        "mutual_aid.resident_premium": False,
     }
 
 
@@ -255,6 +527,21 @@ def test_a_value_holds_from_its_day_to_the_eve_of_the_next() -> None:
         date(2026, 12, 31),
         date(2027, 12, 31),
     ]
+
+
+def test_a_day_has_a_line_with_what_the_file_says() -> None:
+    rate = demand(
+        line("interest.demand", "0.0035", "2020-01-01"),
+        line("interest.demand", "0.00100", "2026-07-01", until="2027-12-31"),
+    )
+    held = rate.line_on(date(2026, 7, 1))
+    assert (held.value, held.written, held.source) == (100_000, "0.00100", "a test")
+    assert (held.valid_from, held.valid_until) == (date(2026, 7, 1), date(2027, 12, 31))
+    assert rate.line_on(date(2026, 6, 30)).written == "0.0035"
+    with pytest.raises(MissingParameter, match=r"interest\.demand has no value on 2028-01-01"):
+        rate.line_on(date(2028, 1, 1))
+    days = [date(2019, 12, 31), date(2020, 1, 1), date(2027, 12, 31), date(2028, 1, 1)]
+    assert [rate.holds_on(day) for day in days] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("day", [date(2019, 12, 31), date(2028, 1, 1)])
@@ -470,7 +757,9 @@ def test_every_parameter_must_be_there(parameter: str) -> None:
 @pytest.mark.parametrize("parameter", UNITS)
 def test_a_stored_version_may_lack_what_was_not_known_yet(parameter: str) -> None:
     policy = load_policy(area_with(parameter), "stored", complete=False)
-    for name, dated in dated_fields(policy).items():
+    found = dated_fields(policy)
+    for name in UNITS:
+        dated = found[name]
         if name != parameter:
             assert dated.on(date(2026, 1, 1)) is not None
             continue
@@ -487,6 +776,7 @@ RATE = 'a rate is a fraction of one, as "0.0110", with at most 8 decimals'
 SHARE = 'a share is from "0" to "1", as "0.50", with at most 8 decimals'
 MULTIPLE = 'a multiple is more than 0 and less than 10, as "0.60" or "3.00", with at most 8 decimals'
 AMOUNT = 'an amount is yuan with two decimals, as "8120.00"'
+PREFIXES = 'item prefixes are "none", or in capitals, each once, between commas, as "FIT,WEL"'
 DUE_DAY = 'the due day is a day of the month from "1" to "28"'
 
 BAD_VALUES = [
@@ -529,6 +819,37 @@ BAD_VALUES = [
     ("residents.subsidy_share.minor", "1.01", SHARE),
     ("residents.subsidy_share.minor", "50", SHARE),
     ("registration.days", "0", 'days are a whole number from "1" to "9999"'),
+    ("registration.days", "010", 'days are a whole number from "1" to "9999"'),
+    ("outpatient.ratio.active.level_1", "80", SHARE),
+    ("inpatient.ratio.retired.level_3", "1.01", SHARE),
+    ("outpatient.deductible.active", "600", AMOUNT),
+    ("inpatient.deductible.active.level_2", "-600.00", AMOUNT),
+    ("inpatient.cap.active", "300000", AMOUNT),
+    ("inpatient.second_admission_factor", "2.00", SHARE),
+    ("large_fund.ratio.level_1", "90 %", SHARE),
+    ("large_fund.cap", "400000", AMOUNT),
+    ("top_up.ratio", "60", SHARE),
+    ("out_of_area.points.none", "20", RATE),
+    ("out_of_area.points.referred", "-0.10", RATE),
+    ("referral.points", "1.00", RATE),
+    ("referral.required", "off", 'a switch is "yes" or "no"'),
+    ("account.items_refused", "", None),
+    ("account.items_refused", "FIT,", PREFIXES),
+    ("account.items_refused", "FIT, WEL", PREFIXES),
+    ("account.items_refused", "FIT,FIT", PREFIXES),
+    ("account.items_refused", "fit", PREFIXES),
+    ("account.items_refused", "none,FIT", PREFIXES),
+    ("account.items_refused", "FITNESS-AND-WELLNESS", PREFIXES),
+    ("waiting.gap_months", "13", 'months are a whole number from "0" to "12"'),
+    ("waiting.months", "7", 'months are a whole number from "0" to "6"'),
+    ("waiting.months", "06", 'months are a whole number from "0" to "6"'),
+    ("settlement.quote_minutes", "0", 'minutes are a whole number from "1" to "1440"'),
+    ("settlement.quote_minutes", "1441", 'minutes are a whole number from "1" to "1440"'),
+    ("settlement.reversal_days", "0", 'days are a whole number from "1" to "9999"'),
+    ("filing.late_days", "-1", 'days are a whole number from "0" to "9999"'),
+    ("claims.decide_days", "10000", 'days are a whole number from "1" to "9999"'),
+    ("article_30.recovery", "half", 'the recovery is "pro_rata", "person_first" or "fund_first"'),
+    ("article_30.set_off", "1", 'a switch is "yes" or "no"'),
 ]
 
 

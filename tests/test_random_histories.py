@@ -21,6 +21,7 @@ from ledger.contributions import Contribute
 from ledger.detail import unpack
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Expire, Hold, Release
+from ledger.mutual_aid import EndQuota, GiveQuota
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Outcome, Posted, post
 from ledger.refusals import Refused
@@ -30,7 +31,7 @@ from ledger.verify import verify
 from ledger.year_end import run
 from tests.people import AREA, World, noon
 from tests.reference_ledger import Answer, Fact, ReferenceLedger, Request
-from tests.stories import held, pockets
+from tests.stories import held, pockets, row
 
 SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261121"))
 REQUESTS = {"current_year_first": 10_000, "carried_over_first": 3_000}
@@ -48,6 +49,8 @@ VERBS = {
     "end_freeze": 1.6,
     "expire": 2,
     "die": 0.15,
+    "give_quota": 3,
+    "end_quota": 1.5,
 }
 # answers that every history of this length meets
 MET = frozenset(
@@ -55,7 +58,7 @@ MET = frozenset(
 taken account_deceased account_frozen account_not_found already_reversed amount_invalid duplicate_source_ref
 entry_not_found freeze_ended freeze_not_found group_refused hold_exceeded hold_expired hold_not_found
 hold_not_open idempotency_key_reused institution_unknown insufficient_balance not_reversible
-period_after_end period_invalid
+period_after_end period_invalid quota_ended quota_not_found quota_self quota_too_high recipient_not_insured
 """.split()  # noqa: SIM905  a list of words reads best as words
 )
 BATCHES = {"one by one": 4, "a few": 4, "many": 2, "a group": 2}
@@ -189,7 +192,7 @@ class History:
         return {}
 
     def _reverse(self, account: int) -> Request:
-        target = self._pick(account, "contribute", "spend", "capture", "hold")
+        target = self._pick(account, "contribute", "spend", "capture", "hold", "give_quota")
         return {"target": target, "on": self.random.choice([None, self._day()])}
 
     def _freeze(self, account: int) -> Request:
@@ -202,6 +205,13 @@ class History:
 
     def _die(self, account: int) -> Request:
         return {"on": self.today - timedelta(days=self.random.randrange(-1, 60))}
+
+    def _give_quota(self, account: int) -> Request:
+        recipient = self.random.choice([NOBODY, account, *[self.random.choice(list(self.digests))] * 40])
+        return {"recipient": recipient, "amount": self._amount(12_000), "rank": self.random.randrange(1, 4)}
+
+    def _end_quota(self, account: int) -> Request:
+        return {"target": self._pick(account, "give_quota")}
 
     # -- asking both -----------------------------------------------------------------------------------
 
@@ -224,6 +234,9 @@ class History:
     def command(self, request: Request) -> Command:
         """The request as the ledger wants it; the account by its number or by its person's ID number."""
         made = COMMANDS[request["verb"]](request)
+        if isinstance(made, GiveQuota):
+            made.recipient = self.digests.get(request["recipient"], bytes(32))
+            made.named = (made.recipient,)
         book = request["account"]
         made.book = self.digests.get(book, book) if self.random.random() < 0.5 else book
         made.caller, made.actor, made.key = request["caller"], "somebody", request.get("key")
@@ -247,8 +260,9 @@ class History:
         self.answers["taken"] = self.answers.get("taken", 0) + 1
         assert isinstance(outcome, Posted)
         seq, book = outcome.receipt.seq, outcome.receipt.book_id
-        self.reference.accounts[book].numbered[seq] = answer.fact
         if not answer.replayed:
+            # what is replayed has its number, and after a refused group its fact is that of a discarded copy
+            self.reference.accounts[book].numbered[seq] = answer.fact
             self.entries.setdefault((book, request["verb"]), []).append(seq)
 
     def _said(self, outcome: Outcome) -> Any:
@@ -291,6 +305,7 @@ class History:
             stands = pockets(engine, book, self.today)
             assert stands == account.pockets(self.today), f"the pockets of {book} on {self.today}"
             assert held(engine, book, self.world.now) == account.held(self.world.now)
+            assert row(engine, book).reserved == account.reserved
 
     def compare_interest(self) -> None:
         table = tables.entry.c
@@ -314,6 +329,9 @@ COMMANDS: dict[str, Any] = {
     "freeze": lambda r: Freeze(0, "court", "paper", r["first"], r["last"]),
     "end_freeze": lambda r: EndFreeze(0, r["target"], "over"),
     "die": lambda r: ReportDeath(0, r["on"], "certificate"),
+    # who the relative is, only the history knows
+    "give_quota": lambda r: GiveQuota(0, b"", (), "child", r["amount"], r["rank"]),
+    "end_quota": lambda r: EndQuota(0, r["target"]),
 }
 
 

@@ -9,8 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from alembic import command
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Connection,
     Date,
@@ -23,15 +25,20 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    inspect,
     select,
     text,
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger import tables
+from ledger.care import SIGNED
 from ledger.chart import FUND_ACCOUNTS, MOVES, POCKETS, Kind, LineKind, MemberClass, Side, Stage
 from ledger.contributions import Contribute
+from ledger.database import connect
 from ledger.spending import Spend
+from tests import care_rows
+from tests.check import alembic_config, migrate
 from tests.people import World
 from tests.units import Unit
 
@@ -102,6 +109,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "employer_id": EMPLOYER, "wage": None, "seq": 5, "replaces_seq": None,
         "valid_from": DAY, "valid_to": None, "member_class": int(MemberClass.ACTIVE), "subsidy_group": None,
     },
+    **care_rows.GOOD,
 }  # fmt: skip
 # what must stand there before a row of a table can
 NEEDS = {
@@ -115,6 +123,7 @@ NEEDS = {
     "assessment_line": ["book", "entry"],
     "declared_line": ["book", "entry"],
     "enrolment": ["book", "entry"],
+    **care_rows.NEEDS,
 }
 
 
@@ -243,6 +252,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_enrolment_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
     "ck_enrolment_member_class_known": [{"member_class": 0}, {"member_class": 6}],
     "ck_enrolment_only_residents_are_subsidised": [{"subsidy_group": "minor"}],
+    **care_rows.WRONG,
 }  # fmt: skip
 
 
@@ -262,6 +272,14 @@ def test_every_check_bites(engine: Engine, constraint: str, changes: dict[str, A
         with pytest.raises(IntegrityError) as refused:
             put(connection, table, **changes)
     assert constraint in str(refused.value.orig)
+
+
+@pytest.mark.parametrize("what", care_rows.TAKEN)
+def test_no_check_bites_what_is_right(engine: Engine, what: str) -> None:
+    table, changes = care_rows.TAKEN[what]
+    with undone(engine) as connection:
+        prepared(connection, table)
+        assert put(connection, table, **changes) == 1
 
 
 def test_no_check_is_left_out() -> None:
@@ -287,13 +305,18 @@ def test_no_pocket_becomes_cash_by_sql(world: World, pocket: Side) -> None:
 
 def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
     assert all((pocket, Side.BANK) not in moves for moves in MOVES.values() for pocket in POCKETS)
-    # an employer's book has no pockets; a refund is one in its book or in an account
-    between_funds = {Kind.ASSESSMENT, Kind.PAYMENT, Kind.ADJUSTMENT}
+    # an employer's or an institution's book has no pockets, and the fund pays claims and advances past them
+    between_funds = {
+        Kind.ASSESSMENT, Kind.PAYMENT, Kind.ADJUSTMENT, Kind.CLAIM_DECISION, Kind.ADVANCE, Kind.RECOVERY,
+        Kind.INSTITUTION_PAYMENT,
+    }  # fmt: skip
+    # a refund is one in an employer's book or in an account; a bill is paid by the funds and the account
+    both = {Kind.REFUND_TO_PAYER, Kind.SETTLEMENT, Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT}
     for kind, moves in MOVES.items():
         in_pockets = {bool({source, target} & POCKETS) for source, target in moves}
         assert in_pockets == (
-            {False} if kind in between_funds else {False, True} if kind is Kind.REFUND_TO_PAYER else {True}
-        )
+            {False} if kind in between_funds else {False, True} if kind in both else {True}
+        ), kind
     assert Side.BANK in FUND_ACCOUNTS
 
 
@@ -334,6 +357,7 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a change of a person's month": ("assessment_line", {}, {"account_id": 2}),
     "an assessment of a person's month": ("assessment_line", {}, {"line": 2, "employee": 1}),
     "an enrolment of an entry": ("enrolment", {}, {"member_class": int(MemberClass.RETIRED)}),
+    **care_rows.TWICE,
 }
 # and what looks alike and is taken
 ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -364,6 +388,7 @@ ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     ),
     "two payments of a month": ("assessment_line", {**PAID, "employee_paid": 5}, {**PAID, "line": 2}),
     "a person twice in a list": ("declared_line", {}, {"line": 2}),
+    **care_rows.ALIKE,
 }
 
 
@@ -382,6 +407,8 @@ def test_what_only_looks_alike_is_taken(engine: Engine, what: str) -> None:
     table, first, second = ALIKE[what]
     with undone(engine) as connection:
         prepared(connection, table)
+        if "entry" in NEEDS.get(table, ()) and "seq" in second:
+            put(connection, "entry", seq=second["seq"])
         assert put(connection, table, **first) == 1
         assert put(connection, table, **second) == 1
 
@@ -406,6 +433,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("assessment_line", {"seq": 6}),
         ("declared_line", {"seq": 6}),
         ("enrolment", {"seq": 6}),
+        *care_rows.HANGING,
     ],
 )
 def test_nothing_hangs_in_the_air(engine: Engine, table: str, changes: dict[str, Any]) -> None:
@@ -434,6 +462,9 @@ def test_what_must_not_be_empty(engine: Engine, table: str, column: str) -> None
 
 # -- append-only ------------------------------------------------------------------------------------------
 
+# of medical care: what entries write beside themselves, and the state that they add up to
+CARE_ROWS = ("settlement", "filing", "manual_claim")
+CARE_STATE = ("accumulator", "quota", "third_party_case", "reconciled_day", "clearing")
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -451,30 +482,38 @@ CHANGING = [
     "DELETE FROM book",
     *(
         statement.format(table)
-        for table in ("levy_line", "assessment_line", "declared_line", "enrolment")
+        for table in ("levy_line", "assessment_line", "declared_line", "enrolment", *CARE_ROWS)
         for statement in ("UPDATE {0} SET seq = seq", "DELETE FROM {0}")
     ),
     "UPDATE levy_line SET employee_paid = 0",
     "UPDATE assessment_line SET account_id = 1",
     "UPDATE declared_line SET wage = 1",
     "UPDATE enrolment SET valid_to = '2026-03-01'",
+    "UPDATE settlement SET bill_no = 'x'",
+    "UPDATE settlement SET reverses_seq = NULL WHERE book_id = :book",
+    "UPDATE manual_claim SET total = 1",
+    "UPDATE filing SET valid_to = '2026-03-01'",
     "DELETE FROM levy WHERE period = 202603",
     "DELETE FROM assessment WHERE period = 202603",
+    *(f"DELETE FROM {table}" for table in CARE_STATE),
+    "DELETE FROM quota WHERE ended",
+    "DELETE FROM reconciled_day WHERE NOT balanced",
     # an upsert is an update
     "INSERT INTO policy VALUES (1, 990100, 'h', 'c', '2026-01-01 00:00:00.000000')"
     " ON CONFLICT (version) DO UPDATE SET content = 'x'",
     "INSERT INTO transfer VALUES (:book, 5, NULL, 1, 1, 15, 2)"
     " ON CONFLICT (book_id, seq, line) DO UPDATE SET amount_fen = 5",
 ]
+OF_A_BOOK = (
+    "levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment", *CARE_ROWS,
+    *CARE_STATE,
+)  # fmt: skip
 POSTGRES_ONLY = [
     "TRUNCATE transfer",
     "TRUNCATE policy",
     *(f"TRUNCATE {table} CASCADE" for table in ("entry", "transfer", "policy", "book")),
-    *(
-        f"TRUNCATE {table}"
-        for table in ("levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment")
-    ),
-    "TRUNCATE book, entry, transfer, levy, levy_line, assessment, assessment_line, declared_line, enrolment",
+    *(f"TRUNCATE {table}" for table in OF_A_BOOK),
+    f"TRUNCATE book, entry, transfer, {', '.join(OF_A_BOOK)}",
     "WITH gone AS (DELETE FROM transfer RETURNING 1) SELECT * FROM gone",
     "MERGE INTO policy USING (SELECT 1 AS v) g ON version = g.v WHEN MATCHED THEN DELETE",
 ]
@@ -484,10 +523,7 @@ SQLITE_ONLY = [
     "REPLACE INTO policy VALUES (1, 990100, 'h', 'c', '2026-01-01 00:00:00.000000')",
     "REPLACE INTO policy VALUES (99, 990100, (SELECT hash FROM policy), 'c', '2026-01-01 00:00:00.000000')",
     "REPLACE INTO book SELECT * FROM book WHERE book_id = :book",
-    *(
-        f"REPLACE INTO {table} SELECT * FROM {table}"
-        for table in ("levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment")
-    ),
+    *(f"REPLACE INTO {table} SELECT * FROM {table}" for table in OF_A_BOOK),
     "UPDATE OR REPLACE entry SET seq = 1 WHERE book_id = :book AND seq = 2",
     "UPDATE OR IGNORE entry SET detail = 'x' WHERE book_id = :book",
 ]
@@ -495,7 +531,7 @@ SQLITE_ONLY = [
 
 @pytest.fixture(scope="module")
 def written(world: World) -> int:
-    """A book with a contribution and a spend; and an employer who has paid for somebody."""
+    """A book with a contribution and a spend; an employer who has paid for somebody; a row of all care."""
     unit = Unit(world)
     person = unit.hire()
     unit.enrol(person, MemberClass.ACTIVE, DAY)
@@ -504,6 +540,11 @@ def written(world: World) -> int:
     book = world.open(opening=(0, 1_000))
     world.one(Contribute(book, 500, 202603, world.today, "c"))
     world.one(Spend(book, 700, world.today, "H0001", "s"))
+    with world.engine.begin() as connection:
+        for table in (*CARE_ROWS, *CARE_STATE):
+            states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
+            of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
+            put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
     return book
 
 
@@ -590,6 +631,42 @@ def test_every_connection_to_sqlite_has_its_guards(engine: Engine) -> None:
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
 
 
+# -- the newest migration, both ways ---------------------------------------------------------------------
+
+
+def counted(engine: Engine) -> dict[str, int]:
+    """How many rows each table has that is there."""
+    with undone(engine) as connection:
+        there = inspect(connection).get_table_names()
+        return {
+            name: connection.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in tables.metadata.tables.items()
+            if name in there
+        }
+
+
+def test_the_newest_migration_goes_down_and_up_with_rows_in_the_tables(empty_url: str) -> None:
+    """What it does not make keeps its rows and its triggers; what it makes comes back as it was meant."""
+    config = alembic_config(empty_url)
+    migrate(empty_url)
+    engine = connect(empty_url)
+    with engine.begin() as connection:
+        for table in tables.metadata.sorted_tables:
+            put(connection, table.name)
+    assert set(counted(engine).values()) == {1}
+    command.downgrade(config, "-1")
+    assert counted(engine)["entry"] == 1
+    assert set(counted(engine).values()) == {1}
+    with pytest.raises(DBAPIError, match="refused: the book is append-only"), undone(engine) as connection:
+        connection.execute(text("DELETE FROM entry"))
+    command.upgrade(config, "head")
+    assert counted(engine).keys() == tables.metadata.tables.keys()
+    with pytest.raises(DBAPIError, match="refused: the book is append-only"), undone(engine) as connection:
+        connection.execute(text("DELETE FROM entry"))
+    command.check(config)
+    engine.dispose()
+
+
 # -- the rooms of tables.py ---------------------------------------------------------------
 
 ROOMS = {"book", "claim", "reference"}
@@ -597,6 +674,16 @@ ROOMS = {"book", "claim", "reference"}
 
 def of_room(room: str) -> list[Table]:
     return [table for table in tables.metadata.tables.values() if table.info.get("room") == room]
+
+
+def test_every_index_across_books_is_one_and_promises_nothing() -> None:
+    found = {
+        str(index.name): index.unique
+        for table in of_room("book")
+        for index in table.indexes
+        if next(iter(index.columns)).name != "book_id"
+    }
+    assert found == dict.fromkeys(ACROSS_BOOKS, False)
 
 
 def uniques(table: Table) -> list[tuple[str, list[str]]]:
@@ -612,15 +699,25 @@ def test_every_table_has_its_room() -> None:
     assert {table.info.get("room") for table in tables.metadata.tables.values()} == ROOMS
     assert {table.name for table in of_room("book")} == {
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
-        "enrolment",
+        "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
+        "reconciled_day", "clearing",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
 
 
-# What a person sees of the books of employers, and an employer of those of its people, is looked up by these.
-# They promise nothing, so a machine may have one of its own.
-ACROSS_BOOKS = {"ix_assessment_account", "ix_enrolment_employer"}
+# Indexes that look across books. They promise nothing, so a machine may have one of its own.
+ACROSS_BOOKS = {
+    # what a person sees of the books of employers, and an employer of those of its people
+    "ix_assessment_account",
+    "ix_enrolment_employer",
+    # what an institution settled on a day stands in the books of its patients
+    "ix_settlement_institution_day",
+    # a patient's donors: the quotas stand in their books
+    "ix_quota_recipient",
+    # the claims that must be decided next, whoever handed them in
+    "ix_manual_claim_decide_by",
+}
 
 
 @pytest.mark.parametrize("table", of_room("book"), ids=str)
@@ -654,14 +751,15 @@ def test_a_reference_table_points_at_no_book(table: Table) -> None:
 
 @pytest.mark.parametrize("table", tables.metadata.tables.values(), ids=str)
 def test_columns_hold_whole_numbers_and_no_number_is_made_by_the_database(table: Table) -> None:
-    allowed = (BigInteger, Integer, SmallInteger, Text, Date, LargeBinary, tables.Instant)
+    allowed = (BigInteger, Integer, SmallInteger, Boolean, Text, Date, LargeBinary, tables.Instant)
     for column in table.columns:
         assert isinstance(column.type, allowed), column
         assert column.server_default is None, column
         assert column.default is None, column
         assert column.identity is None, column
     assert table.autoincrement_column is None
-    amounts = [column for column in table.columns if column.name.endswith("_fen")]
+    money = {"amount", "remaining", "advance", "paid", "returned", "set_off", "fund", "account", *SIGNED}
+    amounts = [column for column in table.columns if column.name.endswith("_fen") or column.name in money]
     assert all(isinstance(column.type, BigInteger) for column in amounts)
 
 

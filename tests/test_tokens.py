@@ -19,6 +19,7 @@ from ledger.tokens import (
     SIGNING_FILE,
     TokenError,
     create_signing_key,
+    is_institution_code,
     mint,
     write_token,
 )
@@ -102,6 +103,29 @@ def test_no_token_is_made_for(tmp_path: Path, scopes: list[str], caller: str, li
     create_signing_key(tmp_path)
     with pytest.raises(TokenError):
         mint(tmp_path, scopes, caller, "b", NOW, lifetime)
+
+
+def test_a_token_is_bound_to_one_institution(tmp_path: Path) -> None:
+    create_signing_key(tmp_path)
+    for code in ("H0001", "h", "x" * 64, "!~", "12-34.5"):
+        made = mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, institution=code)
+        assert decode(made, tmp_path)["institution"] == code
+    claims = decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)
+    assert not {"employer", "institution"} & set(claims)
+
+
+@pytest.mark.parametrize("code", ["", "x" * 65, "a/b", "a b", "H0001\n", "医院", "\x7f"])
+def test_a_token_is_bound_to_no_such_institution(tmp_path: Path, code: str) -> None:
+    create_signing_key(tmp_path)
+    assert not is_institution_code(code)
+    with pytest.raises(TokenError, match="1 to 64 visible ASCII characters without /"):
+        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, institution=code)
+
+
+def test_a_token_is_not_bound_twice(tmp_path: Path) -> None:
+    create_signing_key(tmp_path)
+    with pytest.raises(TokenError, match="not to both"):
+        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, employer="91999999000000001K", institution="H0001")
 
 
 def test_without_a_signing_key_there_are_no_tokens(tmp_path: Path) -> None:

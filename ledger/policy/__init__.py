@@ -5,17 +5,35 @@ one typed field per parameter, so a misspelt parameter fails in the type check a
 Nothing here has a default: what an area has not decided is an error at load, and what it has not decided
 *yet* (a last line with `until`) is a MissingParameter for the days after it.
 
-A new parameter is a line in UNITS, a field of Policy, a line in load.py and lines in each area's file.
+A new parameter is a line in UNITS, a field of Policy, a line in load.py and lines in each area's file; one
+of care is a line in CARE_UNITS, a field of CarePolicy and a line in read_care.
 
     dated        values with the days they hold
     values       how a value is written in the file, and the words there are
+    care         the parameters of medical care
     parameters   the parameters, and what of them holds on a day
     load         from the file's text to a checked Policy
 """
 
+from ledger.policy.care import (
+    CARE_CLASSES,
+    CARE_LEVELS,
+    FILINGS,
+    AdmissionTable,
+    CarePolicy,
+    ClassAndLevel,
+    YearlyTable,
+)
 from ledger.policy.dated import Dated, DatedLine, MissingParameter, ParameterLine
 from ledger.policy.load import PACKAGED_POLICIES, PolicyError, load_policies, load_policy
-from ledger.policy.parameters import SUBSIDY_GROUPS, UNITS, InForce, Policy, in_force
+from ledger.policy.parameters import (
+    OPTIONAL_UNITS,
+    SUBSIDY_GROUPS,
+    UNITS,
+    InForce,
+    Policy,
+    in_force,
+)
 from ledger.policy.values import (
     RATE_DECIMALS,
     RATE_SCALE,
@@ -23,6 +41,7 @@ from ledger.policy.values import (
     LateFeeCap,
     PartPayment,
     PocketOrder,
+    Recovery,
     parse_amount,
     parse_multiple,
     parse_rate,
@@ -30,11 +49,18 @@ from ledger.policy.values import (
 )
 
 __all__ = [
+    "CARE_CLASSES",
+    "CARE_LEVELS",
+    "FILINGS",
+    "OPTIONAL_UNITS",
     "PACKAGED_POLICIES",
     "RATE_DECIMALS",
     "RATE_SCALE",
     "SUBSIDY_GROUPS",
     "UNITS",
+    "AdmissionTable",
+    "CarePolicy",
+    "ClassAndLevel",
     "Dated",
     "DatedLine",
     "DueShift",
@@ -46,6 +72,8 @@ __all__ = [
     "PocketOrder",
     "Policy",
     "PolicyError",
+    "Recovery",
+    "YearlyTable",
     "in_force",
     "load_policies",
     "load_policy",

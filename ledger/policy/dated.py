@@ -32,13 +32,17 @@ class ParameterLine:
 
 @dataclass(frozen=True, slots=True)
 class DatedLine(Generic[ValueT]):
-    """One value and the days it holds, both inclusive; `valid_until` None means for good."""
+    """One value and the days it holds, both inclusive; `valid_until` None means for good.
+
+    `written` is the value as it stands in the file.
+    """
 
     valid_from: date
     valid_until: date | None
     value: ValueT
     unit: str
     source: str
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,23 @@ class Dated(Generic[ValueT]):
 
     def on(self, day: date) -> ValueT:
         """The value on `day`. Raises MissingParameter before the first line and after an ended last one."""
+        return self.line_on(day).value
+
+    def line_on(self, day: date) -> DatedLine[ValueT]:
+        """The line that holds on `day`, to say where a value comes from. Raises MissingParameter as `on`."""
         for line in reversed(self.lines):  # what is asked for is nearly always the latest
             if line.valid_from <= day:
                 if line.valid_until is None or day <= line.valid_until:
-                    return line.value
+                    return line
                 break
         raise MissingParameter(self.name, day)
+
+    def holds_on(self, day: date) -> bool:
+        """Whether there is a value on `day`."""
+        for line in self.lines:
+            if line.valid_from <= day and (line.valid_until is None or day <= line.valid_until):
+                return True
+        return False
 
     def bands(self, first: date, last: date) -> list[tuple[date, date, ValueT]]:
         """The values from `first` to `last`, both inclusive, as (first day, last day, value) in order.

@@ -2,15 +2,22 @@
 
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from ledger.policy import values
+from ledger.policy.care import read_care
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
-from ledger.policy.parameters import SUBSIDY_GROUPS, SUBSIDY_SHARE, UNITS, Policy
+from ledger.policy.parameters import (
+    ALL_UNITS,
+    OPTIONAL_UNITS,
+    SUBSIDY_GROUPS,
+    SUBSIDY_SHARE,
+    Policy,
+)
 
 ValueT = TypeVar("ValueT")
 
@@ -50,15 +57,17 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         raise PolicyError(filename, "no [[parameter]] lines")
     parameters = tuple(_line(row, filename) for row in rows)
 
-    by_name: dict[str, list[ParameterLine]] = {known: [] for known in UNITS}
+    by_name: dict[str, list[ParameterLine]] = {known: [] for known in ALL_UNITS}
     for line in parameters:
         by_name[line.name].append(line)
 
+    def optional(parameter: str, parse: Callable[[str], ValueT]) -> Dated[ValueT]:
+        return _dated(parameter, by_name[parameter], parse, filename)
+
     def dated(parameter: str, parse: Callable[[str], ValueT]) -> Dated[ValueT]:
-        lines = by_name[parameter]
-        if complete and not lines:
+        if complete and not by_name[parameter]:
             raise PolicyError(filename, "missing parameter", parameter)
-        return _dated(parameter, lines, parse, filename)
+        return optional(parameter, parse)
 
     policy = Policy(
         area=area,
@@ -89,12 +98,14 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
             group: dated(SUBSIDY_SHARE + group, values.parse_share) for group in SUBSIDY_GROUPS
         },
         registration_days=dated("registration.days", values.parse_days),
+        care=read_care(dated, optional),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,
     )
     _check_never_above(policy.base_floor, policy.base_cap, filename)
     _check_never_above(policy.flexible_account_rate, policy.flexible_rate, filename)
+    _check_all_or_none(by_name, filename)
     return policy
 
 
@@ -146,7 +157,7 @@ def _line(row: object, filename: str) -> ParameterLine:
     def wrong(problem: str) -> PolicyError:
         return PolicyError(filename, problem, name, valid_from)
 
-    if name not in UNITS:
+    if name not in ALL_UNITS:
         raise wrong("unknown parameter")
     for key in row:
         if key not in _KEYS:
@@ -161,8 +172,8 @@ def _line(row: object, filename: str) -> ParameterLine:
         if not isinstance(text, str):  # 0.0035 without quotes would be a binary float
             raise wrong(f'{key} must be a string, as {key} = "…", not {type(text).__name__}')
         texts[key] = text
-    if texts["unit"] != UNITS[name]:
-        raise wrong(f"unit must be {UNITS[name]}, not {texts['unit']}")
+    if texts["unit"] != ALL_UNITS[name]:
+        raise wrong(f"unit must be {ALL_UNITS[name]}, not {texts['unit']}")
     return ParameterLine(name, texts["unit"], texts["value"], valid_from, valid_until, texts["source"])
 
 
@@ -188,7 +199,7 @@ def _dated(
         except ValueError as error:
             problem = f'bad value "{line.value}": {error}'
             raise PolicyError(filename, problem, name, line.valid_from) from error
-        dated.append(DatedLine(line.valid_from, valid_until, value, line.unit, line.source))
+        dated.append(DatedLine(line.valid_from, valid_until, value, line.unit, line.source, line.value))
     return Dated(name, tuple(dated))
 
 
@@ -220,3 +231,21 @@ def _check_never_above(low: Dated[int], high: Dated[int], filename: str) -> None
             continue
         if not fits:
             raise PolicyError(filename, f"more than {high.name} on that day", low.name, day)
+
+
+def _check_all_or_none(by_name: Mapping[str, list[ParameterLine]], filename: str) -> None:
+    """PolicyError when an area has some of the optional parameters, or not all of them on the same days."""
+    given = [name for name in OPTIONAL_UNITS if by_name[name]]
+    if not given:
+        return
+    days = _first_and_last(by_name[given[0]])
+    for name in OPTIONAL_UNITS:
+        lines = by_name[name]
+        if not lines:
+            raise PolicyError(filename, f"missing parameter: {given[0]} is there, and needs it", name)
+        if _first_and_last(lines) != days:
+            raise PolicyError(filename, f"holds on other days than {given[0]}", name, lines[0].valid_from)
+
+
+def _first_and_last(lines: list[ParameterLine]) -> tuple[date, date | None]:
+    return lines[0].valid_from, lines[-1].valid_until

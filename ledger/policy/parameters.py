@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
+from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, CarePolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
@@ -12,7 +13,7 @@ from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 SUBSIDY_GROUPS = ("minimum_living", "severely_disabled", "low_income_elderly", "minor")
 SUBSIDY_SHARE = "residents.subsidy_share."
 
-# What each parameter is counted in.
+# What each parameter is counted in that every area has.
 UNITS: dict[str, str] = {
     "interest.demand": "per_year",
     "interest.three_month": "per_year",
@@ -38,7 +39,11 @@ UNITS: dict[str, str] = {
     "residents.premium": "yuan_per_year",
     **{SUBSIDY_SHARE + group: "of_premium" for group in SUBSIDY_GROUPS},
     "registration.days": "days",
+    **CARE_UNITS,
 }
+# … and those that an area may leave out.
+OPTIONAL_UNITS: dict[str, str] = CHRONIC_UNITS
+ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
 
 # Compared by identity, so that a Policy is a cheap cache key: two loaded policies say the same when their
@@ -79,20 +84,24 @@ class Policy:
     resident_premium: Dated[int]
     resident_subsidies: Mapping[str, Dated[int]]
     registration_days: Dated[int]
+    care: CarePolicy
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]
 
 
 class InForce(NamedTuple):
-    """The lines that hold on a day, and the names of the parameters that have no value on it."""
+    """The lines that hold on a day, and the names of the parameters that have no value on it.
+
+    An optional parameter without a value is not missing.
+    """
 
     lines: list[ParameterLine]
     missing: list[str]
 
 
 def in_force(policy: Policy, day: date) -> InForce:
-    """What holds on `day`, in the order of UNITS.
+    """What holds on `day`, in the order of ALL_UNITS.
 
     Each line has the last day it really holds as `valid_until`: the eve of the line after it, where the file
     says nothing. None is left for a last line that holds for good.
@@ -107,10 +116,11 @@ def in_force(policy: Policy, day: date) -> InForce:
             ends[line.name] = line.valid_from - ONE_DAY
     lines: list[ParameterLine] = []
     missing: list[str] = []
-    for name in UNITS:
+    for name in ALL_UNITS:
         end = ends.get(name)
         if name not in last_lines or (end is not None and end < day):
-            missing.append(name)
+            if name in UNITS:
+                missing.append(name)
         else:
             lines.append(replace(last_lines[name], valid_until=end))
     return InForce(lines, missing)

@@ -14,6 +14,12 @@ ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 RATE_SCALE = 10**8
 RATE_DECIMALS = 8
 
+# A benefit may be withheld for half a year at most (rule R43), and a gap be forgiven for a year.
+WAITING_MONTHS_MAX = 6
+GAP_MONTHS_MAX = 12
+# A quote is for the patient who stands at the desk.
+QUOTE_MINUTES_MAX = 1440
+
 # February has no 29th in most years, and a due day has to exist in every month.
 DUE_DAY_MAX = 28
 
@@ -49,6 +55,14 @@ class PartPayment(StrEnum):
     PRO_RATA = "pro_rata"
     EMPLOYEE_FIRST = "employee_first"
     FULL_MONTH = "full_month"
+
+
+class Recovery(StrEnum):
+    """Who comes first when a third party pays only a part of what it owes (rule R47)."""
+
+    PRO_RATA = "pro_rata"
+    PERSON_FIRST = "person_first"
+    FUND_FIRST = "fund_first"
 
 
 def parse_rate(value: str) -> int:
@@ -111,11 +125,15 @@ def parse_day_basis(value: str) -> int:
     return int(value)
 
 
-def parse_days(value: str) -> int:
-    """A number of days. ValueError unless 1 to 9999, without sign or leading zero."""
-    if re.fullmatch(r"[1-9][0-9]{0,3}", value) is None:
-        raise ValueError('days are a whole number from "1" to "9999"')
-    return int(value)
+def whole_number(least: int, most: int, what: str) -> Callable[[str], int]:
+    """A parser that takes a whole number from `least` to `most`; `what` begins the sentence that says so."""
+
+    def parse(value: str) -> int:
+        if re.fullmatch(r"0|[1-9][0-9]{0,3}", value) is None or not least <= int(value) <= most:
+            raise ValueError(f'{what} are a whole number from "{least}" to "{most}"')
+        return int(value)
+
+    return parse
 
 
 def parse_due_day(value: str) -> int:
@@ -130,6 +148,20 @@ def parse_switch(value: str) -> bool:
     if value not in ("yes", "no"):
         raise ValueError('a switch is "yes" or "no"')
     return value == "yes"
+
+
+def parse_item_prefixes(value: str) -> tuple[str, ...]:
+    """What item codes begin with, such as "FIT,WEL", in the order given; "none" is none.
+
+    ValueError unless each is 1 to 16 capital letters, digits, points or dashes, and no two are the same.
+    """
+    if value == "none":
+        return ()
+    prefixes = tuple(value.split(","))
+    good = all(re.fullmatch(r"[A-Z0-9.\-]{1,16}", prefix) for prefix in prefixes)
+    if not good or len(set(prefixes)) != len(prefixes):
+        raise ValueError('item prefixes are "none", or in capitals, each once, between commas, as "FIT,WEL"')
+    return prefixes
 
 
 def one_of(choices: type[ChoiceT], what: str) -> Callable[[str], ChoiceT]:
@@ -148,3 +180,9 @@ parse_pocket_order = one_of(PocketOrder, "the order")
 parse_due_shift = one_of(DueShift, "the shift")
 parse_late_fee_cap = one_of(LateFeeCap, "the cap")
 parse_part_payment = one_of(PartPayment, "the way")
+parse_recovery = one_of(Recovery, "the recovery")
+parse_days = whole_number(1, 9999, "days")
+parse_late_days = whole_number(0, 9999, "days")
+parse_gap_months = whole_number(0, GAP_MONTHS_MAX, "months")
+parse_waiting_months = whole_number(0, WAITING_MONTHS_MAX, "months")
+parse_minutes = whole_number(1, QUOTE_MINUTES_MAX, "minutes")

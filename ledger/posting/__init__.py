@@ -17,9 +17,12 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
+from ledger.posting.at_a_look import decide_at_a_look
 from ledger.posting.claims import (
     claim_books,
     claim_persons,
+    claim_things,
+    free_claims,
     give_back,
     holding_digest,
     names_given,
@@ -30,7 +33,6 @@ from ledger.posting.command import (
     AlreadyThere,
     BookRef,
     Command,
-    Desk,
     Failed,
     Institution,
     Needs,
@@ -44,7 +46,9 @@ from ledger.posting.command import (
     WiderLocks,
 )
 from ledger.posting.decide import Batch, decide_all
+from ledger.posting.desk import Desk
 from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
+from ledger.posting.load_care import read_care
 from ledger.posting.load_debts import read_contributions
 from ledger.posting.names import agent_ids, policy_versions
 from ledger.posting.write import write_batch
@@ -66,6 +70,7 @@ __all__ = [
     "Unavailable",
     "Unknown",
     "WiderLocks",
+    "decide_at_a_look",
     "holding_digest",
     "post",
     "rehearse",
@@ -212,18 +217,60 @@ def _decide_and_write(connection: Connection, batch: Batch, atomic: bool, wider:
     fresh = claim_persons(connection, commands, desk.now)
     _resolve(connection, batch, wider)
     fresh_books = claim_books(connection, commands, desk)
-    batch.ids = [
-        desk.ids.get(command.book) if isinstance(command.book, bytes) else command.book
-        for command in commands
-    ]
+    _find_books(batch)
+    claim_things(connection, commands, batch.ids, desk)
+    _follow_claims(batch)
+    mine = set(desk.fresh_claims)
     desk.books = lock_books(connection, _wanted(batch, wider))
     _read(connection, batch)
     decide_all(batch, atomic)
+    unused = mine - {digest for command in batch.accepted for digest in command.claims}
+    free_claims(connection, unused | desk.freed)
+    if unused and not atomic:
+        _ask_claimants(batch, unused)
     if fresh or fresh_books:
         give_back(connection, batch.accepted, fresh, desk, fresh_books)
         if not atomic:
             _ask_again(batch, fresh)
     write_batch(connection, desk.books, batch.new_books, batch.decided, desk.now)
+
+
+def _find_books(batch: Batch) -> None:
+    """The book of each command, which for somebody without an account is the one named second."""
+    batch.ids = [_book_of(batch.desk, command) for command in batch.commands]
+
+
+def _book_of(desk: Desk, command: Command) -> int | None:
+    book_id = _id_of(desk, command.book)
+    if book_id is None and command.else_book is not None:
+        return _id_of(desk, command.else_book)
+    return book_id
+
+
+def _id_of(desk: Desk, ref: BookRef) -> int | None:
+    return desk.ids.get(ref) if isinstance(ref, bytes) else ref
+
+
+def _follow_claims(batch: Batch) -> None:
+    """A command about something that was claimed belongs to the book that holds the claim."""
+    for place, command in enumerate(batch.commands):
+        if command.follows_claim is not None:
+            batch.ids[place] = batch.desk.claims.get(command.claims[0], batch.ids[place])
+        elif command.else_book is not None and command.claims:
+            # what came while there was no account is answered where it stands
+            other = _id_of(batch.desk, command.else_book)
+            if other is not None and batch.desk.claims.get(command.claims[0]) == other:
+                batch.ids[place] = other
+
+
+def _ask_claimants(batch: Batch, unused: set[bytes]) -> None:
+    """Who was refused because a neighbour held a claim, and was refused itself, is asked again without it."""
+    for place, command in enumerate(batch.commands):
+        held = [digest for digest in command.claims if digest in unused]
+        if isinstance(batch.outcomes[place], Refused) and any(
+            batch.desk.claims[digest] != batch.ids[place] for digest in held
+        ):
+            batch.outcomes[place] = WiderLocks(())
 
 
 def _ask_again(batch: Batch, fresh: set[bytes]) -> None:
@@ -266,10 +313,9 @@ def rehearse(
                     desk.persons.setdefault(person.digest, Person(-place, person.name_digest))
                 if command.opens and isinstance(command.book, bytes):
                     desk.ids.setdefault(command.book, command.candidates[0])
-            batch.ids = [
-                desk.ids.get(command.book) if isinstance(command.book, bytes) else command.book
-                for command in commands
-            ]
+            _find_books(batch)
+            claim_things(connection, commands, batch.ids, desk, take=False)
+            _follow_claims(batch)
             desk.books = read_books(connection, _wanted(batch, wider))
             _read(connection, batch)
         decide_all(batch, atomic)
@@ -285,6 +331,8 @@ def _resolve(connection: Connection, batch: Batch, wider: Sequence[BookRef]) -> 
     for command in batch.commands:
         if isinstance(command.book, bytes):
             refs.append(command.book)
+        if isinstance(command.else_book, bytes):
+            refs.append(command.else_book)
         refs.extend(command.others)
         refs.extend(command.named)
         refs.extend(person.digest for person in command.persons)
@@ -317,9 +365,15 @@ def _read(connection: Connection, batch: Batch) -> None:
     asked = [
         (book_id, agents[command.caller], command.key, command.source_kind, command.source_ref)
         for book_id, command in there
-        if book_id in desk.books
+        if book_id in desk.books and (command.key is not None or command.source_ref is not None)
+    ]
+    asked += [
+        (book_id, agents[command.caller], None, command.follows_claim, command.source_ref)
+        for book_id, command in there
+        if command.follows_claim is not None and book_id in desk.books
     ]
     read_seen(connection, asked, {agents[name]: name for name in _agent_names(batch.commands)}, desk)
     read_open(connection, desk.books.values())
     read_needs(connection, there, desk)
     read_contributions(connection, there, desk)
+    read_care(connection, there, desk)

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.chart import Stage
-from ledger.database import Lookup, insert_or_leave
-from ledger.posting.command import BookRef, Command, Desk, Person, PersonClaim
+from ledger.database import ClaimWriter, Lookup, insert_or_leave
+from ledger.posting.command import BookRef, Command, Person, PersonClaim
+from ledger.posting.desk import Desk
 
 _PERSONS = Lookup(
     "SELECT i.digest, i.person_id, i.name_digest FROM {given} JOIN identity i ON i.digest = given.digest",
@@ -25,6 +26,7 @@ _HOLDINGS = Lookup(
     [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
     digest="bytes",
 )
+_CLAIMS = ClaimWriter(tables.claim)
 # of a keyed digest
 DIGEST_BYTES = 32
 _NUMBERS_TAKEN = Lookup(
@@ -164,6 +166,50 @@ def _first_holding(command: Command, desk: Desk) -> bytes:
     """What the first account, or the resident's book, of the person of an opening claims."""
     scheme, digest = _person_of(_ref(command))
     return holding_digest(desk.persons[digest].person_id, 1, scheme)
+
+
+def claim_things(
+    connection: Connection,
+    commands: Sequence[Command],
+    ids: Sequence[int | None],
+    desk: Desk,
+    *,
+    take: bool = True,
+) -> None:
+    """Claim what must be unique beyond one book for the book of each command; read who holds the rest.
+
+    What was free is in `desk.fresh_claims` afterwards. Without `take` (a rehearsal) nothing is written.
+    """
+    wanted: dict[bytes, int] = {}
+    for command, book_id in zip(commands, ids, strict=True):
+        if book_id is not None:
+            for digest in command.claims:
+                wanted.setdefault(digest, book_id)
+    if not wanted:
+        return
+    held: dict[bytes, int] = {}
+    rest = set(wanted)
+    while rest:
+        if take:
+            # in key order, so that two who want the same things wait and do not deadlock
+            rest -= set(_CLAIMS.write(connection, [(digest, wanted[digest]) for digest in sorted(rest)]))
+        found = {bytes(digest): book_id for digest, book_id, _stage in _HOLDINGS.run(connection, _each(rest))}
+        held |= found
+        # what was there a moment ago and has been let go since is claimed after all
+        rest = rest - found.keys() if take else set()
+    desk.claims = wanted | held
+    desk.fresh_claims = wanted.keys() - held.keys()
+
+
+def _each(digests: Iterable[bytes]) -> list[tuple[bytes]]:
+    return [(digest,) for digest in digests]
+
+
+def free_claims(connection: Connection, digests: Iterable[bytes]) -> None:
+    """Let go of claims: what a reversed bill was called may be used again."""
+    gone = sorted(digests)
+    if gone:
+        connection.execute(tables.claim.delete().where(tables.claim.c.digest.in_(gone)))
 
 
 def give_back(

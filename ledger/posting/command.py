@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from hashlib import sha256
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
-from ledger.book import Book, Draft
 from ledger.chain import TransferLine
-from ledger.chart import MATRIX, POCKETS, Kind, Rule, Side, Stage, Status, Verb
-from ledger.debts import DeclaredLine, Rows
+from ledger.chart import Kind, Side, Verb
+from ledger.debts import Rows
 from ledger.identity import account_no, entry_name
-from ledger.interest import DayChange
-from ledger.membership import Enrolment
-from ledger.policy import Policy
-from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+from ledger.refusals import Refused
+
+if TYPE_CHECKING:
+    from ledger.posting.desk import Desk
 
 # a book by its number, or the keyed digest of the ID number of the person it belongs to
 BookRef = int | bytes
@@ -42,6 +41,20 @@ class Needs(Enum):
     DECLARED = "declared"
     # the enrolments of this book and of those it names
     ENROLMENTS = "enrolments"
+    # of a patient's book: the counters of its years of care
+    ACCUMULATORS = "accumulators"
+    # the quotas given to this person, and those of every book that is locked
+    QUOTAS = "quotas"
+    # the settled bills from an entry on (`target_seq`), or those of a year of care (`care_year`)
+    SETTLEMENTS = "settlements"
+    FILINGS = "filings"
+    CASES = "cases"
+    # of an institution's book: what both sides agreed on for the days of `days`, and its cleared months
+    AGREED = "agreed"
+    # and what we have of these days
+    DAYS = "days"
+    # and the bills of the one day
+    DAY_LINES = "day_lines"
 
 
 class PersonClaim(NamedTuple):
@@ -69,6 +82,17 @@ class Institution(NamedTuple):
     level: int
     area: int
     contracts: tuple[tuple[date, date | None, frozenset[str]], ...]
+    suspensions: tuple[tuple[date, date | None], ...] = ()
+
+    def serves(self, day: date, service: str | None) -> bool:
+        """Whether a contract holds on the day, for that service where one is asked for."""
+        return any(
+            first <= day and (last is None or day <= last) and (service is None or service in services)
+            for first, last, services in self.contracts
+        )
+
+    def suspended(self, day: date) -> bool:
+        return any(first <= day and (last is None or day <= last) for first, last in self.suspensions)
 
 
 class Receipt(NamedTuple):
@@ -176,6 +200,10 @@ _NOTHING: dict[str, object] = {
     "effective_on": None,
     "named": (),
     "period": None,
+    "claims": (),
+    "else_book": None,
+    "days": None,
+    "care_year": None,
 }
 
 
@@ -193,6 +221,10 @@ class Command:
     opens: ClassVar[bool] = False
     # takes money out of the pockets: a debit valued in an old year must know what that year's pocket stood at
     debits: ClassVar[bool] = False
+    # its source document is its key, whoever sends it: the same again gets the first answer
+    keyed_by_source: ClassVar[bool] = False
+    # it is about the book that holds its first claim, and there about an entry of this kind
+    follows_claim: ClassVar[Kind | None] = None
 
     book: BookRef
     others: tuple[BookRef, ...]
@@ -210,6 +242,14 @@ class Command:
     period: int | None
     # numbers that a new book may take, when the command opens one
     candidates: tuple[int, ...]
+    # digests of what is unique beyond one book: an institution's message, its bill number
+    claims: tuple[bytes, ...]
+    # the book when the first is not there: a resident has no account
+    else_book: BookRef | None
+    # the first and the last day of an institution that it is about
+    days: tuple[date, date] | None
+    # the year of care that it settles
+    care_year: int | None
 
     def __init_subclass__(cls) -> None:
         # What a command does not have, it has as nothing. Set here and not on this class, where a dataclass
@@ -229,155 +269,3 @@ class Command:
         """Eight bytes over verb, resolved book and canonical content: they are stored with every entry."""
         verb = self.verb.value if isinstance(self.verb, Verb) else self.verb
         return sha256(f"{verb}|{book_id}|{self.content()}".encode()).digest()[:8]
-
-
-@dataclass(slots=True)
-class Desk:
-    """What lies on the table when a command is decided. Everything was read after the locks were had."""
-
-    now: datetime
-    today: date
-    policies: Mapping[int, Policy]
-    books: dict[int, Book] = field(default_factory=dict)
-    ids: dict[bytes, int] = field(default_factory=dict)
-    persons: dict[bytes, Person] = field(default_factory=dict)
-    institutions: dict[str, Institution] = field(default_factory=dict)
-    sources: set[tuple[int, int, str]] = field(default_factory=set)
-    keys: dict[tuple[int, str, str], tuple[bytes, Posted]] = field(default_factory=dict)
-    targets: dict[tuple[int, int], Receipt] = field(default_factory=dict)
-    acted: dict[tuple[int, int], Kind] = field(default_factory=dict)
-    # per book: the first day asked for, the sum of all before it, the net changes from it on
-    changes: dict[int, tuple[date, int, list[DayChange]]] = field(default_factory=dict)
-    estates: dict[int, Receipt] = field(default_factory=dict)
-    # per book: the last value date on which money moved
-    latest: dict[int, date] = field(default_factory=dict)
-    # accounts that were read without a lock
-    named: dict[int, Book] = field(default_factory=dict)
-    enrolments: dict[int, list[Enrolment]] = field(default_factory=dict)
-    # the lines of a declaration, by its entry
-    declared: dict[tuple[int, int], list[DeclaredLine]] = field(default_factory=dict)
-    # per account: the digest and the sealed form of the ID number it is known by
-    sealed: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
-    # the copies that the command under decision works on
-    working: dict[int, Book] = field(default_factory=dict)
-    book: Any = None
-
-    def other(self, ref: BookRef) -> Book | None:
-        """Another book of this command, as a working copy; None when nobody has it."""
-        book_id = self.ids.get(ref) if isinstance(ref, bytes) else ref
-        if book_id is None:
-            return None
-        copy = self.working.get(book_id)
-        if copy is None:
-            stored = self.books.get(book_id)
-            if stored is None:
-                return None
-            copy = self.working[book_id] = stored.copy()
-            copy.expire_holds(self.now, self.today)
-        return copy
-
-    def look_at(self, book_id: int) -> Book | None:
-        """A book as it stands, to judge by and not to change."""
-        return self.books.get(book_id) or self.named.get(book_id)
-
-    def policy(self, area: int) -> Policy:
-        policy = self.policies.get(area)
-        if policy is None:
-            raise Refused(RefusalCode.AREA_UNKNOWN)
-        return policy
-
-    def allow(self, verb: Verb, *, day: date | None = None, period: int | None = None) -> None:
-        """Raise the refusal that the matrix gives for this verb on this book today, if any.
-
-        `day` or `period` (YYYYMM) is what decides where the matrix says "until death".
-        """
-        book: Book = self.book
-        if book.stage == Stage.ACTIVE and not book.open_freezes and MATRIX[verb][Status.ACTIVE] is Rule.YES:
-            return
-        refusal: RefusalCode | None = None
-        for status in book.statuses(self.today):
-            rule = MATRIX[verb][status]
-            if isinstance(rule, RefusalCode):
-                found: RefusalCode | None = rule
-            elif rule is Rule.UNTIL_DEATH and book.died_on is not None:
-                found = _after_death(book.died_on, day, period)
-            else:
-                found = None
-            if found is not None and (refusal is None or PRECEDENCE[found] < PRECEDENCE[refusal]):
-                refusal = found
-        if refusal is not None:
-            raise Refused(refusal)
-
-    def designated(self, code: str, day: date) -> Institution:
-        """The institution, which must have a contract on the day (R18)."""
-        institution = self.institutions.get(code)
-        if institution is None:
-            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
-        for first, last, _services in institution.contracts:
-            if first <= day and (last is None or day <= last):
-                return institution
-        raise Refused(RefusalCode.NOT_DESIGNATED)
-
-    def require_new_source(self, kind: Kind, source_ref: str) -> None:
-        """A source document makes one entry of a kind in a book."""
-        if (self.book.book_id, int(kind), source_ref) in self.sources:
-            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF)
-
-    def remember_change(self, receipt: Receipt) -> None:
-        """Let the changes of a book include an entry of this very batch."""
-        since, before, days = self.changes[receipt.book_id]
-        current_year = total = 0
-        for source, target, fen, _party in receipt.transfers:
-            total += (fen if target in POCKETS else 0) - (fen if source in POCKETS else 0)
-            current_year += (fen if target == Side.CURRENT_YEAR else 0) - (
-                fen if source == Side.CURRENT_YEAR else 0
-            )
-        if receipt.effective_on < since:
-            self.changes[receipt.book_id] = (since, before + total, days)
-        else:
-            inside = 0 if receipt.kind is Kind.CARRY_OVER else current_year
-            days.append(DayChange(receipt.effective_on, inside, total))
-        if receipt.transfers:
-            latest = self.latest.get(receipt.book_id, receipt.effective_on)
-            self.latest[receipt.book_id] = max(latest, receipt.effective_on)
-
-    def target(self, seq: int) -> Receipt | None:
-        """The entry of this book with that number, whether written before or in this batch."""
-        return self.targets.get((self.book.book_id, seq))
-
-    def acted_on(self, seq: int) -> Kind | None:
-        """The kind of the entry that already acted on that one (reversed, captured, ended it)."""
-        return self.acted.get((self.book.book_id, seq))
-
-
-def _after_death(died_on: date, day: date | None, period: int | None) -> RefusalCode | None:
-    if period is not None and period > died_on.year * 100 + died_on.month:
-        return RefusalCode.PERIOD_AFTER_END
-    if day is not None and day > died_on:
-        return RefusalCode.ACCOUNT_DECEASED
-    return None
-
-
-def receipt_of(draft: Draft, book: Book, desk: Desk, policy_version: int, caller: int, actor: int) -> Receipt:
-    """The receipt of an entry that was just decided."""
-    return Receipt(
-        book.book_id,
-        draft.seq,
-        draft.kind,
-        draft.period,
-        draft.effective_on,
-        draft.fact_on,
-        desk.now,
-        draft.current_year_after,
-        draft.carried_over_after,
-        draft.held_change,
-        draft.reserved_change,
-        draft.expires_at,
-        draft.target_seq,
-        draft.source_ref,
-        draft.detail,
-        policy_version,
-        caller,
-        actor,
-        draft.transfers,
-    )

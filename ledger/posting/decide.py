@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from ledger.book import Book
 from ledger.chart import Kind, MemberClass
 from ledger.debts import Rows
+from ledger.detail import unpack
+from ledger.identity import is_institution
 from ledger.membership import Enrolment
 from ledger.policy import MissingParameter
 from ledger.posting.command import (
     AlreadyThere,
     Command,
-    Desk,
     Outcome,
     Posted,
     Receipt,
     WiderLocks,
-    receipt_of,
 )
+from ledger.posting.desk import Desk, receipt_of
 from ledger.posting.write import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 
@@ -64,6 +65,7 @@ def _undo_group(batch: Batch, before: dict[int, Book]) -> None:
     batch.decided.clear()
     batch.accepted.clear()
     batch.new_books.clear()
+    batch.desk.freed.clear()
     if any(isinstance(outcome, WiderLocks) for outcome in batch.outcomes):
         # the group is decided anew with more books; until then no outcome is final
         books = [
@@ -96,6 +98,11 @@ def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
     place = None
     if command.key is not None:
         fingerprint = command.fingerprint(book_id)
+    if command.keyed_by_source:
+        answered = _answered(desk, command, book_id, fingerprint)
+        if answered is not None:
+            return answered
+    elif command.key is not None:
         place = (book_id, command.caller, command.key)
         before = desk.keys.get(place)
         if before is not None:
@@ -104,7 +111,8 @@ def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
             first = before[1]
             return Posted(first.receipt, first.others, replayed=True)
     stored = desk.books.get(book_id)
-    if stored is not None and stored.area not in batch.versions:
+    # an institution of another area may have a contract here, and that area no policy
+    if stored is not None and stored.area not in batch.versions and not is_institution(book_id):
         raise Refused(RefusalCode.AREA_UNKNOWN)
     desk.working = {}
     desk.book = None
@@ -122,6 +130,24 @@ def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
     # From here on the command is accepted: nothing below may refuse.
     return _accept(batch, command, place, fingerprint)
+
+
+def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | None) -> Posted | None:
+    """The first answer to a document that is its own key, whoever sends it again; None when it is new.
+
+    Raises Refused: msgid_conflict for another content, message_corrected when its sender took it back.
+    """
+    if command.source_kind is None or command.source_ref is None:
+        return None
+    first = desk.sourced.get((book_id, int(command.source_kind), command.source_ref))
+    if first is None:
+        return None
+    if first[0] != fingerprint:
+        raise Refused(RefusalCode.MSGID_CONFLICT)
+    acting = desk.acting.get((book_id, first[1].seq))
+    if acting is not None and unpack(acting.detail).get("corrected"):
+        raise Refused(RefusalCode.MESSAGE_CORRECTED)
+    return Posted(first[1], replayed=True)
 
 
 def _accept(
@@ -160,6 +186,9 @@ def _accept(
     batch.accepted.append(command)
     if place is not None and fingerprint is not None:
         desk.keys[place] = (fingerprint, posted)
+    if command.keyed_by_source and main.source_ref is not None:
+        desk.sourced[main.book_id, int(main.kind), main.source_ref] = (fingerprint, main)
+    desk.fresh_claims -= set(command.claims)
     return posted
 
 
@@ -171,12 +200,19 @@ def _remember(desk: Desk, receipt: Receipt) -> None:
         desk.sources.add((book_id, int(receipt.kind), receipt.source_ref))
     if receipt.target_seq is not None:
         desk.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
+        desk.acting[book_id, receipt.target_seq] = receipt
+    if receipt.kind is Kind.ESTATE and receipt.target_seq is None:
+        desk.estates[book_id] = receipt
     if book_id in desk.changes:
         desk.remember_change(receipt)
 
 
 def _remember_rows(desk: Desk, book_id: int, seq: int, rows: Rows) -> None:
     """And of what the entry writes beside itself."""
+    if rows.settlement is not None:
+        desk.settled.setdefault(book_id, {})[seq] = rows.settlement
+    if rows.filing is not None:
+        desk.filings.setdefault(book_id, []).append((seq, desk.today, rows.filing))
     if rows.declared:
         desk.declared[book_id, seq] = list(rows.declared)
     one = rows.enrolment

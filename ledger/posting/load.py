@@ -17,12 +17,12 @@ from ledger.detail import unpack
 from ledger.interest import DayChange
 from ledger.posting.command import (
     Command,
-    Desk,
     Institution,
     Needs,
     Posted,
     Receipt,
 )
+from ledger.posting.desk import Desk
 
 # the columns of a receipt, in the order of its fields (kind and transfers apart)
 RECEIPT_COLUMNS = (
@@ -118,6 +118,15 @@ _ACTED = Lookup(
     book_id="big",
     seq="int",
 )
+_ACTING = Lookup(
+    f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.target_seq = given.seq",
+    _ENTRY_RETURNS,
+    book_id="big",
+    seq="int",
+)
+# documents that are their own key: an institution's message, and its correction
+KEYED_BY_SOURCE = frozenset({Kind.SETTLEMENT, Kind.CORRECTION})
 _OPEN = Lookup(
     "SELECT e.book_id, e.seq, e.kind, e.held_change, e.expires_at, e.detail FROM {given} JOIN entry e"
     " ON e.book_id = given.book_id AND e.kind = given.kind"
@@ -158,9 +167,12 @@ _CHANGES = Lookup(
     book_id="big",
     since="date",
 )
+# contracts, and then suspensions, which have no services
 _INSTITUTIONS = Lookup(
     "SELECT i.code, i.party_id, i.kind, i.level, i.area, c.valid_from, c.valid_to, c.services FROM {given}"
-    " JOIN institution i ON i.code = given.code LEFT JOIN contract c ON c.code = i.code",
+    " JOIN institution i ON i.code = given.code LEFT JOIN contract c ON c.code = i.code"
+    " UNION ALL SELECT i.code, i.party_id, i.kind, i.level, i.area, s.valid_from, s.valid_to, NULL"
+    " FROM {given} JOIN institution i ON i.code = given.code JOIN suspension s ON s.code = i.code",
     [
         *(tables.institution.c[name] for name in ("code", "party_id", "kind", "level", "area")),
         *(tables.contract.c[name] for name in ("valid_from", "valid_to", "services")),
@@ -242,22 +254,45 @@ def read_seen(
     for row in rows:
         if not row[0] and row.source_ref is not None:
             desk.sources.add((row.book_id, row.kind, row.source_ref))
+    read_sourced(connection, [row for row in rows if not row[0] and row.kind in KEYED_BY_SOURCE], desk)
     keyed = [row for row in rows if row[0]]
     for row, receipt in zip(keyed, receipts(connection, keyed, offset=3), strict=True):
         place = (receipt.book_id, names[receipt.caller], row[1])
         desk.keys[place] = (bytes(row[2]), Posted(receipt, replayed=True))
 
 
+def read_sourced(connection: Connection, rows: Sequence[Any], desk: Desk) -> None:
+    """The entries of documents that are their own key, and what acted on them."""
+    for row, receipt in zip(rows, receipts(connection, rows, offset=3), strict=True):
+        digest = None if row[2] is None else bytes(row[2])
+        desk.sourced[receipt.book_id, receipt.kind, receipt.source_ref or ""] = (digest, receipt)
+    read_acting(connection, [(row.book_id, row.seq) for row in rows], desk)
+
+
+def read_acting(connection: Connection, names: Sequence[tuple[int, int]], desk: Desk) -> None:
+    """The entry that acted on each of these."""
+    for receipt in receipts(connection, _ACTING.run(connection, names)):
+        if receipt.target_seq is not None:
+            desk.acting[receipt.book_id, receipt.target_seq] = receipt
+            desk.acted[receipt.book_id, receipt.target_seq] = receipt.kind
+
+
 def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:
-    found: dict[str, tuple[tuple[int, str, int, int], list[tuple[date, date | None, frozenset[str]]]]] = {}
+    facts: dict[str, tuple[int, str, int, int]] = {}
+    contracts: dict[str, list[tuple[date, date | None, frozenset[str]]]] = {}
+    suspensions: dict[str, list[tuple[date, date | None]]] = {}
     for code, party_id, kind, level, area, first, last, services in _INSTITUTIONS.run(
         connection, [(code,) for code in codes]
     ):
-        contracts = found.setdefault(code, ((party_id, kind, level, area), []))[1]
-        if first is not None:
-            contracts.append((first, last, frozenset(services.split(","))))
-    for code, (facts, contracts) in found.items():
-        desk.institutions[code] = Institution(code, *facts, tuple(contracts))
+        facts[code] = (party_id, kind, level, area)
+        if services is not None:
+            contracts.setdefault(code, []).append((first, last, frozenset(services.split(","))))
+        elif first is not None:
+            suspensions.setdefault(code, []).append((first, last))
+    for code, known in facts.items():
+        desk.institutions[code] = Institution(
+            code, *known, tuple(contracts.get(code, ())), tuple(suspensions.get(code, ()))
+        )
 
 
 def read_changes(connection: Connection, books: Iterable[Book], desk: Desk) -> None:
@@ -321,8 +356,9 @@ def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], 
             targets.append((book_id, command.target_seq))
         if Needs.CHANGES in needs:
             changing.add(book_id)
-        if Needs.ESTATE in needs and book.stage == Stage.CLOSED:
-            closed.add(book_id)
+        if Needs.ESTATE in needs:
+            # its own, and that of whoever else the money came from
+            closed |= {one.book_id for one in desk.books.values() if one.stage == Stage.CLOSED}
     read_institutions(connection, codes, desk)
     if targets:
         for receipt in read_entries(connection, targets):

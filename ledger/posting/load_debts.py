@@ -12,7 +12,8 @@ from ledger.chart import MemberClass
 from ledger.database import Lookup
 from ledger.debts import Assessment, Debts, DeclaredLine, Levy, LevyLine
 from ledger.membership import Enrolment
-from ledger.posting.command import Command, Desk, Needs
+from ledger.posting.command import Command, Needs
+from ledger.posting.desk import Desk
 from ledger.posting.load import read_books
 
 _L, _A, _D, _N = (

@@ -13,6 +13,7 @@ from ledger.book import Book, Draft
 from ledger.chain import canonical, digest, microseconds
 from ledger.database import BookWriter, RowWriter
 from ledger.posting.load import BOOK_COLUMNS
+from ledger.posting.write_care import write_care_rows, write_care_state
 
 # the columns of a book that a posting may change
 CHANGED = (
@@ -106,9 +107,12 @@ def write_batch(
     _WRITER.write(
         connection, [_row(books[book_id]) for book_id in sorted(touched - new_books)], entries, transfers, now
     )
+    changed = [books[book_id] for book_id in sorted(touched)]
     if beside:
         _write_rows(connection, beside)
-        _write_debts(connection, [books[book_id] for book_id in sorted(touched)])
+        write_care_rows(connection, beside)
+        _write_debts(connection, changed)
+    write_care_state(connection, changed)
 
 
 def _write_rows(connection: Connection, beside: list[tuple[int, Draft]]) -> None:

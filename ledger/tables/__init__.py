@@ -10,6 +10,16 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
 
 from ledger.tables.base import Instant, metadata
 from ledger.tables.books import book, entry, transfer
+from ledger.tables.care import (
+    accumulator,
+    clearing,
+    filing,
+    manual_claim,
+    quota,
+    reconciled_day,
+    settlement,
+    third_party_case,
+)
 from ledger.tables.claims import claim, identity
 from ledger.tables.contributions import (
     LEVY_AMOUNTS,
@@ -20,13 +30,23 @@ from ledger.tables.contributions import (
     levy,
     levy_line,
 )
-from ledger.tables.references import agent, batch, batch_line, contract, employer, institution, policy
+from ledger.tables.references import (
+    agent,
+    batch,
+    batch_line,
+    contract,
+    employer,
+    institution,
+    policy,
+    suspension,
+)
 
 __all__ = [
     "APPEND_ONLY",
     "LEVY_AMOUNTS",
     "NEVER_DELETED",
     "Instant",
+    "accumulator",
     "agent",
     "assessment",
     "assessment_line",
@@ -34,23 +54,34 @@ __all__ = [
     "batch_line",
     "book",
     "claim",
+    "clearing",
     "contract",
     "declared_line",
     "employer",
     "enrolment",
     "entry",
+    "filing",
     "identity",
     "institution",
     "levy",
     "levy_line",
+    "manual_claim",
     "metadata",
     "policy",
+    "quota",
+    "reconciled_day",
+    "settlement",
+    "suspension",
+    "third_party_case",
     "transfer",
 ]
 
 # What the database itself never lets anybody change or take away; the migrations make the triggers.
 APPEND_ONLY = (
-    "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment",
+    "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
+    "filing", "manual_claim",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
-NEVER_DELETED = ("book", "levy", "assessment")
+NEVER_DELETED = (
+    "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
+)  # fmt: skip

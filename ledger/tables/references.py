@@ -69,6 +69,18 @@ contract = Table(
     info={"room": "reference"},
 )
 
+suspension = Table(
+    "suspension",
+    metadata,
+    # days on which no contract of the institution counts
+    C("code", Text, ForeignKey("institution.code", name="fk_suspension_institution"), nullable=False),
+    C("valid_from", Date, nullable=False),
+    C("valid_to", Date),
+    PrimaryKeyConstraint("code", "valid_from"),
+    CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="ends_after_it_begins"),
+    info={"room": "reference"},
+)
+
 batch = Table(
     "batch",
     metadata,

@@ -29,13 +29,19 @@ from ledger.verify.across import (
     policies_are_what_they_were,
     totals_agree,
 )
+from ledger.verify.aid import aid_clears, aid_stands_in_both_books, quotas_follow_from_their_entries
+from ledger.verify.beside import contracts_follow_their_entry, rows_follow_their_entry
 from ledger.verify.books import books_follow_from_their_entries
+from ledger.verify.care import (
+    cases_follow_from_their_entries,
+    counters_follow_from_their_rows,
+    settlements_move_what_they_say,
+)
 from ledger.verify.contributions import (
     assessments_are_paid_or_owed_or_adjusted,
     months_are_those_of_their_persons,
     months_follow_from_their_lines,
     persons_follow_from_their_lines,
-    rows_follow_their_entry,
 )
 from ledger.verify.credits import (
     accounts_have_what_was_paid,
@@ -44,6 +50,13 @@ from ledger.verify.credits import (
     money_in_is_somewhere,
 )
 from ledger.verify.finding import Finding
+from ledger.verify.institutions import (
+    books_of_institutions_are_known,
+    days_follow_from_their_entries,
+    messages_and_bills_are_claimed,
+    months_are_those_of_their_bills,
+    nothing_else_is_claimed,
+)
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Summary", "verify"]
 
@@ -65,9 +78,24 @@ INVARIANTS: tuple[Invariant, ...] = (
     money_in_is_somewhere,
     lines_are_in_the_accounts,
     accounts_have_what_was_paid,
+    contracts_follow_their_entry,
+    settlements_move_what_they_say,
+    counters_follow_from_their_rows,
+    cases_follow_from_their_entries,
+    quotas_follow_from_their_entries,
+    aid_stands_in_both_books,
+    books_of_institutions_are_known,
+    messages_and_bills_are_claimed,
+    days_follow_from_their_entries,
+    months_are_those_of_their_bills,
 )
 # once, for all the books asked for
-ACROSS: tuple[Invariant, ...] = (policies_are_what_they_were, claims_name_a_book)
+ACROSS: tuple[Invariant, ...] = (
+    policies_are_what_they_were,
+    claims_name_a_book,
+    nothing_else_is_claimed,
+    aid_clears,
+)
 
 CHUNK = 2_000
 FINDINGS_MAX = 1_000

@@ -1,4 +1,4 @@
-"""What employers owe and paid: the rows beside their entries, and the state that these add up to.
+"""What employers owe and paid: the state that the rows beside their entries add up to.
 
 All of it is read in streams that go side by side in the order of their keys, so that memory is that of the
 largest entry. The state is derived here by itself: what posting uses to keep it is not asked.
@@ -6,104 +6,28 @@ largest entry. The state is derived here by itself: what posting uses to keep it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 
 from ledger import tables
-from ledger.chart import Kind, LineKind, Side
-from ledger.debts import AssessmentLine, DeclaredLine, EnrolmentRow, LevyLine, Rows
-from ledger.detail import unpack
-from ledger.verify.finding import Finding, book_name, line_name, month_name
-from ledger.verify.streams import Key, Stream, side_by_side, streamed
-from ledger.verify.walk import EMPLOYERS, party_of
+from ledger.chart import LineKind, Side
+from ledger.verify.finding import Finding, book_name, month_name
+from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.walk import EMPLOYERS
 
 _E, _T = tables.entry.c, tables.transfer.c
 _L, _A, _N = tables.levy_line.c, tables.assessment_line.c, tables.enrolment.c
 _D, _STATE, _LEVY = tables.declared_line.c, tables.assessment.c, tables.levy.c
 
-# which rows an entry writes beside itself, by the names of the fields of Rows; a refund is one in the book of
-# an employer alone
-WRITES: dict[int, frozenset[str]] = {
-    Kind.DECLARATION: frozenset({"declared"}),
-    Kind.ASSESSMENT: frozenset({"levy", "assessment"}),
-    Kind.ESTIMATE: frozenset({"levy"}),
-    Kind.ADJUSTMENT: frozenset({"levy", "assessment"}),
-    Kind.PAYMENT: frozenset({"levy", "assessment"}),
-    Kind.REFUND_TO_PAYER: frozenset({"levy"}),
-    Kind.ENROLMENT: frozenset({"enrolment"}),
-    Kind.ENROLMENT_END: frozenset({"enrolment"}),
-}
 _PARTS = ("employee", "employer", "employee_paid", "employer_paid")
 
 
 def employers_in(first: int, last: int) -> tuple[int, int]:
     """The range of books of employers within a range; an empty one when there are none."""
     return max(first, EMPLOYERS * 10**12), min(last, (EMPLOYERS + 1) * 10**12 - 1)
-
-
-# -- rows beside entries -------------------------------------------------------------------------------------
-
-
-def rows_follow_their_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """What an entry wrote beside itself is what its detail holds the digest of, and no row is without one."""
-    beside = {
-        "levy": _rows_of(connection, first, last, LevyLine._make, _L, "period", *LevyLine._fields),
-        "assessment": _rows_of(
-            connection, first, last, AssessmentLine._make, _A, "line", *AssessmentLine._fields
-        ),
-        "declared": _rows_of(connection, first, last, DeclaredLine._make, _D, "line", *DeclaredLine._fields),
-        "enrolment": _rows_of(connection, first, last, EnrolmentRow._make, _N, "seq", *EnrolmentRow._fields),
-    }
-    entries = (
-        select(_E.book_id, _E.seq, _E.kind, _E.detail)
-        .where(_E.book_id.between(first, last), _E.kind.in_([int(kind) for kind in WRITES]))
-        .order_by(_E.book_id, _E.seq)
-    )
-    for book_id, seq, kind, detail in streamed(connection, entries):
-        if kind == Kind.REFUND_TO_PAYER and party_of(book_id) != EMPLOYERS:
-            continue
-        found = {name: tuple(stream.of((book_id, seq))) for name, stream in beside.items()}
-        wrong = _rows_fault(kind, detail, found)
-        if wrong is not None:
-            yield Finding("rows_wrong", line_name(book_id, seq), wrong)
-    strays = {stray for stream in beside.values() for stray in stream.strays()}
-    for book_id, seq in sorted(strays):
-        yield Finding("rows_without_entry", line_name(book_id, seq), "wrote no rows, and there are some")
-
-
-def _rows_fault(kind: int, detail: str | None, found: dict[str, tuple[Any, ...]]) -> str | None:
-    if not {name for name, rows in found.items() if rows} <= WRITES[kind]:
-        return f"a {Kind(kind).word} does not write such rows"
-    enrolment: EnrolmentRow | None = next(iter(found["enrolment"]), None)
-    rows = Rows(found["levy"], found["assessment"], found["declared"], enrolment)
-    try:
-        told = unpack(detail).get("rows")
-    except ValueError:
-        told = None
-    if told != rows.digest():
-        return "what it wrote beside itself is not what it says"
-    return None
-
-
-def _rows_of(
-    connection: Connection,
-    first: int,
-    last: int,
-    make: Callable[[Sequence[Any]], Any],
-    table: Any,
-    order: str,
-    *names: str,
-) -> Stream[Any]:
-    query = (
-        select(table.book_id, table.seq, *(table[name] for name in names))
-        .where(table.book_id.between(first, last))
-        .order_by(table.book_id, table.seq, table[order])
-    )
-    rows = streamed(connection, query)
-    return Stream(((row[0], row[1]), make(row[2:])) for row in rows)
 
 
 # -- state from facts ----------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from ledger.persons import PERSONS
 from ledger.verify.contributions import employers_in
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.walk import institutions_in
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _A, _STATE, _LEVY, _M = tables.assessment_line.c, tables.assessment.c, tables.levy.c, tables.employer.c
@@ -77,6 +78,7 @@ def books_without_a_person_are_of_employers(
         .outerjoin(tables.entry, and_(_E.book_id == _B.book_id, _E.seq == 1))
         .where(
             _B.book_id.between(first, last),
+            ~_B.book_id.between(*institutions_in(first, last)),
             # an employer's book that belongs to a person is as wrong as one of nobody
             or_(_B.person_id.is_(None), _B.book_id.between(*employers_in(first, last))),
         )

@@ -18,7 +18,7 @@ from ledger.clock import day_of
 from ledger.detail import unpack
 from ledger.interest import Interest, year_interest
 from ledger.policy import MissingParameter
-from ledger.verify.walk import EMPLOYERS, RESIDENTS, Line, Walk, party_of
+from ledger.verify.walk import EMPLOYERS, INSTITUTIONS, RESIDENTS, Line, Walk, party_of
 
 EntryRule = Callable[[Walk, Line], str | None]
 BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
@@ -27,7 +27,7 @@ _KINDS = frozenset(int(kind) for kind in Kind)
 _CLOSES_HOLD = frozenset({Kind.CAPTURE, Kind.RELEASE, Kind.EXPIRY})
 # what an entry of a kind may point at; a kind that is missing points at nothing
 _TARGETS: dict[int, frozenset[Kind]] = {
-    Kind.REVERSAL: REVERSIBLE,
+    Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
@@ -35,18 +35,39 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.ESTATE: frozenset({Kind.REVERSAL}),
     Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
     Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
+    Kind.QUOTA_END: frozenset({Kind.QUOTA}),
+    Kind.VISIT_END: frozenset({Kind.VISIT}),
+    Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM}),
+    Kind.CLEARING_END: frozenset({Kind.CLEARING}),
+    Kind.INSTITUTION_PAYMENT: frozenset({Kind.CLEARING}),
 }
-# what an employer's book and a resident's are about; all other kinds belong into the account of a person
+# what is about care, and needs no account
+_OF_CARE = frozenset({
+    Kind.SETTLEMENT, Kind.REVERSAL, Kind.VISIT, Kind.VISIT_END, Kind.FILING, Kind.THIRD_PARTY_CASE,
+    Kind.ADVANCE, Kind.RECOVERY, Kind.MANUAL_CLAIM, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT,
+})  # fmt: skip
+# what the books of others are about; all other kinds belong into the account of a person
 _KINDS_OF: dict[int, frozenset[Kind]] = {
     EMPLOYERS: frozenset({
         Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
         Kind.REFUND_TO_PAYER, Kind.CASE_STEP,
     }),
-    RESIDENTS: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}),
+    INSTITUTIONS: frozenset({
+        Kind.OPENING, Kind.CONTRACT, Kind.SUSPENSION, Kind.RECONCILIATION, Kind.CLEARING, Kind.CLEARING_END,
+        Kind.INSTITUTION_PAYMENT, Kind.CORRECTION,
+    }),
+    RESIDENTS: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}) | _OF_CARE,
 }  # fmt: skip
-_OF_EMPLOYERS_ALONE = _KINDS_OF[EMPLOYERS] - {Kind.OPENING, Kind.REFUND_TO_PAYER}
-_AFTER_CLOSING = frozenset({Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE})
-_NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE})
+_OF_OTHERS_ALONE = (_KINDS_OF[EMPLOYERS] | _KINDS_OF[INSTITUTIONS]) - {Kind.OPENING, Kind.REFUND_TO_PAYER}
+# what may stand in a book because of a command about another one, under the policy of that one's area
+_OF_ANOTHER_BOOK = frozenset({
+    Kind.INHERITANCE, Kind.MUTUAL_AID, Kind.REVERSAL, Kind.CARRY_OVER, Kind.EXPIRY, Kind.ESTATE,
+})  # fmt: skip
+# stands for either pocket
+_POCKET = 0
+# what comes back of an advance goes to the fund, whatever became of the account
+_AFTER_CLOSING = frozenset({Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY})
+_NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kind.QUOTA, Kind.MUTUAL_AID})
 
 
 def follows(walk: Walk, line: Line) -> str | None:
@@ -74,7 +95,7 @@ def is_of_a_known_kind(_walk: Walk, line: Line) -> str | None:
 
 def is_in_such_a_book(walk: Walk, line: Line) -> str | None:
     party = party_of(walk.book_id)
-    fits = line.kind in _KINDS_OF[party] if party in _KINDS_OF else line.kind not in _OF_EMPLOYERS_ALONE
+    fits = line.kind in _KINDS_OF[party] if party in _KINDS_OF else line.kind not in _OF_OTHERS_ALONE
     if not fits:
         return f"a {Kind(line.kind).word} in the book of such a party"
     if not walk.has_pockets and any(POCKETS & {move[0], move[1]} for move in line.transfers):
@@ -116,13 +137,34 @@ def holds_follow(walk: Walk, line: Line) -> str | None:
         fits = held is not None and held < 0
     else:
         fits = held is None
-    if not fits or reserved is not None:
+    if not fits or not _fits_the_quotas(walk, line):
         return f"a {Kind(line.kind).word} does not change the holds by {held} and the quotas by {reserved}"
-    if walk.held + (held or 0) < 0:
-        return "the holds are below zero after it"
-    if walk.held + (held or 0) + walk.reserved > line.current_year_after + line.carried_over_after:
-        return "more is held after it than there is"
+    set_aside = walk.held + (held or 0) + walk.reserved + (reserved or 0)
+    if walk.held + (held or 0) < 0 or walk.reserved + (reserved or 0) < 0:
+        return "the holds, or the quotas, are below zero after it"
+    if set_aside > line.current_year_after + line.carried_over_after:
+        return "more is held and reserved after it than there is"
     return None
+
+
+def _fits_the_quotas(walk: Walk, line: Line) -> bool:
+    """Whether an entry changes what is reserved as its kind does; each quota is asked for in aid.py."""
+    reserved = line.reserved_change
+    if line.kind == Kind.QUOTA:
+        return reserved is not None and reserved > 0
+    if line.kind == Kind.QUOTA_END:
+        return reserved is None or reserved < 0
+    if line.kind == Kind.MUTUAL_AID:
+        return reserved == -line.amount_fen and line.amount_fen != 0
+    if line.kind == Kind.REVERSAL and _target_kind(walk, line) == Kind.MUTUAL_AID:
+        # into the quota, or free when the quota has ended since
+        return reserved is None or reserved == line.amount_fen
+    return reserved is None
+
+
+def _target_kind(walk: Walk, line: Line) -> int | None:
+    target = None if line.target_seq is None else walk.lines.get(line.target_seq)
+    return None if target is None else target.kind
 
 
 def dates_fit(walk: Walk, line: Line) -> str | None:
@@ -176,19 +218,33 @@ def target_fits(walk: Walk, line: Line) -> str | None:
 def _mirrors(line: Line, target: Line) -> str | None:
     if line.amount_fen != target.amount_fen:
         return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
-    back = {(target_side, party) for _, target_side, _, party in line.transfers if target_side not in POCKETS}
-    back |= {(source, party) for source, _, _, party in line.transfers if source not in POCKETS}
-    came = {(side, party) for source, other, _, party in target.transfers for side in (source, other)
-            if side not in POCKETS}  # fmt: skip
-    if back != came or line.period != target.period:
+    came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}
+    if _summed(line) != came or line.period != target.period:
         return f"it does not mirror entry {target.seq}"
+    if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID}:
+        same_year = line.effective_on.year == target.effective_on.year
+        current_year = -target.change(Side.CURRENT_YEAR) if same_year else 0
+        if line.change(Side.CURRENT_YEAR) != current_year:
+            return f"it does not give back to the pockets what entry {target.seq} took from them"
     return None
+
+
+def _summed(line: Line) -> dict[tuple[int, int, int | None], int]:
+    """What an entry moves from where to where, the pockets taken for one."""
+    sums: dict[tuple[int, int, int | None], int] = {}
+    for source, target, fen, party in line.transfers:
+        key = (_POCKET if source in POCKETS else source, _POCKET if target in POCKETS else target, party)
+        sums[key] = sums.get(key, 0) + fen
+    return sums
 
 
 def names_what_is_known(walk: Walk, line: Line) -> str | None:
     known = walk.reference
     area = unpack(line.detail)["area"] if line.kind == Kind.OPENING else walk.area
-    if known.areas.get(line.policy_version) != area:
+    # an institution of another area has a contract here, and that area no policy
+    foreign = party_of(walk.book_id) == INSTITUTIONS and line.policy_version == 0
+    its_area = known.areas.get(line.policy_version)
+    if not foreign and its_area != area and (its_area is None or line.kind not in _OF_ANOTHER_BOOK):
         return f"there is no policy version {line.policy_version} of its area"
     if line.caller not in known.agents or line.actor not in known.agents:
         return "the caller or the actor is not known"
@@ -261,8 +317,13 @@ def has_these_amounts(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
 
 
 def has_this_state(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
+    if not walk.has_pockets and not walk.opened_on.year <= row.open_year <= walk.last_year:
+        return (
+            f"open_year is {row.open_year}, and its entries are of {walk.opened_on.year} to {walk.last_year}"
+        )
+    year = ("open_year",) if walk.has_pockets else ()
     return _differs(
-        walk, row, ("area", "opened_on", "died_on", "stage", "open_year", "interest_year", "open_freezes")
+        walk, row, ("area", "opened_on", "died_on", "stage", *year, "interest_year", "open_freezes")
     )
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ledger.chain import TransferLine, genesis
 from ledger.chart import Kind, Stage
+from ledger.clock import day_of
 from ledger.detail import unpack
 from ledger.interest import DayChange
 from ledger.persons import PERSONS
@@ -16,13 +17,23 @@ from ledger.policy import Policy
 
 # the year up to which interest is posted in a book that never earns any
 NO_INTEREST = 9999
-# the places of the letters E and R, with which the books of employers and of residents begin
-EMPLOYERS, RESIDENTS = 5, 18
+# the places of the letters E, I and R, with which the books of employers, institutions and residents begin
+EMPLOYERS, INSTITUTIONS, RESIDENTS = 5, 9, 18
 
 
 def party_of(book_id: int) -> int:
     """Whose book it is: the place in the alphabet of the letter that its number begins with."""
     return book_id // 10**12
+
+
+def books_in(party: int, first: int, last: int) -> tuple[int, int]:
+    """The range of books of such a party within a range; an empty one when there are none."""
+    return max(first, party * 10**12), min(last, (party + 1) * 10**12 - 1)
+
+
+def institutions_in(first: int, last: int) -> tuple[int, int]:
+    """The range of books of institutions within a range."""
+    return books_in(INSTITUTIONS, first, last)
 
 
 class Line(NamedTuple):
@@ -92,6 +103,8 @@ class Walk:
     opened_on: date = date.max
     died_on: date | None = None
     open_year: int = 0
+    # in which something was last recorded
+    last_year: int = 0
     interest_year: int = 0
     open_freezes: int = 0
     stage: int = Stage.ACTIVE
@@ -103,7 +116,7 @@ class Walk:
 
     @property
     def has_pockets(self) -> bool:
-        """Whether it is the account of a person; employers and residents have books without money."""
+        """Whether it is the account of a person: the books of all others have no money in them."""
         return party_of(self.book_id) == PERSONS
 
     @classmethod
@@ -119,8 +132,8 @@ class Walk:
         self.carried_over = line.carried_over_after
         self.held += line.held_change or 0
         self.reserved += line.reserved_change or 0
-        if self.has_pockets or line.kind == Kind.OPENING:
-            self.open_year = max(self.open_year, line.effective_on.year)
+        self.open_year = max(self.open_year, line.effective_on.year)
+        self.last_year = max(self.last_year, day_of(line.recorded_at).year)
         self.lines[line.seq] = line
         if line.target_seq is not None:
             self.acted_on.add(line.target_seq)

@@ -1,0 +1,296 @@
+"""Designated institutions: registering one, its contracts, and the days on which these rest."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import to_json
+
+from api.accounts import json_answer
+from api.answers import Answer
+from api.bills import CareWord
+from api.fields import Area, Day, Name, Strict, Whole, Words, not_cash
+from api.posting import key_of, respond, take, wants_dry_run
+from api.routes import LedgerRoute, describe
+from api.state import State, caller_of, state_of
+from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend, institutions
+from ledger.care import CARE_WORDS
+from ledger.identity import new_book_id
+from ledger.institutions import Registered
+from ledger.reports import care
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+TAG = "institutions"
+CODE_PATTERN: Final = r"^[A-Za-z0-9._-]{1,32}$"
+
+Kind = Literal["hospital", "clinic", "pharmacy"]
+# it stands in paths
+NewCode = Annotated[str, StringConstraints(strict=True, pattern=CODE_PATTERN), AfterValidator(not_cash)]
+
+
+def _example(**fields: Any) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
+class NewInstitution(Strict):
+    """An institution. Its area need not be one whose accounts are kept here."""
+
+    model_config = _example(code="H0101", name="示例医院", kind="hospital", level=2, area="990100")
+
+    code: NewCode
+    name: Name
+    kind: Kind
+    level: Whole = Field(ge=1, le=3)
+    area: Area
+
+
+class NewContract(Strict):
+    """A contract for some kinds of care, from a day on; without `to` until further notice."""
+
+    model_config = _example(**{"from": "2026-01-01"}, to=None, services=["outpatient", "inpatient"])
+
+    first: Day = Field(alias="from")
+    last: Day | None = Field(None, alias="to")
+    services: list[CareWord] = Field(min_length=1, max_length=len(CARE_WORDS))
+
+
+class NewSuspension(Strict):
+    """Why every contract rests, from a day on; without `to` until further notice."""
+
+    model_config = _example(**{"from": "2026-06-01"}, to="2026-06-30", reason="inspection (2026) 7")
+
+    first: Day = Field(alias="from")
+    last: Day | None = Field(None, alias="to")
+    reason: Words
+
+
+class InstitutionAnswer(Answer):
+    """An institution as registered."""
+
+    institution: str = Field(examples=["H0101"])
+    name: str
+    kind: Kind
+    level: int
+    area: str = Field(examples=["990100"])
+    created: bool | None = Field(None, description="Whether this call registered it; not said of a read")
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class ContractItem(Answer):
+    """A contract."""
+
+    first: date = Field(alias="from")
+    last: date | None = Field(alias="to")
+    services: list[CareWord]
+
+
+class ContractAnswer(ContractItem):
+    """A contract that was recorded, by its entry."""
+
+    contract: str = Field(examples=["I483920174650K-2"])
+    institution: str
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class SuspensionItem(Answer):
+    """Days on which every contract rests."""
+
+    first: date = Field(alias="from")
+    last: date | None = Field(alias="to")
+
+
+class SuspensionAnswer(SuspensionItem):
+    """A suspension that was recorded, by its entry."""
+
+    suspension: str = Field(examples=["I483920174650K-3"])
+    institution: str
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class InstitutionView(InstitutionAnswer):
+    """An institution with its contracts and their suspensions, oldest first."""
+
+    contracts: list[ContractItem]
+    suspensions: list[SuspensionItem]
+
+
+async def institution_of(request: Request, code: str) -> Registered:
+    """The institution that a path or body names. Raises Refused(institution_unknown).
+
+    An institution is registered once and for all, so what was found is not read again.
+    """
+    state = state_of(request)
+    known = state.institutions.get(code)
+    if known is None:
+        known = await state.glance(lambda connection: institutions.find(connection, code))
+        state.institutions[code] = known
+    return known
+
+
+@router.post(
+    "/v1/institutions",
+    **describe(
+        tag=TAG,
+        summary="Register an institution by its code",
+        answer=InstitutionAnswer,
+        status=201,
+        also={200: "The institution was there already, registered just so; or a dry run"},
+        refusals=(R.INSTITUTION_DIFFERS,),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def register_institution(body: NewInstitution, request: Request) -> Response:
+    """One for each code. Asked for again, the same institution is the answer."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    asked = Registered(body.code, 0, body.name, body.kind, body.level, body.area)
+    if wants_dry_run(request):
+        there = await state.glance(lambda connection: _would_be(connection, asked))
+    else:
+        there = await state.run(lambda: _entered(state, asked))
+    done = await take(
+        request,
+        RegisterInstitution(there.party_id, there.code, there.area, who.caller, who.actor, key),
+    )
+    answer = _institution_json(there) | {"created": done.created}
+    return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)
+
+
+def _entered(state: State, asked: Registered) -> Registered:
+    """The institution as written down. A call killed after this is completed by the next one like it."""
+    with state.engine.connect() as connection:
+        return institutions.enter(connection, asked)
+
+
+def _would_be(connection: Any, asked: Registered) -> Registered:
+    """The institution that is there, or would be. Raises institution_differs."""
+    try:
+        there = institutions.find(connection, asked.code)
+    except Refused:
+        return asked._replace(party_id=new_book_id("I"))
+    if asked._replace(party_id=there.party_id) != there:
+        raise Refused(R.INSTITUTION_DIFFERS)
+    return there
+
+
+def _institution_json(one: Registered) -> dict[str, Any]:
+    return {
+        "institution": one.code,
+        "name": one.name,
+        "kind": one.kind,
+        "level": one.level,
+        "area": f"{one.area:06d}",
+    }
+
+
+@router.get(
+    "/v1/institutions/{institution}",
+    **describe(
+        tag=TAG,
+        summary="An institution with its contracts, and the days on which these rest",
+        answer=InstitutionView,
+        refusals=(R.INSTITUTION_UNKNOWN,),
+    ),
+)
+async def institution(institution: str, request: Request) -> Response:
+    """A contract or suspension without `to` stands until further notice."""
+
+    def look(connection: Any) -> dict[str, Any]:
+        found = institutions.find(connection, institution)
+        return _institution_json(found) | {
+            "contracts": [
+                _days_json(one.valid_from, one.valid_to) | {"services": one.services}
+                for one in care.contracts(connection, found.code)
+            ],
+            "suspensions": [_days_json(*days) for days in care.suspensions(connection, found.code)],
+        }
+
+    return json_answer(await state_of(request).read(look))
+
+
+def _days_json(first: date, last: date | None) -> dict[str, Any]:
+    return {"from": first.isoformat(), "to": None if last is None else last.isoformat()}
+
+
+@router.post(
+    "/v1/institutions/{institution}/contracts",
+    **describe(
+        tag=TAG,
+        summary="Record a contract of an institution",
+        answer=ContractAnswer,
+        status=201,
+        refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.CONTRACT_OVERLAPS),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def add_contract(institution: str, body: NewContract, request: Request) -> Response:
+    """A contract makes an institution of any area designated. Two never hold on one day."""
+    key = key_of(request)
+    who = caller_of(request)
+    named = await institution_of(request, institution)
+    services = tuple(word for word in CARE_WORDS if word in body.services)
+    command = AddContract(
+        named.party_id,
+        named.code,
+        named.area,
+        body.first,
+        body.last,
+        services,
+        who.caller,
+        who.actor,
+        key,
+    )
+    done = await take(request, command)
+    answer = {
+        "contract": done.receipt.name,
+        "institution": named.code,
+        **_days_json(body.first, body.last),
+        "services": services,
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+@router.post(
+    "/v1/institutions/{institution}/suspensions",
+    **describe(
+        tag=TAG,
+        summary="Let every contract of an institution rest",
+        answer=SuspensionAnswer,
+        status=201,
+        refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.CONTRACT_OVERLAPS),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def suspend(institution: str, body: NewSuspension, request: Request) -> Response:
+    """Care on these days is not settled there; what was settled stands."""
+    key = key_of(request)
+    who = caller_of(request)
+    named = await institution_of(request, institution)
+    command = Suspend(
+        named.party_id,
+        named.code,
+        named.area,
+        body.first,
+        body.last,
+        body.reason,
+        who.caller,
+        who.actor,
+        key,
+    )
+    done = await take(request, command)
+    answer = {
+        "suspension": done.receipt.name,
+        "institution": named.code,
+        **_days_json(body.first, body.last),
+    }
+    return respond(request, to_json(answer).decode(), done)

@@ -1,0 +1,375 @@
+"""Mutual aid: quotas that an account gives to relatives, what was paid of them, and a relative's premium."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic_core import to_json
+
+from api.accounts import json_answer
+from api.answers import Answer, ReceiptAnswer, yuan
+from api.fields import Amount, IdText, SourceRef, Strict, Whole, Words
+from api.posting import entry_of, key_of, post_and_answer, respond, take
+from api.receipts import target_name
+from api.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.settlements import patient_of
+from api.state import State, caller_of, state_of
+from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
+from ledger.detail import unpack
+from ledger.identity import entry_name, mask_id_number
+from ledger.money import format_yuan
+from ledger.mutual_aid import RANK_MAX
+from ledger.reports import care
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+TAG = "mutual aid"
+CONSENTS_MAX = 10
+# whether somebody is a relative is for the command to say
+Relation = Annotated[
+    str,
+    StringConstraints(strict=True, min_length=1, max_length=32),
+    Field(description="What the recipient is to the donor", examples=["child"]),
+]
+
+
+class NewQuota(Strict):
+    """Money that is reserved for a relative. The call states that both consents lie with the agency."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "recipient": "119999201201010017",
+                    "relation": "child",
+                    "amount": "500.00",
+                    "rank": 1,
+                    "consents": ["consent 2026-118-a", "consent 2026-118-b"],
+                }
+            ]
+        }
+    )
+
+    recipient: IdText
+    relation: Relation
+    amount: Amount
+    rank: Whole = Field(ge=1, le=RANK_MAX, description="Donors of one person pay in this order")
+    consents: list[SourceRef] = Field(default_factory=list, max_length=CONSENTS_MAX)
+
+
+class QuotaEnd(Strict):
+    """Why a quota is ended."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "asked for by the donor"}]})
+
+    reason: Words | None = None
+
+
+class NewPremium(Strict):
+    """A relative's premium of the resident scheme for a year."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "recipient": "119999201201010017",
+                    "relation": "child",
+                    "amount": "400.00",
+                    "year": 2027,
+                    "source_ref": "premium-2027-118",
+                }
+            ]
+        }
+    )
+
+    recipient: IdText
+    relation: Relation
+    amount: Amount
+    year: Whole = Field(ge=2000, le=2999)
+    source_ref: SourceRef
+
+
+class QuotaAnswer(Answer):
+    """A quota as it was given."""
+
+    quota: str = Field(examples=["P483920174650K-17"])
+    account: str = Field(description="The donor's", examples=["P483920174650K"])
+    recipient: str | None = Field(description="Masked", examples=["119*************17"])
+    relation: str
+    amount: str = yuan("What was given")
+    remaining: str = yuan("What of it is left")
+    rank: int
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class QuotaItem(Answer):
+    """A quota as it stands."""
+
+    quota: str = Field(examples=["P483920174650K-17"])
+    donor: str | None = Field(description="Masked", examples=["119*************15"])
+    recipient: str | None = Field(description="Masked", examples=["119*************17"])
+    relation: str
+    amount: str = yuan("What was given")
+    remaining: str = yuan("What of it is left")
+    rank: int
+    given_on: date
+    ended: bool
+
+
+class QuotaList(Answer):
+    """Quotas by rank, those that were ended too."""
+
+    items: list[QuotaItem]
+
+
+class QuotaEndAnswer(Answer):
+    """A quota that was ended."""
+
+    quota: str
+    entry: str
+    returned: str = yuan("What of it was left, and is the donor's again")
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class QuotaUseItem(Answer):
+    """What was paid of a quota at one time. Neither whom it treated, nor where, nor for what."""
+
+    paid_on: date
+    amount: str = yuan("What was paid")
+    institution_kind: Literal["hospital", "clinic", "pharmacy"]
+    returned_on: date | None = Field(description="The day on which the money came back, if it did")
+
+
+class QuotaUseList(Answer):
+    """What was paid of a quota, oldest first."""
+
+    items: list[QuotaUseItem]
+
+
+@router.post(
+    "/v1/accounts/{account}/quotas",
+    **describe(
+        tag=TAG,
+        summary="Reserve money of the account for a relative",
+        answer=QuotaAnswer,
+        status=201,
+        refusals=(
+            *OF_ACCOUNT,
+            R.QUOTA_SELF,
+            R.NOT_RELATIVE,
+            R.RECIPIENT_NOT_INSURED,
+            R.ACCOUNT_CLOSED,
+            R.ACCOUNT_TRANSFERRING,
+            R.ACCOUNT_DECEASED,
+            R.ACCOUNT_FROZEN,
+            R.RATES_MISSING,
+            R.DONOR_PAUSED,
+            R.AMOUNT_INVALID,
+            R.QUOTA_TOO_HIGH,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def give_quota(account: str, body: NewQuota, request: Request) -> Response:
+    """The donor cannot use it until it is ended; the relative draws on it after the own account."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    ref = state.ref(account)
+    recipient, resident = patient_of(state, body.recipient)
+    command = GiveQuota(
+        ref,
+        recipient,
+        (recipient, resident),
+        body.relation,
+        body.amount,
+        body.rank,
+        tuple(body.consents),
+        who.caller,
+        who.actor,
+        key,
+    )
+    done = await take(request, command)
+    receipt = done.receipt
+    told = unpack(receipt.detail)
+    masked = await state.glance(lambda connection: _masked(connection, state, {told["recipient"]}))
+    amount = format_yuan(receipt.reserved_change or 0)
+    answer = {
+        "quota": receipt.name,
+        "account": receipt.account_no,
+        "recipient": masked.get(told["recipient"]),
+        "relation": told["relation"],
+        "amount": amount,
+        "remaining": amount,
+        "rank": told["rank"],
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+def _masked(connection: Any, state: State, people: set[int]) -> dict[int, str]:
+    """The masked ID numbers of people, by their person number."""
+    known = persons.known(connection, state.keyring, people)
+    return {one.person_id: mask_id_number(one.number) for one in known.values() if one.number is not None}
+
+
+@router.post(
+    "/v1/quotas/{quota}/end",
+    **describe(
+        tag=TAG,
+        summary="End a quota",
+        answer=QuotaEndAnswer,
+        status=201,
+        refusals=(R.QUOTA_NOT_FOUND, R.ACCOUNT_CLOSED, R.ACCOUNT_TRANSFERRING, R.QUOTA_ENDED),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def end_quota(quota: str, body: QuotaEnd, request: Request) -> Response:
+    """What of it is left is the donor's again. What was paid of it stands."""
+    key = key_of(request)
+    who = caller_of(request)
+    book_id, seq = entry_of(quota, R.QUOTA_NOT_FOUND)
+    done = await _of_quota(request, EndQuota(book_id, seq, body.reason or "", who.caller, who.actor, key))
+    answer = {
+        "quota": target_name(done.receipt),
+        "entry": done.receipt.name,
+        "returned": format_yuan(-(done.receipt.reserved_change or 0)),
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+async def _of_quota(request: Request, command: EndQuota) -> Posted:
+    try:
+        return await take(request, command)
+    except Refused as refused:
+        if refused.code is R.ACCOUNT_NOT_FOUND:
+            raise Refused(R.QUOTA_NOT_FOUND) from None
+        raise
+
+
+@router.get(
+    "/v1/accounts/{account}/quotas",
+    **describe(
+        tag=TAG,
+        summary="The quotas that a person has given, or received",
+        answer=QuotaList,
+        refusals=OF_ACCOUNT,
+    ),
+)
+async def quotas(
+    account: str,
+    request: Request,
+    side: Annotated[
+        Literal["given", "received"], Query(description="Given by this account, or to its holder")
+    ] = "given",
+) -> Response:
+    """By rank. Those that were ended are among them."""
+    state = state_of(request)
+    ref = state.ref(account)
+
+    def look(connection: Any) -> dict[str, Any]:
+        book_id = reports.find_book(connection, ref)
+        of_side = care.quotas_given if side == "given" else care.quotas_received
+        found = of_side(connection, book_id)
+        people = {one.quota.recipient_id for one in found} | {one.donor_id for one in found if one.donor_id}
+        masked = _masked(connection, state, people)
+        return {
+            "items": [
+                {
+                    "quota": entry_name(one.book_id, one.seq),
+                    "donor": masked.get(one.donor_id or 0),
+                    "recipient": masked.get(one.quota.recipient_id),
+                    "relation": one.quota.relation,
+                    "amount": format_yuan(one.quota.amount),
+                    "remaining": format_yuan(one.quota.remaining),
+                    "rank": one.quota.rank,
+                    "given_on": one.given_on.isoformat(),
+                    "ended": one.quota.ended,
+                }
+                for one in found
+            ]
+        }
+
+    return json_answer(await state.read(look))
+
+
+@router.get(
+    "/v1/quotas/{quota}/uses",
+    **describe(
+        tag=TAG,
+        summary="What was paid of a quota, as its donor may see it",
+        answer=QuotaUseList,
+        refusals=(R.QUOTA_NOT_FOUND,),
+    ),
+)
+async def quota_uses(quota: str, request: Request) -> Response:
+    """The day, the amount and the kind of institution; nothing of the patient, the illness or the bill."""
+    book_id, seq = entry_of(quota, R.QUOTA_NOT_FOUND)
+
+    def look(connection: Any) -> dict[str, Any]:
+        return {
+            "items": [
+                {
+                    "paid_on": one.value_date.isoformat(),
+                    "amount": format_yuan(one.amount),
+                    "institution_kind": one.institution_kind,
+                    "returned_on": None if one.returned_on is None else one.returned_on.isoformat(),
+                }
+                for one in care.quota_uses(connection, book_id, seq)
+            ]
+        }
+
+    return json_answer(await state_of(request).read(look))
+
+
+@router.post(
+    "/v1/accounts/{account}/premiums",
+    **describe(
+        tag=TAG,
+        summary="Pay a relative's premium of the resident scheme from the account",
+        answer=ReceiptAnswer,
+        status=201,
+        refusals=(
+            *OF_ACCOUNT,
+            R.QUOTA_SELF,
+            R.NOT_RELATIVE,
+            R.RECIPIENT_NOT_INSURED,
+            R.ACCOUNT_CLOSED,
+            R.ACCOUNT_TRANSFERRING,
+            R.ACCOUNT_DECEASED,
+            R.ACCOUNT_FROZEN,
+            R.RATES_MISSING,
+            R.DUPLICATE_SOURCE_REF,
+            R.VERB_NOT_OFFERED,
+            R.AMOUNT_INVALID,
+            R.INSUFFICIENT_BALANCE,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def pay_premium(account: str, body: NewPremium, request: Request) -> Response:
+    """The exact amount, or a refusal. It goes to the collector, never to a person."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    ref = state.ref(account)
+    recipient, resident = patient_of(state, body.recipient)
+    command = PayPremium(
+        ref,
+        recipient,
+        (recipient, resident),
+        body.relation,
+        body.amount,
+        body.year,
+        body.source_ref,
+        who.caller,
+        who.actor,
+        key,
+    )
+    return await post_and_answer(request, command)

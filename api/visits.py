@@ -1,0 +1,187 @@
+"""Visits: a patient is registered at an institution, and what became of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import ConfigDict, Field
+from pydantic_core import to_json
+
+from api.accounts import json_answer
+from api.answers import Answer
+from api.bills import CareWord
+from api.fields import Day, IdText, InstitutionCode, Strict
+from api.posting import entry_of, key_of, respond, take
+from api.receipts import target_name
+from api.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.schemas import Nothing
+from api.settlements import patient_of
+from api.state import caller_of, state_of
+from ledger import EndVisit, RefusalCode, Refused, RegisterVisit
+from ledger.care import CARE_WORDS
+from ledger.detail import unpack
+from ledger.identity import account_no, entry_name, has_account
+from ledger.reports import care
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+TAG = "settlements"
+
+
+class NewVisit(Strict):
+    """A patient comes to an institution for some care, from a day on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "institution": "H0001",
+                    "id_number": "119999198503140015",
+                    "care_type": "inpatient",
+                    "from": "2026-03-10",
+                }
+            ]
+        }
+    )
+
+    institution: InstitutionCode
+    id_number: IdText
+    care_type: CareWord
+    first: Day = Field(alias="from")
+
+
+class VisitAnswer(Answer):
+    """A registered visit. Its name goes with the bills of it."""
+
+    visit: str = Field(examples=["P483920174650K-17"])
+    account: str | None = Field(description="Null for a resident without an account")
+    institution: str
+    care_type: CareWord
+    first: date = Field(alias="from")
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class VisitView(Answer):
+    """A visit, and what became of it."""
+
+    visit: str = Field(examples=["P483920174650K-17"])
+    account: str | None
+    institution: str
+    care_type: CareWord
+    first: date = Field(alias="from")
+    ended_on: date | None = Field(description="The day on which the registration was taken back")
+    settlements: list[str] = Field(description="Its settled bills that were not taken back")
+
+
+class VisitEndAnswer(Answer):
+    """A registration that was taken back."""
+
+    visit: str
+    ended_on: date
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+def _account(book_id: int) -> str | None:
+    return account_no(book_id) if has_account(book_id) else None
+
+
+@router.post(
+    "/v1/visits",
+    **describe(
+        tag=TAG,
+        summary="Register a patient's visit at an institution",
+        answer=VisitAnswer,
+        status=201,
+        refusals=(
+            *OF_ACCOUNT,
+            R.ACCOUNT_CLOSED,
+            R.ACCOUNT_TRANSFERRING,
+            R.ACCOUNT_DECEASED,
+            R.PERIOD_INVALID,
+            R.INSTITUTION_UNKNOWN,
+            R.NOT_DESIGNATED,
+            R.CONTRACT_SUSPENDED,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def register_visit(body: NewVisit, request: Request) -> Response:
+    """A bill may be settled without one; with one it has to be of the same patient and institution."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    book, else_book = patient_of(state, body.id_number)
+    command = RegisterVisit(
+        book,
+        else_book,
+        body.institution,
+        CARE_WORDS[body.care_type],
+        body.first,
+        who.caller,
+        who.actor,
+        key,
+    )
+    done = await take(request, command)
+    told = unpack(done.receipt.detail)
+    answer = {
+        "visit": done.receipt.name,
+        "account": _account(done.receipt.book_id),
+        "institution": told["institution"],
+        "care_type": told["care_type"],
+        "from": told["begins_on"],
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+@router.post(
+    "/v1/visits/{visit}/end",
+    **describe(
+        tag=TAG,
+        summary="Take the registration of a visit back",
+        answer=VisitEndAnswer,
+        status=201,
+        refusals=(R.VISIT_NOT_FOUND, R.ACCOUNT_CLOSED, R.VISIT_SETTLED, R.VISIT_ENDED),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def end_visit(visit: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
+    """A visit with a settled bill stays. The body is empty, or an empty object."""
+    key = key_of(request)
+    who = caller_of(request)
+    book_id, seq = entry_of(visit, R.VISIT_NOT_FOUND)
+    try:
+        done = await take(request, EndVisit(book_id, seq, who.caller, who.actor, key))
+    except Refused as refused:
+        if refused.code is R.ACCOUNT_NOT_FOUND:
+            raise Refused(R.VISIT_NOT_FOUND) from None
+        raise
+    answer = {"visit": target_name(done.receipt), "ended_on": done.receipt.effective_on.isoformat()}
+    return respond(request, to_json(answer).decode(), done)
+
+
+@router.get(
+    "/v1/visits/{visit}",
+    **describe(tag=TAG, summary="A visit", answer=VisitView, refusals=(R.VISIT_NOT_FOUND,)),
+)
+async def visit(visit: str, request: Request) -> Response:
+    """With the bills that were settled of it."""
+    book_id, seq = entry_of(visit, R.VISIT_NOT_FOUND)
+
+    def look(connection: Any) -> dict[str, Any]:
+        found = care.visit(connection, book_id, seq)
+        return {
+            "visit": entry_name(book_id, seq),
+            "account": _account(book_id),
+            "institution": found.institution,
+            "care_type": found.care_type.word,
+            "from": found.begins_on.isoformat(),
+            "ended_on": None if found.ended_on is None else found.ended_on.isoformat(),
+            "settlements": [entry_name(book_id, bill) for bill in found.settled_by],
+        }
+
+    return json_answer(await state_of(request).read(look))

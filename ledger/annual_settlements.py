@@ -1,0 +1,394 @@
+"""The annual settlement (R42): the bills of a year computed again, the difference paid or claimed back.
+
+What an annual settlement posts says what it settled, so one that is asked for again posts nothing unless
+something has changed since: then a supplement brings the year right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from ledger import batches, tables
+from ledger.batches import Batch
+from ledger.book import Book, Draft
+from ledger.care import (
+    Accumulator,
+    CareTable,
+    CareType,
+    Channel,
+    Coverage,
+    Cut,
+    Filing,
+    SettlementRow,
+)
+from ledger.chain import TransferLine
+from ledger.chart import Kind, MemberClass, Side, Stage, Verb
+from ledger.database import Lookup
+from ledger.debts import Rows
+from ledger.detail import pack, unpack
+from ledger.identity import has_account
+from ledger.policy import MissingParameter, Policy
+from ledger.posting import (
+    AlreadyThere,
+    BookRef,
+    Command,
+    Desk,
+    Failed,
+    Needs,
+    Posted,
+    Receipt,
+    Unknown,
+    WiderLocks,
+)
+from ledger.refusals import RefusalCode, Refused
+from ledger.yearly import Again, Division, Facts, Part, Year, divide, recompute
+
+CHUNK = 500
+CALLER = "annual-settlement"
+_CARE_TYPE = {
+    CareTable.NONE: CareType.OUTPATIENT,
+    CareTable.OUTPATIENT: CareType.OUTPATIENT,
+    CareTable.INPATIENT: CareType.INPATIENT,
+    CareTable.CHRONIC: CareType.CHRONIC,
+}
+
+
+@dataclass(eq=False)
+class SettleYear(Command):
+    """Settle a year of care of one person, as far as it differs from what was settled of it so far.
+
+    The first one is posted even when nothing differs. After it, one with nothing to settle is answered with
+    the last one. One table's difference is one entry, and the entry that is the statement comes last. A year
+    that still goes on may be settled too; what comes after is settled by a supplement.
+
+    Of what funds pay, what account and relatives had paid goes into the person's account. The rest is set
+    against what the person owes them from this year's settlements, and what is left, which had been cash,
+    goes to the bank (R21). What is claimed back is owed by the person.
+
+    Refused with annual_settlement_not_found (nothing was ever settled for the year), account_closed,
+    account_transferring, rates_missing.
+    """
+
+    verb = "settle_year"
+    needs = frozenset({
+        Needs.TARGET, Needs.SETTLEMENTS, Needs.ACCUMULATORS, Needs.ENROLMENTS, Needs.FILINGS,
+    })  # fmt: skip
+
+    book: BookRef
+    care_year: int
+    # the areas of institutions outside the person's own, by the numbers of their books; of one that is
+    # missing it is not known that something was filed for its area alone
+    areas: Mapping[int, int]
+    else_book: BookRef | None = None
+    # the last statement of the year, where it is known; else it is found
+    target_seq: int | None = None
+    caller: str = CALLER
+    actor: str = CALLER
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.care_year}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        year = self.care_year
+        rows = {
+            seq: row for seq, row in desk.settled.get(book.book_id, {}).items() if row.care_date.year == year
+        }
+        if not rows:
+            raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND)
+        desk.allow(Verb.CARE_CASE)
+        last = self._last(desk, rows)
+        facts = Facts(
+            not has_account(book.book_id),
+            book.area,
+            desk.enrolments.get(book.book_id, ()),
+            desk.filings.get(book.book_id, ()),
+            self.areas,
+        )
+        found = recompute(desk.policy(book.area), year, rows, facts)
+        if last is not None and not found.differs:
+            raise AlreadyThere(last)
+        owed = 0 if last is None else unpack(last.detail)["still_owed"]
+        _Statement(desk, book, year, found, divide(found, owed)).write()
+
+    def _last(self, desk: Desk, rows: Mapping[int, SettlementRow]) -> Receipt | None:
+        """The last statement of the year; asked for when it was not read."""
+        statements = [seq for seq, row in rows.items() if row.channel is Channel.ANNUAL]
+        if not statements:
+            return None
+        last = desk.target(max(statements))
+        if last is None:
+            self.target_seq = max(statements)
+            raise WiderLocks([desk.book.book_id])
+        return last
+
+
+class _Statement:
+    """The entries of one annual settlement."""
+
+    def __init__(self, desk: Desk, book: Book, year: int, found: Year, division: Division) -> None:
+        self.desk = desk
+        self.book = book
+        self.year = year
+        self.found = found
+        self.division = division
+        # where there is still room for what funds pay, in order
+        self._sinks = {
+            Side.CURRENT_YEAR: division.to_account,
+            Side.RECEIVABLE: division.set_against,
+            Side.BANK: division.to_bank,
+        }
+
+    def write(self) -> None:
+        book, today = self.book, self.desk.today
+        book.roll_to(today.year)
+        *others, last = self.found.parts()
+        for part in others:
+            self._add(part, {})
+        self._add(last, _facts(self.found, self.division), keyed=True)
+
+    def _add(self, part: Part, facts: dict[str, Any], *, keyed: bool = False) -> None:
+        moves = self._moves(part)
+        rows = Rows(settlement=self._row(part, moves))
+        self.book.add(
+            Draft(
+                Kind.ANNUAL_SETTLEMENT,
+                self.desk.today,
+                moves,
+                period=self.year,
+                detail=pack(**facts, rows=rows.digest()),
+                keyed=keyed,
+                rows=rows,
+            )
+        )
+
+    def _moves(self, part: Part) -> tuple[TransferLine, ...]:
+        """What a fund gets back the person owes; what it pays goes where there is room, in order."""
+        moves: list[TransferLine] = []
+        for fund, fen in part.flows():
+            if fen < 0:
+                moves.append((int(Side.RECEIVABLE), int(fund), -fen, self.book.book_id))
+                continue
+            left = fen
+            for side, room in self._sinks.items():
+                taken = min(left, room)
+                if taken:
+                    party = self.book.book_id if side is Side.RECEIVABLE else None
+                    moves.append((int(fund), int(side), taken, party))
+                    self._sinks[side] -= taken
+                    left -= taken
+        return tuple(moves)
+
+    def _row(self, part: Part, moves: tuple[TransferLine, ...]) -> SettlementRow:
+        """A difference is no bill: nothing is in scope, and what funds and account pay comes off the cash."""
+        back = sum(fen for _source, target, fen, _party in moves if target == Side.CURRENT_YEAR)
+        funds = part.pooled + part.large + part.top_up
+        bills = self.found.bills
+        return SettlementRow(
+            Channel.ANNUAL,
+            part.care_table,
+            _CARE_TYPE[part.care_table],
+            date(self.year, 12, 31),
+            None,
+            self.desk.today,
+            1,
+            bills[-1].now.member_class if bills else MemberClass.ACTIVE,
+            Coverage.COVERED,
+            Filing.NONE,
+            Cut.NONE,
+            0,
+            back > 0,
+            *(0,) * 6,
+            part.deductible,
+            0,
+            part.pooled,
+            part.large,
+            part.top_up,
+            -back,
+            0,
+            back - funds,
+            0,
+            part.own_burden,
+        )
+
+
+def _facts(found: Year, division: Division) -> dict[str, Any]:
+    """What the statement keeps: the sums before and after, the money, and the bills that come out otherwise.
+
+    Of such a bill it has what is new, and the funds' part of it before and after; the rest is in its row.
+    """
+    return {
+        "bills": len(found.bills),
+        "before": _counters(found.before),
+        "after": _counters(found.after),
+        "to_bank": division.to_bank,
+        "to_account": division.to_account,
+        "claimed_back": division.claimed_back,
+        "forgiven": division.forgiven,
+        "still_owed": division.still_owed,
+        "changed": [_changed(bill) for bill in found.bills if bill.is_changed],
+    }
+
+
+def _counters(counters: Accumulator) -> dict[str, int]:
+    return {name: fen for name, fen in counters._asdict().items() if fen and name != "version"}
+
+
+def _changed(bill: Again) -> dict[str, Any]:
+    was, now = bill.was, bill.now
+    return {
+        "seq": bill.seq,
+        "why": list(bill.reasons),
+        "care_table": int(now.care_table),
+        "member_class": int(now.member_class),
+        "coverage": int(now.coverage),
+        "filing": int(now.filing),
+        "cut": int(now.cut),
+        "admission": now.admission,
+        "deductible": now.deductible,
+        "ratio": now.ratio,
+        "pooled_pay": [was.pooled_pay, now.pooled_pay],
+        "large_pay": [was.large_pay, now.large_pay],
+        "own_burden": [was.own_burden, now.own_burden],
+    }
+
+
+# -- the run over an area ----------------------------------------------------------------------------------
+
+_B, _A, _I, _S = tables.book.c, tables.accumulator.c, tables.institution.c, tables.settlement.c
+# of some books those of the area that are not closed, with the last statement of the year
+_OF_THE_AREA = Lookup(
+    "SELECT b.book_id, (SELECT MAX(s.seq) FROM settlement s WHERE s.book_id = b.book_id"
+    " AND s.channel = :annual AND s.care_date >= given.first AND s.care_date <= given.last)"
+    " FROM {given} JOIN book b ON b.book_id = given.book_id AND b.area = :area AND b.stage <> :closed"
+    " ORDER BY b.book_id",
+    [_B.book_id, _S.seq],
+    book_id="big",
+    first="date",
+    last="date",
+)
+
+
+def batch_name(year: int, area: int) -> str:
+    """The name of the run over an area's year."""
+    return f"annual-settlement-{area:06d}-{year}"
+
+
+def areas_elsewhere(connection: Connection, area: int | None = None) -> dict[int, int]:
+    """The areas of institutions by the numbers of their books: all, or those outside an area."""
+    query = select(_I.party_id, _I.area)
+    if area is not None:
+        query = query.where(_I.area != area)
+    return {row.party_id: row.area for row in connection.execute(query)}
+
+
+def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
+    """Raise the refusal of a run that cannot be: area_unknown, year_not_over, rates_missing."""
+    policy = policies.get(area)
+    if policy is None:
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    last = date(year, 12, 31)
+    if today <= last:
+        raise Refused(RefusalCode.YEAR_NOT_OVER)
+    care = policy.care
+    for parameter in (care.top_up_threshold, care.top_up_ratio, care.filing_late_days):
+        try:
+            parameter.on(last)
+        except MissingParameter as missing:
+            raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+
+
+def run(
+    connection: Connection,
+    year: int,
+    area: int,
+    clock: Callable[[], tuple[datetime, date]],
+    policies: Mapping[int, Policy],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Batch:
+    """Settle a finished year of everybody of an area who had care in it, as far as something differs.
+
+    A second run posts only what has changed since. Who is refused is counted and keeps nobody else waiting;
+    closed accounts are left out. `clock` gives now and today, anew for each chunk. Raises Refused as `check`
+    does, and Failed or Unknown when the database went away: the run is then started again.
+    """
+    now, today = clock()
+    check(year, area, today, policies)
+    batch = batches.claim(connection, batch_name(year, area), CALLER, now)
+    batch.state, batch.refused = batches.RUNNING, 0
+    chunks = _Chunks(connection, year, area)
+    for outcome in batches.over_books(
+        connection, batch, clock, policies, chunks.after, chunks.command, chunks.count(), progress
+    ):
+        if isinstance(outcome, Posted):
+            if outcome.created:
+                batch.done += 1
+                batch.amount_fen += outcome.receipt.amount_fen
+                batch.amount_fen += sum(
+                    other.amount_fen for other in outcome.others if other.kind is Kind.ANNUAL_SETTLEMENT
+                )
+        elif isinstance(outcome, Refused):
+            batch.refused += 1
+        elif isinstance(outcome, Failed | Unknown):
+            raise outcome
+    batch.state = batches.FINISHED
+    batches.save(connection, batch, clock()[0])
+    return batch
+
+
+@dataclass(slots=True)
+class _Chunks:
+    """The people of an area with care in a year, a chunk at a time in order of their books."""
+
+    connection: Connection
+    year: int
+    area: int
+    last: dict[int, int | None] = field(default_factory=dict)
+    areas: dict[int, int] = field(default_factory=dict)
+
+    def count(self) -> int:
+        query = (
+            select(func.count())
+            .select_from(tables.accumulator.join(tables.book, _B.book_id == _A.book_id))
+            .where(_A.year == self.year, _B.area == self.area, _B.stage != int(Stage.CLOSED))
+        )
+        with self.connection.begin():
+            return self.connection.scalar(query) or 0
+
+    def after(self, book_id: int) -> list[int]:
+        """The next books, with what the commands for them must know.
+
+        Two plain steps, each along a primary key: a join that is sorted would be sorted anew for each chunk.
+        """
+        with self.connection.begin():
+            self.areas = areas_elsewhere(self.connection, self.area)
+            self.last = {}
+            while not self.last:
+                page = self.connection.scalars(
+                    select(_A.book_id)
+                    .where(_A.year == self.year, _A.book_id > book_id)
+                    .order_by(_A.book_id)
+                    .limit(CHUNK)
+                ).all()
+                if not page:
+                    break
+                book_id = page[-1]
+                found = _OF_THE_AREA.run(
+                    self.connection,
+                    [(one, f"{self.year}-01-01", f"{self.year}-12-31") for one in page],
+                    annual=int(Channel.ANNUAL),
+                    area=self.area,
+                    closed=int(Stage.CLOSED),
+                )
+                self.last = {row[0]: row[1] for row in found}
+        return list(self.last)
+
+    def command(self, book_id: int) -> SettleYear:
+        return SettleYear(book_id, self.year, self.areas, target_seq=self.last[book_id])

@@ -1,0 +1,190 @@
+"""Clearing a month with an institution (R34): what the agency owes is fixed, taken back, or paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Draft
+from ledger.care import Clearing, ClearingState
+from ledger.chart import Kind, Side
+from ledger.detail import pack, unpack
+from ledger.identity import is_institution
+from ledger.institution_books import institution_book
+from ledger.posting import Command, Desk, Needs, Receipt
+from ledger.premiums import previous_period
+from ledger.reconciling import DayTotals
+from ledger.refusals import RefusalCode, Refused
+from ledger.reports.institutions import Aided, month_days, unsettled
+from ledger.settling import care_of
+
+# as many days as a refusal names
+DAYS_TOLD = 5
+
+
+@dataclass(eq=False)
+class Clear(Command):
+    """Fix what the agency owes an institution for a month: what fund, accounts and relatives pay of it.
+
+    `book` is the institution's, opened now where nothing was written there yet. Every day on which there is
+    a line, or that was ever compared, must be balanced with just what is there now. `aided` is what relatives
+    paid, as read before. No money moves.
+
+    Refused with period_invalid (a month that is not over), not_reconciled (with the first days that are in
+    the way; with none when a line came after `aided` was read), already_cleared.
+    """
+
+    verb = "clear"
+    needs = frozenset({Needs.DAYS})
+    opens = True
+
+    book: int
+    institution: str
+    area: int
+    # YYYYMM; None: none that could be read
+    cleared: int | None
+    aided: Aided
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+    days: tuple[date, date] | None = None
+
+    def __post_init__(self) -> None:
+        self.days = None if self.cleared is None else month_days(self.cleared)
+
+    def content(self) -> str:
+        return f"{self.cleared}"
+
+    def decide(self, desk: Desk) -> None:
+        book = institution_book(desk, self.book, self.institution, self.area)
+        if self.cleared is None or self.days is None or self.days[1] >= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, latest=_month_before(desk.today))
+        care = care_of(book)
+        first, last = self.days
+        totals = desk.day_totals.get(book.book_id, {})
+        found = unsettled(first, last, care.days, totals)
+        lines = [one for day, one in totals.items() if first <= day <= last]
+        sums = DayTotals(*(sum(one[place] for one in lines) for place in range(4)))
+        if found or sums.bills != self.aided.bills:
+            told = [day.isoformat() for day in found[:DAYS_TOLD]]
+            raise Refused(RefusalCode.NOT_RECONCILED, days=told, days_in_all=len(found))
+        standing = care.clearings.get(self.cleared)
+        if standing is not None and standing.state is not ClearingState.ENDED:
+            raise Refused(RefusalCode.ALREADY_CLEARED)
+        mutual = self.aided.fen
+        entry = book.add(
+            Draft(
+                Kind.CLEARING,
+                desk.today,
+                period=self.cleared,
+                detail=pack(**sums._asdict(), mutual=mutual, owed=sums.fund + sums.account + mutual),
+                keyed=True,
+            )
+        )
+        care.set_clearing(self.cleared, Clearing(ClearingState.CLEARED, *sums, entry.seq))
+
+
+def _month_before(day: date) -> str:
+    period = previous_period(day.year * 100 + day.month)
+    return f"{period // 100:04d}-{period % 100:02d}"
+
+
+@dataclass(eq=False)
+class EndClearing(Command):
+    """Take a month's clearing back, before it is paid: its days may be compared and repaired again.
+
+    Refused with clearing_not_found, clearing_ended, clearing_paid.
+    """
+
+    verb = "end_clearing"
+    needs = frozenset({Needs.TARGET, Needs.DAYS})
+
+    book: int
+    target_seq: int
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}"
+
+    def decide(self, desk: Desk) -> None:
+        target = _target(desk, self.target_seq)
+        _check_stands(desk, self.target_seq)
+        desk.book.add(
+            Draft(
+                Kind.CLEARING_END,
+                desk.today,
+                period=target.period,
+                target_seq=self.target_seq,
+                keyed=True,
+            )
+        )
+        _set_state(desk, target, ClearingState.ENDED)
+
+
+@dataclass(eq=False)
+class PayInstitution(Command):
+    """Pay what the agency owes for a cleared month; `source_ref` is the order to the bank.
+
+    Where nothing is owed, or less than nothing because reversals outweigh, no money moves: what is below
+    zero stands in the statements of the months to come.
+
+    Refused with clearing_not_found, duplicate_source_ref, clearing_ended, clearing_paid.
+    """
+
+    verb = "pay_institution"
+    source_kind = Kind.INSTITUTION_PAYMENT
+    needs = frozenset({Needs.TARGET, Needs.DAYS})
+
+    book: int
+    target_seq: int
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        target = _target(desk, self.target_seq)
+        desk.require_new_source(Kind.INSTITUTION_PAYMENT, self.source_ref)
+        _check_stands(desk, self.target_seq)
+        owed: int = unpack(target.detail)["owed"]
+        move = (int(Side.INSTITUTION_PAYABLE), int(Side.BANK), owed, target.book_id)
+        desk.book.add(
+            Draft(
+                Kind.INSTITUTION_PAYMENT,
+                desk.today,
+                (move,) if owed > 0 else (),
+                period=target.period,
+                target_seq=self.target_seq,
+                source_ref=self.source_ref,
+                keyed=True,
+            )
+        )
+        _set_state(desk, target, ClearingState.PAID)
+
+
+def _target(desk: Desk, seq: int) -> Receipt:
+    target = desk.target(seq)
+    if target is None or target.kind is not Kind.CLEARING or not is_institution(target.book_id):
+        raise Refused(RefusalCode.CLEARING_NOT_FOUND)
+    return target
+
+
+def _check_stands(desk: Desk, seq: int) -> None:
+    """One entry acts on a clearing: it is ended or paid, once."""
+    acted = desk.acted_on(seq)
+    if acted is Kind.CLEARING_END:
+        raise Refused(RefusalCode.CLEARING_ENDED)
+    if acted is not None:
+        raise Refused(RefusalCode.CLEARING_PAID)
+
+
+def _set_state(desk: Desk, target: Receipt, state: ClearingState) -> None:
+    # a clearing that nothing acted on is the month's only one that stands, and its row is the one kept
+    told = unpack(target.detail)
+    sums = DayTotals(*(told[name] for name in DayTotals._fields))
+    care_of(desk.book).set_clearing(target.period or 0, Clearing(state, *sums, target.seq))

@@ -1,0 +1,78 @@
+"""Filings (R40): that a person lives elsewhere for long, was referred, or needed care at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Draft
+from ledger.care import Filing, FilingRow
+from ledger.chart import Kind, Verb
+from ledger.debts import Rows
+from ledger.detail import pack
+from ledger.membership import check_days
+from ledger.posting import BookRef, Command, Desk
+from ledger.refusals import RefusalCode, Refused
+
+# a referral inside the area is written by an institution of this level
+REFERRING_LEVEL = 1
+
+
+@dataclass(eq=False)
+class RecordFiling(Command):
+    """Record what was filed for care from a day to a day, in one area or in any.
+
+    What is filed after the care counts at the annual settlement, if it comes by the policy's deadline. A
+    referral for care inside the own area names the level-1 institution that gives it.
+
+    Refused with account_closed, account_deceased, account_transferring, period_invalid,
+    institution_unknown, not_designated, contract_suspended, filing_not_applicable (a referral inside the
+    area by none or by a hospital of a higher level, a long-term filing for the own area).
+    """
+
+    verb = "file"
+
+    book: BookRef
+    filing: Filing
+    valid_from: date
+    valid_to: date | None
+    # the area of care; None is any outside the own one
+    area: int | None
+    institution: str | None = None
+    evidence: str = ""
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return (
+            f"{self.filing.word}|{self.valid_from}|{self.valid_to or ''}|{self.area or ''}"
+            f"|{self.institution or ''}|{self.evidence}"
+        )
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        desk.allow(Verb.CARE_CASE, day=self.valid_from)
+        check_days(self.valid_from, self.valid_to, desk.today)
+        institution = None
+        if self.institution is not None:
+            institution = desk.designated(self.institution, self.valid_from)
+        if self.area == book.area and (
+            self.filing is Filing.LONG_TERM
+            or (
+                self.filing is Filing.REFERRED
+                and (institution is None or institution.level != REFERRING_LEVEL)
+            )
+        ):
+            raise Refused(RefusalCode.FILING_NOT_APPLICABLE)
+        party = None if institution is None else institution.party_id
+        rows = Rows(filing=FilingRow(self.filing, self.valid_from, self.valid_to, self.area, party))
+        book.roll_to(desk.today.year)
+        facts: dict[str, object] = {"filing": self.filing.word, "from": self.valid_from.isoformat()}
+        if self.valid_to is not None:
+            facts["to"] = self.valid_to.isoformat()
+        if self.evidence:
+            facts["evidence"] = self.evidence
+        book.add(
+            Draft(Kind.FILING, desk.today, keyed=True, rows=rows, detail=pack(**facts, rows=rows.digest()))
+        )

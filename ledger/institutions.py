@@ -1,0 +1,190 @@
+"""Designated institutions (R18): registered by their code, with contracts, and days on which these rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.book import Draft
+from ledger.care import ContractRow, SuspensionRow
+from ledger.chart import Kind
+from ledger.database import insert_or_leave
+from ledger.debts import Rows
+from ledger.detail import pack
+from ledger.identity import new_book_id
+from ledger.institution_books import institution_book
+from ledger.membership import check_days
+from ledger.posting import AlreadyThere, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+
+OPENING_SEQ = 1
+
+
+class Registered(NamedTuple):
+    """An institution as registered; `party_id` is the number of its book."""
+
+    code: str
+    party_id: int
+    name: str
+    kind: str
+    level: int
+    area: int
+
+
+def find(connection: Connection, code: str) -> Registered:
+    """The institution with that code. Raises Refused(institution_unknown)."""
+    table = tables.institution.c
+    row = connection.execute(
+        select(table.code, table.party_id, table.name, table.kind, table.level, table.area).where(
+            table.code == code
+        )
+    ).one_or_none()
+    if row is None:
+        raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+    return Registered._make(row)
+
+
+def enter(connection: Connection, one: Registered) -> Registered:
+    """Write an institution down, or find it there; its book is opened by RegisterInstitution.
+
+    Raises Refused(institution_differs) when the code stands there otherwise. Doing it twice changes nothing.
+    """
+    with connection.begin():
+        connection.execute(
+            insert_or_leave(connection, tables.institution),
+            {**one._asdict(), "party_id": new_book_id("I")},
+        )
+        there = find(connection, one.code)
+    if there._replace(party_id=one.party_id) != one:
+        raise Refused(RefusalCode.INSTITUTION_DIFFERS)
+    return there
+
+
+@dataclass(eq=False)
+class RegisterInstitution(Command):
+    """Open the book of an institution that was written down."""
+
+    verb = "register_institution"
+    needs = frozenset({Needs.TARGET})
+    opens = True
+
+    book: int
+    code: str
+    area: int
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+    target_seq: int | None = OPENING_SEQ
+
+    def content(self) -> str:
+        return f"{self.code}|{self.area}"
+
+    def decide(self, desk: Desk) -> None:
+        if desk.book is not None:
+            first = desk.target(OPENING_SEQ)
+            if first is None:
+                raise AssertionError("a book begins with its opening")
+            raise AlreadyThere(first)
+        institution_book(desk, self.book, self.code, self.area, keyed=True)
+
+
+@dataclass(eq=False)
+class AddContract(Command):
+    """Record a contract from a day to a day (None: open) for some kinds of care.
+
+    Refused with institution_unknown, period_invalid, contract_overlaps.
+    """
+
+    verb = "contract"
+    opens = True
+
+    book: int
+    institution: str
+    area: int
+    valid_from: date
+    valid_to: date | None
+    services: tuple[str, ...]
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.institution}|{self.valid_from}|{self.valid_to or ''}|{','.join(self.services)}"
+
+    def decide(self, desk: Desk) -> None:
+        check_days(self.valid_from, self.valid_to, desk.today)
+        institution = desk.institutions.get(self.institution)
+        if institution is None:
+            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+        if any(
+            _meet(self.valid_from, self.valid_to, first, last)
+            for first, last, _services in institution.contracts
+        ):
+            raise Refused(RefusalCode.CONTRACT_OVERLAPS)
+        services = ",".join(self.services)
+        row = ContractRow(self.institution, self.valid_from, self.valid_to, services)
+        contract = (self.valid_from, self.valid_to, frozenset(self.services))
+        # for whoever comes after it in the same batch
+        desk.institutions[self.institution] = institution._replace(
+            contracts=(*institution.contracts, contract)
+        )
+        institution_book(desk, self.book, self.institution, self.area)
+        _add(desk, Kind.CONTRACT, Rows(contract=row), services=services, **_days(row))
+
+
+@dataclass(eq=False)
+class Suspend(Command):
+    """Let every contract of an institution rest from a day to a day (None: until further notice).
+
+    Refused with institution_unknown, period_invalid, contract_overlaps (suspended on some of the days).
+    """
+
+    verb = "suspend"
+    opens = True
+
+    book: int
+    institution: str
+    area: int
+    valid_from: date
+    valid_to: date | None
+    reason: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.institution}|{self.valid_from}|{self.valid_to or ''}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        check_days(self.valid_from, self.valid_to, desk.today)
+        institution = desk.institutions.get(self.institution)
+        if institution is None:
+            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+        if any(_meet(self.valid_from, self.valid_to, first, last) for first, last in institution.suspensions):
+            raise Refused(RefusalCode.CONTRACT_OVERLAPS)
+        row = SuspensionRow(self.institution, self.valid_from, self.valid_to)
+        desk.institutions[self.institution] = institution._replace(
+            suspensions=(*institution.suspensions, (self.valid_from, self.valid_to))
+        )
+        institution_book(desk, self.book, self.institution, self.area)
+        _add(desk, Kind.SUSPENSION, Rows(suspension=row), reason=self.reason, **_days(row))
+
+
+def _meet(first: date, last: date | None, other_first: date, other_last: date | None) -> bool:
+    """Whether two spans of days have a day in common."""
+    return first <= (other_last or date.max) and other_first <= (last or date.max)
+
+
+def _days(row: ContractRow | SuspensionRow) -> dict[str, object]:
+    days: dict[str, object] = {"from": row.valid_from.isoformat()}
+    if row.valid_to is not None:
+        days["to"] = row.valid_to.isoformat()
+    return days
+
+
+def _add(desk: Desk, kind: Kind, rows: Rows, **facts: object) -> None:
+    desk.book.add(Draft(kind, desk.today, keyed=True, rows=rows, detail=pack(**facts, rows=rows.digest())))

@@ -1,0 +1,237 @@
+"""Manual claims (R41): a bill that no network settled, handed in on paper, decided, and paid by the fund."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+from ledger.book import Book, Draft
+from ledger.care import (
+    BillLine,
+    CareType,
+    Cause,
+    CauseKind,
+    Channel,
+    ClaimRow,
+    Filing,
+    SettlementRow,
+    bill_claim,
+)
+from ledger.chain import TransferLine
+from ledger.chart import Kind, Side, Verb
+from ledger.debts import Rows
+from ledger.detail import pack, unpack
+from ledger.entitlement import working_day_after
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured
+
+# what has to lie with the agency before a claim is paid
+EVIDENCE: Final = ("invoice", "fee_list", "diagnosis", "records")
+
+
+def still_missing(there: frozenset[str]) -> list[str]:
+    """The words of EVIDENCE that are not there, in their order."""
+    return [word for word in EVIDENCE if word not in there]
+
+
+@dataclass(eq=False)
+class SubmitClaim(Command):
+    """Hand in a bill of an institution that was paid by hand; `evidence` are words of EVIDENCE.
+
+    `book` is the patient's account, `else_book` the resident's book of a patient who has none. The bill takes
+    its number at the institution: settled over the network it is not taken here, and a bill that is handed in
+    here is not settled there. `bill_no` is required, and the account never pays (R21): `use_account` is not.
+
+    The bill is worked out, so that one which could never be paid is refused at once, and paid by nobody yet.
+    What is missing of the evidence may come with the decision.
+
+    Refused with account_closed, account_deceased (care after death), account_transferring, period_invalid,
+    period_before_enrolment, rates_missing, institution_unknown, not_designated, contract_suspended,
+    filing_not_applicable, duplicate_benefit, cause_required, claim_too_late, amount_invalid, amount_mismatch,
+    item_not_eligible.
+    """
+
+    verb = "submit_claim"
+    needs = frozenset({Needs.ACCUMULATORS, Needs.ENROLMENTS, Needs.FILINGS})
+
+    book: BookRef
+    else_book: BookRef | None
+    institution: str
+    institution_id: int
+    bill: Bill
+    received_on: date
+    evidence: frozenset[str]
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+    claims: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.bill.bill_no or self.bill.use_account or self.evidence - set(EVIDENCE):
+            raise ValueError("a claim has a bill number, no use of the account, and known evidence")
+        self.claims = (bill_claim(self.institution_id, self.bill.bill_no),)
+
+    def content(self) -> str:
+        evidence = ",".join(sorted(self.evidence))
+        return f"{self.institution}|{self.bill.content()}|{self.received_on}|{evidence}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        bill = self.bill
+        desk.allow(Verb.CARE_CASE, day=bill.care_date)
+        if not bill.care_date <= self.received_on <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, earliest=bill.care_date, latest=desk.today)
+        policy = desk.policy(book.area)
+        known = insured(desk, policy, bill.care_date)
+        submit_days = policy.care.claim_submit_days.on(bill.care_date)
+        decide_by = working_day_after(self.received_on, policy.care.claim_decide_days.on(bill.care_date))
+        institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
+        told = circumstances(desk, policy, institution, bill, known)
+        if not desk.is_free(self.claims[0]):
+            raise Refused(RefusalCode.DUPLICATE_BENEFIT)
+        check_cause(bill)
+        if self.received_on > bill.care_date + timedelta(days=submit_days):
+            raise Refused(RefusalCode.CLAIM_TOO_LATE, days_max=submit_days)
+        total = adjudicate(policy, care_of(book), bill, told).parts.total
+        rows = Rows(
+            claim=ClaimRow(
+                institution.party_id,
+                bill.care_type,
+                bill.care_date,
+                self.received_on,
+                decide_by,
+                total,
+                bill.bill_no or "",
+                bill.document,
+            )
+        )
+        book.roll_to(desk.today.year)
+        facts = _facts(bill, self.institution, self.evidence)
+        book.add(
+            Draft(
+                Kind.MANUAL_CLAIM, desk.today, keyed=True, rows=rows, detail=pack(**facts, rows=rows.digest())
+            )
+        )
+
+
+def _facts(bill: Bill, institution: str, evidence: frozenset[str]) -> dict[str, Any]:
+    """What the row of a claim does not say of its bill."""
+    facts: dict[str, Any] = {
+        "institution": institution,
+        "evidence": [word for word in EVIDENCE if word in evidence],
+    }
+    if bill.filing is not None:
+        facts["filing"] = bill.filing.word
+    if bill.cause is not None:
+        facts["cause"] = [int(bill.cause.kind), bill.cause.share]
+    if bill.hospital_share:
+        facts["hospital_share"] = bill.hospital_share
+    return facts
+
+
+def claimed_bill(row: ClaimRow, detail: str | None) -> Bill:
+    """The bill of a claim, of its row and of what its entry says."""
+    told = unpack(detail)
+    cause = told.get("cause")
+    filing = told.get("filing")
+    return Bill(
+        CareType(row.care_type),
+        row.care_date,
+        tuple(BillLine(*line) for line in json.loads(row.lines)),
+        use_account=False,
+        filing=None if filing is None else Filing[filing.upper()],
+        cause=None if cause is None else Cause(CauseKind(cause[0]), cause[1]),
+        hospital_share=told.get("hospital_share", 0),
+        bill_no=row.bill_no,
+    )
+
+
+@dataclass(eq=False)
+class DecideClaim(Command):
+    """Pay the claim `target_seq`, or reject it; both with a reason.
+
+    `claim` is its row and `institution` the code, as they were read: neither ever changes, and the entry
+    vouches for the row. `evidence` is what came in since. A paid claim is settled like a bill, by what is
+    known now, and counts in the year; what the funds pay goes to the person's bank account, and that may be
+    nothing. A rejected one lets go of the number of its bill.
+
+    Refused with claim_not_found, account_closed, account_deceased, account_transferring,
+    period_before_enrolment, rates_missing, claim_decided, evidence_missing (of an approval),
+    filing_not_applicable, amount_mismatch and item_not_eligible (by what is known now).
+    """
+
+    verb = "decide_claim"
+    needs = frozenset({Needs.TARGET, Needs.ACCUMULATORS, Needs.ENROLMENTS, Needs.FILINGS})
+
+    book: BookRef
+    target_seq: int
+    institution: str
+    claim: ClaimRow
+    approve: bool
+    reason: str
+    evidence: frozenset[str] = frozenset()
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        evidence = ",".join(sorted(self.evidence))
+        return f"{self.target_seq}|{self.approve}|{evidence}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        entry = desk.target(self.target_seq)
+        if entry is None or entry.kind is not Kind.MANUAL_CLAIM:
+            raise Refused(RefusalCode.CLAIM_NOT_FOUND)
+        told = unpack(entry.detail)
+        if told["rows"] != Rows(claim=self.claim).digest() or told["institution"] != self.institution:
+            raise AssertionError("what was read of a claim is what its entry vouches for")
+        desk.allow(Verb.CARE_CASE, day=self.claim.care_date)
+        if desk.acted_on(self.target_seq) is not None:
+            raise Refused(RefusalCode.CLAIM_DECIDED)
+        facts: dict[str, Any] = {"approved": self.approve, "reason": self.reason}
+        if self.evidence:
+            facts["evidence"] = [word for word in EVIDENCE if word in self.evidence]
+        book.roll_to(desk.today.year)
+        if not self.approve:
+            desk.freed.add(bill_claim(self.claim.institution_id, self.claim.bill_no))
+            self._add(desk, facts)
+            return
+        missing = still_missing(self.evidence | set(told["evidence"]))
+        if missing:
+            raise Refused(RefusalCode.EVIDENCE_MISSING, missing=missing)
+        row = self._settled(desk, claimed_bill(self.claim, entry.detail))
+        rows = Rows(settlement=row)
+        self._add(desk, facts | {"rows": rows.digest()}, rows)
+
+    def _settled(self, desk: Desk, bill: Bill) -> SettlementRow:
+        book: Book = desk.book
+        policy = desk.policy(book.area)
+        institution = desk.institutions[self.institution]
+        known = insured(desk, policy, bill.care_date)
+        told = circumstances(desk, policy, institution, bill, known)
+        found = adjudicate(policy, care_of(book), bill, told)
+        return found.row(bill, Channel.MANUAL, institution.party_id, desk.today)
+
+    def _add(self, desk: Desk, facts: dict[str, Any], rows: Rows | None = None) -> None:
+        paid: tuple[TransferLine, ...] = ()
+        if rows is not None and rows.settlement is not None:
+            funds = (
+                (Side.POOLED_FUND, rows.settlement.pooled_pay),
+                (Side.LARGE_FUND, rows.settlement.large_pay),
+            )
+            paid = tuple((int(side), int(Side.BANK), fen, None) for side, fen in funds if fen)
+        desk.book.add(
+            Draft(
+                Kind.CLAIM_DECISION,
+                desk.today,
+                paid,
+                target_seq=self.target_seq,
+                detail=pack(**facts),
+                keyed=True,
+                rows=rows,
+            )
+        )

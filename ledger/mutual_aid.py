@@ -1,0 +1,207 @@
+"""Mutual aid (R35–R38): money of an account that is reserved for a relative, and a relative's premium."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from ledger.book import Book, Draft
+from ledger.care import Coverage, Quota
+from ledger.chart import Kind, Side, Verb
+from ledger.detail import pack
+from ledger.entitlement import entitlement
+from ledger.money import FEN_MAX
+from ledger.policy import PocketOrder, Policy
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.quotas import end_quota
+from ledger.refusals import RefusalCode, Refused
+from ledger.settling import care_of
+
+# what a recipient is to the donor (R35)
+RELATIONS: Final = ("spouse", "parent", "child", "sibling", "grandparent", "grandchild")
+RANK_MAX: Final = 99
+
+
+@dataclass(eq=False)
+class GiveQuota(Command):
+    """Reserve `amount_fen` of this account for a relative, who draws on it after the own account.
+
+    `recipient` is the digest of the recipient's ID number, `named` the books that it may lead to. That both
+    have agreed is what the caller states; `consents` name the papers.
+
+    Refused with quota_self, not_relative, recipient_not_insured, account_closed, account_deceased,
+    account_frozen, donor_paused, amount_invalid, quota_too_high.
+    """
+
+    verb = Verb.MUTUAL_AID
+    needs = frozenset({Needs.QUOTAS, Needs.ENROLMENTS})
+
+    book: BookRef
+    recipient: bytes
+    named: tuple[BookRef, ...]
+    relation: str
+    amount_fen: int | None
+    rank: int
+    consents: tuple[str, ...] = ()
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        consents = "|".join(self.consents)
+        return f"{self.recipient.hex()}|{self.relation}|{self.amount_fen}|{self.rank}|{consents}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        recipient = desk.persons.get(self.recipient)
+        if recipient is not None and recipient.person_id == book.person_id:
+            raise Refused(RefusalCode.QUOTA_SELF)
+        if self.relation not in RELATIONS:
+            raise Refused(RefusalCode.NOT_RELATIVE)
+        if recipient is None or not _insured(desk, self.named):
+            raise Refused(RefusalCode.RECIPIENT_NOT_INSURED)
+        desk.allow(Verb.MUTUAL_AID)
+        _check_not_paused(desk, book)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        if self.amount_fen > book.available:
+            raise Refused(RefusalCode.QUOTA_TOO_HIGH, available=max(book.available, 0))
+        today = max(desk.today, book.opened_on)
+        book.roll_to(today.year)
+        draft = book.add(
+            Draft(
+                Kind.QUOTA,
+                today,
+                reserved_change=self.amount_fen,
+                detail=pack(
+                    recipient=recipient.person_id,
+                    relation=self.relation,
+                    rank=self.rank,
+                    consents=list(self.consents),
+                ),
+                keyed=True,
+            )
+        )
+        care_of(book).set_quota(
+            draft.seq,
+            Quota(recipient.person_id, self.amount_fen, self.amount_fen, self.rank, self.relation),
+        )
+
+
+@dataclass(eq=False)
+class EndQuota(Command):
+    """End the quota that the entry `target_seq` gave: what is left of it is the donor's again.
+
+    Refused with quota_not_found, account_closed, quota_ended.
+    """
+
+    verb = Verb.QUOTA_END
+    needs = frozenset({Needs.QUOTAS})
+
+    book: BookRef
+    target_seq: int
+    reason: str = ""
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        quota = care_of(book).quotas.get(self.target_seq)
+        if quota is None:
+            raise Refused(RefusalCode.QUOTA_NOT_FOUND)
+        desk.allow(Verb.QUOTA_END)
+        if quota.ended:
+            raise Refused(RefusalCode.QUOTA_ENDED)
+        book.roll_to(desk.today.year)
+        end_quota(book, self.target_seq, desk.today, self.reason, keyed=True)
+
+
+@dataclass(eq=False)
+class PayPremium(Command):
+    """Pay a relative's premium of the resident scheme from this account (R19, R37).
+
+    Refused with quota_self, not_relative, recipient_not_insured, verb_not_offered (the area does not allow
+    it), account_closed, account_deceased, account_frozen, duplicate_source_ref, amount_invalid,
+    insufficient_balance.
+    """
+
+    verb = "premium"
+    source_kind = Kind.PREMIUM
+    needs = frozenset({Needs.ENROLMENTS})
+
+    book: BookRef
+    recipient: bytes
+    named: tuple[BookRef, ...]
+    relation: str
+    amount_fen: int | None
+    year: int
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.recipient.hex()}|{self.relation}|{self.amount_fen}|{self.year}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        recipient = desk.persons.get(self.recipient)
+        if recipient is not None and recipient.person_id == book.person_id:
+            raise Refused(RefusalCode.QUOTA_SELF)
+        if self.relation not in RELATIONS:
+            raise Refused(RefusalCode.NOT_RELATIVE)
+        if recipient is None or not _insured(desk, self.named):
+            raise Refused(RefusalCode.RECIPIENT_NOT_INSURED)
+        desk.allow(Verb.SPENDING, day=desk.today)
+        policy = desk.policy(book.area)
+        desk.require_new_source(Kind.PREMIUM, self.source_ref)
+        if not policy.care.aid_resident_premium.on(desk.today):
+            raise Refused(RefusalCode.VERB_NOT_OFFERED)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        if self.amount_fen > book.available:
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+        order = policy.pocket_order.on(desk.today)
+        book.debit(
+            Draft(
+                Kind.PREMIUM,
+                max(desk.today, book.opened_on),
+                source_ref=self.source_ref,
+                detail=pack(recipient=recipient.person_id, relation=self.relation, year=self.year),
+                keyed=True,
+            ),
+            self.amount_fen,
+            Side.COLLECTION_CLEARING,
+            None,
+            current_year_first=order is PocketOrder.CURRENT_YEAR_FIRST,
+        )
+
+
+def _insured(desk: Desk, named: Sequence[BookRef]) -> bool:
+    """Whether the recipient is insured: has an account that is open, or a resident's book."""
+    ids = [desk.ids[ref] for ref in named if isinstance(ref, bytes) and ref in desk.ids]
+    return any(_is_open(desk, book_id) for book_id in ids)
+
+
+def _is_open(desk: Desk, book_id: int) -> bool:
+    book = desk.look_at(book_id)
+    return book is not None and not book.died_on
+
+
+def _check_not_paused(desk: Desk, book: Book) -> None:
+    """A paused donor gives nothing new, unless the area allows it; what was given stands."""
+    policy: Policy = desk.policy(book.area)
+    if policy.care.paused_donor.on(desk.today):
+        return
+    enrolments = desk.enrolments.get(book.book_id, ())
+    begun = [one for one in enrolments if one.first <= desk.today]
+    if not begun:
+        return
+    _class, coverage = entitlement(policy, begun, desk.today, resident=False)
+    if coverage is Coverage.PAUSED:
+        raise Refused(RefusalCode.DONOR_PAUSED)

@@ -1,0 +1,146 @@
+"""Deciding on a patient's bill by one look at the database, for pre-settlements.
+
+What `rehearse` reads in seven statements is one here: they are most of the time that a quote takes. Whatever
+is out of the ordinary is left to `rehearse`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, LargeBinary, bindparam, text
+
+from ledger import tables
+from ledger.book import Book
+from ledger.care import Accumulator, Care, Filing, FilingRow, Quota
+from ledger.chart import MemberClass, Stage
+from ledger.database import is_postgresql
+from ledger.membership import Enrolment
+from ledger.policy import Policy
+from ledger.posting.command import Command, Institution, Outcome, WiderLocks
+from ledger.posting.decide import Batch, decide_all
+from ledger.posting.desk import Desk
+from ledger.posting.load import BOOK_COLUMNS
+from ledger.posting.names import agent_ids, policy_versions
+
+_COUNTERS = ("year", *Accumulator._fields)
+_QUOTA = ("book_id", "seq", *Quota._fields)
+
+
+def _rows_of(alias: str, columns: Sequence[str], source: str) -> str:
+    """The rows of a table as JSON, each a list of its columns."""
+    listed = ", ".join(name if "." in name else f"{alias}.{name}" for name in columns)
+    return f"(SELECT json_agg(json_build_array({listed})) FROM {source})"
+
+
+_BESIDE = (
+    _rows_of(
+        "n",
+        ("seq", "member_class", "employer_id", "valid_from", "valid_to"),
+        "enrolment n WHERE n.book_id = b.book_id AND NOT EXISTS (SELECT 1 FROM enrolment x"
+        " WHERE x.book_id = n.book_id AND x.replaces_seq = n.seq)",
+    ),
+    _rows_of("a", _COUNTERS, "accumulator a WHERE a.book_id = b.book_id"),
+    _rows_of("q", _QUOTA, "quota q WHERE q.recipient_id = b.person_id AND NOT q.ended"),
+    _rows_of(
+        "f",
+        ("seq", "e.effective_on", *FilingRow._fields),
+        "filing f JOIN entry e ON e.book_id = f.book_id AND e.seq = f.seq WHERE f.book_id = b.book_id",
+    ),
+    _rows_of("i", ("party_id", "kind", "level", "area"), "institution i WHERE i.code = :code"),
+    _rows_of("c", ("valid_from", "valid_to", "services"), "contract c WHERE c.code = :code"),
+    _rows_of("s", ("valid_from", "valid_to"), "suspension s WHERE s.code = :code"),
+)
+# the first account of the person; a closed one, and a resident's book, are left to `rehearse`
+_LOOK = (
+    text(
+        f"SELECT {', '.join(f'b.{name}' for name in BOOK_COLUMNS)}, {', '.join(_BESIDE)} FROM identity p"
+        " JOIN claim h ON h.digest = sha256(convert_to('account|' || p.person_id || '|1', 'UTF8'))"
+        " JOIN book b ON b.book_id = h.book_id WHERE p.digest = :digest"
+    )
+    .bindparams(bindparam("digest", type_=LargeBinary))
+    .columns(*(tables.book.c[name] for name in BOOK_COLUMNS))
+)
+
+
+def decide_at_a_look(
+    connection: Connection,
+    command: Command,
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+) -> Outcome | None:
+    """What would become of a bill of somebody with an account; None when that takes more than one look.
+
+    That is on SQLite, for who has no open account or has one with holds or freezes, and where the money of
+    relatives is needed. `connection` reads single statements. Nothing is locked, claimed or written.
+    """
+    if not is_postgresql(connection):
+        return None
+    if not isinstance(command.book, bytes) or command.target_seq is not None or command.others:
+        return None
+    agents = agent_ids(connection, [command.caller, command.actor], create=False)
+    versions = policy_versions(connection, policies, now, create=False)
+    with connection.begin():
+        row = connection.execute(_LOOK, {"digest": command.book, "code": command.institution}).one_or_none()
+    if row is None or row.stage == Stage.CLOSED or row.held or row.open_freezes:
+        return None
+    desk = Desk(now, today, policies)
+    _fill(desk, row, command.institution or "")
+    batch = Batch([command], desk, versions, agents, ids=[row.book_id])
+    decide_all(batch, atomic=False)
+    [outcome] = batch.outcomes
+    return None if isinstance(outcome, WiderLocks) else outcome
+
+
+def _fill(desk: Desk, row: Any, code: str) -> None:
+    """Put on the desk what the statement found."""
+    count = len(BOOK_COLUMNS)
+    book = desk.books[row.book_id] = Book(*row[:count])
+    book.care = Care()
+    enrolments, accumulators, quotas, filings, institutions, contracts, suspensions = map(_rows, row[count:])
+    desk.enrolments[book.book_id] = [
+        Enrolment(seq, MemberClass(member_class), employer_id, date.fromisoformat(first), _day(last))
+        for seq, member_class, employer_id, first, last in sorted(enrolments)
+    ]
+    for year, *counters in accumulators:
+        book.care.accumulators[year] = Accumulator._make(counters)
+    for donor_id, seq, *values in quotas:
+        quota = Quota._make(values)
+        desk.aid.setdefault(quota.recipient_id, []).append((quota.rank, donor_id, seq))
+    desk.filings[book.book_id] = [
+        (
+            seq,
+            date.fromisoformat(recorded),
+            FilingRow(Filing(filing), date.fromisoformat(first), _day(last), *rest),
+        )
+        for seq, recorded, filing, first, last, *rest in sorted(filings)
+    ]
+    for party_id, kind, level, area in institutions:
+        desk.institutions[code] = Institution(
+            code,
+            party_id,
+            kind,
+            level,
+            area,
+            tuple(
+                (date.fromisoformat(first), _day(last), frozenset(services.split(",")))
+                for first, last, services in contracts
+            ),
+            tuple((date.fromisoformat(first), _day(last)) for first, last in suspensions),
+        )
+
+
+def _rows(value: Any) -> list[Any]:
+    """JSON as the driver hands it over: parsed, or text; nothing where there are no rows."""
+    if value is None:
+        return []
+    found: list[Any] = json.loads(value) if isinstance(value, str) else value
+    return found
+
+
+def _day(value: str | None) -> date | None:
+    return None if value is None else date.fromisoformat(value)

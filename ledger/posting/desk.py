@@ -1,0 +1,196 @@
+"""What lies on the table when a command is decided: the books, and everything that was read beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from ledger.book import Book, Draft
+from ledger.care import FilingRow, SettlementRow
+from ledger.chart import MATRIX, POCKETS, Kind, Rule, Side, Stage, Status, Verb
+from ledger.debts import DeclaredLine
+from ledger.interest import DayChange
+from ledger.membership import Enrolment
+from ledger.policy import Policy
+from ledger.posting.command import BookRef, Institution, Person, Posted, Receipt
+from ledger.reconciling import DayTotals, Line
+from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+
+
+@dataclass(slots=True)
+class Desk:
+    """What lies on the table when a command is decided. Everything was read after the locks were had."""
+
+    now: datetime
+    today: date
+    policies: Mapping[int, Policy]
+    books: dict[int, Book] = field(default_factory=dict)
+    ids: dict[bytes, int] = field(default_factory=dict)
+    persons: dict[bytes, Person] = field(default_factory=dict)
+    institutions: dict[str, Institution] = field(default_factory=dict)
+    sources: set[tuple[int, int, str]] = field(default_factory=set)
+    keys: dict[tuple[int, str, str], tuple[bytes, Posted]] = field(default_factory=dict)
+    targets: dict[tuple[int, int], Receipt] = field(default_factory=dict)
+    acted: dict[tuple[int, int], Kind] = field(default_factory=dict)
+    # per book: the first day asked for, the sum of all before it, the net changes from it on
+    changes: dict[int, tuple[date, int, list[DayChange]]] = field(default_factory=dict)
+    estates: dict[int, Receipt] = field(default_factory=dict)
+    # per book: the last value date on which money moved
+    latest: dict[int, date] = field(default_factory=dict)
+    # accounts that were read without a lock
+    named: dict[int, Book] = field(default_factory=dict)
+    enrolments: dict[int, list[Enrolment]] = field(default_factory=dict)
+    # the lines of a declaration, by its entry
+    declared: dict[tuple[int, int], list[DeclaredLine]] = field(default_factory=dict)
+    # per account: the digest and the sealed form of the ID number it is known by
+    sealed: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    # who holds what is unique beyond one book; and of that what nobody held before this batch
+    claims: dict[bytes, int] = field(default_factory=dict)
+    fresh_claims: set[bytes] = field(default_factory=set)
+    # claims that the batch lets go
+    freed: set[bytes] = field(default_factory=set)
+    # the entries that source documents made, with the fingerprint of their request
+    sourced: dict[tuple[int, int, str], tuple[bytes | None, Receipt]] = field(default_factory=dict)
+    # the entry that acted on an entry
+    acting: dict[tuple[int, int], Receipt] = field(default_factory=dict)
+    # per person: the quotas given to them, as (rank, donor's book, seq)
+    aid: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
+    # per book: settled bills by entry; what was filed, as (entry, the day it was recorded, row)
+    settled: dict[int, dict[int, SettlementRow]] = field(default_factory=dict)
+    filings: dict[int, list[tuple[int, date, FilingRow]]] = field(default_factory=dict)
+    # what we have of an institution's days, and the bills of one
+    day_totals: dict[int, dict[date, DayTotals]] = field(default_factory=dict)
+    day_lines: dict[tuple[int, date], list[Line]] = field(default_factory=dict)
+    # the copies that the command under decision works on
+    working: dict[int, Book] = field(default_factory=dict)
+    book: Any = None
+
+    def other(self, ref: BookRef) -> Book | None:
+        """Another book of this command, as a working copy; None when nobody has it."""
+        book_id = self.ids.get(ref) if isinstance(ref, bytes) else ref
+        if book_id is None:
+            return None
+        copy = self.working.get(book_id)
+        if copy is None:
+            stored = self.books.get(book_id)
+            if stored is None:
+                return None
+            copy = self.working[book_id] = stored.copy()
+            copy.expire_holds(self.now, self.today)
+        return copy
+
+    def look_at(self, book_id: int) -> Book | None:
+        """A book as it stands, to judge by and not to change."""
+        return self.books.get(book_id) or self.named.get(book_id)
+
+    def policy(self, area: int) -> Policy:
+        policy = self.policies.get(area)
+        if policy is None:
+            raise Refused(RefusalCode.AREA_UNKNOWN)
+        return policy
+
+    def allow(self, verb: Verb, *, day: date | None = None, period: int | None = None) -> None:
+        """Raise the refusal that the matrix gives for this verb on this book today, if any.
+
+        `day` or `period` (YYYYMM) is what decides where the matrix says "until death".
+        """
+        book: Book = self.book
+        if book.stage == Stage.ACTIVE and not book.open_freezes and MATRIX[verb][Status.ACTIVE] is Rule.YES:
+            return
+        refusal: RefusalCode | None = None
+        for status in book.statuses(self.today):
+            rule = MATRIX[verb][status]
+            if isinstance(rule, RefusalCode):
+                found: RefusalCode | None = rule
+            elif rule is Rule.UNTIL_DEATH and book.died_on is not None:
+                found = _after_death(book.died_on, day, period)
+            else:
+                found = None
+            if found is not None and (refusal is None or PRECEDENCE[found] < PRECEDENCE[refusal]):
+                refusal = found
+        if refusal is not None:
+            raise Refused(refusal)
+
+    def designated(self, code: str, day: date, service: str | None = None) -> Institution:
+        """The institution, which must have a contract on the day, for the service if one is named (R18)."""
+        institution = self.institutions.get(code)
+        if institution is None:
+            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+        if not institution.serves(day, service):
+            raise Refused(RefusalCode.NOT_DESIGNATED)
+        if institution.suspended(day):
+            raise Refused(RefusalCode.CONTRACT_SUSPENDED)
+        return institution
+
+    def require_new_source(self, kind: Kind, source_ref: str) -> None:
+        """A source document makes one entry of a kind in a book."""
+        if (self.book.book_id, int(kind), source_ref) in self.sources:
+            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF)
+
+    def remember_change(self, receipt: Receipt) -> None:
+        """Let the changes of a book include an entry of this very batch."""
+        since, before, days = self.changes[receipt.book_id]
+        current_year = total = 0
+        for source, target, fen, _party in receipt.transfers:
+            total += (fen if target in POCKETS else 0) - (fen if source in POCKETS else 0)
+            current_year += (fen if target == Side.CURRENT_YEAR else 0) - (
+                fen if source == Side.CURRENT_YEAR else 0
+            )
+        if receipt.effective_on < since:
+            self.changes[receipt.book_id] = (since, before + total, days)
+        else:
+            inside = 0 if receipt.kind is Kind.CARRY_OVER else current_year
+            days.append(DayChange(receipt.effective_on, inside, total))
+        if receipt.transfers:
+            latest = self.latest.get(receipt.book_id, receipt.effective_on)
+            self.latest[receipt.book_id] = max(latest, receipt.effective_on)
+
+    def is_free(self, digest: bytes) -> bool:
+        """Whether nobody holds what a command claims, and the batch took it for the command's own book.
+
+        What it took for a neighbour's is not free: once that neighbour is refused, this one is asked again.
+        """
+        return digest in self.fresh_claims and self.claims[digest] == self.book.book_id
+
+    def target(self, seq: int) -> Receipt | None:
+        """The entry of this book with that number, whether written before or in this batch."""
+        return self.targets.get((self.book.book_id, seq))
+
+    def acted_on(self, seq: int) -> Kind | None:
+        """The kind of the entry that already acted on that one (reversed, captured, ended it)."""
+        return self.acted.get((self.book.book_id, seq))
+
+
+def _after_death(died_on: date, day: date | None, period: int | None) -> RefusalCode | None:
+    if period is not None and period > died_on.year * 100 + died_on.month:
+        return RefusalCode.PERIOD_AFTER_END
+    if day is not None and day > died_on:
+        return RefusalCode.ACCOUNT_DECEASED
+    return None
+
+
+def receipt_of(draft: Draft, book: Book, desk: Desk, policy_version: int, caller: int, actor: int) -> Receipt:
+    """The receipt of an entry that was just decided."""
+    return Receipt(
+        book.book_id,
+        draft.seq,
+        draft.kind,
+        draft.period,
+        draft.effective_on,
+        draft.fact_on,
+        desk.now,
+        draft.current_year_after,
+        draft.carried_over_after,
+        draft.held_change,
+        draft.reserved_change,
+        draft.expires_at,
+        draft.target_seq,
+        draft.source_ref,
+        draft.detail,
+        policy_version,
+        caller,
+        actor,
+        draft.transfers,
+    )

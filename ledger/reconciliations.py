@@ -1,0 +1,107 @@
+"""Comparing a day with an institution (R34): the totals, and line by line where lines are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+
+from ledger.book import Draft
+from ledger.care import ClearingState, ReconciledDay
+from ledger.chart import Kind
+from ledger.detail import pack
+from ledger.institution_books import institution_book
+from ledger.posting import Command, Desk, Needs
+from ledger.reconciling import DayTotals, Difference, Line, adds_up, agrees, compare
+from ledger.refusals import RefusalCode, Refused
+from ledger.settling import care_of
+
+# as many differences as the entry keeps; the rest shows when the day is compared again after their repair
+DIFFERENCES_MAX = 1000
+
+
+@dataclass(eq=False)
+class Reconcile(Command):
+    """Compare what the agency has of an institution's day with what the institution says.
+
+    `book` is the institution's, opened now where nothing was written there yet. Without `lines` the totals
+    decide, a bill that was taken back whole counting or not; with them the lines do, and the totals must be
+    theirs. The day may be compared as often as anybody likes, today too; what holds is the last result. No
+    money moves, and no patient is named.
+
+    The entry keeps the result with its differences, so the same request is answered by it again.
+
+    Refused with period_invalid (a day to come), already_cleared (a day of a month that is cleared),
+    amount_invalid (`theirs` is None: an amount could not be read), amount_mismatch (the lines do not add up
+    to the totals).
+    """
+
+    verb = "reconcile"
+    needs = frozenset({Needs.AGREED, Needs.DAY_LINES})
+    opens = True
+
+    book: int
+    institution: str
+    area: int
+    day: date
+    theirs: DayTotals | None
+    lines: tuple[Line, ...] | None = None
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+    days: tuple[date, date] | None = None
+
+    def __post_init__(self) -> None:
+        self.days = (self.day, self.day)
+
+    def content(self) -> str:
+        lines = ""
+        if self.lines is not None:
+            lines = sha256("\n".join("|".join(map(str, line)) for line in self.lines).encode()).hexdigest()
+        return f"{self.day}|{self.theirs}|{lines}"
+
+    def decide(self, desk: Desk) -> None:
+        book = institution_book(desk, self.book, self.institution, self.area)
+        care = care_of(book)
+        if self.day > desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+        clearing = care.clearings.get(self.day.year * 100 + self.day.month)
+        if clearing is not None and clearing.state is not ClearingState.ENDED:
+            raise Refused(RefusalCode.ALREADY_CLEARED)
+        theirs = self._checked()
+        # the totals are those of these very lines: bills of today go on being settled meanwhile
+        ours = desk.day_lines.get((book.book_id, self.day), [])
+        totals = adds_up(ours)
+        differences = None if self.lines is None else compare(ours, self.lines)
+        balanced = agrees(ours, theirs) if differences is None else not differences
+        facts: dict[str, object] = {}
+        if differences is not None:
+            facts["found"] = len(differences)
+            facts["differences"] = [_told(one) for one in differences[:DIFFERENCES_MAX]]
+        entry = book.add(
+            Draft(
+                Kind.RECONCILIATION,
+                desk.today,
+                detail=pack(day=self.day.isoformat(), balanced=balanced, ours=totals, theirs=theirs, **facts),
+                keyed=True,
+            )
+        )
+        care.set_day(self.day, ReconciledDay(balanced, *totals, entry.seq))
+
+    def _checked(self) -> DayTotals:
+        """What the institution says, when it can be."""
+        if self.theirs is None:
+            raise Refused(RefusalCode.AMOUNT_INVALID)
+        if self.lines is not None and adds_up(self.lines) != self.theirs:
+            raise Refused(RefusalCode.AMOUNT_MISMATCH)
+        return self.theirs
+
+
+def _told(one: Difference) -> tuple[object, ...]:
+    """A difference as the entry keeps it."""
+    return (
+        one.kind.value,
+        one.message_id,
+        None if one.ours is None else one.ours[1:],
+        None if one.theirs is None else one.theirs[1:],
+    )

@@ -1,0 +1,315 @@
+"""Settling a patient's bill (R18–R29): the funds, the own account, relatives, and the rest is cash (K3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from ledger.benefits import payers
+from ledger.book import Book, Draft
+from ledger.care import CareType, Channel, Quota, SettlementRow, bill_claim, message_claim, standing
+from ledger.chart import Kind, Side, Status, Verb
+from ledger.debts import Rows
+from ledger.detail import pack, unpack
+from ledger.identity import is_institution
+from ledger.policy import PocketOrder, Policy
+from ledger.posting import BookRef, Command, Desk, Institution, Needs, WiderLocks
+from ledger.refusals import RefusalCode, Refused
+from ledger.settling import (
+    Bill,
+    adjudicate,
+    care_of,
+    check_cause,
+    circumstances,
+    insured,
+    repaired_day,
+)
+
+# what every bill is worked out from
+_ALWAYS = frozenset({Needs.ACCUMULATORS, Needs.QUOTAS, Needs.ENROLMENTS})
+_AIDING = frozenset({Status.ACTIVE, Status.PAUSED})
+
+
+class Quoted(NamedTuple):
+    """What a pre-settlement had come to, and until when it may be settled by (R23, R24)."""
+
+    digest: bytes
+    expires_at: datetime
+
+
+@dataclass(eq=False)
+class Settle(Command):
+    """Settle one bill of a patient at a designated institution.
+
+    `book` is the patient's account, `else_book` the resident's book of a patient who has none. The message
+    id is the idempotency key. With `quoting` it is a pre-settlement: rehearsed, never posted, and it claims
+    neither message nor bill number.
+
+    The funds pay by the rules of the care date, then the own account as far as it goes, then relatives by
+    rank, both only with `use_account`; the rest is cash. The value date is the day of posting.
+
+    Refused with msgid_conflict, visit_not_found, account_closed, account_deceased (care after death),
+    account_frozen, period_invalid (care to come), period_before_enrolment, institution_unknown,
+    not_designated, contract_suspended, filing_not_applicable, visit_mismatch, duplicate_bill,
+    cancelled_before_arrival, message_corrected, quote_stale, visit_settled, visit_ended, cause_required,
+    amount_invalid, amount_mismatch, item_not_eligible, rates_missing.
+    """
+
+    verb = Verb.SETTLEMENT
+    source_kind = Kind.SETTLEMENT
+    keyed_by_source = True
+    book: BookRef
+    else_book: BookRef | None
+    institution: str
+    institution_id: int
+    message_id: str
+    bill: Bill
+    visit: tuple[int, int] | None = None
+    # a day that a reconciliation found different, and that this bill was missing on
+    repairs: date | None = None
+    quoted: Quoted | None = None
+    quoting: bool = False
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+    source_ref: str | None = None
+    target_seq: int | None = None
+    claims: tuple[bytes, ...] = ()
+    others: tuple[BookRef, ...] = ()
+    days: tuple[date, date] | None = None
+
+    def __post_init__(self) -> None:
+        self.target_seq = None if self.visit is None else self.visit[1]
+        if self.repairs is not None:
+            # what was agreed on for the day must not change meanwhile
+            self.others = (self.institution_id,)
+            self.days = (self.repairs, self.repairs)
+        if self.quoting:
+            return
+        self.source_ref = self.key = f"{self.institution}/{self.message_id}"
+        claims = [message_claim(self.institution, self.message_id)]
+        if self.bill.bill_no is not None:
+            claims.append(bill_claim(self.institution_id, self.bill.bill_no))
+        self.claims = tuple(claims)
+
+    @property
+    def needs(self) -> frozenset[Needs]:  # type: ignore[override]  # what is read depends on the bill
+        needs = _ALWAYS
+        if self.bill.care_type is CareType.INPATIENT:
+            needs |= {Needs.FILINGS}
+        if self.visit is not None:
+            needs |= {Needs.TARGET, Needs.SETTLEMENTS}
+        if self.repairs is not None:
+            needs |= {Needs.AGREED}
+        return needs
+
+    def content(self) -> str:
+        return f"{self.institution}|{self.visit or ''}|{self.repairs or ''}|{self.bill.content()}"
+
+    def result_digest(self, row: SettlementRow) -> bytes:
+        """What a quote promises: this bill comes to these amounts."""
+        amounts = "|".join(map(str, (*row[13:29], row.care_table)))
+        return sha256(f"{self.content()}|{amounts}".encode()).digest()[:16]
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        self._check_message(desk)
+        self._check_visit_is_known(desk)
+        desk.allow(Verb.SETTLEMENT, day=self.bill.care_date)
+        if self.bill.care_date > desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+        policy = desk.policy(book.area)
+        bill = self.bill
+        settled_on = desk.today
+        if self.repairs is not None:
+            settled_on = repaired_day(desk, self.institution_id, self.repairs)
+        known = insured(desk, policy, bill.care_date)
+        institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
+        told = circumstances(desk, policy, institution, bill, known)
+        self._check_visit_is_theirs(desk, institution)
+        self._check_duplicates(desk)
+        if self.quoted is not None and desk.now > self.quoted.expires_at:
+            raise Refused(RefusalCode.QUOTE_STALE)
+        self._check_visit_is_open(desk)
+        check_cause(bill)
+        found = adjudicate(policy, care_of(book), bill, told)
+        order = policy.pocket_order.on(bill.care_date)
+        paid = _Paid(desk, book, institution, order is PocketOrder.CURRENT_YEAR_FIRST)
+        if bill.use_account:
+            paid.share_out(found.personal, found.payable)
+        row = found.row(
+            bill,
+            Channel.NETWORK,
+            institution.party_id,
+            settled_on,
+            paid.own,
+            sum(paid.donors.values()),
+            self.target_seq,
+        )
+        if self.quoted is not None and self.quoted.digest != self.result_digest(row):
+            raise Refused(RefusalCode.QUOTE_STALE)
+        paid.write(row, self.source_ref)
+
+    def _check_message(self, desk: Desk) -> None:
+        """The message must not be somebody else's, nor one that was taken back before it came (R25, R30)."""
+        if self.quoting:
+            return
+        holder = desk.claims[self.claims[0]]
+        if holder != desk.book.book_id and not is_institution(holder):
+            raise Refused(RefusalCode.MSGID_CONFLICT)
+
+    def _check_duplicates(self, desk: Desk) -> None:
+        if self.quoting:
+            return
+        # in the order of the refusals: a bill settled before, a message taken back before it came
+        if len(self.claims) > 1 and not desk.is_free(self.claims[1]):
+            raise Refused(RefusalCode.DUPLICATE_BILL)
+        if is_institution(desk.claims[self.claims[0]]):
+            raise Refused(RefusalCode.CANCELLED_BEFORE_ARRIVAL)
+
+    def _check_visit_is_known(self, desk: Desk) -> None:
+        if self.visit is None or self.visit[0] != desk.book.book_id:
+            return
+        visit = desk.target(self.visit[1])
+        if visit is None or visit.kind is not Kind.VISIT:
+            raise Refused(RefusalCode.VISIT_NOT_FOUND)
+
+    def _check_visit_is_theirs(self, desk: Desk, institution: Institution) -> None:
+        """A visit is of this person at this institution."""
+        if self.visit is None:
+            return
+        book_id, seq = self.visit
+        visit = desk.target(seq)
+        if book_id != desk.book.book_id or visit is None:
+            raise Refused(RefusalCode.VISIT_MISMATCH)
+        if unpack(visit.detail)["party"] != institution.party_id:
+            raise Refused(RefusalCode.VISIT_MISMATCH)
+
+    def _check_visit_is_open(self, desk: Desk) -> None:
+        """An inpatient visit is settled once, and none that was taken back."""
+        if self.visit is None:
+            return
+        book_id, seq = self.visit
+        if self.bill.care_type is CareType.INPATIENT and any(
+            row.visit_seq == seq for row in standing(desk.settled.get(book_id, {})).values()
+        ):
+            raise Refused(RefusalCode.VISIT_SETTLED)
+        if desk.acted_on(seq) is Kind.VISIT_END:
+            raise Refused(RefusalCode.VISIT_ENDED)
+
+
+class _Paid:
+    """Who pays what is left to the person, and the entries that say so. Amounts in fen."""
+
+    def __init__(self, desk: Desk, book: Book, institution: Institution, current_year_first: bool) -> None:
+        self.desk = desk
+        self.book = book
+        self.institution = institution
+        self.current_year_first = current_year_first
+        self.own = 0
+        # by donor's book and quota
+        self.donors: dict[tuple[int, int], int] = {}
+
+    def share_out(self, personal: int, most: int) -> None:
+        """The own account first, then relatives by rank (R37)."""
+        own = max(self.book.available, 0)
+        quotas = self._quotas() if most > own else []
+        found = payers(personal, most, own, [quota.remaining for _place, quota in quotas])
+        self.own = found.own_account
+        self.donors = {place: fen for (place, _quota), fen in zip(quotas, found.donors, strict=True) if fen}
+
+    def _quotas(self) -> list[tuple[tuple[int, int], Quota]]:
+        """The quotas that may pay for this person, by rank; their donors have to be locked."""
+        desk = self.desk
+        given = desk.aid.get(self.book.person_id or 0, [])
+        unlocked = sorted({donor_id for _rank, donor_id, _seq in given} - desk.books.keys())
+        if unlocked:
+            raise WiderLocks(unlocked)
+        found = []
+        for _rank, donor_id, seq in given:
+            donor = desk.other(donor_id)
+            if donor is None or not _AIDING.issuperset(donor.statuses(desk.today)):
+                continue
+            quota = care_of(donor).quotas[seq]
+            if quota.remaining and not quota.ended:
+                found.append(((donor_id, seq), quota))
+        return found
+
+    def write(self, row: SettlementRow, source_ref: str | None) -> None:
+        """The donors' entries first: the patient's entry names them, so that a reversal finds them."""
+        desk, book, party = self.desk, self.book, self.institution.party_id
+        seq = self._seq_to_come()
+        aid = [
+            self._take(donor_id, quota_seq, fen, seq) for (donor_id, quota_seq), fen in self.donors.items()
+        ]
+        mutual = sum(self.donors.values())
+        funds = (
+            (Side.POOLED_FUND, row.pooled_pay),
+            (Side.LARGE_FUND, row.large_pay),
+            (Side.MUTUAL_AID_CLEARING, mutual),
+        )
+        also = tuple((int(side), int(Side.INSTITUTION_PAYABLE), fen, party) for side, fen in funds if fen)
+        rows = Rows(settlement=row)
+        facts = {"aid": aid} if aid else {}
+        book.debit(
+            Draft(
+                Kind.SETTLEMENT,
+                desk.today,
+                source_ref=source_ref,
+                detail=pack(**facts, rows=rows.digest()),
+                keyed=True,
+                rows=rows,
+            ),
+            self.own,
+            Side.INSTITUTION_PAYABLE,
+            party,
+            current_year_first=self.current_year_first,
+            also=also,
+        )
+
+    def _seq_to_come(self) -> int:
+        """The number that the settlement will have; the turn of a year is an entry before it."""
+        self.book.roll_to(self.desk.today.year)
+        return self.book.last_seq + 1
+
+    def _take(self, donor_id: int, quota_seq: int, fen: int, settlement_seq: int) -> list[int]:
+        """One donor pays: [book, entry, quota, from current_year, from carried_over]."""
+        desk = self.desk
+        donor = desk.other(donor_id)
+        if donor is None:
+            raise AssertionError("the donors were locked")
+        care = care_of(donor)
+        quota = care.quotas[quota_seq]
+        care.set_quota(quota_seq, quota._replace(remaining=quota.remaining - fen))
+        draft = donor.debit(
+            Draft(
+                Kind.MUTUAL_AID,
+                max(desk.today, donor.opened_on),
+                reserved_change=-fen,
+                # what the donor may see of it: date and amount of the entry, kind of institution (R38)
+                detail=pack(
+                    quota=quota_seq,
+                    institution_kind=self.institution.kind,
+                    settlement=[self.book.book_id, settlement_seq],
+                ),
+            ),
+            fen,
+            Side.MUTUAL_AID_CLEARING,
+            self.book.book_id,
+            current_year_first=self.current_year_first,
+        )
+        taken = {source: moved for source, _target, moved, _party in draft.transfers}
+        return [
+            donor_id,
+            draft.seq,
+            quota_seq,
+            taken.get(Side.CURRENT_YEAR, 0),
+            taken.get(Side.CARRIED_OVER, 0),
+        ]
+
+
+def quote_minutes(policy: Policy, bill: Bill) -> int:
+    """How long a quote for a bill is good for."""
+    return policy.care.quote_minutes.on(bill.care_date)

@@ -1,0 +1,235 @@
+"""What a bill comes to for a patient: shared by settlements, manual claims and the yearly recomputation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from ledger.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
+from ledger.book import Book
+from ledger.care import (
+    BillLine,
+    Care,
+    CareTable,
+    CareType,
+    Cause,
+    Channel,
+    Circumstances,
+    ClearingState,
+    Coverage,
+    Cut,
+    Filing,
+    SettlementRow,
+)
+from ledger.chart import MemberClass
+from ledger.entitlement import entitlement
+from ledger.identity import has_account
+from ledger.policy import RATE_SCALE, Policy
+from ledger.posting import Desk, Institution
+from ledger.refusals import RefusalCode, Refused
+
+# inside the area a hospital of this level or above asks for a referral, where the policy wants one
+REFERRAL_FROM_LEVEL = 2
+
+
+# one encoder for all bills: making one costs as much as its work
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
+class Bill:
+    """A bill as an institution, or a person with a manual claim, hands it in. Amounts in fen."""
+
+    care_type: CareType
+    care_date: date
+    lines: tuple[BillLine, ...]
+    use_account: bool = True
+    filing: Filing | None = None
+    cause: Cause | None = None
+    # an injury is marked: then its cause must be declared (R45)
+    injury: bool = False
+    hospital_share: int = 0
+    # what the sender thinks the lines come to
+    total: int | None = None
+    bill_no: str | None = None
+
+    @cached_property
+    def document(self) -> str:
+        """The lines as they are kept."""
+        return _encode(self.lines)
+
+    def content(self) -> str:
+        cause = self.cause
+        return (
+            f"{self.care_type.word}|{self.care_date}|{self.use_account}|{self.hospital_share}"
+            f"|{self.bill_no or ''}|{'' if self.filing is None else self.filing.word}|{self.injury}"
+            f"|{'' if cause is None else f'{cause.kind.word} {cause.share}'}|{self.document}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Adjudicated:
+    """What the funds pay of a bill, and what the person's account and relatives may pay of the rest."""
+
+    parts: Parts
+    benefit: Benefit
+    table: CareTable
+    circumstances: Circumstances
+    # what is left to the person, and what of it account and relatives may pay
+    personal: int
+    payable: int
+
+    def row(
+        self,
+        bill: Bill,
+        channel: Channel,
+        institution_id: int,
+        settled_on: date,
+        account_pay: int = 0,
+        mutual_pay: int = 0,
+        visit_seq: int | None = None,
+    ) -> SettlementRow:
+        """The row that settles the bill; what nobody else pays is cash."""
+        parts, paid, told = self.parts, self.benefit, self.circumstances
+        cause = bill.cause
+        return SettlementRow(
+            channel,
+            self.table,
+            told.care_type,
+            told.care_date,
+            institution_id,
+            settled_on,
+            told.level,
+            told.member_class,
+            told.coverage,
+            told.filing,
+            told.cut,
+            told.admission,
+            bill.use_account,
+            parts.total,
+            parts.own_expense,
+            parts.over_limit,
+            parts.pre_self_pay,
+            parts.in_scope,
+            paid.excluded,
+            paid.deductible,
+            paid.ratio,
+            paid.pooled_pay,
+            paid.large_pay,
+            0,
+            account_pay,
+            mutual_pay,
+            self.personal - account_pay - mutual_pay,
+            bill.hospital_share,
+            min(paid.own_burden, self.personal),
+            visit_seq,
+            None,
+            None if cause is None else cause.kind,
+            None if cause is None else cause.share,
+            bill.bill_no,
+            bill.document,
+        )
+
+
+def care_of(book: Book) -> Care:
+    if book.care is None:
+        raise AssertionError("the command asked for the care of its book")
+    return book.care
+
+
+def check_cause(bill: Bill) -> None:
+    """Raise Refused(cause_required) for an injury without a declared cause (R45)."""
+    if bill.injury and bill.cause is None:
+        raise Refused(RefusalCode.CAUSE_REQUIRED)
+
+
+def repaired_day(desk: Desk, institution_id: int, day: date) -> date:
+    """The unbalanced day that a posting puts right: it counts there, and not on the day of posting (R34).
+
+    Raises Refused(period_invalid) for a day that no reconciliation found different, or of a cleared month.
+    """
+    book = desk.other(institution_id)
+    care = None if book is None else book.care
+    known = None if care is None else care.days.get(day)
+    if care is None or known is None or known.balanced or _is_cleared(care, day):
+        raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+    return day
+
+
+def _is_cleared(care: Care, day: date) -> bool:
+    clearing = care.clearings.get(day.year * 100 + day.month)
+    return clearing is not None and clearing.state is not ClearingState.ENDED
+
+
+def insured(desk: Desk, policy: Policy, day: date) -> tuple[MemberClass, Coverage]:
+    """What the person is to the scheme on a day of care. Raises Refused(period_before_enrolment)."""
+    book: Book = desk.book
+    enrolments = desk.enrolments.get(book.book_id, ())
+    return entitlement(policy, enrolments, day, resident=not has_account(book.book_id))
+
+
+def circumstances(
+    desk: Desk,
+    policy: Policy,
+    institution: Institution,
+    bill: Bill,
+    known: tuple[MemberClass, Coverage],
+) -> Circumstances:
+    """By which numbers of the policy a bill goes: class, coverage, filing and admission on the care date.
+
+    `known` is what `insured` says of the care date. Raises Refused(filing_not_applicable) for a filing with
+    care inside the area.
+    """
+    book: Book = desk.book
+    member_class, coverage = known
+    filing, cut = filed(desk, policy, institution, bill)
+    admission = 0
+    if bill.care_type is CareType.INPATIENT and coverage is Coverage.COVERED:
+        admission = care_of(book).used(bill.care_date.year).admissions + 1
+    return Circumstances(
+        bill.care_type, bill.care_date, institution.level, member_class, coverage, filing, cut, admission
+    )
+
+
+def filed(desk: Desk, policy: Policy, institution: Institution, bill: Bill) -> tuple[Filing, Cut]:
+    """What was filed for the care of a bill, and whether points come off for it (R40).
+
+    Outside the insured's area the message says it; inside, what the agency has on file does.
+    """
+    book: Book = desk.book
+    if institution.area != book.area:
+        return bill.filing or Filing.NONE, Cut.OUT_OF_AREA
+    if bill.filing is not None:
+        raise Refused(RefusalCode.FILING_NOT_APPLICABLE)
+    if bill.care_type is not CareType.INPATIENT or institution.level < REFERRAL_FROM_LEVEL:
+        return Filing.NONE, Cut.NONE
+    if not policy.care.referral_required.on(bill.care_date):
+        return Filing.NONE, Cut.NONE
+    for _seq, _recorded_on, row in desk.filings.get(book.book_id, ()):
+        inside = row.area is None or row.area == book.area
+        if (
+            inside
+            and row.filing in {Filing.REFERRED, Filing.EMERGENCY}
+            and row.valid_from <= bill.care_date
+            and (row.valid_to is None or bill.care_date <= row.valid_to)
+        ):
+            return row.filing, Cut.NONE
+    return Filing.NONE, Cut.NO_REFERRAL
+
+
+def adjudicate(policy: Policy, care: Care, bill: Bill, told: Circumstances) -> Adjudicated:
+    """What becomes of a bill. Raises Refused: amount_invalid, amount_mismatch, item_not_eligible."""
+    share = 0 if bill.cause is None else bill.cause.share
+    if not 0 <= share <= RATE_SCALE:
+        raise Refused(RefusalCode.SHAPE_INVALID)
+    parts = add_up(bill.lines, bill.total)
+    table = care_table(policy, bill.care_type, bill.care_date, told.coverage)
+    used = care.used(bill.care_date.year).used(table)
+    paid = benefit(policy, table, told, parts.in_scope, share, used)
+    most = payable(policy, parts, paid, bill.care_date, bill.hospital_share, share)
+    # the last of all refusals, though it asks for nothing that was worked out
+    check_items(policy, bill.care_date, bill.lines)
+    personal = parts.total - paid.fund_sum - bill.hospital_share
+    return Adjudicated(parts, paid, table, told, personal, most)

@@ -1,0 +1,259 @@
+"""Institutions: their books, what was claimed for messages and bills, compared days and cleared months."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import groupby, islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
+
+from ledger import tables
+from ledger.care import Channel, ClearingState, bill_claim, message_claim
+from ledger.chart import Kind
+from ledger.database import Lookup
+from ledger.detail import unpack
+from ledger.persons import PERSONS
+from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.walk import RESIDENTS, institutions_in
+
+_B, _E, _S, _I = tables.book.c, tables.entry.c, tables.settlement.c, tables.institution.c
+_DAY, _CLEARING, _CLAIM, _MANUAL = (
+    tables.reconciled_day.c, tables.clearing.c, tables.claim.c, tables.manual_claim.c,
+)  # fmt: skip
+_AT_ONCE = 1_000
+_HELD = Lookup(
+    "SELECT c.digest, c.book_id FROM {given} JOIN claim c ON c.digest = given.digest",
+    [_CLAIM.digest, _CLAIM.book_id],
+    digest="bytes",
+)
+
+
+def books_of_institutions_are_known(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A book of an institution is the one that a registered institution names, of its area and its code.
+
+    An institution without a book is as it should be: nothing was written about it yet.
+    """
+    query = (
+        select(_B.book_id, _B.area, _B.person_id, _I.area, _I.code, _E.detail)
+        .outerjoin_from(tables.book, tables.institution, _I.party_id == _B.book_id)
+        .outerjoin(tables.entry, and_(_E.book_id == _B.book_id, _E.seq == 1))
+        .where(_B.book_id.between(*institutions_in(first, last)))
+        .order_by(_B.book_id)
+    )
+    for book_id, area, person_id, its_area, code, detail in streamed(connection, query):
+        try:
+            told = unpack(detail).get("institution")
+        except ValueError:
+            told = None
+        if code is None or told != code or person_id is not None:
+            what = "no institution is known by the code that it was opened for"
+            yield Finding("institution_unknown", book_name(book_id), what)
+        elif area != its_area:
+            yield Finding("institution_unknown", book_name(book_id), f"the institution is of area {its_area}")
+
+
+# -- claims --------------------------------------------------------------------------------------------------
+
+
+def messages_and_bills_are_claimed(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A message is claimed by the book in which it settled a bill, or by its institution's as never to come;
+    the number of a bill by the book in which it stands, or was handed in and not turned down.
+    """
+    wanted = _claims_wanted(connection, first, last)
+    while some := list(islice(wanted, _AT_ONCE)):
+        held = {
+            bytes(digest): book_id for digest, book_id in _HELD.run(connection, [(one[0],) for one in some])
+        }
+        for digest, book_id, seq, what in some:
+            if held.get(digest) != book_id:
+                yield Finding(
+                    "claim_wrong", line_name(book_id, seq), f"its {what} is not claimed by its book"
+                )
+
+
+def _claims_wanted(connection: Connection, first: int, last: int) -> Iterator[tuple[bytes, int, int, str]]:
+    messages = (
+        select(_E.book_id, _E.seq, _E.source_ref)
+        .where(_E.book_id.between(first, last), _E.kind.in_([int(Kind.SETTLEMENT), int(Kind.CORRECTION)]))
+        .order_by(_E.book_id, _E.seq)
+    )
+    for book_id, seq, source_ref in streamed(connection, messages):
+        institution, _, message_id = (source_ref or "").partition("/")
+        yield message_claim(institution, message_id), book_id, seq, "message"
+    for book_id, seq, institution_id, bill_no in streamed(connection, _bills(first, last)):
+        yield bill_claim(institution_id, bill_no), book_id, seq, "bill"
+
+
+def _bills(first: int, last: int) -> Select[Any]:
+    """The numbers of bills that stand, and of manual claims that were not turned down."""
+    undone = tables.settlement.alias().c
+    standing = select(_S.book_id, _S.seq, _S.institution_id, _S.bill_no).where(
+        _S.book_id.between(first, last),
+        _S.bill_no.is_not(None),
+        _S.channel == int(Channel.NETWORK),
+        _S.reverses_seq.is_(None),
+        ~select(undone.seq).where(undone.book_id == _S.book_id, undone.reverses_seq == _S.seq).exists(),
+    )
+    decision = tables.entry.alias().c
+    claimed = select(_MANUAL.book_id, _MANUAL.seq, _MANUAL.institution_id, _MANUAL.bill_no).where(
+        _MANUAL.book_id.between(first, last),
+        ~select(decision.seq)
+        .where(
+            decision.book_id == _MANUAL.book_id,
+            decision.target_seq == _MANUAL.seq,
+            decision.detail.like('{"approved":false,%'),
+        )
+        .exists(),
+    )
+    both = union_all(standing, claimed).subquery().c
+    return select(both.book_id, both.seq, both.institution_id, both.bill_no)
+
+
+def nothing_else_is_claimed(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A book has as many claims as there are reasons: what is claimed for nothing keeps somebody else out."""
+    number = func.count().label("number")
+    held = streamed(
+        connection,
+        select(_CLAIM.book_id, number)
+        .where(_CLAIM.book_id.between(first, last))
+        .group_by(_CLAIM.book_id)
+        .order_by(_CLAIM.book_id),
+    )
+    messages = (
+        select(_E.book_id, literal(1))
+        .where(_E.book_id.between(first, last), _E.kind.in_([int(Kind.SETTLEMENT), int(Kind.CORRECTION)]))
+    )  # fmt: skip
+    bills = _bills(first, last).subquery().c
+    persons = select(_B.book_id, literal(1)).where(
+        or_(
+            *(_B.book_id.between(party * 10**12, (party + 1) * 10**12 - 1) for party in (PERSONS, RESIDENTS))
+        ),
+        _B.book_id.between(first, last),
+    )
+    reasons = union_all(messages, select(bills.book_id, literal(1)), persons).subquery().c
+    wanted = streamed(
+        connection, select(reasons.book_id, number).group_by(reasons.book_id).order_by(reasons.book_id)
+    )
+    counted = (((row[0],), row[1]) for row in held)
+    expected = (((row[0],), row[1]) for row in wanted)
+    for (book_id,), (here, reasons_for_it) in side_by_side(counted, expected):
+        if (here or 0) > (reasons_for_it or 0):
+            what = f"{here} things are claimed for it, and there are reasons for {reasons_for_it or 0}"
+            yield Finding("claim_surplus", book_name(book_id), what)
+
+
+# -- days and months -----------------------------------------------------------------------------------------
+
+
+def days_follow_from_their_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A day of an institution is as it was compared last, with the sums of that comparison."""
+    first, last = institutions_in(first, last)
+    entries = streamed(
+        connection,
+        select(_E.book_id, _E.seq, _E.detail)
+        .where(_E.book_id.between(first, last), _E.kind == int(Kind.RECONCILIATION))
+        .order_by(_E.book_id, _E.seq),
+    )
+    names = ("balanced", "bills", "total", "fund", "account", "seq")
+    stands = streamed(
+        connection,
+        select(_DAY.book_id, _DAY.day, *(_DAY[name] for name in names))
+        .where(_DAY.book_id.between(first, last))
+        .order_by(_DAY.book_id, _DAY.day),
+    )
+    state: Iterator[tuple[Key, Any]] = (((row[0], row[1].toordinal()), tuple(row[2:])) for row in stands)
+    for (book_id, ordinal), (facts, row) in side_by_side(_compared(entries), state):
+        if facts != row:
+            day = date.fromordinal(ordinal) if ordinal else "a day"
+            what = f"it has {row}, its last comparison {facts}"
+            yield Finding("day_wrong", f"{book_name(book_id)} {day}", what)
+
+
+def _compared(entries: Iterator[Any]) -> Iterator[tuple[Key, Any]]:
+    for book_id, lines in groupby(entries, key=lambda entry: entry[0]):
+        days: dict[int, Any] = {}
+        for _book, seq, detail in lines:
+            try:
+                told = unpack(detail)
+                day = date.fromisoformat(told["day"]).toordinal()
+                days[day] = (told["balanced"], *map(int, told["ours"]), seq)
+            except (KeyError, TypeError, ValueError) as error:
+                days[0] = f"entry {seq} cannot be read ({type(error).__name__})"
+        for day in sorted(days):
+            yield (book_id, day), days[day]
+
+
+def months_are_those_of_their_bills(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A month that is cleared has the state that its entries give it, and the sums of the lines of its days:
+    after clearing, nothing is counted there any more.
+    """
+    first, last = institutions_in(first, last)
+    entries = streamed(
+        connection,
+        select(_E.book_id, _E.period, _E.seq, _E.kind, _E.target_seq, _E.detail)
+        .where(
+            _E.book_id.between(first, last),
+            _E.kind.in_([int(kind) for kind in _STATE_AFTER]),
+        )
+        .order_by(_E.book_id, _E.period, _E.seq),
+    )
+    names = ("state", "bills", "total", "fund", "account", "seq")
+    stands = streamed(
+        connection,
+        select(_CLEARING.book_id, _CLEARING.period, *(_CLEARING[name] for name in names))
+        .where(_CLEARING.book_id.between(first, last))
+        .order_by(_CLEARING.book_id, _CLEARING.period),
+    )
+    state: Iterator[tuple[Key, Any]] = (((row[0], row[1]), tuple(row[2:])) for row in stands)
+    for (book_id, period), (facts, row) in side_by_side(_cleared(entries), state):
+        where = f"{book_name(book_id)} {period}"
+        if facts is None or facts[:-1] != row:
+            yield Finding("clearing_wrong", where, f"it is {row}, its entries make it {facts and facts[:-1]}")
+        elif row[0] != ClearingState.ENDED:
+            lines = _lines_of(connection, book_id, period)
+            if (*row[1:-1], facts[-1]) != lines:
+                what = f"it was cleared with {(*row[1:-1], facts[-1])}, the lines of its days come to {lines}"
+                yield Finding("clearing_wrong", where, what)
+
+
+_STATE_AFTER = {
+    Kind.CLEARING: ClearingState.CLEARED,
+    Kind.CLEARING_END: ClearingState.ENDED,
+    Kind.INSTITUTION_PAYMENT: ClearingState.PAID,
+}
+
+
+def _cleared(entries: Iterator[Any]) -> Iterator[tuple[Key, Any]]:
+    """What the entries of a month make of it: state, the sums, the entry that cleared it, and mutual aid."""
+    for key, lines in groupby(entries, key=lambda entry: (entry[0], entry[1])):
+        month: Any = None
+        for _book, _period, seq, kind, target_seq, detail in lines:
+            if kind == Kind.CLEARING:
+                try:
+                    told = unpack(detail)
+                    sums = [int(told[name]) for name in ("bills", "total", "fund", "account")]
+                    month = (int(ClearingState.CLEARED), *sums, seq, int(told["mutual"]))
+                except (KeyError, TypeError, ValueError):
+                    month = None
+            elif month is not None and month[-2] == target_seq:
+                month = (int(_STATE_AFTER[Kind(kind)]), *month[1:])
+        yield key, month
+
+
+def _lines_of(connection: Connection, book_id: int, period: int) -> tuple[int, ...]:
+    """What the lines of a month come to: how many, total, funds, accounts and relatives."""
+    year, month = divmod(period, 100)
+    after = date(year + month // 12, month % 12 + 1, 1)
+    sums = (_S.total, _S.pooled_pay + _S.large_pay, _S.account_pay, _S.mutual_pay)
+    row = connection.execute(
+        select(func.count(), *(func.coalesce(func.sum(one), 0) for one in sums)).where(
+            _S.institution_id == book_id,
+            _S.settled_on >= date(year, month, 1),
+            _S.settled_on < after,
+            _S.channel == int(Channel.NETWORK),
+        )
+    ).one()
+    return tuple(map(int, row))

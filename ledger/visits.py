@@ -1,0 +1,91 @@
+"""Visits: a patient is registered at an institution before anything is settled there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book import Draft
+from ledger.care import CareType, standing
+from ledger.chart import Kind, Verb
+from ledger.detail import pack
+from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class RegisterVisit(Command):
+    """Register that a person comes to an institution for care, from a day on.
+
+    Refused with account_closed, account_deceased (a day after death), period_invalid (a day to come),
+    institution_unknown, not_designated, contract_suspended.
+    """
+
+    verb = "register_visit"
+
+    book: BookRef
+    else_book: BookRef | None
+    institution: str
+    care_type: CareType
+    begins_on: date
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.institution}|{self.care_type.word}|{self.begins_on}"
+
+    def decide(self, desk: Desk) -> None:
+        desk.allow(Verb.CARE_CASE, day=self.begins_on)
+        if self.begins_on > desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+        institution = desk.designated(self.institution, self.begins_on, self.care_type.word)
+        book = desk.book
+        book.roll_to(desk.today.year)
+        book.add(
+            Draft(
+                Kind.VISIT,
+                desk.today,
+                detail=pack(
+                    institution=institution.code,
+                    party=institution.party_id,
+                    care_type=self.care_type.word,
+                    begins_on=self.begins_on.isoformat(),
+                ),
+                keyed=True,
+            )
+        )
+
+
+@dataclass(eq=False)
+class EndVisit(Command):
+    """Take the registration `target_seq` back; a visit with a settled bill stays.
+
+    Refused with visit_not_found, account_closed, visit_settled, visit_ended.
+    """
+
+    verb = "end_visit"
+    needs = frozenset({Needs.TARGET, Needs.SETTLEMENTS})
+
+    book: BookRef
+    target_seq: int
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        visit = desk.target(self.target_seq)
+        if visit is None or visit.kind is not Kind.VISIT:
+            raise Refused(RefusalCode.VISIT_NOT_FOUND)
+        desk.allow(Verb.RELEASE)
+        bills = standing(desk.settled.get(book.book_id, {})).values()
+        if any(bill.visit_seq == self.target_seq for bill in bills):
+            raise Refused(RefusalCode.VISIT_SETTLED)
+        if desk.acted_on(self.target_seq) is not None:
+            raise Refused(RefusalCode.VISIT_ENDED)
+        book.roll_to(desk.today.year)
+        book.add(Draft(Kind.VISIT_END, desk.today, target_seq=self.target_seq, keyed=True))

@@ -1,0 +1,293 @@
+"""A person's year of care computed again, in the order of care and by what is known now (R42). Pure.
+
+Each bill that stands goes once more by the rules of its day, with counters that begin at nothing: by the
+class and the coverage that the enrolments give it now (R28, R43), by the best filing that came in time (R40),
+and as the n-th admission in the order of care. What a bill consists of, its institution and its declared
+cause stay what they were. The yearly top-up comes on what is then left to the person. Amounts in whole fen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from ledger.benefits import Benefit, Parts, benefit, care_table, payable, top_up
+from ledger.care import (
+    NOTHING_USED,
+    Accumulator,
+    CareTable,
+    CareType,
+    Channel,
+    Circumstances,
+    Coverage,
+    Cut,
+    Filing,
+    FilingRow,
+    SettlementRow,
+    standing,
+)
+from ledger.chart import MemberClass, Side
+from ledger.entitlement import entitlement
+from ledger.membership import Enrolment
+from ledger.policy import Policy
+from ledger.refusals import RefusalCode, Refused
+
+# what may come out otherwise of a bill; all else of its row is what it was
+RECOMPUTED: Final = (
+    "care_table", "member_class", "coverage", "filing", "cut", "admission", "deductible", "ratio",
+    "pooled_pay", "large_pay", "own_burden",
+)  # fmt: skip
+# The last one carries what belongs to no table: the large fund's share goes with inpatient care.
+_TABLES: Final = (CareTable.CHRONIC, CareTable.OUTPATIENT, CareTable.INPATIENT)
+
+
+class Facts(NamedTuple):
+    """What is known of a person when the year is settled."""
+
+    # has no account
+    resident: bool
+    # that of the person's book
+    area: int
+    enrolments: Sequence[Enrolment]
+    # (entry, the day it was recorded, what was filed)
+    filings: Sequence[tuple[int, date, FilingRow]]
+    # the areas of institutions outside the person's own, by the numbers of their books
+    areas: Mapping[int, int]
+
+
+class Again(NamedTuple):
+    """A bill as it was settled, and as it comes out now. Its payers then: see `recompute`."""
+
+    seq: int
+    was: SettlementRow
+    now: SettlementRow
+
+    @property
+    def is_changed(self) -> bool:
+        return any(getattr(self.was, name) != getattr(self.now, name) for name in RECOMPUTED)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why it comes out otherwise; `order` is that of the bills before it, which use up what it may."""
+        was, now = self.was, self.now
+        if not self.is_changed:
+            return ()
+        found = []
+        if was.coverage is not now.coverage:
+            found.append("coverage")
+        if was.member_class is not now.member_class:
+            found.append("member_class")
+        if (was.filing, was.cut) != (now.filing, now.cut):
+            found.append("filing")
+        if was.admission != now.admission:
+            found.append("admission")
+        return tuple(found) or ("order",)
+
+
+class Part(NamedTuple):
+    """The difference that one row says: of one table, and of what belongs to none. Signed fen."""
+
+    care_table: CareTable
+    deductible: int = 0
+    pooled: int = 0
+    large: int = 0
+    top_up: int = 0
+    own_burden: int = 0
+
+    def flows(self) -> tuple[tuple[Side, int], ...]:
+        """What each fund pays more, or less."""
+        return (Side.POOLED_FUND, self.pooled), (Side.LARGE_FUND, self.large + self.top_up)
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """What a year comes to. `before` is what was settled of it so far, with earlier yearly differences."""
+
+    bills: tuple[Again, ...]
+    before: Accumulator
+    after: Accumulator
+    # of what account and relatives paid of the year's bills: what it should not have been, and did not come
+    # back yet. Below zero when more came back than that
+    account_back: int
+
+    def parts(self) -> tuple[Part, ...]:
+        """The differences by table, at least one; the last one has what belongs to no table."""
+        more = {
+            table: (
+                self._more(f"{table.word}_deductible"),
+                self._more(f"{table.word}_pooled"),
+                self._more("large") if table is CareTable.INPATIENT else 0,
+            )
+            for table in _TABLES
+        }
+        found = [Part(table, *moved) for table, moved in more.items() if any(moved)] or [Part(CareTable.NONE)]
+        found[-1] = found[-1]._replace(top_up=self._more("top_up"), own_burden=self._more("own_burden"))
+        return tuple(found)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is to be settled."""
+        return any(any(part[1:]) for part in self.parts())
+
+    def _more(self, name: str) -> int:
+        more: int = getattr(self.after, name) - getattr(self.before, name)
+        return more
+
+
+class Division(NamedTuple):
+    """What becomes of a year's difference, in fen; none of it is below zero."""
+
+    # of what funds pay: put into the account, set against what the person owes them, paid to the bank
+    to_account: int
+    set_against: int
+    to_bank: int
+    # what the person owed before it and owes after it, of this year's settlements
+    owed: int
+    still_owed: int
+
+    @property
+    def claimed_back(self) -> int:
+        """What the person owes because of it."""
+        return max(self.still_owed - self.owed, 0)
+
+    @property
+    def forgiven(self) -> int:
+        """What of earlier claims the person does not owe any more."""
+        return max(self.owed - self.still_owed, 0)
+
+
+def recompute(policy: Policy, year: int, rows: Mapping[int, SettlementRow], facts: Facts) -> Year:
+    """A year of care, of all its rows by entry.
+
+    A filing counts when it was recorded by the policy's deadline after the end of the year. The account and
+    relatives are taken to have paid no more of a bill than they did, and cash is what is left; the top-up
+    makes up for cash first and then for them, in the reverse of the order in which they pay (K3). Top-up and
+    deadline go by the rules of the last day of the year.
+
+    MissingParameter when the area has no figures for a day.
+    """
+    last = date(year, 12, 31)
+    deadline = last + timedelta(days=policy.care.filing_late_days.on(last))
+    filings = [row for _seq, recorded_on, row in facts.filings if recorded_on <= deadline]
+    before = used = NOTHING_USED
+    account_back = 0
+    for row in rows.values():
+        before = before.add(row)
+        if row.channel is Channel.ANNUAL:
+            # what came back then stands in it below zero
+            account_back += row.account_pay
+    bills = []
+    cash = still_paid = 0
+    for seq, row in sorted(standing(rows).items(), key=lambda one: (one[1].care_date, one[0])):
+        now = _again(policy, row, facts, filings, used)
+        used = used.add(now)
+        bills.append(Again(seq, row, now))
+        of_others = now.account_pay + now.mutual_pay
+        account_back += row.account_pay + row.mutual_pay - of_others
+        if now.care_table is not CareTable.NONE:
+            still_paid += of_others
+            cash += _payable(policy, now) - of_others
+    added = top_up(policy, last, used.own_burden)
+    account_back += min(max(added - cash, 0), still_paid)
+    return Year(tuple(bills), before, used._replace(version=before.version, top_up=added), account_back)
+
+
+def divide(year: Year, owed: int) -> Division:
+    """Who gets the difference of a year, or owes it. `owed` is what the person owes from its earlier ones.
+
+    Of what funds pay, what account and relatives had paid goes into the account. The rest is set against what
+    the person owes funds, and only what is left then, which had been cash, goes to the bank (R21).
+    """
+    flows = [fen for part in year.parts() for _side, fen in part.flows()]
+    owing = owed - sum(fen for fen in flows if fen < 0)
+    paid = sum(fen for fen in flows if fen > 0)
+    to_account = min(max(year.account_back, 0), paid)
+    set_against = min(paid - to_account, owing)
+    return Division(to_account, set_against, paid - to_account - set_against, owed, owing - set_against)
+
+
+def _again(
+    policy: Policy, row: SettlementRow, facts: Facts, filings: Sequence[FilingRow], used: Accumulator
+) -> SettlementRow:
+    """A bill as it comes out after the bills that had used so much."""
+    member_class, coverage = _entitled(policy, row, facts)
+    filing, cut = _filed(policy, row, facts, filings)
+    admission = 0
+    if row.care_type is CareType.INPATIENT and coverage is Coverage.COVERED:
+        admission = used.admissions + 1
+    told = Circumstances(
+        row.care_type, row.care_date, row.level, member_class, coverage, filing, cut, admission
+    )
+    table = care_table(policy, row.care_type, row.care_date, coverage)
+    paid = benefit(policy, table, told, row.in_scope, row.cause_share or 0, used.used(table))
+    # no fund pays what the hospital has borne
+    most = row.total - row.hospital_share
+    pooled_pay = min(paid.pooled_pay, most)
+    large_pay = min(paid.large_pay, most - pooled_pay)
+    personal = most - pooled_pay - large_pay
+    now = row._replace(
+        care_table=table,
+        member_class=member_class,
+        coverage=coverage,
+        filing=filing,
+        cut=cut,
+        admission=admission,
+        excluded=paid.excluded,
+        deductible=paid.deductible,
+        ratio=paid.ratio,
+        pooled_pay=pooled_pay,
+        large_pay=large_pay,
+        own_burden=min(paid.own_burden, personal),
+    )
+    may = _payable(policy, now)
+    account_pay = min(row.account_pay, may)
+    mutual_pay = min(row.mutual_pay, may - account_pay)
+    return now._replace(
+        account_pay=account_pay, mutual_pay=mutual_pay, cash_pay=personal - account_pay - mutual_pay
+    )
+
+
+def _payable(policy: Policy, row: SettlementRow) -> int:
+    """What account and relatives may pay of a bill."""
+    parts = Parts(row.total, row.own_expense, row.over_limit, row.pre_self_pay, row.in_scope)
+    paid = Benefit(row.excluded, row.deductible, row.ratio, row.pooled_pay, row.large_pay, row.own_burden)
+    return payable(policy, parts, paid, row.care_date, row.hospital_share, row.cause_share or 0)
+
+
+def _entitled(policy: Policy, row: SettlementRow, facts: Facts) -> tuple[MemberClass, Coverage]:
+    """The class and the coverage of the day of care; before the first enrolment the fund takes no part."""
+    try:
+        return entitlement(policy, facts.enrolments, row.care_date, resident=facts.resident)
+    except Refused as refused:
+        if refused.code is not RefusalCode.PERIOD_BEFORE_ENROLMENT:
+            raise
+        return row.member_class, Coverage.PAUSED
+
+
+def _filed(
+    policy: Policy, row: SettlementRow, facts: Facts, filings: Sequence[FilingRow]
+) -> tuple[Filing, Cut]:
+    """The filing that takes the fewest points off the ratio: what the bill had, or what is on file for it."""
+    if row.cut is Cut.NONE:
+        return row.filing, row.cut
+    outside = row.cut is Cut.OUT_OF_AREA
+    place = facts.area
+    if outside:
+        # nothing is on file for one area alone where the area is not known
+        place = facts.areas.get(row.institution_id or 0, 0)
+    on_file = [
+        one.filing
+        for one in filings
+        if one.area in {None, place}
+        and one.valid_from <= row.care_date
+        and (one.valid_to is None or row.care_date <= one.valid_to)
+    ]
+    if outside:
+        taken_off = policy.care.out_of_area_points
+        return min((row.filing, *on_file), key=lambda one: taken_off[one.word].on(row.care_date)), row.cut
+    for filing in on_file:
+        if filing in {Filing.REFERRED, Filing.EMERGENCY}:
+            return filing, Cut.NONE
+    return row.filing, row.cut
