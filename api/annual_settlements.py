@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
@@ -15,8 +13,9 @@ from api.annual_answers import AnnualStatementAnswer, statement_json
 from api.annual_statement import STYLE_DIGEST, statement_html
 from api.answers import BatchStarted
 from api.fields import Area, Strict, read_count
+from api.lists import rather_than_json
 from api.posting import key_of, respond, take
-from api.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.settlement_answers import policy_at
 from api.state import State, caller_of, state_of
 from api.year_ends import start_run
@@ -149,7 +148,7 @@ async def statement(year: Annotated[Year, Path()], account: str, request: Reques
         return _told(connection, state, last_statement(connection, book_id, year))
 
     told = await state.read(look)
-    if not _wants_page(request):
+    if not rather_than_json(request, HTML):
         return json_answer(told, VARY)
     policy = state.policies.get(int(told["area"]))
     page = statement_html(told, "" if policy is None else policy.name)
@@ -179,20 +178,3 @@ def _told(connection: Any, state: State, found: YearStatement) -> dict[str, Any]
     person = persons.known(connection, state.keyring, people).get(found.person_id or 0)
     policy = policy_at(connection, state, found.receipt.policy_version)
     return statement_json(policy, found, person)
-
-
-def _wants_page(request: Request) -> bool:
-    """Whether a page is asked for, and not JSON at least as much. Whoever names neither gets JSON."""
-    weights: dict[str, float] = {}
-    for part in ",".join(request.headers.getlist("accept")).lower().split(","):
-        media_type, *parameters = (one.strip() for one in part.split(";"))
-        weights[media_type] = max(weights.get(media_type, 0.0), _weight(parameters))
-    return weights.get(HTML, 0.0) > weights.get(JSON, 0.0)
-
-
-def _weight(parameters: Iterable[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            return float(value) if re.fullmatch(r"[01](\.[0-9]{0,3})?", value.strip()) else 0.0
-    return 1.0

@@ -75,19 +75,26 @@ def _quoted(text: str) -> str:
 
 def wants_csv(request: Request) -> bool:
     """Whether CSV is asked for, and not JSON at least as much. Whoever names neither gets JSON."""
-    weights: dict[str, float] = {}
+    return rather_than_json(request, CSV)
+
+
+def rather_than_json(request: Request, wanted: str) -> bool:
+    """Whether the Accept header weighs a media type above JSON."""
+    weights: dict[str, int] = {}
     for part in ",".join(request.headers.getlist("accept")).lower().split(","):
         media_type, *parameters = (one.strip() for one in part.split(";"))
-        weights[media_type] = max(weights.get(media_type, 0.0), _weight(parameters))
-    return weights.get(CSV, 0.0) > weights.get(JSON, 0.0)
+        weights[media_type] = max(weights.get(media_type, 0), _weight(parameters))
+    return weights.get(wanted, 0) > weights.get(JSON, 0)
 
 
-def _weight(parameters: Iterable[str]) -> float:
+def _weight(parameters: Iterable[str]) -> int:
+    """The q of a media type in thousandths; one that cannot be read weighs nothing."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         if name.strip() == "q":
-            return float(value) if re.fullmatch(r"[01](\.[0-9]{0,3})?", value.strip()) else 0.0
-    return 1.0
+            match = re.fullmatch(r"([01])(?:\.([0-9]{0,3}))?", value.strip())
+            return 0 if match is None else int(match[1] + (match[2] or "").ljust(3, "0"))
+    return 1000
 
 
 class Cursors:

@@ -109,9 +109,10 @@ class Settle(Command):
         return f"{self.institution}|{self.visit or ''}|{self.repairs or ''}|{self.bill.content()}"
 
     def result_digest(self, row: SettlementRow) -> bytes:
-        """What a quote promises: this bill comes to these amounts."""
+        """What a quote promises: this bill of this person comes to these amounts."""
+        whose = self.book.hex() if isinstance(self.book, bytes) else self.book
         amounts = "|".join(map(str, (*row[13:29], row.care_table)))
-        return sha256(f"{self.content()}|{amounts}".encode()).digest()[:16]
+        return sha256(f"{whose}|{self.content()}|{amounts}".encode()).digest()[:16]
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book

@@ -62,11 +62,18 @@ class Bill:
 
     def content(self) -> str:
         cause = self.cause
-        return (
-            f"{self.care_type.word}|{self.care_date}|{self.use_account}|{self.hospital_share}"
-            f"|{self.bill_no or ''}|{'' if self.filing is None else self.filing.word}|{self.injury}"
-            f"|{'' if cause is None else f'{cause.kind.word} {cause.share}'}|{self.document}"
+        told = (
+            self.care_type.word,
+            self.care_date.isoformat(),
+            self.use_account,
+            self.hospital_share,
+            self.total,
+            self.bill_no,
+            None if self.filing is None else self.filing.word,
+            self.injury,
+            None if cause is None else (cause.kind.word, cause.share),
         )
+        return f"{_encode(told)}|{self.document}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -660,7 +660,7 @@ def test_problems_and_logs_hold_no_number(
         upload(client, employer, text, "text/csv", f"period=2026-03&lines={number}"),
         upload(client, employer, xlsx([(number, "wage"), (number, 1)]), XLSX),
         client.post("/v1/receipts", json={"employer": number, "period": number}, headers=key()),
-        client.post("/v1/employers", json=employer_body(credit_code=number), headers=key()),
+        client.post("/v1/employers", json=employer_body(credit_code=f"{number}9"), headers=key()),
     ]
     # a list whose lines are all refused tells only their codes
     shown = declare(client, employer, "2026-03", {wrong: "8000.00", number[:15]: "1.00"})

@@ -297,6 +297,7 @@ def test_a_reversal_gives_back_what_each_had_paid(client: TestClient, hospital: 
     assert refusal(client.post(path, json={"reason": "x"}, headers=again)) == (422, "idempotency_key_reused")
     assert refusal(client.post(path, json={"reason": "x"}, headers=key())) == (409, "already_reversed")
     assert refusal(client.post(path, json={"reason": "x"})) == (400, "idempotency_key_missing")
+    assert refusal(client.get(f"/v1/settlements/{told['reversal']}")) == (404, "settlement_not_found")
     back = f"/v1/settlements/{told['reversal']}/reversal"
     assert refusal(client.post(back, json={"reason": "x"}, headers=key())) == (404, "settlement_not_found")
     assert shown(client, patient)["balance"] == "500.00"

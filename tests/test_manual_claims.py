@@ -310,7 +310,8 @@ def test_a_rejected_claim_lets_go_of_its_bill(claims: Claims) -> None:
 def test_a_refused_claim_keeps_no_number(claims: Claims) -> None:
     patient = claims.world.open()
     assert claims.refused(patient, bill_no="B-5", injury=True) == R.CAUSE_REQUIRED
-    claims.clinic.settle(claims.hospital, patient, [("A", "10.00")], bill_no="B-5")
+    settled = claims.clinic.settle(claims.hospital, patient, [("A", "10.00")], bill_no="B-5")
+    assert settled.row.bill_no == "B-5"
 
 
 def test_a_reversed_bill_may_be_claimed(claims: Claims) -> None:
@@ -318,6 +319,9 @@ def test_a_reversed_bill_may_be_claimed(claims: Claims) -> None:
     settled = claims.clinic.settle(claims.hospital, patient, [("A", "10.00")], bill_no="B-6")
     claims.clinic.reverse(settled)
     claims.approve(claims.submit(patient, bill_no="B-6"))
+    assert (
+        claims.clinic.refused(claims.hospital, patient, [("A", "10.00")], bill_no="B-6") == R.DUPLICATE_BILL
+    )
 
 
 # -- the decision ------------------------------------------------------------------------------------------
