@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -18,7 +19,9 @@ _START: Final = datetime.fromtimestamp(0, UTC)
 _PLACE: Final = [b"quote"]
 
 
+@lru_cache(maxsize=8)
 def _cipher(keyring: Keyring) -> AESSIV:
+    # made once: making it takes longer than sealing a quote
     return AESSIV(keyring.digest("quote", "key"))
 
 
