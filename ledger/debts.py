@@ -109,7 +109,9 @@ class Rows(NamedTuple):
             ("U", self.suspension),
         ):  # fmt: skip
             if row is not None:
-                told.update(f"{letter}{'|'.join(map(_plain, row))}\n".encode())
+                # the lengths in front: no text can be cut otherwise into the same bytes
+                lengths = [len(value) for value in row if isinstance(value, str)]
+                told.update(f"{letter}{lengths}{'|'.join(map(str, row))}\n".encode())
         return told.hexdigest()[:16]
 
 

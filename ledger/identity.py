@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from operator import mul
 from typing import Final
 
 from ledger.refusals import RefusalCode, Refused
@@ -127,7 +128,9 @@ def _lengthen(old: str) -> str:
 
 def check_digit(body17: str) -> str:
     """The last character of an ID number from its first 17 digits (ISO 7064 MOD 11-2)."""
-    total = sum(int(digit) * weight for digit, weight in zip(body17, _ID_WEIGHTS, strict=True))
+    if len(body17) != len(_ID_WEIGHTS):
+        raise ValueError("the body of an ID number has 17 digits")
+    total = sum(map(mul, map(int, body17), _ID_WEIGHTS))
     return _ID_CHECKS[total % 11]
 
 

@@ -81,6 +81,7 @@ class Settle(Command):
     days: tuple[date, date] | None = None
 
     def __post_init__(self) -> None:
+        self._needs = self._needed()
         self.target_seq = None if self.visit is None else self.visit[1]
         if self.repairs is not None:
             # what was agreed on for the day must not change meanwhile
@@ -96,6 +97,9 @@ class Settle(Command):
 
     @property
     def needs(self) -> frozenset[Needs]:  # type: ignore[override]  # what is read depends on the bill
+        return self._needs
+
+    def _needed(self) -> frozenset[Needs]:
         needs = _ALWAYS
         if self.bill.care_type is CareType.INPATIENT:
             needs |= {Needs.FILINGS}

@@ -61,19 +61,14 @@ class Bill:
         return _encode(self.lines)
 
     def content(self) -> str:
-        cause = self.cause
-        told = (
-            self.care_type.word,
-            self.care_date.isoformat(),
-            self.use_account,
-            self.hospital_share,
-            self.total,
-            self.bill_no,
-            None if self.filing is None else self.filing.word,
-            self.injury,
-            None if cause is None else (cause.kind.word, cause.share),
+        cause, filing, bill_no = self.cause, self.filing, self.bill_no
+        return (
+            f"{self.care_type.word}|{self.care_date}|{self.use_account}|{self.hospital_share}|{self.total}"
+            f"|{None if filing is None else filing.word}|{self.injury}"
+            f"|{None if cause is None else f'{cause.kind.word} {cause.share}'}"
+            # a length in front, so that no number can be cut otherwise into the same text
+            f"|{None if bill_no is None else f'{len(bill_no)}:{bill_no}'}|{self.document}"
         )
-        return f"{_encode(told)}|{self.document}"
 
 
 @dataclass(frozen=True, slots=True)
