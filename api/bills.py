@@ -33,14 +33,30 @@ VISIBLE_PATTERN: Final = r"^[!-~]{1,64}$"
 UNKNOWN_CAUSE: Final = "unknown"
 """An injury of which nobody knows the cause yet: nothing is settled, the agency opens a case (R45)."""
 
-CareWord = Literal["outpatient", "inpatient", "pharmacy", "chronic"]
+
+def _known(words: tuple[str, ...], code: RefusalCode) -> BeforeValidator:
+    """One of some words; another one has a code of its own."""
+    wanted = f"one of {', '.join(words)}"
+
+    def read(value: object) -> object:
+        if isinstance(value, str) and value not in words:
+            raise PydanticCustomError(code.value, wanted)
+        return value
+
+    return BeforeValidator(read)
+
+
+CareWord = Annotated[
+    Literal["outpatient", "inpatient", "pharmacy", "chronic"],
+    _known(("outpatient", "inpatient", "pharmacy", "chronic"), RefusalCode.CARE_TYPE_UNKNOWN),
+]
 CauseWord = Literal["work_injury", "third_party", "public_health", "abroad", "unknown"]
 FilingWord = Literal["none", "referred", "emergency", "long_term"]
-LineClass = Literal["A", "B", "C"]
+LineClass = Annotated[Literal["A", "B", "C"], _known(("A", "B", "C"), RefusalCode.LINE_CLASS_UNKNOWN)]
 
 _match_ratio = re.compile(RATIO_PATTERN).fullmatch
 _LINE: Final = frozenset({"item", "class", "amount", "over_limit", "self_pay_ratio"})
-_CLASSES: Final = frozenset(LineClass.__args__)  # type: ignore[attr-defined]
+_CLASSES: Final = frozenset("ABC")
 _ITEM_MAX: Final = 64
 
 

@@ -162,6 +162,8 @@ def _item_json(view: cases.ClaimView) -> dict[str, Any]:
         status=201,
         refusals=(
             *OF_ACCOUNT,
+            R.CARE_TYPE_UNKNOWN,
+            R.LINE_CLASS_UNKNOWN,
             R.ACCOUNT_CLOSED,
             R.ACCOUNT_TRANSFERRING,
             R.ACCOUNT_DECEASED,

@@ -66,6 +66,8 @@ _SHAPE_ORDER = (
     RefusalCode.UNKNOWN_FIELD,
     RefusalCode.AMOUNT_INVALID,
     RefusalCode.SHAPE_INVALID,
+    RefusalCode.CARE_TYPE_UNKNOWN,
+    RefusalCode.LINE_CLASS_UNKNOWN,
     RefusalCode.SHARES_INVALID,
     RefusalCode.IDEMPOTENCY_KEY_MISSING,
     RefusalCode.IDEMPOTENCY_KEY_INVALID,

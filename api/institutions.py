@@ -225,7 +225,7 @@ def _days_json(first: date, last: date | None) -> dict[str, Any]:
         summary="Record a contract of an institution",
         answer=ContractAnswer,
         status=201,
-        refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.CONTRACT_OVERLAPS),
+        refusals=(R.CARE_TYPE_UNKNOWN, R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.CONTRACT_OVERLAPS),
         body=True,
         posting=True,
         key=True,

@@ -44,6 +44,8 @@ PROBLEMS: Final[dict[Code, Words]] = {
     _R.CASH_FORBIDDEN: Words(422, "Account money is never paid as cash", "个人账户资金不得提取现金。"),
     _R.UNKNOWN_FIELD: Words(422, "A field or query key is not known", "请求中有未定义的字段或参数。"),
     _R.SHAPE_INVALID: Words(422, "The request has the wrong shape", "请求的内容或格式不正确。"),
+    _R.CARE_TYPE_UNKNOWN: Words(422, "The kind of care is not known", "医疗类别不存在。"),
+    _R.LINE_CLASS_UNKNOWN: Words(422, "The class of a line is not known", "费用明细的目录类别不存在。"),
     _R.BULK_TOO_LARGE: Words(422, "Too many commands in one call", "一次提交的指令过多。"),
     _R.FILE_INVALID: Words(422, "The file cannot be read", "文件无法读取。"),
     _R.TOTALS_DIFFER: Words(422, "The control totals do not match the lines", "控制合计与明细不符。"),

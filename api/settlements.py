@@ -53,6 +53,8 @@ R = RefusalCode
 TAG = "settlements"
 # what a bill may be refused for
 OF_BILL: Final = (
+    R.CARE_TYPE_UNKNOWN,
+    R.LINE_CLASS_UNKNOWN,
     *OF_ACCOUNT,
     R.VISIT_NOT_FOUND,
     R.ACCOUNT_CLOSED,

@@ -95,6 +95,7 @@ def _account(book_id: int) -> str | None:
         answer=VisitAnswer,
         status=201,
         refusals=(
+            R.CARE_TYPE_UNKNOWN,
             *OF_ACCOUNT,
             R.ACCOUNT_CLOSED,
             R.ACCOUNT_TRANSFERRING,

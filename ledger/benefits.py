@@ -70,7 +70,8 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
 
     Raises Refused: amount_invalid for a bill without lines, a line that is not above zero, and more than
     FEN_MAX; amount_mismatch when a line's `over_limit` is not within its amount, or the lines do not add up
-    to `declared_total` (R26); shape_invalid for another class, and a share of class B that is none.
+    to `declared_total` (R26); line_class_unknown for another class; shape_invalid for a share of class B that
+    is none.
     """
     total = own_expense = over_limit = exact_self_pay = 0
     within = True
@@ -92,7 +93,7 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
                 raise Refused(RefusalCode.SHAPE_INVALID)
             exact_self_pay += (amount - above) * line.self_pay_ratio
         elif line.line_class != "A":
-            raise Refused(RefusalCode.SHAPE_INVALID)
+            raise Refused(RefusalCode.LINE_CLASS_UNKNOWN)
     if not within or (declared_total is not None and declared_total != total):
         raise Refused(RefusalCode.AMOUNT_MISMATCH)
     pre_self_pay = round_half_up(exact_self_pay, RATE_SCALE)

@@ -16,6 +16,8 @@ class RefusalCode(StrEnum):
     CASH_FORBIDDEN = "cash_forbidden"
     UNKNOWN_FIELD = "unknown_field"
     SHAPE_INVALID = "shape_invalid"
+    CARE_TYPE_UNKNOWN = "care_type_unknown"
+    LINE_CLASS_UNKNOWN = "line_class_unknown"
     BULK_TOO_LARGE = "bulk_too_large"
     FILE_INVALID = "file_invalid"
     TOTALS_DIFFER = "totals_differ"

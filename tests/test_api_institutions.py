@@ -186,7 +186,7 @@ def test_what_is_no_institution(client: TestClient, change: dict[str, Any], code
 )
 def test_what_is_no_contract(client: TestClient, change: dict[str, Any]) -> None:
     answer = contract(client, new_institution(client, services=()), "2026-01-01", None, **change)
-    assert refusal(answer)[1] in {"shape_invalid", "unknown_field"}
+    assert refusal(answer)[1] in {"shape_invalid", "unknown_field", "care_type_unknown"}
 
 
 def test_an_institution_that_there_is_not(client: TestClient) -> None:

@@ -356,7 +356,7 @@ BAD_BILLS: dict[str, tuple[list[BillLine], int | None, RefusalCode]] = {
         None,
         RefusalCode.AMOUNT_INVALID,
     ),
-    "another class": ([BillLine("X", "D", 100)], None, RefusalCode.SHAPE_INVALID),
+    "another class": ([BillLine("X", "D", 100)], None, RefusalCode.LINE_CLASS_UNKNOWN),
     "a share above one": ([BillLine("X", "B", 100, 0, RATE_SCALE + 1)], None, RefusalCode.SHAPE_INVALID),
     "a negative share": ([BillLine("X", "B", 100, 0, -1)], None, RefusalCode.SHAPE_INVALID),
 }

@@ -761,7 +761,7 @@ TROUBLES: list[tuple[Callable[[Scene], None], str, str]] = [
     (lines(), "amount_invalid", "lines"),
     (lines(GOOD, GOOD._replace(amount=0)), "amount_invalid", "lines"),
     (lines(GOOD, GOOD._replace(amount=-1)), "amount_invalid", "lines"),
-    (lines(GOOD._replace(line_class="D")), "shape_invalid", EVERYTHING),
+    (lines(GOOD._replace(line_class="D")), "line_class_unknown", EVERYTHING),
     (lines(GOOD._replace(over_limit=1_001)), "amount_mismatch", "lines"),
     (total_of_something_else, "amount_mismatch", "lines"),
     (hospital_share_above_the_bill, "amount_mismatch", "share"),

@@ -17,6 +17,8 @@ REASONS: Final[dict[RefusalCode, str]] = {
     _C.CASH_FORBIDDEN: "Account money is never paid as cash",
     _C.UNKNOWN_FIELD: "A field is not known",
     _C.SHAPE_INVALID: "The line is cut or a field of it has the wrong form",
+    _C.CARE_TYPE_UNKNOWN: "The kind of care is not known",
+    _C.LINE_CLASS_UNKNOWN: "The class of a line is not known",
     _C.BULK_TOO_LARGE: "There are too many lines in one call",
     _C.FILE_INVALID: "The file cannot be read",
     _C.TOTALS_DIFFER: "The control totals do not match the lines",
