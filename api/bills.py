@@ -181,8 +181,7 @@ class BillFields(Strict):
         return Bill(
             CARE_WORDS[self.care_type],
             self.care_date,
-            # read_lines has made them so
-            self.lines if amounts_can_be else (),  # type: ignore[arg-type]
+            self.lines if amounts_can_be else (),  # type: ignore[arg-type]  # read_lines has made them so
             use_account,
             filing,
             None if self.cause is None else self.cause.cause(),
