@@ -25,7 +25,7 @@ from ledger.institutions import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.policy import RATE_SCALE
-from ledger.posting import Posted, Receipt, resident_ref
+from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, claims, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Quoted, Settle
@@ -986,3 +986,25 @@ def test_a_quota_of_a_person_who_died_is_the_estates(world: World) -> None:
     assert world.refusal(EndQuota(book, used_up.seq)) == "quota_ended"
     for one in (book, patient_book):
         assert verify(world.engine, first=one, last=one).findings == []
+
+
+def test_a_claim_that_cannot_be_had_is_tried_for_a_while_and_no_longer(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others who take it and let it go each time it is looked at keep nobody waiting for ever."""
+    clinic = Clinic(world)
+    code, patient = clinic.institution(), clinic.patient("100.00")
+    command = clinic.command(code, patient, clinic.bill([("A", "10.00")]), message_id="contended")
+    looks: list[int] = []
+
+    def taken_by_others(_connection: object, rows: list[object]) -> list[bytes]:
+        looks.append(len(rows))
+        return []
+
+    with monkeypatch.context() as patched:
+        patched.setattr(claims._CLAIMS, "write", taken_by_others)
+        [outcome] = world.post(command)
+    assert isinstance(outcome, Unavailable)
+    assert len(looks) == TRIES_MAX * claims.LOOKS_MAX
+    # nothing was posted, and the same message is taken when they are done
+    assert isinstance(world.post(command)[0], Posted)

@@ -19,6 +19,7 @@ from ledger.database import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
 from ledger.posting.at_a_look import decide_at_a_look
 from ledger.posting.claims import (
+    ClaimsContended,
     claim_books,
     claim_persons,
     claim_things,
@@ -85,8 +86,8 @@ WIDENINGS_TOGETHER_MAX = 20
 
 
 def _overtaken() -> Unavailable:
-    """A command asked for wider locks more often than is allowed: somebody else keeps changing its books."""
-    return Unavailable("the books that this command needs kept changing")
+    """Others keep changing the books that a command asks for, or what it claims."""
+    return Unavailable("what this command needs kept changing")
 
 
 def _widenings(commands: Sequence[Command]) -> int:
@@ -175,6 +176,11 @@ def _post_tried(
             finally:
                 if transaction.is_active:
                     transaction.rollback()
+        except ClaimsContended:
+            _leave(connection)
+            if attempt < TRIES_MAX:
+                continue
+            return [_overtaken() for _ in commands]
         except DBAPIError as error:
             _leave(connection)
             if committing and is_lost(error):

@@ -168,6 +168,14 @@ def _first_holding(command: Command, desk: Desk) -> bytes:
     return holding_digest(desk.persons[digest].person_id, 1, scheme)
 
 
+# how often a claim that was there, and was let go before it could be read, is tried for anew
+LOOKS_MAX = 5
+
+
+class ClaimsContended(Exception):
+    """Others keep taking and letting go what this batch claims: it is posted again from the start."""
+
+
 def claim_things(
     connection: Connection,
     commands: Sequence[Command],
@@ -179,6 +187,7 @@ def claim_things(
     """Claim what must be unique beyond one book for the book of each command; read who holds the rest.
 
     What was free is in `desk.fresh_claims` afterwards. Without `take` (a rehearsal) nothing is written.
+    Raises ClaimsContended when others keep taking it and letting it go.
     """
     wanted: dict[bytes, int] = {}
     for command, book_id in zip(commands, ids, strict=True):
@@ -189,7 +198,9 @@ def claim_things(
         return
     held: dict[bytes, int] = {}
     rest = set(wanted)
-    while rest:
+    for _look in range(LOOKS_MAX):
+        if not rest:
+            break
         if take:
             # in key order, so that two who want the same things wait and do not deadlock
             rest -= set(_CLAIMS.write(connection, [(digest, wanted[digest]) for digest in sorted(rest)]))
@@ -197,6 +208,8 @@ def claim_things(
         held |= found
         # what was there a moment ago and has been let go since is claimed after all
         rest = rest - found.keys() if take else set()
+    if rest:
+        raise ClaimsContended("what is claimed is taken and let go faster than it can be read")
     desk.claims = wanted | held
     desk.fresh_claims = wanted.keys() - held.keys()
 
