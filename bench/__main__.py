@@ -27,7 +27,7 @@ from bench.plan import ACCOUNTS, MONEY_FEN, OUT, BenchFailed, Plan, plan_from_en
 from bench.rounds import Measure, alternate
 from bench.service import Service
 from bench.sqlite import BATCHES, Sqlite, remove
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 Turn = Callable[[], Measure]
 CONNECTIONS = (1, 64)

@@ -27,7 +27,7 @@ from ledger.posting import Posted, post
 from ledger.settings import tune_process
 from ledger.settlements import Settle
 from ledger.settling import Bill
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 BILLS = 10
 CHUNK = 500

@@ -30,7 +30,7 @@ from ledger.database import connect
 from ledger.imports.rows import default_key
 from ledger.posting import Posted, post
 from ledger.settings import tune_process
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 CHUNK = 1_000
 # two chunks in flight on two connections with disjoint books

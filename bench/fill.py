@@ -25,7 +25,7 @@ from ledger.policy import Policy, load_policies
 from ledger.posting.names import agent_ids, policy_versions
 from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from tests.check import migrate
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 TEMPLATE = "ledger_template"
 # account numbers: P and twelve digits that look drawn by lot; the factor has no divisor in common with 10^12

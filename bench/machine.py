@@ -12,7 +12,7 @@ import psycopg
 
 from bench.fill import libpq
 from bench.plan import OUT
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 _PACKAGES = ("sqlalchemy", "psycopg", "fastapi", "starlette", "pydantic", "uvicorn", "uvloop", "httptools")
 _SYNCS = 200

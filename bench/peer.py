@@ -13,7 +13,7 @@ from bench.fill import libpq
 from bench.plan import OUT, ROOT
 from bench.process import Worker
 from bench.rounds import Measure
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 CALLERS = 64
 # one process of Python threads would measure its lock

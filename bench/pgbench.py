@@ -6,7 +6,7 @@ import subprocess
 from bench.fill import libpq
 from bench.plan import BenchFailed
 from bench.rounds import Measure
-from tests.postgres import Server
+from tests.support.postgres import Server
 
 SCALE = 50
 FLAGS = ("-c", "32", "-j", "2", "-M", "prepared")

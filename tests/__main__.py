@@ -19,7 +19,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.postgres import PostgresMissing, server_for_tests
+from tests.support.postgres import PostgresMissing, server_for_tests
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -26,7 +26,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests.check import migrate
-from tests.postgres import Databases, Server, server_for_tests
+from tests.support.postgres import Databases, Server, server_for_tests
 
 LEGS = ("sqlite", "postgresql")
 DATABASE_FIXTURE = "database_leg"  # whatever needs a database needs this one

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from api.docs import STATIC
-from tests.api_client import AREA, contribute, id_number, key, open_account, running, spending
+from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 
 RECEIPT = {
     "entry", "account_no", "seq", "kind", "amount", "effective_on", "recorded_at", "balance", "current_year",

@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 
 from api.annual_answers import AnnualStatementAnswer
 from api.answers import BatchStarted
-from tests.api_client import AREA, id_number, key, open_account, running, token
-from tests.care_client import new_institution, new_patient, new_resident, on, reverse, settle, shown
-from tests.employer_client import refusal, taken
+from tests.support.api_client import AREA, id_number, key, open_account, running, token
+from tests.support.care_client import new_institution, new_patient, new_resident, on, reverse, settle, shown
+from tests.support.employer_client import refusal, taken
 
 NAME = "张<b>小</b>明"
 LAST_YEAR = date(2025, 6, 10)

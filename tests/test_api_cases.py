@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from api.claims import ClaimAnswer, ClaimPage, ClaimView, DecisionAnswer
 from api.settlement_answers import SettlementView
 from api.third_party import AdvanceAnswer, CaseAnswer, RecoveryAnswer
-from tests.api_client import AREA, id_number, key, open_account, running, token
-from tests.care_client import (
+from tests.support.api_client import AREA, id_number, key, open_account, running, token
+from tests.support.care_client import (
     CARE_DAY,
     LineText,
     bill,
@@ -29,7 +29,7 @@ from tests.care_client import (
     settle,
     shown,
 )
-from tests.employer_client import refusal, taken
+from tests.support.employer_client import refusal, taken
 from tests.test_contributions import with_parameter
 
 ALL = ["invoice", "fee_list", "diagnosis", "records"]

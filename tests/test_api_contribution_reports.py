@@ -28,9 +28,9 @@ from ledger.retirees import CreditRetiree
 from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step
 from ledger.tokens import SCOPES, mint
-from tests.api_client import NOW, running
-from tests.people import Someone, SomeoneFactory, World
-from tests.units import Unit, credit_code
+from tests.support.api_client import NOW, running
+from tests.support.people import Someone, SomeoneFactory, World
+from tests.support.units import Unit, credit_code
 
 CSV = {"Accept": "text/csv"}
 FORMULA = '=HYPERLINK("http://x","点击")'

@@ -20,8 +20,8 @@ from api.uploads import XLSX
 from ledger import persons
 from ledger.vault import Keyring
 from ledger.verify import verify
-from tests.api_client import NOW, TODAY, id_number, key, open_account, running
-from tests.employer_client import (
+from tests.support.api_client import NOW, TODAY, id_number, key, open_account, running
+from tests.support.employer_client import (
     adjust,
     balance,
     confirm,
@@ -36,7 +36,7 @@ from tests.employer_client import (
     taken,
     wages,
 )
-from tests.units import credit_code
+from tests.support.units import credit_code
 
 
 @pytest.fixture(scope="module")

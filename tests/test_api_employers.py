@@ -29,8 +29,8 @@ from ledger.identity import account_no
 from ledger.supervision import Step
 from ledger.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.verify import verify
-from tests.api_client import AREA, NOW, id_number, key, open_account, running, token
-from tests.employer_client import (
+from tests.support.api_client import AREA, NOW, id_number, key, open_account, running, token
+from tests.support.employer_client import (
     NAME,
     balance,
     declare,
@@ -45,7 +45,7 @@ from tests.employer_client import (
     taken,
     wages,
 )
-from tests.units import credit_code
+from tests.support.units import credit_code
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from api.asgi import BODY_MAX, BULK_BODY_MAX
 from api.errors import answer_to, problem_document
 from api.problems import PROBLEMS, STATUS, DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Stopped, Unknown
-from tests.api_client import AREA, contribute, id_number, key, open_account, running, spending
+from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 
 ROOT = Path(__file__).resolve().parent.parent
 SENTINEL = "QQQsentinelQQQ"

@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 from api.institutions import ContractAnswer, InstitutionAnswer, InstitutionView, SuspensionAnswer
 from api.settlement_answers import CorrectionAnswer
 from ledger.verify import verify
-from tests.api_client import AREA, key, running
-from tests.care_client import (
+from tests.support.api_client import AREA, key, running
+from tests.support.care_client import (
     NAME,
     SERVICES,
     bill,
@@ -28,7 +28,7 @@ from tests.care_client import (
     send,
     settle,
 )
-from tests.employer_client import refusal, rows, taken
+from tests.support.employer_client import refusal, rows, taken
 
 LINE = [("A", "10.00")]
 

@@ -14,8 +14,8 @@ from api.answers import ReceiptAnswer
 from api.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
 from ledger.identity import account_no, mask_id_number, new_book_id
 from ledger.verify import verify
-from tests.api_client import id_number, key, running
-from tests.care_client import (
+from tests.support.api_client import id_number, key, running
+from tests.support.care_client import (
     end,
     give,
     new_institution,
@@ -26,7 +26,7 @@ from tests.care_client import (
     settle,
     shown,
 )
-from tests.employer_client import refusal, rows, taken
+from tests.support.employer_client import refusal, rows, taken
 
 
 @pytest.fixture(scope="module")

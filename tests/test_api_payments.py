@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 
 from api.contribution_answers import PaymentAnswer, RefundAnswer
 from ledger.verify import verify
-from tests.api_client import key, open_account, running
-from tests.employer_client import (
+from tests.support.api_client import key, open_account, running
+from tests.support.employer_client import (
     adjust,
     balance,
     declare,
@@ -26,7 +26,7 @@ from tests.employer_client import (
     rows,
     taken,
 )
-from tests.units import credit_code
+from tests.support.units import credit_code
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from api.policies import PolicyAnswer
 from ledger.policy import UNITS, load_policies
-from tests.api_client import TODAY, running
+from tests.support.api_client import TODAY, running
 
 POLICY = load_policies()["990100"]
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from api.asgi import Door
 from api.logs import JsonLine, RequestLines
 from api.main import bare_app
-from tests.api_client import AREA, contribute, id_number, key, open_account, running, spending
+from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 
 NAME = "司马相如"
 

@@ -26,8 +26,8 @@ from ledger.detail import pack
 from ledger.identity import entry_name, new_book_id
 from ledger.reports.owners import INSTITUTION_OF, cleared_for, settled_by, visited
 from ledger.tokens import AUDIENCE, ISSUER, SCOPES, mint
-from tests.api_client import AREA, key, open_account, running
-from tests.employer_client import new_employer, refusal
+from tests.support.api_client import AREA, key, open_account, running
+from tests.support.employer_client import new_employer, refusal
 
 SCOPE = "accounts:read"
 PATIENT, OTHER_PATIENT = new_book_id("P"), new_book_id("P")

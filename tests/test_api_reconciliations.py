@@ -26,10 +26,10 @@ from ledger.policy import load_policies
 from ledger.posting import Posted, post
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.tokens import SCOPES, mint
-from tests.api_client import NOW, key, running
-from tests.clinic import Clinic
-from tests.employer_client import refusal, taken
-from tests.people import AREA, World, noon
+from tests.support.api_client import NOW, key, running
+from tests.support.clinic import Clinic
+from tests.support.employer_client import refusal, taken
+from tests.support.people import AREA, World, noon
 
 DAY, NEXT = date(2026, 3, 10), date(2026, 3, 11)
 _messages = itertools.count(1)

@@ -22,8 +22,8 @@ from api.visits import VisitEndAnswer, VisitView
 from ledger.care import BillLine
 from ledger.identity import account_no, new_book_id
 from ledger.verify import verify
-from tests.api_client import AREA, TODAY, key, open_account, running
-from tests.care_client import (
+from tests.support.api_client import AREA, TODAY, key, open_account, running
+from tests.support.care_client import (
     CARE_DAY,
     bill,
     bound,
@@ -42,7 +42,7 @@ from tests.care_client import (
     shown,
     visit,
 )
-from tests.employer_client import refusal, rows, taken
+from tests.support.employer_client import refusal, rows, taken
 
 E26 = [("A", "700.00"), ("B", "200.00"), ("C", "100.00")]
 NOBODY = "119999194901018885"

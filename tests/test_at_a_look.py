@@ -16,8 +16,8 @@ from ledger.freezes import Freeze
 from ledger.institutions import Suspend
 from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse
 from ledger.refusals import Refused
-from tests.clinic import Clinic
-from tests.people import AREA, SomeoneFactory, World
+from tests.support.clinic import Clinic
+from tests.support.people import AREA, SomeoneFactory, World
 
 LINES = [("A", "700.00"), ("B", "200.00"), ("C", "100.00")]
 

@@ -24,8 +24,8 @@ from ledger.reports.statements import Statement, statement
 from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.third_party import OpenCase, PayAdvance
-from tests.clinic import Clinic, Settled
-from tests.people import AREA, SomeoneFactory, World
+from tests.support.clinic import Clinic, Settled
+from tests.support.people import AREA, SomeoneFactory, World
 
 MARCH, APRIL = 202603, 202604
 DAY, NEXT, LAST = date(2026, 3, 10), date(2026, 3, 11), date(2026, 3, 31)

@@ -27,9 +27,9 @@ from ledger.sample import write_sample
 from ledger.spending import Spend
 from ledger.vault import Keyring
 from ledger.verify import verify
-from tests.people import SomeoneFactory, World, id_number, noon
-from tests.service import Service
-from tests.units import Unit
+from tests.support.people import SomeoneFactory, World, id_number, noon
+from tests.support.service import Service
+from tests.support.units import Unit
 
 ROOT = Path(__file__).resolve().parent.parent
 LAST_YEAR = now_and_today()[1].year - 1

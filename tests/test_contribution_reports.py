@@ -21,9 +21,9 @@ from ledger.reports import MonthPaid, look
 from ledger.retirees import CreditRetiree
 from ledger.reversals import Reverse
 from ledger.spending import Spend
-from tests.people import AREA, World
+from tests.support.people import AREA, World
+from tests.support.units import Unit
 from tests.test_reports import counted
-from tests.units import Unit
 
 JUNE = 202606
 EVERY = 1_000

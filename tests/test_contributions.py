@@ -25,9 +25,9 @@ from ledger.premiums import premium, resident_premium
 from ledger.residents import EnrolResident
 from ledger.retirees import CreditRetiree
 from ledger.verify import verify
-from tests.people import AREA, SomeoneFactory, World
-from tests.stories import entries, fen, yuan
-from tests.units import Unit
+from tests.support.people import AREA, SomeoneFactory, World
+from tests.support.stories import entries, fen, yuan
+from tests.support.units import Unit
 
 
 @pytest.fixture

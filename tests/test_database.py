@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, Table, select
 from ledger import tables
 from ledger.chart import Kind, Stage
 from ledger.database import ClaimWriter, RowWriter
-from tests import care_rows
-from tests.care_rows import BOOK, DAY
+from tests.support import care_rows
+from tests.support.care_rows import BOOK, DAY
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 CLAIMS = ClaimWriter(tables.claim)

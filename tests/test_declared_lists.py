@@ -22,10 +22,10 @@ from ledger.posting import Posted, Receipt, rehearse
 from ledger.posting.load_debts import read_declared
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
-from tests.people import SomeoneFactory, World
-from tests.stories import Heir, entries, estate, rows_of
+from tests.support.people import SomeoneFactory, World
+from tests.support.stories import Heir, entries, estate, rows_of
+from tests.support.units import Unit
 from tests.test_contributions import with_parameter
-from tests.units import Unit
 
 MARCH = 202603
 TODAY = date(2026, 4, 10)

@@ -30,10 +30,10 @@ from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
 from ledger.year_end import PostInterest
-from tests.people import AREA, NOW, SomeoneFactory, World
-from tests.stories import Heir, entries, estate, moves, pockets, yuan
+from tests.support.people import AREA, NOW, SomeoneFactory, World
+from tests.support.stories import Heir, entries, estate, moves, pockets, yuan
+from tests.support.units import Unit, credit_code
 from tests.test_contributions import with_parameter
-from tests.units import Unit, credit_code
 
 MARCH, APRIL, MAY = 202603, 202604, 202605
 # in time for March

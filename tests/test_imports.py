@@ -17,8 +17,8 @@ from ledger.imports import ImportProblem
 from ledger.imports.lines import LINE_BYTES_MAX
 from ledger.posting import Unknown, post
 from ledger.refusals import Refused
-from tests.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
-from tests.people import SomeoneFactory
+from tests.support.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
+from tests.support.people import SomeoneFactory
 
 
 @pytest.fixture

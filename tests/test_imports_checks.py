@@ -17,8 +17,8 @@ from ledger.imports import INTERNAL_ERROR, REASONS, ControlTotals, Summary
 from ledger.imports.reasons import reason
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
-from tests.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
-from tests.people import SomeoneFactory
+from tests.support.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
+from tests.support.people import SomeoneFactory
 
 OPENINGS = f"{ACCOUNTS},opening_current_year,opening_carried_over,opening_source_ref"
 

@@ -27,7 +27,7 @@ from ledger.persons import add_alias
 from ledger.posting import post
 from ledger.vault import Keyring
 from ledger.verify import verify
-from tests.office import (
+from tests.support.office import (
     ACCOUNTS,
     CONTRIBUTIONS,
     Office,
@@ -40,7 +40,7 @@ from tests.office import (
     timeless,
     undisturbed_import,
 )
-from tests.people import KEYRING, NOW, SomeoneFactory, World, id_number
+from tests.support.people import KEYRING, NOW, SomeoneFactory, World, id_number
 
 MONTHS = ("2026-01", "2026-02", "2026-03", "2026-04", "2026-05")
 FEN = 16_000

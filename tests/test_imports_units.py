@@ -11,8 +11,8 @@ from ledger import tables
 from ledger.imports import ControlTotals, Importer, Summary
 from ledger.refusals import RefusalCode, Refused
 from ledger.verify import verify
-from tests.people import Someone, SomeoneFactory, World
-from tests.units import Unit, credit_code
+from tests.support.people import Someone, SomeoneFactory, World
+from tests.support.units import Unit, credit_code
 
 Run = Callable[..., Summary]
 

@@ -23,7 +23,7 @@ from ledger.imports.lines import LINE_BYTES_MAX
 from ledger.imports.lists import ListLine, read_list
 from ledger.money import FEN_MAX, format_yuan
 from ledger.refusals import RefusalCode, Refused
-from tests.people import id_number
+from tests.support.people import id_number
 
 Media = Literal["csv", "xlsx"]
 ROOT = Path(__file__).resolve().parent.parent

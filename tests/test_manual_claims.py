@@ -23,8 +23,8 @@ from ledger.reports.cases import ClaimView, claim, open_claims
 from ledger.settlement_reversals import ReverseSettlement
 from ledger.third_party import OpenCase, PayAdvance
 from ledger.verify import verify
-from tests.clinic import CARE_DAY, Clinic, Settled
-from tests.people import AREA, World
+from tests.support.clinic import CARE_DAY, Clinic, Settled
+from tests.support.people import AREA, World
 
 R = RefusalCode
 POOLED, LARGE, BANK = int(Side.POOLED_FUND), int(Side.LARGE_FUND), int(Side.BANK)

@@ -40,8 +40,8 @@ from ledger.settling import Bill
 from ledger.spending import Spend
 from ledger.visits import EndVisit, RegisterVisit
 from ledger.year_end import PostInterest
-from tests.people import AREA, NOW, Someone, SomeoneFactory, World
-from tests.stories import Heir, estate, paid_to, row
+from tests.support.people import AREA, NOW, Someone, SomeoneFactory, World
+from tests.support.stories import Heir, estate, paid_to, row
 
 TODAY = date(2026, 11, 21)
 DIED_ON = date(2026, 10, 20)

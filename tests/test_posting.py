@@ -23,8 +23,8 @@ from ledger.refusals import Refused
 from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.verify import verify
-from tests.people import KEYRING, Someone, SomeoneFactory, World, id_number
-from tests.stories import Heir, entries, estate, pockets, row, rows_of, shared_out
+from tests.support.people import KEYRING, Someone, SomeoneFactory, World, id_number
+from tests.support.stories import Heir, entries, estate, pockets, row, rows_of, shared_out
 
 NEW_YEAR = date(2026, 1, 1)
 

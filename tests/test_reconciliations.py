@@ -22,8 +22,8 @@ from ledger.refusals import Refused
 from ledger.reports import look
 from ledger.reports.institutions import Reconciliation, aided, day_lines, reconciliation_of, reconciliations
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
-from tests.clinic import Clinic
-from tests.people import AREA, World
+from tests.support.clinic import Clinic
+from tests.support.people import AREA, World
 
 DAY = date(2026, 3, 10)
 NEXT = DAY + timedelta(days=1)

@@ -33,7 +33,7 @@ from ledger.reversals import Reverse
 from ledger.shares import heir_rank, parse_weights
 from ledger.spending import Spend
 from ledger.year_end import PostInterest
-from tests.people import NOW, SomeoneFactory, World, busy_life, noon
+from tests.support.people import NOW, SomeoneFactory, World, busy_life, noon
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from ledger.persons import claim_by_number
 from ledger.posting import Posted, resident_ref
 from ledger.refusals import RefusalCode
 from ledger.residents import EnrolResident
-from tests.api_client import id_number, key, running
-from tests.people import AREA, Someone, SomeoneFactory, World
+from tests.support.api_client import id_number, key, running
+from tests.support.people import AREA, Someone, SomeoneFactory, World
 
 
 @pytest.fixture

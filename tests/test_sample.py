@@ -19,7 +19,7 @@ from ledger.imports import Importer, Summary
 from ledger.money import parse_yuan
 from ledger.sample import FILES, PEOPLE_MAX, _id_number, write_sample
 from ledger.verify import verify
-from tests.people import World
+from tests.support.people import World
 
 TODAY = date(2026, 11, 21)
 

@@ -39,8 +39,8 @@ from ledger.contributions import Contribute
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy
 from ledger.settling import Adjudicated, Bill, adjudicate
 from ledger.verify import verify
-from tests.clinic import Clinic, Settled
-from tests.people import AREA, SomeoneFactory, World
+from tests.support.clinic import Clinic, Settled
+from tests.support.people import AREA, SomeoneFactory, World
 
 SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261122"))
 DAY = date(2026, 3, 10)

@@ -32,10 +32,10 @@ from ledger.settlements import Quoted, Settle
 from ledger.third_party import OpenCase, PayAdvance
 from ledger.verify import verify
 from ledger.visits import EndVisit, RegisterVisit
-from tests.clinic import CARE_DAY, Clinic, Settled, bill_line
-from tests.people import AREA, Someone, SomeoneFactory, World
-from tests.stories import Heir, entries, estate, fen, rows_of, yuan
-from tests.test_worked_examples import area_that_says
+from tests.support.clinic import CARE_DAY, Clinic, Settled, bill_line
+from tests.support.people import AREA, Someone, SomeoneFactory, World
+from tests.support.stories import Heir, entries, estate, fen, rows_of, yuan
+from tests.whole.test_worked_examples import area_that_says
 
 ELSEWHERE = 990200
 

@@ -29,7 +29,7 @@ from ledger.spending import Spend
 from ledger.verify import Finding, Summary, verify
 from ledger.verify.books import _LINE_COLUMNS
 from ledger.year_end import PostInterest
-from tests.people import Someone, SomeoneFactory, World, busy_life, noon
+from tests.support.people import Someone, SomeoneFactory, World, busy_life, noon
 
 
 @pytest.fixture(scope="module")

@@ -36,8 +36,8 @@ from ledger.reports.institutions import aided
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
 from ledger.visits import EndVisit, RegisterVisit
-from tests.clinic import Clinic
-from tests.people import AREA, SomeoneFactory, World
+from tests.support.clinic import Clinic
+from tests.support.people import AREA, SomeoneFactory, World
 from tests.test_verify import chain_anew, run, with_every_right
 
 DAY = date(2026, 10, 5)

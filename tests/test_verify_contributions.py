@@ -17,9 +17,9 @@ from ledger.detail import pack, unpack
 from ledger.identity import account_no, entry_name
 from ledger.verify import Summary, verify
 from ledger.verify.finding import month_name
-from tests.people import World
+from tests.support.people import World
+from tests.support.units import Unit
 from tests.test_verify import chain_anew, run, with_every_right
-from tests.units import Unit
 
 MARCH = 202603
 TODAY = date(2026, 4, 10)

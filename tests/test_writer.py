@@ -14,7 +14,7 @@ from ledger.database import connect, reading
 from ledger.posting import Posted, Unavailable
 from ledger.writer import Stopped, Writer
 from tests.check import migrate
-from tests.people import World
+from tests.support.people import World
 
 
 def contribution(world: World, book: int, number: int) -> Contribute:

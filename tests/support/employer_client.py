@@ -27,8 +27,8 @@ from api.contribution_answers import (
     PaymentAnswer,
 )
 from ledger import tables
-from tests.api_client import AREA, key, open_account
-from tests.units import credit_code
+from tests.support.api_client import AREA, key, open_account
+from tests.support.units import credit_code
 
 NAME = "示例制造有限公司"
 _refs = itertools.count(1)

@@ -1,7 +1,7 @@
 """Employers, their staff and their money at random: no fen is lost, whoever does what in which order.
 
-The seed is printed when something is wrong; `LEDGER_TEST_SEED=… pytest tests/test_contribution_histories.py`
-plays that history again.
+The seed is printed when something is wrong; `LEDGER_TEST_SEED=… pytest
+tests/whole/test_contribution_histories.py` plays that history again.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
 from ledger.year_end import run
-from tests.people import AREA, Someone, World, id_number, noon
-from tests.stories import Heir, estate
+from tests.support.people import AREA, Someone, World, id_number, noon
+from tests.support.stories import Heir, estate
+from tests.support.units import Unit
 from tests.test_contributions import with_parameter
-from tests.units import Unit
 
 SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261122"))
 STEPS = int(os.environ.get("LEDGER_TEST_STEPS", "1000"))

@@ -29,7 +29,7 @@ from ledger.identity import credit_code_check, parse_id_number
 from ledger.payments import ReceivePayment
 from ledger.persons import number_digest, number_opener
 from ledger.posting import Posted, Receipt
-from tests.people import AREA, Someone, SomeoneFactory, World
+from tests.support.people import AREA, Someone, SomeoneFactory, World
 
 _codes = itertools.count(1)
 # what a payment is answered with

@@ -23,8 +23,20 @@ from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.verify import verify
 from ledger.year_end import run
-from tests.people import AREA, Someone, World, id_number, noon
-from tests.stories import Heir, entries, estate, fen, held, moves, paid_to, pockets, row, shared_out, yuan
+from tests.support.people import AREA, Someone, World, id_number, noon
+from tests.support.stories import (
+    Heir,
+    entries,
+    estate,
+    fen,
+    held,
+    moves,
+    paid_to,
+    pockets,
+    row,
+    shared_out,
+    yuan,
+)
 
 
 @dataclass

@@ -42,9 +42,9 @@ from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
 from ledger.visits import EndVisit, RegisterVisit
 from ledger.year_end import PostInterest
-from tests.clinic import Clinic
-from tests.people import AREA, Someone, SomeoneFactory, World, noon
-from tests.stories import Heir, estate
+from tests.support.clinic import Clinic
+from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
+from tests.support.stories import Heir, estate
 
 SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261122"))
 STEPS = int(os.environ.get("LEDGER_TEST_STEPS", "250"))

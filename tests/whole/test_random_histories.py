@@ -1,7 +1,7 @@
 """Ten thousand random requests to the ledger and to a second, small one: the same answers, the same money.
 
-The seed is printed when something differs; `LEDGER_TEST_SEED=… pytest tests/test_random_histories.py` plays
-that history again.
+The seed is printed when something differs; `LEDGER_TEST_SEED=… pytest
+tests/whole/test_random_histories.py` plays that history again.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.verify import verify
 from ledger.year_end import run
-from tests.people import AREA, World, noon
-from tests.reference_ledger import Answer, Fact, ReferenceLedger, Request
-from tests.stories import held, pockets, row
+from tests.support.people import AREA, World, noon
+from tests.support.reference_ledger import Answer, Fact, ReferenceLedger, Request
+from tests.support.stories import held, pockets, row
 
 SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261121"))
 REQUESTS = {"current_year_first": 10_000, "carried_over_first": 3_000}

@@ -31,7 +31,7 @@ from ledger.residents import EnrolResident
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Settle
 from ledger.settling import Bill
-from tests.people import AREA, Someone, SomeoneFactory, World
+from tests.support.people import AREA, Someone, SomeoneFactory, World
 
 CARE_DAY = date(2026, 3, 10)
 _codes = itertools.count(1)

@@ -27,9 +27,9 @@ from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.verify import verify
 from ledger.writer import WAITING_MAX, Overloaded, Stopped, Writer
-from tests.people import AREA, Someone, SomeoneFactory, World, noon
-from tests.reference_ledger import ReferenceLedger
-from tests.stories import Heir, entries, estate, pockets, row, shared_out
+from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
+from tests.support.reference_ledger import ReferenceLedger
+from tests.support.stories import Heir, entries, estate, pockets, row, shared_out
 
 pytestmark = pytest.mark.postgres
 

@@ -20,10 +20,10 @@ from ledger.posting import Posted
 from ledger.refusals import Refused
 from ledger.spending import Spend
 from ledger.verify import verify
-from tests.people import AREA, SomeoneFactory, World
-from tests.stories import entries
-from tests.test_races import at_once, run_all, words
-from tests.units import Unit, credit_code
+from tests.support.people import AREA, SomeoneFactory, World
+from tests.support.stories import entries
+from tests.support.units import Unit, credit_code
+from tests.whole.test_races import at_once, run_all, words
 
 pytestmark = pytest.mark.postgres
 

@@ -23,10 +23,10 @@ from ledger.refusals import Refused
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.spending import Spend
 from ledger.verify import verify
-from tests.clinic import CARE_DAY, Clinic
-from tests.people import AREA, Someone, SomeoneFactory, World
-from tests.stories import entries
-from tests.test_races import at_once, run, told, words, writers
+from tests.support.clinic import CARE_DAY, Clinic
+from tests.support.people import AREA, Someone, SomeoneFactory, World
+from tests.support.stories import entries
+from tests.whole.test_races import at_once, run, told, words, writers
 
 pytestmark = pytest.mark.postgres
 

@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 
 from api.main import bare_app
 from api.openapi import document, text
-from tests import care_client
-from tests.api_client import contribute, key, open_account, running, spending
-from tests.employer_client import hire, new_employer, owe
+from tests.support import care_client
+from tests.support.api_client import contribute, key, open_account, running, spending
+from tests.support.employer_client import hire, new_employer, owe
 
 DOCUMENT = document(bare_app())
 OPERATIONS = [
@@ -26,7 +26,7 @@ OPERATIONS = [
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 ]
-COMMITTED = Path(__file__).resolve().parent.parent / "api/openapi.json"
+COMMITTED = Path(__file__).resolve().parents[2] / "api/openapi.json"
 
 
 def test_the_committed_document_is_up_to_date() -> None:

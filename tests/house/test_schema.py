@@ -37,10 +37,10 @@ from ledger.chart import FUND_ACCOUNTS, MOVES, POCKETS, Kind, LineKind, MemberCl
 from ledger.contributions import Contribute
 from ledger.database import connect
 from ledger.spending import Spend
-from tests import care_rows
 from tests.check import alembic_config, migrate
-from tests.people import World
-from tests.units import Unit
+from tests.support import care_rows
+from tests.support.people import World
+from tests.support.units import Unit
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
 DAY = date(2026, 3, 1)

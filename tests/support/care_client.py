@@ -25,8 +25,8 @@ from api.settlement_answers import QuoteAnswer, SettlementAnswer, TakenBack
 from api.visits import VisitAnswer
 from ledger.policy import load_policy
 from ledger.tokens import SCOPES, mint
-from tests.api_client import AREA, contribute, key, open_account
-from tests.employer_client import taken
+from tests.support.api_client import AREA, contribute, key, open_account
+from tests.support.employer_client import taken
 
 CARE_DAY = "2026-03-10"
 NAME = "示例医院"

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from tests.check import migrate
-from tests.people import SomeoneFactory
-from tests.postgres import Server
-from tests.service import Gone, Service
+from tests.support.people import SomeoneFactory
+from tests.support.postgres import Server
+from tests.support.service import Gone, Service
 
 ACCOUNTS = 12
 CALLERS = 12

@@ -26,8 +26,8 @@ from ledger.refusals import Refused
 from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.year_end import run
-from tests.people import AREA, Someone, World, id_number, noon
-from tests.stories import Heir, entries, estate, fen, pockets, row, rows_of, shared_out, yuan
+from tests.support.people import AREA, Someone, World, id_number, noon
+from tests.support.stories import Heir, entries, estate, fen, pockets, row, rows_of, shared_out, yuan
 
 
 @dataclass

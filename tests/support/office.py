@@ -23,14 +23,14 @@ from ledger.database import connect
 from ledger.imports import PROCESSES, Importer, Summary
 from ledger.refusals import Refused
 from ledger.vault import Keyring
-from tests.people import NOW, Someone, SomeoneFactory, World
-from tests.postgres import Databases
+from tests.support.people import NOW, Someone, SomeoneFactory, World
+from tests.support.postgres import Databases
 
 TODAY = date(2026, 11, 21)
 ACCOUNTS = "id_number,name,area,opened_on"
 CONTRIBUTIONS = "account,source_ref,period,effective_on,amount"
 SPENDINGS = "account,source_ref,institution,effective_on,amount,take_available"
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Office:

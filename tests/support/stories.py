@@ -19,7 +19,7 @@ from ledger.detail import unpack
 from ledger.persons import claim_by_name, claim_by_number
 from ledger.posting import PersonClaim, Receipt
 from ledger.shares import heir_rank, parse_weights
-from tests.people import Someone, World
+from tests.support.people import Someone, World
 
 
 def fen(yuan: str) -> int:

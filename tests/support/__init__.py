@@ -1,0 +1,1 @@
+"""What tests share: people, stories, stand-ins, the second ledger."""

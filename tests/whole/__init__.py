@@ -1,0 +1,1 @@
+"""The whole: lives, histories, races, crashes."""
