@@ -23,7 +23,7 @@ from api.year_ends import BATCH_NAME_MAX
 from ledger import RefusalCode, Refused, reports
 from ledger.identity import account_no, entry_name
 from ledger.money import format_yuan
-from ledger.premiums import previous_period
+from ledger.months import previous_period
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

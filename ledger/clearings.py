@@ -11,8 +11,8 @@ from ledger.chart import Kind, Side
 from ledger.detail import pack, unpack
 from ledger.identity import is_institution
 from ledger.institution_books import institution_book
+from ledger.months import previous_period
 from ledger.posting import Command, Desk, Needs, Receipt
-from ledger.premiums import previous_period
 from ledger.reconciling import DayTotals
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.institutions import Aided, month_days, unsettled

@@ -9,8 +9,8 @@ from ledger.book import Draft
 from ledger.chart import Kind, MemberClass, Verb
 from ledger.debts import EnrolmentRow, Rows
 from ledger.detail import pack, unpack
-from ledger.membership import check_days
 from ledger.money import FEN_MAX
+from ledger.months import check_days
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 

@@ -16,9 +16,10 @@ from ledger.crediting import checked_period, debts_of, employer_book
 from ledger.debts import LevyLine, Rows
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
+from ledger.months import previous_period
 from ledger.policy import Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
-from ledger.premiums import estimate, previous_period
+from ledger.premiums import estimate
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 1000

@@ -10,7 +10,7 @@ from ledger.care import Filing, FilingRow
 from ledger.chart import Kind, Verb
 from ledger.debts import Rows
 from ledger.detail import pack
-from ledger.membership import check_days
+from ledger.months import check_days
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 

@@ -17,7 +17,7 @@ from ledger.debts import Rows
 from ledger.detail import pack
 from ledger.identity import new_book_id
 from ledger.institution_books import institution_book
-from ledger.membership import check_days
+from ledger.months import check_days
 from ledger.posting import AlreadyThere, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from ledger.money import round_half_up
+from ledger.months import first_day, next_period
 from ledger.policy import RATE_SCALE, DueShift, LateFeeCap, Policy
-from ledger.premiums import first_day, next_period
 
 _ONE_DAY: Final = timedelta(days=1)
 _SATURDAY: Final = 5

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from ledger.chart import MemberClass
+from ledger.months import month_bounds
 from ledger.refusals import RefusalCode, Refused
-
-ENROLLED_FIRST = date(1990, 1, 1)
-# A change is known a while ahead; further off it is a slip of the year.
-AHEAD = timedelta(days=366)
 
 
 class Enrolment(NamedTuple):
@@ -22,13 +19,6 @@ class Enrolment(NamedTuple):
     employer_id: int | None
     first: date
     last: date | None
-
-
-def month_bounds(period: int) -> tuple[date, date]:
-    """The first and the last day of a month YYYYMM."""
-    year, month = divmod(period, 100)
-    following = date(year + month // 12, month % 12 + 1, 1)
-    return date(year, month, 1), following - timedelta(days=1)
 
 
 def class_in(enrolments: Sequence[Enrolment], employer_id: int | None, period: int) -> MemberClass:
@@ -69,10 +59,3 @@ def is_retired(enrolments: Sequence[Enrolment], period: int) -> bool:
     first, _last = month_bounds(period)
     covering = [one for one in enrolments if one.first <= first and (one.last is None or one.last >= first)]
     return bool(covering) and max(covering, key=lambda one: one.seq).member_class is MemberClass.RETIRED
-
-
-def check_days(first: date, last: date | None, today: date) -> None:
-    """Raise Refused(period_invalid) for days that cannot be those of an enrolment."""
-    latest = today + AHEAD
-    if not ENROLLED_FIRST <= first <= latest or (last is not None and not first <= last <= latest):
-        raise Refused(RefusalCode.PERIOD_INVALID, earliest=ENROLLED_FIRST, latest=latest)

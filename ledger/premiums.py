@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from ledger.chart import MemberClass
 from ledger.money import FEN_MAX, round_half_up
+from ledger.months import first_day
 from ledger.policy import RATE_SCALE, Policy
 from ledger.refusals import RefusalCode, Refused
 
@@ -47,21 +48,6 @@ class _Rates(NamedTuple):
 
     account: int
     other: int
-
-
-def first_day(period: int) -> date:
-    """The first day of a month given as YYYYMM. ValueError for a month that there is not."""
-    return date(period // 100, period % 100, 1)
-
-
-def next_period(period: int) -> int:
-    """The month after a month, both as YYYYMM."""
-    return period + 1 if period % 100 < 12 else period + 89
-
-
-def previous_period(period: int) -> int:
-    """The month before a month, both as YYYYMM."""
-    return period - 1 if period % 100 > 1 else period - 89
 
 
 def contribution_base(policy: Policy, period: int, wage_fen: int) -> int:

@@ -10,7 +10,7 @@ from ledger.chain import genesis
 from ledger.chart import Kind, MemberClass, Stage
 from ledger.debts import EnrolmentRow, Rows
 from ledger.detail import pack
-from ledger.membership import check_days
+from ledger.months import check_days
 from ledger.posting import Command, Desk, PersonClaim
 from ledger.premiums import ResidentPremium, resident_premium
 from ledger.refusals import RefusalCode, Refused

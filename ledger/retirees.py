@@ -13,7 +13,8 @@ from ledger.batches import Batch
 from ledger.book import Book, Draft
 from ledger.chart import Kind, MemberClass, Side, Stage, Verb
 from ledger.crediting import checked_period
-from ledger.membership import is_retired, month_bounds
+from ledger.membership import is_retired
+from ledger.months import month_bounds
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
 from ledger.refusals import RefusalCode, Refused

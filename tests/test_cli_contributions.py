@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ledger.chart import MemberClass
 from ledger.clock import now_and_today
-from ledger.premiums import previous_period
+from ledger.months import previous_period
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.people import SomeoneFactory, World

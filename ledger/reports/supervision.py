@@ -19,8 +19,9 @@ from ledger import tables
 from ledger.chart import Kind, MemberClass
 from ledger.database import Lookup
 from ledger.late_fees import due_on, late_fee
+from ledger.months import previous_period
 from ledger.policy import MissingParameter, Policy
-from ledger.premiums import estimate, previous_period
+from ledger.premiums import estimate
 from ledger.refusals import RefusalCode, Refused
 
 # employers or enrolments read at once, where few of them may be what is asked for
