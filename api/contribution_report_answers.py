@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, WithJsonSchema
 
 from api.answers import Answer, yuan
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 
 PERIOD_PATTERN = r"^[0-9]{4}-[0-9]{2}$"
 Month = Annotated[str, WithJsonSchema({"type": "string", "pattern": PERIOD_PATTERN, "examples": ["2026-03"]})]

@@ -19,7 +19,7 @@ from api.schemas import Nothing
 from api.state import State, caller_of, state_of
 from api.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
 from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
-from ledger.chart import LineKind
+from ledger.chart.members import LineKind
 from ledger.debts import AssessmentLine, DeclaredLine
 from ledger.declarations import list_view
 from ledger.detail import unpack

@@ -23,7 +23,7 @@ from ledger import (
     employers,
     reports,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.detail import unpack
 from ledger.money import format_yuan
 

@@ -20,7 +20,7 @@ from bench.fill import libpq, policies
 from bench.people import id_number, keyring
 from bench.plan import BenchFailed
 from bench.process import Answer, children, peak_rss_mb, serve
-from ledger.chart import Side
+from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database import connect
 from ledger.imports import PROCESSES, Importer

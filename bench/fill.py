@@ -18,7 +18,9 @@ from bench import chain_sql
 from bench.chain_sql import EntrySql
 from bench.people import person_id, write_people
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed
-from ledger.chart import Kind, Side, Stage, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
+from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database import connect
 from ledger.policy import Policy, load_policies

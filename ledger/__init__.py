@@ -13,7 +13,9 @@ from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.annual_settlements import SettleYear
 from ledger.assessing import Declared
-from ledger.chart import KIND_WORDS, Kind, Side, Status
+from ledger.chart.kinds import KIND_WORDS, Kind
+from ledger.chart.matrix import Status
+from ledger.chart.sides import Side
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.clock import now_and_today
 from ledger.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate

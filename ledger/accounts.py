@@ -7,7 +7,9 @@ from datetime import date
 
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine, genesis
-from ledger.chart import Kind, Side, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import Side
 from ledger.detail import pack
 from ledger.posting import AlreadyThere, Command, Desk, Needs, PersonClaim
 from ledger.refusals import RefusalCode, Refused

@@ -27,7 +27,10 @@ from ledger.care import (
     SettlementRow,
 )
 from ledger.chain import TransferLine
-from ledger.chart import Kind, MemberClass, Side, Stage, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.database import Lookup
 from ledger.debts import Rows
 from ledger.detail import pack, unpack

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ledger.book import Book
-from ledger.chart import Stage
+from ledger.chart.matrix import Stage
 from ledger.crediting import has_ended
 from ledger.membership import class_in
 from ledger.posting import Desk

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from ledger.care import BillLine, CareTable, CareType, Circumstances, Coverage, Cut, Used
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX, round_half_up
 from ledger.policy import RATE_SCALE, AdmissionTable, Policy, YearlyTable
 from ledger.refusals import RefusalCode, Refused

@@ -10,7 +10,9 @@ from datetime import date, datetime
 
 from ledger.care import Care
 from ledger.chain import TransferLine
-from ledger.chart import MOVES, STAGE_STATUS, Kind, Side, Status
+from ledger.chart.kinds import MOVES, Kind
+from ledger.chart.matrix import STAGE_STATUS, Status
+from ledger.chart.sides import Side
 from ledger.debts import Debts, Rows
 from ledger.refusals import RefusalCode, Refused
 

@@ -7,7 +7,8 @@ from datetime import date
 
 from ledger.book import Draft
 from ledger.care import Clearing, ClearingState
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.detail import pack, unpack
 from ledger.identity import is_institution
 from ledger.institution_books import institution_book

@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from ledger.book import Book, Draft
-from ledger.chart import Kind, Stage, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
 from ledger.detail import pack
 from ledger.inheritance import Heir, pay_heirs, receives
 from ledger.owed_interest import post_interest

@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable
 from datetime import date
 
 from ledger.book import Book, Draft
-from ledger.chart import Kind, LineKind, Side, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.members import LineKind
+from ledger.chart.sides import Side
 from ledger.debts import NOTHING_ASSESSED, Assessment, AssessmentLine, Debts, LevyLine, fee_owed
 from ledger.identity import entry_name
 from ledger.policy import PartPayment, Policy

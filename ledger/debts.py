@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.care import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
-from ledger.chart import LineKind
+from ledger.chart.members import LineKind
 from ledger.late_fees import due_on, late_fee
 from ledger.policy import Policy
 

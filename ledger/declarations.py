@@ -13,7 +13,9 @@ from typing import NamedTuple
 from ledger.assessing import Declared, canonical, judge, persons_of
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine
-from ledger.chart import Kind, LineKind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import LineKind
+from ledger.chart.sides import Side
 from ledger.crediting import Month, Reveal, checked_period, employer_book, lock_all
 from ledger.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine, Rows
 from ledger.detail import pack, unpack

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.book import Book, Draft
 from ledger.chain import genesis
-from ledger.chart import Kind, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.crediting import EMPLOYERS_SINCE
 from ledger.database import insert_or_leave
 from ledger.debts import Debts

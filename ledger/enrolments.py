@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.book import Draft
-from ledger.chart import Kind, MemberClass, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.members import MemberClass
 from ledger.debts import EnrolmentRow, Rows
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from ledger.care import Coverage
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused

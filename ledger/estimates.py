@@ -11,7 +11,7 @@ from sqlalchemy import Connection, and_, func, select
 from ledger import batches, tables
 from ledger.batches import Batch
 from ledger.book import Draft
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.crediting import checked_period, debts_of, employer_book
 from ledger.debts import LevyLine, Rows
 from ledger.detail import pack, unpack

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from ledger.benefits import CARE_CLASS
 from ledger.care import CareTable, CareType, Channel, Coverage, Cut, Filing, SettlementRow
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.policy import Dated, MissingParameter, Policy
 
 # A day's bills are of few kinds, and few days are asked for at a time.

@@ -7,7 +7,8 @@ from datetime import date
 
 from ledger.book import Draft
 from ledger.care import Filing, FilingRow
-from ledger.chart import Kind, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
 from ledger.debts import Rows
 from ledger.detail import pack
 from ledger.months import check_days

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.book import Draft, OpenFreeze
-from ledger.chart import Kind, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
 from ledger.detail import pack
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, exists, select
 from ledger import tables
 from ledger.book import Draft, OpenHold
 from ledger.chain import microseconds
-from ledger.chart import Kind, Side, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.sides import Side
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy

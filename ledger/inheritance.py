@@ -10,7 +10,9 @@ from typing import Any, NamedTuple
 
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine
-from ledger.chart import Kind, Side, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import Side
 from ledger.detail import pack, unpack
 from ledger.identity import account_no, entry_name
 from ledger.posting import Desk, Receipt, WiderLocks

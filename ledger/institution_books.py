@@ -5,7 +5,8 @@ from __future__ import annotations
 from ledger.book import Book, Draft
 from ledger.care import Care
 from ledger.chain import genesis
-from ledger.chart import Kind, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.detail import pack
 from ledger.posting import Desk
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.book import Draft
 from ledger.care import ContractRow, SuspensionRow
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.database import insert_or_leave
 from ledger.debts import Rows
 from ledger.detail import pack

@@ -20,7 +20,9 @@ from ledger.care import (
     bill_claim,
 )
 from ledger.chain import TransferLine
-from ledger.chart import Kind, Side, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.sides import Side
 from ledger.debts import Rows
 from ledger.detail import pack, unpack
 from ledger.entitlement import working_day_after

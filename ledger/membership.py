@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.months import month_bounds
 from ledger.refusals import RefusalCode, Refused
 

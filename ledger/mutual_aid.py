@@ -8,7 +8,9 @@ from typing import Final
 
 from ledger.book import Book, Draft
 from ledger.care import Coverage, Quota
-from ledger.chart import Kind, Side, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.sides import Side
 from ledger.detail import pack
 from ledger.entitlement import entitlement
 from ledger.money import FEN_MAX

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from ledger.book import Book, Draft
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.detail import pack
 from ledger.interest import DayChange, Interest, year_interest
 from ledger.policy import MissingParameter, Policy

@@ -7,7 +7,8 @@ from datetime import date
 
 from ledger.book import Book, Draft
 from ledger.chain import TransferLine
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.crediting import (
     EMPLOYERS_SINCE,
     Month,

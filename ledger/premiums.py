@@ -8,7 +8,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX, round_half_up
 from ledger.months import first_day
 from ledger.policy import RATE_SCALE, Policy

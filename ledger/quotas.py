@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from ledger.book import Book, Draft
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.detail import pack
 from ledger.settling import care_of
 

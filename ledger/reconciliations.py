@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from ledger.book import Draft
 from ledger.care import ClearingState, ReconciledDay
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.detail import pack
 from ledger.institution_books import institution_book
 from ledger.posting import Command, Desk, Needs

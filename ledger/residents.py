@@ -7,7 +7,9 @@ from datetime import date
 
 from ledger.book import Book, Draft
 from ledger.chain import genesis
-from ledger.chart import Kind, MemberClass, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.members import MemberClass
 from ledger.debts import EnrolmentRow, Rows
 from ledger.detail import pack
 from ledger.months import check_days

@@ -11,7 +11,10 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from ledger import batches, tables
 from ledger.batches import Batch
 from ledger.book import Book, Draft
-from ledger.chart import Kind, MemberClass, Side, Stage, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.crediting import checked_period
 from ledger.membership import is_retired
 from ledger.months import month_bounds

@@ -8,7 +8,9 @@ from typing import Any
 
 from ledger.book import Book, Draft
 from ledger.care import CareTable, SettlementRow, bill_claim, message_claim, standing
-from ledger.chart import POCKETS, Kind, Side, Stage, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
+from ledger.chart.sides import POCKETS, Side
 from ledger.debts import Rows
 from ledger.detail import pack, unpack
 from ledger.identity import is_institution

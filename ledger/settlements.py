@@ -10,7 +10,9 @@ from typing import NamedTuple
 from ledger.benefits import payers
 from ledger.book import Book, Draft
 from ledger.care import CareType, Channel, Quota, SettlementRow, bill_claim, message_claim, standing
-from ledger.chart import Kind, Side, Status, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Status, Verb
+from ledger.chart.sides import Side
 from ledger.debts import Rows
 from ledger.detail import pack, unpack
 from ledger.identity import is_institution

@@ -23,7 +23,7 @@ from ledger.care import (
     Filing,
     SettlementRow,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.entitlement import entitlement
 from ledger.identity import has_account
 from ledger.policy import RATE_SCALE, Policy

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.book import Draft
-from ledger.chart import Kind, Side, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.sides import Side
 from ledger.detail import pack
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from ledger.book import Draft
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.crediting import EMPLOYERS_SINCE, checked_period, employer_book
 from ledger.detail import pack
 from ledger.money import FEN_MAX

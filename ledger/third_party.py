@@ -19,7 +19,9 @@ from ledger.care import (
     Used,
     standing,
 )
-from ledger.chart import Kind, Side, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.sides import Side
 from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy

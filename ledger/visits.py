@@ -7,7 +7,8 @@ from datetime import date
 
 from ledger.book import Draft
 from ledger.care import CareType, standing
-from ledger.chart import Kind, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
 from ledger.detail import pack
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused

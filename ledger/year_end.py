@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
-from ledger.chart import Stage
+from ledger.chart.matrix import Stage
 from ledger.owed_interest import post_interest
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown

@@ -28,7 +28,8 @@ from ledger.care import (
     SettlementRow,
     standing,
 )
-from ledger.chart import MemberClass, Side
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.entitlement import entitlement
 from ledger.membership import Enrolment
 from ledger.policy import Policy

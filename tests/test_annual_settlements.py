@@ -19,7 +19,9 @@ from ledger import annual_settlements, batches, tables
 from ledger.annual_settlements import SettleYear, areas_elsewhere, run
 from ledger.batches import Batch
 from ledger.care import Cause, CauseKind, Channel, Filing, SettlementRow
-from ledger.chart import Kind, MemberClass, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.closure import ReportDeath
 from ledger.database import connect, reading

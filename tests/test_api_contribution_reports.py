@@ -18,7 +18,7 @@ from sqlalchemy import Engine, insert
 from api import contribution_report_answers as answers
 from api.lists import Cursors
 from ledger import batches, tables
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.contributions import Contribute
 from ledger.enrolments import EndEnrolment
 from ledger.estimates import Estimate

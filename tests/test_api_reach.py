@@ -21,7 +21,7 @@ from api.routes import LedgerRoute
 from api.security import SCOPE_OF, Caller
 from ledger import tables
 from ledger.care import SIGNED
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.detail import pack
 from ledger.identity import entry_name, new_book_id
 from ledger.reports.owners import INSTITUTION_OF, cleared_for, settled_by, visited

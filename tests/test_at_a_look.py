@@ -8,7 +8,7 @@ from random import Random
 from sqlalchemy import Engine
 
 from ledger.care import Filing
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.database import glancing, is_postgresql, reading
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling

@@ -22,7 +22,7 @@ from ledger.benefits import (
     top_up,
 )
 from ledger.care import BillLine, CareTable, CareType, Circumstances, Coverage, Cut, Filing, Used
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
 from ledger.policy import RATE_SCALE, Dated, DatedLine, MissingParameter, Policy, YearlyTable, load_policies
 from ledger.refusals import RefusalCode, Refused

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ledger.chain import canonical, digest, genesis, microseconds
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.identity import account_no
 
 BOOK_ID = 16_000_000_000_001

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.care import Cause, CauseKind, ClearingState
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.policy import RATE_SCALE
 from ledger.posting import Command, Posted, Receipt

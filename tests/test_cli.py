@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from ledger import tables
 from ledger.__main__ import app
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.database import connect
 from ledger.holds import Hold, sweep

@@ -11,7 +11,7 @@ import openpyxl
 import pytest
 from sqlalchemy import Engine
 
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.months import previous_period
 from ledger.vault import Keyring

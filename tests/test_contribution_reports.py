@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, delete, insert
 
 from ledger import batches, reports, tables
-from ledger.chart import Kind, MemberClass
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.declarations import list_view

@@ -14,7 +14,9 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
-from ledger.chart import Kind, MemberClass, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.detail import unpack
 from ledger.identity import new_book_id
 from ledger.late_fees import due_on, late_fee

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Connection, Engine, Table, select
 
 from ledger import tables
-from ledger.chart import Kind, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.database import ClaimWriter, RowWriter
 from tests.support import care_rows
 from tests.support.care_rows import BOOK, DAY

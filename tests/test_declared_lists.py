@@ -11,7 +11,9 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.assessing import Declared
-from ledger.chart import Kind, MemberClass, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.declarations import Confirm, Declare, list_view
 from ledger.detail import unpack

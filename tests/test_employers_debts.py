@@ -12,7 +12,9 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
-from ledger.chart import Kind, MemberClass, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.debts import DeclaredLine

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger.care import Coverage
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.entitlement import entitlement, months_after, working_day_after
 from ledger.membership import Enrolment
 from ledger.policy import Dated, DatedLine, MissingParameter, Policy, load_policies

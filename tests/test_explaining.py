@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from ledger.benefits import care_table
 from ledger.care import CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing, SettlementRow
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.explaining import Because, because
 from ledger.policy import OPTIONAL_UNITS, UNITS, Policy, load_policies, load_policy
 

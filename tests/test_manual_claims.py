@@ -11,7 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.care import BillLine, Cause, CauseKind, Channel, Coverage, Filing
-from ledger.chart import Kind, MemberClass, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.enrolments import Enrol
 from ledger.institutions import Suspend

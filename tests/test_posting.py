@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.book import Draft
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database import reading

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
 from ledger.months import first_day, next_period, previous_period
 from ledger.policy import RATE_SCALE, Dated, DatedLine, MissingParameter, Policy, load_policies

@@ -8,7 +8,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event
 
-from ledger.chart import POCKETS, Kind, Side, Status
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Status
+from ledger.chart.sides import POCKETS, Side
 from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
 from ledger.freezes import EndFreeze, Freeze

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ledger import tables
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.demo import IMPORTED
 from ledger.detail import unpack
 from ledger.identity import parse_credit_code, parse_id_number

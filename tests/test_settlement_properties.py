@@ -34,7 +34,7 @@ from ledger.care import (
     Cut,
     Filing,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.contributions import Contribute
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy
 from ledger.settling import Adjudicated, Bill, adjudicate

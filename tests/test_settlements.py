@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.care import BillLine, CareType, Cause, CauseKind, SettlementRow
-from ledger.chart import Kind, MemberClass
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.enrolments import Enrol
 from ledger.freezes import Freeze

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.care import Cause, CauseKind, ThirdPartyCase
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.detail import unpack
 from ledger.freezes import Freeze

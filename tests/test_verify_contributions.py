@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select, text
 
 from ledger import tables
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.database import is_postgresql
 from ledger.debts import AssessmentLine, LevyLine, Rows
 from ledger.detail import pack, unpack

@@ -25,7 +25,8 @@ from ledger.care import (
     FilingRow,
     SettlementRow,
 )
-from ledger.chart import MemberClass, Side
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.membership import Enrolment
 from ledger.policy import RATE_SCALE, Policy, load_policies
 from ledger.yearly import Division, Facts, Part, Year, divide, recompute

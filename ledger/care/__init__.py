@@ -2,7 +2,6 @@
 
 from ledger.care.claims import bill_claim, message_claim
 from ledger.care.rows import (
-    SIGNED,
     BillLine,
     Cause,
     Circumstances,
@@ -15,10 +14,11 @@ from ledger.care.rows import (
     standing,
 )
 from ledger.care.state import NOTHING_USED, Accumulator, Care, Clearing, Quota, ReconciledDay, ThirdPartyCase
-from ledger.care.words import (
+from ledger.chart.care import (
     CARE_WORDS,
     CAUSE_WORDS,
     FILING_WORDS,
+    SIGNED,
     CareTable,
     CareType,
     CauseKind,

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from datetime import date
 from typing import NamedTuple
 
-from ledger.care.words import CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing
-from ledger.chart import MemberClass
+from ledger.chart.care import SIGNED, CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing
+from ledger.chart.members import MemberClass
 from ledger.policy import RATE_SCALE
 
 
@@ -111,13 +111,6 @@ class SettlementRow(NamedTuple):
         """The row that takes this one back, which the entry `seq` settled."""
         turned = {name: -getattr(self, name) for name in SIGNED}
         return self._replace(**turned, reverses_seq=seq, settled_on=settled_on, lines=None)
-
-
-# the amounts of a row that a reversal turns; `ratio` is not an amount
-SIGNED = (
-    "total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded", "deductible", "pooled_pay",
-    "large_pay", "top_up_pay", "account_pay", "mutual_pay", "cash_pay", "hospital_share", "own_burden",
-)  # fmt: skip
 
 
 def standing(rows: Mapping[int, SettlementRow]) -> dict[int, SettlementRow]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from ledger.care.rows import SettlementRow, Used
-from ledger.care.words import CareTable, ClearingState
+from ledger.chart.care import CareTable, ClearingState
 
 
 class Accumulator(NamedTuple):

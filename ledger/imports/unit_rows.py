@@ -7,7 +7,7 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.employers import Employer, RegisterEmployer, enter, find
 from ledger.enrolments import Enrol
 from ledger.identity import new_book_id, normalise_name, parse_credit_code, parse_id_number

@@ -14,7 +14,8 @@ from sqlalchemy import JSON, Connection, LargeBinary, bindparam, column, text
 
 from ledger.book import Book
 from ledger.care import Accumulator, Care, Filing, FilingRow, Quota
-from ledger.chart import MemberClass, Stage
+from ledger.chart.matrix import Stage
+from ledger.chart.members import MemberClass
 from ledger.database import is_postgresql
 from ledger.membership import Enrolment
 from ledger.policy import Policy

@@ -10,7 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.chart import Stage
+from ledger.chart.matrix import Stage
 from ledger.database import ClaimWriter, Lookup, insert_or_leave
 from ledger.posting.command import BookRef, Command, Person, PersonClaim
 from ledger.posting.desk import Desk

@@ -10,7 +10,9 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ledger.chain import TransferLine
-from ledger.chart import Kind, Side, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Verb
+from ledger.chart.sides import Side
 from ledger.debts import Rows
 from ledger.identity import account_no, entry_name
 from ledger.refusals import Refused

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ledger.book import Book
-from ledger.chart import Kind, MemberClass
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.debts import Rows
 from ledger.detail import unpack
 from ledger.identity import is_institution

@@ -9,7 +9,9 @@ from typing import Any
 
 from ledger.book import Book, Draft
 from ledger.care import FilingRow, SettlementRow
-from ledger.chart import MATRIX, POCKETS, Kind, Rule, Side, Stage, Status, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
+from ledger.chart.sides import POCKETS, Side
 from ledger.debts import DeclaredLine
 from ledger.interest import DayChange
 from ledger.membership import Enrolment

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Date, Integer, column
 from ledger import tables
 from ledger.book import Book, OpenFreeze, OpenHold
 from ledger.chain import TransferLine
-from ledger.chart import Kind, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.database import Lookup
 from ledger.detail import unpack
 from ledger.interest import DayChange

@@ -28,7 +28,7 @@ from ledger.care import (
     SettlementRow,
     ThirdPartyCase,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.database import Lookup
 from ledger.identity import is_institution
 from ledger.posting.command import Command, Needs

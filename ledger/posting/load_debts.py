@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.database import Lookup
 from ledger.debts import Assessment, Debts, DeclaredLine, Levy, LevyLine
 from ledger.membership import Enrolment

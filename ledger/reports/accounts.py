@@ -10,7 +10,8 @@ from sqlalchemy import Connection, bindparam, select
 from ledger import tables
 from ledger.book import Book
 from ledger.chain import EPOCH
-from ledger.chart import Kind, Stage, Status
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Status
 from ledger.detail import unpack
 from ledger.identity import account_no, entry_name
 from ledger.posting import BookRef, Desk

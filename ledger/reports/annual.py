@@ -23,7 +23,7 @@ from ledger.care import (
     SettlementRow,
     standing,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.detail import unpack
 from ledger.identity import entry_name
 from ledger.posting import Receipt

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Connection, bindparam, case, func, select
 
 from ledger import tables
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.history import HELD_THEN, POCKETS_THEN, end_of, moment
 from ledger.tables import Instant

@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Connection, Integer, Select, Text, bindparam,
 
 from ledger import tables
 from ledger.care import CARE_WORDS, Accumulator, CareType, Filing, FilingRow, Quota, SettlementRow
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.detail import unpack
 from ledger.policy import Policy, load_policy
 from ledger.posting.load_care import settlement_row

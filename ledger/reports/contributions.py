@@ -14,7 +14,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
-from ledger.chart import Kind, MemberClass
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.database import Lookup
 from ledger.debts import NO_PERIOD, DeclaredLine
 from ledger.identity import SEQ_MAX

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from sqlalchemy import Connection, case, func, select
 
 from ledger import tables
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.accounts import find_book
 from ledger.reports.history import CHANGES, IN_CURRENT_YEAR, KNOWN_BY_THEN, moment

@@ -19,7 +19,7 @@ from sqlalchemy import BigInteger, and_, bindparam, case, func, or_, select, typ
 from sqlalchemy.types import Date
 
 from ledger import tables
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.clock import AREA_ZONE
 from ledger.tables import Instant
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
 from ledger.care import Channel, ClearingState, ReconciledDay
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.detail import unpack
 from ledger.posting import Receipt
 from ledger.reconciling import DayTotals, Difference, DifferenceKind, Line

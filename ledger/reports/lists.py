@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.chart import LineKind
+from ledger.chart.members import LineKind
 from ledger.debts import AssessmentLine, DeclaredLine
 from ledger.posting.load_debts import read_declared
 

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.detail import unpack
 
 Place = tuple[int, int]

@@ -12,7 +12,7 @@ from sqlalchemy.types import Date
 
 from ledger import tables
 from ledger.chain import TransferLine
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.identity import SEQ_MAX, entry_name
 from ledger.posting import Receipt
 from ledger.posting.load import RECEIPT_COLUMNS, receipts

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, case, func, select
 
 from ledger import tables
 from ledger.care import ClearingState, ReconciledDay
-from ledger.chart import Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
 from ledger.reconciling import DayTotals
 from ledger.reports.institutions import (
     ALL,

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
-from ledger.chart import Kind, MemberClass
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.database import Lookup
 from ledger.late_fees import due_on, late_fee
 from ledger.months import previous_period

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, case, func, select
 
 from ledger import tables
-from ledger.chart import Side
+from ledger.chart.sides import Side
 from ledger.clock import AREA_ZONE
 from ledger.reports.history import end_of
 from ledger.tables import Instant

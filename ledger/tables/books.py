@@ -19,7 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as C
 
-from ledger.chart import POCKETS, Kind, Side, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import POCKETS, Side
 from ledger.tables.base import Instant, metadata, one_of
 
 _POCKET_LIST = ", ".join(str(int(side)) for side in sorted(POCKETS))

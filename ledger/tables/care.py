@@ -32,7 +32,7 @@ from ledger.care import (
     Cut,
     Filing,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.policy import RATE_SCALE
 from ledger.tables.base import metadata, one_of
 

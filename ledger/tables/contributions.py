@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as C
 
-from ledger.chart import LineKind, MemberClass
+from ledger.chart.members import LineKind, MemberClass
 from ledger.tables.base import metadata, one_of
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
-from ledger.chart import Kind, Side, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import Side
 from ledger.database import Lookup
 from ledger.detail import unpack
 from ledger.identity import parse_entry_name

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.care import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.debts import AssessmentLine, DeclaredLine, EnrolmentRow, LevyLine, Rows
 from ledger.detail import unpack
 from ledger.reference import EXAMPLE_INSTITUTIONS

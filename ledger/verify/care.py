@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, extract, func, sel
 
 from ledger import tables
 from ledger.care import SIGNED, Accumulator, CareTable, Channel
-from ledger.chart import POCKETS, Kind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import POCKETS, Side
 from ledger.detail import unpack
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed

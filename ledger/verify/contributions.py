@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 
 from ledger import tables
-from ledger.chart import LineKind, Side
+from ledger.chart.members import LineKind
+from ledger.chart.sides import Side
 from ledger.verify.finding import Finding, book_name, month_name
 from ledger.verify.streams import Key, side_by_side, streamed
 from ledger.verify.walk import EMPLOYERS

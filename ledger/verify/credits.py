@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, func, or_, select
 
 from ledger import tables
-from ledger.chart import Kind, LineKind, Side
+from ledger.chart.kinds import Kind
+from ledger.chart.members import LineKind
+from ledger.chart.sides import Side
 from ledger.database import Lookup
 from ledger.detail import unpack
 from ledger.identity import parse_entry_name

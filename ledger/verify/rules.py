@@ -13,7 +13,9 @@ from datetime import date, timedelta
 from sqlalchemy import Row
 
 from ledger.chain import canonical, digest, microseconds
-from ledger.chart import MOVES, POCKETS, REVERSIBLE, Kind, Side, Stage
+from ledger.chart.kinds import MOVES, REVERSIBLE, Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.detail import unpack
 from ledger.interest import Interest, year_interest

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import NamedTuple
 
 from ledger.chain import TransferLine, genesis
-from ledger.chart import Kind, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.clock import day_of
 from ledger.detail import unpack
 from ledger.interest import DayChange

@@ -33,7 +33,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger import tables
 from ledger.care import SIGNED
-from ledger.chart import FUND_ACCOUNTS, MOVES, POCKETS, Kind, LineKind, MemberClass, Side, Stage
+from ledger.chart.kinds import MOVES, Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.members import LineKind, MemberClass
+from ledger.chart.sides import FUND_ACCOUNTS, POCKETS, Side
 from ledger.contributions import Contribute
 from ledger.database import connect
 from ledger.spending import Spend

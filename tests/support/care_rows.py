@@ -20,7 +20,7 @@ from ledger.care import (
     Cut,
     Filing,
 )
-from ledger.chart import MemberClass
+from ledger.chart.members import MemberClass
 from ledger.policy import RATE_SCALE
 
 Row = dict[str, Any]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, Row, func, select
 
 from ledger import tables
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.closure import HeirShare, SettleEstate
 from ledger.detail import unpack
 from ledger.persons import claim_by_name, claim_by_number

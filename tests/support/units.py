@@ -19,7 +19,8 @@ from sqlalchemy import Row, select
 from ledger import tables
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
-from ledger.chart import MemberClass, Side
+from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.declarations import Confirm, Declare
 from ledger.detail import unpack
 from ledger.employers import RegisterEmployer, enter

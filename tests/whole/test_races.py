@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 
 from ledger import tables, year_end
-from ledger.chart import Kind, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database import connect

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.detail import unpack

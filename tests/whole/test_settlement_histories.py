@@ -17,7 +17,8 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.annual_settlements import SettleYear, areas_elsewhere
 from ledger.care import BillLine, CareType, Cause, CauseKind, Channel, Filing
-from ledger.chart import Kind, MemberClass
+from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute

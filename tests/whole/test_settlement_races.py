@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
 from ledger.care import bill_claim
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.database import connect
 from ledger.mutual_aid import EndQuota, GiveQuota

@@ -11,7 +11,9 @@ from datetime import date, timedelta
 
 from sqlalchemy import Engine
 
-from ledger.chart import Kind, Side, Stage
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.detail import unpack

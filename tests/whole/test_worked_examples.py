@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger import year_end as year_end_module
-from ledger.chart import Kind
+from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.detail import unpack

@@ -2,6 +2,12 @@
 
 from enum import IntEnum
 
+# the amounts of a row that a reversal turns; `ratio` is not an amount
+SIGNED = (
+    "total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded", "deductible", "pooled_pay",
+    "large_pay", "top_up_pay", "account_pay", "mutual_pay", "cash_pay", "hospital_share", "own_burden",
+)  # fmt: skip
+
 
 class CareType(IntEnum):
     """What kind of care a bill is for; the services of a contract are these words."""

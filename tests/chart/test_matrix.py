@@ -18,7 +18,9 @@ from ledger import tables
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.book import Book
 from ledger.care import BillLine, CareType, Filing
-from ledger.chart import MATRIX, Kind, MemberClass, Stage, Status, Verb
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import MATRIX, Stage, Status, Verb
+from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database import insert_or_leave

@@ -1,0 +1,146 @@
+"""The kinds of entries, and what each of them moves."""
+
+from enum import IntEnum
+
+from ledger.chart.sides import Side
+
+
+class Kind(IntEnum):
+    """What one entry records."""
+
+    OPENING = 1
+    CONTRIBUTION = 2
+    SPENDING = 3
+    HOLD = 4
+    CAPTURE = 5
+    RELEASE = 6
+    EXPIRY = 7
+    REVERSAL = 8
+    FREEZE = 9
+    FREEZE_END = 10
+    INTEREST = 11
+    CARRY_OVER = 12
+    DEATH = 13
+    ESTATE = 14
+    INHERITANCE = 15
+    # of an employer's book
+    DECLARATION = 20
+    ASSESSMENT = 21
+    ESTIMATE = 22
+    ADJUSTMENT = 23
+    PAYMENT = 24
+    CASE_STEP = 25
+    # of a person's book
+    ENROLMENT = 26
+    ENROLMENT_END = 27
+    RETIREE_CREDIT = 30
+    REFUND_TO_PAYER = 31
+    # of a patient's book
+    SETTLEMENT = 40
+    # of a donor's book
+    QUOTA = 41
+    QUOTA_END = 42
+    MUTUAL_AID = 43
+    # of a patient's book again
+    VISIT = 44
+    VISIT_END = 45
+    FILING = 46
+    THIRD_PARTY_CASE = 47
+    ADVANCE = 48
+    RECOVERY = 49
+    # rows of later issues: they stand here so that their numbers are taken, and are refused until then
+    TRANSFER_OUT = 50
+    TRANSFER_IN = 51
+    # of a patient's book
+    SET_OFF = 52
+    MANUAL_CLAIM = 53
+    CLAIM_DECISION = 54
+    ANNUAL_SETTLEMENT = 55
+    # a relative's resident premium, paid from the account
+    PREMIUM = 56
+    # of an institution's book
+    CONTRACT = 60
+    SUSPENSION = 61
+    RECONCILIATION = 62
+    CLEARING = 63
+    CLEARING_END = 64
+    INSTITUTION_PAYMENT = 65
+    CORRECTION = 66
+
+    @property
+    def word(self) -> str:
+        """The kind as callers see it: `carry_over`."""
+        return self.name.lower()
+
+
+KIND_WORDS: dict[str, Kind] = {kind.word: kind for kind in Kind}
+
+
+_CY, _CO = Side.CURRENT_YEAR, Side.CARRIED_OVER
+
+
+_ANY_POCKET = (_CY, _CO)
+
+
+def _pairs(sources: tuple[Side, ...], targets: tuple[Side, ...]) -> frozenset[tuple[int, int]]:
+    return frozenset((int(a), int(b)) for a in sources for b in targets)
+
+
+# who pays a bill beside the patient's own pockets
+_FUNDS = (Side.POOLED_FUND, Side.LARGE_FUND)
+
+
+_PAYERS = (*_FUNDS, Side.MUTUAL_AID_CLEARING)
+
+
+# a late fee that a correction made too high waits for its payer
+_LATE_FEE_BACK = _pairs((Side.POOLED_FUND,), (Side.SUSPENSE,))
+
+
+# What a kind may move, as (from, to). A kind that is missing moves no money.
+MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
+    Kind.OPENING: _pairs((Side.TAKEOVER,), _ANY_POCKET),
+    Kind.CONTRIBUTION: _pairs((Side.COLLECTION_CLEARING,), (_CY,)),
+    Kind.SPENDING: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
+    Kind.CAPTURE: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
+    # the mirror of what may be reversed, after a year end into or out of carried_over
+    Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), (*_ANY_POCKET, *_PAYERS))
+    | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.MUTUAL_AID_CLEARING,), _ANY_POCKET),
+    Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
+    # back from carried_over only as the difference that a late debit of the old year makes
+    Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
+    Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
+    Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
+    # what was paid before the list came goes where the list says, the rest back to the payer
+    Kind.ASSESSMENT: _pairs((Side.SUSPENSE,), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))
+    | _LATE_FEE_BACK,
+    Kind.PAYMENT: _pairs((Side.BANK, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE))
+    | _LATE_FEE_BACK,
+    # too much was paid: both parts go back to the payer, and what an account no longer has is a receivable;
+    # what never reached a closed account, and what waited for the whole month, comes out of suspense
+    Kind.ADJUSTMENT: _pairs((Side.POOLED_FUND, Side.RECEIVABLE, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))
+    | _LATE_FEE_BACK,
+    Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.SUSPENSE,), (Side.BANK,)),
+    Kind.RETIREE_CREDIT: _pairs((Side.POOLED_FUND,), (_CY,)),
+    Kind.SETTLEMENT: _pairs((*_ANY_POCKET, *_PAYERS), (Side.INSTITUTION_PAYABLE,)),
+    Kind.MUTUAL_AID: _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),
+    # what is paid to a person's bank account is the fund's money, never the account's (R21, R41)
+    Kind.CLAIM_DECISION: _pairs(_FUNDS, (Side.BANK,)),
+    Kind.ADVANCE: _pairs((Side.POOLED_FUND,), (Side.BANK, Side.INSTITUTION_PAYABLE)),
+    Kind.RECOVERY: _pairs((Side.BANK,), (Side.POOLED_FUND,)),
+    Kind.SET_OFF: _pairs(_ANY_POCKET, (Side.POOLED_FUND,)),
+    # what the account had paid comes back to the account, and only what was cash to the bank (R21)
+    # and before that, it is set against what the person owes another fund, or owed before
+    Kind.ANNUAL_SETTLEMENT: _pairs(_FUNDS, (Side.BANK, Side.RECEIVABLE, *_ANY_POCKET))
+    | _pairs((Side.RECEIVABLE,), _FUNDS),
+    Kind.PREMIUM: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
+    Kind.INSTITUTION_PAYMENT: _pairs((Side.INSTITUTION_PAYABLE,), (Side.BANK,)),
+}
+
+
+REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})

@@ -1,0 +1,116 @@
+"""What is allowed when: life stages, statuses, verbs, and the matrix of what each status lets through.
+
+Numbers in this folder are stored in the database: they are only ever added, never changed or used again.
+"""
+
+from enum import Enum, IntEnum
+
+from ledger.refusals import RefusalCode
+
+
+class Stage(IntEnum):
+    """The life of an account. Only forward; closed is for ever (R58)."""
+
+    ACTIVE = 1
+    DECEASED = 2
+    TRANSFERRING = 3
+    CLOSED = 4
+
+
+class Status(Enum):
+    """What callers see: life stage first, then freezes, then enrolment."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    FROZEN = "frozen"
+    DECEASED = "deceased"
+    TRANSFERRING = "transferring"
+    CLOSED = "closed"
+
+
+STAGE_STATUS: dict[int, Status] = {
+    Stage.ACTIVE: Status.ACTIVE,
+    Stage.DECEASED: Status.DECEASED,
+    Stage.TRANSFERRING: Status.TRANSFERRING,
+    Stage.CLOSED: Status.CLOSED,
+}
+
+
+class Verb(Enum):
+    """What somebody wants to do to an account; a row of the matrix."""
+
+    CONTRIBUTION = "contribution"
+    SPENDING = "spending"
+    HOLD = "hold"
+    CAPTURE = "capture"
+    RELEASE = "release"
+    REVERSAL = "reversal"
+    INTEREST = "interest"
+    FREEZE = "freeze"
+    FREEZE_END = "freeze_end"
+    DEATH = "death"
+    ESTATE = "estate"
+    INHERITANCE = "inheritance"
+    ENROLMENT = "enrolment"
+    RETIREE_CREDIT = "retiree_credit"
+    SETTLEMENT = "settlement"
+    MUTUAL_AID = "mutual_aid"
+    QUOTA_END = "quota_end"
+    # what the agency does about a person's care beside a settlement: visits, filings, claims, cases
+    CARE_CASE = "care_case"
+    # of later issues
+    TRANSFER_OUT = "transfer_out"
+
+
+class Rule(Enum):
+    """A cell of the matrix that is neither a plain yes nor a refusal."""
+
+    YES = "yes"
+    # taken for periods and value dates up to the end of life, refused after it
+    UNTIL_DEATH = "until_death"
+
+
+_CLOSED = RefusalCode.ACCOUNT_CLOSED
+_DECEASED = RefusalCode.ACCOUNT_DECEASED
+_FROZEN = RefusalCode.ACCOUNT_FROZEN
+_MOVING = RefusalCode.ACCOUNT_TRANSFERRING
+_ALIVE = RefusalCode.ACCOUNT_NOT_DECEASED
+_LATER = RefusalCode.VERB_NOT_OFFERED
+_YES = Rule.YES
+
+_COLUMNS = (
+    Status.ACTIVE,
+    Status.PAUSED,
+    Status.FROZEN,
+    Status.DECEASED,
+    Status.TRANSFERRING,
+    Status.CLOSED,
+)
+_ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
+    #                     active   paused   frozen   deceased          transferring  closed
+    Verb.CONTRIBUTION: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.SPENDING: (_YES, _YES, _FROZEN, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.HOLD: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.CAPTURE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.RELEASE: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    # money that is already in the book comes back in every stage; a closed book hands it on to the heirs
+    Verb.REVERSAL: (_YES, _YES, _YES, _YES, _YES, _YES),
+    Verb.INTEREST: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.FREEZE: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.FREEZE_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.DEATH: (_YES, _YES, _YES, _DECEASED, _YES, _CLOSED),
+    Verb.ESTATE: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
+    Verb.INHERITANCE: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
+    Verb.ENROLMENT: (_YES, _YES, _YES, _YES, _MOVING, _CLOSED),
+    Verb.RETIREE_CREDIT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    # a paused account pays, and the fund does not: that is a matter of coverage, not of status (R28)
+    Verb.SETTLEMENT: (_YES, _YES, _FROZEN, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    # a new quota; whether a paused donor may is the area's to say (R35)
+    Verb.MUTUAL_AID: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.QUOTA_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
+    Verb.CARE_CASE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+}
+MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {
+    verb: dict(zip(_COLUMNS, row, strict=True)) for verb, row in _ROWS.items()
+}
