@@ -20,7 +20,7 @@ from bench.rounds import Measure
 from ledger import annual_settlements
 from ledger.care import BillLine, CareType
 from ledger.clock import now_and_today
-from ledger.database import connect, for_posting
+from ledger.database.engines import connect, for_posting
 from ledger.institutions import find
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, post

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from ledger import tables
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.settings import tune_process
 from ledger.verify import verify
 

@@ -28,7 +28,7 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.contributions import Contribute
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.imports.rows import default_key
 from ledger.posting import Posted, post
 from ledger.settings import tune_process

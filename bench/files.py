@@ -22,7 +22,7 @@ from bench.plan import BenchFailed
 from bench.process import Answer, children, peak_rss_mb, serve
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer
 from ledger.installation import connection_to_post
 from ledger.money import format_yuan

@@ -22,7 +22,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.policy import Policy, load_policies
 from ledger.posting.names import agent_ids, policy_versions
 from ledger.reference import EXAMPLE_INSTITUTIONS, register

@@ -19,7 +19,7 @@ from bench.process import Answer, Worker, cpu_seconds, peak_rss_mb, rss_mb, serv
 from bench.rounds import Measure, latencies
 from ledger import tables
 from ledger.clock import now_and_today
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.posting import Posted
 from ledger.settings import tune_process
 from ledger.spending import Spend

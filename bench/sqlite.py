@@ -18,7 +18,7 @@ from bench.process import Answer, Worker, rss_mb, serve
 from bench.rounds import Measure, latencies
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.clock import now_and_today
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.identity import new_book_id
 from ledger.posting import Command, PersonClaim, Posted, post
 from ledger.reference import EXAMPLE_INSTITUTIONS, register

@@ -20,7 +20,7 @@ from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.clock import now_and_today
 from ledger.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
-from ledger.database import connect, glancing, is_lost, reading
+from ledger.database.engines import connect, glancing, is_lost, reading
 from ledger.declarations import Confirm, Declare
 from ledger.employers import RegisterEmployer
 from ledger.enrolments import EndEnrolment, Enrol

@@ -31,7 +31,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.debts import Rows
 from ledger.detail import pack, unpack
 from ledger.identity import has_account

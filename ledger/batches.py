@@ -9,7 +9,8 @@ from datetime import date, datetime
 from sqlalchemy import Connection, delete, func, select, update
 
 from ledger import tables
-from ledger.database import RowWriter, insert_or_leave
+from ledger.database.lookups import insert_or_leave
+from ledger.database.writers import RowWriter
 from ledger.policy import Policy
 from ledger.posting import Command, Outcome, post
 

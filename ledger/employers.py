@@ -14,7 +14,7 @@ from ledger.chain import genesis
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.crediting import EMPLOYERS_SINCE
-from ledger.database import insert_or_leave
+from ledger.database.lookups import insert_or_leave
 from ledger.debts import Debts
 from ledger.detail import pack
 from ledger.identity import new_book_id, normalise_name, parse_credit_code

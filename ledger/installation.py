@@ -15,7 +15,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from ledger.database import connect, connect_once, for_posting, reading
+from ledger.database.engines import connect, connect_once, for_posting, reading
 from ledger.policy import Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.settings import SQLITE_FILE, Settings

@@ -12,7 +12,7 @@ from ledger import tables
 from ledger.book import Draft
 from ledger.care import ContractRow, SuspensionRow
 from ledger.chart.kinds import Kind
-from ledger.database import insert_or_leave
+from ledger.database.lookups import insert_or_leave
 from ledger.debts import Rows
 from ledger.detail import pack
 from ledger.identity import new_book_id

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.database import Lookup, insert_or_leave
+from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.identity import (
     IdNumber,
     book_id_of,

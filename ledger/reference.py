@@ -9,7 +9,7 @@ from datetime import date
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.database import insert_or_leave
+from ledger.database.lookups import insert_or_leave
 from ledger.identity import new_book_id
 
 SERVICES = ("outpatient", "inpatient", "pharmacy", "chronic")

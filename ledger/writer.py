@@ -17,7 +17,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from ledger.database import for_posting
+from ledger.database.engines import for_posting
 from ledger.policy import Policy
 from ledger.posting import Command, Outcome, Unavailable, post
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, text
 
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.tables import metadata
 
 # One migrator at a time. The number is "ledger" in ASCII, so that pg_locks shows whose lock it is.

@@ -124,7 +124,7 @@ def postgres_to_kill() -> Iterator[Server]:
 
 
 def _connected(url: str) -> Iterator[Engine]:
-    from ledger.database import connect
+    from ledger.database.engines import connect
 
     engine = connect(url)
     yield engine

@@ -24,7 +24,7 @@ from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.closure import ReportDeath
-from ledger.database import connect, reading
+from ledger.database.engines import connect, reading
 from ledger.detail import unpack
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling

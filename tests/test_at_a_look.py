@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from ledger.care import Filing
 from ledger.chart.members import MemberClass
-from ledger.database import glancing, is_postgresql, reading
+from ledger.database.engines import glancing, is_postgresql, reading
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import Freeze

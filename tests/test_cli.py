@@ -21,7 +21,7 @@ from ledger import tables
 from ledger.__main__ import app
 from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.holds import Hold, sweep
 from ledger.sample import write_sample
 from ledger.spending import Spend

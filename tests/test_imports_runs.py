@@ -17,7 +17,7 @@ from sqlalchemy import Engine, delete, func, select, update
 
 from ledger import batches, imports, tables
 from ledger.clock import now_and_today
-from ledger.database import connect, reading
+from ledger.database.engines import connect, reading
 from ledger.identity import account_no
 from ledger.imports import Importer, ImportProblem, Summary
 from ledger.imports.rows import Rows

@@ -12,7 +12,7 @@ from ledger.book import Draft
 from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.database import reading
+from ledger.database.engines import reading
 from ledger.detail import unpack
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Expire, Hold, Release

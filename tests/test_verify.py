@@ -18,7 +18,7 @@ from ledger import tables
 from ledger.chain import canonical, digest, genesis, microseconds
 from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
-from ledger.database import connect, is_postgresql
+from ledger.database.engines import connect, is_postgresql
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.identity import account_no, entry_name

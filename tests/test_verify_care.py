@@ -21,7 +21,7 @@ from ledger.care import (
     message_claim,
 )
 from ledger.clearings import Clear
-from ledger.database import is_postgresql
+from ledger.database.engines import is_postgresql
 from ledger.debts import Rows
 from ledger.detail import pack, unpack
 from ledger.filings import RecordFiling

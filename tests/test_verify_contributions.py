@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, select, text
 
 from ledger import tables
 from ledger.chart.members import MemberClass
-from ledger.database import is_postgresql
+from ledger.database.engines import is_postgresql
 from ledger.debts import AssessmentLine, LevyLine, Rows
 from ledger.detail import pack, unpack
 from ledger.identity import account_no, entry_name

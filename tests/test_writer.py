@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.contributions import Contribute
-from ledger.database import connect, reading
+from ledger.database.engines import connect, reading
 from ledger.posting import Posted, Unavailable
 from ledger.writer import Stopped, Writer
 from tests.check import migrate

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ledger import batches
-from ledger.database import is_postgresql, reading
+from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
 from ledger.imports.chunks import Clock, Poster, database_problem
 from ledger.imports.control import ControlTotals

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from ledger.database import is_lost, is_transient
+from ledger.database.engines import is_lost, is_transient
 from ledger.detail import unpack
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem

@@ -16,7 +16,7 @@ from threading import Thread
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ledger.database import connect, for_posting
+from ledger.database.engines import connect, for_posting
 from ledger.imports.chunks import Chunk, Poster, database_problem
 from ledger.imports.rejected import ImportProblem
 

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ledger.database import is_lost, is_overtaken, is_transient
+from ledger.database.engines import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
 from ledger.posting.at_a_look import decide_at_a_look
 from ledger.posting.claims import (

@@ -16,7 +16,7 @@ from ledger.book import Book
 from ledger.care import Accumulator, Care, Filing, FilingRow, Quota
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
-from ledger.database import is_postgresql
+from ledger.database.engines import is_postgresql
 from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.posting.command import Command, Institution, Outcome, WiderLocks

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.chart.matrix import Stage
-from ledger.database import ClaimWriter, Lookup, insert_or_leave
+from ledger.database.lookups import Lookup, insert_or_leave
+from ledger.database.writers import ClaimWriter
 from ledger.posting.command import BookRef, Command, Person, PersonClaim
 from ledger.posting.desk import Desk
 

@@ -13,7 +13,7 @@ from ledger.book import Book, OpenFreeze, OpenHold
 from ledger.chain import TransferLine
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.detail import unpack
 from ledger.interest import DayChange
 from ledger.posting.command import (

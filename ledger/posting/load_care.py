@@ -29,7 +29,7 @@ from ledger.care import (
     ThirdPartyCase,
 )
 from ledger.chart.members import MemberClass
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.identity import is_institution
 from ledger.posting.command import Command, Needs
 from ledger.posting.desk import Desk

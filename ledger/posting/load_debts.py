@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.chart.members import MemberClass
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.debts import Assessment, Debts, DeclaredLine, Levy, LevyLine
 from ledger.membership import Enrolment
 from ledger.posting.command import Command, Needs

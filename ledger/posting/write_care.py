@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table
 from ledger import tables
 from ledger.book import Book, Draft
 from ledger.care import Care, SettlementRow
-from ledger.database import RowWriter
+from ledger.database.writers import RowWriter
 
 # a settlement's columns in the table's order, taken from its row; the other two come from the entry
 _SETTLED = tuple(name for name in tables.settlement.columns.keys() if name in SettlementRow._fields)  # noqa: SIM118  not a dict

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from ledger.database import reading
+from ledger.database.engines import reading
 from ledger.reports.accounts import AccountView, FreezeView, HoldView, account, find_book, freezes
 from ledger.reports.balances import Balance, balance
 from ledger.reports.contributions import (

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.late_fees import due_on, late_fee
 from ledger.months import previous_period
 from ledger.policy import MissingParameter, Policy

@@ -12,7 +12,7 @@ from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.detail import unpack
 from ledger.identity import parse_entry_name
 from ledger.persons import PERSONS

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Select, and_, func, literal, or_, select, uni
 from ledger import tables
 from ledger.care import Channel, ClearingState, bill_claim, message_claim
 from ledger.chart.kinds import Kind
-from ledger.database import Lookup
+from ledger.database.lookups import Lookup
 from ledger.detail import unpack
 from ledger.persons import PERSONS
 from ledger.verify.finding import Finding, book_name, line_name

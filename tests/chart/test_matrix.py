@@ -23,7 +23,7 @@ from ledger.chart.matrix import MATRIX, Stage, Status, Verb
 from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.database import insert_or_leave
+from ledger.database.lookups import insert_or_leave
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze

@@ -38,7 +38,7 @@ from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind, MemberClass
 from ledger.chart.sides import FUND_ACCOUNTS, POCKETS, Side
 from ledger.contributions import Contribute
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.spending import Spend
 from tests.check import alembic_config, migrate
 from tests.support import care_rows

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, func, make_url, select
 from ledger import tables
 from ledger.chain import canonical, digest, genesis, microseconds
 from ledger.clock import now_and_today
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer, Summary
 from ledger.refusals import Refused
 from ledger.vault import Keyring

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.declarations import Confirm, Declare
 from ledger.employers import Employer, RegisterEmployer, enter
 from ledger.posting import Posted

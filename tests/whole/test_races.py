@@ -20,7 +20,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.detail import unpack
 from ledger.posting import BookRef, Command, Desk, Outcome, Posted
 from ledger.refusals import Refused

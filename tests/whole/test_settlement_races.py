@@ -16,7 +16,7 @@ from ledger import tables
 from ledger.care import bill_claim
 from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
-from ledger.database import connect
+from ledger.database.engines import connect
 from ledger.mutual_aid import EndQuota, GiveQuota
 from ledger.posting import Command, Outcome, Posted, Receipt, claims, resident_ref
 from ledger.refusals import Refused

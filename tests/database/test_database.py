@@ -1,4 +1,4 @@
-"""The writers of ledger/database.py alone: what they call new, and content that stays in its column."""
+"""The writers of the database alone: what they call new, and content that stays in its column."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Table, select
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
-from ledger.database import ClaimWriter, RowWriter
+from ledger.database.writers import ClaimWriter, RowWriter
 from tests.support import care_rows
 from tests.support.care_rows import BOOK, DAY
 

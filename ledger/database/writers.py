@@ -1,0 +1,162 @@
+"""Writing many rows in one statement."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, TextClause, text
+
+from ledger.database.engines import is_postgresql
+from ledger.database.lookups import POSTGRESQL, array_literal
+
+
+def _pg_type(table: Table, name: str) -> str:
+    compiled = table.c[name].type.compile(dialect=POSTGRESQL).lower()
+    return {"timestamp with time zone": "timestamptz", "integer": "int"}.get(compiled, compiled)
+
+
+RECORDED_AT = "recorded_at"
+
+
+class BookWriter:
+    """The statements that write one batch: books updated, entries and transfers inserted.
+
+    On PostgreSQL that is ONE writable CTE; its foreign keys are checked at its end.
+    """
+
+    def __init__(self, book: Table, entry: Table, transfer: Table, changed: Sequence[str]) -> None:
+        self._tables = (book, entry, transfer)
+        # the books' rows: the id first, then what an update sets
+        self._columns = (
+            ("book_id", *changed),
+            # the instant of recording is one for the whole batch, and goes over once
+            tuple(name for name in entry.columns.keys() if name != RECORDED_AT),  # noqa: SIM118  not a dict
+            tuple(transfer.columns.keys()),
+        )
+        self._types = tuple(
+            tuple(_pg_type(table, name) for name in names)
+            for table, names in zip(self._tables, self._columns, strict=True)
+        )
+        self._postgresql = self._make_postgresql()
+        book_columns, entry_columns, transfer_columns = self._columns
+        self._sqlite = (
+            f"UPDATE book SET {', '.join(f'{name} = ?' for name in book_columns[1:])} WHERE book_id = ?",
+            f"INSERT INTO entry ({RECORDED_AT}, {', '.join(entry_columns)})"
+            f" VALUES ({', '.join('?' * (len(entry_columns) + 1))})",
+            f"INSERT INTO transfer ({', '.join(transfer_columns)})"
+            f" VALUES ({', '.join('?' * len(transfer_columns))})",
+        )
+
+    def _make_postgresql(self) -> TextClause:
+        def given(prefix: str, place: int) -> str:
+            casts = ", ".join(
+                f"CAST(:{prefix}{number} AS {pg_type}[])" for number, pg_type in enumerate(self._types[place])
+            )
+            return f"unnest({casts}) AS u({', '.join(self._columns[place])})"
+
+        sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
+        return text(
+            f"WITH b AS (UPDATE book SET {sets} FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
+            f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
+            f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)})"
+            f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
+        )
+
+    def write(
+        self,
+        connection: Connection,
+        books: Sequence[tuple[Any, ...]],
+        entries: Sequence[tuple[Any, ...]],
+        transfers: Sequence[tuple[Any, ...]],
+        recorded_at: datetime,
+    ) -> None:
+        """Write one batch, recorded at one instant. A batch of nothing writes nothing."""
+        if not entries:
+            return
+        if is_postgresql(connection):
+            parameters = {RECORDED_AT: recorded_at.isoformat()}
+            for prefix, place, rows in (("b", 0, books), ("e", 1, entries), ("t", 2, transfers)):
+                columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
+                for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
+                    parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
+            connection.execute(self._postgresql, parameters)
+            return
+        update, insert_entry, insert_transfer = self._sqlite
+        if books:
+            connection.exec_driver_sql(update, [_sqlite_row(row[1:] + row[:1]) for row in books])
+        recorded = _sqlite_value(recorded_at)
+        connection.exec_driver_sql(insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
+        if transfers:
+            connection.exec_driver_sql(insert_transfer, list(transfers))
+
+
+def _sqlite_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple([_sqlite_value(value) if isinstance(value, date) else value for value in row])
+
+
+def _sqlite_value(value: date) -> str:
+    """Dates and instants as SQLAlchemy's own SQLite types write them."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return value.isoformat()
+
+
+class RowWriter:
+    """Inserts many rows of one table in one statement; with `replace`, a row that is there is set anew."""
+
+    def __init__(self, table: Table, *, replace: bool = False) -> None:
+        self._columns = tuple(table.columns.keys())
+        self._types = tuple(_pg_type(table, name) for name in self._columns)
+        keys = [column.name for column in table.primary_key]
+        sets = ", ".join(f"{name} = excluded.{name}" for name in self._columns if name not in keys)
+        conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}" if replace else ""
+        named = ", ".join(self._columns)
+        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
+        self._postgresql = text(f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts}){conflict}")
+        marks = ", ".join("?" * len(self._columns))
+        self._sqlite = f"INSERT INTO {table.name} ({named}) VALUES ({marks}){conflict}"
+
+    def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write rows with a value for each column, in the table's order. No rows write nothing."""
+        if not rows:
+            return
+        if is_postgresql(connection):
+            columns = zip(self._types, zip(*rows, strict=True), strict=True)
+            parameters = {
+                f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(columns)
+            }
+            connection.execute(self._postgresql, parameters)
+            return
+        connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
+
+
+class ClaimWriter:
+    """Inserts rows of one table that may stand there already; says which were new."""
+
+    def __init__(self, table: Table) -> None:
+        self._columns = tuple(table.columns.keys())
+        self._types = tuple(_pg_type(table, name) for name in self._columns)
+        [key] = table.primary_key
+        named = ", ".join(self._columns)
+        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
+        self._postgresql = text(
+            f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts})"
+            f" ON CONFLICT DO NOTHING RETURNING {key.name}"
+        )
+        marks = ", ".join("?" * len(self._columns))
+        self._sqlite = (
+            f"INSERT INTO {table.name} ({named}) VALUES ({marks}) ON CONFLICT DO NOTHING RETURNING {key.name}"
+        )
+
+    def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[bytes]:
+        """The keys of the rows that were not there before, in the order given."""
+        if not rows:
+            return []
+        if is_postgresql(connection):
+            arrays = zip(self._types, zip(*rows, strict=True), strict=True)
+            parameters = {
+                f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(arrays)
+            }
+            return [bytes(key) for (key,) in connection.execute(self._postgresql, parameters)]
+        made = (connection.exec_driver_sql(self._sqlite, row).all() for row in rows)
+        return [bytes(found[0][0]) for found in made if found]
