@@ -21,7 +21,8 @@ from api.schemas import AccountLookup, NewAccount
 from api.security import Caller
 from api.state import State, caller_of, state_of
 from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
-from ledger.identity import mask_id_number, mask_name, new_book_id
+from ledger.book.numbers import new_book_id
+from ledger.identity import mask_id_number, mask_name
 from ledger.money import format_yuan
 
 LIMIT_DEFAULT = 50

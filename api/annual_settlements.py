@@ -29,7 +29,7 @@ from ledger import (
     reports,
     resident_ref,
 )
-from ledger.identity import account_no, book_id_of
+from ledger.book.numbers import account_no, book_id_of
 from ledger.reports.annual import YearStatement, last_statement, statement_of
 
 router = APIRouter(route_class=LedgerRoute)

@@ -30,8 +30,9 @@ from ledger import (
     persons,
     reports,
 )
-from ledger.detail import unpack
-from ledger.identity import account_no, mask_name, normalise_name, parse_id_number
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no
+from ledger.identity import mask_name, normalise_name, parse_id_number
 from ledger.money import format_yuan
 from ledger.shares import heir_rank, parse_weights
 

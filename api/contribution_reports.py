@@ -26,8 +26,9 @@ from api.receipts import instant
 from api.routes import LedgerRoute, describe
 from api.state import state_of
 from ledger import Kind, Receipt, RefusalCode, Refused, employers, persons, reports
-from ledger.detail import unpack
-from ledger.identity import entry_name, mask_id_number, mask_name, parse_credit_code
+from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
+from ledger.identity import mask_id_number, mask_name, parse_credit_code
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)

@@ -14,9 +14,10 @@ from api.posting import entry_of
 from api.routes import LedgerRoute, describe
 from api.state import state_of
 from ledger import Keyring, RefusalCode, persons, reports
+from ledger.book.numbers import entry_name
 from ledger.debts import DeclaredLine
 from ledger.declarations import list_view
-from ledger.identity import entry_name, mask_id_number
+from ledger.identity import mask_id_number
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)

@@ -13,8 +13,9 @@ from api.posting import key_of, posted, respond, take, wants_dry_run
 from api.routes import LedgerRoute, describe
 from api.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
+from ledger.book.numbers import new_book_id
 from ledger.employers import Employer
-from ledger.identity import new_book_id, normalise_name, parse_credit_code
+from ledger.identity import normalise_name, parse_credit_code
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

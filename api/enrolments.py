@@ -23,8 +23,8 @@ from ledger import (
     employers,
     reports,
 )
+from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
-from ledger.detail import unpack
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)

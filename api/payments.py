@@ -12,7 +12,7 @@ from api.posting import key_of, respond
 from api.routes import LedgerRoute, describe
 from api.state import caller_of, state_of
 from ledger import ReceivePayment, RefundSurplus, RefusalCode
-from ledger.detail import unpack
+from ledger.book.detail import unpack
 from ledger.money import format_yuan
 from ledger.persons import number_opener
 

@@ -13,7 +13,7 @@ from api.lists import Listing, answer_whole, with_csv
 from api.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.state import state_of
 from ledger import RefusalCode, reports
-from ledger.identity import entry_name
+from ledger.book.numbers import entry_name
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)

@@ -10,7 +10,7 @@ from api.receipts import receipt_json, with_more
 from api.routes import JSON
 from api.state import state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
-from ledger.identity import parse_entry_name
+from ledger.book.numbers import parse_entry_name
 
 _match_key = re.compile(r"[!-~]{1,255}").fullmatch
 REPLAYED = {"Idempotent-Replayed": "true"}

@@ -15,8 +15,8 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from ledger import Kind, Receipt, Side
-from ledger.detail import unpack
-from ledger.identity import account_no, entry_name
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no, entry_name
 from ledger.money import format_yuan
 
 

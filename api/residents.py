@@ -15,8 +15,8 @@ from api.posting import key_of, respond, take
 from api.routes import LedgerRoute, describe
 from api.state import caller_of, state_of
 from ledger import EnrolResident, RefusalCode, persons, resident_ref
-from ledger.detail import unpack
-from ledger.identity import new_book_id
+from ledger.book.detail import unpack
+from ledger.book.numbers import new_book_id
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)

@@ -19,9 +19,9 @@ from api.bills import CareWord, LineClass
 from api.receipts import target_name, with_more
 from api.state import State
 from ledger import Policy, Receipt
+from ledger.book.numbers import account_no, entry_name, has_account
 from ledger.care import Channel, Coverage, SettlementRow
 from ledger.explaining import Because, because
-from ledger.identity import account_no, entry_name, has_account
 from ledger.money import format_yuan, round_half_up
 from ledger.policy import RATE_SCALE
 from ledger.reports import care

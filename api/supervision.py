@@ -12,7 +12,7 @@ from api.posting import key_of, respond
 from api.routes import LedgerRoute, describe
 from api.state import caller_of
 from ledger import Estimate, RecordStep, RefusalCode
-from ledger.detail import unpack
+from ledger.book.detail import unpack
 from ledger.money import format_yuan
 from ledger.supervision import Step
 

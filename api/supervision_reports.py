@@ -21,7 +21,7 @@ from api.routes import LedgerRoute, describe
 from api.state import State, state_of
 from api.year_ends import BATCH_NAME_MAX
 from ledger import RefusalCode, Refused, reports
-from ledger.identity import account_no, entry_name
+from ledger.book.numbers import account_no, entry_name
 from ledger.money import format_yuan
 from ledger.months import previous_period
 

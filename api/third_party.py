@@ -28,10 +28,10 @@ from ledger import (
     RefusalCode,
     Refused,
 )
+from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
 from ledger.care import CauseKind, ThirdPartyCase
-from ledger.detail import unpack
 from ledger.explaining import Because, because
-from ledger.identity import entry_name
 from ledger.money import format_yuan
 from ledger.policy import Dated, MissingParameter
 from ledger.reports import care, cases

@@ -1,4 +1,4 @@
-"""The chain's canonical bytes and digests (ledger/chain.py, format 1) as PostgreSQL expressions.
+"""The chain's canonical bytes and digests (ledger/book/chain.py, format 1) as PostgreSQL expressions.
 
 The bench writes whole ledgers by INSERT … SELECT, as its limit and to have something large to measure on.
 `verify` recomputes every digest in Python afterwards, so a slip here shows.

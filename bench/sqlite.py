@@ -17,9 +17,9 @@ from bench.plan import ACCOUNTS, AREA, CALLER, INSTITUTION, MONEY_FEN, OUT, Benc
 from bench.process import Answer, Worker, rss_mb, serve
 from bench.rounds import Measure, latencies
 from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.book.numbers import new_book_id
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
-from ledger.identity import new_book_id
 from ledger.posting import Command, PersonClaim, Posted, post
 from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from ledger.settings import tune_process

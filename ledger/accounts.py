@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book import Book, Draft
-from ledger.chain import TransferLine, genesis
+from ledger.book.chain import TransferLine, genesis
+from ledger.book.detail import pack
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.detail import pack
 from ledger.posting import AlreadyThere, Command, Desk, Needs, PersonClaim
 from ledger.refusals import RefusalCode, Refused
 

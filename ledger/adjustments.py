@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.assessing import Declared, canonical, judge, persons_of
-from ledger.book import Book, Draft
-from ledger.chain import TransferLine
+from ledger.book.chain import TransferLine
+from ledger.book.detail import pack
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.crediting import Month, Reveal, checked_period, debts_of, employer_book, lock_all, next_entry
 from ledger.debts import NO_PERIOD, Assessment, AssessmentLine, LevyLine, Rows
-from ledger.detail import pack
 from ledger.money import FEN_MAX
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.premiums import Premium

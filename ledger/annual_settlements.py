@@ -15,7 +15,10 @@ from sqlalchemy import Connection, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
-from ledger.book import Book, Draft
+from ledger.book.chain import TransferLine
+from ledger.book.detail import pack, unpack
+from ledger.book.numbers import has_account
+from ledger.book.state import Book, Draft
 from ledger.care import (
     Accumulator,
     CareTable,
@@ -26,15 +29,12 @@ from ledger.care import (
     Filing,
     SettlementRow,
 )
-from ledger.chain import TransferLine
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.debts import Rows
-from ledger.detail import pack, unpack
-from ledger.identity import has_account
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import (
     AlreadyThere,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ledger.book import Book
+from ledger.book.state import Book
 from ledger.chart.matrix import Stage
 from ledger.crediting import has_ended
 from ledger.membership import class_in

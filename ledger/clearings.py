@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book import Draft
+from ledger.book.detail import pack, unpack
+from ledger.book.numbers import is_institution
+from ledger.book.state import Draft
 from ledger.care import Clearing, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.detail import pack, unpack
-from ledger.identity import is_institution
 from ledger.institution_books import institution_book
 from ledger.months import previous_period
 from ledger.posting import Command, Desk, Needs, Receipt

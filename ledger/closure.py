@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
-from ledger.book import Book, Draft
+from ledger.book.detail import pack
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
-from ledger.detail import pack
 from ledger.inheritance import Heir, pay_heirs, receives
 from ledger.owed_interest import post_interest
 from ledger.posting import BookRef, Command, Desk, Needs, PersonClaim

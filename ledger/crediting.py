@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from ledger.book import Book, Draft
+from ledger.book.numbers import entry_name
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.debts import NOTHING_ASSESSED, Assessment, AssessmentLine, Debts, LevyLine, fee_owed
-from ledger.identity import entry_name
 from ledger.policy import PartPayment, Policy
 from ledger.posting import Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 from ledger.spreading import Due, spread
+
+
+def debts_of(book: Book) -> Debts:
+    """What an employer owes, which the command has asked for."""
+    if book.debts is None:
+        raise AssertionError("a command about debts asks for them")
+    return book.debts
+
 
 # opens the sealed ID number of a person, for the order among those who tie for a fen
 Reveal = Callable[[bytes, bytes], str]
@@ -46,13 +54,6 @@ def employer_book(desk: Desk) -> Book:
     if book.person_id is not None:
         raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
     return book
-
-
-def debts_of(book: Book) -> Debts:
-    """What an employer owes, which the command has asked for."""
-    if book.debts is None:
-        raise AssertionError("a command about debts asks for them")
-    return book.debts
 
 
 def next_entry(book: Book) -> str:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.assessing import Declared, canonical, judge, persons_of
-from ledger.book import Book, Draft
-from ledger.chain import TransferLine
+from ledger.book.chain import TransferLine
+from ledger.book.detail import pack, unpack
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.crediting import Month, Reveal, checked_period, employer_book, lock_all
 from ledger.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine, Rows
-from ledger.detail import pack, unpack
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.premiums import Premium
 from ledger.refusals import RefusalCode, Refused

@@ -9,15 +9,16 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book import Book, Draft
-from ledger.chain import genesis
+from ledger.book.chain import genesis
+from ledger.book.detail import pack
+from ledger.book.numbers import new_book_id
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.crediting import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
 from ledger.debts import Debts
-from ledger.detail import pack
-from ledger.identity import new_book_id, normalise_name, parse_credit_code
+from ledger.identity import normalise_name, parse_credit_code
 from ledger.posting import AlreadyThere, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 

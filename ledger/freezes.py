@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book import Draft, OpenFreeze
+from ledger.book.detail import pack
+from ledger.book.state import Draft, OpenFreeze
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
-from ledger.detail import pack
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 

@@ -9,12 +9,12 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, exists, select
 
 from ledger import tables
-from ledger.book import Draft, OpenHold
-from ledger.chain import microseconds
+from ledger.book.chain import microseconds
+from ledger.book.detail import pack, unpack
+from ledger.book.state import Draft, OpenHold
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Receipt, Unknown, post

@@ -8,13 +8,13 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from ledger.book import Book, Draft
-from ledger.chain import TransferLine
+from ledger.book.chain import TransferLine
+from ledger.book.detail import pack, unpack
+from ledger.book.numbers import account_no, entry_name
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.detail import pack, unpack
-from ledger.identity import account_no, entry_name
 from ledger.posting import Desk, Receipt, WiderLocks
 from ledger.shares import divide
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ledger.book import Book, Draft
+from ledger.book.chain import genesis
+from ledger.book.detail import pack
+from ledger.book.state import Book, Draft
 from ledger.care import Care
-from ledger.chain import genesis
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
-from ledger.detail import pack
 from ledger.posting import Desk
 
 # An institution's book has no pockets and earns no interest: no year of it is ever owed any.

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from ledger.book import Book, Draft
+from ledger.book.chain import TransferLine
+from ledger.book.detail import pack, unpack
+from ledger.book.state import Book, Draft
 from ledger.care import (
     BillLine,
     CareType,
@@ -19,12 +21,10 @@ from ledger.care import (
     SettlementRow,
     bill_claim,
 )
-from ledger.chain import TransferLine
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.debts import Rows
-from ledger.detail import pack, unpack
 from ledger.entitlement import working_day_after
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.book import Book, Draft
+from ledger.book.detail import pack
+from ledger.book.state import Book, Draft
 from ledger.care import Coverage, Quota
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.detail import pack
 from ledger.entitlement import entitlement
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from ledger.book import Book, Draft
+from ledger.book.detail import pack
+from ledger.book.interest import DayChange, Interest, year_interest
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.detail import pack
-from ledger.interest import DayChange, Interest, year_interest
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import Desk
 from ledger.refusals import RefusalCode, Refused

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from ledger.book import Book, Draft
+from ledger.book.detail import pack
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
-from ledger.detail import pack
 from ledger.settling import care_of
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from ledger.book import Draft
+from ledger.book.detail import pack
+from ledger.book.state import Draft
 from ledger.care import ClearingState, ReconciledDay
 from ledger.chart.kinds import Kind
-from ledger.detail import pack
 from ledger.institution_books import institution_book
 from ledger.posting import Command, Desk, Needs
 from ledger.reconciling import DayTotals, Difference, Line, adds_up, agrees, compare

@@ -9,8 +9,8 @@ from datetime import date
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.book.numbers import new_book_id
 from ledger.database.lookups import insert_or_leave
-from ledger.identity import new_book_id
 
 SERVICES = ("outpatient", "inpatient", "pharmacy", "chronic")
 

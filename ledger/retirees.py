@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
-from ledger.book import Book, Draft
+from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass

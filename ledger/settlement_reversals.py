@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from ledger.book import Book, Draft
+from ledger.book.detail import pack, unpack
+from ledger.book.numbers import is_institution
+from ledger.book.state import Book, Draft
 from ledger.care import CareTable, SettlementRow, bill_claim, message_claim, standing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.debts import Rows
-from ledger.detail import pack, unpack
-from ledger.identity import is_institution
 from ledger.inheritance import hand_on, heirs_to_lock
 from ledger.institution_books import institution_book
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt, WiderLocks

@@ -8,26 +8,18 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.benefits import payers
-from ledger.book import Book, Draft
+from ledger.book.detail import pack, unpack
+from ledger.book.numbers import is_institution
+from ledger.book.state import Book, Draft
 from ledger.care import CareType, Channel, Quota, SettlementRow, bill_claim, message_claim, standing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
 from ledger.chart.sides import Side
 from ledger.debts import Rows
-from ledger.detail import pack, unpack
-from ledger.identity import is_institution
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Institution, Needs, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import (
-    Bill,
-    adjudicate,
-    care_of,
-    check_cause,
-    circumstances,
-    insured,
-    repaired_day,
-)
+from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured, repaired_day
 
 # what every bill is worked out from
 _ALWAYS = frozenset({Needs.ACCUMULATORS, Needs.QUOTAS, Needs.ENROLMENTS})

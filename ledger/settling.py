@@ -8,7 +8,8 @@ from datetime import date
 from functools import cached_property
 
 from ledger.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
-from ledger.book import Book
+from ledger.book.numbers import has_account
+from ledger.book.state import Book
 from ledger.care import (
     BillLine,
     Care,
@@ -25,10 +26,16 @@ from ledger.care import (
 )
 from ledger.chart.members import MemberClass
 from ledger.entitlement import entitlement
-from ledger.identity import has_account
 from ledger.policy import RATE_SCALE, Policy
 from ledger.posting import Desk, Institution
 from ledger.refusals import RefusalCode, Refused
+
+
+def care_of(book: Book) -> Care:
+    if book.care is None:
+        raise AssertionError("the command asked for the care of its book")
+    return book.care
+
 
 # inside the area a hospital of this level or above asks for a referral, where the policy wants one
 REFERRAL_FROM_LEVEL = 2
@@ -133,12 +140,6 @@ class Adjudicated:
             bill.bill_no,
             bill.document,
         )
-
-
-def care_of(book: Book) -> Care:
-    if book.care is None:
-        raise AssertionError("the command asked for the care of its book")
-    return book.care
 
 
 def check_cause(bill: Bill) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book import Draft
+from ledger.book.detail import pack
+from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.detail import pack
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder
 from ledger.posting import BookRef, Command, Desk

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from ledger.book import Draft
+from ledger.book.detail import pack
+from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.crediting import EMPLOYERS_SINCE, checked_period, employer_book
-from ledger.detail import pack
 from ledger.money import FEN_MAX
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused

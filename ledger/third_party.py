@@ -8,7 +8,8 @@ from datetime import date
 from typing import Final
 
 from ledger.benefits import benefit
-from ledger.book import Book, Draft
+from ledger.book.detail import pack, unpack
+from ledger.book.state import Book, Draft
 from ledger.care import (
     NOTHING_USED,
     CauseKind,
@@ -22,7 +23,6 @@ from ledger.care import (
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.detail import pack, unpack
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, func, select
 from ledger import annual_settlements, batches, tables
 from ledger.annual_settlements import SettleYear, areas_elsewhere, run
 from ledger.batches import Batch
+from ledger.book.detail import unpack
 from ledger.care import Cause, CauseKind, Channel, Filing, SettlementRow
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
@@ -25,7 +26,6 @@ from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.closure import ReportDeath
 from ledger.database.engines import connect, reading
-from ledger.detail import unpack
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import Freeze

@@ -18,11 +18,12 @@ from sqlalchemy import Engine, insert
 from api import contribution_report_answers as answers
 from api.lists import Cursors
 from ledger import batches, tables
+from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
 from ledger.contributions import Contribute
 from ledger.enrolments import EndEnrolment
 from ledger.estimates import Estimate
-from ledger.identity import account_no, entry_name, mask_id_number
+from ledger.identity import mask_id_number
 from ledger.money import parse_yuan
 from ledger.retirees import CreditRetiree
 from ledger.spending import Spend

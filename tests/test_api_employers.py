@@ -24,8 +24,8 @@ from api.contribution_answers import (
 from api.contribution_schemas import NewEnrolment, NewStep
 from api.security import SCOPE_OF
 from ledger import employers
+from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass
-from ledger.identity import account_no
 from ledger.supervision import Step
 from ledger.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.verify import verify

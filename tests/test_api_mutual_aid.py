@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 
 from api.answers import ReceiptAnswer
 from api.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
-from ledger.identity import account_no, mask_id_number, new_book_id
+from ledger.book.numbers import account_no, new_book_id
+from ledger.identity import mask_id_number
 from ledger.verify import verify
 from tests.support.api_client import id_number, key, running
 from tests.support.care_client import (

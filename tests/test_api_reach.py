@@ -20,10 +20,10 @@ from api.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.routes import LedgerRoute
 from api.security import SCOPE_OF, Caller
 from ledger import tables
+from ledger.book.detail import pack
+from ledger.book.numbers import entry_name, new_book_id
 from ledger.care import SIGNED
 from ledger.chart.kinds import Kind
-from ledger.detail import pack
-from ledger.identity import entry_name, new_book_id
 from ledger.reports.owners import INSTITUTION_OF, cleared_for, settled_by, visited
 from ledger.tokens import AUDIENCE, ISSUER, SCOPES, mint
 from tests.support.api_client import AREA, key, open_account, running

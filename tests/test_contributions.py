@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.book.detail import unpack
+from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.detail import unpack
-from ledger.identity import new_book_id
 from ledger.late_fees import due_on, late_fee
 from ledger.persons import claim_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy

@@ -11,12 +11,12 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.assessing import Declared
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.declarations import Confirm, Declare, list_view
-from ledger.detail import unpack
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
 from ledger.persons import add_alias

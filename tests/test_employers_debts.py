@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
@@ -19,7 +20,6 @@ from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.debts import DeclaredLine
 from ledger.declarations import Confirm, Declare, list_view
-from ledger.detail import unpack
 from ledger.employers import RegisterEmployer, enter
 from ledger.estimates import Estimate
 from ledger.freezes import EndFreeze, Freeze

@@ -9,27 +9,29 @@ from hypothesis import strategies as st
 from stdnum.cn import ric, uscc
 from stdnum.iso7064 import mod_37_36
 
+from ledger.book.numbers import (
+    PARTY_LETTERS,
+    SEQ_MAX,
+    account_no,
+    book_id_of,
+    entry_name,
+    new_book_id,
+    parse_entry_name,
+)
 from ledger.identity import (
     FEMALE,
     MALE,
-    PARTY_LETTERS,
-    SEQ_MAX,
     IdKind,
     IdNumber,
-    account_no,
-    book_id_of,
     check_declared,
     check_digit,
     credit_code_check,
-    entry_name,
     looks_like_id_number,
     mask_id_number,
     mask_in_text,
     mask_name,
-    new_book_id,
     normalise_name,
     parse_credit_code,
-    parse_entry_name,
     parse_id_number,
 )
 from ledger.refusals import RefusalCode, Refused

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from ledger import batches, tables
 from ledger.__main__ import app
-from ledger.identity import account_no
+from ledger.book.numbers import account_no
 from ledger.imports import INTERNAL_ERROR, REASONS, ControlTotals, Summary
 from ledger.imports.reasons import reason
 from ledger.refusals import RefusalCode, Refused

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
 from ledger import batches, imports, tables
+from ledger.book.numbers import account_no
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
-from ledger.identity import account_no
 from ledger.imports import Importer, ImportProblem, Summary
 from ledger.imports.rows import Rows
 from ledger.imports.run import Run

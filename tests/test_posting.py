@@ -8,12 +8,12 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from ledger.book import Draft
+from ledger.book.detail import unpack
+from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database.engines import reading
-from ledger.detail import unpack
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Expire, Hold, Release
 from ledger.identity import parse_id_number

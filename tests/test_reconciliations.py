@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.clearings import Clear
-from ledger.detail import unpack
 from ledger.money import parse_yuan
 from ledger.posting import Posted
 from ledger.reconciliations import DIFFERENCES_MAX, Reconcile

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event
 
+from ledger.book.numbers import account_no
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import POCKETS, Side
@@ -15,7 +16,6 @@ from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
-from ledger.identity import account_no
 from ledger.persons import claim_by_number
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import (

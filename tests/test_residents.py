@@ -8,8 +8,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DBAPIError
 
 from ledger import tables
-from ledger.detail import unpack
-from ledger.identity import account_no, new_book_id
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no, new_book_id
 from ledger.persons import claim_by_number
 from ledger.posting import Posted, resident_ref
 from ledger.refusals import RefusalCode

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.demo import IMPORTED
-from ledger.detail import unpack
 from ledger.identity import parse_credit_code, parse_id_number
 from ledger.imports import Importer, Summary
 from ledger.money import parse_yuan

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.book.detail import unpack
 from ledger.care import Cause, CauseKind, ThirdPartyCase
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.closure import HeirShare, ReportDeath, SettleEstate
-from ledger.detail import unpack
 from ledger.freezes import Freeze
 from ledger.holds import Hold
 from ledger.money import FEN_MAX, parse_yuan

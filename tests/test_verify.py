@@ -15,13 +15,13 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from ledger import tables
-from ledger.chain import canonical, digest, genesis, microseconds
+from ledger.book.chain import canonical, digest, genesis, microseconds
+from ledger.book.numbers import account_no, entry_name
 from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
 from ledger.database.engines import connect, is_postgresql
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
-from ledger.identity import account_no, entry_name
 from ledger.persons import claim_by_name, claim_by_number
 from ledger.reversals import Reverse
 from ledger.shares import heir_rank, parse_weights

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
+from ledger.book.detail import pack, unpack
+from ledger.book.numbers import account_no, entry_name
 from ledger.care import (
     SIGNED,
     CareType,
@@ -23,9 +25,7 @@ from ledger.care import (
 from ledger.clearings import Clear
 from ledger.database.engines import is_postgresql
 from ledger.debts import Rows
-from ledger.detail import pack, unpack
 from ledger.filings import RecordFiling
-from ledger.identity import account_no, entry_name
 from ledger.institutions import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.policy import RATE_SCALE

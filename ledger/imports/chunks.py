@@ -10,8 +10,8 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from ledger.book.detail import unpack
 from ledger.database.engines import is_lost, is_transient
-from ledger.detail import unpack
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Tally

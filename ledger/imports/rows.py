@@ -12,8 +12,9 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.book.numbers import new_book_id
 from ledger.contributions import Contribute
-from ledger.identity import new_book_id, normalise_name
+from ledger.identity import normalise_name
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
 from ledger.persons import account_ref, claim_by_number

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ledger import batches
 from ledger.batches import Batch
-from ledger.detail import pack, unpack
+from ledger.book.detail import pack, unpack
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Clock
 from ledger.imports.rejected import RejectedLines

@@ -7,10 +7,11 @@ from datetime import date
 
 from sqlalchemy import Connection
 
+from ledger.book.numbers import new_book_id
 from ledger.chart.members import MemberClass
 from ledger.employers import Employer, RegisterEmployer, enter, find
 from ledger.enrolments import Enrol
-from ledger.identity import new_book_id, normalise_name, parse_credit_code, parse_id_number
+from ledger.identity import normalise_name, parse_credit_code, parse_id_number
 from ledger.imports.chunks import Clock
 from ledger.imports.rows import (
     CALLER,

@@ -13,10 +13,10 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.assessing import Declared
+from ledger.book.detail import unpack
 from ledger.crediting import Reveal
 from ledger.debts import DeclaredLine
 from ledger.declarations import Confirm, Declare
-from ledger.detail import unpack
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster
 from ledger.imports.lines import Line

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, LargeBinary, bindparam, column, text
 
-from ledger.book import Book
+from ledger.book.state import Book
 from ledger.care import Accumulator, Care, Filing, FilingRow, Quota
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass

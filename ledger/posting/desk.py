@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from ledger.book import Book, Draft
+from ledger.book.interest import DayChange
+from ledger.book.state import Book, Draft
 from ledger.care import FilingRow, SettlementRow
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.debts import DeclaredLine
-from ledger.interest import DayChange
 from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.posting.command import BookRef, Institution, Person, Posted, Receipt

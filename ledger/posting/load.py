@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Date, Integer, column
 
 from ledger import tables
-from ledger.book import Book, OpenFreeze, OpenHold
-from ledger.chain import TransferLine
+from ledger.book.chain import TransferLine
+from ledger.book.detail import unpack
+from ledger.book.interest import DayChange
+from ledger.book.state import Book, OpenFreeze, OpenHold
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import Lookup
-from ledger.detail import unpack
-from ledger.interest import DayChange
 from ledger.posting.command import (
     Command,
     Institution,

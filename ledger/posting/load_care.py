@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Table, column
 from sqlalchemy.types import BigInteger, Integer
 
 from ledger import tables
+from ledger.book.numbers import is_institution
 from ledger.care import (
     Accumulator,
     Care,
@@ -30,7 +31,6 @@ from ledger.care import (
 )
 from ledger.chart.members import MemberClass
 from ledger.database.lookups import Lookup
-from ledger.identity import is_institution
 from ledger.posting.command import Command, Needs
 from ledger.posting.desk import Desk
 from ledger.posting.load import read_acting, read_entries

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.book import Book, Draft
-from ledger.chain import canonical, digest, microseconds
+from ledger.book.chain import canonical, digest, microseconds
+from ledger.book.state import Book, Draft
 from ledger.database.writers import BookWriter, RowWriter
 from ledger.posting.load import BOOK_COLUMNS
 from ledger.posting.write_care import write_care_rows, write_care_state

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table
 
 from ledger import tables
-from ledger.book import Book, Draft
+from ledger.book.state import Book, Draft
 from ledger.care import Care, SettlementRow
 from ledger.database.writers import RowWriter
 

@@ -8,12 +8,12 @@ from datetime import date, datetime
 from sqlalchemy import Connection, bindparam, select
 
 from ledger import tables
-from ledger.book import Book
-from ledger.chain import EPOCH
+from ledger.book.chain import EPOCH
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no, entry_name
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Status
-from ledger.detail import unpack
-from ledger.identity import account_no, entry_name
 from ledger.posting import BookRef, Desk
 from ledger.posting.claims import resolve
 from ledger.posting.load import read_books, read_open

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
 from ledger.care import (
     Accumulator,
     CareTable,
@@ -24,8 +26,6 @@ from ledger.care import (
     standing,
 )
 from ledger.chart.members import MemberClass
-from ledger.detail import unpack
-from ledger.identity import entry_name
 from ledger.posting import Receipt
 from ledger.posting.load import read_entries
 from ledger.posting.load_care import read_settled

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Integer, Select, Text, bindparam, cast, null, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.care import CARE_WORDS, Accumulator, CareType, Filing, FilingRow, Quota, SettlementRow
 from ledger.chart.kinds import Kind
-from ledger.detail import unpack
 from ledger.policy import Policy, load_policy
 from ledger.posting.load_care import settlement_row
 from ledger.refusals import RefusalCode, Refused

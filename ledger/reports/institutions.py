@@ -13,9 +13,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.care import Channel, ClearingState, ReconciledDay
 from ledger.chart.kinds import Kind
-from ledger.detail import unpack
 from ledger.posting import Receipt
 from ledger.reconciling import DayTotals, Difference, DifferenceKind, Line
 from ledger.reports.pages import entries

@@ -8,8 +8,8 @@ from typing import Final
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
-from ledger.detail import unpack
 
 Place = tuple[int, int]
 """The book and the number of an entry."""

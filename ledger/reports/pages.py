@@ -11,9 +11,9 @@ from sqlalchemy import BigInteger, Connection, Integer, Row, SmallInteger, bindp
 from sqlalchemy.types import Date
 
 from ledger import tables
-from ledger.chain import TransferLine
+from ledger.book.chain import TransferLine
+from ledger.book.numbers import SEQ_MAX, entry_name
 from ledger.chart.kinds import Kind
-from ledger.identity import SEQ_MAX, entry_name
 from ledger.posting import Receipt
 from ledger.posting.load import RECEIPT_COLUMNS, receipts
 from ledger.refusals import RefusalCode, Refused

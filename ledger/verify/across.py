@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
+from ledger.book.detail import unpack
+from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.detail import unpack
-from ledger.identity import parse_entry_name
 from ledger.posting import Receipt, holding_digest
 from ledger.posting.claims import ACCOUNT, RESIDENT
 from ledger.posting.load import RECEIPT_COLUMNS, read_entries, receipts

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.detail import unpack
 from ledger.posting import Receipt
 from ledger.posting.load import RECEIPT_COLUMNS, read_acted, read_entries, receipts
 from ledger.verify.finding import Finding, line_name

@@ -11,7 +11,7 @@ from operator import attrgetter
 from sqlalchemy import Connection, Row, select
 
 from ledger import tables
-from ledger.chain import TransferLine
+from ledger.book.chain import TransferLine
 from ledger.policy import Policy, PolicyError, load_policy
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.rules import BOOK_RULES, ENTRY_RULES

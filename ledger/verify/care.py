@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, case, extract, func, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.care import SIGNED, Accumulator, CareTable, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
-from ledger.detail import unpack
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
 

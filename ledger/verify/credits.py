@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, func, or_, select
 
 from ledger import tables
+from ledger.book.detail import unpack
+from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.detail import unpack
-from ledger.identity import parse_entry_name
 from ledger.persons import PERSONS
 from ledger.verify.contributions import employers_in
 from ledger.verify.finding import Finding, book_name, line_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.identity import account_no, entry_name
+from ledger.book.numbers import account_no, entry_name
 
 
 class Finding(NamedTuple):

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.care import Channel, ClearingState, bill_claim, message_claim
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
-from ledger.detail import unpack
 from ledger.persons import PERSONS
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed

@@ -12,13 +12,13 @@ from datetime import date, timedelta
 
 from sqlalchemy import Row
 
-from ledger.chain import canonical, digest, microseconds
+from ledger.book.chain import canonical, digest, microseconds
+from ledger.book.detail import unpack
+from ledger.book.interest import Interest, year_interest
 from ledger.chart.kinds import MOVES, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
-from ledger.detail import unpack
-from ledger.interest import Interest, year_interest
 from ledger.policy import MissingParameter
 from ledger.verify.walk import EMPLOYERS, INSTITUTIONS, RESIDENTS, Line, Walk, party_of
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from ledger.chain import TransferLine, genesis
+from ledger.book.chain import TransferLine, genesis
+from ledger.book.detail import unpack
+from ledger.book.interest import DayChange
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
-from ledger.detail import unpack
-from ledger.interest import DayChange
 from ledger.persons import PERSONS
 from ledger.policy import Policy
 

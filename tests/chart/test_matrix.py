@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from ledger import tables
 from ledger.accounts import OpenAccount, OpeningBalance
-from ledger.book import Book
+from ledger.book.state import Book
 from ledger.care import BillLine, CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Stage, Status, Verb

@@ -95,7 +95,7 @@ class Clinic:
 
     def resident(self, someone: Someone | None = None) -> int:
         """The book of a new person of the resident scheme, without an account."""
-        from ledger.identity import new_book_id
+        from ledger.book.numbers import new_book_id
         from ledger.persons import claim_by_number
 
         person = someone or SomeoneFactory()

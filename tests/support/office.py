@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, func, make_url, select
 
 from ledger import tables
-from ledger.chain import canonical, digest, genesis, microseconds
+from ledger.book.chain import canonical, digest, genesis, microseconds
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer, Summary

@@ -21,11 +21,11 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.book.numbers import new_book_id
 from ledger.clock import day_of
 from ledger.contributions import Contribute
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
-from ledger.identity import new_book_id
 from ledger.persons import claim_by_number
 from ledger.policy import Policy, load_policies
 from ledger.posting import Command, Outcome, Posted, Receipt, post

@@ -19,10 +19,10 @@ from sqlalchemy import Row, select
 from ledger import tables
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
+from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.declarations import Confirm, Declare
-from ledger.detail import unpack
 from ledger.employers import RegisterEmployer, enter
 from ledger.enrolments import Enrol
 from ledger.estimates import Estimate

@@ -19,18 +19,18 @@ from sqlalchemy import Engine
 
 from ledger.adjustments import Adjust
 from ledger.assessing import Declared
+from ledger.book.detail import unpack
+from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.declarations import Confirm, Declare
-from ledger.detail import unpack
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
 from ledger.freezes import Freeze
 from ledger.holds import Hold
-from ledger.identity import new_book_id
 from ledger.policy import PartPayment
 from ledger.posting import Command, Posted, rehearse
 from ledger.refusals import Refused

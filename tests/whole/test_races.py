@@ -16,12 +16,12 @@ import pytest
 from sqlalchemy import Engine, event, func, select
 
 from ledger import tables, year_end
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database.engines import connect
-from ledger.detail import unpack
 from ledger.posting import BookRef, Command, Desk, Outcome, Posted
 from ledger.refusals import Refused
 from ledger.reversals import Reverse

@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.detail import unpack
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Expire, Hold, Release
 from ledger.mutual_aid import EndQuota, GiveQuota

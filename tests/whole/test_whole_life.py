@@ -11,12 +11,12 @@ from datetime import date, timedelta
 
 from sqlalchemy import Engine
 
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.detail import unpack
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.posting import Command, Posted, Receipt

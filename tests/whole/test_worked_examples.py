@@ -15,10 +15,10 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger import year_end as year_end_module
+from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.detail import unpack
 from ledger.holds import Capture, Hold
 from ledger.policy import PACKAGED_POLICIES, load_policy
 from ledger.posting import Command, Outcome, Posted, Receipt

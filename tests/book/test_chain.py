@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ledger.chain import canonical, digest, genesis, microseconds
+from ledger.book.chain import canonical, digest, genesis, microseconds
+from ledger.book.numbers import account_no
 from ledger.chart.kinds import Kind
-from ledger.identity import account_no
 
 BOOK_ID = 16_000_000_000_001
-DOCUMENT = Path(__file__).parent.parent / "docs" / "ledger.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "ledger.md"
 
 
 def opening() -> bytes:

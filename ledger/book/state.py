@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from ledger.book.chain import TransferLine
 from ledger.care import Care
-from ledger.chain import TransferLine
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import STAGE_STATUS, Status
 from ledger.chart.sides import Side

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ledger.interest import INTEREST_DENOMINATOR, DayChange, Interest, year_interest
+from ledger.book.interest import INTEREST_DENOMINATOR, DayChange, Interest, year_interest
 from ledger.policy import RATE_SCALE, UNITS, MissingParameter, Policy, load_policies, load_policy
 
 EXAMPLE_AREA = load_policies()["990100"]

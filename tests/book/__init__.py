@@ -1,0 +1,1 @@
+"""One book in memory."""
