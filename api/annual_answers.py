@@ -12,8 +12,9 @@ from api.answers import Answer, yuan
 from api.bills import CareWord
 from api.settlement_answers import CoverageWord, Reason
 from ledger import Policy
+from ledger.book.beside.care_rows import SettlementRow
+from ledger.book.beside.care_state import Accumulator
 from ledger.book.numbers import account_no
-from ledger.care import Accumulator, SettlementRow
 from ledger.explaining import because
 from ledger.identity import mask_id_number, mask_name
 from ledger.money import format_yuan, round_half_up

@@ -23,7 +23,8 @@ from pydantic_core import PydanticCustomError
 from api.contribution_schemas import NONE_SUCH, Total
 from api.fields import Amount, Day, SourceRef, Strict
 from ledger import Bill, RefusalCode, Refused
-from ledger.care import CARE_WORDS, CAUSE_WORDS, BillLine, Cause, Filing
+from ledger.book.beside.care_rows import BillLine, Cause
+from ledger.chart.care import CARE_WORDS, CAUSE_WORDS, Filing
 from ledger.money import parse_yuan
 from ledger.policy import RATE_SCALE
 

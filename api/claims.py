@@ -22,9 +22,10 @@ from api.settlement_answers import BillAnswer, bill_json, policy_at, settlement_
 from api.settlements import patient_of
 from api.state import State, caller_of, state_of
 from ledger import DecideClaim, Posted, RefusalCode, Refused, SubmitClaim
+from ledger.book.beside.care_rows import ClaimRow
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name, has_account
-from ledger.care import FILING_WORDS, ClaimRow
+from ledger.chart.care import FILING_WORDS
 from ledger.manual_claims import still_missing
 from ledger.money import format_yuan
 from ledger.reports import care, cases

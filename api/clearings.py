@@ -23,9 +23,9 @@ from api.routes import LedgerRoute, describe
 from api.schemas import Nothing
 from api.state import caller_of, state_of
 from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalCode, Refused
+from ledger.book.beside.days import DayTotals
 from ledger.money import format_yuan
 from ledger.months import previous_period
-from ledger.reconciling import DayTotals
 from ledger.reports import institutions as reports
 from ledger.reports import statements
 

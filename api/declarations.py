@@ -19,10 +19,10 @@ from api.schemas import Nothing
 from api.state import State, caller_of, state_of
 from api.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
 from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
+from ledger.book.beside.levies import AssessmentLine, DeclaredLine
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.chart.members import LineKind
-from ledger.debts import AssessmentLine, DeclaredLine
 from ledger.declarations import list_view
 from ledger.money import format_yuan
 from ledger.persons import number_opener

@@ -14,8 +14,8 @@ from api.posting import entry_of
 from api.routes import LedgerRoute, describe
 from api.state import state_of
 from ledger import Keyring, RefusalCode, persons, reports
+from ledger.book.beside.levies import DeclaredLine
 from ledger.book.numbers import entry_name
-from ledger.debts import DeclaredLine
 from ledger.declarations import list_view
 from ledger.identity import mask_id_number
 from ledger.money import format_yuan

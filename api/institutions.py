@@ -18,7 +18,7 @@ from api.routes import LedgerRoute, describe
 from api.state import State, caller_of, state_of
 from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend, institutions
 from ledger.book.numbers import new_book_id
-from ledger.care import CARE_WORDS
+from ledger.chart.care import CARE_WORDS
 from ledger.institutions import Registered
 from ledger.reports import care
 

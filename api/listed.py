@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from api.contribution_schemas import Control, WageLine
 from api.state import State
 from ledger import Declared, RefusalCode, Refused, persons
-from ledger.debts import DeclaredLine
+from ledger.book.beside.levies import DeclaredLine
 from ledger.identity import parse_id_number
 from ledger.money import format_yuan, parse_yuan
 

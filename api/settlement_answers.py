@@ -19,8 +19,9 @@ from api.bills import CareWord, LineClass
 from api.receipts import target_name, with_more
 from api.state import State
 from ledger import Policy, Receipt
+from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.numbers import account_no, entry_name, has_account
-from ledger.care import Channel, Coverage, SettlementRow
+from ledger.chart.care import Channel, Coverage
 from ledger.explaining import Because, because
 from ledger.money import format_yuan, round_half_up
 from ledger.policy import RATE_SCALE

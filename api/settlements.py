@@ -44,7 +44,7 @@ from ledger import (
     quote_minutes,
     resident_ref,
 )
-from ledger.care import FILING_WORDS, Channel
+from ledger.chart.care import FILING_WORDS, Channel
 from ledger.identity import parse_id_number
 from ledger.reports import care
 

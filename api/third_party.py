@@ -28,9 +28,10 @@ from ledger import (
     RefusalCode,
     Refused,
 )
+from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
-from ledger.care import CauseKind, ThirdPartyCase
+from ledger.chart.care import CauseKind
 from ledger.explaining import Because, because
 from ledger.money import format_yuan
 from ledger.policy import Dated, MissingParameter

@@ -18,7 +18,8 @@ from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from bench.rounds import Measure
 from ledger import annual_settlements
-from ledger.care import BillLine, CareType
+from ledger.book.beside.care_rows import BillLine
+from ledger.chart.care import CareType
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, for_posting
 from ledger.institutions import find

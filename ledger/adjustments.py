@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ledger.assessing import Declared, canonical, judge, persons_of
+from ledger.book.beside.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
@@ -14,7 +16,6 @@ from ledger.chart.matrix import Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.crediting import Month, Reveal, checked_period, debts_of, employer_book, lock_all, next_entry
-from ledger.debts import NO_PERIOD, Assessment, AssessmentLine, LevyLine, Rows
 from ledger.money import FEN_MAX
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.premiums import Premium

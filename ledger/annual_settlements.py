@@ -15,26 +15,19 @@ from sqlalchemy import Connection, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
+from ledger.book.beside.care_rows import SettlementRow
+from ledger.book.beside.care_state import Accumulator
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import has_account
 from ledger.book.state import Book, Draft
-from ledger.care import (
-    Accumulator,
-    CareTable,
-    CareType,
-    Channel,
-    Coverage,
-    Cut,
-    Filing,
-    SettlementRow,
-)
+from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.debts import Rows
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import (
     AlreadyThere,

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from ledger.care import BillLine, CareTable, CareType, Circumstances, Coverage, Cut, Used
+from ledger.book.beside.care_rows import BillLine, Circumstances, Used
+from ledger.chart.care import CareTable, CareType, Coverage, Cut
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX, round_half_up
 from ledger.policy import RATE_SCALE, AdmissionTable, Policy, YearlyTable

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.care_state import Clearing
+from ledger.book.beside.days import DayTotals
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Draft
-from ledger.care import Clearing, ClearingState
+from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.institution_books import institution_book
 from ledger.months import previous_period
 from ledger.posting import Command, Desk, Needs, Receipt
-from ledger.reconciling import DayTotals
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.institutions import Aided, month_days, unsettled
 from ledger.settling import care_of

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ledger.assessing import Declared, canonical, judge, persons_of
+from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
@@ -18,7 +20,6 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.crediting import Month, Reveal, checked_period, employer_book, lock_all
-from ledger.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine, Rows
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.premiums import Premium
 from ledger.refusals import RefusalCode, Refused

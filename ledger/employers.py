@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.beside.levies import Debts
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
 from ledger.book.numbers import new_book_id
@@ -17,7 +18,6 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.crediting import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
-from ledger.debts import Debts
 from ledger.identity import normalise_name, parse_credit_code
 from ledger.posting import AlreadyThere, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused

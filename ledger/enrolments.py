@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.enrolments import EnrolmentRow
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.members import MemberClass
-from ledger.debts import EnrolmentRow, Rows
 from ledger.money import FEN_MAX
 from ledger.months import check_days
 from ledger.posting import BookRef, Command, Desk, Needs

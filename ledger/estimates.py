@@ -10,11 +10,12 @@ from sqlalchemy import Connection, and_, func, select
 
 from ledger import batches, tables
 from ledger.batches import Batch
+from ledger.book.beside.levies import LevyLine
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.crediting import checked_period, debts_of, employer_book
-from ledger.debts import LevyLine, Rows
 from ledger.money import FEN_MAX
 from ledger.months import previous_period
 from ledger.policy import Policy

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from ledger.benefits import CARE_CLASS
-from ledger.care import CareTable, CareType, Channel, Coverage, Cut, Filing, SettlementRow
+from ledger.book.beside.care_rows import SettlementRow
+from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.policy import Dated, MissingParameter, Policy
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.care_rows import FilingRow
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack
 from ledger.book.state import Draft
-from ledger.care import Filing, FilingRow
+from ledger.chart.care import Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
-from ledger.debts import Rows
 from ledger.months import check_days
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ledger.book.beside.care_state import Care
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
-from ledger.care import Care
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.posting import Desk

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.beside.care_rows import ContractRow, SuspensionRow
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack
 from ledger.book.numbers import new_book_id
 from ledger.book.state import Draft
-from ledger.care import ContractRow, SuspensionRow
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import insert_or_leave
-from ledger.debts import Rows
 from ledger.institution_books import institution_book
 from ledger.months import check_days
 from ledger.posting import AlreadyThere, Command, Desk, Needs

@@ -7,24 +7,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
+from ledger.book.beside.care_claims import bill_claim
+from ledger.book.beside.care_rows import BillLine, Cause, ClaimRow, SettlementRow
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
-from ledger.care import (
-    BillLine,
-    CareType,
-    Cause,
-    CauseKind,
-    Channel,
-    ClaimRow,
-    Filing,
-    SettlementRow,
-    bill_claim,
-)
+from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.debts import Rows
 from ledger.entitlement import working_day_after
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ledger.book.beside.care_state import Quota
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
-from ledger.care import Coverage, Quota
+from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
+from ledger.book.beside.care_state import ReconciledDay
+from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import pack
 from ledger.book.state import Draft
-from ledger.care import ClearingState, ReconciledDay
+from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.institution_books import institution_book
 from ledger.posting import Command, Desk, Needs
-from ledger.reconciling import DayTotals, Difference, Line, adds_up, agrees, compare
+from ledger.reconciling import Difference, adds_up, agrees, compare
 from ledger.refusals import RefusalCode, Refused
 from ledger.settling import care_of
 

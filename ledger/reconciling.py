@@ -12,32 +12,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-
-class DayTotals(NamedTuple):
-    """What the lines of a day add up to. `bills` counts lines: a reversal is one more line, not one less."""
-
-    bills: int
-    total: int
-    fund: int
-    account: int
-
-
-class Line(NamedTuple):
-    """What one line says: the whole bill, what of it all funds paid, and what the account paid."""
-
-    message_id: str
-    total: int
-    fund: int
-    account: int
-
-    @property
-    def takes_back(self) -> bool:
-        """Whether it is a reversal: its first amount that is not zero is below zero."""
-        return (self.total, self.fund, self.account) < (0, 0, 0)
-
-    def mirrored(self) -> Line:
-        """The line that takes this one back."""
-        return Line(self.message_id, -self.total, -self.fund, -self.account)
+from ledger.book.beside.days import DayTotals, Line
 
 
 class DifferenceKind(StrEnum):

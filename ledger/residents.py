@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.enrolments import EnrolmentRow
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
-from ledger.debts import EnrolmentRow, Rows
 from ledger.months import check_days
 from ledger.posting import Command, Desk, PersonClaim
 from ledger.premiums import ResidentPremium, resident_premium

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from ledger.book.beside.care_claims import bill_claim, message_claim
+from ledger.book.beside.care_rows import SettlementRow, standing
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book, Draft
-from ledger.care import CareTable, SettlementRow, bill_claim, message_claim, standing
+from ledger.chart.care import CareTable
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.debts import Rows
 from ledger.inheritance import hand_on, heirs_to_lock
 from ledger.institution_books import institution_book
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt, WiderLocks

@@ -8,14 +8,17 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.benefits import payers
+from ledger.book.beside.care_claims import bill_claim, message_claim
+from ledger.book.beside.care_rows import SettlementRow, standing
+from ledger.book.beside.care_state import Quota
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book, Draft
-from ledger.care import CareType, Channel, Quota, SettlementRow, bill_claim, message_claim, standing
+from ledger.chart.care import CareType, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
 from ledger.chart.sides import Side
-from ledger.debts import Rows
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Institution, Needs, WiderLocks
 from ledger.refusals import RefusalCode, Refused

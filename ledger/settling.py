@@ -8,22 +8,11 @@ from datetime import date
 from functools import cached_property
 
 from ledger.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
+from ledger.book.beside.care_rows import BillLine, Cause, Circumstances, SettlementRow
+from ledger.book.beside.care_state import Care
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
-from ledger.care import (
-    BillLine,
-    Care,
-    CareTable,
-    CareType,
-    Cause,
-    Channel,
-    Circumstances,
-    ClearingState,
-    Coverage,
-    Cut,
-    Filing,
-    SettlementRow,
-)
+from ledger.chart.care import CareTable, CareType, Channel, ClearingState, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy

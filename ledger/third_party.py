@@ -8,18 +8,11 @@ from datetime import date
 from typing import Final
 
 from ledger.benefits import benefit
+from ledger.book.beside.care_rows import Circumstances, SettlementRow, Used, standing
+from ledger.book.beside.care_state import NOTHING_USED, ThirdPartyCase
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
-from ledger.care import (
-    NOTHING_USED,
-    CauseKind,
-    Channel,
-    Circumstances,
-    SettlementRow,
-    ThirdPartyCase,
-    Used,
-    standing,
-)
+from ledger.chart.care import CauseKind, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.care_rows import standing
 from ledger.book.detail import pack
 from ledger.book.state import Draft
-from ledger.care import CareType, standing
+from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.posting import BookRef, Command, Desk, Needs

@@ -14,24 +14,13 @@ from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from ledger.benefits import Benefit, Parts, benefit, care_table, payable, top_up
-from ledger.care import (
-    NOTHING_USED,
-    Accumulator,
-    CareTable,
-    CareType,
-    Channel,
-    Circumstances,
-    Coverage,
-    Cut,
-    Filing,
-    FilingRow,
-    SettlementRow,
-    standing,
-)
+from ledger.book.beside.care_rows import Circumstances, FilingRow, SettlementRow, standing
+from ledger.book.beside.care_state import NOTHING_USED, Accumulator
+from ledger.book.beside.enrolments import Enrolment
+from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.entitlement import entitlement
-from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
 

@@ -18,8 +18,9 @@ from sqlalchemy import Engine, func, select
 from ledger import annual_settlements, batches, tables
 from ledger.annual_settlements import SettleYear, areas_elsewhere, run
 from ledger.batches import Batch
+from ledger.book.beside.care_rows import Cause, SettlementRow
 from ledger.book.detail import unpack
-from ledger.care import Cause, CauseKind, Channel, Filing, SettlementRow
+from ledger.chart.care import CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side

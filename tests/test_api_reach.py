@@ -22,7 +22,7 @@ from api.security import SCOPE_OF, Caller
 from ledger import tables
 from ledger.book.detail import pack
 from ledger.book.numbers import entry_name, new_book_id
-from ledger.care import SIGNED
+from ledger.chart.care import SIGNED
 from ledger.chart.kinds import Kind
 from ledger.reports.owners import INSTITUTION_OF, cleared_for, settled_by, visited
 from ledger.tokens import AUDIENCE, ISSUER, SCOPES, mint

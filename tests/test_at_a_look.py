@@ -7,7 +7,7 @@ from random import Random
 
 from sqlalchemy import Engine
 
-from ledger.care import Filing
+from ledger.chart.care import Filing
 from ledger.chart.members import MemberClass
 from ledger.database.engines import glancing, is_postgresql, reading
 from ledger.enrolments import EndEnrolment, Enrol

@@ -21,7 +21,8 @@ from ledger.benefits import (
     points,
     top_up,
 )
-from ledger.care import BillLine, CareTable, CareType, Circumstances, Coverage, Cut, Filing, Used
+from ledger.book.beside.care_rows import BillLine, Circumstances, Used
+from ledger.chart.care import CareTable, CareType, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
 from ledger.policy import RATE_SCALE, Dated, DatedLine, MissingParameter, Policy, YearlyTable, load_policies

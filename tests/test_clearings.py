@@ -10,14 +10,15 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
-from ledger.care import Cause, CauseKind, ClearingState
+from ledger.book.beside.care_rows import Cause
+from ledger.book.beside.days import DayTotals
+from ledger.chart.care import CauseKind, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.policy import RATE_SCALE
 from ledger.posting import Command, Posted, Receipt
 from ledger.reconciliations import Reconcile
-from ledger.reconciling import DayTotals
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import look
 from ledger.reports.institutions import aided, clearing_of, clearings, day_lines

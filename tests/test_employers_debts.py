@@ -12,13 +12,13 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
+from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.debts import DeclaredLine
 from ledger.declarations import Confirm, Declare, list_view
 from ledger.employers import RegisterEmployer, enter
 from ledger.estimates import Estimate

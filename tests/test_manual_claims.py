@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.care import BillLine, Cause, CauseKind, Channel, Coverage, Filing
+from ledger.book.beside.care_rows import BillLine, Cause
+from ledger.chart.care import CauseKind, Channel, Coverage, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side

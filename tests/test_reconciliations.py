@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import unpack
 from ledger.clearings import Clear
 from ledger.money import parse_yuan
 from ledger.posting import Posted
 from ledger.reconciliations import DIFFERENCES_MAX, Reconcile
-from ledger.reconciling import DayTotals, DifferenceKind, Line, adds_up
+from ledger.reconciling import DifferenceKind, adds_up
 from ledger.refusals import Refused
 from ledger.reports import look
 from ledger.reports.institutions import Reconciliation, aided, day_lines, reconciliation_of, reconciliations

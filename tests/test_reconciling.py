@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.reconciling import (
-    DayTotals,
-    Difference,
-    DifferenceKind,
-    Line,
-    adds_up,
-    agrees,
-    compare,
-    without_cancelled,
-)
+from ledger.book.beside.days import DayTotals, Line
+from ledger.reconciling import Difference, DifferenceKind, adds_up, agrees, compare, without_cancelled
 
 AGENCY_ONLY, INSTITUTION_ONLY, AMOUNT_DIFF = DifferenceKind
 

@@ -21,19 +21,9 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.benefits import payers
-from ledger.care import (
-    Accumulator,
-    BillLine,
-    Care,
-    CareType,
-    Cause,
-    CauseKind,
-    Channel,
-    Circumstances,
-    Coverage,
-    Cut,
-    Filing,
-)
+from ledger.book.beside.care_rows import BillLine, Cause, Circumstances
+from ledger.book.beside.care_state import Accumulator, Care
+from ledger.chart.care import CareType, CauseKind, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.contributions import Contribute
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.care import BillLine, CareType, Cause, CauseKind, SettlementRow
+from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
+from ledger.chart.care import CareType, CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.book.beside.care_rows import Cause
+from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
-from ledger.care import Cause, CauseKind, ThirdPartyCase
+from ledger.chart.care import CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.closure import HeirShare, ReportDeath, SettleEstate

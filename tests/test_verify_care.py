@@ -10,28 +10,21 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
+from ledger.book.beside.care_claims import bill_claim, message_claim
+from ledger.book.beside.care_rows import Cause, SettlementRow
+from ledger.book.beside.days import DayTotals
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
-from ledger.care import (
-    SIGNED,
-    CareType,
-    Cause,
-    CauseKind,
-    Filing,
-    SettlementRow,
-    bill_claim,
-    message_claim,
-)
+from ledger.chart.care import SIGNED, CareType, CauseKind, Filing
 from ledger.clearings import Clear
 from ledger.database.engines import is_postgresql
-from ledger.debts import Rows
 from ledger.filings import RecordFiling
 from ledger.institutions import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.policy import RATE_SCALE
 from ledger.posting.load_care import settlement_row
 from ledger.reconciliations import Reconcile
-from ledger.reconciling import DayTotals
 from ledger.reports.institutions import aided
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify

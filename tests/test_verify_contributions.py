@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Connection, Engine, select, text
 
 from ledger import tables
+from ledger.book.beside.levies import AssessmentLine, LevyLine
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
 from ledger.database.engines import is_postgresql
-from ledger.debts import AssessmentLine, LevyLine, Rows
 from ledger.verify import Summary, verify
 from ledger.verify.finding import month_name
 from tests.support.people import World

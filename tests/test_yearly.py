@@ -12,22 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.benefits import Parts, benefit, care_table, payable, payers
-from ledger.care import (
-    NOTHING_USED,
-    Accumulator,
-    CareTable,
-    CareType,
-    Channel,
-    Circumstances,
-    Coverage,
-    Cut,
-    Filing,
-    FilingRow,
-    SettlementRow,
-)
+from ledger.book.beside.care_rows import Circumstances, FilingRow, SettlementRow
+from ledger.book.beside.care_state import NOTHING_USED, Accumulator
+from ledger.book.beside.enrolments import Enrolment
+from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.membership import Enrolment
 from ledger.policy import RATE_SCALE, Policy, load_policies
 from ledger.yearly import Division, Facts, Part, Year, divide, recompute
 from tests.test_benefits import area, fen

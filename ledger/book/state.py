@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from ledger.book.beside.care_state import Care
+from ledger.book.beside.levies import Debts
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
-from ledger.care import Care
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import STAGE_STATUS, Status
 from ledger.chart.sides import Side
-from ledger.debts import Debts, Rows
 from ledger.refusals import RefusalCode, Refused
 
 _CY, _CO = int(Side.CURRENT_YEAR), int(Side.CARRIED_OVER)
@@ -268,7 +269,7 @@ class Book:
         if rows.levy or rows.assessment:
             if self.debts is None:
                 raise BookBroken("the debts of this book were not read")
-            self.debts.apply(rows)
+            self.debts.apply(rows.levy, rows.assessment)
         if rows.settlement is not None:
             if self.care is None:
                 raise BookBroken("the counters of this book were not read")

@@ -13,8 +13,8 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 
 from ledger.assessing import Declared
+from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
-from ledger.debts import DeclaredLine
 from ledger.declarations import Confirm, Declare, list_view
 from ledger.employers import find
 from ledger.identity import parse_id_number

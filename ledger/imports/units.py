@@ -13,9 +13,9 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.assessing import Declared
+from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.crediting import Reveal
-from ledger.debts import DeclaredLine
 from ledger.declarations import Confirm, Declare
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster

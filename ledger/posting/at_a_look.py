@@ -12,12 +12,14 @@ from typing import Any
 
 from sqlalchemy import JSON, Connection, LargeBinary, bindparam, column, text
 
+from ledger.book.beside.care_rows import FilingRow
+from ledger.book.beside.care_state import Accumulator, Care, Quota
+from ledger.book.beside.enrolments import Enrolment
 from ledger.book.state import Book
-from ledger.care import Accumulator, Care, Filing, FilingRow, Quota
+from ledger.chart.care import Filing
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.database.engines import is_postgresql
-from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.posting.command import Command, Institution, Outcome, WiderLocks
 from ledger.posting.decide import Batch, decide_all

@@ -9,12 +9,12 @@ from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.debts import Rows
 from ledger.refusals import Refused
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ledger.book.beside.enrolments import Enrolment
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.debts import Rows
-from ledger.membership import Enrolment
 from ledger.policy import MissingParameter
 from ledger.posting.command import (
     AlreadyThere,

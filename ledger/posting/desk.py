@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from ledger.book.beside.care_rows import FilingRow, SettlementRow
+from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.enrolments import Enrolment
+from ledger.book.beside.levies import DeclaredLine
 from ledger.book.interest import DayChange
 from ledger.book.state import Book, Draft
-from ledger.care import FilingRow, SettlementRow
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.debts import DeclaredLine
-from ledger.membership import Enrolment
 from ledger.policy import Policy
 from ledger.posting.command import BookRef, Institution, Person, Posted, Receipt
-from ledger.reconciling import DayTotals, Line
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
 

@@ -10,31 +10,16 @@ from sqlalchemy import ColumnElement, Connection, Table, column
 from sqlalchemy.types import BigInteger, Integer
 
 from ledger import tables
+from ledger.book.beside.care_rows import FilingRow, SettlementRow
+from ledger.book.beside.care_state import Accumulator, Care, Clearing, Quota, ReconciledDay, ThirdPartyCase
+from ledger.book.beside.days import DayTotals, Line
 from ledger.book.numbers import is_institution
-from ledger.care import (
-    Accumulator,
-    Care,
-    CareTable,
-    CareType,
-    CauseKind,
-    Channel,
-    Clearing,
-    ClearingState,
-    Coverage,
-    Cut,
-    Filing,
-    FilingRow,
-    Quota,
-    ReconciledDay,
-    SettlementRow,
-    ThirdPartyCase,
-)
+from ledger.chart.care import CareTable, CareType, CauseKind, Channel, ClearingState, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.database.lookups import Lookup
 from ledger.posting.command import Command, Needs
 from ledger.posting.desk import Desk
 from ledger.posting.load import read_acting, read_entries
-from ledger.reconciling import DayTotals, Line
 
 _ABOUT = frozenset({
     Needs.ACCUMULATORS, Needs.QUOTAS, Needs.SETTLEMENTS, Needs.FILINGS, Needs.CASES, Needs.AGREED,

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.book.beside.enrolments import Enrolment
+from ledger.book.beside.levies import Assessment, Debts, DeclaredLine, Levy, LevyLine
 from ledger.chart.members import MemberClass
 from ledger.database.lookups import Lookup
-from ledger.debts import Assessment, Debts, DeclaredLine, Levy, LevyLine
-from ledger.membership import Enrolment
 from ledger.posting.command import Command, Needs
 from ledger.posting.desk import Desk
 from ledger.posting.load import read_books

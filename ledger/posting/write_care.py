@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Table
 
 from ledger import tables
+from ledger.book.beside.care_rows import SettlementRow
+from ledger.book.beside.care_state import Care
 from ledger.book.state import Book, Draft
-from ledger.care import Care, SettlementRow
 from ledger.database.writers import RowWriter
 
 # a settlement's columns in the table's order, taken from its row; the other two come from the entry

@@ -13,18 +13,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.beside.care_rows import SettlementRow, standing
+from ledger.book.beside.care_state import Accumulator
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
-from ledger.care import (
-    Accumulator,
-    CareTable,
-    Channel,
-    Coverage,
-    Cut,
-    Filing,
-    SettlementRow,
-    standing,
-)
+from ledger.chart.care import CareTable, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.posting import Receipt
 from ledger.posting.load import read_entries

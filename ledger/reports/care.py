@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Integer, Select, Text, bindparam, cast, null, select
 
 from ledger import tables
+from ledger.book.beside.care_rows import FilingRow, SettlementRow
+from ledger.book.beside.care_state import Accumulator, Quota
 from ledger.book.detail import unpack
-from ledger.care import CARE_WORDS, Accumulator, CareType, Filing, FilingRow, Quota, SettlementRow
+from ledger.chart.care import CARE_WORDS, CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.policy import Policy, load_policy
 from ledger.posting.load_care import settlement_row

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Date, Integer, Select, bindparam, or_, select
 
 from ledger import tables
+from ledger.book.beside.care_rows import ClaimRow
+from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
-from ledger.care import CareType, ClaimRow, ThirdPartyCase
+from ledger.chart.care import CareType
 from ledger.refusals import RefusalCode, Refused
 
 _E, _K, _M = tables.entry.c, tables.third_party_case.c, tables.manual_claim.c

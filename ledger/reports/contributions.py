@@ -14,11 +14,11 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
+from ledger.book.beside.levies import NO_PERIOD, DeclaredLine
 from ledger.book.numbers import SEQ_MAX
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.database.lookups import Lookup
-from ledger.debts import NO_PERIOD, DeclaredLine
 from ledger.posting.load_debts import read_declared
 from ledger.refusals import RefusalCode, Refused
 

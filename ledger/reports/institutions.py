@@ -13,11 +13,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
+from ledger.book.beside.care_state import ReconciledDay
+from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import unpack
-from ledger.care import Channel, ClearingState, ReconciledDay
+from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.posting import Receipt
-from ledger.reconciling import DayTotals, Difference, DifferenceKind, Line
+from ledger.reconciling import Difference, DifferenceKind
 from ledger.reports.pages import entries
 
 _S = tables.settlement.c

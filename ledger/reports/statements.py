@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, case, func, select
 
 from ledger import tables
-from ledger.care import ClearingState, ReconciledDay
+from ledger.book.beside.care_state import ReconciledDay
+from ledger.book.beside.days import DayTotals
+from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.reconciling import DayTotals
 from ledger.reports.institutions import (
     ALL,
     NO_TOTALS,

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as C
 
-from ledger.care import (
+from ledger.chart.care import (
     SIGNED,
     CareTable,
     CareType,

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.beside.care_rows import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
+from ledger.book.beside.enrolments import EnrolmentRow
+from ledger.book.beside.levies import AssessmentLine, DeclaredLine, LevyLine
+from ledger.book.beside.rows import Rows
 from ledger.book.detail import unpack
-from ledger.care import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
 from ledger.chart.kinds import Kind
-from ledger.debts import AssessmentLine, DeclaredLine, EnrolmentRow, LevyLine, Rows
 from ledger.reference import EXAMPLE_INSTITUTIONS
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import Stream, streamed

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, case, extract, func, select
 
 from ledger import tables
+from ledger.book.beside.care_state import Accumulator
 from ledger.book.detail import unpack
-from ledger.care import SIGNED, Accumulator, CareTable, Channel
+from ledger.chart.care import SIGNED, CareTable, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.verify.finding import Finding, book_name, line_name

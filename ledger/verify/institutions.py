@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
 from ledger import tables
+from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.detail import unpack
-from ledger.care import Channel, ClearingState, bill_claim, message_claim
+from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
 from ledger.persons import PERSONS

@@ -16,8 +16,9 @@ from sqlalchemy import Engine
 
 from ledger import tables
 from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.book.beside.care_rows import BillLine
 from ledger.book.state import Book
-from ledger.care import BillLine, CareType, Filing
+from ledger.chart.care import CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Stage, Status, Verb
 from ledger.chart.members import MemberClass

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger import tables
-from ledger.care import SIGNED
+from ledger.chart.care import SIGNED
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind, MemberClass

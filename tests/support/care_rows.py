@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from ledger.care import (
+from ledger.chart.care import (
     SIGNED,
     CareTable,
     CareType,

@@ -18,7 +18,9 @@ from typing import Any
 from sqlalchemy import select
 
 from ledger import tables
-from ledger.care import Accumulator, BillLine, CareType, Cause, Filing, SettlementRow
+from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
+from ledger.book.beside.care_state import Accumulator
+from ledger.chart.care import CareType, Filing
 from ledger.institutions import AddContract, Registered, RegisterInstitution, enter
 from ledger.money import parse_yuan
 from ledger.mutual_aid import EndQuota, GiveQuota

@@ -16,7 +16,9 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.annual_settlements import SettleYear, areas_elsewhere
-from ledger.care import BillLine, CareType, Cause, CauseKind, Channel, Filing
+from ledger.book.beside.care_rows import BillLine, Cause
+from ledger.book.beside.days import DayTotals
+from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.clearings import Clear, EndClearing, PayInstitution
@@ -31,7 +33,6 @@ from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.posting import Command, Posted, resident_ref
 from ledger.reconciliations import Reconcile
-from ledger.reconciling import DayTotals
 from ledger.refusals import Refused
 from ledger.reports.institutions import aided
 from ledger.reversals import Reverse

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
-from ledger.care import bill_claim
+from ledger.book.beside.care_claims import bill_claim
 from ledger.chart.kinds import Kind
 from ledger.closure import ReportDeath
 from ledger.database.engines import connect

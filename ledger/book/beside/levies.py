@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from hashlib import sha256
 from typing import NamedTuple
 
-from ledger.care import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
 from ledger.chart.members import LineKind
 from ledger.late_fees import due_on, late_fee
 from ledger.policy import Policy
@@ -63,60 +61,6 @@ class DeclaredLine(NamedTuple):
     employer: int | None
     code: str | None
     number_sealed: bytes | None
-
-
-class EnrolmentRow(NamedTuple):
-    """What an entry of a person's book says about the person's insurance."""
-
-    member_class: int
-    employer_id: int | None
-    wage: int | None
-    valid_from: date
-    valid_to: date | None
-    replaces_seq: int | None
-    subsidy_group: str | None = None
-
-
-class Rows(NamedTuple):
-    """What an entry writes beside itself."""
-
-    levy: tuple[LevyLine, ...] = ()
-    assessment: tuple[AssessmentLine, ...] = ()
-    declared: tuple[DeclaredLine, ...] = ()
-    enrolment: EnrolmentRow | None = None
-    settlement: SettlementRow | None = None
-    filing: FilingRow | None = None
-    claim: ClaimRow | None = None
-    contract: ContractRow | None = None
-    suspension: SuspensionRow | None = None
-
-    def digest(self) -> str:
-        """Sixteen hex digits over the rows; the entry keeps them, so that the chain covers its rows too.
-
-        The sealed number is left out: what is sealed twice is never the same.
-        """
-        told = sha256()
-        for levy in self.levy:
-            told.update(("L" + "|".join(map(str, levy)) + "\n").encode())
-        for line in self.assessment:
-            told.update(f"A{'|'.join(map(_plain, (*line[:2], int(line.kind), *line[3:])))}\n".encode())
-        for declared in self.declared:
-            told.update(f"D{'|'.join(map(_plain, declared[:7]))}\n".encode())
-        if self.enrolment is not None:
-            told.update(f"E{'|'.join(map(_plain, self.enrolment))}\n".encode())
-        for letter, row in (
-            ("S", self.settlement), ("F", self.filing), ("C", self.claim), ("K", self.contract),
-            ("U", self.suspension),
-        ):  # fmt: skip
-            if row is not None:
-                # the lengths in front: no text can be cut otherwise into the same bytes
-                lengths = [len(value) for value in row if isinstance(value, str)]
-                told.update(f"{letter}{lengths}{'|'.join(map(str, row))}\n".encode())
-        return told.hexdigest()[:16]
-
-
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)
 
 
 class Levy(NamedTuple):
@@ -237,12 +181,12 @@ class Debts:
     def levy(self, period: int) -> Levy:
         return self.levies.get(period) or Levy()
 
-    def apply(self, rows: Rows) -> None:
+    def apply(self, levies: Iterable[LevyLine], assessed: Iterable[AssessmentLine]) -> None:
         """Add the lines of one entry."""
-        for levy in rows.levy:
+        for levy in levies:
             self.levies[levy.period] = self.levy(levy.period).add(levy)
             self.touched.add(levy.period)
-        for line in rows.assessment:
+        for line in assessed:
             place = (line.period, line.account_id)
             self.rows[place] = self.rows.get(place, NOTHING_ASSESSED).add(line)
             self.touched.add(place)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import NamedTuple
 
-from ledger.care.rows import SettlementRow, Used
+from ledger.book.beside.care_rows import SettlementRow, Used
 from ledger.chart.care import CareTable, ClearingState
 
 

@@ -1,0 +1,1 @@
+"""What entries write beside themselves, and the state that this adds up to."""
