@@ -21,9 +21,9 @@ from ledger import tables
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.posting import Posted
+from ledger.posting.writer import Writer
 from ledger.settings import tune_process
 from ledger.spending import Spend
-from ledger.writer import Writer
 
 CALLERS = (1, 16, 64, 256)
 _FEN = 1

@@ -8,7 +8,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import annual_settlements, batches, employers, institutions, persons, reports, retirees, year_end
+from ledger import annual_settlements, employers, institutions, persons, reports, retirees, year_end
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.annual_settlements import SettleYear
@@ -43,11 +43,13 @@ from ledger.posting import (
     Posted,
     Receipt,
     Unknown,
+    batches,
     decide_at_a_look,
     post,
     rehearse,
     resident_ref,
 )
+from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.reconciliations import Reconcile
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.residents import EnrolResident
@@ -60,7 +62,6 @@ from ledger.supervision import RecordStep
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.vault import Keyring
 from ledger.visits import EndVisit, RegisterVisit
-from ledger.writer import Overloaded, Stopped, Writer
 
 __all__ = [
     "KIND_WORDS",

@@ -13,8 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from ledger import batches, tables
-from ledger.batches import Batch
+from ledger import tables
 from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.beside.care_state import Accumulator
 from ledger.book.beside.rows import Rows
@@ -40,7 +39,9 @@ from ledger.posting import (
     Receipt,
     Unknown,
     WiderLocks,
+    batches,
 )
+from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 from ledger.yearly import Again, Division, Facts, Part, Year, divide, recompute
 

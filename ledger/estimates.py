@@ -8,8 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, and_, func, select
 
-from ledger import batches, tables
-from ledger.batches import Batch
+from ledger import tables
 from ledger.book.beside.levies import LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
@@ -19,7 +18,8 @@ from ledger.crediting import checked_period, debts_of, employer_book
 from ledger.money import FEN_MAX
 from ledger.months import previous_period
 from ledger.policy import Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
+from ledger.posting.batches import Batch
 from ledger.premiums import estimate
 from ledger.refusals import RefusalCode, Refused
 

@@ -8,8 +8,7 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from ledger import batches, tables
-from ledger.batches import Batch
+from ledger import tables
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
@@ -19,7 +18,8 @@ from ledger.crediting import checked_period
 from ledger.membership import is_retired
 from ledger.months import month_bounds
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
+from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 1000

@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
-from ledger import annual_settlements, batches, estimates, progress, retirees
+from ledger import annual_settlements, estimates, progress, retirees
 from ledger import year_end as year_ends
-from ledger.batches import Batch
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, command, warn
 from ledger.imports.one_list import ListDoor
 from ledger.installation import at_work
 from ledger.money import format_yuan
+from ledger.posting import batches
+from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
 

@@ -12,12 +12,12 @@ from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from ledger import batches, tables
-from ledger.batches import Batch
+from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.owed_interest import post_interest
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown
+from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
+from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 500

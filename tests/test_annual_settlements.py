@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from ledger import annual_settlements, batches, tables
+from ledger import annual_settlements, tables
 from ledger.annual_settlements import SettleYear, areas_elsewhere, run
-from ledger.batches import Batch
 from ledger.book.beside.care_rows import Cause, SettlementRow
 from ledger.book.detail import unpack
 from ledger.chart.care import CauseKind, Channel, Filing
@@ -32,7 +31,8 @@ from ledger.filings import RecordFiling
 from ledger.freezes import Freeze
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.policy import RATE_SCALE
-from ledger.posting import Posted, Receipt, post, rehearse
+from ledger.posting import Posted, Receipt, batches, post, rehearse
+from ledger.posting.batches import Batch
 from ledger.posting.load_care import read_settled
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.cases import claim
@@ -605,7 +605,7 @@ def test_a_run_that_ended_goes_on(alone: Story, monkeypatch: pytest.MonkeyPatch,
         return outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr("ledger.batches.post", dying)
+        patch.setattr("ledger.posting.batches.post", dying)
         with pytest.raises(Killed):
             alone.run()
     assert sum(alone.statements(book) for book in books) == (6 if after else 3)

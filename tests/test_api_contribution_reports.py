@@ -17,7 +17,7 @@ from sqlalchemy import Engine, insert
 
 from api import contribution_report_answers as answers
 from api.lists import Cursors
-from ledger import batches, tables
+from ledger import tables
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
 from ledger.contributions import Contribute
@@ -25,6 +25,7 @@ from ledger.enrolments import EndEnrolment
 from ledger.estimates import Estimate
 from ledger.identity import mask_id_number
 from ledger.money import parse_yuan
+from ledger.posting import batches
 from ledger.retirees import CreditRetiree
 from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, insert
 
-from ledger import batches, reports, tables
+from ledger import reports, tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
@@ -17,6 +17,7 @@ from ledger.contributions import Contribute
 from ledger.declarations import list_view
 from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
+from ledger.posting import batches
 from ledger.refusals import Refused
 from ledger.reports import MonthPaid, look
 from ledger.retirees import CreditRetiree

@@ -12,10 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger import batches
 from ledger.imports import ImportProblem
 from ledger.imports.lines import LINE_BYTES_MAX
-from ledger.posting import Unknown, post
+from ledger.posting import Unknown, batches, post
 from ledger.refusals import Refused
 from tests.support.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
 from tests.support.people import SomeoneFactory

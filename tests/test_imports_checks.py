@@ -10,11 +10,12 @@ import pytest
 from sqlalchemy import Engine, func, select
 from typer.testing import CliRunner
 
-from ledger import batches, tables
+from ledger import tables
 from ledger.__main__ import app
 from ledger.book.numbers import account_no
 from ledger.imports import INTERNAL_ERROR, REASONS, ControlTotals, Summary
 from ledger.imports.reasons import reason
+from ledger.posting import batches
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 from tests.support.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts

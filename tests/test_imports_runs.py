@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, func, select, update
 
-from ledger import batches, imports, tables
+from ledger import imports, tables
 from ledger.book.numbers import account_no
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
@@ -24,7 +24,7 @@ from ledger.imports.rows import Rows
 from ledger.imports.run import Run
 from ledger.imports.workers import Processes
 from ledger.persons import add_alias
-from ledger.posting import post
+from ledger.posting import batches, post
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.office import (

@@ -18,7 +18,6 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ledger import batches
 from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
 from ledger.imports.chunks import Clock, Poster, database_problem
@@ -34,6 +33,7 @@ from ledger.imports.units import ListBlocks, ListPoster
 from ledger.imports.workers import Here, Processes
 from ledger.persons import number_opener
 from ledger.policy import Policy
+from ledger.posting import batches
 from ledger.vault import Keyring
 
 __all__ = [

@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ledger import batches
-from ledger.batches import Batch
 from ledger.book.detail import pack, unpack
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Clock
 from ledger.imports.rejected import RejectedLines
 from ledger.imports.summary import Summary
+from ledger.posting import batches
+from ledger.posting.batches import Batch
 
 
 @dataclass(slots=True)

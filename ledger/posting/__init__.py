@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.engines import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
-from ledger.posting.at_a_look import decide_at_a_look
+from ledger.posting.agents import agent_ids, policy_versions
 from ledger.posting.claims import (
     ClaimsContended,
     claim_books,
@@ -30,13 +30,18 @@ from ledger.posting.claims import (
     resident_ref,
     resolve,
 )
-from ledger.posting.command import (
+from ledger.posting.command import Command, Needs
+from ledger.posting.decide import Batch, decide_all
+from ledger.posting.desk import Desk
+from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
+from ledger.posting.load_care import read_care
+from ledger.posting.load_debts import read_contributions
+from ledger.posting.one_look import decide_at_a_look
+from ledger.posting.outcomes import (
     AlreadyThere,
     BookRef,
-    Command,
     Failed,
     Institution,
-    Needs,
     Outcome,
     Person,
     PersonClaim,
@@ -46,12 +51,6 @@ from ledger.posting.command import (
     Unknown,
     WiderLocks,
 )
-from ledger.posting.decide import Batch, decide_all
-from ledger.posting.desk import Desk
-from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
-from ledger.posting.load_care import read_care
-from ledger.posting.load_debts import read_contributions
-from ledger.posting.names import agent_ids, policy_versions
 from ledger.posting.write import write_batch
 from ledger.refusals import Refused
 

@@ -13,8 +13,9 @@ from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.database.writers import ClaimWriter
-from ledger.posting.command import BookRef, Command, Person, PersonClaim
+from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.outcomes import BookRef, Person, PersonClaim
 
 _PERSONS = Lookup(
     "SELECT i.digest, i.person_id, i.name_digest FROM {given} JOIN identity i ON i.digest = given.digest",

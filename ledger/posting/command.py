@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from enum import Enum
 from hashlib import sha256
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar
 
-from ledger.book.beside.rows import Rows
-from ledger.book.chain import TransferLine
-from ledger.book.numbers import account_no, entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
-from ledger.chart.sides import Side
-from ledger.refusals import Refused
-
-if TYPE_CHECKING:
-    from ledger.posting.desk import Desk
-
-# a book by its number, or the keyed digest of the ID number of the person it belongs to
-BookRef = int | bytes
+from ledger.posting.desk import Desk
+from ledger.posting.outcomes import BookRef, PersonClaim
 
 
 class Needs(Enum):
@@ -57,138 +46,6 @@ class Needs(Enum):
     DAYS = "days"
     # and the bills of the one day
     DAY_LINES = "day_lines"
-
-
-class PersonClaim(NamedTuple):
-    """A person who must be known after the command: found by the digest, or written down sealed."""
-
-    digest: bytes
-    number_sealed: bytes | None
-    name_sealed: bytes
-    name_digest: bytes
-
-
-class Person(NamedTuple):
-    """A person as the claim found or made it."""
-
-    person_id: int
-    name_digest: bytes
-
-
-class Institution(NamedTuple):
-    """A designated institution with its contracts as (first day, last day or None, services)."""
-
-    code: str
-    party_id: int
-    kind: str
-    level: int
-    area: int
-    contracts: tuple[tuple[date, date | None, frozenset[str]], ...]
-    suspensions: tuple[tuple[date, date | None], ...] = ()
-
-    def serves(self, day: date, service: str | None) -> bool:
-        """Whether a contract holds on the day, for that service where one is asked for."""
-        return any(
-            first <= day and (last is None or day <= last) and (service is None or service in services)
-            for first, last, services in self.contracts
-        )
-
-    def suspended(self, day: date) -> bool:
-        return any(first <= day and (last is None or day <= last) for first, last in self.suspensions)
-
-
-class Receipt(NamedTuple):
-    """What a verb returns: one entry as it stands in the book. Amounts in fen."""
-
-    book_id: int
-    seq: int
-    kind: Kind
-    period: int | None
-    effective_on: date
-    fact_on: date | None
-    recorded_at: datetime
-    current_year_after: int
-    carried_over_after: int
-    held_change: int | None
-    reserved_change: int | None
-    expires_at: datetime | None
-    target_seq: int | None
-    source_ref: str | None
-    detail: str | None
-    policy_version: int
-    caller: int
-    actor: int
-    transfers: tuple[TransferLine, ...]
-
-    @property
-    def name(self) -> str:
-        return entry_name(self.book_id, self.seq)
-
-    @property
-    def account_no(self) -> str:
-        return account_no(self.book_id)
-
-    @property
-    def amount_fen(self) -> int:
-        """What the entry moved; for one that moves nothing, what it held or set free.
-
-        Of a payment it is what came in: its other moves say where that went.
-        """
-        if self.kind is Kind.PAYMENT:
-            return sum(move[2] for move in self.transfers if move[0] == Side.BANK)
-        if self.transfers:
-            return sum(move[2] for move in self.transfers)
-        return abs(self.held_change or 0)
-
-    @property
-    def balance_fen(self) -> int:
-        return self.current_year_after + self.carried_over_after
-
-
-@dataclass(slots=True)
-class Posted:
-    """The outcome of a command that was taken: its receipt, and every other entry it wrote."""
-
-    receipt: Receipt
-    others: tuple[Receipt, ...] = ()
-    # the same request was answered before, and this is that answer again
-    replayed: bool = False
-    # False: what was asked for stood in the book already, nothing was written (a second opening)
-    created: bool = True
-    person_id: int | None = None
-    # what the entry wrote beside itself; not read again for a replay
-    rows: Rows | None = None
-
-
-class Unknown(Exception):
-    """The connection broke while COMMIT was under way: the same key will tell what became of it."""
-
-
-class Unavailable(Unknown):
-    """The database could not be reached: nothing was written, and the same request may be sent again."""
-
-
-class Failed(Exception):
-    """A fault of the database that only this command met. The cause is chained."""
-
-
-Outcome = Posted | Refused | Unknown | Failed
-
-
-class WiderLocks(Exception):
-    """The decision found that it needs more books: it goes into the next batch with them."""
-
-    def __init__(self, books: Sequence[BookRef]) -> None:
-        super().__init__("more books are needed")
-        self.books = tuple(books)
-
-
-class AlreadyThere(Exception):
-    """The decision found that what was asked for stands in the book: this entry is the answer."""
-
-    def __init__(self, receipt: Receipt) -> None:
-        super().__init__("already there")
-        self.receipt = receipt
 
 
 _NOTHING: dict[str, object] = {

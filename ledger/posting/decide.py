@@ -13,15 +13,9 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.policy import MissingParameter
-from ledger.posting.command import (
-    AlreadyThere,
-    Command,
-    Outcome,
-    Posted,
-    Receipt,
-    WiderLocks,
-)
+from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
+from ledger.posting.outcomes import AlreadyThere, Outcome, Posted, Receipt, WiderLocks
 from ledger.posting.write import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 

@@ -17,7 +17,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.policy import Policy
-from ledger.posting.command import BookRef, Institution, Person, Posted, Receipt
+from ledger.posting.outcomes import BookRef, Institution, Person, Posted, Receipt
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
 

@@ -16,14 +16,9 @@ from ledger.book.state import Book, OpenFreeze, OpenHold
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import Lookup
-from ledger.posting.command import (
-    Command,
-    Institution,
-    Needs,
-    Posted,
-    Receipt,
-)
+from ledger.posting.command import Command, Needs
 from ledger.posting.desk import Desk
+from ledger.posting.outcomes import Institution, Posted, Receipt
 
 # the columns of a receipt, in the order of its fields (kind and transfers apart)
 RECEIPT_COLUMNS = (

@@ -23,11 +23,11 @@ from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database.engines import connect
 from ledger.posting import BookRef, Command, Desk, Outcome, Posted
+from ledger.posting.writer import WAITING_MAX, Overloaded, Stopped, Writer
 from ledger.refusals import Refused
 from ledger.reversals import Reverse
 from ledger.spending import Spend
 from ledger.verify import verify
-from ledger.writer import WAITING_MAX, Overloaded, Stopped, Writer
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
 from tests.support.reference_ledger import ReferenceLedger
 from tests.support.stories import Heir, entries, estate, pockets, row, shared_out

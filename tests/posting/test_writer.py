@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from ledger.contributions import Contribute
 from ledger.database.engines import connect, reading
 from ledger.posting import Posted, Unavailable
-from ledger.writer import Stopped, Writer
+from ledger.posting.writer import Stopped, Writer
 from tests.check import migrate
 from tests.support.people import World
 

@@ -21,11 +21,12 @@ from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
-from ledger.posting.command import Command, Institution, Outcome, WiderLocks
+from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.command import Command
 from ledger.posting.decide import Batch, decide_all
 from ledger.posting.desk import Desk
 from ledger.posting.load import BOOK_COLUMNS
-from ledger.posting.names import agent_ids, policy_versions
+from ledger.posting.outcomes import Institution, Outcome, WiderLocks
 
 _COUNTERS = ("year", *Accumulator._fields)
 _QUOTA = ("book_id", "seq", *Quota._fields)
