@@ -22,8 +22,8 @@ from api.security import Caller
 from api.state import State, caller_of, state_of
 from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
 from ledger.book.numbers import new_book_id
-from ledger.identity import mask_id_number, mask_name
 from ledger.money import format_yuan
+from ledger.people.id_numbers import mask_id_number, mask_name
 
 LIMIT_DEFAULT = 50
 LIMIT_MAX = 500

@@ -16,9 +16,9 @@ from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.beside.care_state import Accumulator
 from ledger.book.numbers import account_no
 from ledger.explaining import because
-from ledger.identity import mask_id_number, mask_name
 from ledger.money import format_yuan, round_half_up
-from ledger.persons import Known
+from ledger.people.id_numbers import mask_id_number, mask_name
+from ledger.people.persons import Known
 from ledger.policy import RATE_SCALE, Dated
 from ledger.reports.annual import YearBill, YearStatement
 

@@ -32,8 +32,8 @@ from ledger import (
 )
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no
-from ledger.identity import mask_name, normalise_name, parse_id_number
 from ledger.money import format_yuan
+from ledger.people.id_numbers import mask_name, normalise_name, parse_id_number
 from ledger.shares import heir_rank, parse_weights
 
 router = APIRouter(route_class=LedgerRoute)

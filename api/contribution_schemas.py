@@ -21,8 +21,8 @@ from api.fields import (
     read_period,
 )
 from ledger import RefusalCode
-from ledger.identity import normalise_name
 from ledger.money import AMOUNT_PATTERN
+from ledger.people.id_numbers import normalise_name
 
 LINES_MAX: Final = 100_000
 CORRECTIONS_MAX: Final = 10_000

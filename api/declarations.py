@@ -25,7 +25,7 @@ from ledger.book.numbers import entry_name
 from ledger.chart.members import LineKind
 from ledger.declarations import list_view
 from ledger.money import format_yuan
-from ledger.persons import number_opener
+from ledger.people.persons import number_opener
 from ledger.reports.lists import adjusted_lines, declared_lines
 
 router = APIRouter(route_class=LedgerRoute)

@@ -17,8 +17,8 @@ from ledger import Keyring, RefusalCode, persons, reports
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.numbers import entry_name
 from ledger.declarations import list_view
-from ledger.identity import mask_id_number
 from ledger.money import format_yuan
+from ledger.people.id_numbers import mask_id_number
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

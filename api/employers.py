@@ -15,7 +15,7 @@ from api.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
 from ledger.book.numbers import new_book_id
 from ledger.employers import Employer
-from ledger.identity import normalise_name, parse_credit_code
+from ledger.people.id_numbers import normalise_name, parse_credit_code
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

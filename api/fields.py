@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Str
 from pydantic_core import PydanticCustomError
 
 from ledger import KIND_WORDS, Kind, RefusalCode, Refused
-from ledger.identity import normalise_name
 from ledger.money import AMOUNT_PATTERN, parse_yuan
+from ledger.people.id_numbers import normalise_name
 
 AMOUNT_EXAMPLE: Final = "128.50"
 PERIOD_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"

@@ -13,8 +13,8 @@ from api.contribution_schemas import Control, WageLine
 from api.state import State
 from ledger import Declared, RefusalCode, Refused, persons
 from ledger.book.beside.levies import DeclaredLine
-from ledger.identity import parse_id_number
 from ledger.money import format_yuan, parse_yuan
+from ledger.people.id_numbers import parse_id_number
 
 
 class Row(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 from pydantic_core import to_json
 
-from ledger.identity import mask_in_text
+from ledger.people.id_numbers import mask_in_text
 
 FLUSH_SECONDS: Final = 0.1
 

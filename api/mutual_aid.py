@@ -20,9 +20,9 @@ from api.state import State, caller_of, state_of
 from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
-from ledger.identity import mask_id_number
 from ledger.money import format_yuan
 from ledger.mutual_aid import RANK_MAX
+from ledger.people.id_numbers import mask_id_number
 from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)

@@ -14,7 +14,7 @@ from api.state import caller_of, state_of
 from ledger import ReceivePayment, RefundSurplus, RefusalCode
 from ledger.book.detail import unpack
 from ledger.money import format_yuan
-from ledger.persons import number_opener
+from ledger.people.persons import number_opener
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

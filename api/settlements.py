@@ -45,7 +45,7 @@ from ledger import (
     resident_ref,
 )
 from ledger.chart.care import FILING_WORDS, Channel
-from ledger.identity import parse_id_number
+from ledger.people.id_numbers import parse_id_number
 from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)

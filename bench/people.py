@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from bench.plan import OUT
-from ledger.identity import check_digit
-from ledger.persons import ROLE_CURRENT, claim_by_number
+from ledger.people.id_numbers import check_digit
+from ledger.people.persons import ROLE_CURRENT, claim_by_number
 from ledger.vault import Keyring
 
 KEYS = OUT / "data" / "keys"

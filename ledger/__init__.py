@@ -8,7 +8,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import annual_settlements, employers, institutions, persons, reports, retirees, year_end
+from ledger import annual_settlements, employers, institutions, reports, retirees, year_end
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.annual_settlements import SettleYear
@@ -23,7 +23,6 @@ from ledger.contributions import Contribute
 from ledger.database.engines import connect, glancing, is_lost, reading
 from ledger.declarations import Confirm, Declare
 from ledger.employers import RegisterEmployer
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
 from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
@@ -33,6 +32,9 @@ from ledger.institutions import AddContract, RegisterInstitution, Suspend
 from ledger.manual_claims import DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.payments import ReceivePayment
+from ledger.people import persons
+from ledger.people.enrolments import EndEnrolment, Enrol
+from ledger.people.residents import EnrolResident
 from ledger.policy import Policy, load_policies
 from ledger.posting import (
     BookRef,
@@ -52,7 +54,6 @@ from ledger.posting import (
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.reconciliations import Reconcile
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
-from ledger.residents import EnrolResident
 from ledger.reversals import Reverse
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Quoted, Settle, quote_minutes

@@ -12,9 +12,9 @@ from typing import Annotated, Any, ParamSpec
 import typer
 
 from ledger import serving
-from ledger.identity import mask_in_text
 from ledger.imports import ImportProblem
 from ledger.installation import NotReady
+from ledger.people.id_numbers import mask_in_text
 from ledger.policy import PolicyError
 from ledger.refusals import Refused
 from ledger.settings import SettingsError

@@ -18,7 +18,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.crediting import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
-from ledger.identity import normalise_name, parse_credit_code
+from ledger.people.id_numbers import normalise_name, parse_credit_code
 from ledger.posting import AlreadyThere, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 

@@ -17,7 +17,7 @@ from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.entitlement import working_day_after
+from ledger.people.entitlement import working_day_after
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured

@@ -13,8 +13,8 @@ from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.entitlement import entitlement
 from ledger.money import FEN_MAX
+from ledger.people.entitlement import entitlement
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.quotas import end_quota

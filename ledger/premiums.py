@@ -4,7 +4,6 @@ Pure: a policy, a period and a wage in, whole fen out. Each named amount is roun
 left is a subtraction, so that the parts always add up to the whole (rule K2).
 """
 
-from datetime import date
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -33,14 +32,6 @@ class Premium(NamedTuple):
     def total_fen(self) -> int:
         """What the payer owes."""
         return self.employee_fen + self.employer_fen
-
-
-class ResidentPremium(NamedTuple):
-    """A resident's premium of a year, in fen: the person's own part and what is paid for the person."""
-
-    premium_fen: int
-    own_fen: int
-    subsidy_fen: int
 
 
 class _Rates(NamedTuple):
@@ -105,20 +96,6 @@ def estimate(policy: Policy, period: int, last_month_fen: int) -> int:
     if last_month_fen < 0:
         raise ValueError("last month's amount must not be negative")
     return round_half_up(last_month_fen * policy.estimate_share.on(first_day(period)), RATE_SCALE)
-
-
-def resident_premium(policy: Policy, day: date, group: str | None) -> ResidentPremium:
-    """What a resident pays for a year, and what is paid for them, by the rules of `day` (rule R69).
-
-    The subsidy is rounded, the own part is the rest. No group: no subsidy. A group that there is not is a
-    ValueError; MissingParameter when the area has no figures for the day.
-    """
-    if group is not None and group not in policy.resident_subsidies:
-        raise ValueError("no such subsidy group")
-    premium_fen = policy.resident_premium.on(day)
-    share = 0 if group is None else policy.resident_subsidies[group].on(day)
-    subsidy_fen = round_half_up(premium_fen * share, RATE_SCALE)
-    return ResidentPremium(premium_fen, premium_fen - subsidy_fen, subsidy_fen)
 
 
 @lru_cache(maxsize=_MONTHS_REMEMBERED)

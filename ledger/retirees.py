@@ -15,8 +15,8 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.crediting import checked_period
-from ledger.membership import is_retired
 from ledger.months import month_bounds
+from ledger.people.membership import is_retired
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
 from ledger.posting.batches import Batch

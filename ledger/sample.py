@@ -16,8 +16,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final
 
-from ledger.identity import FEMALE, check_digit, credit_code_check
 from ledger.money import format_yuan, round_half_up
+from ledger.people.id_numbers import FEMALE, check_digit, credit_code_check
 from ledger.reference import EXAMPLE_INSTITUTIONS
 
 AREA: Final = 990100

@@ -14,7 +14,7 @@ from ledger.book.numbers import has_account
 from ledger.book.state import Book
 from ledger.chart.care import CareTable, CareType, Channel, ClearingState, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
-from ledger.entitlement import entitlement
+from ledger.people.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy
 from ledger.posting import Desk, Institution
 from ledger.refusals import RefusalCode, Refused

@@ -20,7 +20,7 @@ from ledger.book.beside.enrolments import Enrolment
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.entitlement import entitlement
+from ledger.people.entitlement import entitlement
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
 

@@ -26,10 +26,10 @@ from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.closure import ReportDeath
 from ledger.database.engines import connect, reading
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import Freeze
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, Receipt, batches, post, rehearse
 from ledger.posting.batches import Batch

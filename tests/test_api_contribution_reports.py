@@ -21,10 +21,10 @@ from ledger import tables
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
 from ledger.contributions import Contribute
-from ledger.enrolments import EndEnrolment
 from ledger.estimates import Estimate
-from ledger.identity import mask_id_number
 from ledger.money import parse_yuan
+from ledger.people.enrolments import EndEnrolment
+from ledger.people.id_numbers import mask_id_number
 from ledger.posting import batches
 from ledger.retirees import CreditRetiree
 from ledger.spending import Spend

@@ -17,7 +17,7 @@ from api.contribution_answers import AdjustmentAnswer, ConfirmationAnswer, Decla
 from api.main import bare_app
 from api.openapi import document
 from api.uploads import XLSX
-from ledger import persons
+from ledger.people import persons
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.api_client import NOW, TODAY, id_number, key, open_account, running

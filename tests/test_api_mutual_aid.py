@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from api.answers import ReceiptAnswer
 from api.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
 from ledger.book.numbers import account_no, new_book_id
-from ledger.identity import mask_id_number
+from ledger.people.id_numbers import mask_id_number
 from ledger.verify import verify
 from tests.support.api_client import id_number, key, running
 from tests.support.care_client import (

@@ -15,8 +15,8 @@ from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.declarations import list_view
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
+from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import batches
 from ledger.refusals import Refused
 from ledger.reports import MonthPaid, look

@@ -17,9 +17,9 @@ from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.declarations import Confirm, Declare, list_view
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
-from ledger.persons import add_alias
+from ledger.people.enrolments import EndEnrolment, Enrol
+from ledger.people.persons import add_alias
 from ledger.posting import Posted, Receipt, rehearse
 from ledger.posting.load_debts import read_declared
 from ledger.refusals import RefusalCode

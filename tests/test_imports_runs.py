@@ -23,7 +23,7 @@ from ledger.imports import Importer, ImportProblem, Summary
 from ledger.imports.rows import Rows
 from ledger.imports.run import Run
 from ledger.imports.workers import Processes
-from ledger.persons import add_alias
+from ledger.people.persons import add_alias
 from ledger.posting import batches, post
 from ledger.vault import Keyring
 from ledger.verify import verify

@@ -16,7 +16,7 @@ from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.contributions import Contribute
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
-from ledger.persons import claim_by_number
+from ledger.people.persons import claim_by_number
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import (
     RULES,

@@ -20,12 +20,12 @@ from ledger.chart.care import CareType, CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
-from ledger.enrolments import Enrol
 from ledger.freezes import Freeze
 from ledger.holds import Hold
 from ledger.institutions import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
+from ledger.people.enrolments import Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, claims, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused

@@ -20,7 +20,7 @@ from ledger.closure import HeirShare, ReportDeath, SettleEstate
 from ledger.freezes import Freeze
 from ledger.holds import Hold
 from ledger.money import FEN_MAX, parse_yuan
-from ledger.persons import claim_by_number
+from ledger.people.persons import claim_by_number
 from ledger.policy import RATE_SCALE, Dated, DatedLine, Recovery
 from ledger.posting import Posted, Receipt, rehearse
 from ledger.refusals import RefusalCode

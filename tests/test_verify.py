@@ -22,7 +22,7 @@ from ledger.contributions import Contribute
 from ledger.database.engines import connect, is_postgresql
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
-from ledger.persons import claim_by_name, claim_by_number
+from ledger.people.persons import claim_by_name, claim_by_number
 from ledger.reversals import Reverse
 from ledger.shares import heir_rank, parse_weights
 from ledger.spending import Spend

@@ -31,7 +31,7 @@ from ledger.imports.summary import Summary
 from ledger.imports.unit_rows import LISTS, UNIT_KINDS, UnitRows
 from ledger.imports.units import ListBlocks, ListPoster
 from ledger.imports.workers import Here, Processes
-from ledger.persons import number_opener
+from ledger.people.persons import number_opener
 from ledger.policy import Policy
 from ledger.posting import batches
 from ledger.vault import Keyring

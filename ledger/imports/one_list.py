@@ -17,13 +17,13 @@ from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.declarations import Confirm, Declare, list_view
 from ledger.employers import find
-from ledger.identity import parse_id_number
 from ledger.imports.chunks import Clock
 from ledger.imports.lists import ListLine, read_list
 from ledger.imports.rejected import ImportProblem, RejectedLines
 from ledger.imports.rows import CALLER
 from ledger.money import format_yuan, parse_yuan
-from ledger.persons import number_digest, number_opener
+from ledger.people.id_numbers import parse_id_number
+from ledger.people.persons import number_digest, number_opener
 from ledger.policy import Policy
 from ledger.posting import Command, Posted, Unknown, post, rehearse
 from ledger.posting.load_debts import read_declared

@@ -14,10 +14,10 @@ from typing import Final
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.book.numbers import new_book_id
 from ledger.contributions import Contribute
-from ledger.identity import normalise_name
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
-from ledger.persons import account_ref, claim_by_number
+from ledger.people.id_numbers import normalise_name
+from ledger.people.persons import account_ref, claim_by_number
 from ledger.posting import BookRef, Command
 from ledger.refusals import RefusalCode, Refused
 from ledger.spending import Spend

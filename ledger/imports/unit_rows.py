@@ -10,8 +10,6 @@ from sqlalchemy import Connection
 from ledger.book.numbers import new_book_id
 from ledger.chart.members import MemberClass
 from ledger.employers import Employer, RegisterEmployer, enter, find
-from ledger.enrolments import Enrol
-from ledger.identity import normalise_name, parse_credit_code, parse_id_number
 from ledger.imports.chunks import Clock
 from ledger.imports.rows import (
     CALLER,
@@ -24,7 +22,9 @@ from ledger.imports.rows import (
     text_of,
 )
 from ledger.payments import ReceivePayment
-from ledger.persons import number_digest, number_opener
+from ledger.people.enrolments import Enrol
+from ledger.people.id_numbers import normalise_name, parse_credit_code, parse_id_number
+from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring

@@ -15,7 +15,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.persons import PERSONS
+from ledger.people.persons import PERSONS
 from ledger.verify.contributions import employers_in
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed

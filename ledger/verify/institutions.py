@@ -15,7 +15,7 @@ from ledger.book.detail import unpack
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
-from ledger.persons import PERSONS
+from ledger.people.persons import PERSONS
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
 from ledger.verify.walk import RESIDENTS, institutions_in

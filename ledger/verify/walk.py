@@ -13,7 +13,7 @@ from ledger.book.interest import DayChange
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
-from ledger.persons import PERSONS
+from ledger.people.persons import PERSONS
 from ledger.policy import Policy
 
 # the year up to which interest is posted in a book that never earns any

@@ -25,12 +25,12 @@ from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.database.lookups import insert_or_leave
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
-from ledger.persons import claim_by_number
+from ledger.people.enrolments import EndEnrolment, Enrol
+from ledger.people.persons import claim_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted, resident_ref
 from ledger.reference import NewInstitution, register

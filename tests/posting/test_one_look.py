@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 from ledger.chart.care import Filing
 from ledger.chart.members import MemberClass
 from ledger.database.engines import glancing, is_postgresql, reading
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import Freeze
 from ledger.institutions import Suspend
+from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse
 from ledger.refusals import Refused
 from tests.support.clinic import Clinic

@@ -16,8 +16,8 @@ from ledger.contributions import Contribute
 from ledger.database.engines import reading
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Expire, Hold, Release
-from ledger.identity import parse_id_number
-from ledger.persons import account_ref, add_alias, number_digest
+from ledger.people.id_numbers import parse_id_number
+from ledger.people.persons import account_ref, add_alias, number_digest
 from ledger.posting import BookRef, Command, Desk, Failed, Outcome, Posted, rehearse
 from ledger.refusals import Refused
 from ledger.reversals import Reverse

@@ -20,8 +20,8 @@ from sqlalchemy import Engine
 
 from api.main import create_app
 from api.security import Verifier
-from ledger.identity import check_digit
 from ledger.installation import Opened
+from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
 from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from ledger.settings import Settings

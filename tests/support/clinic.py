@@ -24,12 +24,12 @@ from ledger.chart.care import CareType, Filing
 from ledger.institutions import AddContract, Registered, RegisterInstitution, enter
 from ledger.money import parse_yuan
 from ledger.mutual_aid import EndQuota, GiveQuota
-from ledger.persons import number_digest, parse_id_number
+from ledger.people.persons import number_digest, parse_id_number
+from ledger.people.residents import EnrolResident
 from ledger.policy import RATE_SCALE
 from ledger.posting import BookRef, Posted, Receipt, resident_ref
 from ledger.reference import SERVICES
 from ledger.refusals import RefusalCode, Refused
-from ledger.residents import EnrolResident
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Settle
 from ledger.settling import Bill
@@ -98,7 +98,7 @@ class Clinic:
     def resident(self, someone: Someone | None = None) -> int:
         """The book of a new person of the resident scheme, without an account."""
         from ledger.book.numbers import new_book_id
-        from ledger.persons import claim_by_number
+        from ledger.people.persons import claim_by_number
 
         person = someone or SomeoneFactory()
         claim, _ = claim_by_number(person.id_number, person.name, self.world.keyring, self.world.today)

@@ -16,7 +16,7 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.closure import HeirShare, SettleEstate
-from ledger.persons import claim_by_name, claim_by_number
+from ledger.people.persons import claim_by_name, claim_by_number
 from ledger.posting import PersonClaim, Receipt
 from ledger.shares import heir_rank, parse_weights
 from tests.support.people import Someone, World

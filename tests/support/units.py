@@ -24,11 +24,11 @@ from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.declarations import Confirm, Declare
 from ledger.employers import RegisterEmployer, enter
-from ledger.enrolments import Enrol
 from ledger.estimates import Estimate
-from ledger.identity import credit_code_check, parse_id_number
 from ledger.payments import ReceivePayment
-from ledger.persons import number_digest, number_opener
+from ledger.people.enrolments import Enrol
+from ledger.people.id_numbers import credit_code_check, parse_id_number
+from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Posted, Receipt
 from tests.support.people import AREA, Someone, SomeoneFactory, World
 

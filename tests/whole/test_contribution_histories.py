@@ -27,10 +27,10 @@ from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
 from ledger.declarations import Confirm, Declare
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.estimates import Estimate
 from ledger.freezes import Freeze
 from ledger.holds import Hold
+from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import PartPayment
 from ledger.posting import Command, Posted, rehearse
 from ledger.refusals import Refused

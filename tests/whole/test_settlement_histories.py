@@ -24,13 +24,13 @@ from ledger.chart.members import MemberClass
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.closure import ReportDeath
 from ledger.contributions import Contribute
-from ledger.enrolments import EndEnrolment, Enrol
 from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Hold, Release
 from ledger.institutions import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
+from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Posted, resident_ref
 from ledger.reconciliations import Reconcile
 from ledger.refusals import Refused

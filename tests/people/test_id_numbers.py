@@ -18,7 +18,7 @@ from ledger.book.numbers import (
     new_book_id,
     parse_entry_name,
 )
-from ledger.identity import (
+from ledger.people.id_numbers import (
     FEMALE,
     MALE,
     IdKind,

@@ -14,8 +14,8 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.months import check_days
+from ledger.people.resident_premiums import ResidentPremium, resident_premium
 from ledger.posting import Command, Desk, PersonClaim
-from ledger.premiums import ResidentPremium, resident_premium
 from ledger.refusals import RefusalCode, Refused
 
 # A resident's book has no pockets and earns no interest: no year of it is ever owed any.

@@ -14,7 +14,13 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.book.numbers import book_id_of
 from ledger.database.lookups import Lookup, insert_or_leave
-from ledger.identity import IdNumber, check_declared, looks_like_id_number, normalise_name, parse_id_number
+from ledger.people.id_numbers import (
+    IdNumber,
+    check_declared,
+    looks_like_id_number,
+    normalise_name,
+    parse_id_number,
+)
 from ledger.posting import BookRef, PersonClaim
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring

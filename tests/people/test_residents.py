@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, new_book_id
-from ledger.persons import claim_by_number
+from ledger.people.persons import claim_by_number
+from ledger.people.residents import EnrolResident
 from ledger.posting import Posted, resident_ref
 from ledger.refusals import RefusalCode
-from ledger.residents import EnrolResident
 from tests.support.api_client import id_number, key, running
 from tests.support.people import AREA, Someone, SomeoneFactory, World
 

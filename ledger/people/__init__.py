@@ -1,0 +1,1 @@
+"""Persons: ID numbers, names, enrolments, membership, entitlement, residents."""
