@@ -16,10 +16,11 @@ from api.fields import Area, Day, Name, Strict, Whole, Words, not_cash
 from api.posting import key_of, respond, take, wants_dry_run
 from api.routes import LedgerRoute, describe
 from api.state import State, caller_of, state_of
-from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend, institutions
+from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend
 from ledger.book.numbers import new_book_id
 from ledger.chart.care import CARE_WORDS
-from ledger.institutions import Registered
+from ledger.institutions import registry
+from ledger.institutions.registry import Registered
 from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)
@@ -126,7 +127,7 @@ async def institution_of(request: Request, code: str) -> Registered:
     state = state_of(request)
     known = state.institutions.get(code)
     if known is None:
-        known = await state.glance(lambda connection: institutions.find(connection, code))
+        known = await state.glance(lambda connection: registry.find(connection, code))
         state.institutions[code] = known
     return known
 
@@ -165,13 +166,13 @@ async def register_institution(body: NewInstitution, request: Request) -> Respon
 def _entered(state: State, asked: Registered) -> Registered:
     """The institution as written down. A call killed after this is completed by the next one like it."""
     with state.engine.connect() as connection:
-        return institutions.enter(connection, asked)
+        return registry.enter(connection, asked)
 
 
 def _would_be(connection: Any, asked: Registered) -> Registered:
     """The institution that is there, or would be. Raises institution_differs."""
     try:
-        there = institutions.find(connection, asked.code)
+        there = registry.find(connection, asked.code)
     except Refused:
         return asked._replace(party_id=new_book_id("I"))
     if asked._replace(party_id=there.party_id) != there:
@@ -202,7 +203,7 @@ async def institution(institution: str, request: Request) -> Response:
     """A contract or suspension without `to` stands until further notice."""
 
     def look(connection: Any) -> dict[str, Any]:
-        found = institutions.find(connection, institution)
+        found = registry.find(connection, institution)
         return _institution_json(found) | {
             "contracts": [
                 _days_json(one.valid_from, one.valid_to) | {"services": one.services}

@@ -28,7 +28,7 @@ from ledger import (
     rehearse,
 )
 from ledger.installation import Opened
-from ledger.institutions import Registered
+from ledger.institutions.registry import Registered
 
 READERS = 4
 T = TypeVar("T")

@@ -22,7 +22,7 @@ from ledger.book.beside.care_rows import BillLine
 from ledger.chart.care import CareType
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, for_posting
-from ledger.institutions import find
+from ledger.institutions.registry import find
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, post
 from ledger.settings import tune_process

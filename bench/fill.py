@@ -23,9 +23,9 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.policy import Policy, load_policies
 from ledger.posting.agents import agent_ids, policy_versions
-from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from tests.check import migrate
 from tests.support.postgres import Server
 

@@ -20,8 +20,8 @@ from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.book.numbers import new_book_id
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.posting import Command, PersonClaim, Posted, post
-from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from ledger.settings import tune_process
 from ledger.spending import Spend
 from tests.check import migrate

@@ -8,7 +8,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import annual_settlements, employers, institutions, reports, retirees, year_end
+from ledger import annual_settlements, employers, reports, retirees, year_end
 from ledger.accounts import OpenAccount, OpeningBalance
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.annual_settlements import SettleYear
@@ -28,7 +28,7 @@ from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
 from ledger.imports.lists import ListLine, read_list
-from ledger.institutions import AddContract, RegisterInstitution, Suspend
+from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.manual_claims import DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.payments import ReceivePayment
@@ -142,7 +142,6 @@ __all__ = [
     "decide_at_a_look",
     "employers",
     "glancing",
-    "institutions",
     "is_lost",
     "load_policies",
     "now_and_today",

@@ -13,7 +13,7 @@ from ledger.book.state import Draft
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.institution_books import institution_book
+from ledger.institutions.books import institution_book
 from ledger.months import previous_period
 from ledger.posting import Command, Desk, Needs, Receipt
 from ledger.refusals import RefusalCode, Refused

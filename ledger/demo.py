@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ledger.imports import Importer, Summary
 from ledger.installation import Opened, connection_to_post, in_words, migrate, open_ledger
-from ledger.reference import EXAMPLE_INSTITUTIONS, register
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.sample import FILES, write_sample
 from ledger.settings import Settings
 from ledger.tokens import SCOPES, create_signing_key, mint, write_token

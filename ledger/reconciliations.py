@@ -12,7 +12,7 @@ from ledger.book.detail import pack
 from ledger.book.state import Draft
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
-from ledger.institution_books import institution_book
+from ledger.institutions.books import institution_book
 from ledger.posting import Command, Desk, Needs
 from ledger.reconciling import Difference, adds_up, agrees, compare
 from ledger.refusals import RefusalCode, Refused

@@ -17,10 +17,11 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.inheritance import hand_on, heirs_to_lock
-from ledger.institution_books import institution_book
+from ledger.institutions.agreed import repaired_day
+from ledger.institutions.books import institution_book
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import care_of, repaired_day
+from ledger.settling import care_of
 
 ALL_DAYS = (date.min, date.max)
 

@@ -19,10 +19,11 @@ from ledger.chart.care import CareType, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
 from ledger.chart.sides import Side
+from ledger.institutions.agreed import repaired_day
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Institution, Needs, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured, repaired_day
+from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured
 
 # what every bill is worked out from
 _ALWAYS = frozenset({Needs.ACCUMULATORS, Needs.QUOTAS, Needs.ENROLMENTS})

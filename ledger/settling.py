@@ -12,7 +12,7 @@ from ledger.book.beside.care_rows import BillLine, Cause, Circumstances, Settlem
 from ledger.book.beside.care_state import Care
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
-from ledger.chart.care import CareTable, CareType, Channel, ClearingState, Coverage, Cut, Filing
+from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.people.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy
@@ -135,24 +135,6 @@ def check_cause(bill: Bill) -> None:
     """Raise Refused(cause_required) for an injury without a declared cause (R45)."""
     if bill.injury and bill.cause is None:
         raise Refused(RefusalCode.CAUSE_REQUIRED)
-
-
-def repaired_day(desk: Desk, institution_id: int, day: date) -> date:
-    """The unbalanced day that a posting puts right: it counts there, and not on the day of posting (R34).
-
-    Raises Refused(period_invalid) for a day that no reconciliation found different, or of a cleared month.
-    """
-    book = desk.other(institution_id)
-    care = None if book is None else book.care
-    known = None if care is None else care.days.get(day)
-    if care is None or known is None or known.balanced or _is_cleared(care, day):
-        raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
-    return day
-
-
-def _is_cleared(care: Care, day: date) -> bool:
-    clearing = care.clearings.get(day.year * 100 + day.month)
-    return clearing is not None and clearing.state is not ClearingState.ENDED
 
 
 def insured(desk: Desk, policy: Policy, day: date) -> tuple[MemberClass, Coverage]:

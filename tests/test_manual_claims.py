@@ -16,7 +16,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.closure import ReportDeath
-from ledger.institutions import Suspend
+from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim, claimed_bill, still_missing
 from ledger.people.enrolments import Enrol
 from ledger.policy import RATE_SCALE

@@ -22,7 +22,7 @@ from ledger.chart.members import MemberClass
 from ledger.closure import ReportDeath
 from ledger.freezes import Freeze
 from ledger.holds import Hold
-from ledger.institutions import Suspend
+from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.people.enrolments import Enrol

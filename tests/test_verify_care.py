@@ -20,7 +20,7 @@ from ledger.chart.care import SIGNED, CareType, CauseKind, Filing
 from ledger.clearings import Clear
 from ledger.database.engines import is_postgresql
 from ledger.filings import RecordFiling
-from ledger.institutions import Suspend
+from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.policy import RATE_SCALE
 from ledger.posting.load_care import settlement_row

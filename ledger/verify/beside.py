@@ -15,7 +15,7 @@ from ledger.book.beside.levies import AssessmentLine, DeclaredLine, LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
-from ledger.reference import EXAMPLE_INSTITUTIONS
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import Stream, streamed
 from ledger.verify.walk import EMPLOYERS, institutions_in, party_of

@@ -28,12 +28,12 @@ from ledger.database.lookups import insert_or_leave
 from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
+from ledger.institutions.examples import NewInstitution, register
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import claim_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted, resident_ref
-from ledger.reference import NewInstitution, register
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.retirees import CreditRetiree
 from ledger.reversals import Reverse

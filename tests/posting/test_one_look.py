@@ -12,7 +12,7 @@ from ledger.chart.members import MemberClass
 from ledger.database.engines import glancing, is_postgresql, reading
 from ledger.filings import RecordFiling
 from ledger.freezes import Freeze
-from ledger.institutions import Suspend
+from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse
 from ledger.refusals import Refused

@@ -21,9 +21,9 @@ from sqlalchemy import Engine
 from api.main import create_app
 from api.security import Verifier
 from ledger.installation import Opened
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
-from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from ledger.settings import Settings
 from ledger.tokens import SCOPES, create_signing_key, mint
 from ledger.vault import Keyring

@@ -21,14 +21,14 @@ from ledger import tables
 from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
 from ledger.book.beside.care_state import Accumulator
 from ledger.chart.care import CareType, Filing
-from ledger.institutions import AddContract, Registered, RegisterInstitution, enter
+from ledger.institutions.examples import SERVICES
+from ledger.institutions.registry import AddContract, Registered, RegisterInstitution, enter
 from ledger.money import parse_yuan
 from ledger.mutual_aid import EndQuota, GiveQuota
 from ledger.people.persons import number_digest, parse_id_number
 from ledger.people.residents import EnrolResident
 from ledger.policy import RATE_SCALE
 from ledger.posting import BookRef, Posted, Receipt, resident_ref
-from ledger.reference import SERVICES
 from ledger.refusals import RefusalCode, Refused
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Settle

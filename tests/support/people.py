@@ -26,10 +26,10 @@ from ledger.clock import day_of
 from ledger.contributions import Contribute
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Capture, Hold, Release
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.persons import claim_by_number
 from ledger.policy import Policy, load_policies
 from ledger.posting import Command, Outcome, Posted, Receipt, post
-from ledger.reference import EXAMPLE_INSTITUTIONS, register
 from ledger.refusals import RefusalCode, Refused
 from ledger.reversals import Reverse
 from ledger.spending import Spend

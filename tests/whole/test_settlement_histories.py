@@ -27,7 +27,7 @@ from ledger.contributions import Contribute
 from ledger.filings import RecordFiling
 from ledger.freezes import EndFreeze, Freeze
 from ledger.holds import Hold, Release
-from ledger.institutions import Suspend
+from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.people.enrolments import EndEnrolment, Enrol

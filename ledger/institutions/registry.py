@@ -16,7 +16,7 @@ from ledger.book.numbers import new_book_id
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import insert_or_leave
-from ledger.institution_books import institution_book
+from ledger.institutions.books import institution_book
 from ledger.months import check_days
 from ledger.posting import AlreadyThere, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused

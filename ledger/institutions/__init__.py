@@ -1,0 +1,1 @@
+"""Designated institutions: registry, contracts, their books."""
