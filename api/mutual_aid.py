@@ -18,10 +18,10 @@ from api.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.settlements import patient_of
 from api.state import State, caller_of, state_of
 from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
+from ledger.accounts.mutual_aid import RANK_MAX
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.money import format_yuan
-from ledger.mutual_aid import RANK_MAX
 from ledger.people.id_numbers import mask_id_number
 from ledger.reports import care
 

@@ -23,11 +23,11 @@ from bench.fill import BOOK_SQL, Numbers, book_number, libpq, make_ledger, numbe
 from bench.plan import CALLER, OUT, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, rss_mb, serve
 from bench.rounds import Measure
+from ledger.accounts.contributing import Contribute
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
-from ledger.contributions import Contribute
 from ledger.database.engines import connect
 from ledger.imports.rows import default_key
 from ledger.posting import Posted, post

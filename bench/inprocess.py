@@ -18,12 +18,12 @@ from bench.plan import CALLER, INSTITUTION
 from bench.process import Answer, Worker, cpu_seconds, peak_rss_mb, rss_mb, serve
 from bench.rounds import Measure, latencies
 from ledger import tables
+from ledger.accounts.spending import Spend
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.posting import Posted
 from ledger.posting.writer import Writer
 from ledger.settings import tune_process
-from ledger.spending import Spend
 
 CALLERS = (1, 16, 64, 256)
 _FEN = 1

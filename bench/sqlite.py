@@ -16,14 +16,14 @@ from bench.fill import policies
 from bench.plan import ACCOUNTS, AREA, CALLER, INSTITUTION, MONEY_FEN, OUT, BenchFailed
 from bench.process import Answer, Worker, rss_mb, serve
 from bench.rounds import Measure, latencies
-from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.accounts.opening import OpenAccount, OpeningBalance
+from ledger.accounts.spending import Spend
 from ledger.book.numbers import new_book_id
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.posting import Command, PersonClaim, Posted, post
 from ledger.settings import tune_process
-from ledger.spending import Spend
 from tests.check import migrate
 
 BATCHES = (1, 64, 1_000)

@@ -8,8 +8,16 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import annual_settlements, employers, reports, retirees, year_end
-from ledger.accounts import OpenAccount, OpeningBalance
+from ledger import annual_settlements, employers, reports, retirees
+from ledger.accounts import year_end
+from ledger.accounts.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
+from ledger.accounts.opening import OpenAccount, OpeningBalance
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.annual_settlements import SettleYear
 from ledger.assessing import Declared
@@ -18,19 +26,14 @@ from ledger.chart.matrix import Status
 from ledger.chart.sides import Side
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.clock import now_and_today
-from ledger.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
-from ledger.contributions import Contribute
 from ledger.database.engines import connect, glancing, is_lost, reading
 from ledger.declarations import Confirm, Declare
 from ledger.employers import RegisterEmployer
 from ledger.estimates import Estimate
 from ledger.filings import RecordFiling
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Hold, Release
 from ledger.imports.lists import ListLine, read_list
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.manual_claims import DecideClaim, SubmitClaim
-from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.payments import ReceivePayment
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
@@ -54,11 +57,9 @@ from ledger.posting import (
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.reconciliations import Reconcile
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
-from ledger.reversals import Reverse
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Quoted, Settle, quote_minutes
 from ledger.settling import Bill
-from ledger.spending import Spend
 from ledger.supervision import RecordStep
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.vault import Keyring

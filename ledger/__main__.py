@@ -20,9 +20,9 @@ from ledger import (
     serving,
 )
 from ledger import sample as samples
+from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, app, command, fail, warn
-from ledger.holds import sweep as sweep_holds
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
 from ledger.installation import NotReady, at_work, in_words
 from ledger.money import parse_yuan

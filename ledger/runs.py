@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ledger import annual_settlements, estimates, progress, retirees
-from ledger import year_end as year_ends
+from ledger.accounts import year_end as year_ends
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, command, warn
 from ledger.imports.one_list import ListDoor

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from ledger.accounts.inheritance import hand_on, heirs_to_lock
 from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import SettlementRow, standing
 from ledger.book.beside.rows import Rows
@@ -16,7 +17,6 @@ from ledger.chart.care import CareTable
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.inheritance import hand_on, heirs_to_lock
 from ledger.institutions.agreed import repaired_day
 from ledger.institutions.books import institution_book
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt, WiderLocks

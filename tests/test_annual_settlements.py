@@ -16,6 +16,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from ledger import annual_settlements, tables
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.freezes import Freeze
 from ledger.annual_settlements import SettleYear, areas_elsewhere, run
 from ledger.book.beside.care_rows import Cause, SettlementRow
 from ledger.book.detail import unpack
@@ -24,10 +26,8 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
-from ledger.closure import ReportDeath
 from ledger.database.engines import connect, reading
 from ledger.filings import RecordFiling
-from ledger.freezes import Freeze
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import RATE_SCALE

@@ -18,16 +18,16 @@ from sqlalchemy import Engine, insert
 from api import contribution_report_answers as answers
 from api.lists import Cursors
 from ledger import tables
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
-from ledger.contributions import Contribute
 from ledger.estimates import Estimate
 from ledger.money import parse_yuan
 from ledger.people.enrolments import EndEnrolment
 from ledger.people.id_numbers import mask_id_number
 from ledger.posting import batches
 from ledger.retirees import CreditRetiree
-from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step
 from ledger.tokens import SCOPES, mint
 from tests.support.api_client import NOW, running

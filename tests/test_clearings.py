@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
 from ledger.book.beside.care_rows import Cause
 from ledger.book.beside.days import DayTotals
 from ledger.chart.care import CauseKind, ClearingState
@@ -23,8 +25,6 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.reports import look
 from ledger.reports.institutions import aided, clearing_of, clearings, day_lines
 from ledger.reports.statements import Statement, statement
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.third_party import OpenCase, PayAdvance
 from tests.support.clinic import Clinic, Settled
 from tests.support.people import AREA, SomeoneFactory, World

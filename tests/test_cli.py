@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 
 from ledger import tables
 from ledger.__main__ import app
+from ledger.accounts.holds import Hold, sweep
+from ledger.accounts.spending import Spend
 from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
-from ledger.holds import Hold, sweep
 from ledger.sample import write_sample
-from ledger.spending import Spend
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.people import SomeoneFactory, World, id_number, noon

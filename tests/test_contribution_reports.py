@@ -10,10 +10,12 @@ import pytest
 from sqlalchemy import Engine, delete, insert
 
 from ledger import reports, tables
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.declarations import list_view
 from ledger.estimates import Estimate
 from ledger.people.enrolments import EndEnrolment, Enrol
@@ -21,8 +23,6 @@ from ledger.posting import batches
 from ledger.refusals import Refused
 from ledger.reports import MonthPaid, look
 from ledger.retirees import CreditRetiree
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from tests.support.people import AREA, World
 from tests.support.units import Unit
 from tests.test_reports import counted

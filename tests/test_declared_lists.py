@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.accounts.closure import ReportDeath
 from ledger.assessing import Declared
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.closure import ReportDeath
 from ledger.declarations import Confirm, Declare, list_view
 from ledger.estimates import Estimate
 from ledger.people.enrolments import EndEnrolment, Enrol

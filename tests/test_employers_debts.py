@@ -10,6 +10,13 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Hold
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.adjustments import Adjust, RefundSurplus
 from ledger.assessing import Declared
 from ledger.book.beside.levies import DeclaredLine
@@ -17,21 +24,14 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.declarations import Confirm, Declare, list_view
 from ledger.employers import RegisterEmployer, enter
 from ledger.estimates import Estimate
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Hold
 from ledger.posting import Failed, Posted
 from ledger.refusals import RefusalCode
 from ledger.retirees import CreditRetiree, run
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
-from ledger.year_end import PostInterest
 from tests.support.people import AREA, NOW, SomeoneFactory, World
 from tests.support.stories import Heir, entries, estate, moves, pockets, yuan
 from tests.support.units import Unit, credit_code

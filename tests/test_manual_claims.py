@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
 from ledger.book.beside.care_rows import BillLine, Cause
 from ledger.chart.care import CauseKind, Channel, Coverage, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.closure import ReportDeath
 from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim, claimed_bill, still_missing
 from ledger.people.enrolments import Enrol

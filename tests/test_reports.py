@@ -8,14 +8,17 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event
 
+from ledger.accounts.closure import HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import account_no
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import POCKETS, Side
-from ledger.closure import HeirShare, ReportDeath, SettleEstate
-from ledger.contributions import Contribute
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Hold, Release
 from ledger.people.persons import claim_by_number
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import (
@@ -31,10 +34,7 @@ from ledger.reports import (
     look,
     trial_balance,
 )
-from ledger.reversals import Reverse
 from ledger.shares import heir_rank, parse_weights
-from ledger.spending import Spend
-from ledger.year_end import PostInterest
 from tests.support.people import NOW, SomeoneFactory, World, busy_life, noon
 
 

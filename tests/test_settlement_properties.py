@@ -20,12 +20,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.accounts.contributing import Contribute
 from ledger.benefits import payers
 from ledger.book.beside.care_rows import BillLine, Cause, Circumstances
 from ledger.book.beside.care_state import Accumulator, Care
 from ledger.chart.care import CareType, CauseKind, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
-from ledger.contributions import Contribute
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy
 from ledger.settling import Adjudicated, Bill, adjudicate
 from ledger.verify import verify

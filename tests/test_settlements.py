@@ -15,16 +15,16 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.freezes import Freeze
+from ledger.accounts.holds import Hold
+from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
 from ledger.chart.care import CareType, CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.closure import ReportDeath
-from ledger.freezes import Freeze
-from ledger.holds import Hold
 from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
-from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.people.enrolments import Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, claims, resident_ref

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.freezes import Freeze
+from ledger.accounts.holds import Hold
 from ledger.book.beside.care_rows import Cause
 from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
 from ledger.chart.care import CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.closure import HeirShare, ReportDeath, SettleEstate
-from ledger.freezes import Freeze
-from ledger.holds import Hold
 from ledger.money import FEN_MAX, parse_yuan
 from ledger.people.persons import claim_by_number
 from ledger.policy import RATE_SCALE, Dated, DatedLine, Recovery

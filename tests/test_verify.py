@@ -15,20 +15,20 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from ledger import tables
+from ledger.accounts.closure import HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.book.chain import canonical, digest, genesis, microseconds
 from ledger.book.numbers import account_no, entry_name
-from ledger.closure import HeirShare, ReportDeath, SettleEstate
-from ledger.contributions import Contribute
 from ledger.database.engines import connect, is_postgresql
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Hold, Release
 from ledger.people.persons import claim_by_name, claim_by_number
-from ledger.reversals import Reverse
 from ledger.shares import heir_rank, parse_weights
-from ledger.spending import Spend
 from ledger.verify import Finding, Summary, verify
 from ledger.verify.books import _LINE_COLUMNS
-from ledger.year_end import PostInterest
 from tests.support.people import Someone, SomeoneFactory, World, busy_life, noon
 
 

@@ -11,16 +11,16 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
-from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.opening import OpenAccount, OpeningBalance
+from ledger.accounts.spending import Spend
 from ledger.book.numbers import new_book_id
-from ledger.contributions import Contribute
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
 from ledger.people.id_numbers import normalise_name
 from ledger.people.persons import account_ref, claim_by_number
 from ledger.posting import BookRef, Command
 from ledger.refusals import RefusalCode, Refused
-from ledger.spending import Spend
 from ledger.vault import Keyring
 
 CALLER: Final = "import"

@@ -15,34 +15,34 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger import tables
-from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
+from ledger.accounts.opening import OpenAccount, OpeningBalance
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.book.beside.care_rows import BillLine
 from ledger.book.state import Book
 from ledger.chart.care import CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Stage, Status, Verb
 from ledger.chart.members import MemberClass
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.database.lookups import insert_or_leave
 from ledger.filings import RecordFiling
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Hold, Release
 from ledger.institutions.examples import NewInstitution, register
-from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import claim_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.retirees import CreditRetiree
-from ledger.reversals import Reverse
 from ledger.settlement_reversals import CorrectMessage
 from ledger.settlements import Quoted, Settle
 from ledger.settling import Bill
-from ledger.spending import Spend
 from ledger.visits import EndVisit, RegisterVisit
-from ledger.year_end import PostInterest
 from tests.support.people import AREA, NOW, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, estate, paid_to, row
 

@@ -32,14 +32,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from ledger import tables
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.spending import Spend
 from ledger.chart.care import SIGNED
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind, MemberClass
 from ledger.chart.sides import FUND_ACCOUNTS, POCKETS, Side
-from ledger.contributions import Contribute
 from ledger.database.engines import connect
-from ledger.spending import Spend
 from tests.check import alembic_config, migrate
 from tests.support import care_rows
 from tests.support.people import World

@@ -7,11 +7,11 @@ from random import Random
 
 from sqlalchemy import Engine
 
+from ledger.accounts.freezes import Freeze
 from ledger.chart.care import Filing
 from ledger.chart.members import MemberClass
 from ledger.database.engines import glancing, is_postgresql, reading
 from ledger.filings import RecordFiling
-from ledger.freezes import Freeze
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse

@@ -8,20 +8,20 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Expire, Hold, Release
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
 from ledger.book.detail import unpack
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.database.engines import reading
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Expire, Hold, Release
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import account_ref, add_alias, number_digest
 from ledger.posting import BookRef, Command, Desk, Failed, Outcome, Posted, rehearse
 from ledger.refusals import Refused
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.verify import verify
 from tests.support.people import KEYRING, Someone, SomeoneFactory, World, id_number
 from tests.support.stories import Heir, entries, estate, pockets, row, rows_of, shared_out

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ledger.contributions import Contribute
+from ledger.accounts.contributing import Contribute
 from ledger.database.engines import connect, reading
 from ledger.posting import Posted, Unavailable
 from ledger.posting.writer import Stopped, Writer

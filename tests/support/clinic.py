@@ -18,13 +18,13 @@ from typing import Any
 from sqlalchemy import select
 
 from ledger import tables
+from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
 from ledger.book.beside.care_state import Accumulator
 from ledger.chart.care import CareType, Filing
 from ledger.institutions.examples import SERVICES
 from ledger.institutions.registry import AddContract, Registered, RegisterInstitution, enter
 from ledger.money import parse_yuan
-from ledger.mutual_aid import EndQuota, GiveQuota
 from ledger.people.persons import number_digest, parse_id_number
 from ledger.people.residents import EnrolResident
 from ledger.policy import RATE_SCALE

@@ -20,21 +20,21 @@ import factory
 from sqlalchemy import Engine, select
 
 from ledger import tables
-from ledger.accounts import OpenAccount, OpeningBalance
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.opening import OpenAccount, OpeningBalance
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import new_book_id
 from ledger.clock import day_of
-from ledger.contributions import Contribute
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Hold, Release
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.persons import claim_by_number
 from ledger.policy import Policy, load_policies
 from ledger.posting import Command, Outcome, Posted, Receipt, post
 from ledger.refusals import RefusalCode, Refused
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.vault import Keyring
-from ledger.year_end import PostInterest
 
 AREA = 990100
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, Row, func, select
 
 from ledger import tables
+from ledger.accounts.closure import HeirShare, SettleEstate
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
-from ledger.closure import HeirShare, SettleEstate
 from ledger.people.persons import claim_by_name, claim_by_number
 from ledger.posting import PersonClaim, Receipt
 from ledger.shares import heir_rank, parse_weights

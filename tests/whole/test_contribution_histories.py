@@ -17,6 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import Freeze
+from ledger.accounts.holds import Hold
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import run
 from ledger.adjustments import Adjust
 from ledger.assessing import Declared
 from ledger.book.detail import unpack
@@ -24,22 +31,15 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.declarations import Confirm, Declare
 from ledger.estimates import Estimate
-from ledger.freezes import Freeze
-from ledger.holds import Hold
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import PartPayment
 from ledger.posting import Command, Posted, rehearse
 from ledger.refusals import Refused
 from ledger.retirees import CreditRetiree
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
-from ledger.year_end import run
 from tests.support.people import AREA, Someone, World, id_number, noon
 from tests.support.stories import Heir, estate
 from tests.support.units import Unit

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.spending import Spend
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.closure import ReportDeath
 from ledger.database.engines import connect
 from ledger.declarations import Confirm, Declare
 from ledger.employers import Employer, RegisterEmployer, enter
 from ledger.posting import Posted
 from ledger.refusals import Refused
-from ledger.spending import Spend
 from ledger.verify import verify
 from tests.support.people import AREA, SomeoneFactory, World
 from tests.support.stories import entries

@@ -15,18 +15,19 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, func, select
 
-from ledger import tables, year_end
+from ledger import tables
+from ledger.accounts import year_end
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.database.engines import connect
 from ledger.posting import BookRef, Command, Desk, Outcome, Posted
 from ledger.posting.writer import WAITING_MAX, Overloaded, Stopped, Writer
 from ledger.refusals import Refused
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.verify import verify
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
 from tests.support.reference_ledger import ReferenceLedger

@@ -15,20 +15,20 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Expire, Hold, Release
+from ledger.accounts.mutual_aid import EndQuota, GiveQuota
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import run
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Expire, Hold, Release
-from ledger.mutual_aid import EndQuota, GiveQuota
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Outcome, Posted, post
 from ledger.refusals import Refused
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.verify import verify
-from ledger.year_end import run
 from tests.support.people import AREA, World, noon
 from tests.support.reference_ledger import Answer, Fact, ReferenceLedger, Request
 from tests.support.stories import held, pockets, row

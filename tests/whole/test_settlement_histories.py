@@ -15,6 +15,14 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Hold, Release
+from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.annual_settlements import SettleYear, areas_elsewhere
 from ledger.book.beside.care_rows import BillLine, Cause
 from ledger.book.beside.days import DayTotals
@@ -22,28 +30,20 @@ from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.clearings import Clear, EndClearing, PayInstitution
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
 from ledger.filings import RecordFiling
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Hold, Release
 from ledger.institutions.registry import Suspend
 from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
-from ledger.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Posted, resident_ref
 from ledger.reconciliations import Reconcile
 from ledger.refusals import Refused
 from ledger.reports.institutions import aided
-from ledger.reversals import Reverse
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Settle
 from ledger.settling import Bill
-from ledger.spending import Spend
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
 from ledger.visits import EndVisit, RegisterVisit
-from ledger.year_end import PostInterest
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate

@@ -11,20 +11,20 @@ from datetime import date, timedelta
 
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import EndFreeze, Freeze
+from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import run
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
-from ledger.freezes import EndFreeze, Freeze
-from ledger.holds import Capture, Hold, Release
 from ledger.posting import Command, Posted, Receipt
 from ledger.refusals import Refused
-from ledger.reversals import Reverse
-from ledger.spending import Spend
 from ledger.verify import verify
-from ledger.year_end import run
 from tests.support.people import AREA, Someone, World, id_number, noon
 from tests.support.stories import (
     Heir,

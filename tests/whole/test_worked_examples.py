@@ -14,18 +14,18 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine
 
-from ledger import year_end as year_end_module
+from ledger.accounts import year_end as year_end_module
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.holds import Capture, Hold
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import run
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
-from ledger.closure import ReportDeath
-from ledger.contributions import Contribute
-from ledger.holds import Capture, Hold
 from ledger.policy import PACKAGED_POLICIES, load_policy
 from ledger.posting import Command, Outcome, Posted, Receipt
 from ledger.refusals import Refused
-from ledger.reversals import Reverse
-from ledger.spending import Spend
-from ledger.year_end import run
 from tests.support.people import AREA, Someone, World, id_number, noon
 from tests.support.stories import Heir, entries, estate, fen, pockets, row, rows_of, shared_out, yuan
 

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 
+from ledger.accounts.inheritance import Heir, pay_heirs, receives
+from ledger.accounts.owed_interest import post_interest
+from ledger.accounts.quotas import end_quotas
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
-from ledger.inheritance import Heir, pay_heirs, receives
-from ledger.owed_interest import post_interest
 from ledger.posting import BookRef, Command, Desk, Needs, PersonClaim
-from ledger.quotas import end_quotas
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank
 

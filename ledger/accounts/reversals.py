@@ -6,12 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.accounts.inheritance import hand_on
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import REVERSIBLE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.inheritance import hand_on
 from ledger.posting import BookRef, Command, Desk, Needs, Receipt
 from ledger.refusals import RefusalCode, Refused
 

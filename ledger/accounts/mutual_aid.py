@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from ledger.accounts.quotas import end_quota
 from ledger.book.beside.care_state import Quota
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
@@ -17,7 +18,6 @@ from ledger.money import FEN_MAX
 from ledger.people.entitlement import entitlement
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Needs
-from ledger.quotas import end_quota
 from ledger.refusals import RefusalCode, Refused
 from ledger.settling import care_of
 

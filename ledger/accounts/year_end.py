@@ -13,8 +13,8 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import tables
+from ledger.accounts.owed_interest import post_interest
 from ledger.chart.matrix import Stage
-from ledger.owed_interest import post_interest
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
 from ledger.posting.batches import Batch
