@@ -28,8 +28,9 @@ from api.state import state_of
 from ledger import Kind, Receipt, RefusalCode, Refused, employers, persons, reports
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.contributions.credit_codes import parse_credit_code
 from ledger.money import format_yuan
-from ledger.people.id_numbers import mask_id_number, mask_name, parse_credit_code
+from ledger.people.id_numbers import mask_id_number, mask_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

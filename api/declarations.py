@@ -23,10 +23,10 @@ from ledger.book.beside.levies import AssessmentLine, DeclaredLine
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.chart.members import LineKind
-from ledger.declarations import list_view
+from ledger.contributions.declarations import list_view
+from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
 from ledger.people.persons import number_opener
-from ledger.reports.lists import adjusted_lines, declared_lines
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -16,7 +16,7 @@ from api.state import state_of
 from ledger import Keyring, RefusalCode, persons, reports
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.numbers import entry_name
-from ledger.declarations import list_view
+from ledger.contributions.declarations import list_view
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number
 

@@ -14,8 +14,9 @@ from api.routes import LedgerRoute, describe
 from api.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
 from ledger.book.numbers import new_book_id
-from ledger.employers import Employer
-from ledger.people.id_numbers import normalise_name, parse_credit_code
+from ledger.contributions.credit_codes import parse_credit_code
+from ledger.contributions.employers import Employer
+from ledger.people.id_numbers import normalise_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -10,7 +10,7 @@ from api.security import Caller, lacking
 from api.state import state_of
 from ledger import Refused, employers
 from ledger.book.numbers import parse_entry_name
-from ledger.people.id_numbers import parse_credit_code
+from ledger.contributions.credit_codes import parse_credit_code
 from ledger.reports.owners import INSTITUTION_OF
 
 NAMED_IN_BODY: Final = frozenset(

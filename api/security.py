@@ -20,7 +20,7 @@ import jwt
 from api.errors import Declined
 from api.problems import DoorCode
 from ledger import Refused
-from ledger.people.id_numbers import parse_credit_code
+from ledger.contributions.credit_codes import parse_credit_code
 from ledger.tokens import AUDIENCE, ISSUER, is_institution_code
 
 LEEWAY_SECONDS: Final = 30

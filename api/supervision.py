@@ -13,8 +13,8 @@ from api.routes import LedgerRoute, describe
 from api.state import caller_of
 from ledger import Estimate, RecordStep, RefusalCode
 from ledger.book.detail import unpack
+from ledger.contributions.supervision import Step
 from ledger.money import format_yuan
-from ledger.supervision import Step
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

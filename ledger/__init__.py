@@ -8,7 +8,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import annual_settlements, employers, reports, retirees
+from ledger import annual_settlements, reports
 from ledger.accounts import year_end
 from ledger.accounts.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
 from ledger.accounts.contributing import Contribute
@@ -18,23 +18,25 @@ from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.adjustments import Adjust, RefundSurplus
 from ledger.annual_settlements import SettleYear
-from ledger.assessing import Declared
 from ledger.chart.kinds import KIND_WORDS, Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import Side
 from ledger.clearings import Clear, EndClearing, PayInstitution
 from ledger.clock import now_and_today
+from ledger.contributions import employers, retirees
+from ledger.contributions.adjustments import Adjust, RefundSurplus
+from ledger.contributions.assessing import Declared
+from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.employers import RegisterEmployer
+from ledger.contributions.estimates import Estimate
+from ledger.contributions.payments import ReceivePayment
+from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, glancing, is_lost, reading
-from ledger.declarations import Confirm, Declare
-from ledger.employers import RegisterEmployer
-from ledger.estimates import Estimate
 from ledger.filings import RecordFiling
 from ledger.imports.lists import ListLine, read_list
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.manual_claims import DecideClaim, SubmitClaim
-from ledger.payments import ReceivePayment
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.residents import EnrolResident
@@ -60,7 +62,6 @@ from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.settlements import Quoted, Settle, quote_minutes
 from ledger.settling import Bill
-from ledger.supervision import RecordStep
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.vault import Keyring
 from ledger.visits import EndVisit, RegisterVisit

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from ledger import annual_settlements, estimates, progress, retirees
+from ledger import annual_settlements, progress
 from ledger.accounts import year_end as year_ends
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, command, warn
+from ledger.contributions import estimates, retirees
 from ledger.imports.one_list import ListDoor
 from ledger.installation import at_work
 from ledger.money import format_yuan

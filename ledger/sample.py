@@ -16,9 +16,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Final
 
+from ledger.contributions.credit_codes import credit_code_check
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.money import format_yuan, round_half_up
-from ledger.people.id_numbers import FEMALE, check_digit, credit_code_check
+from ledger.people.id_numbers import FEMALE, check_digit
 
 AREA: Final = 990100
 MONTHS: Final = 24

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from ledger.people.id_numbers import parse_credit_code
+from ledger.contributions.credit_codes import parse_credit_code
 from ledger.refusals import Refused
 
 ISSUER: Final = "medical-account-ledger"

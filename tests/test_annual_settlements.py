@@ -39,11 +39,11 @@ from ledger.reports.cases import claim
 from ledger.vault import Keyring
 from ledger.verify import verify
 from ledger.yearly import Facts, recompute
+from tests.contributions.test_contributions import with_parameter
 from tests.support.clinic import Clinic, LineText, Settled
 from tests.support.office import command_line, finish
 from tests.support.people import AREA, SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate, fen, moves
-from tests.test_contributions import with_parameter
 
 R = RefusalCode
 YEAR = 2025

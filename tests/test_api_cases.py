@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from api.claims import ClaimAnswer, ClaimPage, ClaimView, DecisionAnswer
 from api.settlement_answers import SettlementView
 from api.third_party import AdvanceAnswer, CaseAnswer, RecoveryAnswer
+from tests.contributions.test_contributions import with_parameter
 from tests.support.api_client import AREA, id_number, key, open_account, running, token
 from tests.support.care_client import (
     CARE_DAY,
@@ -30,7 +31,6 @@ from tests.support.care_client import (
     shown,
 )
 from tests.support.employer_client import refusal, taken
-from tests.test_contributions import with_parameter
 
 ALL = ["invoice", "fee_list", "diagnosis", "records"]
 SIXTY = {"kind": "third_party", "share": "0.60"}

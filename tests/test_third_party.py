@@ -29,9 +29,9 @@ from ledger.settlement_reversals import ReverseSettlement
 from ledger.shares import heir_rank, parse_weights
 from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
+from tests.contributions.test_contributions import with_parameter
 from tests.support.clinic import CARE_DAY, Clinic, Settled
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
-from tests.test_contributions import with_parameter
 
 R = RefusalCode
 SIXTY = Cause(CauseKind.THIRD_PARTY, RATE_SCALE * 6 // 10)

@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from ledger.assessing import Declared
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
-from ledger.declarations import Confirm, Declare, list_view
-from ledger.employers import find
+from ledger.contributions.assessing import Declared
+from ledger.contributions.declarations import Confirm, Declare, list_view
+from ledger.contributions.employers import find
 from ledger.imports.chunks import Clock
 from ledger.imports.lists import ListLine, read_list
 from ledger.imports.rejected import ImportProblem, RejectedLines

@@ -9,7 +9,9 @@ from sqlalchemy import Connection
 
 from ledger.book.numbers import new_book_id
 from ledger.chart.members import MemberClass
-from ledger.employers import Employer, RegisterEmployer, enter, find
+from ledger.contributions.credit_codes import parse_credit_code
+from ledger.contributions.employers import Employer, RegisterEmployer, enter, find
+from ledger.contributions.payments import ReceivePayment
 from ledger.imports.chunks import Clock
 from ledger.imports.rows import (
     CALLER,
@@ -21,9 +23,8 @@ from ledger.imports.rows import (
     period_of,
     text_of,
 )
-from ledger.payments import ReceivePayment
 from ledger.people.enrolments import Enrol
-from ledger.people.id_numbers import normalise_name, parse_credit_code, parse_id_number
+from ledger.people.id_numbers import normalise_name, parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from ledger.assessing import Declared
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
-from ledger.crediting import Reveal
-from ledger.declarations import Confirm, Declare
+from ledger.contributions.assessing import Declared
+from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.month import Reveal
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster
 from ledger.imports.lines import Line

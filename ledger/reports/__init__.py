@@ -15,10 +15,18 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from ledger.database.engines import reading
-from ledger.reports.accounts import AccountView, FreezeView, HoldView, account, find_book, freezes
-from ledger.reports.balances import Balance, balance
-from ledger.reports.contributions import (
+from ledger.contributions.arrears_reports import (
+    Arrear,
+    EmployerArrears,
+    OverdueRegistration,
+    Undeclared,
+    arrears,
+    employers_in_arrears,
+    overdue_registrations,
+    rejected_lines,
+    undeclared,
+)
+from ledger.contributions.reports import (
     DeclarationView,
     EnrolmentView,
     MonthPaid,
@@ -33,19 +41,11 @@ from ledger.reports.contributions import (
     staff,
     standing,
 )
+from ledger.database.engines import reading
+from ledger.reports.accounts import AccountView, FreezeView, HoldView, account, find_book, freezes
+from ledger.reports.balances import Balance, balance
 from ledger.reports.explained import RULES, ExplainLine, explain
 from ledger.reports.pages import Acted, EntryView, entries, entry
-from ledger.reports.supervision import (
-    Arrear,
-    EmployerArrears,
-    OverdueRegistration,
-    Undeclared,
-    arrears,
-    employers_in_arrears,
-    overdue_registrations,
-    rejected_lines,
-    undeclared,
-)
 from ledger.reports.totals import SideTotal, TrialBalance, trial_balance
 
 __all__ = [

@@ -30,6 +30,7 @@ from ledger.chart.care import CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Stage, Status, Verb
 from ledger.chart.members import MemberClass
+from ledger.contributions.retirees import CreditRetiree
 from ledger.database.lookups import insert_or_leave
 from ledger.filings import RecordFiling
 from ledger.institutions.examples import NewInstitution, register
@@ -38,7 +39,6 @@ from ledger.people.persons import claim_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
-from ledger.retirees import CreditRetiree
 from ledger.settlement_reversals import CorrectMessage
 from ledger.settlements import Quoted, Settle
 from ledger.settling import Bill

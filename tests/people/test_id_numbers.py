@@ -18,6 +18,7 @@ from ledger.book.numbers import (
     new_book_id,
     parse_entry_name,
 )
+from ledger.contributions.credit_codes import credit_code_check, parse_credit_code
 from ledger.people.id_numbers import (
     FEMALE,
     MALE,
@@ -25,13 +26,11 @@ from ledger.people.id_numbers import (
     IdNumber,
     check_declared,
     check_digit,
-    credit_code_check,
     looks_like_id_number,
     mask_id_number,
     mask_in_text,
     mask_name,
     normalise_name,
-    parse_credit_code,
     parse_id_number,
 )
 from ledger.refusals import RefusalCode, Refused

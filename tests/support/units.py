@@ -17,17 +17,18 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from ledger import tables
-from ledger.adjustments import Adjust, RefundSurplus
-from ledger.assessing import Declared
 from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.declarations import Confirm, Declare
-from ledger.employers import RegisterEmployer, enter
-from ledger.estimates import Estimate
-from ledger.payments import ReceivePayment
+from ledger.contributions.adjustments import Adjust, RefundSurplus
+from ledger.contributions.assessing import Declared
+from ledger.contributions.credit_codes import credit_code_check
+from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.employers import RegisterEmployer, enter
+from ledger.contributions.estimates import Estimate
+from ledger.contributions.payments import ReceivePayment
 from ledger.people.enrolments import Enrol
-from ledger.people.id_numbers import credit_code_check, parse_id_number
+from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Posted, Receipt
 from tests.support.people import AREA, Someone, SomeoneFactory, World

@@ -24,26 +24,26 @@ from ledger.accounts.holds import Hold
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import run
-from ledger.adjustments import Adjust
-from ledger.assessing import Declared
 from ledger.book.detail import unpack
 from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.declarations import Confirm, Declare
-from ledger.estimates import Estimate
+from ledger.contributions.adjustments import Adjust
+from ledger.contributions.assessing import Declared
+from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.estimates import Estimate
+from ledger.contributions.retirees import CreditRetiree
+from ledger.contributions.supervision import RecordStep, Step
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import PartPayment
 from ledger.posting import Command, Posted, rehearse
 from ledger.refusals import Refused
-from ledger.retirees import CreditRetiree
-from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
+from tests.contributions.test_contributions import with_parameter
 from tests.support.people import AREA, Someone, World, id_number, noon
 from tests.support.stories import Heir, estate
 from tests.support.units import Unit
-from tests.test_contributions import with_parameter
 
 SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261122"))
 STEPS = int(os.environ.get("LEDGER_TEST_STEPS", "1000"))

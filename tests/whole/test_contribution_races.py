@@ -15,9 +15,9 @@ from ledger.accounts.closure import ReportDeath
 from ledger.accounts.spending import Spend
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.employers import Employer, RegisterEmployer, enter
 from ledger.database.engines import connect
-from ledger.declarations import Confirm, Declare
-from ledger.employers import Employer, RegisterEmployer, enter
 from ledger.posting import Posted
 from ledger.refusals import Refused
 from ledger.verify import verify

@@ -11,8 +11,6 @@ from datetime import date
 from typing import NamedTuple
 
 from ledger.chart.members import LineKind
-from ledger.late_fees import due_on, late_fee
-from ledger.policy import Policy
 
 # money that belongs to no month
 NO_PERIOD = 0
@@ -200,9 +198,3 @@ class Debts:
         return sorted(
             period for period, levy in self.levies.items() if period != NO_PERIOD and levy.principal
         )
-
-
-def fee_owed(policy: Policy, period: int, levy: Levy, on: date) -> int:
-    """The late fee of a month that is not paid yet, as of a day; less than nothing when too much was paid."""
-    owed = late_fee(policy, due_on(policy, period), levy.principal, levy.payments, on)
-    return owed.fee_fen - levy.fee_paid

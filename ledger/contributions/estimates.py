@@ -14,13 +14,13 @@ from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
-from ledger.crediting import checked_period, debts_of, employer_book
+from ledger.contributions.month import checked_period, debts_of, employer_book
+from ledger.contributions.premiums import estimate
 from ledger.money import FEN_MAX
 from ledger.months import previous_period
 from ledger.policy import Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
 from ledger.posting.batches import Batch
-from ledger.premiums import estimate
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 1000

@@ -17,25 +17,25 @@ from ledger.accounts.holds import Hold
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
-from ledger.adjustments import Adjust, RefundSurplus
-from ledger.assessing import Declared
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.declarations import Confirm, Declare, list_view
-from ledger.employers import RegisterEmployer, enter
-from ledger.estimates import Estimate
+from ledger.contributions.adjustments import Adjust, RefundSurplus
+from ledger.contributions.assessing import Declared
+from ledger.contributions.declarations import Confirm, Declare, list_view
+from ledger.contributions.employers import RegisterEmployer, enter
+from ledger.contributions.estimates import Estimate
+from ledger.contributions.retirees import CreditRetiree, run
+from ledger.contributions.supervision import RecordStep, Step
 from ledger.posting import Failed, Posted
 from ledger.refusals import RefusalCode
-from ledger.retirees import CreditRetiree, run
-from ledger.supervision import RecordStep, Step
 from ledger.verify import verify
+from tests.contributions.test_contributions import with_parameter
 from tests.support.people import AREA, NOW, SomeoneFactory, World
 from tests.support.stories import Heir, entries, estate, moves, pockets, yuan
 from tests.support.units import Unit, credit_code
-from tests.test_contributions import with_parameter
 
 MARCH, APRIL, MAY = 202603, 202604, 202605
 # in time for March

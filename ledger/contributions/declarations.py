@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.assessing import Declared, canonical, judge, persons_of
 from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
@@ -19,9 +18,10 @@ from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.crediting import Month, Reveal, checked_period, employer_book, lock_all
+from ledger.contributions.assessing import Declared, canonical, judge, persons_of
+from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all
+from ledger.contributions.premiums import Premium
 from ledger.posting import BookRef, Command, Desk, Needs
-from ledger.premiums import Premium
 from ledger.refusals import RefusalCode, Refused
 
 

@@ -19,14 +19,14 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.late_fees import due_on, late_fee
+from ledger.contributions.late_fees import due_on, late_fee
+from ledger.contributions.premiums import premium
+from ledger.contributions.retirees import CreditRetiree
 from ledger.people.persons import claim_by_number
 from ledger.people.resident_premiums import resident_premium
 from ledger.people.residents import EnrolResident
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import resident_ref
-from ledger.premiums import premium
-from ledger.retirees import CreditRetiree
 from ledger.verify import verify
 from tests.support.people import AREA, SomeoneFactory, World
 from tests.support.stories import entries, fen, yuan

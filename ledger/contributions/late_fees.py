@@ -4,9 +4,17 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
+from ledger.book.beside.levies import Levy
 from ledger.money import round_half_up
 from ledger.months import first_day, next_period
 from ledger.policy import RATE_SCALE, DueShift, LateFeeCap, Policy
+
+
+def fee_owed(policy: Policy, period: int, levy: Levy, on: date) -> int:
+    """The late fee of a month that is not paid yet, as of a day; less than nothing when too much was paid."""
+    owed = late_fee(policy, due_on(policy, period), levy.principal, levy.payments, on)
+    return owed.fee_fen - levy.fee_paid
+
 
 _ONE_DAY: Final = timedelta(days=1)
 _SATURDAY: Final = 5

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, LevyLine, fee_owed
+from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.crediting import EMPLOYERS_SINCE, Month, Reveal, checked_period, debts_of, employer_book, lock_all
+from ledger.contributions.late_fees import fee_owed
+from ledger.contributions.month import (
+    EMPLOYERS_SINCE,
+    Month,
+    Reveal,
+    checked_period,
+    debts_of,
+    employer_book,
+    lock_all,
+)
 from ledger.money import FEN_MAX
 from ledger.policy import PartPayment
 from ledger.posting import BookRef, Command, Desk, Needs

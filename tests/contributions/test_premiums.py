@@ -10,11 +10,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ledger.chart.members import MemberClass
+from ledger.contributions.premiums import Premium, contribution_base, estimate, premium
 from ledger.money import FEN_MAX
 from ledger.months import first_day, next_period, previous_period
 from ledger.people.resident_premiums import ResidentPremium, resident_premium
 from ledger.policy import RATE_SCALE, Dated, DatedLine, MissingParameter, Policy, load_policies
-from ledger.premiums import Premium, contribution_base, estimate, premium
 from ledger.refusals import RefusalCode, Refused
 
 EXAMPLE_AREA = load_policies()["990100"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.contributions.spreading import Due, spread
 from ledger.policy import PartPayment
-from ledger.spreading import Due, spread
 
 PRO_RATA, EMPLOYEE_FIRST, FULL_MONTH = PartPayment
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from ledger.book.beside.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, Debts, LevyLine, fee_owed
+from ledger.book.beside.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, Debts, LevyLine
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
+from ledger.contributions.late_fees import fee_owed
+from ledger.contributions.spreading import Due, spread
 from ledger.policy import PartPayment, Policy
 from ledger.posting import Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.spreading import Due, spread
 
 
 def debts_of(book: Book) -> Debts:

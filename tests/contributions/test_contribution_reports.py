@@ -16,13 +16,13 @@ from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.declarations import list_view
-from ledger.estimates import Estimate
+from ledger.contributions.declarations import list_view
+from ledger.contributions.estimates import Estimate
+from ledger.contributions.retirees import CreditRetiree
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import batches
 from ledger.refusals import Refused
 from ledger.reports import MonthPaid, look
-from ledger.retirees import CreditRetiree
 from tests.support.people import AREA, World
 from tests.support.units import Unit
 from tests.test_reports import counted
@@ -481,7 +481,7 @@ def alone(fresh_engine: Engine) -> World:
 
 
 def test_employers_in_arrears(alone: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.reports.supervision.CHUNK", 2)
+    monkeypatch.setattr("ledger.contributions.arrears_reports.CHUNK", 2)
     units = [Unit(alone) for _ in range(6)]
     codes = [unit.credit_code for unit in units]
     assert codes == sorted(codes)
@@ -516,7 +516,7 @@ def test_employers_in_arrears(alone: World, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_overdue_registrations(alone: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example area gives 30 days."""
-    monkeypatch.setattr("ledger.reports.supervision.CHUNK", 2)
+    monkeypatch.setattr("ledger.contributions.arrears_reports.CHUNK", 2)
     unit = Unit(alone)
     began = date(2026, 3, 1)
     active, retired = MemberClass.ACTIVE, MemberClass.RETIRED

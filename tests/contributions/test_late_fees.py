@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.late_fees import NO_FEE, LateFee, due_on, late_fee
+from ledger.contributions.late_fees import NO_FEE, LateFee, due_on, late_fee
 from ledger.policy import (
     RATE_SCALE,
     Dated,

@@ -22,13 +22,13 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
-from ledger.estimates import Estimate
+from ledger.contributions.estimates import Estimate
+from ledger.contributions.retirees import CreditRetiree
+from ledger.contributions.supervision import RecordStep, Step
 from ledger.money import parse_yuan
 from ledger.people.enrolments import EndEnrolment
 from ledger.people.id_numbers import mask_id_number
 from ledger.posting import batches
-from ledger.retirees import CreditRetiree
-from ledger.supervision import RecordStep, Step
 from ledger.tokens import SCOPES, mint
 from tests.support.api_client import NOW, running
 from tests.support.people import Someone, SomeoneFactory, World

@@ -16,9 +16,10 @@ from ledger.book.numbers import new_book_id
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
-from ledger.crediting import EMPLOYERS_SINCE
+from ledger.contributions.credit_codes import parse_credit_code
+from ledger.contributions.month import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
-from ledger.people.id_numbers import normalise_name, parse_credit_code
+from ledger.people.id_numbers import normalise_name
 from ledger.posting import AlreadyThere, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
 

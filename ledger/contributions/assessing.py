@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
-from ledger.crediting import has_ended
+from ledger.contributions.month import has_ended
+from ledger.contributions.premiums import Premium, premium
 from ledger.people.membership import class_in
 from ledger.posting import Desk
-from ledger.premiums import Premium, premium
 from ledger.refusals import RefusalCode, Refused
 
 

@@ -18,11 +18,11 @@ from sqlalchemy import Connection, func, select, tuple_
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.contributions.late_fees import due_on, late_fee
+from ledger.contributions.premiums import estimate
 from ledger.database.lookups import Lookup
-from ledger.late_fees import due_on, late_fee
 from ledger.months import previous_period
 from ledger.policy import MissingParameter, Policy
-from ledger.premiums import estimate
 from ledger.refusals import RefusalCode, Refused
 
 # employers or enrolments read at once, where few of them may be what is asked for

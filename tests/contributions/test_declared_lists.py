@@ -11,23 +11,23 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.accounts.closure import ReportDeath
-from ledger.assessing import Declared
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.declarations import Confirm, Declare, list_view
-from ledger.estimates import Estimate
+from ledger.contributions.assessing import Declared
+from ledger.contributions.declarations import Confirm, Declare, list_view
+from ledger.contributions.estimates import Estimate
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import add_alias
 from ledger.posting import Posted, Receipt, rehearse
 from ledger.posting.load_debts import read_declared
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
+from tests.contributions.test_contributions import with_parameter
 from tests.support.people import SomeoneFactory, World
 from tests.support.stories import Heir, entries, estate, rows_of
 from tests.support.units import Unit
-from tests.test_contributions import with_parameter
 
 MARCH = 202603
 TODAY = date(2026, 4, 10)

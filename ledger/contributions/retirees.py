@@ -14,7 +14,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.crediting import checked_period
+from ledger.contributions.month import checked_period
 from ledger.months import month_bounds
 from ledger.people.membership import is_retired
 from ledger.policy import MissingParameter, Policy

@@ -9,7 +9,7 @@ from enum import StrEnum
 from ledger.book.detail import pack
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
-from ledger.crediting import EMPLOYERS_SINCE, checked_period, employer_book
+from ledger.contributions.month import EMPLOYERS_SINCE, checked_period, employer_book
 from ledger.money import FEN_MAX
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused

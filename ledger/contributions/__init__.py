@@ -1,0 +1,1 @@
+"""Employers: what they owe, what they pay, and how it reaches their staff's accounts."""
