@@ -15,12 +15,12 @@ from ledger import Policy
 from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.beside.care_state import Accumulator
 from ledger.book.numbers import account_no
-from ledger.explaining import because
+from ledger.care.annual_reports import YearBill, YearStatement
+from ledger.care.explaining import because
 from ledger.money import format_yuan, round_half_up
 from ledger.people.id_numbers import mask_id_number, mask_name
 from ledger.people.persons import Known
 from ledger.policy import RATE_SCALE, Dated
-from ledger.reports.annual import YearBill, YearStatement
 
 RATIO_DECIMALS: Final = 4
 ReasonWord = Literal["coverage", "member_class", "filing", "admission", "order"]

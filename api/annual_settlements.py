@@ -30,7 +30,7 @@ from ledger import (
     resident_ref,
 )
 from ledger.book.numbers import account_no, book_id_of
-from ledger.reports.annual import YearStatement, last_statement, statement_of
+from ledger.care.annual_reports import YearStatement, last_statement, statement_of
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -25,10 +25,11 @@ from ledger import DecideClaim, Posted, RefusalCode, Refused, SubmitClaim
 from ledger.book.beside.care_rows import ClaimRow
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name, has_account
+from ledger.care import case_reports as cases
+from ledger.care import reports as care
+from ledger.care.manual_claims import still_missing
 from ledger.chart.care import FILING_WORDS
-from ledger.manual_claims import still_missing
 from ledger.money import format_yuan
-from ledger.reports import care, cases
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -20,9 +20,9 @@ from api.state import caller_of, state_of
 from api.year_ends import Year
 from ledger import RecordFiling, RefusalCode, reports
 from ledger.book.numbers import account_no, entry_name
+from ledger.care import reports as care
 from ledger.chart.care import FILING_WORDS
 from ledger.money import format_yuan
-from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -18,10 +18,10 @@ from api.routes import LedgerRoute, describe
 from api.state import State, caller_of, state_of
 from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend
 from ledger.book.numbers import new_book_id
+from ledger.care import reports as care
 from ledger.chart.care import CARE_WORDS
 from ledger.institutions import registry
 from ledger.institutions.registry import Registered
-from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -21,9 +21,9 @@ from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused
 from ledger.accounts.mutual_aid import RANK_MAX
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.care import reports as care
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number
-from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

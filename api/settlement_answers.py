@@ -21,11 +21,11 @@ from api.state import State
 from ledger import Policy, Receipt
 from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.numbers import account_no, entry_name, has_account
+from ledger.care import reports as care
+from ledger.care.explaining import Because, because
 from ledger.chart.care import Channel, Coverage
-from ledger.explaining import Because, because
 from ledger.money import format_yuan, round_half_up
 from ledger.policy import RATE_SCALE
-from ledger.reports import care
 
 SHARE_SCALE: Final = 10**4
 CoverageWord = Literal["covered", "paused", "waiting", "resident", "pharmacy"]

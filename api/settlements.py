@@ -44,9 +44,9 @@ from ledger import (
     quote_minutes,
     resident_ref,
 )
+from ledger.care import reports as care
 from ledger.chart.care import FILING_WORDS, Channel
 from ledger.people.id_numbers import parse_id_number
-from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -31,11 +31,12 @@ from ledger import (
 from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.care import case_reports as cases
+from ledger.care import reports as care
+from ledger.care.explaining import Because, because
 from ledger.chart.care import CauseKind
-from ledger.explaining import Because, because
 from ledger.money import format_yuan
 from ledger.policy import Dated, MissingParameter
-from ledger.reports import care, cases
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -22,8 +22,8 @@ from api.state import caller_of, state_of
 from ledger import EndVisit, RefusalCode, Refused, RegisterVisit
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name, has_account
+from ledger.care import reports as care
 from ledger.chart.care import CARE_WORDS
-from ledger.reports import care
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -17,8 +17,10 @@ from bench.fill import book_number, make_ledger, policies
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from bench.rounds import Measure
-from ledger import annual_settlements
 from ledger.book.beside.care_rows import BillLine
+from ledger.care import annual_settlements
+from ledger.care.bills import Bill
+from ledger.care.settlements import Settle
 from ledger.chart.care import CareType
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, for_posting
@@ -26,8 +28,6 @@ from ledger.institutions.registry import find
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, post
 from ledger.settings import tune_process
-from ledger.settlements import Settle
-from ledger.settling import Bill
 from tests.support.postgres import Server
 
 BILLS = 10

@@ -8,7 +8,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
-from ledger import annual_settlements, reports
+from ledger import reports
 from ledger.accounts import year_end
 from ledger.accounts.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
 from ledger.accounts.contributing import Contribute
@@ -18,7 +18,15 @@ from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.annual_settlements import SettleYear
+from ledger.care import annual_settlements
+from ledger.care.annual_settlements import SettleYear
+from ledger.care.bills import Bill
+from ledger.care.filings import RecordFiling
+from ledger.care.manual_claims import DecideClaim, SubmitClaim
+from ledger.care.settlements import Quoted, Settle, quote_minutes
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
+from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
+from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.kinds import KIND_WORDS, Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import Side
@@ -33,10 +41,8 @@ from ledger.contributions.estimates import Estimate
 from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, glancing, is_lost, reading
-from ledger.filings import RecordFiling
 from ledger.imports.lists import ListLine, read_list
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
-from ledger.manual_claims import DecideClaim, SubmitClaim
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.residents import EnrolResident
@@ -59,12 +65,7 @@ from ledger.posting import (
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.reconciliations import Reconcile
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
-from ledger.settlements import Quoted, Settle, quote_minutes
-from ledger.settling import Bill
-from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.vault import Keyring
-from ledger.visits import EndVisit, RegisterVisit
 
 __all__ = [
     "KIND_WORDS",

@@ -10,6 +10,7 @@ from ledger.book.beside.days import DayTotals
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Draft
+from ledger.care.adjudication import care_of
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -18,7 +19,6 @@ from ledger.months import previous_period
 from ledger.posting import Command, Desk, Needs, Receipt
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.institutions import Aided, month_days, unsettled
-from ledger.settling import care_of
 
 # as many days as a refusal names
 DAYS_TOLD = 5

@@ -10,13 +10,13 @@ from ledger.book.beside.care_state import ReconciledDay
 from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import pack
 from ledger.book.state import Draft
+from ledger.care.adjudication import care_of
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.institutions.books import institution_book
 from ledger.posting import Command, Desk, Needs
 from ledger.reconciling import Difference, adds_up, agrees, compare
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import care_of
 
 # as many differences as the entry keeps; the rest shows when the day is compared again after their repair
 DIFFERENCES_MAX = 1000

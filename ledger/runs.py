@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from ledger import annual_settlements, progress
+from ledger import progress
 from ledger.accounts import year_end as year_ends
+from ledger.care import annual_settlements
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, command, warn
 from ledger.contributions import estimates, retirees

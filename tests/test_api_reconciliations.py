@@ -22,9 +22,9 @@ from api.clearings import (
     StatementAnswer,
 )
 from api.reconciliations import LINES_MAX, LinePage, ReconciliationAnswer, ReconciliationPage
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.policy import load_policies
 from ledger.posting import Posted, post
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.tokens import SCOPES, mint
 from tests.support.api_client import NOW, key, running
 from tests.support.clinic import Clinic

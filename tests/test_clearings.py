@@ -14,6 +14,7 @@ from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.book.beside.care_rows import Cause
 from ledger.book.beside.days import DayTotals
+from ledger.care.third_party import OpenCase, PayAdvance
 from ledger.chart.care import CauseKind, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -25,7 +26,6 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.reports import look
 from ledger.reports.institutions import aided, clearing_of, clearings, day_lines
 from ledger.reports.statements import Statement, statement
-from ledger.third_party import OpenCase, PayAdvance
 from tests.support.clinic import Clinic, Settled
 from tests.support.people import AREA, SomeoneFactory, World
 

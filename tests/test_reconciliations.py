@@ -14,6 +14,7 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import unpack
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.clearings import Clear
 from ledger.money import parse_yuan
 from ledger.posting import Posted
@@ -22,7 +23,6 @@ from ledger.reconciling import DifferenceKind, adds_up
 from ledger.refusals import Refused
 from ledger.reports import look
 from ledger.reports.institutions import Reconciliation, aided, day_lines, reconciliation_of, reconciliations
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, World
 

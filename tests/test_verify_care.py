@@ -16,19 +16,19 @@ from ledger.book.beside.days import DayTotals
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
+from ledger.care.filings import RecordFiling
+from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
+from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import SIGNED, CareType, CauseKind, Filing
 from ledger.clearings import Clear
 from ledger.database.engines import is_postgresql
-from ledger.filings import RecordFiling
 from ledger.institutions.registry import Suspend
-from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.policy import RATE_SCALE
 from ledger.posting.load_care import settlement_row
 from ledger.reconciliations import Reconcile
 from ledger.reports.institutions import aided
-from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
-from ledger.visits import EndVisit, RegisterVisit
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, SomeoneFactory, World
 from tests.test_verify import chain_anew, run, with_every_right

@@ -10,6 +10,7 @@ from ledger.accounts.quotas import end_quota
 from ledger.book.beside.care_state import Quota
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
+from ledger.care.adjudication import care_of
 from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
@@ -19,7 +20,6 @@ from ledger.people.entitlement import entitlement
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import care_of
 
 # what a recipient is to the donor (R35)
 RELATIONS: Final = ("spouse", "parent", "child", "sibling", "grandparent", "grandchild")

@@ -6,8 +6,8 @@ from datetime import date
 
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
+from ledger.care.adjudication import care_of
 from ledger.chart.kinds import Kind
-from ledger.settling import care_of
 
 
 def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool = False) -> Draft:

@@ -26,23 +26,23 @@ from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.beside.care_rows import BillLine
 from ledger.book.state import Book
+from ledger.care.bills import Bill
+from ledger.care.filings import RecordFiling
+from ledger.care.settlements import Quoted, Settle
+from ledger.care.taking_back import CorrectMessage
+from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Stage, Status, Verb
 from ledger.chart.members import MemberClass
 from ledger.contributions.retirees import CreditRetiree
 from ledger.database.lookups import insert_or_leave
-from ledger.filings import RecordFiling
 from ledger.institutions.examples import NewInstitution, register
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import claim_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
-from ledger.settlement_reversals import CorrectMessage
-from ledger.settlements import Quoted, Settle
-from ledger.settling import Bill
-from ledger.visits import EndVisit, RegisterVisit
 from tests.support.people import AREA, NOW, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, estate, paid_to, row
 

@@ -8,10 +8,10 @@ from random import Random
 from sqlalchemy import Engine
 
 from ledger.accounts.freezes import Freeze
+from ledger.care.filings import RecordFiling
 from ledger.chart.care import Filing
 from ledger.chart.members import MemberClass
 from ledger.database.engines import glancing, is_postgresql, reading
-from ledger.filings import RecordFiling
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse

@@ -21,6 +21,9 @@ from ledger import tables
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
 from ledger.book.beside.care_state import Accumulator
+from ledger.care.bills import Bill
+from ledger.care.settlements import Settle
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.chart.care import CareType, Filing
 from ledger.institutions.examples import SERVICES
 from ledger.institutions.registry import AddContract, Registered, RegisterInstitution, enter
@@ -30,9 +33,6 @@ from ledger.people.residents import EnrolResident
 from ledger.policy import RATE_SCALE
 from ledger.posting import BookRef, Posted, Receipt, resident_ref
 from ledger.refusals import RefusalCode, Refused
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
-from ledger.settlements import Settle
-from ledger.settling import Bill
 from tests.support.people import AREA, Someone, SomeoneFactory, World
 
 CARE_DAY = date(2026, 3, 10)

@@ -23,27 +23,27 @@ from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
-from ledger.annual_settlements import SettleYear, areas_elsewhere
 from ledger.book.beside.care_rows import BillLine, Cause
 from ledger.book.beside.days import DayTotals
+from ledger.care.annual_settlements import SettleYear, areas_elsewhere
+from ledger.care.bills import Bill
+from ledger.care.filings import RecordFiling
+from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.settlements import Settle
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
+from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
+from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.clearings import Clear, EndClearing, PayInstitution
-from ledger.filings import RecordFiling
 from ledger.institutions.registry import Suspend
-from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Posted, resident_ref
 from ledger.reconciliations import Reconcile
 from ledger.refusals import Refused
 from ledger.reports.institutions import aided
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
-from ledger.settlements import Settle
-from ledger.settling import Bill
-from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
-from ledger.visits import EndVisit, RegisterVisit
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate

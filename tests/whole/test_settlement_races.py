@@ -17,11 +17,11 @@ from ledger.accounts.closure import ReportDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.accounts.spending import Spend
 from ledger.book.beside.care_claims import bill_claim
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.chart.kinds import Kind
 from ledger.database.engines import connect
 from ledger.posting import Command, Outcome, Posted, Receipt, claims, resident_ref
 from ledger.refusals import Refused
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import AREA, Someone, SomeoneFactory, World

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.care.recovering import advance, to_return
 from ledger.policy import Recovery
-from ledger.recovering import advance, to_return
 
 PRO_RATA, PERSON_FIRST, FUND_FIRST = Recovery
 

@@ -7,7 +7,6 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
-from ledger.benefits import payers
 from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import SettlementRow, standing
 from ledger.book.beside.care_state import Quota
@@ -15,6 +14,9 @@ from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book, Draft
+from ledger.care.adjudication import adjudicate, care_of, check_cause, circumstances, insured
+from ledger.care.benefits import payers
+from ledger.care.bills import Bill
 from ledger.chart.care import CareType, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
@@ -23,7 +25,6 @@ from ledger.institutions.agreed import repaired_day
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk, Institution, Needs, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured
 
 # what every bill is worked out from
 _ALWAYS = frozenset({Needs.ACCUMULATORS, Needs.QUOTAS, Needs.ENROLMENTS})

@@ -16,6 +16,9 @@ from ledger.accounts.holds import Hold
 from ledger.book.beside.care_rows import Cause
 from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
+from ledger.care.case_reports import third_party_case
+from ledger.care.taking_back import ReverseSettlement
+from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.chart.care import CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -24,10 +27,7 @@ from ledger.people.persons import claim_by_number
 from ledger.policy import RATE_SCALE, Dated, DatedLine, Recovery
 from ledger.posting import Posted, Receipt, rehearse
 from ledger.refusals import RefusalCode
-from ledger.reports.cases import third_party_case
-from ledger.settlement_reversals import ReverseSettlement
 from ledger.shares import heir_rank, parse_weights
-from ledger.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
 from tests.support.clinic import CARE_DAY, Clinic, Settled

@@ -21,6 +21,7 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import has_account
 from ledger.book.state import Book, Draft
+from ledger.care.recomputation import Again, Division, Facts, Part, Year, divide, recompute
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
@@ -43,7 +44,6 @@ from ledger.posting import (
 )
 from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
-from ledger.yearly import Again, Division, Facts, Part, Year, divide, recompute
 
 CHUNK = 500
 CALLER = "annual-settlement"

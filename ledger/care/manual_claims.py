@@ -13,6 +13,8 @@ from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
+from ledger.care.adjudication import adjudicate, care_of, check_cause, circumstances, insured
+from ledger.care.bills import Bill
 from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
@@ -20,7 +22,6 @@ from ledger.chart.sides import Side
 from ledger.people.entitlement import working_day_after
 from ledger.posting import BookRef, Command, Desk, Needs
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import Bill, adjudicate, care_of, check_cause, circumstances, insured
 
 # what has to lie with the agency before a claim is paid
 EVIDENCE: Final = ("invoice", "fee_list", "diagnosis", "records")

@@ -13,6 +13,7 @@ from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book, Draft
+from ledger.care.adjudication import care_of
 from ledger.chart.care import CareTable
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
@@ -21,7 +22,6 @@ from ledger.institutions.agreed import repaired_day
 from ledger.institutions.books import institution_book
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import care_of
 
 ALL_DAYS = (date.min, date.max)
 

@@ -12,19 +12,19 @@ from sqlalchemy import Engine
 
 from ledger.accounts.closure import ReportDeath
 from ledger.book.beside.care_rows import BillLine, Cause
+from ledger.care.case_reports import ClaimView, claim, open_claims
+from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim, claimed_bill, still_missing
+from ledger.care.taking_back import ReverseSettlement
+from ledger.care.third_party import OpenCase, PayAdvance
 from ledger.chart.care import CauseKind, Channel, Coverage, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.institutions.registry import Suspend
-from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim, claimed_bill, still_missing
 from ledger.people.enrolments import Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, Receipt
 from ledger.refusals import RefusalCode, Refused
-from ledger.reports.cases import ClaimView, claim, open_claims
-from ledger.settlement_reversals import ReverseSettlement
-from ledger.third_party import OpenCase, PayAdvance
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic, Settled
 from tests.support.people import AREA, World

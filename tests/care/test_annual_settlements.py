@@ -15,30 +15,31 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from ledger import annual_settlements, tables
+from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.freezes import Freeze
-from ledger.annual_settlements import SettleYear, areas_elsewhere, run
 from ledger.book.beside.care_rows import Cause, SettlementRow
 from ledger.book.detail import unpack
+from ledger.care import annual_settlements
+from ledger.care.annual_settlements import SettleYear, areas_elsewhere, run
+from ledger.care.case_reports import claim
+from ledger.care.filings import RecordFiling
+from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.recomputation import Facts, recompute
 from ledger.chart.care import CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
-from ledger.filings import RecordFiling
-from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, Receipt, batches, post, rehearse
 from ledger.posting.batches import Batch
 from ledger.posting.load_care import read_settled
 from ledger.refusals import RefusalCode, Refused
-from ledger.reports.cases import claim
 from ledger.vault import Keyring
 from ledger.verify import verify
-from ledger.yearly import Facts, recompute
 from tests.contributions.test_contributions import with_parameter
 from tests.support.clinic import Clinic, LineText, Settled
 from tests.support.office import command_line, finish
@@ -521,7 +522,7 @@ def _enrolments(connection: Any, book: int) -> Any:
 
 
 def _filings(connection: Any, book: int) -> Any:
-    from ledger.reports.care import filings
+    from ledger.care.reports import filings
 
     return [(one.seq, one.recorded_on, one.row) for one in filings(connection, book)]
 

@@ -20,20 +20,20 @@ from ledger.accounts.freezes import Freeze
 from ledger.accounts.holds import Hold
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
+from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.settlements import Quoted, Settle
+from ledger.care.taking_back import CorrectMessage, ReverseSettlement
+from ledger.care.third_party import OpenCase, PayAdvance
+from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import CareType, CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.institutions.registry import Suspend
-from ledger.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.people.enrolments import Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, claims, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
-from ledger.settlement_reversals import CorrectMessage, ReverseSettlement
-from ledger.settlements import Quoted, Settle
-from ledger.third_party import OpenCase, PayAdvance
 from ledger.verify import verify
-from ledger.visits import EndVisit, RegisterVisit
 from tests.support.clinic import CARE_DAY, Clinic, Settled, bill_line
 from tests.support.people import AREA, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, entries, estate, fen, rows_of, yuan

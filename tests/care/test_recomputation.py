@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.benefits import Parts, benefit, care_table, payable, payers
 from ledger.book.beside.care_rows import Circumstances, FilingRow, SettlementRow
 from ledger.book.beside.care_state import NOTHING_USED, Accumulator
 from ledger.book.beside.enrolments import Enrolment
+from ledger.care.benefits import Parts, benefit, care_table, payable, payers
+from ledger.care.recomputation import Division, Facts, Part, Year, divide, recompute
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.policy import RATE_SCALE, Policy, load_policies
-from ledger.yearly import Division, Facts, Part, Year, divide, recompute
-from tests.test_benefits import area, fen
+from tests.care.test_benefits import area, fen
 
 POLICY = load_policies()["990100"]
 HOME, AWAY = 990100, 990200

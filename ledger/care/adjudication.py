@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 
-from ledger.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
-from ledger.book.beside.care_rows import BillLine, Cause, Circumstances, SettlementRow
+from ledger.book.beside.care_rows import Circumstances, SettlementRow
 from ledger.book.beside.care_state import Care
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
+from ledger.care.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
+from ledger.care.bills import Bill
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.people.entitlement import entitlement
@@ -28,43 +27,6 @@ def care_of(book: Book) -> Care:
 
 # inside the area a hospital of this level or above asks for a referral, where the policy wants one
 REFERRAL_FROM_LEVEL = 2
-
-
-# one encoder for all bills: making one costs as much as its work
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-@dataclass(frozen=True)
-class Bill:
-    """A bill as an institution, or a person with a manual claim, hands it in. Amounts in fen."""
-
-    care_type: CareType
-    care_date: date
-    lines: tuple[BillLine, ...]
-    use_account: bool = True
-    filing: Filing | None = None
-    cause: Cause | None = None
-    # an injury is marked: then its cause must be declared (R45)
-    injury: bool = False
-    hospital_share: int = 0
-    # what the sender thinks the lines come to
-    total: int | None = None
-    bill_no: str | None = None
-
-    @cached_property
-    def document(self) -> str:
-        """The lines as they are kept."""
-        return _encode(self.lines)
-
-    def content(self) -> str:
-        cause, filing, bill_no = self.cause, self.filing, self.bill_no
-        return (
-            f"{self.care_type.word}|{self.care_date}|{self.use_account}|{self.hospital_share}|{self.total}"
-            f"|{None if filing is None else filing.word}|{self.injury}"
-            f"|{None if cause is None else f'{cause.kind.word} {cause.share}'}"
-            # a length in front, so that no number can be cut otherwise into the same text
-            f"|{None if bill_no is None else f'{len(bill_no)}:{bill_no}'}|{self.document}"
-        )
 
 
 @dataclass(frozen=True, slots=True)

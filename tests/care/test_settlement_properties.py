@@ -21,13 +21,14 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.accounts.contributing import Contribute
-from ledger.benefits import payers
 from ledger.book.beside.care_rows import BillLine, Cause, Circumstances
 from ledger.book.beside.care_state import Accumulator, Care
+from ledger.care.adjudication import Adjudicated, adjudicate
+from ledger.care.benefits import payers
+from ledger.care.bills import Bill
 from ledger.chart.care import CareType, CauseKind, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy
-from ledger.settling import Adjudicated, Bill, adjudicate
 from ledger.verify import verify
 from tests.support.clinic import Clinic, Settled
 from tests.support.people import AREA, SomeoneFactory, World

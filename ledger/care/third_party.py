@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from ledger.benefits import benefit
 from ledger.book.beside.care_rows import Circumstances, SettlementRow, Used, standing
 from ledger.book.beside.care_state import NOTHING_USED, ThirdPartyCase
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
+from ledger.care.adjudication import care_of
+from ledger.care.benefits import benefit
+from ledger.care.recovering import advance, to_return
 from ledger.chart.care import CauseKind, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
@@ -19,9 +21,7 @@ from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt
-from ledger.recovering import advance, to_return
 from ledger.refusals import RefusalCode, Refused
-from ledger.settling import care_of
 
 # whom an advance is paid to: whoever has paid the hospital, or the hospital that still waits
 PAID_TO: Final = {"person": Side.BANK, "institution": Side.INSTITUTION_PAYABLE}
