@@ -24,10 +24,10 @@ from api.schemas import Nothing
 from api.state import caller_of, state_of
 from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalCode, Refused
 from ledger.book.beside.days import DayTotals
+from ledger.clearing import reports as reports
+from ledger.clearing import statements
 from ledger.money import format_yuan
 from ledger.months import previous_period
-from ledger.reports import institutions as reports
-from ledger.reports import statements
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -30,7 +30,8 @@ from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.kinds import KIND_WORDS, Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import Side
-from ledger.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.reconciliations import Reconcile
 from ledger.clock import now_and_today
 from ledger.contributions import employers, retirees
 from ledger.contributions.adjustments import Adjust, RefundSurplus
@@ -63,7 +64,6 @@ from ledger.posting import (
     resident_ref,
 )
 from ledger.posting.writer import Overloaded, Stopped, Writer
-from ledger.reconciliations import Reconcile
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.vault import Keyring
 

@@ -21,13 +21,13 @@ from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import SIGNED, CareType, CauseKind, Filing
-from ledger.clearings import Clear
+from ledger.clearing.clearings import Clear
+from ledger.clearing.reconciliations import Reconcile
+from ledger.clearing.reports import aided
 from ledger.database.engines import is_postgresql
 from ledger.institutions.registry import Suspend
 from ledger.policy import RATE_SCALE
 from ledger.posting.load_care import settlement_row
-from ledger.reconciliations import Reconcile
-from ledger.reports.institutions import aided
 from ledger.verify import verify
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, SomeoneFactory, World

@@ -36,13 +36,13 @@ from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.reconciliations import Reconcile
+from ledger.clearing.reports import aided
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Posted, resident_ref
-from ledger.reconciliations import Reconcile
 from ledger.refusals import Refused
-from ledger.reports.institutions import aided
 from ledger.verify import verify
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon

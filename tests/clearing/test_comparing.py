@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.book.beside.days import DayTotals, Line
-from ledger.reconciling import Difference, DifferenceKind, adds_up, agrees, compare, without_cancelled
+from ledger.clearing.comparing import Difference, DifferenceKind, adds_up, agrees, compare, without_cancelled
 
 AGENCY_ONLY, INSTITUTION_ONLY, AMOUNT_DIFF = DifferenceKind
 

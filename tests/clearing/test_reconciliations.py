@@ -15,14 +15,14 @@ from ledger import tables
 from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import unpack
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
-from ledger.clearings import Clear
+from ledger.clearing.clearings import Clear
+from ledger.clearing.comparing import DifferenceKind, adds_up
+from ledger.clearing.reconciliations import DIFFERENCES_MAX, Reconcile
+from ledger.clearing.reports import Reconciliation, aided, day_lines, reconciliation_of, reconciliations
 from ledger.money import parse_yuan
 from ledger.posting import Posted
-from ledger.reconciliations import DIFFERENCES_MAX, Reconcile
-from ledger.reconciling import DifferenceKind, adds_up
 from ledger.refusals import Refused
 from ledger.reports import look
-from ledger.reports.institutions import Reconciliation, aided, day_lines, reconciliation_of, reconciliations
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, World
 

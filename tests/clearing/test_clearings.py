@@ -18,14 +18,14 @@ from ledger.care.third_party import OpenCase, PayAdvance
 from ledger.chart.care import CauseKind, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.reconciliations import Reconcile
+from ledger.clearing.reports import aided, clearing_of, clearings, day_lines
+from ledger.clearing.statements import Statement, statement
 from ledger.policy import RATE_SCALE
 from ledger.posting import Command, Posted, Receipt
-from ledger.reconciliations import Reconcile
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import look
-from ledger.reports.institutions import aided, clearing_of, clearings, day_lines
-from ledger.reports.statements import Statement, statement
 from tests.support.clinic import Clinic, Settled
 from tests.support.people import AREA, SomeoneFactory, World
 

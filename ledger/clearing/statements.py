@@ -19,15 +19,7 @@ from ledger.book.beside.days import DayTotals
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.reports.institutions import (
-    ALL,
-    NO_TOTALS,
-    MonthCleared,
-    by_day,
-    clearings,
-    day_state,
-    month_days,
-)
+from ledger.clearing.reports import ALL, NO_TOTALS, MonthCleared, by_day, clearings, day_state, month_days
 
 _S, _E, _T = tables.settlement.c, tables.entry.c, tables.transfer.c
 

@@ -14,11 +14,11 @@ from ledger.care.adjudication import care_of
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.clearing.reports import Aided, month_days, unsettled
 from ledger.institutions.books import institution_book
 from ledger.months import previous_period
 from ledger.posting import Command, Desk, Needs, Receipt
 from ledger.refusals import RefusalCode, Refused
-from ledger.reports.institutions import Aided, month_days, unsettled
 
 # as many days as a refusal names
 DAYS_TOLD = 5

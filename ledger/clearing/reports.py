@@ -18,8 +18,8 @@ from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import unpack
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
+from ledger.clearing.comparing import Difference, DifferenceKind
 from ledger.posting import Receipt
-from ledger.reconciling import Difference, DifferenceKind
 from ledger.reports.pages import entries
 
 _S = tables.settlement.c

@@ -13,9 +13,9 @@ from ledger.book.state import Draft
 from ledger.care.adjudication import care_of
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
+from ledger.clearing.comparing import Difference, adds_up, agrees, compare
 from ledger.institutions.books import institution_book
 from ledger.posting import Command, Desk, Needs
-from ledger.reconciling import Difference, adds_up, agrees, compare
 from ledger.refusals import RefusalCode, Refused
 
 # as many differences as the entry keeps; the rest shows when the day is compared again after their repair
