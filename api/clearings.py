@@ -24,8 +24,7 @@ from api.schemas import Nothing
 from api.state import caller_of, state_of
 from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalCode, Refused
 from ledger.book.beside.days import DayTotals
-from ledger.clearing import reports as reports
-from ledger.clearing import statements
+from ledger.clearing import reports, statements
 from ledger.money import format_yuan
 from ledger.months import previous_period
 

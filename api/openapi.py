@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from api.answers import Problem
 from api.commands import READERS
 from api.security import OPEN, SCOPE_OF
-from ledger.tokens import SCOPES
+from ledger.access.tokens import SCOPES
 
 REF = "#/components/schemas/{model}"
 DESCRIPTION = """\

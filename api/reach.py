@@ -9,9 +9,9 @@ from fastapi import Request
 from api.security import Caller, lacking
 from api.state import state_of
 from ledger import Refused, employers
+from ledger.access.owners import INSTITUTION_OF
 from ledger.book.numbers import parse_entry_name
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.reports.owners import INSTITUTION_OF
 
 NAMED_IN_BODY: Final = frozenset(
     {

@@ -23,7 +23,7 @@ from api.routes import LedgerRoute, describe
 from api.state import caller_of, state_of
 from ledger import Command, Posted, Reconcile, RefusalCode, Refused
 from ledger.book.beside.days import DayTotals, Line
-from ledger.clearing import reports as reports
+from ledger.clearing import reports
 from ledger.clearing.comparing import Difference
 from ledger.money import format_yuan, parse_yuan
 

@@ -20,8 +20,8 @@ import jwt
 from api.errors import Declined
 from api.problems import DoorCode
 from ledger import Refused
+from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.tokens import AUDIENCE, ISSUER, is_institution_code
 
 LEEWAY_SECONDS: Final = 30
 REMEMBERED_MAX: Final = 10_000

@@ -21,9 +21,9 @@ from bench.people import id_number
 from bench.plan import CALLER, OUT, ROOT, BenchFailed
 from bench.process import Worker, cpu_seconds, peak_rss_mb
 from bench.rounds import Measure
+from ledger.access.tokens import SCOPES, create_signing_key, mint
 from ledger.book.numbers import account_no
 from ledger.clock import now_and_today
-from ledger.tokens import SCOPES, create_signing_key, mint
 from ledger.vault import Keyring
 
 HOST = "127.0.0.1"

@@ -20,6 +20,7 @@ from ledger import (
     serving,
 )
 from ledger import sample as samples
+from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, app, command, fail, warn
@@ -28,7 +29,6 @@ from ledger.installation import NotReady, at_work, in_words
 from ledger.money import parse_yuan
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
-from ledger.tokens import mint
 
 PEOPLE_DEFAULT = 200
 

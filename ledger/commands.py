@@ -12,13 +12,13 @@ from typing import Annotated, Any, ParamSpec
 import typer
 
 from ledger import serving
+from ledger.access.tokens import TokenError
 from ledger.imports import ImportProblem
 from ledger.installation import NotReady
 from ledger.people.id_numbers import mask_in_text
 from ledger.policy import PolicyError
 from ledger.refusals import Refused
 from ledger.settings import SettingsError
-from ledger.tokens import TokenError
 from ledger.vault import KeyringError
 
 app = typer.Typer(

@@ -14,7 +14,7 @@ from ledger.care import annual_settlements
 from ledger.clock import now_and_today
 from ledger.commands import Answer, Data, command, warn
 from ledger.contributions import estimates, retirees
-from ledger.imports.one_list import ListDoor
+from ledger.imports.list_door import ListDoor
 from ledger.installation import at_work
 from ledger.money import format_yuan
 from ledger.posting import batches

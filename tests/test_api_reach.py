@@ -20,12 +20,12 @@ from api.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.routes import LedgerRoute
 from api.security import SCOPE_OF, Caller
 from ledger import tables
+from ledger.access.owners import INSTITUTION_OF, cleared_for, settled_by, visited
+from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, mint
 from ledger.book.detail import pack
 from ledger.book.numbers import entry_name, new_book_id
 from ledger.chart.care import SIGNED
 from ledger.chart.kinds import Kind
-from ledger.reports.owners import INSTITUTION_OF, cleared_for, settled_by, visited
-from ledger.tokens import AUDIENCE, ISSUER, SCOPES, mint
 from tests.support.api_client import AREA, key, open_account, running
 from tests.support.employer_client import new_employer, refusal
 

@@ -25,7 +25,7 @@ from starlette.routing import Route
 from api.errors import Declined
 from api.main import bare_app
 from api.security import OPEN, SCOPE_OF, KeysMissing, Verifier
-from ledger.tokens import AUDIENCE, ISSUER, SCOPES, create_signing_key
+from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, create_signing_key
 from tests.support.api_client import contribute, key, open_account, running, spending, token
 
 ROUTES = sorted((method, path) for method, path in SCOPE_OF if path != "/v1/noop")

@@ -260,7 +260,7 @@ def test_a_sweep_writes_the_expiry_of_forgotten_holds(run: Callable[..., Answer]
 
 
 def test_a_token_stands_alone_on_stdout(run: Callable[..., Answer], data: Path) -> None:
-    from ledger.tokens import create_signing_key
+    from ledger.access.tokens import create_signing_key
 
     refused = run("token", "--scope", "admin", "--data", data)
     assert (refused.code, refused.out) == (1, "")

@@ -22,15 +22,15 @@ from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
 from ledger.imports.chunks import Clock, Poster, database_problem
 from ledger.imports.control import ControlTotals
+from ledger.imports.employer_lists import ListBlocks, ListPoster
+from ledger.imports.employer_rows import LISTS, UNIT_KINDS, UnitRows
 from ledger.imports.lines import Line, Survey, read_lines, survey
+from ledger.imports.processes import Here, Processes
 from ledger.imports.reasons import INTERNAL_ERROR, REASONS
 from ledger.imports.rejected import ImportProblem, RejectedLines
 from ledger.imports.rows import KINDS, FileKind, Rows, read_header
 from ledger.imports.run import Run
 from ledger.imports.summary import Summary
-from ledger.imports.unit_rows import LISTS, UNIT_KINDS, UnitRows
-from ledger.imports.units import ListBlocks, ListPoster
-from ledger.imports.workers import Here, Processes
 from ledger.people.persons import number_opener
 from ledger.policy import Policy
 from ledger.posting import batches

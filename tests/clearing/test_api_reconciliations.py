@@ -22,10 +22,10 @@ from api.clearings import (
     StatementAnswer,
 )
 from api.reconciliations import LINES_MAX, LinePage, ReconciliationAnswer, ReconciliationPage
+from ledger.access.tokens import SCOPES, mint
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.policy import load_policies
 from ledger.posting import Posted, post
-from ledger.tokens import SCOPES, mint
 from tests.support.api_client import NOW, key, running
 from tests.support.clinic import Clinic
 from tests.support.employer_client import refusal, taken

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, insert
 from api import contribution_report_answers as answers
 from api.lists import Cursors
 from ledger import tables
+from ledger.access.tokens import SCOPES, mint
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no, entry_name
@@ -29,7 +30,6 @@ from ledger.money import parse_yuan
 from ledger.people.enrolments import EndEnrolment
 from ledger.people.id_numbers import mask_id_number
 from ledger.posting import batches
-from ledger.tokens import SCOPES, mint
 from tests.support.api_client import NOW, running
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.units import Unit, credit_code

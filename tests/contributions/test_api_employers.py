@@ -23,11 +23,11 @@ from api.contribution_answers import (
 )
 from api.contribution_schemas import NewEnrolment, NewStep
 from api.security import SCOPE_OF
+from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass
 from ledger.contributions import employers
 from ledger.contributions.supervision import Step
-from ledger.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.verify import verify
 from tests.support.api_client import AREA, NOW, id_number, key, open_account, running, token
 from tests.support.employer_client import (

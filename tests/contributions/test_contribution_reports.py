@@ -23,9 +23,9 @@ from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import batches
 from ledger.refusals import Refused
 from ledger.reports import MonthPaid, look
+from tests.reports.test_reports import counted
 from tests.support.people import AREA, World
 from tests.support.units import Unit
-from tests.test_reports import counted
 
 JUNE = 202606
 EVERY = 1_000

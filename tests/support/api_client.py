@@ -20,12 +20,12 @@ from sqlalchemy import Engine
 
 from api.main import create_app
 from api.security import Verifier
+from ledger.access.tokens import SCOPES, create_signing_key, mint
 from ledger.installation import Opened
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
 from ledger.settings import Settings
-from ledger.tokens import SCOPES, create_signing_key, mint
 from ledger.vault import Keyring
 
 TODAY = date(2026, 11, 21)

@@ -23,8 +23,8 @@ from api.institutions import ContractAnswer, InstitutionAnswer
 from api.mutual_aid import QuotaAnswer
 from api.settlement_answers import QuoteAnswer, SettlementAnswer, TakenBack
 from api.visits import VisitAnswer
+from ledger.access.tokens import SCOPES, mint
 from ledger.policy import load_policy
-from ledger.tokens import SCOPES, mint
 from tests.support.api_client import AREA, contribute, key, open_account
 from tests.support.employer_client import taken
 

@@ -20,9 +20,9 @@ from ledger.book.numbers import account_no
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
 from ledger.imports import Importer, ImportProblem, Summary
+from ledger.imports.processes import Processes
 from ledger.imports.rows import Rows
 from ledger.imports.run import Run
-from ledger.imports.workers import Processes
 from ledger.people.persons import add_alias
 from ledger.posting import batches, post
 from ledger.vault import Keyring

@@ -10,8 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from ledger.settings import Settings, SettingsError
-from ledger.tokens import (
+from ledger.access.tokens import (
     AUDIENCE,
     ISSUER,
     JWKS_FILE,
@@ -23,6 +22,7 @@ from ledger.tokens import (
     mint,
     write_token,
 )
+from ledger.settings import Settings, SettingsError
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)

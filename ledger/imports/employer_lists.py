@@ -19,12 +19,12 @@ from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.month import Reveal
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster
+from ledger.imports.employer_rows import UnitRows
 from ledger.imports.lines import Line
 from ledger.imports.lists import judged
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rows import CALLER, fields_of, period_of
 from ledger.imports.summary import Tally
-from ledger.imports.unit_rows import UnitRows
 from ledger.money import parse_yuan
 from ledger.posting import Command, Outcome, Posted
 from ledger.posting.load_debts import read_declared

@@ -1,7 +1,7 @@
 """Who posts the parts of a block: this process, or one process for each part, with a connection of its own.
 
 Two processes overlap what Python does; two threads would take turns at it. What the other processes do
-stands in `ledger.imports.work`.
+stands in `ledger.imports.worker`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ledger.policy import Policy
 # blocks on their way at once: one is posted while the next one waits, so that nobody waits for the reader
 IN_FLIGHT = 3
 END_SECONDS_MAX = 30
-_MODULE = "ledger.imports.work"
+_MODULE = "ledger.imports.worker"
 
 
 class Here:

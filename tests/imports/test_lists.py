@@ -26,7 +26,7 @@ from ledger.refusals import RefusalCode, Refused
 from tests.support.people import id_number
 
 Media = Literal["csv", "xlsx"]
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ID = id_number(1)
 GOOD = id_number(2)
 HEADER = ("id_number", "wage")
