@@ -10,7 +10,7 @@ from api.errors import Declined
 from api.problems import DoorCode
 from api.routes import LedgerRoute, describe
 from api.state import state_of
-from ledger.installation import head_revision, schema_revision
+from ledger.operations.installation import head_revision, schema_revision
 
 router = APIRouter(route_class=LedgerRoute)
 TAG = "health"

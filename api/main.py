@@ -53,7 +53,7 @@ from api.logs import Log, RequestLines, log_request, log_to_stderr
 from api.security import Verifier
 from api.state import Clock, State
 from ledger import now_and_today
-from ledger.installation import Opened, open_ledger
+from ledger.operations.installation import Opened, open_ledger
 from ledger.settings import Settings, tune_process
 
 # tried in order, so what is called most stands first

@@ -27,8 +27,8 @@ from ledger import (
     reading,
     rehearse,
 )
-from ledger.installation import Opened
 from ledger.institutions.registry import Registered
+from ledger.operations.installation import Opened
 
 READERS = 4
 T = TypeVar("T")

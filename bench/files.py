@@ -24,8 +24,8 @@ from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer
-from ledger.installation import connection_to_post
 from ledger.money import format_yuan
+from ledger.operations.installation import connection_to_post
 from ledger.settings import tune_process
 
 _WATCH_SECONDS = 0.1

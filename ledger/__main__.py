@@ -12,21 +12,15 @@ from typing import Annotated
 
 import typer
 
-from ledger import (
-    demo,
-    installation,
-    progress,
-    runs,  # noqa: F401  its commands join the app
-    serving,
-)
-from ledger import sample as samples
 from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
-from ledger.commands import Answer, Data, app, command, fail, warn
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
-from ledger.installation import NotReady, at_work, in_words
 from ledger.money import parse_yuan
+from ledger.operations import demo, installation, progress, serving
+from ledger.operations import sample as samples
+from ledger.operations.cli import Answer, Data, app, command, fail, warn
+from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
 

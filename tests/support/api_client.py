@@ -21,8 +21,8 @@ from sqlalchemy import Engine
 from api.main import create_app
 from api.security import Verifier
 from ledger.access.tokens import SCOPES, create_signing_key, mint
-from ledger.installation import Opened
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
+from ledger.operations.installation import Opened
 from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
 from ledger.settings import Settings

@@ -11,10 +11,10 @@ from typing import Annotated, Any, ParamSpec
 
 import typer
 
-from ledger import serving
 from ledger.access.tokens import TokenError
 from ledger.imports import ImportProblem
-from ledger.installation import NotReady
+from ledger.operations import serving
+from ledger.operations.installation import NotReady
 from ledger.people.id_numbers import mask_in_text
 from ledger.policy import PolicyError
 from ledger.refusals import Refused

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ledger.access.tokens import SCOPES, create_signing_key, mint, write_token
 from ledger.imports import Importer, Summary
-from ledger.installation import Opened, connection_to_post, in_words, migrate, open_ledger
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
-from ledger.sample import FILES, write_sample
+from ledger.operations.installation import Opened, connection_to_post, in_words, migrate, open_ledger
+from ledger.operations.sample import FILES, write_sample
 from ledger.settings import Settings
 from ledger.vault import Keyring
 

@@ -16,9 +16,9 @@ from ledger.clock import now_and_today
 from ledger.months import previous_period
 from ledger.vault import Keyring
 from ledger.verify import verify
+from tests.operations.test_cli import Answer, data, ready, run  # noqa: F401  fixtures
 from tests.support.people import SomeoneFactory, World
 from tests.support.units import Unit, credit_code
-from tests.test_cli import Answer, data, ready, run  # noqa: F401  fixtures
 
 TODAY = now_and_today()[1]
 THIS = TODAY.year * 100 + TODAY.month

@@ -21,7 +21,7 @@ from ledger.posting import Failed, Unknown
 from ledger.settings import SQLITE_FILE, Settings
 from ledger.vault import Keyring, KeyringError
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _VERSION = table("alembic_version", column("version_num", Text))
 
 

@@ -31,7 +31,7 @@ from ledger.posting.load_care import settlement_row
 from ledger.verify import verify
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, SomeoneFactory, World
-from tests.test_verify import chain_anew, run, with_every_right
+from tests.verify.test_verify import chain_anew, run, with_every_right
 
 DAY = date(2026, 10, 5)
 SHARE = 60 * RATE_SCALE // 100

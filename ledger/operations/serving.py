@@ -9,7 +9,7 @@ from contextlib import ExitStack, suppress
 
 import uvicorn
 
-from ledger.installation import NotReady, open_ledger
+from ledger.operations.installation import NotReady, open_ledger
 from ledger.settings import Settings, tune_process
 
 APP = "api.main:app"

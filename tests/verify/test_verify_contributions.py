@@ -20,7 +20,7 @@ from ledger.verify import Summary, verify
 from ledger.verify.finding import month_name
 from tests.support.people import World
 from tests.support.units import Unit
-from tests.test_verify import chain_anew, run, with_every_right
+from tests.verify.test_verify import chain_anew, run, with_every_right
 
 MARCH = 202603
 TODAY = date(2026, 4, 10)

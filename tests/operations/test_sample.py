@@ -14,11 +14,11 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.demo import IMPORTED
 from ledger.imports import Importer, Summary
 from ledger.money import parse_yuan
+from ledger.operations.demo import IMPORTED
+from ledger.operations.sample import FILES, PEOPLE_MAX, _id_number, write_sample
 from ledger.people.id_numbers import parse_id_number
-from ledger.sample import FILES, PEOPLE_MAX, _id_number, write_sample
 from ledger.verify import verify
 from tests.support.people import World
 

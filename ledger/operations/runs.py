@@ -8,15 +8,15 @@ from typing import Annotated
 
 import typer
 
-from ledger import progress
 from ledger.accounts import year_end as year_ends
 from ledger.care import annual_settlements
 from ledger.clock import now_and_today
-from ledger.commands import Answer, Data, command, warn
 from ledger.contributions import estimates, retirees
 from ledger.imports.list_door import ListDoor
-from ledger.installation import at_work
 from ledger.money import format_yuan
+from ledger.operations import progress
+from ledger.operations.cli import Answer, Data, command, warn
+from ledger.operations.installation import at_work
 from ledger.posting import batches
 from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused

@@ -24,14 +24,14 @@ from ledger.accounts.spending import Spend
 from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
-from ledger.sample import write_sample
+from ledger.operations.sample import write_sample
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.people import SomeoneFactory, World, id_number, noon
 from tests.support.service import Service
 from tests.support.units import Unit
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LAST_YEAR = now_and_today()[1].year - 1
 
 
@@ -57,7 +57,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     for name in [name for name in os.environ if name.startswith("LEDGER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr("ledger.__main__.tune_process", lambda: None)
-    monkeypatch.setattr("ledger.runs.tune_process", lambda: None)
+    monkeypatch.setattr("ledger.operations.runs.tune_process", lambda: None)
 
     def invoke(*arguments: object) -> Answer:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -1,0 +1,1 @@
+"""An installation at work: set up, served, its long runs, its demo."""

@@ -1,0 +1,1 @@
+"""An installation at work."""
