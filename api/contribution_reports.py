@@ -28,6 +28,8 @@ from api.state import state_of
 from ledger import Kind, Receipt, RefusalCode, Refused, employers, persons, reports
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.contributions import arrears_reports
+from ledger.contributions import reports as contribution_reports
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number, mask_name
@@ -83,7 +85,7 @@ async def employer(employer: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         found = employers.find(connection, employer)
-        shown = reports.standing(connection, found.book_id)
+        shown = contribution_reports.standing(connection, found.book_id)
         return {
             "credit_code": found.credit_code,
             "name": found.name,
@@ -138,7 +140,7 @@ async def arrears(
                 "late_fee": format_yuan(one.late_fee_fen),
                 "late_fee_uncapped": format_yuan(one.uncapped_fee_fen),
             }
-            for one in reports.arrears(connection, book_id, day, state.policies)
+            for one in arrears_reports.arrears(connection, book_id, day, state.policies)
         ]
 
     return await answer_whole(request, _ARREARS, f"arrears-{code}-{day}", look)
@@ -183,14 +185,14 @@ async def employer_payments(
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         book_id = _book_of(connection, code)
-        found = reports.months(connection, book_id, period=month, after=after or 0, limit=limit)
+        found = contribution_reports.months(connection, book_id, period=month, after=after or 0, limit=limit)
         return [(one.period, _month_json(code, one)) for one in found]
 
     place = f"payments|{code}|{month}"
     return await answer_pages(request, _MONTHS, f"payments-{code}", place, page, cursor, limit)
 
 
-def _month_json(code: str, month: reports.MonthPaid) -> dict[str, Any]:
+def _month_json(code: str, month: contribution_reports.MonthPaid) -> dict[str, Any]:
     return {
         "period": month_text(month.period),
         "employer": code,
@@ -243,7 +245,7 @@ async def staff_payments(
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         book_id = _book_of(connection, code)
-        found = reports.staff(connection, book_id, month, after=after or 0, limit=limit)
+        found = contribution_reports.staff(connection, book_id, month, after=after or 0, limit=limit)
         people = persons.known(connection, state.keyring, [one.person_id for one in found if one.person_id])
         return [(one.account_id, _staff_json(one, people.get(one.person_id or 0))) for one in found]
 
@@ -251,7 +253,7 @@ async def staff_payments(
     return await answer_pages(request, _STAFF, name, place, page, cursor, limit)
 
 
-def _staff_json(one: reports.StaffPaid, person: persons.Known | None) -> dict[str, Any]:
+def _staff_json(one: contribution_reports.StaffPaid, person: persons.Known | None) -> dict[str, Any]:
     return {
         "id_number": None if person is None or person.number is None else mask_id_number(person.number),
         "name": None if person is None else mask_name(person.name),

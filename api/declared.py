@@ -13,9 +13,10 @@ from api.contribution_reports import TAG, month_text, yuan_text
 from api.posting import entry_of
 from api.routes import LedgerRoute, describe
 from api.state import state_of
-from ledger import Keyring, RefusalCode, persons, reports
+from ledger import Keyring, RefusalCode, persons
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.numbers import entry_name
+from ledger.contributions import reports as contribution_reports
 from ledger.contributions.declarations import list_view
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number
@@ -41,7 +42,7 @@ async def declaration(declaration: str, request: Request) -> Response:
     book_id, seq = entry_of(declaration, R.DECLARATION_NOT_FOUND)
 
     def look(connection: Any) -> dict[str, Any]:
-        found = reports.declaration(connection, book_id, seq)
+        found = contribution_reports.declaration(connection, book_id, seq)
         shown = list_view(found.period, found.lines, found.confirmation)
         numbers = _masked(connection, state.keyring, shown.lines)
         return {
@@ -60,7 +61,7 @@ async def declaration(declaration: str, request: Request) -> Response:
 def _masked(connection: Any, keyring: Keyring, lines: Sequence[DeclaredLine]) -> dict[int, str]:
     """Masked ID numbers by account, of the lines that were taken."""
     accounts = [line.account_id for line in lines if line.code is None and line.account_id is not None]
-    people = sorted(reports.persons_of(connection, accounts).items())
+    people = sorted(contribution_reports.persons_of(connection, accounts).items())
     found: dict[int, str] = {}
     for start in range(0, len(people), PEOPLE):
         some = dict(people[start : start + PEOPLE])

@@ -14,6 +14,7 @@ from api.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.state import state_of
 from ledger import RefusalCode, reports
 from ledger.book.numbers import entry_name
+from ledger.contributions import reports as contribution_reports
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)
@@ -61,12 +62,14 @@ async def person_payments(
 
     def look(connection: Any) -> list[dict[str, Any]]:
         book_id = reports.find_book(connection, ref)
-        return [_person_json(one) for one in reports.person_months(connection, book_id, **months)]
+        return [
+            _person_json(one) for one in contribution_reports.person_months(connection, book_id, **months)
+        ]
 
     return await answer_whole(request, _PERSON, f"payment-list-{state.clock()[1]}", look)
 
 
-def _person_json(month: reports.PersonMonth) -> dict[str, Any]:
+def _person_json(month: contribution_reports.PersonMonth) -> dict[str, Any]:
     return {
         "period": month_text(month.period),
         "kind": month.kind.word,
@@ -113,7 +116,7 @@ async def enrolments(account: str, request: Request) -> Response:
                     "recorded_on": one.recorded_on.isoformat(),
                     "replaced_by": None if one.replaced_by is None else entry_name(book_id, one.replaced_by),
                 }
-                for one in reports.enrolments(connection, book_id)
+                for one in contribution_reports.enrolments(connection, book_id)
             ]
         }
 

@@ -20,8 +20,9 @@ from api.problems import PROBLEMS, Code, DoorCode
 from api.routes import LedgerRoute, describe
 from api.state import State, state_of
 from api.year_ends import BATCH_NAME_MAX
-from ledger import RefusalCode, Refused, reports
+from ledger import RefusalCode, Refused
 from ledger.book.numbers import account_no, entry_name
+from ledger.contributions import arrears_reports
 from ledger.money import format_yuan
 from ledger.months import previous_period
 
@@ -73,7 +74,7 @@ async def employers_in_arrears(
     day = state.clock()[1] if on is None else on
 
     def page(connection: Any, after: str | None, limit: int) -> Page:
-        found = reports.employers_in_arrears(
+        found = arrears_reports.employers_in_arrears(
             connection, day, state.policies, area=area, after=after or "", limit=limit
         )
         return [(one.credit_code, _arrears_json(one)) for one in found]
@@ -82,7 +83,7 @@ async def employers_in_arrears(
     return await answer_pages(request, _ARREARS, f"arrears-{day}", place, page, cursor, limit)
 
 
-def _arrears_json(one: reports.EmployerArrears) -> dict[str, Any]:
+def _arrears_json(one: arrears_reports.EmployerArrears) -> dict[str, Any]:
     return {
         "employer": one.credit_code,
         "name": one.name,
@@ -130,7 +131,7 @@ async def overdue_registrations(
     day = state.clock()[1] if on is None else on
 
     def page(connection: Any, after: list[int] | None, limit: int) -> Page:
-        found = reports.overdue_registrations(
+        found = arrears_reports.overdue_registrations(
             connection,
             day,
             state.policies,
@@ -144,7 +145,7 @@ async def overdue_registrations(
     return await answer_pages(request, _OVERDUE, f"overdue-registrations-{day}", place, page, cursor, limit)
 
 
-def _overdue_json(one: reports.OverdueRegistration) -> dict[str, Any]:
+def _overdue_json(one: arrears_reports.OverdueRegistration) -> dict[str, Any]:
     return {
         "account_no": account_no(one.account_id),
         "enrolment": entry_name(one.account_id, one.seq),
@@ -196,7 +197,7 @@ async def undeclared(
         raise Refused(R.PERIOD_INVALID, latest=month_text(latest))
 
     def page(connection: Any, after: str | None, limit: int) -> Page:
-        found = reports.undeclared(
+        found = arrears_reports.undeclared(
             connection, month, state.policies, area=area, after=after or "", limit=limit
         )
         return [(one.credit_code, _undeclared_json(month, one)) for one in found]
@@ -205,7 +206,7 @@ async def undeclared(
     return await answer_pages(request, _UNDECLARED, name, place, page, cursor, limit)
 
 
-def _undeclared_json(month: int, one: reports.Undeclared) -> dict[str, Any]:
+def _undeclared_json(month: int, one: arrears_reports.Undeclared) -> dict[str, Any]:
     return {
         "employer": one.credit_code,
         "name": one.name,
@@ -237,7 +238,7 @@ async def rejected(
         raise Refused(R.BATCH_NOT_FOUND)
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
-        found = reports.rejected_lines(connection, batch, after=after or 0, limit=limit)
+        found = arrears_reports.rejected_lines(connection, batch, after=after or 0, limit=limit)
         return [(line, _rejected_json(line, code)) for line, code in found]
 
     return await answer_pages(request, _REJECTED, "rejected-lines", f"rejected|{batch}", page, cursor, limit)

@@ -15,32 +15,6 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine
 
-from ledger.contributions.arrears_reports import (
-    Arrear,
-    EmployerArrears,
-    OverdueRegistration,
-    Undeclared,
-    arrears,
-    employers_in_arrears,
-    overdue_registrations,
-    rejected_lines,
-    undeclared,
-)
-from ledger.contributions.reports import (
-    DeclarationView,
-    EnrolmentView,
-    MonthPaid,
-    PersonMonth,
-    StaffPaid,
-    Standing,
-    declaration,
-    enrolments,
-    months,
-    person_months,
-    persons_of,
-    staff,
-    standing,
-)
 from ledger.database.engines import reading
 from ledger.reports.accounts import AccountView, FreezeView, HoldView, account, find_book, freezes
 from ledger.reports.balances import Balance, balance
@@ -52,44 +26,22 @@ __all__ = [
     "RULES",
     "AccountView",
     "Acted",
-    "Arrear",
     "Balance",
-    "DeclarationView",
-    "EmployerArrears",
-    "EnrolmentView",
     "EntryView",
     "ExplainLine",
     "FreezeView",
     "HoldView",
-    "MonthPaid",
-    "OverdueRegistration",
-    "PersonMonth",
     "SideTotal",
-    "StaffPaid",
-    "Standing",
     "TrialBalance",
-    "Undeclared",
     "account",
-    "arrears",
     "balance",
-    "declaration",
-    "employers_in_arrears",
-    "enrolments",
     "entries",
     "entry",
     "explain",
     "find_book",
     "freezes",
     "look",
-    "months",
-    "overdue_registrations",
-    "person_months",
-    "persons_of",
-    "rejected_lines",
-    "staff",
-    "standing",
     "trial_balance",
-    "undeclared",
 ]
 
 

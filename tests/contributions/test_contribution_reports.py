@@ -9,20 +9,23 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, insert
 
-from ledger import reports, tables
+from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.contributions import arrears_reports
+from ledger.contributions import reports as contribution_reports
 from ledger.contributions.declarations import list_view
 from ledger.contributions.estimates import Estimate
+from ledger.contributions.reports import MonthPaid
 from ledger.contributions.retirees import CreditRetiree
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import batches
 from ledger.refusals import Refused
-from ledger.reports import MonthPaid, look
+from ledger.reports import look
 from tests.reports.test_reports import counted
 from tests.support.people import AREA, World
 from tests.support.units import Unit
@@ -43,12 +46,12 @@ def read(world: World, report: Callable[..., Any], *arguments: Any, **named: Any
 
 def overdue(unit: Unit, on: date) -> list[tuple[int, int, int]]:
     """The months in arrears on a day: period, principal, late fee; fen."""
-    found = read(unit.world, reports.arrears, unit.book, on, unit.world.policies)
+    found = read(unit.world, arrears_reports.arrears, unit.book, on, unit.world.policies)
     return [(one.period, one.principal_fen, one.late_fee_fen) for one in found]
 
 
 def months(unit: Unit, **named: Any) -> list[MonthPaid]:
-    return read(unit.world, reports.months, unit.book, **({"limit": EVERY} | named))
+    return read(unit.world, contribution_reports.months, unit.book, **({"limit": EVERY} | named))
 
 
 def owing(world: World, fen: int, period: int) -> Unit:
@@ -95,7 +98,7 @@ def test_e11_in_time(world: World) -> None:
 )
 def test_e12_and_e13(world: World, fen: int, on: date, days: int, fee: int) -> None:
     unit = owing(world, fen, JUNE)
-    (found,) = read(world, reports.arrears, unit.book, on, world.policies)
+    (found,) = read(world, arrears_reports.arrears, unit.book, on, world.policies)
     assert (found.due_on, (on - found.due_on).days) == (date(2026, 7, 15), days)
     assert (found.principal_fen, found.late_fee_fen, found.uncapped_fee_fen) == (fen, fee, fee)
 
@@ -156,9 +159,9 @@ def test_a_correction_counts_as_it_stands_now(world: World) -> None:
 def test_an_area_that_has_not_decided_is_refused(world: World) -> None:
     unit = owing(world, 1_000, JUNE)
     with look(world.engine) as connection, pytest.raises(Refused, match="area_unknown"):
-        reports.arrears(connection, unit.book, world.today, {})
+        arrears_reports.arrears(connection, unit.book, world.today, {})
     with look(world.engine) as connection, pytest.raises(Refused, match="employer_not_found"):
-        reports.arrears(connection, world.open(), world.today, world.policies)
+        arrears_reports.arrears(connection, world.open(), world.today, world.policies)
 
 
 def test_arrears_are_as_many_statements_for_ten_months_as_for_one(world: World) -> None:
@@ -174,8 +177,8 @@ def test_arrears_are_as_many_statements_for_ten_months_as_for_one(world: World) 
         with counted(world.engine) as statements:
             overdue(unit, world.today)
             months(unit)
-            read(world, reports.staff, unit.book, 202601, limit=EVERY)
-            read(world, reports.person_months, one)
+            read(world, contribution_reports.staff, unit.book, 202601, limit=EVERY)
+            read(world, contribution_reports.person_months, one)
         asked[unit.book] = len(statements)
     assert asked[small.book] == asked[large.book] <= 9
 
@@ -206,14 +209,14 @@ def test_an_estimate_and_then_its_list(world: World) -> None:
     assert months(unit, period=202604) == [
         MonthPaid(202604, None, 1_358_024, 1_358_024, date(2026, 5, 14), 0, True)
     ]
-    assert read(world, reports.standing, unit.book).waiting_fen == 1_358_024
+    assert read(world, contribution_reports.standing, unit.book).waiting_fen == 1_358_024
     # 9.5 % of it: 13,000.00
     wages: dict[int, int | None] = {unit.hire(): 1_368_421 for _ in range(10)}
     unit.declare(202604, wages)
     assert months(unit, period=202604) == [
         MonthPaid(202604, 13_684_210, 1_300_000, 1_300_000, date(2026, 5, 14), 0, False)
     ]
-    assert read(world, reports.standing, unit.book) == (0, 0, 0)
+    assert read(world, contribution_reports.standing, unit.book) == (0, 0, 0)
     assert [period for period, *_ in overdue(unit, world.today)] == [202603]
 
 
@@ -223,7 +226,7 @@ def test_money_before_its_list(world: World) -> None:
     assert months(unit) == [MonthPaid(202603, None, 0, 30_000, date(2026, 4, 1), 0, False)]
     assert months(unit)[0].owed_fen == 0
     assert overdue(unit, world.today) == []
-    assert read(world, reports.standing, unit.book) == (0, 30_000, 0)
+    assert read(world, contribution_reports.standing, unit.book) == (0, 30_000, 0)
 
 
 def test_a_late_fee_and_what_is_over(world: World) -> None:
@@ -231,7 +234,7 @@ def test_a_late_fee_and_what_is_over(world: World) -> None:
     unit.declare(JUNE, {unit.hire(): 800_000})
     unit.pay(80_000, date(2026, 7, 16), JUNE)
     assert months(unit) == [MonthPaid(JUNE, 800_000, 76_000, 76_000, date(2026, 7, 16), 38, False)]
-    assert read(world, reports.standing, unit.book) == (80_000 - 76_038, 0, 0)
+    assert read(world, contribution_reports.standing, unit.book) == (80_000 - 76_038, 0, 0)
 
 
 def test_an_annulled_month_is_left_out(world: World) -> None:
@@ -241,8 +244,8 @@ def test_an_annulled_month_is_left_out(world: World) -> None:
     unit.pay(76_000, date(2026, 4, 10), 202603)
     unit.adjust(202603, {person: 0})
     assert months(unit) == []
-    assert read(world, reports.staff, unit.book, 202603, limit=EVERY) == []
-    assert read(world, reports.person_months, person) == []
+    assert read(world, contribution_reports.staff, unit.book, 202603, limit=EVERY) == []
+    assert read(world, contribution_reports.person_months, person) == []
 
 
 def test_months_come_in_pages(world: World) -> None:
@@ -267,7 +270,7 @@ def test_a_part_payment_person_by_person(world: World) -> None:
     unit.declare(202603, wages)
     other.declare(202603, {elsewhere: 800_000})
     unit.pay(123_457, date(2026, 4, 9), 202603)
-    found = read(world, reports.staff, unit.book, 202603, limit=EVERY)
+    found = read(world, contribution_reports.staff, unit.book, 202603, limit=EVERY)
     assert [one.account_id for one in found] == sorted(wages)
     by_account = {one.account_id: one for one in found}
     rich = by_account[list(wages)[2]]
@@ -285,7 +288,7 @@ def test_staff_come_in_pages(world: World) -> None:
     unit.declare(202603, wages)
     everyone = sorted(wages)
     for after, expected in ((0, everyone[:2]), (everyone[1], everyone[2:4]), (everyone[3], everyone[4:])):
-        page = read(world, reports.staff, unit.book, 202603, after=after, limit=2)
+        page = read(world, contribution_reports.staff, unit.book, 202603, after=after, limit=2)
         assert [one.account_id for one in page] == expected
 
 
@@ -308,7 +311,7 @@ def test_e07_two_employers_and_retired(engine: Engine) -> None:
     for period in range(202609, 202613):
         world.one(CreditRetiree(person, period))
     world.one(Spend(person, 5_000, world.today, "H0001", world.ref()))
-    found = read(world, reports.person_months, person)
+    found = read(world, contribution_reports.person_months, person)
     assert sum(one.to_account_fen for one in found) == 172_000
     assert [(one.period, one.employer_name, one.kind) for one in found] == [
         *((period, "甲公司", Kind.CONTRIBUTION) for period in range(202601, 202606)),
@@ -325,7 +328,7 @@ def test_e07_two_employers_and_retired(engine: Engine) -> None:
     assert (october.base_fen, october.employee_fen, october.employer_fen) == (None, None, None)
     assert (october.assessed_fen, october.paid_fen, october.owed_fen) == (11_000, 11_000, 0)
     assert (october.paid_on, october.to_account_fen) == (date(2026, 10, 1), 11_000)
-    some = read(world, reports.person_months, person, first=202605, last=202606)
+    some = read(world, contribution_reports.person_months, person, first=202605, last=202606)
     assert [one.period for one in some] == [202605, 202606]
 
 
@@ -336,7 +339,7 @@ def test_a_month_at_two_employers_is_two_rows(world: World) -> None:
     for unit, wage in ((first, 800_000), (second, 500_000)):
         unit.declare(202603, {person: wage})
     second.pay(23_750, date(2026, 4, 1), 202603)
-    found = {one.employer: one for one in read(world, reports.person_months, person)}
+    found = {one.employer: one for one in read(world, contribution_reports.person_months, person)}
     assert (found[first.credit_code].paid_fen, found[first.credit_code].paid_on) == (0, None)
     assert found[first.credit_code].owed_fen == 76_000
     here = found[second.credit_code]
@@ -352,15 +355,15 @@ def test_what_was_credited_without_an_employer(world: World) -> None:
     world.one(Contribute(person, 700, 202602, date(2026, 4, 1), world.ref()))
     spent = world.one(Spend(person, 300, date(2026, 4, 12), "H0001", world.ref()))
     world.one(Reverse(person, spent.seq, "wrong patient"))
-    found = read(world, reports.person_months, person)
+    found = read(world, contribution_reports.person_months, person)
     assert [(one.period, one.paid_fen, one.paid_on) for one in found] == [
         (202602, 700, date(2026, 4, 1)),
         (202603, 15_000, date(2026, 4, 9)),
     ]
     world.one(Reverse(person, seqs[0], "wrong person"))
-    assert [one.paid_fen for one in read(world, reports.person_months, person)] == [700, 5_000]
+    assert [one.paid_fen for one in read(world, contribution_reports.person_months, person)] == [700, 5_000]
     world.one(Reverse(person, seqs[1], "wrong person"))
-    assert [one.period for one in read(world, reports.person_months, person)] == [202602]
+    assert [one.period for one in read(world, contribution_reports.person_months, person)] == [202602]
 
 
 def test_what_went_back_to_the_payer_reached_nobody(world: World) -> None:
@@ -369,7 +372,7 @@ def test_what_went_back_to_the_payer_reached_nobody(world: World) -> None:
     unit.declare(202603, {person: 800_000})
     unit.pay(76_000, date(2026, 4, 10), 202603)
     unit.adjust(202603, {person: 600_000})
-    (month,) = read(world, reports.person_months, person)
+    (month,) = read(world, contribution_reports.person_months, person)
     assert (month.base_fen, month.paid_fen, month.owed_fen, month.to_account_fen) == (
         600_000, 57_000, 0, 12_000,
     )  # fmt: skip
@@ -384,8 +387,8 @@ def test_what_was_paid_back_was_not_paid(world: World) -> None:
     unit.pay(76_000, date(2026, 4, 10), 202603)
     unit.adjust(202603, {person: 0})
     unit.adjust(202603, {person: 600_000})
-    (month,) = read(world, reports.person_months, person)
-    (one,) = read(world, reports.staff, unit.book, 202603, limit=EVERY)
+    (month,) = read(world, contribution_reports.person_months, person)
+    (one,) = read(world, contribution_reports.staff, unit.book, 202603, limit=EVERY)
     (whole,) = months(unit)
     for found in (month, one, whole):
         assert (found.assessed_fen, found.paid_fen, found.paid_on, found.owed_fen) == (
@@ -405,8 +408,10 @@ def test_who_had_died_has_no_base(world: World) -> None:
     world.one(ReportDeath(dead, date(2026, 2, 20), "certificate"))
     unit.pay(76_000, date(2026, 4, 10), 202603)
     assert months(unit) == [MonthPaid(202603, 800_000, 76_000, 76_000, date(2026, 4, 10), 0, False)]
-    assert [one.account_id for one in read(world, reports.staff, unit.book, 202603, limit=EVERY)] == [living]
-    assert read(world, reports.person_months, dead) == []
+    assert [
+        one.account_id for one in read(world, contribution_reports.staff, unit.book, 202603, limit=EVERY)
+    ] == [living]
+    assert read(world, contribution_reports.person_months, dead) == []
 
 
 # -- enrolments and lists ----------------------------------------------------------------------------------
@@ -419,7 +424,7 @@ def test_enrolments_in_order(world: World) -> None:
     second = unit.enrol(person, MemberClass.FLEXIBLE, date(2026, 2, 1), date(2026, 11, 20), here=False).seq
     third = unit.enrol(person, MemberClass.ACTIVE, date(2026, 11, 21), date(2026, 11, 21)).seq
     end = world.one(EndEnrolment(person, first, date(2026, 1, 31))).seq
-    found = read(world, reports.enrolments, person)
+    found = read(world, contribution_reports.enrolments, person)
     assert [(one.seq, one.status(world.today), one.replaced_by) for one in found] == [
         (first, "replaced", end),
         (second, "ended", None),
@@ -439,7 +444,7 @@ def test_a_list_before_and_after_its_confirmation(world: World) -> None:
     unit = Unit(world)
     good, wrong, late = unit.hire(), unit.hire(), unit.hire()
     handed_in = unit.preview(202603, {good: 800_000, wrong: -1, late: 500_000})
-    found = read(world, reports.declaration, unit.book, handed_in.seq)
+    found = read(world, contribution_reports.declaration, unit.book, handed_in.seq)
     assert (found.employer, found.period, found.confirmed) == (unit.credit_code, 202603, False)
     assert [(line.line, line.account_id, line.base, line.code) for line in found.lines] == [
         (1, good, 800_000, None),
@@ -449,7 +454,7 @@ def test_a_list_before_and_after_its_confirmation(world: World) -> None:
     # another list was first
     unit.declare(202603, {late: 800_000})
     unit.confirm(handed_in)
-    found = read(world, reports.declaration, unit.book, handed_in.seq)
+    found = read(world, contribution_reports.declaration, unit.book, handed_in.seq)
     shown = list_view(found.period, found.lines, found.confirmation)
     assert (found.confirmed, shown.confirmed, shown.employee_total) == (True, True, 16_000)
     assert [line.code for line in shown.lines] == [None, "wage_invalid", "duplicate_period"]
@@ -468,7 +473,7 @@ def test_another_entry_is_no_list(world: World) -> None:
         (7, 1),
     ):
         with look(world.engine) as connection, pytest.raises(Refused, match="declaration_not_found"):
-            reports.declaration(connection, book, seq)
+            contribution_reports.declaration(connection, book, seq)
 
 
 # -- over all employers ------------------------------------------------------------------------------------
@@ -494,7 +499,9 @@ def test_employers_in_arrears(alone: World, monkeypatch: pytest.MonkeyPatch) -> 
     units[4].pay(20_000, date(2026, 8, 15), 202607)
 
     def ask(on: date, **named: Any) -> list[tuple[str, list[int], int, int]]:
-        found = read(alone, reports.employers_in_arrears, on, alone.policies, **({"limit": EVERY} | named))
+        found = read(
+            alone, arrears_reports.employers_in_arrears, on, alone.policies, **({"limit": EVERY} | named)
+        )
         return [
             (one.credit_code, [month.period for month in one.months], one.principal_fen, one.late_fee_fen)
             for one in found
@@ -532,7 +539,9 @@ def test_overdue_registrations(alone: World, monkeypatch: pytest.MonkeyPatch) ->
 
     def ask(on: date, **named: Any) -> list[Any]:
         return list(
-            read(alone, reports.overdue_registrations, on, alone.policies, **({"limit": EVERY} | named))
+            read(
+                alone, arrears_reports.overdue_registrations, on, alone.policies, **({"limit": EVERY} | named)
+            )
         )
 
     found = ask(alone.today)
@@ -561,7 +570,7 @@ def test_undeclared(alone: World) -> None:
     paid.pay(1_000, date(2026, 5, 1), 202604)
 
     def ask(period: int, **named: Any) -> list[tuple[str, int, int]]:
-        found = read(alone, reports.undeclared, period, alone.policies, **({"limit": EVERY} | named))
+        found = read(alone, arrears_reports.undeclared, period, alone.policies, **({"limit": EVERY} | named))
         return [(one.credit_code, one.last_month_fen, one.estimate_fen) for one in found]
 
     due = [(unit.credit_code, 76_000, 83_600) for unit in (listed, guessed, paid)]
@@ -591,15 +600,15 @@ def test_rejected_lines(world: World) -> None:
             connection.execute(insert(tables.batch_line), rows)
     try:
         asked = ("import-x",)
-        assert read(world, reports.rejected_lines, *asked, limit=2) == [
+        assert read(world, arrears_reports.rejected_lines, *asked, limit=2) == [
             (2, "wage_invalid"),
             (9, "wage_invalid"),
         ]
-        assert read(world, reports.rejected_lines, *asked, after=9, limit=2) == [(40, "wage_invalid")]
-        assert read(world, reports.rejected_lines, *asked, after=40, limit=2) == []
-        assert read(world, reports.rejected_lines, "import-none", limit=2) == []
+        assert read(world, arrears_reports.rejected_lines, *asked, after=9, limit=2) == [(40, "wage_invalid")]
+        assert read(world, arrears_reports.rejected_lines, *asked, after=40, limit=2) == []
+        assert read(world, arrears_reports.rejected_lines, "import-none", limit=2) == []
         with look(world.engine) as connection, pytest.raises(Refused, match="batch_not_found"):
-            reports.rejected_lines(connection, "import-y", limit=2)
+            arrears_reports.rejected_lines(connection, "import-y", limit=2)
     finally:
         with world.engine.connect() as connection, connection.begin():
             connection.execute(delete(tables.batch_line))
