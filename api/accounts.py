@@ -8,25 +8,23 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 
 from api.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
-from api.errors import Fault, ShapeRefused
-from api.fields import Day, Instant, KindFilter, read_count
-from api.posting import key_of, respond, take
-from api.receipts import entry_json, instant
-from api.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.http.errors import Fault, ShapeRefused
+from api.http.fields import Day, Instant, KindFilter
+from api.http.listing import LIMIT_DEFAULT, Limit, json_answer
+from api.http.posting import key_of, respond, take
+from api.http.receipts import entry_json, instant
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.security import Caller
+from api.http.state import State, caller_of, state_of
 from api.schemas import AccountLookup, NewAccount
-from api.security import Caller
-from api.state import State, caller_of, state_of
 from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
 from ledger.book.numbers import new_book_id
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number, mask_name
 
-LIMIT_DEFAULT = 50
-LIMIT_MAX = 500
 # fresh account numbers to choose from: that all of them are taken is as likely as losing them all
 CANDIDATES = 4
 
@@ -35,17 +33,11 @@ R = RefusalCode
 
 AsOf = Annotated[Day | None, Query(description="The value date up to which; default today")]
 AsKnown = Annotated[Instant | None, Query(description="What was recorded by then; default now")]
-Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), BeforeValidator(read_count)]
 
 
 def book_of(connection: Any, ref: BookRef) -> int:
     """The book behind a reference, looked up only when it is named by a person."""
     return ref if isinstance(ref, int) else reports.find_book(connection, ref)
-
-
-def json_answer(body: dict[str, Any] | str, headers: dict[str, str] | None = None) -> Response:
-    """A good answer: an object, or one that is JSON already."""
-    return Response(body if isinstance(body, str) else to_json(body), 200, headers, media_type=JSON)
 
 
 @router.get(

@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from api.answers import Answer, yuan
-from api.bills import CareWord
+from api.http.answers import Answer, yuan
+from api.http.fields import CareWord
 from api.settlement_answers import CoverageWord, Reason
 from ledger import Policy
 from ledger.book.beside.care_rows import SettlementRow

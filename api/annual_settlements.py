@@ -8,17 +8,16 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BeforeValidator, ConfigDict, Field
 from pydantic_core import to_json
 
-from api.accounts import json_answer
 from api.annual_answers import AnnualStatementAnswer, statement_json
 from api.annual_statement import STYLE_DIGEST, statement_html
 from api.answers import BatchStarted
-from api.fields import Area, Strict, read_count
-from api.lists import rather_than_json
-from api.posting import key_of, respond, take
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.fields import Area, Strict, read_count
+from api.http.listing import json_answer, rather_than_json
+from api.http.posting import key_of, respond, take
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.runs import start_run
+from api.http.state import State, caller_of, state_of
 from api.settlement_answers import policy_at
-from api.state import State, caller_of, state_of
-from api.year_ends import start_run
 from ledger import (
     BookRef,
     RefusalCode,

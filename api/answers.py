@@ -7,47 +7,11 @@ would cost as much as posting does. receipts.py and the routers write them.
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
-from api.fields import AMOUNT_EXAMPLE
-from ledger import KIND_WORDS, Status
-
-SIGNED_AMOUNT = r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"
-KindWord = Annotated[str, WithJsonSchema({"type": "string", "enum": list(KIND_WORDS)})]
-StatusWord = Annotated[str, WithJsonSchema({"type": "string", "enum": [status.value for status in Status]})]
-
-
-def yuan(description: str) -> Any:
-    """A published amount in yuan."""
-    return Field(description=description, pattern=SIGNED_AMOUNT, examples=[AMOUNT_EXAMPLE])
-
-
-class Answer(BaseModel):
-    """An answer has every field it names, null where nothing is said; but for those with a default."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ReceiptAnswer(Answer):
-    """One entry as it stands in the book."""
-
-    entry: str = Field(examples=["P483920174650K-17"])
-    account_no: str = Field(examples=["P483920174650K"])
-    seq: int
-    kind: KindWord
-    amount: str = yuan("What the entry moved, held or set free")
-    effective_on: date
-    recorded_at: datetime
-    balance: str = yuan("Both pockets after the entry")
-    current_year: str = yuan("The pocket of this year after the entry")
-    carried_over: str = yuan("The pocket of earlier years after the entry")
-    period: str | None = Field(description="The month owed, or the year of an interest")
-    fact_on: date | None = Field(description="The old date of a fact that came too late for it")
-    source_ref: str | None
-    policy_version: int
-    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+from api.http.answers import Answer, ProblemError, ReceiptAnswer, StatusWord, yuan
 
 
 class SpendingReceipt(ReceiptAnswer):
@@ -216,27 +180,6 @@ class EstateAnswer(Answer):
     shares: list[ShareAnswer]
     receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
-
-
-class ProblemError(Answer):
-    """One thing that is wrong with a request. What the caller sent is not repeated."""
-
-    pointer: str = Field(description="JSON pointer to the place", examples=["/heirs/0/share"])
-    place: Literal["body", "query", "path", "header"] = Field(alias="in")
-    detail: str = Field(description="What is wanted there")
-
-
-class Problem(BaseModel):
-    """RFC 9457. `code` is the contract; the words are for people."""
-
-    type: str = Field(examples=["/problems/insufficient-balance"])
-    title: str
-    status: int
-    detail: str
-    code: str = Field(examples=["insufficient_balance"])
-    request_id: str
-    facts: dict[str, Any] | None = Field(None, description="What the caller may be told: limits, dates")
-    errors: list[ProblemError] | None = None
 
 
 class OutcomeAnswer(Answer):

@@ -13,15 +13,13 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import (
     BeforeValidator,
     Field,
-    StringConstraints,
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
 )
 from pydantic_core import PydanticCustomError
 
-from api.contribution_schemas import NONE_SUCH, Total
-from api.fields import Amount, Day, SourceRef, Strict
+from api.http.fields import NONE_SUCH, Amount, CareWord, Day, SourceRef, Strict, Total, _known
 from ledger import Bill, RefusalCode, Refused
 from ledger.book.beside.care_rows import BillLine, Cause
 from ledger.chart.care import CARE_WORDS, CAUSE_WORDS, Filing
@@ -30,27 +28,12 @@ from ledger.policy import RATE_SCALE
 
 LINES_MAX: Final = 1000
 RATIO_PATTERN: Final = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"
-VISIBLE_PATTERN: Final = r"^[!-~]{1,64}$"
+
+
 UNKNOWN_CAUSE: Final = "unknown"
 """An injury of which nobody knows the cause yet: nothing is settled, the agency opens a case (R45)."""
 
 
-def _known(words: tuple[str, ...], code: RefusalCode) -> BeforeValidator:
-    """One of some words; another one has a code of its own."""
-    wanted = f"one of {', '.join(words)}"
-
-    def read(value: object) -> object:
-        if isinstance(value, str) and value not in words:
-            raise PydanticCustomError(code.value, wanted)
-        return value
-
-    return BeforeValidator(read)
-
-
-CareWord = Annotated[
-    Literal["outpatient", "inpatient", "pharmacy", "chronic"],
-    _known(("outpatient", "inpatient", "pharmacy", "chronic"), RefusalCode.CARE_TYPE_UNKNOWN),
-]
 CauseWord = Literal["work_injury", "third_party", "public_health", "abroad", "unknown"]
 FilingWord = Literal["none", "referred", "emergency", "long_term"]
 LineClass = Annotated[Literal["A", "B", "C"], _known(("A", "B", "C"), RefusalCode.LINE_CLASS_UNKNOWN)]
@@ -86,8 +69,6 @@ Ratio = Annotated[
         "type": "string", "pattern": RATIO_PATTERN, "description": "A share of 0 to 1", "examples": ["0.10"],
     }),
 ]  # fmt: skip
-# how an institution names its messages and bills: not parsed
-Visible = Annotated[str, StringConstraints(strict=True, pattern=VISIBLE_PATTERN)]
 
 
 class BillLineFields(Strict):

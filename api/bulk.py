@@ -16,14 +16,14 @@ from pydantic_core import to_json
 
 from api.answers import BulkAnswer
 from api.commands import READERS, Unreadable, read_command
-from api.errors import database_is_gone, errors_json
-from api.posting import wants_dry_run
-from api.problems import Code, DoorCode
-from api.receipts import receipt_json
-from api.routes import JSON, LedgerRoute, describe
+from api.http.errors import database_is_gone, errors_json
+from api.http.posting import wants_dry_run
+from api.http.problems import Code, DoorCode
+from api.http.receipts import receipt_json
+from api.http.routes import JSON, LedgerRoute, describe
+from api.http.security import Caller
+from api.http.state import State, caller_of, state_of
 from api.schemas import Bulk
-from api.security import Caller
-from api.state import State, caller_of, state_of
 from ledger import Command, Failed, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unknown
 
 COMMANDS_MAX = 10_000

@@ -6,21 +6,27 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic_core import to_json
 
-from api.accounts import LIMIT_DEFAULT, json_answer
-from api.answers import Answer, yuan
-from api.bills import BillFields, CareWord, FilingWord, Visible
-from api.contribution_reports import Cursor, PageLimit
-from api.fields import Day, IdText, InstitutionCode, Strict, Words
+from api.bills import BillFields, FilingWord
+from api.http.answers import Answer, yuan
+from api.http.fields import CareWord, Day, IdText, InstitutionCode, Strict, Visible, Words, example
+from api.http.listing import (
+    LIMIT_DEFAULT,
+    Cursor,
+    Listing,
+    Page,
+    PageLimit,
+    answer_pages,
+    json_answer,
+    with_csv,
+)
+from api.http.posting import entry_of, key_of, posted, respond, take
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import State, caller_of, patient_of, state_of
 from api.institutions import institution_of
-from api.lists import Listing, Page, answer_pages, with_csv
-from api.posting import entry_of, key_of, posted, respond, take
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.settlement_answers import BillAnswer, bill_json, policy_at, settlement_json
-from api.settlements import patient_of
-from api.state import State, caller_of, state_of
 from ledger import DecideClaim, Posted, RefusalCode, Refused, SubmitClaim
 from ledger.book.beside.care_rows import ClaimRow
 from ledger.book.detail import unpack
@@ -40,17 +46,13 @@ ClaimState = Literal["received", "awaiting_proof", "approved", "rejected"]
 Evidence = Annotated[list[EvidenceWord], Field(max_length=4, description="The papers that are there")]
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
 class NewClaim(BillFields):
     """A bill that no network settled, with its papers. `bill_no` is the institution's own number of it.
 
     Without `received_on` it was handed in today. `filing` is said of care outside the area of the account.
     """
 
-    model_config = _example(
+    model_config = example(
         institution="H0001",
         id_number="119999198503140015",
         care_type="outpatient",
@@ -72,7 +74,7 @@ class NewClaim(BillFields):
 class Decision(Strict):
     """Whether a claim is paid, and why; `evidence` is what came in since it was handed in."""
 
-    model_config = _example(approve=True, reason="complete", evidence=["records"])
+    model_config = example(approve=True, reason="complete", evidence=["records"])
 
     approve: bool
     reason: Words

@@ -6,22 +6,30 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 
-from api.accounts import LIMIT_DEFAULT, json_answer
-from api.answers import Answer, yuan
-from api.contribution_report_answers import Month
-from api.contribution_reports import Cursor, MonthText, PageLimit, month_of, month_text
-from api.fields import Period, SourceRef, Strict
+from api.http.answers import Answer, Month, yuan
+from api.http.fields import MonthText, Nothing, Period, SourceRef, Strict, example, month_of, month_text
+from api.http.listing import (
+    LIMIT_DEFAULT,
+    VARY,
+    Cursor,
+    Listing,
+    Page,
+    PageLimit,
+    answer_pages,
+    answer_whole,
+    json_answer,
+    wants_csv,
+    with_csv,
+)
+from api.http.posting import entry_of, key_of, respond
+from api.http.receipts import instant
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from api.institutions import institution_of
-from api.lists import VARY, Listing, Page, answer_pages, answer_whole, wants_csv, with_csv
-from api.posting import entry_of, key_of, respond
-from api.receipts import instant
 from api.reconciliations import TAG, SideTotals, take_alone, totals_json
-from api.routes import LedgerRoute, describe
-from api.schemas import Nothing
-from api.state import caller_of, state_of
 from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalCode, Refused
 from ledger.book.beside.days import DayTotals
 from ledger.clearing import reports, statements
@@ -34,14 +42,10 @@ _NONE_READ: Final = reports.Aided(0, 0)
 StateWord = Literal["cleared", "ended", "paid"]
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
 class NewClearing(Strict):
     """A month that is over."""
 
-    model_config = _example(month="2026-03")
+    model_config = example(month="2026-03")
 
     month: Period
 
@@ -49,7 +53,7 @@ class NewClearing(Strict):
 class NewPayment(Strict):
     """The order to the bank by which the agency pays."""
 
-    model_config = _example(source_ref="order-20260410-17")
+    model_config = example(source_ref="order-20260410-17")
 
     source_ref: SourceRef
 

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from api.accounts import json_answer
 from api.answers import DeathReceipt, EstateAnswer
-from api.errors import Fault, ShapeRefused
-from api.posting import entry_of, key_of, post_and_answer, posted, respond, take, wants_dry_run
-from api.receipts import receipt_json
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.errors import Fault, ShapeRefused
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, post_and_answer, posted, respond, take, wants_dry_run
+from api.http.receipts import receipt_json
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
 from api.schemas import Death, Estate, Heir
-from api.state import State, caller_of, state_of
 from ledger import (
     PRECEDENCE,
     BookRef,

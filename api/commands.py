@@ -13,11 +13,11 @@ from pydantic import Field, ValidationError
 
 from api import schemas
 from api.accounts import opening
-from api.errors import Fault, faults_of, faults_of_body, worst
-from api.fields import Strict
-from api.posting import entry_of, plain_key
-from api.security import Caller
-from api.state import State
+from api.http.errors import Fault, faults_of, faults_of_body, worst
+from api.http.fields import Strict
+from api.http.posting import entry_of, plain_key
+from api.http.security import Caller
+from api.http.state import State
 from ledger import (
     BookRef,
     Capture,

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from api.answers import Answer, yuan
 from api.contribution_schemas import CODE_EXAMPLE
+from api.http.answers import Answer, yuan
 
 ENTRY_EXAMPLE = "E483920174650K-17"
 DRY_RUN = "Only in the answer of a dry run: true"

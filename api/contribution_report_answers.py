@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from api.answers import Answer, yuan
+from api.http.answers import Answer, Month, yuan
 from ledger.chart.members import MemberClass
 
-PERIOD_PATTERN = r"^[0-9]{4}-[0-9]{2}$"
-Month = Annotated[str, WithJsonSchema({"type": "string", "pattern": PERIOD_PATTERN, "examples": ["2026-03"]})]
 ClassWord = Annotated[
     str, WithJsonSchema({"type": "string", "enum": [member_class.word for member_class in MemberClass]})
 ]

@@ -5,13 +5,10 @@ Never what stands in an account, never the account's number, and never a whole I
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import WithJsonSchema
 
-from api.accounts import LIMIT_DEFAULT, Limit, json_answer
 from api.contribution_report_answers import (
     ArrearList,
     CaseStepPage,
@@ -20,12 +17,29 @@ from api.contribution_report_answers import (
     ReceivedPage,
     StaffMonthPage,
 )
-from api.fields import PERIOD_PATTERN, Day, read_period
-from api.lists import Listing, Page, answer_pages, answer_whole, with_csv
-from api.receipts import instant
-from api.routes import LedgerRoute, describe
-from api.state import state_of
-from ledger import Kind, Receipt, RefusalCode, Refused, employers, persons, reports
+from api.http.fields import (
+    Day,
+    MonthText,
+    day_text,
+    month_of,
+    month_text,
+    yuan_text,
+)
+from api.http.listing import (
+    LIMIT_DEFAULT,
+    Cursor,
+    Listing,
+    Page,
+    PageLimit,
+    answer_pages,
+    answer_whole,
+    json_answer,
+    with_csv,
+)
+from api.http.receipts import instant
+from api.http.routes import LedgerRoute, describe
+from api.http.state import state_of
+from ledger import Kind, Receipt, RefusalCode, employers, persons, reports
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.contributions import arrears_reports
@@ -38,33 +52,6 @@ router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG: Final = "contributions"
 OF_EMPLOYER: Final = (R.CREDIT_CODE_INVALID, R.EMPLOYER_NOT_FOUND)
-
-MonthText = Annotated[
-    str, WithJsonSchema({"type": "string", "pattern": PERIOD_PATTERN, "examples": ["2026-03"]})
-]
-Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
-PageLimit = Annotated[Limit, Query(description="Items of a page; a CSV has them all")]
-
-
-def month_of(text: str) -> int:
-    """A month in a path or query as YYYYMM. Raises Refused(period_invalid)."""
-    period = read_period(text)
-    if period is None:
-        raise Refused(R.PERIOD_INVALID)
-    return period
-
-
-def month_text(period: int) -> str:
-    """A month as callers see it."""
-    return f"{period // 100:04d}-{period % 100:02d}"
-
-
-def day_text(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
-
-
-def yuan_text(fen: int | None) -> str | None:
-    return None if fen is None else format_yuan(fen)
 
 
 def _book_of(connection: Any, credit_code: str) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.fields import (
+from api.http.fields import (
     AMOUNT_EXAMPLE,
+    NONE_SUCH,
     PERIOD_PATTERN,
     Amount,
     Area,
@@ -16,7 +17,10 @@ from api.fields import (
     Period,
     SourceRef,
     Strict,
+    Total,
     Words,
+    _or_null,
+    example,
     read_amount,
     read_period,
 )
@@ -27,12 +31,6 @@ from ledger.people.id_numbers import normalise_name
 LINES_MAX: Final = 100_000
 CORRECTIONS_MAX: Final = 10_000
 CODE_EXAMPLE: Final = "91999999000000001K"
-# what was sent and is none: no amount and no month is like it, so the command refuses it at its place
-NONE_SUCH: Final = -1
-
-
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 def read_optional_amount(value: object) -> int | None:
@@ -45,22 +43,10 @@ def read_optional_period(value: object) -> int | None:
     return None if value is None else read_period(value) or NONE_SUCH
 
 
-def read_total(value: object) -> int | None:
-    """A sum in fen; None when nothing is said, NONE_SUCH for what is no amount."""
-    if value is None:
-        return None
-    fen = read_amount(value)
-    return NONE_SUCH if fen is None else fen
-
-
 def _is_named(name: str) -> str:
     if not normalise_name(name):
         raise PydanticCustomError(RefusalCode.SHAPE_INVALID.value, "a name with at least one letter")
     return name
-
-
-def _or_null(**schema: Any) -> WithJsonSchema:
-    return WithJsonSchema({"anyOf": [{"type": "string"} | schema, {"type": "null"}]})
 
 
 CreditCode = Annotated[
@@ -79,11 +65,8 @@ OptionalAmount = Annotated[
     BeforeValidator(read_optional_amount),
     _or_null(pattern=AMOUNT_PATTERN, description="Yuan with two digits", examples=[AMOUNT_EXAMPLE]),
 ]
-Total = Annotated[
-    int | None,
-    BeforeValidator(read_total),
-    _or_null(pattern=AMOUNT_PATTERN, description="Yuan with two digits", examples=[AMOUNT_EXAMPLE]),
-]
+
+
 OptionalPeriod = Annotated[
     int | None,
     BeforeValidator(read_optional_period),
@@ -96,7 +79,7 @@ Sent = Annotated[str, StringConstraints(strict=True, max_length=64)]
 class NewEmployer(Strict):
     """An employer of an area."""
 
-    model_config = _example(credit_code=CODE_EXAMPLE, name="示例制造有限公司", area="990100")
+    model_config = example(credit_code=CODE_EXAMPLE, name="示例制造有限公司", area="990100")
 
     credit_code: CreditCode
     name: EmployerName
@@ -106,7 +89,7 @@ class NewEmployer(Strict):
 class NewEnrolment(Strict):
     """What a person is to the employee scheme from a day on; without `to` until something else is said."""
 
-    model_config = _example(
+    model_config = example(
         member_class="active", employer=CODE_EXAMPLE, **{"from": "2026-01-01"}, to=None, wage="8000.00"
     )
 
@@ -120,7 +103,7 @@ class NewEnrolment(Strict):
 class EnrolmentEnd(Strict):
     """The last day of an enrolment."""
 
-    model_config = _example(to="2026-08-31")
+    model_config = example(to="2026-08-31")
 
     last: Day = Field(alias="to")
 
@@ -128,7 +111,7 @@ class EnrolmentEnd(Strict):
 class WageLine(Strict):
     """A person and the wage of the month. What is wrong with either is told of this line alone."""
 
-    model_config = _example(id_number="119999198503140015", wage="8000.00")
+    model_config = example(id_number="119999198503140015", wage="8000.00")
 
     id_number: Sent = Field(description="18 characters, or the old form of 15 digits")
     wage: Sent = Field(description="Yuan with two digits", examples=[AMOUNT_EXAMPLE])
@@ -137,7 +120,7 @@ class WageLine(Strict):
 class Control(Strict):
     """What the sender knows about the list: the number of its lines, and what the wages come to."""
 
-    model_config = _example(lines=2, wages="16000.00")
+    model_config = example(lines=2, wages="16000.00")
 
     lines: int | None = Field(None, ge=0)
     wages: Total = None
@@ -146,7 +129,7 @@ class Control(Strict):
 class Declaration(Strict):
     """The list of a month, each person once."""
 
-    model_config = _example(
+    model_config = example(
         period="2026-03",
         lines=[{"id_number": "119999198503140015", "wage": "8000.00"}],
         control={"lines": 1, "wages": "8000.00"},
@@ -160,7 +143,7 @@ class Declaration(Strict):
 class NewReceipt(Strict):
     """Money that the collector hands over for an employer. Without `period` it pays the oldest debt first."""
 
-    model_config = _example(
+    model_config = example(
         employer=CODE_EXAMPLE,
         period="2026-03",
         amount="760.00",
@@ -178,7 +161,7 @@ class NewReceipt(Strict):
 class NewEstimate(Strict):
     """A month that was not declared; `amount` where the agency fixes it, else by last month."""
 
-    model_config = _example(period="2026-04")
+    model_config = example(period="2026-04")
 
     period: Period
     amount: OptionalAmount = None
@@ -187,7 +170,7 @@ class NewEstimate(Strict):
 class NewAdjustment(Strict):
     """Corrected wages of a month that was assessed; a wage of 0.00 takes the person off it."""
 
-    model_config = _example(
+    model_config = example(
         period="2026-03",
         reason="wage was typed wrongly",
         lines=[{"id_number": "119999198503140015", "wage": "8500.00"}],
@@ -201,7 +184,7 @@ class NewAdjustment(Strict):
 class NewRefund(Strict):
     """Money that an employer gets back: paid beyond all debts, or for the month of a list that never came."""
 
-    model_config = _example(amount="120.00", source_ref="refund-20260501-3", reason="paid twice")
+    model_config = example(amount="120.00", source_ref="refund-20260501-3", reason="paid twice")
 
     amount: Amount
     source_ref: SourceRef
@@ -212,7 +195,7 @@ class NewRefund(Strict):
 class NewStep(Strict):
     """One step of a case against an employer that did not register or does not pay."""
 
-    model_config = _example(
+    model_config = example(
         step="order_to_pay",
         taken_on="2026-05-20",
         source_ref="(2026) 44",
@@ -244,6 +227,6 @@ class NewStep(Strict):
 class RetireeCredits(Strict):
     """The area whose retirees are credited."""
 
-    model_config = _example(area="990100")
+    model_config = example(area="990100")
 
     area: Area

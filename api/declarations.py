@@ -11,12 +11,12 @@ from pydantic_core import to_json
 
 from api.contribution_answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
 from api.contribution_schemas import Control, Declaration, NewAdjustment
-from api.employers import EMPLOYERS, OF_EMPLOYER, TAG, employer_of, month, take_of_employer
+from api.employers import EMPLOYERS, OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.http.fields import Nothing, month_text
+from api.http.posting import entry_of, key_of, respond
+from api.http.routes import LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
 from api.listed import Row, as_declared, assessed_json, check_totals, declared_json, rows_of_json
-from api.posting import entry_of, key_of, respond
-from api.routes import LedgerRoute, describe
-from api.schemas import Nothing
-from api.state import State, caller_of, state_of
 from api.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
 from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
 from ledger.book.beside.levies import AssessmentLine, DeclaredLine
@@ -154,7 +154,7 @@ def _list_json(
     answer: dict[str, Any] = {
         "declaration": entry_name(*place),
         "status": "confirmed" if view.confirmed else "preview",
-        "period": month(period),
+        "period": month_text(period),
         "employee_total": format_yuan(view.employee_total),
         "employer_total": format_yuan(view.employer_total),
     }
@@ -224,7 +224,7 @@ def _adjustment(receipt: Receipt, rows: Sequence[Row], changes: Sequence[Assessm
             lines.append(assessed_json(row.line, row.id_number, due))
     return {
         "adjustment": receipt.name,
-        "period": month(receipt.period or 0),
+        "period": month_text(receipt.period or 0),
         "employee_total": format_yuan(told["employee"]),
         "employer_total": format_yuan(told["employer"]),
         "returned": format_yuan(told["returned"]),

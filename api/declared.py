@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from api.accounts import json_answer
 from api.contribution_report_answers import DeclarationView
-from api.contribution_reports import TAG, month_text, yuan_text
-from api.posting import entry_of
-from api.routes import LedgerRoute, describe
-from api.state import state_of
+from api.contribution_reports import TAG
+from api.http.fields import month_text, yuan_text
+from api.http.listing import json_answer
+from api.http.posting import entry_of
+from api.http.routes import LedgerRoute, describe
+from api.http.state import state_of
 from ledger import Keyring, RefusalCode, persons
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.numbers import entry_name

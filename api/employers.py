@@ -9,9 +9,9 @@ from pydantic_core import to_json
 
 from api.contribution_answers import EmployerAnswer
 from api.contribution_schemas import NewEmployer
-from api.posting import key_of, posted, respond, take, wants_dry_run
-from api.routes import LedgerRoute, describe
-from api.state import State, caller_of, state_of
+from api.http.posting import key_of, posted, respond, take, wants_dry_run
+from api.http.routes import LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
 from ledger.book.numbers import new_book_id
 from ledger.contributions.credit_codes import parse_credit_code
@@ -105,8 +105,3 @@ async def take_of_employer(
         if refused.code is R.ACCOUNT_NOT_FOUND:
             raise Refused(missing) from None
         raise
-
-
-def month(period: int) -> str:
-    """A month as it is answered: 202603 is 2026-03."""
-    return f"{period // 100:04d}-{period % 100:02d}"

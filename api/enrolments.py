@@ -10,10 +10,10 @@ from pydantic_core import to_json
 from api.contribution_answers import EnrolmentAnswer
 from api.contribution_schemas import EnrolmentEnd, NewEnrolment
 from api.employers import OF_EMPLOYER
-from api.posting import entry_of, key_of, respond, take
-from api.receipts import target_name
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.state import caller_of, state_of
+from api.http.posting import entry_of, key_of, respond, take
+from api.http.receipts import target_name
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from ledger import (
     BookRef,
     EndEnrolment,

@@ -6,13 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.accounts import json_answer
 from api.answers import EntryAnswer, ReversalReceipt
-from api.posting import entry_of, key_of, post_and_answer
-from api.receipts import entry_json, with_more
-from api.routes import LedgerRoute, describe
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, post_and_answer
+from api.http.receipts import entry_json, with_more
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from api.schemas import Reversal
-from api.state import caller_of, state_of
 from ledger import RefusalCode, Reverse, reports
 
 router = APIRouter(route_class=LedgerRoute)

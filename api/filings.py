@@ -9,15 +9,12 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
-from api.accounts import LIMIT_DEFAULT, Limit, json_answer
-from api.answers import Answer, yuan
-from api.bills import CareWord
-from api.fields import Area, Day, InstitutionCode, Strict, Words
-from api.lists import Listing, answer_pages, with_csv
-from api.posting import key_of, respond, take
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.state import caller_of, state_of
-from api.year_ends import Year
+from api.http.answers import Answer, yuan
+from api.http.fields import Area, CareWord, Day, InstitutionCode, Strict, Words, Year
+from api.http.listing import LIMIT_DEFAULT, Limit, Listing, answer_pages, json_answer, with_csv
+from api.http.posting import key_of, respond, take
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from ledger import RecordFiling, RefusalCode, reports
 from ledger.book.numbers import account_no, entry_name
 from ledger.care import reports as care

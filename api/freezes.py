@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from api.answers import FreezeReceipt
-from api.posting import entry_of, key_of, post_and_answer
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.posting import entry_of, key_of, post_and_answer
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from api.schemas import FreezeEnd, NewFreeze
-from api.state import caller_of, state_of
 from ledger import EndFreeze, Freeze, RefusalCode
 
 router = APIRouter(route_class=LedgerRoute)

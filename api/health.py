@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.accounts import json_answer
 from api.answers import Health
-from api.errors import Declined
-from api.problems import DoorCode
-from api.routes import LedgerRoute, describe
-from api.state import state_of
+from api.http.errors import Declined
+from api.http.listing import json_answer
+from api.http.problems import DoorCode
+from api.http.routes import LedgerRoute, describe
+from api.http.state import state_of
 from ledger.operations.installation import head_revision, schema_revision
 
 router = APIRouter(route_class=LedgerRoute)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from api.answers import CaptureReceipt, ReleaseReceipt
-from api.posting import entry_of, key_of, post_and_answer
-from api.routes import LedgerRoute, describe
-from api.schemas import Capturing, Nothing
-from api.state import caller_of
+from api.http.fields import Nothing
+from api.http.posting import entry_of, key_of, post_and_answer
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of
+from api.schemas import Capturing
 from ledger import Capture, RefusalCode, Release
 
 router = APIRouter(route_class=LedgerRoute)

@@ -6,16 +6,15 @@ from datetime import date
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import to_json
 
-from api.accounts import json_answer
-from api.answers import Answer
-from api.bills import CareWord
-from api.fields import Area, Day, Name, Strict, Whole, Words, not_cash
-from api.posting import key_of, respond, take, wants_dry_run
-from api.routes import LedgerRoute, describe
-from api.state import State, caller_of, state_of
+from api.http.answers import Answer
+from api.http.fields import Area, CareWord, Day, Name, Strict, Whole, Words, example, not_cash
+from api.http.listing import json_answer
+from api.http.posting import key_of, respond, take, wants_dry_run
+from api.http.routes import LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
 from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend
 from ledger.book.numbers import new_book_id
 from ledger.care import reports as care
@@ -33,14 +32,10 @@ Kind = Literal["hospital", "clinic", "pharmacy"]
 NewCode = Annotated[str, StringConstraints(strict=True, pattern=CODE_PATTERN), AfterValidator(not_cash)]
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
 class NewInstitution(Strict):
     """An institution. Its area need not be one whose accounts are kept here."""
 
-    model_config = _example(code="H0101", name="示例医院", kind="hospital", level=2, area="990100")
+    model_config = example(code="H0101", name="示例医院", kind="hospital", level=2, area="990100")
 
     code: NewCode
     name: Name
@@ -52,7 +47,7 @@ class NewInstitution(Strict):
 class NewContract(Strict):
     """A contract for some kinds of care, from a day on; without `to` until further notice."""
 
-    model_config = _example(**{"from": "2026-01-01"}, to=None, services=["outpatient", "inpatient"])
+    model_config = example(**{"from": "2026-01-01"}, to=None, services=["outpatient", "inpatient"])
 
     first: Day = Field(alias="from")
     last: Day | None = Field(None, alias="to")
@@ -62,7 +57,7 @@ class NewContract(Strict):
 class NewSuspension(Strict):
     """Why every contract rests, from a day on; without `to` until further notice."""
 
-    model_config = _example(**{"from": "2026-06-01"}, to="2026-06-30", reason="inspection (2026) 7")
+    model_config = example(**{"from": "2026-06-01"}, to="2026-06-30", reason="inspection (2026) 7")
 
     first: Day = Field(alias="from")
     last: Day | None = Field(None, alias="to")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from api.contribution_schemas import Control, WageLine
-from api.state import State
+from api.http.state import State
 from ledger import Declared, RefusalCode, Refused, persons
 from ledger.book.beside.levies import DeclaredLine
 from ledger.money import format_yuan, parse_yuan

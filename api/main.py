@@ -46,12 +46,12 @@ from api import (
     visits,
     year_ends,
 )
-from api.asgi import Door
 from api.docs import add_docs
-from api.errors import add_handlers
-from api.logs import Log, RequestLines, log_request, log_to_stderr
-from api.security import Verifier
-from api.state import Clock, State
+from api.http.asgi import Door
+from api.http.errors import add_handlers
+from api.http.logs import Log, RequestLines, log_request, log_to_stderr
+from api.http.security import Verifier
+from api.http.state import Clock, State
 from ledger import now_and_today
 from ledger.operations.installation import Opened, open_ledger
 from ledger.settings import Settings, tune_process

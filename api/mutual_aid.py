@@ -9,14 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
-from api.accounts import json_answer
-from api.answers import Answer, ReceiptAnswer, yuan
-from api.fields import Amount, IdText, SourceRef, Strict, Whole, Words
-from api.posting import entry_of, key_of, post_and_answer, respond, take
-from api.receipts import target_name
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.settlements import patient_of
-from api.state import State, caller_of, state_of
+from api.http.answers import Answer, ReceiptAnswer, yuan
+from api.http.fields import Amount, IdText, SourceRef, Strict, Whole, Words
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, post_and_answer, respond, take
+from api.http.receipts import target_name
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import State, caller_of, patient_of, state_of
 from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
 from ledger.accounts.mutual_aid import RANK_MAX
 from ledger.book.detail import unpack

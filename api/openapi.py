@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.answers import Problem
 from api.commands import READERS
-from api.security import OPEN, SCOPE_OF
+from api.http.answers import Problem
+from api.http.security import OPEN, SCOPE_OF
 from ledger.access.tokens import SCOPES
 
 REF = "#/components/schemas/{model}"

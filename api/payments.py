@@ -8,9 +8,9 @@ from pydantic_core import to_json
 from api.contribution_answers import PaymentAnswer, RefundAnswer
 from api.contribution_schemas import NewReceipt, NewRefund
 from api.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
-from api.posting import key_of, respond
-from api.routes import LedgerRoute, describe
-from api.state import caller_of, state_of
+from api.http.posting import key_of, respond
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from ledger import ReceivePayment, RefundSurplus, RefusalCode
 from ledger.book.detail import unpack
 from ledger.money import format_yuan

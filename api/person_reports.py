@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.accounts import json_answer
 from api.contribution_report_answers import EnrolmentList, PersonMonthList
-from api.contribution_reports import TAG, MonthText, day_text, month_of, month_text, yuan_text
-from api.lists import Listing, answer_whole, with_csv
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.state import state_of
+from api.contribution_reports import TAG
+from api.http.fields import MonthText, day_text, month_of, month_text, yuan_text
+from api.http.listing import Listing, answer_whole, json_answer, with_csv
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import state_of
 from ledger import RefusalCode, reports
 from ledger.book.numbers import entry_name
 from ledger.contributions import reports as contribution_reports

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.accounts import json_answer
-from api.answers import Answer
-from api.fields import Day, read_area
-from api.routes import LedgerRoute, describe
-from api.state import state_of
+from api.http.answers import Answer
+from api.http.fields import Day, read_area
+from api.http.listing import json_answer
+from api.http.routes import LedgerRoute, describe
+from api.http.state import state_of
 from ledger import RefusalCode, Refused
 from ledger.policy import ParameterLine, in_force
 

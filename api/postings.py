@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import HoldReceipt, ReceiptAnswer, SpendingReceipt
-from api.posting import key_of, post_and_answer
-from api.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.answers import HoldReceipt, SpendingReceipt
+from api.http.answers import ReceiptAnswer
+from api.http.posting import key_of, post_and_answer
+from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from api.schemas import Contribution, NewHold, Spending
-from api.state import caller_of, state_of
 from ledger import Contribute, Hold, RefusalCode, Spend
 
 router = APIRouter(route_class=LedgerRoute)

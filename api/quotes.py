@@ -11,7 +11,7 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from api.errors import Fault, ShapeRefused
+from api.http.errors import Fault, ShapeRefused
 from ledger import Keyring, Quoted, RefusalCode
 
 _DIGEST_BYTES: Final = 16

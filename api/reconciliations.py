@@ -7,20 +7,17 @@ from datetime import date, datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, to_json
 
-from api.accounts import LIMIT_DEFAULT
-from api.answers import Answer, yuan
-from api.bills import Visible
-from api.contribution_reports import Cursor, PageLimit
-from api.fields import AMOUNT_EXAMPLE, Day, Strict
+from api.http.answers import Answer, yuan
+from api.http.fields import AMOUNT_EXAMPLE, Day, Strict, Visible, example
+from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
+from api.http.posting import key_of, posted, respond, take, wants_dry_run
+from api.http.receipts import instant
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from api.institutions import institution_of
-from api.lists import Listing, Page, answer_pages, with_csv
-from api.posting import key_of, posted, respond, take, wants_dry_run
-from api.receipts import instant
-from api.routes import LedgerRoute, describe
-from api.state import caller_of, state_of
 from ledger import Command, Posted, Reconcile, RefusalCode, Refused
 from ledger.book.beside.days import DayTotals, Line
 from ledger.clearing import reports
@@ -76,17 +73,13 @@ Count = Annotated[
 ]
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
 class TheirLine(Strict):
     """One line of an institution: a bill, or a reversal with its amounts below zero.
 
     `fund` is what all funds paid, `account` what the patient's own account paid.
     """
 
-    model_config = _example(message_id="H0101-20260310-1", total="500.00", fund="0.00", account="100.00")
+    model_config = example(message_id="H0101-20260310-1", total="500.00", fund="0.00", account="100.00")
 
     message_id: Visible
     total: SignedAmount
@@ -97,7 +90,7 @@ class TheirLine(Strict):
 class NewReconciliation(Strict):
     """What an institution has of a day: the totals, and the lines where these are to be compared too."""
 
-    model_config = _example(day="2026-03-10", count=3, total="1500.00", fund="0.00", account="300.00")
+    model_config = example(day="2026-03-10", count=3, total="1500.00", fund="0.00", account="300.00")
 
     day: Day
     count: Count

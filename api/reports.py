@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.accounts import json_answer
 from api.answers import TrialBalanceAnswer
-from api.fields import Day
-from api.routes import LedgerRoute, describe
-from api.state import state_of
+from api.http.fields import Day
+from api.http.listing import json_answer
+from api.http.routes import LedgerRoute, describe
+from api.http.state import state_of
 from ledger import RefusalCode, Refused, reports
 from ledger.money import format_yuan
 

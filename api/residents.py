@@ -9,11 +9,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
-from api.answers import Answer
-from api.fields import Area, Day, IdText, Name, Strict
-from api.posting import key_of, respond, take
-from api.routes import LedgerRoute, describe
-from api.state import caller_of, state_of
+from api.http.answers import Answer
+from api.http.fields import Area, Day, IdText, Name, Strict
+from api.http.posting import key_of, respond, take
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
 from ledger import EnrolResident, RefusalCode, persons, resident_ref
 from ledger.book.detail import unpack
 from ledger.book.numbers import new_book_id

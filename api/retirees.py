@@ -8,12 +8,11 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.answers import BatchStarted
 from api.contribution_schemas import RetireeCredits
-from api.employers import month
-from api.fields import Period
-from api.posting import key_of
-from api.routes import LedgerRoute, describe
-from api.state import state_of
-from api.year_ends import start_run
+from api.http.fields import Period, month_text
+from api.http.posting import key_of
+from api.http.routes import LedgerRoute, describe
+from api.http.runs import start_run
+from api.http.state import state_of
 from ledger import RefusalCode, Refused, retirees
 
 router = APIRouter(route_class=LedgerRoute)
@@ -40,5 +39,5 @@ async def credit(period: Annotated[Period, Path()], body: RetireeCredits, reques
     if period is None:
         raise Refused(R.PERIOD_INVALID)
     retirees.check(period, body.area, state.clock()[1], state.policies)
-    arguments = ("retiree-credits", month(period), "--area", str(body.area))
+    arguments = ("retiree-credits", month_text(period), "--area", str(body.area))
     return await start_run(request, retirees.batch_name(period, body.area), retirees.CALLER, arguments)

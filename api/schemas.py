@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.fields import (
+from api.http.fields import (
     Amount,
     Area,
     Day,
@@ -20,17 +20,14 @@ from api.fields import (
     SourceRef,
     Strict,
     Words,
+    example,
 )
-
-
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class Opening(Strict):
     """What an earlier system hands over, by pocket."""
 
-    model_config = _example(current_year="120.00", carried_over="3400.50", source_ref="old-2025-118")
+    model_config = example(current_year="120.00", carried_over="3400.50", source_ref="old-2025-118")
 
     current_year: Amount
     carried_over: Amount
@@ -40,9 +37,7 @@ class Opening(Strict):
 class NewAccount(Strict):
     """The person and the area; `sex` and `birth_date` are held against the ID number when given."""
 
-    model_config = _example(
-        id_number="119999198503140015", name="张三", area="990100", opened_on="2026-01-05"
-    )
+    model_config = example(id_number="119999198503140015", name="张三", area="990100", opened_on="2026-01-05")
 
     id_number: IdText
     name: Name
@@ -56,7 +51,7 @@ class NewAccount(Strict):
 class AccountLookup(Strict):
     """An account by ID number or account number, for callers whose proxies log URLs."""
 
-    model_config = _example(account="P483920174650K")
+    model_config = example(account="P483920174650K")
 
     account: Annotated[str, Field(min_length=1, max_length=64)]
 
@@ -64,7 +59,7 @@ class AccountLookup(Strict):
 class Contribution(Strict):
     """Money that has arrived for a month."""
 
-    model_config = _example(
+    model_config = example(
         amount="160.00", period="2026-03", effective_on="2026-03-20", source_ref="levy-2026-03-000118"
     )
 
@@ -77,7 +72,7 @@ class Contribution(Strict):
 class Spending(Strict):
     """Money paid to a designated institution; with `take_available` what is there, the rest is cash."""
 
-    model_config = _example(
+    model_config = example(
         amount="42.50", effective_on="2026-04-02", institution="H0001", source_ref="bill-20260402-7"
     )
 
@@ -91,7 +86,7 @@ class Spending(Strict):
 class NewHold(Strict):
     """Money set aside until a settlement."""
 
-    model_config = _example(
+    model_config = example(
         amount="500.00",
         expires_at="2026-12-01T18:00:00+08:00",
         institution="H0001",
@@ -107,23 +102,17 @@ class NewHold(Strict):
 class Capturing(Strict):
     """What is paid out of a hold; the rest of it is released."""
 
-    model_config = _example(amount="480.00", effective_on="2026-11-21", source_ref="settlement-20261121-3")
+    model_config = example(amount="480.00", effective_on="2026-11-21", source_ref="settlement-20261121-3")
 
     amount: Amount
     effective_on: Day
     source_ref: SourceRef
 
 
-class Nothing(Strict):
-    """No fields: the path says all."""
-
-    model_config = _example()
-
-
 class Reversal(Strict):
     """Why an entry is reversed; valued today unless a day is given."""
 
-    model_config = _example(reason="booked twice", effective_on="2026-04-03")
+    model_config = example(reason="booked twice", effective_on="2026-04-03")
 
     reason: Words
     effective_on: Day | None = None
@@ -132,7 +121,7 @@ class Reversal(Strict):
 class Death(Strict):
     """The day of death, and what proves it."""
 
-    model_config = _example(died_on="2026-09-02", evidence="death certificate 2026-0902-17")
+    model_config = example(died_on="2026-09-02", evidence="death certificate 2026-0902-17")
 
     died_on: Day
     evidence: Words
@@ -141,7 +130,7 @@ class Death(Strict):
 class Heir(Strict):
     """A heir by ID number, by name, or by both; all heirs have a share, or none."""
 
-    model_config = _example(name="李四", relation="spouse", share="1/2")
+    model_config = example(name="李四", relation="spouse", share="1/2")
 
     id_number: IdText | None = None
     name: Name | None = None
@@ -158,7 +147,7 @@ class Heir(Strict):
 class Estate(Strict):
     """How the balance of a dead person is divided. Shown first; `confirm` makes it final."""
 
-    model_config = _example(
+    model_config = example(
         heirs=[
             {"name": "李四", "relation": "spouse", "share": "1/2"},
             {"name": "张小明", "relation": "child", "share": "1/2"},
@@ -175,7 +164,7 @@ class Estate(Strict):
 class NewFreeze(Strict):
     """An authority's order that stops new spends and holds, both days included."""
 
-    model_config = _example(
+    model_config = example(
         scope="debit",
         authority="Intermediate court",
         document="(2026) 118",
@@ -193,7 +182,7 @@ class NewFreeze(Strict):
 class FreezeEnd(Strict):
     """Why a freeze is ended."""
 
-    model_config = _example(reason="order lifted, (2026) 131")
+    model_config = example(reason="order lifted, (2026) 131")
 
     reason: Words
 
@@ -201,7 +190,7 @@ class FreezeEnd(Strict):
 class YearEnd(Strict):
     """The area whose year is ended."""
 
-    model_config = _example(area="990100")
+    model_config = example(area="990100")
 
     area: Area
 
@@ -214,7 +203,7 @@ class Bulk(Strict):
     `freeze` (end_freeze); `open` has its person in the body.
     """
 
-    model_config = _example(
+    model_config = example(
         atomic=False,
         commands=[
             {

@@ -14,10 +14,11 @@ from typing import Any, Final, Literal
 from pydantic import Field
 from pydantic_core import to_json
 
-from api.answers import Answer, yuan
-from api.bills import CareWord, LineClass
-from api.receipts import target_name, with_more
-from api.state import State
+from api.bills import LineClass
+from api.http.answers import Answer, yuan
+from api.http.fields import CareWord
+from api.http.receipts import target_name, with_more
+from api.http.state import State
 from ledger import Policy, Receipt
 from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.numbers import account_no, entry_name, has_account

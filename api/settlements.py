@@ -7,16 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from api.accounts import json_answer
-from api.bills import BillFields, FilingWord, Visible
-from api.fields import Day, IdText, InstitutionCode, Strict, Words
+from api.bills import BillFields, FilingWord
+from api.http.fields import Day, IdText, InstitutionCode, Strict, Visible, Words, example
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, posted, respond, take
+from api.http.receipts import instant, with_more
+from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, patient_of, state_of
 from api.institutions import institution_of
-from api.posting import entry_of, key_of, posted, respond, take
 from api.quotes import open_quote, seal_quote
-from api.receipts import instant, with_more
-from api.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
 from api.settlement_answers import (
     CorrectionAnswer,
     QuoteAnswer,
@@ -30,7 +31,6 @@ from api.settlement_answers import (
     taken_back_json,
     view_json,
 )
-from api.state import State, caller_of, state_of
 from ledger import (
     CorrectMessage,
     Policy,
@@ -40,13 +40,10 @@ from ledger import (
     Refused,
     ReverseSettlement,
     Settle,
-    persons,
     quote_minutes,
-    resident_ref,
 )
 from ledger.care import reports as care
 from ledger.chart.care import FILING_WORDS, Channel
-from ledger.people.id_numbers import parse_id_number
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -79,10 +76,6 @@ OF_BILL: Final = (
 )
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
 class NewSettlement(BillFields):
     """A patient's bill. `message_id` is its idempotency key; `bill_no` is the institution's own number of it.
 
@@ -90,7 +83,7 @@ class NewSettlement(BillFields):
     reconciliation found different, and that this bill was missing on.
     """
 
-    model_config = _example(
+    model_config = example(
         institution="H0001",
         message_id="m-20260310-000017",
         id_number="119999198503140015",
@@ -126,7 +119,7 @@ class NewSettlement(BillFields):
 class Correction(Strict):
     """The message that its sender takes back, whether it has arrived or not."""
 
-    model_config = _example(institution="H0001", message_id="m-20260310-000017")
+    model_config = example(institution="H0001", message_id="m-20260310-000017")
 
     institution: InstitutionCode
     message_id: Visible
@@ -135,7 +128,7 @@ class Correction(Strict):
 class SettlementReversal(Strict):
     """Why a bill is taken back. `repairs` is a day that a reconciliation found different."""
 
-    model_config = _example(reason="wrong patient")
+    model_config = example(reason="wrong patient")
 
     reason: Words
     repairs: Day | None = None
@@ -163,16 +156,6 @@ class _Settling(Settle):
 
 
 # -- settling ------------------------------------------------------------------------------------------------
-
-
-def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
-    """What the account of a person is found by, and the resident's book of one who has no account.
-
-    Raises the id_* refusals.
-    """
-    parsed = parse_id_number(id_number, state.clock()[1])
-    digest = persons.number_digest(parsed, state.keyring)
-    return digest, resident_ref(digest)
 
 
 async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> tuple[_Settling, Posted]:

@@ -7,10 +7,11 @@ from pydantic_core import to_json
 
 from api.contribution_answers import CaseStepAnswer, EstimateAnswer
 from api.contribution_schemas import NewEstimate, NewStep
-from api.employers import OF_EMPLOYER, TAG, employer_of, month, take_of_employer
-from api.posting import key_of, respond
-from api.routes import LedgerRoute, describe
-from api.state import caller_of
+from api.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.http.fields import month_text
+from api.http.posting import key_of, respond
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of
 from ledger import Estimate, RecordStep, RefusalCode
 from ledger.book.detail import unpack
 from ledger.contributions.supervision import Step
@@ -50,7 +51,7 @@ async def estimate(employer: str, body: NewEstimate, request: Request) -> Respon
     told = unpack(done.receipt.detail)
     answer = {
         "estimate": done.receipt.name,
-        "period": month(done.receipt.period or 0),
+        "period": month_text(done.receipt.period or 0),
         "amount": format_yuan(told["estimated"]),
         "last_month": format_yuan(told["last_month"]),
     }
@@ -94,7 +95,7 @@ async def record_step(employer: str, body: NewStep, request: Request) -> Respons
         "step": told["step"],
         "taken_on": told["taken_on"],
         "source_ref": receipt.source_ref,
-        "period": None if receipt.period is None else month(receipt.period),
+        "period": None if receipt.period is None else month_text(receipt.period),
         "amount": format_yuan(told["amount"]) if "amount" in told else None,
         "note": told.get("note"),
     }

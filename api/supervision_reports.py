@@ -6,20 +6,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.accounts import LIMIT_DEFAULT
 from api.contribution_report_answers import (
     EmployerArrearsPage,
     OverdueRegistrationPage,
     RejectedLinePage,
     UndeclaredPage,
 )
-from api.contribution_reports import Cursor, MonthText, PageLimit, month_of, month_text
-from api.fields import Area, Day
-from api.lists import Listing, Page, answer_pages, with_csv
-from api.problems import PROBLEMS, Code, DoorCode
-from api.routes import LedgerRoute, describe
-from api.state import State, state_of
-from api.year_ends import BATCH_NAME_MAX
+from api.http.fields import Area, Day, MonthText, month_of, month_text
+from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
+from api.http.problems import PROBLEMS, Code, DoorCode
+from api.http.routes import LedgerRoute, describe
+from api.http.runs import BATCH_NAME_MAX
+from api.http.state import State, state_of
 from ledger import RefusalCode, Refused
 from ledger.book.numbers import account_no, entry_name
 from ledger.contributions import arrears_reports

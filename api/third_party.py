@@ -7,16 +7,16 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from pydantic_core import to_json
 
-from api.accounts import json_answer
-from api.answers import Answer, yuan
-from api.fields import Amount, Day, SourceRef, Strict, Words
-from api.posting import entry_of, key_of, respond, take
-from api.routes import LedgerRoute, describe
+from api.http.answers import Answer, yuan
+from api.http.fields import Amount, Day, SourceRef, Strict, Words, example
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, respond, take
+from api.http.routes import LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
 from api.settlement_answers import Reason, policy_at
-from api.state import State, caller_of, state_of
 from ledger import (
     Command,
     OpenCase,
@@ -49,14 +49,10 @@ Means = Literal["bank", "set_off"]
 _OF_THE_FUNDS: Final = frozenset({"deductible", "ratio", "pooled_pay", "large_pay"})
 
 
-def _example(**fields: Any) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
 class NewCase(Strict):
     """The settled bill that somebody else has to bear a part of."""
 
-    model_config = _example(settlement="P483920174650K-18", evidence="accident report 2026-77")
+    model_config = example(settlement="P483920174650K-18", evidence="accident report 2026-77")
 
     settlement: str = Field(min_length=1, max_length=64)
     evidence: Words | None = None
@@ -65,7 +61,7 @@ class NewCase(Strict):
 class NewAdvance(Strict):
     """The written application: why the third party does not pay. Paid to whoever has paid the institution."""
 
-    model_config = _example(paid_to="person", application="the driver is not known")
+    model_config = example(paid_to="person", application="the driver is not known")
 
     paid_to: PaidTo
     application: Words
@@ -77,7 +73,7 @@ class NewRecovery(Strict):
     Without `received_on` it was today. With an amount of 0.00 what is outstanding is collected.
     """
 
-    model_config = _example(
+    model_config = example(
         paid="3000.00", received_on="2026-09-01", means="bank", source_ref="insurer-2026-77"
     )
 

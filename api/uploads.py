@@ -10,11 +10,11 @@ from typing import Any, Final, Literal, NamedTuple
 from fastapi import Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.contribution_schemas import LINES_MAX, Control, read_total
-from api.errors import Fault, ShapeRefused
-from api.fields import read_count, read_period
+from api.contribution_schemas import LINES_MAX, Control
+from api.http.errors import Fault, ShapeRefused
+from api.http.fields import read_count, read_period, read_total
+from api.http.routes import LedgerRoute, StrictRequest
 from api.listed import Row
-from api.routes import LedgerRoute, StrictRequest
 from ledger import RefusalCode, Refused, read_list
 from ledger.money import AMOUNT_PATTERN, parse_yuan
 

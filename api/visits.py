@@ -9,16 +9,13 @@ from fastapi import APIRouter, Request, Response
 from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
-from api.accounts import json_answer
-from api.answers import Answer
-from api.bills import CareWord
-from api.fields import Day, IdText, InstitutionCode, Strict
-from api.posting import entry_of, key_of, respond, take
-from api.receipts import target_name
-from api.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.schemas import Nothing
-from api.settlements import patient_of
-from api.state import caller_of, state_of
+from api.http.answers import Answer
+from api.http.fields import CareWord, Day, IdText, InstitutionCode, Nothing, Strict
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, respond, take
+from api.http.receipts import target_name
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, patient_of, state_of
 from ledger import EndVisit, RefusalCode, Refused, RegisterVisit
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name, has_account

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BeforeValidator, Field
-from pydantic_core import to_json
 
-from api.accounts import json_answer
 from api.answers import BatchAnswer, BatchStarted
-from api.fields import read_count
-from api.posting import key_of, wants_dry_run
-from api.receipts import instant
-from api.routes import JSON, LedgerRoute, describe
+from api.http.fields import Year
+from api.http.listing import json_answer
+from api.http.posting import key_of
+from api.http.receipts import instant
+from api.http.routes import LedgerRoute, describe
+from api.http.runs import BATCH_NAME_MAX, start_run
+from api.http.state import State, state_of
 from api.schemas import YearEnd
-from api.state import State, state_of
 from ledger import RefusalCode, Refused, batches, reading, year_end
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "batches"
-BATCH_NAME_MAX = 200
-_log = logging.getLogger("api.year_end")
-
-Year = Annotated[int, Field(ge=1900, le=2999), BeforeValidator(read_count)]
 
 
 @router.post(
@@ -54,53 +43,6 @@ async def end_year(year: Annotated[Year, Path()], body: YearEnd, request: Reques
     year_end.check(year, body.area, state.clock()[1], state.policies)
     arguments = ("year-end", str(year), "--area", str(body.area))
     return await start_run(request, year_end.batch_name(year, body.area), year_end.CALLER, arguments)
-
-
-async def start_run(request: Request, name: str, kind: str, arguments: Sequence[str]) -> Response:
-    """Start the operator's command `arguments` as the batch `name`, unless it runs already; the answer."""
-    state = state_of(request)
-    answer = {"batch": name, "state": batches.RUNNING}
-    if wants_dry_run(request):
-        return json_answer(answer | {"dry_run": True})
-    # the batch is there before the answer is, so that it can be asked for at once
-    await state.run(lambda: _claim(state, name, kind))
-    if name not in state.runs:
-        state.runs.add(name)
-        threading.Thread(target=_run, args=(state, name, arguments), name=name, daemon=True).start()
-    return Response(to_json(answer), 202, {"Location": f"/v1/batches/{name}"}, media_type=JSON)
-
-
-def _claim(state: State, name: str, kind: str) -> None:
-    with state.engine.connect() as connection:
-        batches.claim(connection, name, kind, state.clock()[0])
-
-
-def _run(state: State, name: str, arguments: Sequence[str]) -> None:
-    """One run in a process of its own: it outlives this one, and a killed one is simply started again."""
-    try:
-        # not asyncio's: that one kills its children when the loop ends
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ledger", *arguments],
-            env=os.environ | state.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        code = process.wait()
-        if code != 0:
-            _log.error("the run %s ended with code %d", name, code)
-            _mark_failed(state, name)
-    finally:
-        state.runs.discard(name)
-
-
-def _mark_failed(state: State, name: str) -> None:
-    with state.engine.connect() as connection:
-        batch = batches.find(connection, name)
-        if batch is not None and batch.state == batches.RUNNING:
-            batch.state = batches.FAILED
-            batches.save(connection, batch, state.clock()[0])
 
 
 @router.get(

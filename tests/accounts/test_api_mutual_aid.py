@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.answers import ReceiptAnswer
+from api.http.answers import ReceiptAnswer
 from api.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
 from ledger.book.numbers import account_no, new_book_id
 from ledger.people.id_numbers import mask_id_number

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine, insert
 
 from api import contribution_report_answers as answers
-from api.lists import Cursors
+from api.http.listing import Cursors
 from ledger import tables
 from ledger.access.tokens import SCOPES, mint
 from ledger.accounts.contributing import Contribute
@@ -599,7 +599,7 @@ def test_a_sheet_is_whole_whatever_the_limit(
     paths = [of(busy, "/payments"), of(busy, "/payments/2026-03"), f"/v1/batches/{batch}/rejected"]
     whole = [sheet(client, path) for path in paths]
     for size in (1, 2, 3):
-        monkeypatch.setattr("api.lists.CSV_PAGE", size)
+        monkeypatch.setattr("api.http.listing.CSV_PAGE", size)
         assert [sheet(client, f"{path}?limit=1") for path in paths] == whole
 
 

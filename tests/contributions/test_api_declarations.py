@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 from openpyxl import Workbook
 from sqlalchemy import Engine
 
-from api.asgi import BODY_MAX
 from api.contribution_answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
+from api.http.asgi import BODY_MAX
 from api.main import bare_app
 from api.openapi import document
 from api.uploads import XLSX

@@ -22,7 +22,7 @@ from api.contribution_answers import (
     EstimateAnswer,
 )
 from api.contribution_schemas import NewEnrolment, NewStep
-from api.security import SCOPE_OF
+from api.http.security import SCOPE_OF
 from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass

@@ -18,8 +18,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from api.http.security import Verifier
 from api.main import create_app
-from api.security import Verifier
 from ledger.access.tokens import SCOPES, create_signing_key, mint
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.operations.installation import Opened

@@ -11,18 +11,38 @@ import binascii
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
+from pydantic import BeforeValidator, Field
+from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
-from api.accounts import json_answer
-from api.errors import Fault, ShapeRefused
-from api.routes import JSON
-from api.state import State, state_of
+from api.http.errors import Fault, ShapeRefused
+from api.http.fields import read_count
+from api.http.routes import JSON
+from api.http.state import State, state_of
 from ledger import Keyring, RefusalCode
+
+Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
+
+
+LIMIT_DEFAULT = 50
+
+
+LIMIT_MAX = 500
+
+
+Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), BeforeValidator(read_count)]
+PageLimit = Annotated[Limit, Query(description="Items of a page; a CSV has them all")]
+
+
+def json_answer(body: dict[str, Any] | str, headers: dict[str, str] | None = None) -> Response:
+    """A good answer: an object, or one that is JSON already."""
+    return Response(body if isinstance(body, str) else to_json(body), 200, headers, media_type=JSON)
+
 
 CSV = "text/csv"
 CSV_PAGE = 500

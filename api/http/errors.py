@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.problems import PROBLEMS, Code, DoorCode
+from api.http.problems import PROBLEMS, Code, DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown, is_lost
 from ledger.money import format_yuan
 

@@ -19,12 +19,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
-from api.problems import PROBLEMS, Code, DoorCode
-from api.reach import NAMED_IN_BODY, stay_within, stay_within_body
-from api.security import OPEN, SCOPE_OF
-from api.state import caller_of, state_of
-from api.strict_json import read_json
+from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
+from api.http.problems import PROBLEMS, Code, DoorCode
+from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
+from api.http.security import OPEN, SCOPE_OF
+from api.http.state import caller_of, state_of
+from api.http.strict_json import read_json
 from ledger import RefusalCode
 
 JSON = "application/json"

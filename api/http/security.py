@@ -17,8 +17,8 @@ from typing import Any, Final, NamedTuple
 
 import jwt
 
-from api.errors import Declined
-from api.problems import DoorCode
+from api.http.errors import Declined
+from api.http.problems import DoorCode
 from ledger import Refused
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
 from ledger.contributions.credit_codes import parse_credit_code

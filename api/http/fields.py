@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from ledger import KIND_WORDS, Kind, RefusalCode, Refused
-from ledger.money import AMOUNT_PATTERN, parse_yuan
+from ledger.money import AMOUNT_PATTERN, format_yuan, parse_yuan
 from ledger.people.id_numbers import normalise_name
 
 AMOUNT_EXAMPLE: Final = "128.50"
@@ -191,7 +199,95 @@ IdText = Annotated[
 ]
 
 
+def example(**fields: Any) -> ConfigDict:
+    """The settings of a request whose OpenAPI shows these fields as its example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
+
+
 class Strict(BaseModel):
     """A request: nothing but the fields it names, and no type turned into another."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+Year = Annotated[int, Field(ge=1900, le=2999), BeforeValidator(read_count)]
+
+
+VISIBLE_PATTERN: Final = r"^[!-~]{1,64}$"
+
+
+def _known(words: tuple[str, ...], code: RefusalCode) -> BeforeValidator:
+    """One of some words; another one has a code of its own."""
+    wanted = f"one of {', '.join(words)}"
+
+    def read(value: object) -> object:
+        if isinstance(value, str) and value not in words:
+            raise PydanticCustomError(code.value, wanted)
+        return value
+
+    return BeforeValidator(read)
+
+
+CareWord = Annotated[
+    Literal["outpatient", "inpatient", "pharmacy", "chronic"],
+    _known(("outpatient", "inpatient", "pharmacy", "chronic"), RefusalCode.CARE_TYPE_UNKNOWN),
+]
+
+
+# how an institution names its messages and bills: not parsed
+Visible = Annotated[str, StringConstraints(strict=True, pattern=VISIBLE_PATTERN)]
+
+
+# what was sent and is none: no amount and no month is like it, so the command refuses it at its place
+NONE_SUCH: Final = -1
+
+
+def read_total(value: object) -> int | None:
+    """A sum in fen; None when nothing is said, NONE_SUCH for what is no amount."""
+    if value is None:
+        return None
+    fen = read_amount(value)
+    return NONE_SUCH if fen is None else fen
+
+
+def _or_null(**schema: Any) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [{"type": "string"} | schema, {"type": "null"}]})
+
+
+Total = Annotated[
+    int | None,
+    BeforeValidator(read_total),
+    _or_null(pattern=AMOUNT_PATTERN, description="Yuan with two digits", examples=[AMOUNT_EXAMPLE]),
+]
+
+
+MonthText = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": PERIOD_PATTERN, "examples": ["2026-03"]})
+]
+
+
+def month_of(text: str) -> int:
+    """A month in a path or query as YYYYMM. Raises Refused(period_invalid)."""
+    period = read_period(text)
+    if period is None:
+        raise Refused(RefusalCode.PERIOD_INVALID)
+    return period
+
+
+def month_text(period: int) -> str:
+    """A month as callers see it."""
+    return f"{period // 100:04d}-{period % 100:02d}"
+
+
+def day_text(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def yuan_text(fen: int | None) -> str | None:
+    return None if fen is None else format_yuan(fen)
+
+
+class Nothing(Strict):
+    """No fields: the path says all."""
+
+    model_config = example()

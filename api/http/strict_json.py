@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from api.errors import Fault, ShapeRefused
+from api.http.errors import Fault, ShapeRefused
 from ledger import RefusalCode
 
 

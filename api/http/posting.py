@@ -6,9 +6,9 @@ import re
 
 from fastapi import Request, Response
 
-from api.receipts import receipt_json, with_more
-from api.routes import JSON
-from api.state import state_of
+from api.http.receipts import receipt_json, with_more
+from api.http.routes import JSON
+from api.http.state import state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
 from ledger.book.numbers import parse_entry_name
 

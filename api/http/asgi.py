@@ -15,8 +15,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import answer_to
-from api.logs import Log
+from api.http.errors import answer_to
+from api.http.logs import Log
 
 BODY_MAX: Final = 1 << 20
 BULK_BODY_MAX: Final = 16 << 20

@@ -13,8 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.asgi import Door
-from api.logs import JsonLine, RequestLines
+from api.http.asgi import Door
+from api.http.logs import JsonLine, RequestLines
 from api.main import bare_app
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 

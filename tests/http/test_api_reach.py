@@ -15,10 +15,10 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, create_engine
 
-from api.errors import Declined
-from api.reach import NAMED_IN_BODY, stay_within, stay_within_body
-from api.routes import LedgerRoute
-from api.security import SCOPE_OF, Caller
+from api.http.errors import Declined
+from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
+from api.http.routes import LedgerRoute
+from api.http.security import SCOPE_OF, Caller
 from ledger import tables
 from ledger.access.owners import INSTITUTION_OF, cleared_for, settled_by, visited
 from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, mint

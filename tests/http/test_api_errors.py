@@ -13,13 +13,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException
 
-from api.asgi import BODY_MAX, BULK_BODY_MAX
-from api.errors import answer_to, problem_document
-from api.problems import PROBLEMS, STATUS, DoorCode
+from api.http.asgi import BODY_MAX, BULK_BODY_MAX
+from api.http.errors import answer_to, problem_document
+from api.http.problems import PROBLEMS, STATUS, DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Stopped, Unknown
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SENTINEL = "QQQsentinelQQQ"
 
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from api.errors import database_is_gone
-from api.security import Caller, Verifier
+from api.http.errors import database_is_gone
+from api.http.security import Caller, Verifier
 from ledger import (
     BookRef,
     Command,
@@ -26,9 +26,22 @@ from ledger import (
     persons,
     reading,
     rehearse,
+    resident_ref,
 )
 from ledger.institutions.registry import Registered
 from ledger.operations.installation import Opened
+from ledger.people.id_numbers import parse_id_number
+
+
+def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
+    """What the account of a person is found by, and the resident's book of one who has no account.
+
+    Raises the id_* refusals.
+    """
+    parsed = parse_id_number(id_number, state.clock()[1])
+    digest = persons.number_digest(parsed, state.keyring)
+    return digest, resident_ref(digest)
+
 
 READERS = 4
 T = TypeVar("T")

@@ -22,9 +22,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from starlette.routing import Route
 
-from api.errors import Declined
+from api.http.errors import Declined
+from api.http.security import OPEN, SCOPE_OF, KeysMissing, Verifier
 from api.main import bare_app
-from api.security import OPEN, SCOPE_OF, KeysMissing, Verifier
 from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, create_signing_key
 from tests.support.api_client import contribute, key, open_account, running, spending, token
 
@@ -240,7 +240,7 @@ def test_a_remembered_token_expires(keys: Path) -> None:
 
 
 def test_what_is_remembered_is_bounded(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.security.REMEMBERED_MAX", 3)
+    monkeypatch.setattr("api.http.security.REMEMBERED_MAX", 3)
     verifier = Verifier.load(keys / "jwks.json")
     for number in range(10):
         verifier.check(f"Bearer {token(keys, actor=f'clerk-{number}')}")

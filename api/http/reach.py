@@ -6,8 +6,8 @@ from typing import Final
 
 from fastapi import Request
 
-from api.security import Caller, lacking
-from api.state import state_of
+from api.http.security import Caller, lacking
+from api.http.state import state_of
 from ledger import Refused, employers
 from ledger.access.owners import INSTITUTION_OF
 from ledger.book.numbers import parse_entry_name
