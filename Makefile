@@ -25,7 +25,7 @@ bench: setup
 
 ## openapi: write api/openapi.json anew
 openapi: setup
-	@.venv/bin/python -m api.openapi > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
+	@.venv/bin/python -m api > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
 
 ## setup: .venv with the pinned packages
 setup: .venv/.stamp

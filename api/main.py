@@ -12,46 +12,28 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from api import (
-    accounts,
-    annual_settlements,
-    bulk,
-    claims,
-    clearings,
-    closure,
-    contribution_reports,
+from api.accounts import accounts, closure, entries, freezes, holds, mutual_aid, postings
+from api.care import annual_settlements, claims, filings, settlements, third_party, visits
+from api.contributions import (
     declarations,
     declared,
     employers,
-    enrolments,
-    entries,
-    filings,
-    freezes,
-    health,
-    holds,
-    institutions,
-    mutual_aid,
     payments,
-    person_reports,
-    policies,
-    postings,
-    reconciliations,
-    reports,
-    residents,
     retirees,
-    settlements,
     supervision,
     supervision_reports,
-    third_party,
-    visits,
-    year_ends,
 )
+from api.contributions import reports as contribution_reports
 from api.docs import add_docs
 from api.http.asgi import Door
 from api.http.errors import add_handlers
 from api.http.logs import Log, RequestLines, log_request, log_to_stderr
 from api.http.security import Verifier
 from api.http.state import Clock, State
+from api.institutions import clearings, institutions, reconciliations
+from api.operations import bulk, health, policies, year_ends
+from api.operations import trial_balance as reports
+from api.people import enrolments, person_reports, residents
 from ledger import now_and_today
 from ledger.operations.installation import Opened, open_ledger
 from ledger.settings import Settings, tune_process

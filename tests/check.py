@@ -77,7 +77,7 @@ def check_postgresql() -> None:
 
 
 def check_openapi() -> None:
-    generated = run("api.openapi")
+    generated = run("api")
     committed = OPENAPI.read_text(encoding="utf-8") if OPENAPI.exists() else ""
     if generated != committed:
         lines = difflib.unified_diff(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from ledger.accounts.quotas import end_quota
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_state import Quota
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
-from ledger.care.adjudication import care_of
 from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb

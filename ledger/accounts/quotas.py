@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
+from ledger.book.beside.asked import care_of
 from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
-from ledger.care.adjudication import care_of
 from ledger.chart.kinds import Kind
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_rows import Circumstances, SettlementRow
 from ledger.book.beside.care_state import Care
 from ledger.book.numbers import has_account
@@ -17,13 +18,6 @@ from ledger.people.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy
 from ledger.posting import Desk, Institution
 from ledger.refusals import RefusalCode, Refused
-
-
-def care_of(book: Book) -> Care:
-    if book.care is None:
-        raise AssertionError("the command asked for the care of its book")
-    return book.care
-
 
 # inside the area a hospital of this level or above asks for a referral, where the policy wants one
 REFERRAL_FROM_LEVEL = 2

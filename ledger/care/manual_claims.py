@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_claims import bill_claim
 from ledger.book.beside.care_rows import BillLine, Cause, ClaimRow, SettlementRow
 from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
-from ledger.care.adjudication import adjudicate, care_of, check_cause, circumstances, insured
+from ledger.care.adjudication import adjudicate, check_cause, circumstances, insured
 from ledger.care.bills import Bill
 from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind

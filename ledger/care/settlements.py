@@ -7,6 +7,7 @@ from datetime import date, datetime
 from hashlib import sha256
 from typing import NamedTuple
 
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import SettlementRow, standing
 from ledger.book.beside.care_state import Quota
@@ -14,7 +15,7 @@ from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book, Draft
-from ledger.care.adjudication import adjudicate, care_of, check_cause, circumstances, insured
+from ledger.care.adjudication import adjudicate, check_cause, circumstances, insured
 from ledger.care.benefits import payers
 from ledger.care.bills import Bill
 from ledger.chart.care import CareType, Channel

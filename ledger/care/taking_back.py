@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import Any
 
 from ledger.accounts.inheritance import hand_on, heirs_to_lock
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import SettlementRow, standing
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book, Draft
-from ledger.care.adjudication import care_of
 from ledger.chart.care import CareTable
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_rows import Circumstances, SettlementRow, Used, standing
 from ledger.book.beside.care_state import NOTHING_USED, ThirdPartyCase
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Book, Draft
-from ledger.care.adjudication import care_of
 from ledger.care.benefits import benefit
 from ledger.care.recovering import advance, to_return
 from ledger.chart.care import CauseKind, Channel

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_state import Clearing
 from ledger.book.beside.days import DayTotals
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Draft
-from ledger.care.adjudication import care_of
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
+from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_state import ReconciledDay
 from ledger.book.beside.days import DayTotals, Line
 from ledger.book.detail import pack
 from ledger.book.state import Draft
-from ledger.care.adjudication import care_of
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.clearing.comparing import Difference, adds_up, agrees, compare

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ledger.book.beside.asked import debts_of
 from ledger.book.beside.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
@@ -15,15 +16,7 @@ from ledger.chart.matrix import Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
-from ledger.contributions.month import (
-    Month,
-    Reveal,
-    checked_period,
-    debts_of,
-    employer_book,
-    lock_all,
-    next_entry,
-)
+from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all, next_entry
 from ledger.contributions.premiums import Premium
 from ledger.money import FEN_MAX
 from ledger.posting import BookRef, Command, Desk, Needs

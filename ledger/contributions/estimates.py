@@ -9,12 +9,13 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, func, select
 
 from ledger import tables
+from ledger.book.beside.asked import debts_of
 from ledger.book.beside.levies import LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
-from ledger.contributions.month import checked_period, debts_of, employer_book
+from ledger.contributions.month import checked_period, employer_book
 from ledger.contributions.premiums import estimate
 from ledger.money import FEN_MAX
 from ledger.months import previous_period

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from ledger.book.beside.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, Debts, LevyLine
+from ledger.book.beside.asked import debts_of
+from ledger.book.beside.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
@@ -21,14 +22,6 @@ from ledger.contributions.spreading import Due, spread
 from ledger.policy import PartPayment, Policy
 from ledger.posting import Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-
-
-def debts_of(book: Book) -> Debts:
-    """What an employer owes, which the command has asked for."""
-    if book.debts is None:
-        raise AssertionError("a command about debts asks for them")
-    return book.debts
-
 
 # opens the sealed ID number of a person, for the order among those who tie for a fen
 Reveal = Callable[[bytes, bytes], str]

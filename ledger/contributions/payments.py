@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from ledger.book.beside.asked import debts_of
 from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, LevyLine
 from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
@@ -13,15 +14,7 @@ from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.contributions.late_fees import fee_owed
-from ledger.contributions.month import (
-    EMPLOYERS_SINCE,
-    Month,
-    Reveal,
-    checked_period,
-    debts_of,
-    employer_book,
-    lock_all,
-)
+from ledger.contributions.month import EMPLOYERS_SINCE, Month, Reveal, checked_period, employer_book, lock_all
 from ledger.money import FEN_MAX
 from ledger.policy import PartPayment
 from ledger.posting import BookRef, Command, Desk, Needs

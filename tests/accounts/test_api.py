@@ -612,7 +612,7 @@ def test_health(client: TestClient) -> None:
 
 
 def test_not_ready_with_another_schema(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.health.head_revision", lambda: "another")
+    monkeypatch.setattr("api.operations.health.head_revision", lambda: "another")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
     assert answer.headers["Retry-After"]

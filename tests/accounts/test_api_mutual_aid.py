@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from api.accounts.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
 from api.http.answers import ReceiptAnswer
-from api.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
 from ledger.book.numbers import account_no, new_book_id
 from ledger.people.id_numbers import mask_id_number
 from ledger.verify import verify

@@ -14,8 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.annual_answers import AnnualStatementAnswer
-from api.answers import BatchStarted
+from api.care.annual_answers import AnnualStatementAnswer
+from api.operations.answers import BatchStarted
 from tests.support.api_client import AREA, id_number, key, open_account, running, token
 from tests.support.care_client import new_institution, new_patient, new_resident, on, reverse, settle, shown
 from tests.support.employer_client import refusal, taken

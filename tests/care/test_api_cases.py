@@ -11,9 +11,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.claims import ClaimAnswer, ClaimPage, ClaimView, DecisionAnswer
-from api.settlement_answers import SettlementView
-from api.third_party import AdvanceAnswer, CaseAnswer, RecoveryAnswer
+from api.care.claims import ClaimAnswer, ClaimPage, ClaimView, DecisionAnswer
+from api.care.settlement_answers import SettlementView
+from api.care.third_party import AdvanceAnswer, CaseAnswer, RecoveryAnswer
 from tests.contributions.test_contributions import with_parameter
 from tests.support.api_client import AREA, id_number, key, open_account, running, token
 from tests.support.care_client import (

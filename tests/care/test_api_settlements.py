@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Engine
 
-from api.bills import BillFields, BillLineFields
-from api.filings import FilingAnswer, FilingList, SettlementPage, YearCounters
-from api.settlement_answers import CorrectionAnswer, SettlementAnswer, SettlementView, TakenBack
-from api.visits import VisitEndAnswer, VisitView
+from api.care.bills import BillFields, BillLineFields
+from api.care.filings import FilingAnswer, FilingList, SettlementPage, YearCounters
+from api.care.settlement_answers import CorrectionAnswer, SettlementAnswer, SettlementView, TakenBack
+from api.care.visits import VisitEndAnswer, VisitView
 from ledger.book.beside.care_rows import BillLine
 from ledger.book.numbers import account_no, new_book_id
 from ledger.verify import verify

@@ -14,14 +14,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.clearings import (
+from api.institutions.clearings import (
     ClearingAnswer,
     ClearingEndAnswer,
     ClearingPage,
     InstitutionPaymentAnswer,
     StatementAnswer,
 )
-from api.reconciliations import LINES_MAX, LinePage, ReconciliationAnswer, ReconciliationPage
+from api.institutions.reconciliations import LINES_MAX, LinePage, ReconciliationAnswer, ReconciliationPage
 from ledger.access.tokens import SCOPES, mint
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.policy import load_policies

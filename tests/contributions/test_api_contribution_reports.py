@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from sqlalchemy import Engine, insert
 
-from api import contribution_report_answers as answers
+from api.contributions import report_answers as answers
 from api.http.listing import Cursors
 from ledger import tables
 from ledger.access.tokens import SCOPES, mint

@@ -12,11 +12,11 @@ from fastapi.testclient import TestClient
 from openpyxl import Workbook
 from sqlalchemy import Engine
 
-from api.contribution_answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
+from api.contributions.answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
+from api.contributions.uploads import XLSX
 from api.http.asgi import BODY_MAX
 from api.main import bare_app
 from api.openapi import document
-from api.uploads import XLSX
 from ledger.people import persons
 from ledger.vault import Keyring
 from ledger.verify import verify

@@ -14,14 +14,14 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.contribution_answers import (
+from api.contributions.answers import (
     CaseStepAnswer,
     DeclarationAnswer,
     EmployerAnswer,
     EnrolmentAnswer,
     EstimateAnswer,
 )
-from api.contribution_schemas import NewEnrolment, NewStep
+from api.contributions.bodies import NewEnrolment, NewStep
 from api.http.security import SCOPE_OF
 from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.book.numbers import account_no

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.contribution_answers import PaymentAnswer, RefundAnswer
+from api.contributions.answers import PaymentAnswer, RefundAnswer
 from ledger.verify import verify
 from tests.support.api_client import key, open_account, running
 from tests.support.employer_client import (

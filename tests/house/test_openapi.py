@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from sqlalchemy import Engine
 
+from api.__main__ import text
 from api.main import bare_app
-from api.openapi import document, text
+from api.openapi import document
 from tests.support import care_client
 from tests.support.api_client import contribute, key, open_account, running, spending
 from tests.support.employer_client import hire, new_employer, owe

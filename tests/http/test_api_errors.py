@@ -105,7 +105,7 @@ UNREACHED = {
 
 
 def test_every_code_is_reached_or_explained() -> None:
-    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").glob("test_api*.py"))
+    tests = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("test_api*.py"))
     for code in {*RefusalCode, *DoorCode} - set(UNREACHED):
         assert f'"{code.value}"' in tests, f"no test of the API names {code.value}"
 
@@ -657,9 +657,9 @@ def test_a_read_without_a_database(client: TestClient, account: str, monkeypatch
     def gone(*_: Any, **__: Any) -> Any:
         raise Gone
 
-    monkeypatch.setattr("api.accounts.reports.balance", gone)
+    monkeypatch.setattr("api.accounts.accounts.reports.balance", gone)
     assert refusal(client.get(f"/v1/accounts/{account}/balance")) == (503, "database_unavailable")
-    monkeypatch.setattr("api.health.schema_revision", gone)
+    monkeypatch.setattr("api.operations.health.schema_revision", gone)
     assert refusal(client.get("/readyz")) == (503, "database_unavailable")
 
 

@@ -110,7 +110,7 @@ def test_a_fault_is_logged_masked(
     def broken(*_: Any, **__: Any) -> Any:
         raise RuntimeError(f"a row of {number}")
 
-    monkeypatch.setattr("api.accounts.reports.balance", broken)
+    monkeypatch.setattr("api.accounts.accounts.reports.balance", broken)
     answer = client.get(f"/v1/accounts/{account}/balance")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert number not in answer.text

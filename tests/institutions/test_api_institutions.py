@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.institutions import ContractAnswer, InstitutionAnswer, InstitutionView, SuspensionAnswer
-from api.settlement_answers import CorrectionAnswer
+from api.care.settlement_answers import CorrectionAnswer
+from api.institutions.institutions import ContractAnswer, InstitutionAnswer, InstitutionView, SuspensionAnswer
 from ledger.verify import verify
 from tests.support.api_client import AREA, key, running
 from tests.support.care_client import (

@@ -9,7 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.policies import PolicyAnswer
+from api.operations.policies import PolicyAnswer
 from ledger.policy import UNITS, load_policies
 from tests.support.api_client import TODAY, running
 

@@ -19,10 +19,10 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from api.institutions import ContractAnswer, InstitutionAnswer
-from api.mutual_aid import QuotaAnswer
-from api.settlement_answers import QuoteAnswer, SettlementAnswer, TakenBack
-from api.visits import VisitAnswer
+from api.accounts.mutual_aid import QuotaAnswer
+from api.care.settlement_answers import QuoteAnswer, SettlementAnswer, TakenBack
+from api.care.visits import VisitAnswer
+from api.institutions.institutions import ContractAnswer, InstitutionAnswer
 from ledger.access.tokens import SCOPES, mint
 from ledger.policy import load_policy
 from tests.support.api_client import AREA, contribute, key, open_account

@@ -19,7 +19,7 @@ from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from sqlalchemy import Engine, func, select
 
-from api.contribution_answers import (
+from api.contributions.answers import (
     AdjustmentAnswer,
     ConfirmationAnswer,
     DeclarationAnswer,

@@ -1,0 +1,351 @@
+"""Accounts: opening one, and everything that is read about one."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
+
+from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
+from api.accounts.bodies import AccountLookup, NewAccount
+from api.http.errors import Fault, ShapeRefused
+from api.http.fields import Day, Instant, KindFilter
+from api.http.listing import LIMIT_DEFAULT, Limit, json_answer
+from api.http.posting import key_of, respond, take
+from api.http.receipts import entry_json, instant
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.security import Caller
+from api.http.state import State, caller_of, state_of
+from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
+from ledger.book.numbers import new_book_id
+from ledger.money import format_yuan
+from ledger.people.id_numbers import mask_id_number, mask_name
+
+# fresh account numbers to choose from: that all of them are taken is as likely as losing them all
+CANDIDATES = 4
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+
+AsOf = Annotated[Day | None, Query(description="The value date up to which; default today")]
+AsKnown = Annotated[Instant | None, Query(description="What was recorded by then; default now")]
+
+
+def book_of(connection: Any, ref: BookRef) -> int:
+    """The book behind a reference, looked up only when it is named by a person."""
+    return ref if isinstance(ref, int) else reports.find_book(connection, ref)
+
+
+@router.get(
+    "/v1/accounts/{account}/balance",
+    **describe(
+        tag="accounts",
+        summary="The balance by pocket, on any day and as known at any instant",
+        answer=BalanceAnswer,
+        refusals=(*OF_ACCOUNT, R.PERIOD_INVALID),
+    ),
+)
+async def balance(account: str, request: Request, as_of: AsOf = None, as_known: AsKnown = None) -> Response:
+    """Without `as_of` and `as_known`, as it stands now. The two answer independently of each other."""
+    state = state_of(request)
+    ref = state.ref(account)
+    return json_answer(
+        await state.glance(lambda connection: _balance(connection, state, ref, as_of, as_known))
+    )
+
+
+def _balance(
+    connection: Any, state: State, ref: BookRef, as_of: date | None, as_known: datetime | None
+) -> dict[str, Any]:
+    now, today = state.clock()
+    book_id = book_of(connection, ref)
+    shown = reports.balance(connection, book_id, as_of=as_of, as_known=as_known, now=now, today=today)
+    return {
+        "current_year": format_yuan(shown.current_year),
+        "carried_over": format_yuan(shown.carried_over),
+        "balance": format_yuan(shown.balance),
+        "held": format_yuan(shown.held),
+        "reserved": format_yuan(shown.reserved),
+        "available": format_yuan(shown.available),
+        "as_of": shown.as_of.isoformat(),
+        "as_known": instant(shown.as_known),
+    }
+
+
+@router.get(
+    "/v1/accounts/{account}/entries",
+    **describe(
+        tag="accounts",
+        summary="The entries of an account in order, page by page",
+        answer=EntryPage,
+        refusals=OF_ACCOUNT,
+    ),
+)
+async def entries(
+    account: str,
+    request: Request,
+    kind: Annotated[KindFilter, Query()] = None,
+    first: Annotated[Day | None, Query(alias="from", description="Value dates from this day")] = None,
+    last: Annotated[Day | None, Query(alias="to", description="Value dates up to this day")] = None,
+    limit: Annotated[Limit, Query()] = LIMIT_DEFAULT,
+    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+) -> Response:
+    """A cursor belongs to its account and filters."""
+    state = state_of(request)
+    ref = state.ref(account)
+
+    def look(connection: Any) -> str:
+        book_id = book_of(connection, ref)
+        pages = Pages(state, book_id, kind, first, last)
+        found = reports.entries(
+            connection,
+            book_id,
+            kind=kind,
+            first=first,
+            last=last,
+            after_seq=0 if cursor is None else pages.read(cursor),
+            limit=limit + 1,
+        )
+        if not found:
+            # no entries, or no such book
+            reports.find_book(connection, book_id)
+        more = len(found) > limit
+        following = f'"{pages.write(found[limit - 1].seq)}"' if more else "null"
+        items = ",".join(map(entry_json, found[:limit]))
+        return f'{{"items":[{items}],"next_cursor":{following}}}'
+
+    return json_answer(await state.glance(look))
+
+
+class Pages:
+    """The cursors of one list: where the page before ended, signed, so that only our own are taken."""
+
+    def __init__(
+        self, state: State, book_id: int, kind: Kind | None, first: date | None, last: date | None
+    ) -> None:
+        self._state = state
+        self._list = f"{book_id}|{kind and kind.word}|{first}|{last}"
+
+    def write(self, seq: int) -> str:
+        return base64.urlsafe_b64encode(seq.to_bytes(4, "big") + self._mark(seq)).decode()
+
+    def read(self, cursor: str) -> int:
+        """The number after which the page begins. Raises ShapeRefused."""
+        try:
+            raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raw = b""
+        seq = int.from_bytes(raw[:4], "big")
+        if len(cursor) != 16 or raw[4:] != self._mark(seq):
+            raise ShapeRefused([Fault(R.SHAPE_INVALID, "query", "/cursor", "a cursor of this very list")])
+        return seq
+
+    def _mark(self, seq: int) -> bytes:
+        return self._state.keyring.digest("cursor", f"{self._list}|{seq}")[:8]
+
+
+@router.get(
+    "/v1/accounts/{account}/explain",
+    **describe(
+        tag="accounts",
+        summary="Every fen of a balance, by entry kind, pocket, rule and policy version",
+        answer=ExplainAnswer,
+        refusals=(*OF_ACCOUNT, R.PERIOD_INVALID),
+    ),
+)
+async def explain(account: str, request: Request, as_of: AsOf = None, as_known: AsKnown = None) -> Response:
+    """The lines of a pocket add up to what the balance shows of it."""
+    state = state_of(request)
+    ref = state.ref(account)
+
+    def look(connection: Any) -> dict[str, Any]:
+        book_id = reports.find_book(connection, ref)
+        now, today = state.clock()
+        lines = reports.explain(connection, book_id, as_of=as_of, as_known=as_known, now=now, today=today)
+        return _balance(connection, state, book_id, as_of, as_known) | {
+            "lines": [
+                {
+                    "pocket": line.pocket.name.lower(),
+                    "kind": line.kind.word,
+                    "rule": line.rule,
+                    "policy_version": line.policy_version,
+                    "policy_hash": line.policy_hash,
+                    "entries": line.entries,
+                    "amount": format_yuan(line.amount_fen),
+                }
+                for line in lines
+            ]
+        }
+
+    return json_answer(await state.read(look))
+
+
+@router.get(
+    "/v1/accounts/{account}/freezes",
+    **describe(
+        tag="freezes",
+        summary="Every freeze of an account, oldest first",
+        answer=FreezeList,
+        refusals=OF_ACCOUNT,
+    ),
+)
+async def freezes(account: str, request: Request) -> Response:
+    """Those that were ended stand there with what ended them."""
+    state = state_of(request)
+    ref = state.ref(account)
+
+    def look(connection: Any) -> dict[str, Any]:
+        found = reports.freezes(connection, reports.find_book(connection, ref))
+        return {
+            "items": [
+                {
+                    "freeze": one.name,
+                    "scope": one.scope,
+                    "authority": one.authority,
+                    "document": one.document,
+                    "from": one.first.isoformat(),
+                    "to": None if one.last is None else one.last.isoformat(),
+                    "ended_by": one.ended_by,
+                    "ended_on": None if one.ended_on is None else one.ended_on.isoformat(),
+                }
+                for one in found
+            ]
+        }
+
+    return json_answer(await state.read(look))
+
+
+# -- one account ---------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/v1/accounts/lookup",
+    **describe(
+        tag="accounts",
+        summary="The same as reading an account, with its number in the body",
+        answer=AccountAnswer,
+        refusals=OF_ACCOUNT,
+        body=True,
+    ),
+)
+async def lookup(body: AccountLookup, request: Request) -> Response:
+    """For callers whose proxies log URLs."""
+    return await show_account(request, body.account)
+
+
+@router.get(
+    "/v1/accounts/{account}",
+    **describe(
+        tag="accounts",
+        summary="An account by ID number or account number",
+        answer=AccountAnswer,
+        refusals=OF_ACCOUNT,
+    ),
+)
+async def account(account: str, request: Request) -> Response:
+    """The ETag is the number of its last entry."""
+    return await show_account(request, account)
+
+
+async def show_account(request: Request, text: str) -> Response:
+    state = state_of(request)
+    ref = state.ref(text)
+    body = await state.read(lambda connection: account_json(connection, state, ref))
+    return json_answer(body, {"ETag": f'"{body["last_seq"]}"'})
+
+
+def account_json(connection: Any, state: State, ref: BookRef) -> dict[str, Any]:
+    """An account as it stands."""
+    now, today = state.clock()
+    shown = reports.account(connection, book_of(connection, ref), now=now, today=today)
+    people = () if shown.person_id is None else (shown.person_id,)
+    person = persons.known(connection, state.keyring, people).get(shown.person_id or 0)
+    return {
+        "account_no": shown.account_no,
+        "status": shown.status.value,
+        "opened_on": shown.opened_on.isoformat(),
+        "area": str(shown.area),
+        "name": None if person is None else mask_name(person.name),
+        "id_number": None if person is None or person.number is None else mask_id_number(person.number),
+        "died_on": None if shown.died_on is None else shown.died_on.isoformat(),
+        "last_seq": shown.last_seq,
+    }
+
+
+@router.post(
+    "/v1/accounts",
+    **describe(
+        tag="accounts",
+        summary="Open the account of a person",
+        answer=AccountAnswer,
+        status=201,
+        also={200: "The account was there already, opened just so; or a dry run"},
+        refusals=(
+            *OF_ACCOUNT[1:],
+            R.AREA_UNKNOWN,
+            R.ID_MISMATCH,
+            R.ACCOUNT_EXISTS_OTHER_PERSON,
+            R.ACCOUNT_CLOSED,
+            R.OPENING_DIFFERS,
+            R.PERIOD_INVALID,
+            R.AMOUNT_INVALID,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def open_account(body: NewAccount, request: Request) -> Response:
+    """One for life per insured person. Asked for again, the same account is the answer."""
+    state = state_of(request)
+    key = key_of(request)
+    command, number = opening(body, state, caller_of(request), key)
+    done = await take(request, command)
+    if done.created:
+        answer = {
+            "account_no": done.receipt.account_no,
+            "status": "active",
+            "opened_on": done.receipt.effective_on.isoformat(),
+            "area": str(body.area),
+            "name": mask_name(body.name),
+            "id_number": mask_id_number(number),
+            "died_on": None,
+            "last_seq": done.receipt.seq,
+        }
+    else:
+        book_id = done.receipt.book_id
+        answer = await state.read(lambda connection: account_json(connection, state, book_id))
+    return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)
+
+
+def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tuple[OpenAccount, str]:
+    """The command that opens an account, and the ID number in its 18 characters. Raises the id_* refusals."""
+    claim, parsed = persons.claim_by_number(
+        body.id_number,
+        body.name,
+        state.keyring,
+        state.clock()[1],
+        sex=None if body.sex is None else int(body.sex),
+        birth_date=body.birth_date,
+    )
+    brought = body.opening
+    command = OpenAccount(
+        claim.digest,
+        (claim,),
+        tuple(new_book_id("P") for _ in range(CANDIDATES)),
+        body.area,
+        body.opened_on,
+        None
+        if brought is None
+        else OpeningBalance(brought.current_year, brought.carried_over, brought.source_ref),
+        sex=None if body.sex is None else int(body.sex),
+        birth_date=body.birth_date,
+        caller=who.caller,
+        actor=who.actor,
+        key=key,
+    )
+    return command, parsed.number

@@ -1,0 +1,182 @@
+"""What is answered, as the OpenAPI document publishes it.
+
+Documentation only, held against the real answers by tests: building and checking a model for every answer
+would cost as much as posting does. receipts.py and the routers write them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from api.http.answers import Answer, ReceiptAnswer, StatusWord, yuan
+
+
+class SpendingReceipt(ReceiptAnswer):
+    """A spending: what the account paid, and what is left to pay in cash."""
+
+    account_paid: str = yuan("What the account paid")
+    cash_rest: str = yuan("What the member pays otherwise; only with take_available")
+
+
+class HoldReceipt(ReceiptAnswer):
+    """A hold, by the name under which it is captured or released."""
+
+    hold: str = Field(examples=["P483920174650K-17"])
+    expires_at: datetime
+
+
+class CaptureReceipt(ReceiptAnswer):
+    """A capture: what was paid out of the hold, and what was released of it."""
+
+    hold: str
+    account_paid: str = yuan("What the account paid")
+    released: str = yuan("What of the hold was not captured")
+
+
+class ReleaseReceipt(ReceiptAnswer):
+    """A release."""
+
+    hold: str
+
+
+class ReversalReceipt(ReceiptAnswer):
+    """A reversal, and the entry it reverses."""
+
+    reverses: str
+
+
+class FreezeReceipt(ReceiptAnswer):
+    """A freeze, by the name under which it is ended; or the end of one."""
+
+    freeze: str
+
+
+class DeathReceipt(ReceiptAnswer):
+    """A reported death."""
+
+    died_on: date
+
+
+class AccountAnswer(Answer):
+    """An account. Name and ID number are masked."""
+
+    account_no: str = Field(examples=["P483920174650K"])
+    status: StatusWord
+    opened_on: date
+    area: str = Field(examples=["990100"])
+    name: str | None = Field(examples=["张*"])
+    id_number: str | None = Field(examples=["119*************15"])
+    died_on: date | None
+    last_seq: int
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class BalanceAnswer(Answer):
+    """An account's money on a day, as far as it was known at an instant."""
+
+    current_year: str = yuan("The pocket of the year")
+    carried_over: str = yuan("The pocket of earlier years")
+    balance: str = yuan("Both pockets")
+    held: str = yuan("Set aside by holds")
+    reserved: str = yuan("Reserved for relatives")
+    available: str = yuan("What may be spent")
+    as_of: date
+    as_known: datetime
+
+
+class TransferAnswer(Answer):
+    """One move of money inside an entry."""
+
+    source: str = Field(alias="from", examples=["current_year"])
+    target: str = Field(alias="to", examples=["institution_payable"])
+    amount: str = yuan("More than zero")
+
+
+class EntryItem(ReceiptAnswer):
+    """An entry in a page."""
+
+    target: str | None = Field(description="The entry that this one reverses, captures, releases or ends")
+    expires_at: datetime | None
+    held_change: str | None
+    transfers: list[TransferAnswer]
+    facts: dict[str, Any] | None = Field(
+        description="What is said of this kind alone: reason, evidence, shares"
+    )
+
+
+class EntryPage(Answer):
+    """Entries in order. `next_cursor` gives the following page; null on the last one."""
+
+    items: list[EntryItem]
+    next_cursor: str | None
+
+
+class EntryAnswer(EntryItem):
+    """One entry, with what acted on it and who made it."""
+
+    acted_on_by: str | None
+    reversed_by: str | None
+    rule: str = Field(description="The rule by which it moved what it moved", examples=["R20, K6"])
+    policy_hash: str | None
+    caller: str
+    actor: str
+    digest: str = Field(description="Its link of the chain, in hex")
+
+
+class ExplainItem(Answer):
+    """What entries of one kind, under one policy version, did to one pocket."""
+
+    pocket: Literal["current_year", "carried_over"]
+    kind: str
+    rule: str
+    policy_version: int | None
+    policy_hash: str | None
+    entries: int
+    amount: str = yuan("Signed")
+
+
+class ExplainAnswer(BalanceAnswer):
+    """A balance, and the lines that add up to it, pocket by pocket."""
+
+    lines: list[ExplainItem]
+
+
+class FreezeItem(Answer):
+    """A freeze, and what ended it."""
+
+    freeze: str
+    scope: Literal["debit"]
+    authority: str
+    document: str
+    first: date = Field(alias="from")
+    last: date | None = Field(alias="to")
+    ended_by: str | None
+    ended_on: date | None
+
+
+class FreezeList(Answer):
+    """Every freeze of an account, oldest first."""
+
+    items: list[FreezeItem]
+
+
+class ShareAnswer(Answer):
+    """One heir's part."""
+
+    name: str
+    amount: str = yuan("The heir's part")
+    paid_to: Literal["account", "payout"]
+
+
+class EstateAnswer(Answer):
+    """How an estate is divided; `receipts` once it was confirmed."""
+
+    balance: str = yuan("Before interest")
+    interest: str = yuan("Every interest still owed, to the day before the payout")
+    estate: str = yuan("What is divided")
+    shares: list[ShareAnswer]
+    receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")

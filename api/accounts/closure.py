@@ -1,0 +1,212 @@
+"""The end of an account: a death is reported, the estate is shown and then divided."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from api.accounts.answers import DeathReceipt, EstateAnswer
+from api.accounts.bodies import Death, Estate, Heir
+from api.http.errors import Fault, ShapeRefused
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, post_and_answer, posted, respond, take, wants_dry_run
+from api.http.receipts import receipt_json
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
+from ledger import (
+    PRECEDENCE,
+    BookRef,
+    HeirShare,
+    PersonClaim,
+    Posted,
+    Receipt,
+    RefusalCode,
+    Refused,
+    ReportDeath,
+    SettleEstate,
+    persons,
+    reports,
+)
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no
+from ledger.money import format_yuan
+from ledger.people.id_numbers import mask_name, normalise_name, parse_id_number
+from ledger.shares import heir_rank, parse_weights
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+TAG = "closure"
+
+
+@router.post(
+    "/v1/accounts/{account}/death",
+    **describe(
+        tag=TAG,
+        summary="Report the death of the account holder",
+        answer=DeathReceipt,
+        status=201,
+        refusals=(*OF_ACCOUNT, R.ACCOUNT_CLOSED, R.ACCOUNT_DECEASED, R.PERIOD_INVALID),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def death(account: str, body: Death, request: Request) -> Response:
+    """From then on only what lies before the day of death is taken."""
+    key = key_of(request)
+    who = caller_of(request)
+    command = ReportDeath(
+        state_of(request).ref(account), body.died_on, body.evidence, who.caller, who.actor, key
+    )
+    return await post_and_answer(request, command)
+
+
+@router.post(
+    "/v1/accounts/{account}/estate",
+    **describe(
+        tag=TAG,
+        summary="Divide the balance among the heirs: shown first, then confirmed",
+        answer=EstateAnswer,
+        status=201,
+        also={200: "What would be divided; nothing was written"},
+        refusals=(
+            *OF_ACCOUNT,
+            R.ID_MISMATCH,
+            R.ACCOUNT_CLOSED,
+            R.ACCOUNT_TRANSFERRING,
+            R.ACCOUNT_NOT_DECEASED,
+            R.PERIOD_INVALID,
+            R.RATES_MISSING,
+            R.OPEN_ITEMS,
+            R.SHARES_INVALID,
+        ),
+        body=True,
+        posting=True,
+        key=False,
+    ),
+)
+async def estate(account: str, body: Estate, request: Request) -> Response:
+    """With `confirm` it is final, needs an Idempotency-Key, and closes the account for ever."""
+    key = key_of(request, required=body.confirm)
+    state, who = state_of(request), caller_of(request)
+    ref = state.ref(account)
+    book_id, heirs = await state.read(lambda connection: _heirs(connection, state, ref, body.heirs))
+    weights, wrong = _weights(body.heirs)
+    command = SettleEstate(
+        book_id,
+        tuple(
+            HeirShare(heir.claim.digest, heir.by_number, given.relation, weight, heir.rank(given.relation))
+            for heir, given, weight in zip(heirs, body.heirs, weights, strict=True)
+        ),
+        tuple(heir.claim for heir in heirs),
+        body.paid_on,
+        who.caller,
+        who.actor,
+        key,
+    )
+    if wrong is not None:
+        raise await _first_refusal(state, command, wrong)
+    if not body.confirm:
+        done = posted((await state.rehearse([command]))[0])
+        return json_answer(_estate_json(done.receipt, heirs) | _dry(request))
+    done = await take(request, command)
+    answer = to_json(_estate_json(done.receipt, heirs)).decode()
+    receipts = ",".join(map(receipt_json, await _receipts(state, done)))
+    return respond(request, f'{answer[:-1]},"receipts":[{receipts}]}}', done)
+
+
+class _Named(NamedTuple):
+    """A heir as the claim names them, found or to be written down; `shown` is the name in the answer."""
+
+    claim: PersonClaim
+    by_number: bool
+    birth: Any
+    shown: str
+
+    def rank(self, relation: str) -> Any:
+        return heir_rank(relation, self.birth, self.claim.digest if self.by_number else None)
+
+
+def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tuple[int, list[_Named]]:
+    """The book, and every heir as a person. Raises account_not_found, id_* refusals, or a wrong shape."""
+    book_id = reports.find_book(connection, ref)
+    namesakes: dict[str, int] = {}
+    heirs: list[_Named] = []
+    for place, heir in enumerate(given):
+        if heir.id_number is None:
+            # known by name alone, and only as the n-th heir of that name of this account
+            name = heir.name or ""
+            nth = namesakes[normalise_name(name)] = namesakes.get(normalise_name(name), 0) + 1
+            claim = persons.claim_by_name(name, f"{account_no(book_id)}|{nth}", state.keyring)
+            heirs.append(_Named(claim, False, None, name))
+            continue
+        known = heir.name or _known_name(connection, state, heir.id_number)
+        if known is None:
+            wanted = "the name of a heir whom the ledger does not know"
+            raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
+        claim, parsed = persons.claim_by_number(heir.id_number, known, state.keyring, state.clock()[1])
+        heirs.append(_Named(claim, True, parsed.birth_date, heir.name or mask_name(known)))
+    return book_id, heirs
+
+
+def _known_name(connection: Any, state: State, id_number: str) -> str | None:
+    parsed = parse_id_number(id_number, state.clock()[1])
+    person_id = persons.number_of(connection, persons.number_digest(parsed, state.keyring))
+    if person_id is None:
+        return None
+    return persons.known(connection, state.keyring, [person_id])[person_id].name
+
+
+def _weights(heirs: list[Heir]) -> tuple[list[Fraction], Refused | None]:
+    """The shares; and when they are wrong, equal ones to see what else is."""
+    try:
+        return parse_weights([heir.share for heir in heirs]), None
+    except Refused as wrong:
+        return [Fraction(1, len(heirs) or 1)] * len(heirs), wrong
+
+
+async def _first_refusal(state: State, command: SettleEstate, wrong: Refused) -> Refused:
+    """What the command is refused with: the shares, unless something that comes before them is wrong too."""
+    if command.heirs:
+        outcome = (await state.rehearse([command]))[0]
+        if isinstance(outcome, Refused) and PRECEDENCE[outcome.code] < PRECEDENCE[wrong.code]:
+            return outcome
+    return wrong
+
+
+def _estate_json(receipt: Receipt, heirs: list[_Named]) -> dict[str, Any]:
+    """The answer, from what the entry itself keeps, so that it is the same whenever it is asked for."""
+    detail = unpack(receipt.detail)
+    return {
+        "balance": format_yuan(detail["balance"]),
+        "interest": format_yuan(detail["interest"]),
+        "estate": format_yuan(detail["balance"] + detail["interest"]),
+        "shares": [
+            {"name": heir.shown, "amount": format_yuan(line["amount"]), "paid_to": line["paid_to"]}
+            for heir, line in zip(heirs, detail["heirs"], strict=True)
+        ],
+    }
+
+
+def _dry(request: Request) -> dict[str, Any]:
+    return {"dry_run": True} if wants_dry_run(request) else {}
+
+
+async def _receipts(state: State, done: Posted) -> list[Receipt]:
+    """The receipt of the estate, and those of the heirs' accounts that got a part of it."""
+    lines = unpack(done.receipt.detail)["heirs"]
+    # a heir whose part is nothing has the account named there, and no entry in it
+    names = [line["entry"] for line in lines if "-" in line.get("entry", "")]
+    here = {receipt.name: receipt for receipt in done.others}
+    missing = [name for name in names if name not in here]
+    if missing:
+
+        def look(connection: Any) -> list[Receipt]:
+            places = [entry_of(name, R.ENTRY_NOT_FOUND) for name in missing]
+            return [reports.entry(connection, *place).receipt for place in places]
+
+        here |= {receipt.name: receipt for receipt in await state.read(look)}
+    return [done.receipt, *(here[name] for name in names)]

@@ -1,0 +1,377 @@
+"""Settling bills: pre-settlement, settlement, correction of a message, reversal, and reading one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+
+from api.care.bills import BillFields, FilingWord
+from api.care.quotes import open_quote, seal_quote
+from api.care.settlement_answers import (
+    CorrectionAnswer,
+    QuoteAnswer,
+    SettlementAnswer,
+    SettlementView,
+    TakenBack,
+    bill_json,
+    correction_json,
+    policy_at,
+    settlement_json,
+    taken_back_json,
+    view_json,
+)
+from api.http.fields import Day, IdText, InstitutionCode, Strict, Visible, Words, example
+from api.http.listing import json_answer
+from api.http.posting import entry_of, key_of, posted, respond, take
+from api.http.receipts import instant, with_more
+from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.http.state import caller_of, patient_of, state_of
+from api.institutions.institutions import institution_of
+from ledger import (
+    CorrectMessage,
+    Policy,
+    Posted,
+    Quoted,
+    RefusalCode,
+    Refused,
+    ReverseSettlement,
+    Settle,
+    quote_minutes,
+)
+from ledger.care import reports as care
+from ledger.chart.care import FILING_WORDS, Channel
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+TAG = "settlements"
+# what a bill may be refused for
+OF_BILL: Final = (
+    R.CARE_TYPE_UNKNOWN,
+    R.LINE_CLASS_UNKNOWN,
+    *OF_ACCOUNT,
+    R.VISIT_NOT_FOUND,
+    R.ACCOUNT_CLOSED,
+    R.ACCOUNT_TRANSFERRING,
+    R.ACCOUNT_DECEASED,
+    R.ACCOUNT_FROZEN,
+    R.PERIOD_INVALID,
+    R.PERIOD_BEFORE_ENROLMENT,
+    R.RATES_MISSING,
+    R.INSTITUTION_UNKNOWN,
+    R.NOT_DESIGNATED,
+    R.CONTRACT_SUSPENDED,
+    R.FILING_NOT_APPLICABLE,
+    R.VISIT_MISMATCH,
+    R.VISIT_SETTLED,
+    R.VISIT_ENDED,
+    R.CAUSE_REQUIRED,
+    R.CAUSE_UNKNOWN,
+    R.AMOUNT_INVALID,
+    R.AMOUNT_MISMATCH,
+    R.ITEM_NOT_ELIGIBLE,
+)
+
+
+class NewSettlement(BillFields):
+    """A patient's bill. `message_id` is its idempotency key; `bill_no` is the institution's own number of it.
+
+    `filing` is said of care outside the area of the account, and only there. `repairs` is a day that a
+    reconciliation found different, and that this bill was missing on.
+    """
+
+    model_config = example(
+        institution="H0001",
+        message_id="m-20260310-000017",
+        id_number="119999198503140015",
+        care_type="outpatient",
+        care_date="2026-03-10",
+        use_account=True,
+        quote=None,
+        lines=[
+            {"item": "X0001", "class": "A", "amount": "700.00"},
+            {
+                "item": "X0002",
+                "class": "B",
+                "amount": "200.00",
+                "over_limit": "0.00",
+                "self_pay_ratio": "0.10",
+            },
+            {"item": "X0003", "class": "C", "amount": "100.00"},
+        ],
+        bill_no="2026-0310-17",
+    )
+
+    institution: InstitutionCode
+    message_id: Visible
+    id_number: IdText
+    use_account: bool = Field(True, description="Whether the own account and relatives may pay")
+    quote: str | None = Field(None, max_length=256, description="Of the pre-settlement")
+    filing: FilingWord | None = None
+    bill_no: Visible | None = None
+    visit: str | None = Field(None, max_length=64)
+    repairs: Day | None = None
+
+
+class Correction(Strict):
+    """The message that its sender takes back, whether it has arrived or not."""
+
+    model_config = example(institution="H0001", message_id="m-20260310-000017")
+
+    institution: InstitutionCode
+    message_id: Visible
+
+
+class SettlementReversal(Strict):
+    """Why a bill is taken back. `repairs` is a day that a reconciliation found different."""
+
+    model_config = example(reason="wrong patient")
+
+    reason: Words
+    repairs: Day | None = None
+
+
+class _WentBy(NamedTuple):
+    """By what a bill was decided: the policy, how many rows the year's counters had, and when that was."""
+
+    policy: Policy
+    accumulator_version: int
+    now: datetime
+
+
+@dataclass(eq=False)
+class _Settling(Settle):
+    """A settlement that keeps what it was decided by: its answer tells."""
+
+    went_by: _WentBy | None = None
+
+    def decide(self, desk: Any) -> None:
+        # before the bill itself is counted
+        version = desk.book.care.used(self.bill.care_date.year).version
+        super().decide(desk)
+        self.went_by = _WentBy(desk.policy(desk.book.area), version, desk.now)
+
+
+# -- settling ------------------------------------------------------------------------------------------------
+
+
+async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> tuple[_Settling, Posted]:
+    """A bill posted, or rehearsed for a quote. Raises ShapeRefused, and Refused for all of OF_BILL."""
+    state, who = state_of(request), caller_of(request)
+    quoted = None if body.quote is None else open_quote(body.quote, state.keyring)
+    book, else_book = patient_of(state, body.id_number)
+    party = await _party(request, body.institution)
+    command = _Settling(
+        book,
+        else_book,
+        body.institution,
+        party or 0,
+        body.message_id,
+        body.bill(
+            use_account=body.use_account,
+            filing=None if body.filing is None else FILING_WORDS[body.filing],
+            bill_no=body.bill_no,
+        ),
+        None if body.visit is None else entry_of(body.visit, R.VISIT_NOT_FOUND),
+        body.repairs,
+        None if quoting else quoted,
+        # an institution that nobody knows: what else is wrong and stands before that is said first
+        quoting or party is None,
+        who.caller,
+        who.actor,
+    )
+    try:
+        if command.quoting:
+            done = posted(await state.presettle(command))
+        else:
+            done = await take(request, command)
+    except Refused as refused:
+        if body.cause_is_unknown and refused.code is R.CAUSE_REQUIRED:
+            raise Refused(R.CAUSE_UNKNOWN) from None
+        raise
+    if party is None:
+        raise Refused(R.INSTITUTION_UNKNOWN)
+    return command, done
+
+
+async def _party(request: Request, code: str) -> int | None:
+    try:
+        return (await institution_of(request, code)).party_id
+    except Refused:
+        return None
+
+
+@router.post(
+    "/v1/settlements",
+    **describe(
+        tag=TAG,
+        summary="Settle a patient's bill",
+        answer=SettlementAnswer,
+        status=201,
+        refusals=(
+            *OF_BILL,
+            R.MSGID_CONFLICT,
+            R.DUPLICATE_BILL,
+            R.CANCELLED_BEFORE_ARRIVAL,
+            R.MESSAGE_CORRECTED,
+            R.QUOTE_STALE,
+        ),
+        body=True,
+        posting=True,
+    ),
+)
+async def settle(body: NewSettlement, request: Request) -> Response:
+    """The same message again gets the first answer; Idempotency-Key is not looked at."""
+    command, done = await _decided(request, body, quoting=False)
+    receipt, rows, went_by = done.receipt, done.rows, command.went_by
+    if rows is not None and rows.settlement is not None and went_by is not None:
+        text = bill_json(went_by.policy, rows.settlement, receipt.book_id, receipt.seq, receipt.effective_on)
+    else:
+        state = state_of(request)
+
+        def look(connection: Any) -> str:
+            found = care.settled(connection, receipt.book_id, receipt.seq)
+            return settlement_json(policy_at(connection, state, found.policy_version), found)
+
+        text = await state.glance(look)
+    return respond(request, text, done)
+
+
+@router.post(
+    "/v1/settlements/quote",
+    **describe(
+        tag=TAG,
+        summary="What a bill would come to",
+        answer=QuoteAnswer,
+        status=201,
+        refusals=OF_BILL,
+        body=True,
+    ),
+)
+async def quote(body: NewSettlement, request: Request) -> Response:
+    """A calculation that writes nothing. Its quote holds the settlement to the same amounts for a while."""
+    command, done = await _decided(request, body, quoting=True)
+    receipt, rows, went_by = done.receipt, done.rows, command.went_by
+    if rows is None or rows.settlement is None or went_by is None:
+        raise AssertionError("what is rehearsed is decided, and has its row")
+    minutes = quote_minutes(went_by.policy, command.bill)
+    promised = Quoted(command.result_digest(rows.settlement), went_by.now + timedelta(minutes=minutes))
+    text = bill_json(went_by.policy, rows.settlement, receipt.book_id, None, receipt.effective_on)
+    more = {
+        "quote": seal_quote(promised, state_of(request).keyring),
+        "expires_at": instant(promised.expires_at),
+        "policy_version": went_by.policy.hash,
+        "accumulator_version": went_by.accumulator_version,
+    }
+    return Response(with_more(text, more), 201, media_type=JSON)
+
+
+# -- taking back ---------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/v1/settlements/correction",
+    **describe(
+        tag=TAG,
+        summary="Take a message back, whether it has arrived or not",
+        answer=CorrectionAnswer,
+        status=201,
+        refusals=(
+            R.INSTITUTION_UNKNOWN,
+            R.ACCOUNT_TRANSFERRING,
+            R.NOT_LAST,
+            R.REVERSAL_WINDOW_PASSED,
+            R.OPEN_ITEMS,
+            R.RATES_MISSING,
+        ),
+        body=True,
+        posting=True,
+    ),
+)
+async def correct(body: Correction, request: Request) -> Response:
+    """What the message settled is reversed; one that was never seen is refused when it comes after all."""
+    who = caller_of(request)
+    sender = await institution_of(request, body.institution)
+    command = CorrectMessage(
+        sender.party_id,
+        sender.code,
+        sender.party_id,
+        body.message_id,
+        sender.area,
+        who.caller,
+        who.actor,
+    )
+    done = await take(request, command)
+    # what was undone before is answered as it was then
+    done.replayed = done.replayed or not done.created
+    return respond(request, correction_json(done.receipt), done)
+
+
+@router.post(
+    "/v1/settlements/{settlement}/reversal",
+    **describe(
+        tag=TAG,
+        summary="Take a settled bill back, whole",
+        answer=TakenBack,
+        status=201,
+        refusals=(
+            R.SETTLEMENT_NOT_FOUND,
+            R.ACCOUNT_TRANSFERRING,
+            R.PERIOD_INVALID,
+            R.RATES_MISSING,
+            R.ALREADY_REVERSED,
+            R.NOT_REVERSIBLE,
+            R.NOT_LAST,
+            R.REVERSAL_WINDOW_PASSED,
+            R.OPEN_ITEMS,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def reverse(settlement: str, body: SettlementReversal, request: Request) -> Response:
+    """Pockets, quotas and counters are as they were. A part of a bill is given back by settling it anew."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    book_id, seq = entry_of(settlement, R.SETTLEMENT_NOT_FOUND)
+    command = ReverseSettlement(book_id, seq, body.reason, body.repairs, who.caller, who.actor, key)
+    try:
+        done = await take(request, command)
+    except Refused as refused:
+        if refused.code is R.ACCOUNT_NOT_FOUND:
+            raise Refused(R.SETTLEMENT_NOT_FOUND) from None
+        raise
+    receipt, rows = done.receipt, done.rows
+    if rows is not None and rows.settlement is not None:
+        row = rows.settlement
+    else:
+        found = await state.glance(lambda connection: care.settled(connection, book_id, receipt.seq))
+        row = found.row
+    return respond(request, taken_back_json(receipt, row), done)
+
+
+@router.get(
+    "/v1/settlements/{settlement}",
+    **describe(
+        tag=TAG,
+        summary="A settled bill",
+        answer=SettlementView,
+        refusals=(R.SETTLEMENT_NOT_FOUND,),
+    ),
+)
+async def settlement(settlement: str, request: Request) -> Response:
+    """With its lines, the reason of every amount by the policy of then, and what took it back."""
+    state = state_of(request)
+    book_id, seq = entry_of(settlement, R.SETTLEMENT_NOT_FOUND)
+
+    def look(connection: Any) -> str:
+        found = care.settled(connection, book_id, seq)
+        if found.row.reverses_seq is not None or found.row.channel is Channel.ANNUAL:
+            raise Refused(R.SETTLEMENT_NOT_FOUND)
+        return view_json(policy_at(connection, state, found.policy_version), found)
+
+    return json_answer(await state.glance(look))

@@ -1,0 +1,1 @@
+"""Employers, their lists and payments over HTTP."""

@@ -1,0 +1,240 @@
+"""What an employer owes: its monthly list, shown and then confirmed, and the correction of one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from api.contributions.answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
+from api.contributions.bodies import Control, Declaration, NewAdjustment
+from api.contributions.employers import EMPLOYERS, OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.contributions.list_lines import (
+    Row,
+    as_declared,
+    assessed_json,
+    check_totals,
+    declared_json,
+    rows_of_json,
+)
+from api.contributions.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
+from api.http.fields import Nothing, month_text
+from api.http.posting import entry_of, key_of, respond
+from api.http.routes import LedgerRoute, describe
+from api.http.state import State, caller_of, state_of
+from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
+from ledger.book.beside.levies import AssessmentLine, DeclaredLine
+from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
+from ledger.chart.members import LineKind
+from ledger.contributions.declarations import list_view
+from ledger.contributions.list_reports import adjusted_lines, declared_lines
+from ledger.money import format_yuan
+from ledger.people.persons import number_opener
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+# why a line may be refused alone is not in these lists: it stands in the answer
+_AS_A_WHOLE = (*OF_EMPLOYER, R.PERIOD_INVALID, R.RATES_MISSING)
+
+
+# -- the list of a month -----------------------------------------------------------------------------------
+
+
+async def declare(employer: str, body: Declaration, request: Request) -> Response:
+    """Nothing is owed by it yet. A line that cannot be taken has a code, and disturbs no other.
+
+    The same list comes as CSV or XLSX, with its month in the query. In one list the first line of a person
+    counts.
+    """
+    key = key_of(request)
+    refuse_query(request)
+    rows = await asyncio.to_thread(rows_of_json, body.lines)
+    return await _declare(request, employer, body.period, rows, body.control, key)
+
+
+class _ListRoute(FileRoute):
+    """The route of the lists."""
+
+    async def take_file(self, request: Request, upload: Upload) -> Response:
+        key = key_of(request)
+        period, control = asked(request)
+        rows = await rows_of(upload)
+        return await _declare(request, request.path_params["employer"], period, rows, control, key)
+
+
+async def _declare(
+    request: Request,
+    employer: str,
+    period: int | None,
+    sent: Sequence[Row],
+    control: Control | None,
+    key: str | None,
+) -> Response:
+    check_totals(sent, control)
+    state, who = state_of(request), caller_of(request)
+    book_id = (await employer_of(request, employer)).book_id
+    lines = await state.glance(lambda connection: as_declared(connection, state, book_id, sent))
+    command = Declare(book_id, period, lines, (), who.caller, who.actor, key)
+    done = await take_of_employer(request, command)
+    receipt = done.receipt
+    rows = done.rows
+
+    def look(connection: Any) -> str:
+        shown = declared_lines(connection, book_id, receipt.seq) if rows is None else rows.declared
+        return _list_json(connection, state, (book_id, receipt.seq), receipt.period or 0, shown, None)
+
+    return respond(request, await state.read(look), done)
+
+
+def _described_with_files() -> dict[str, Any]:
+    described = describe(
+        tag=TAG,
+        summary="Hand in the list of a month and see what would be assessed",
+        answer=DeclarationAnswer,
+        status=201,
+        refusals=(*_AS_A_WHOLE, R.FILE_INVALID, R.TOTALS_DIFFER),
+        body=True,
+        posting=True,
+        key=True,
+    )
+    more = described["openapi_extra"]
+    more["parameters"] += QUERY
+    more["requestBody"] = {"content": CONTENT}
+    return described
+
+
+router.add_api_route(
+    "/v1/employers/{employer}/declarations",
+    declare,
+    methods=["POST"],
+    route_class_override=_ListRoute,
+    **_described_with_files(),
+)
+
+
+@router.post(
+    "/v1/declarations/{declaration}/confirm",
+    **describe(
+        tag=TAG,
+        summary="Confirm a list: from now on its lines are owed",
+        answer=ConfirmationAnswer,
+        status=201,
+        refusals=(R.DECLARATION_NOT_FOUND, R.ALREADY_CONFIRMED, R.NO_GOOD_LINE, R.RATES_MISSING),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def confirm(declaration: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
+    """What was paid before the list came is spread over its persons; an estimate of the month ends."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    book_id, seq = entry_of(declaration, R.DECLARATION_NOT_FOUND)
+    if book_id // 10**12 != EMPLOYERS:
+        raise Refused(R.DECLARATION_NOT_FOUND)
+    command = Confirm(book_id, seq, number_opener(state.keyring), who.caller, who.actor, key)
+    done = await take_of_employer(request, command, R.DECLARATION_NOT_FOUND)
+
+    def look(connection: Any) -> str:
+        shown = declared_lines(connection, book_id, seq)
+        return _list_json(
+            connection, state, (book_id, seq), done.receipt.period or 0, shown, done.receipt.detail
+        )
+
+    return respond(request, await state.read(look), done)
+
+
+def _list_json(
+    connection: Any,
+    state: State,
+    place: tuple[int, int],
+    period: int,
+    lines: Sequence[DeclaredLine],
+    confirmation: str | None,
+) -> str:
+    """A list as it stands in the book, with what its confirmation said about it, if there was one."""
+    view = list_view(period, lines, confirmation)
+    answer: dict[str, Any] = {
+        "declaration": entry_name(*place),
+        "status": "confirmed" if view.confirmed else "preview",
+        "period": month_text(period),
+        "employee_total": format_yuan(view.employee_total),
+        "employer_total": format_yuan(view.employer_total),
+    }
+    if confirmation is not None:
+        told = unpack(confirmation)
+        answer |= {name: format_yuan(told[name]) for name in ("to_accounts", "to_pooled_fund", "returned")}
+    answer["lines"] = declared_json(connection, state, place[0], view.lines)
+    return to_json(answer).decode()
+
+
+# -- corrections -------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/v1/employers/{employer}/adjustments",
+    **describe(
+        tag=TAG,
+        summary="Correct the wages of a month that was assessed",
+        answer=AdjustmentAnswer,
+        status=201,
+        refusals=(*_AS_A_WHOLE, R.NO_GOOD_LINE),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def adjust(employer: str, body: NewAdjustment, request: Request) -> Response:
+    """Each line is the difference to what was assessed. What was paid beyond it goes back to the payer."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    book_id = (await employer_of(request, employer)).book_id
+    rows = rows_of_json(body.lines, zero=True)
+    lines = await state.glance(lambda connection: as_declared(connection, state, book_id, rows))
+    command = Adjust(
+        book_id,
+        body.period,
+        lines,
+        body.reason,
+        number_opener(state.keyring),
+        (),
+        who.caller,
+        who.actor,
+        key,
+    )
+    done = await take_of_employer(request, command)
+    if done.rows is not None:
+        changes = [line for line in done.rows.assessment if line.kind is LineKind.ADJUSTED]
+    else:
+        seq = done.receipt.seq
+        changes = await state.glance(lambda connection: adjusted_lines(connection, book_id, seq))
+    return respond(request, to_json(_adjustment(done.receipt, rows, changes)).decode(), done)
+
+
+def _adjustment(receipt: Receipt, rows: Sequence[Row], changes: Sequence[AssessmentLine]) -> dict[str, Any]:
+    """A correction. Its changes stand in the order of those lines that were not refused."""
+    told = unpack(receipt.detail)
+    refused = told["refused"]
+    following = iter(changes)
+    lines = []
+    for row in rows:
+        code = refused.get(str(row.line))
+        if code is not None:
+            lines.append({"line": row.line, "code": code})
+        else:
+            change = next(following)
+            due = (change.base or 0, change.employee, change.employer)
+            lines.append(assessed_json(row.line, row.id_number, due))
+    return {
+        "adjustment": receipt.name,
+        "period": month_text(receipt.period or 0),
+        "employee_total": format_yuan(told["employee"]),
+        "employer_total": format_yuan(told["employer"]),
+        "returned": format_yuan(told["returned"]),
+        "receivable": format_yuan(told["receivable"]),
+        "lines": lines,
+    }

@@ -1,0 +1,96 @@
+"""Money from employers: receipts of the collector, and what goes back."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from api.contributions.answers import PaymentAnswer, RefundAnswer
+from api.contributions.bodies import NewReceipt, NewRefund
+from api.contributions.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.http.posting import key_of, respond
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
+from ledger import ReceivePayment, RefundSurplus, RefusalCode
+from ledger.book.detail import unpack
+from ledger.money import format_yuan
+from ledger.people.persons import number_opener
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+_AMOUNTS = ("to_accounts", "to_pooled_fund", "late_fee", "to_suspense", "still_owed")
+
+
+@router.post(
+    "/v1/receipts",
+    **describe(
+        tag=TAG,
+        summary="Take money that the collector hands over for an employer",
+        answer=PaymentAnswer,
+        status=201,
+        refusals=(
+            *OF_EMPLOYER,
+            R.PERIOD_INVALID,
+            R.RATES_MISSING,
+            R.DUPLICATE_SOURCE_REF,
+            R.AMOUNT_INVALID,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def receive(body: NewReceipt, request: Request) -> Response:
+    """It pays principal before late fee, its own month first, then the oldest; the rest waits in suspense."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    employer = await employer_of(request, body.employer)
+    done = await take_of_employer(
+        request,
+        ReceivePayment(
+            employer.book_id,
+            body.amount,
+            body.period,
+            body.received_on,
+            body.source_ref,
+            number_opener(state.keyring),
+            who.caller,
+            who.actor,
+            key,
+        ),
+    )
+    told = unpack(done.receipt.detail)
+    answer = {"receipt": done.receipt.name} | {name: format_yuan(told[name]) for name in _AMOUNTS}
+    return respond(request, to_json(answer).decode(), done)
+
+
+@router.post(
+    "/v1/employers/{employer}/refunds",
+    **describe(
+        tag=TAG,
+        summary="Pay back what an employer paid beyond all debts",
+        answer=RefundAnswer,
+        status=201,
+        refusals=(
+            *OF_EMPLOYER,
+            R.PERIOD_INVALID,
+            R.DUPLICATE_SOURCE_REF,
+            R.AMOUNT_INVALID,
+            R.SUSPENSE_EXCEEDED,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def refund(employer: str, body: NewRefund, request: Request) -> Response:
+    """Out of what was paid beyond all debts; with a `period`, of what waits for a list that never came."""
+    key = key_of(request)
+    who = caller_of(request)
+    found = await employer_of(request, employer)
+    command = RefundSurplus(
+        found.book_id, body.amount, body.source_ref, body.reason, body.period, who.caller, who.actor, key
+    )
+    done = await take_of_employer(request, command)
+    answer = {"refund": done.receipt.name, "amount": format_yuan(done.receipt.amount_fen)}
+    return respond(request, to_json(answer).decode(), done)

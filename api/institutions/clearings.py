@@ -1,0 +1,390 @@
+"""Clearing a month with an institution: fixed, taken back, paid; and the statement of what is owed."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BeforeValidator, Field
+from pydantic_core import to_json
+
+from api.http.answers import Answer, Month, yuan
+from api.http.fields import MonthText, Nothing, Period, SourceRef, Strict, example, month_of, month_text
+from api.http.listing import (
+    LIMIT_DEFAULT,
+    VARY,
+    Cursor,
+    Listing,
+    Page,
+    PageLimit,
+    answer_pages,
+    answer_whole,
+    json_answer,
+    wants_csv,
+    with_csv,
+)
+from api.http.posting import entry_of, key_of, respond
+from api.http.receipts import instant
+from api.http.routes import LedgerRoute, describe
+from api.http.state import caller_of, state_of
+from api.institutions.institutions import institution_of
+from api.institutions.reconciliations import TAG, SideTotals, take_alone, totals_json
+from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalCode, Refused
+from ledger.book.beside.days import DayTotals
+from ledger.clearing import reports, statements
+from ledger.money import format_yuan
+from ledger.months import previous_period
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+_NONE_READ: Final = reports.Aided(0, 0)
+StateWord = Literal["cleared", "ended", "paid"]
+
+
+class NewClearing(Strict):
+    """A month that is over."""
+
+    model_config = example(month="2026-03")
+
+    month: Period
+
+
+class NewPayment(Strict):
+    """The order to the bank by which the agency pays."""
+
+    model_config = example(source_ref="order-20260410-17")
+
+    source_ref: SourceRef
+
+
+class ClearingItem(SideTotals):
+    """A month as it was cleared, and what became of it."""
+
+    clearing: str = Field(examples=["I483920174650K-12"])
+    month: Month
+    state: StateWord
+    mutual: str = yuan("What relatives paid of its bills")
+    owed: str = yuan("Fund, accounts and relatives together; below zero where reversals outweigh")
+    payment: str | None = Field(description="The entry that paid it")
+    paid: str = yuan("What that moved")
+    source_ref: str | None = Field(description="The order to the bank")
+    recorded_at: datetime
+
+
+class ClearingAnswer(ClearingItem):
+    """A month that was just cleared."""
+
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class ClearingPage(Answer):
+    """Clearings in the order in which they were made, ended ones too."""
+
+    items: list[ClearingItem]
+    next_cursor: str | None
+
+
+class ClearingEndAnswer(Answer):
+    """A clearing that was taken back, by the entry that did it."""
+
+    clearing: str = Field(examples=["I483920174650K-12"])
+    state: StateWord
+    end: str = Field(examples=["I483920174650K-13"])
+    month: Month
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class InstitutionPaymentAnswer(Answer):
+    """A clearing that was paid, by the entry that did it."""
+
+    clearing: str = Field(examples=["I483920174650K-12"])
+    state: StateWord
+    payment: str = Field(examples=["I483920174650K-13"])
+    month: Month
+    amount: str = yuan("What was paid; nothing where nothing is owed")
+    source_ref: str
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class StatementDayItem(SideTotals):
+    """One day with lines, or that was compared."""
+
+    day: date
+    mutual: str = yuan("What relatives paid")
+    state: Literal["balanced", "different", "changed", "open"] = Field(
+        description="`changed` since it was balanced; `open`: never compared"
+    )
+
+
+class StatementAnswer(SideTotals):
+    """What the agency owes an institution for a month. It names no patient."""
+
+    institution: str = Field(examples=["H0101"])
+    month: Month
+    mutual: str = yuan("What relatives paid of the month's bills")
+    owed: str = yuan("Fund, accounts and relatives together")
+    advances: str = yuan("Advanced to the institution in third-party cases")
+    carried: str = yuan("What the clearings of earlier months left open")
+    paid: str = yuan("What was paid for the month's clearing")
+    owes: str = yuan("owed + advances + carried - paid")
+    single: str | None = Field(
+        description="Spendings and captures less their reversals; null unless asked for, no part of `owes`"
+    )
+    clearing: ClearingItem | None = Field(description="The month's clearing that stands")
+    days: list[StatementDayItem]
+
+
+# -- clearing ----------------------------------------------------------------------------------------------
+
+
+@router.post(
+    "/v1/institutions/{institution}/clearings",
+    **describe(
+        tag=TAG,
+        summary="Clear a month with an institution",
+        answer=ClearingAnswer,
+        status=201,
+        refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.NOT_RECONCILED, R.ALREADY_CLEARED),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def clear(institution: str, body: NewClearing, request: Request) -> Response:
+    """Every day with a line, or that was ever compared, must be balanced with what is there now."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    found = await institution_of(request, institution)
+    month = body.month
+    aided = _NONE_READ
+    if month is not None:
+        aided = await state.glance(lambda connection: reports.aided(connection, found.party_id, month))
+    command = Clear(found.party_id, found.code, found.area, month, aided, who.caller, who.actor, key)
+    done = await take_alone(request, command)
+    return respond(request, to_json(_item(reports.clearing_of(done.receipt))).decode(), done)
+
+
+def _item(one: reports.MonthCleared) -> dict[str, Any]:
+    return {
+        "clearing": one.name,
+        "month": month_text(one.period),
+        "state": one.state.word,
+        **totals_json(DayTotals(one.bills, one.total, one.fund, one.account)),
+        "mutual": format_yuan(one.mutual),
+        "owed": format_yuan(one.owed),
+        "payment": one.payment,
+        "paid": format_yuan(one.paid_fen),
+        "source_ref": one.source_ref,
+        "recorded_at": instant(one.recorded_at),
+    }
+
+
+@router.post(
+    "/v1/clearings/{clearing}/end",
+    **describe(
+        tag=TAG,
+        summary="Take a clearing back before it is paid",
+        answer=ClearingEndAnswer,
+        status=201,
+        refusals=(R.CLEARING_NOT_FOUND, R.CLEARING_ENDED, R.CLEARING_PAID),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def end_clearing(clearing: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
+    """The month's days may then be compared and repaired again, and the month cleared anew."""
+    key = key_of(request)
+    who = caller_of(request)
+    place = entry_of(clearing, R.CLEARING_NOT_FOUND)
+    done = await _act(request, EndClearing(*place, who.caller, who.actor, key))
+    answer = {
+        "clearing": clearing,
+        "state": "ended",
+        "end": done.receipt.name,
+        "month": month_text(done.receipt.period or 0),
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+@router.post(
+    "/v1/clearings/{clearing}/payment",
+    **describe(
+        tag=TAG,
+        summary="Pay an institution what a clearing owes",
+        answer=InstitutionPaymentAnswer,
+        status=201,
+        refusals=(
+            R.CLEARING_NOT_FOUND,
+            R.DUPLICATE_SOURCE_REF,
+            R.CLEARING_ENDED,
+            R.CLEARING_PAID,
+        ),
+        body=True,
+        posting=True,
+        key=True,
+    ),
+)
+async def pay(clearing: str, body: NewPayment, request: Request) -> Response:
+    """From the agency's payable to its bank, whole. What is below zero moves nothing and is carried."""
+    key = key_of(request)
+    who = caller_of(request)
+    place = entry_of(clearing, R.CLEARING_NOT_FOUND)
+    done = await _act(request, PayInstitution(*place, body.source_ref, who.caller, who.actor, key))
+    receipt = done.receipt
+    answer = {
+        "clearing": clearing,
+        "state": "paid",
+        "payment": receipt.name,
+        "month": month_text(receipt.period or 0),
+        "amount": format_yuan(receipt.amount_fen),
+        "source_ref": receipt.source_ref,
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+async def _act(request: Request, command: Command) -> Posted:
+    """Post what acts on a clearing; in a book that there is not, there is none."""
+    try:
+        return await take_alone(request, command)
+    except Refused as refused:
+        if refused.code is R.ACCOUNT_NOT_FOUND:
+            raise Refused(R.CLEARING_NOT_FOUND) from None
+        raise
+
+
+_CLEARINGS = Listing(
+    {
+        "clearing": "清算条目",
+        "month": "清算月份",
+        "state": "状态",
+        "count": "笔数",
+        "total": "医疗费总额",
+        "fund": "基金支付",
+        "account": "个人账户支付",
+        "mutual": "共济支付",
+        "owed": "应拨付",
+        "payment": "拨付条目",
+        "paid": "已拨付",
+        "source_ref": "拨付单据",
+        "recorded_at": "记录时间",
+    }
+)
+
+
+@router.get(
+    "/v1/institutions/{institution}/clearings",
+    **with_csv(
+        describe(
+            tag=TAG,
+            summary="The months that were cleared with an institution",
+            answer=ClearingPage,
+            refusals=(R.INSTITUTION_UNKNOWN,),
+        )
+    ),
+)
+async def clearings(
+    institution: str, request: Request, limit: PageLimit = LIMIT_DEFAULT, cursor: Cursor = None
+) -> Response:
+    """In the order in which they were made, ended ones too."""
+    found = await institution_of(request, institution)
+
+    def page(connection: Any, after: int | None, limit: int) -> Page:
+        listed = reports.clearings(connection, found.party_id, after_seq=after or 0, limit=limit)
+        return [(one.seq, _item(one)) for one in listed]
+
+    return await answer_pages(
+        request, _CLEARINGS, "clearings", f"clearings|{found.party_id}", page, cursor, limit
+    )
+
+
+# -- the statement -----------------------------------------------------------------------------------------
+
+
+def _read_flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in {"true", "false"}:
+        return value == "true"
+    raise ValueError("true or false")
+
+
+Flag = Annotated[bool, BeforeValidator(_read_flag)]
+
+_STATEMENT = Listing(
+    {
+        "day": "日期",
+        "count": "笔数",
+        "total": "医疗费总额",
+        "fund": "基金支付",
+        "account": "个人账户支付",
+        "mutual": "共济支付",
+        "state": "对账状态",
+    }
+)
+
+
+@router.get(
+    "/v1/institutions/{institution}/statement",
+    **with_csv(
+        describe(
+            tag=TAG,
+            summary="What the agency owes an institution for a month",
+            answer=StatementAnswer,
+            refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID),
+        )
+    ),
+)
+async def statement(
+    institution: str,
+    request: Request,
+    month: Annotated[MonthText | None, Query(description="Default: last month")] = None,
+    single: Annotated[
+        Flag, Query(description="Also what single spendings and captures came to: reads every transfer")
+    ] = False,
+) -> Response:
+    """Day by day and in sum; as CSV only the days. Advances and payments go by their value date."""
+    state = state_of(request)
+    found = await institution_of(request, institution)
+    today = state.clock()[1]
+    latest = today.year * 100 + today.month
+    period = previous_period(latest) if month is None else month_of(month)
+    if period > latest:
+        raise Refused(R.PERIOD_INVALID, latest=month_text(latest))
+
+    def look(connection: Any) -> statements.Statement:
+        return statements.statement(connection, found.party_id, period, single=single)
+
+    if wants_csv(request):
+        name = f"statement-{month_text(period)}"
+        return await answer_whole(request, _STATEMENT, name, lambda connection: _days(look(connection)))
+    return json_answer({"institution": found.code, **_statement(await state.read(look))}, VARY)
+
+
+def _statement(one: statements.Statement) -> dict[str, Any]:
+    return {
+        "month": month_text(one.period),
+        **totals_json(one.totals),
+        "mutual": format_yuan(one.mutual),
+        "owed": format_yuan(one.owed),
+        "advances": format_yuan(one.advances),
+        "carried": format_yuan(one.carried),
+        "paid": format_yuan(one.paid),
+        "owes": format_yuan(one.owes),
+        "single": None if one.single is None else format_yuan(one.single),
+        "clearing": None if one.clearing is None else _item(one.clearing),
+        "days": _days(one),
+    }
+
+
+def _days(one: statements.Statement) -> list[dict[str, Any]]:
+    return [
+        {
+            "day": day.day.isoformat(),
+            **totals_json(day.totals),
+            "mutual": format_yuan(day.mutual),
+            "state": day.state,
+        }
+        for day in one.days
+    ]

@@ -1,0 +1,1 @@
+"""Bulk, runs, policies and health over HTTP."""

@@ -1,0 +1,168 @@
+"""Many commands in one call, each with an outcome of its own.
+
+A command that cannot be read is a refused outcome like any other. What can be read goes to the writer in
+chunks of 1,000, one being posted while the next is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from api.http.errors import database_is_gone, errors_json
+from api.http.posting import wants_dry_run
+from api.http.problems import Code, DoorCode
+from api.http.receipts import receipt_json
+from api.http.routes import JSON, LedgerRoute, describe
+from api.http.security import Caller
+from api.http.state import State, caller_of, state_of
+from api.operations.answers import BulkAnswer
+from api.operations.bodies import Bulk
+from api.operations.bulk_commands import READERS, Unreadable, read_command
+from ledger import Command, Failed, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unknown
+
+COMMANDS_MAX = 10_000
+ATOMIC_MAX = 1_000
+CHUNK = 1_000
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+# one place in the answer: a command to post, or why it cannot be one
+Place = Command | Unreadable
+
+
+@router.post(
+    "/v1/bulk",
+    **describe(
+        tag="bulk",
+        summary="Post up to 10,000 commands, together or each by itself",
+        answer=BulkAnswer,
+        refusals=(R.BULK_TOO_LARGE,),
+        body=True,
+        posting=True,
+    ),
+)
+async def bulk(body: Bulk, request: Request) -> Response:
+    """Needs no Idempotency-Key: every command has its own. A token needs the scope of each verb, too."""
+    if len(body.commands) > (ATOMIC_MAX if body.atomic else COMMANDS_MAX):
+        limit = ATOMIC_MAX if body.atomic else COMMANDS_MAX
+        raise Refused(R.BULK_TOO_LARGE, commands_max=limit)
+    state, who = state_of(request), caller_of(request)
+    for scope in sorted(_scopes(body.commands)):
+        who.need(scope)
+    if wants_dry_run(request):
+        written = [await _rehearse(state, who, body.commands, atomic=body.atomic)]
+    elif body.atomic:
+        written = [await _post_group(state, who, body.commands)]
+    else:
+        written = await _post_chunks(state, who, body.commands)
+    outcomes = ",".join(part for part in written if part)
+    end = '],"dry_run":true}' if wants_dry_run(request) else "]}"
+    return Response(f'{{"outcomes":[{outcomes}{end}', media_type=JSON)
+
+
+def _scopes(items: Sequence[Any]) -> set[str]:
+    """The scopes of the verbs that are asked for."""
+    verbs = {item["verb"] for item in items if isinstance(item, dict) and isinstance(item.get("verb"), str)}
+    return {READERS[verb].scope for verb in verbs if verb in READERS}
+
+
+async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[str]:
+    """Every chunk posted by itself; reading the next goes on while one is posted."""
+    written: list[str] = []
+    before: tuple[list[Place], asyncio.Task[list[Outcome]] | None] | None = None
+    for start in range(0, len(items), CHUNK):
+        places = await asyncio.to_thread(_read, state, who, items[start : start + CHUNK])
+        commands = [place for place in places if isinstance(place, Command)]
+        task = asyncio.ensure_future(state.writer.post_chunk(commands)) if commands else None
+        if before is not None:
+            written.append(await _written(*before, nothing_posted=not written))
+        before = (places, task)
+    if before is not None:
+        written.append(await _written(*before, nothing_posted=not written))
+    return written
+
+
+async def _written(
+    places: list[Place], task: asyncio.Task[list[Outcome]] | None, *, nothing_posted: bool
+) -> str:
+    """One chunk's outcomes as JSON, once they are there."""
+    outcomes: Sequence[Outcome | Exception] = ()
+    if task is not None:
+        try:
+            outcomes = await task
+        except (Overloaded, Stopped) as full:
+            # nothing was posted yet: the whole call is sent again. Later, the outcomes have to be told
+            if nothing_posted:
+                raise
+            outcomes = [full] * sum(isinstance(place, Command) for place in places)
+        except Exception as fault:  # noqa: BLE001  the chunks before it are posted, and have to be told
+            outcomes = [fault] * sum(isinstance(place, Command) for place in places)
+    return await asyncio.to_thread(_write, places, outcomes)
+
+
+async def _post_group(state: State, who: Caller, items: Sequence[Any]) -> str:
+    """All or nothing. One command that cannot be read refuses the group before it is posted."""
+    places = await asyncio.to_thread(_read, state, who, items)
+    if any(isinstance(place, Unreadable) for place in places):
+        return _write_refused_group(places)
+    if not places:
+        return ""
+    return _write(places, await state.writer.post_chunk(places, atomic=True))  # type: ignore[arg-type]  # all commands
+
+
+async def _rehearse(state: State, who: Caller, items: Sequence[Any], *, atomic: bool) -> str:
+    places = await asyncio.to_thread(_read, state, who, items)
+    if atomic and any(isinstance(place, Unreadable) for place in places):
+        return _write_refused_group(places)
+    commands = [place for place in places if isinstance(place, Command)]
+    outcomes = await state.rehearse(commands, atomic=atomic) if commands else []
+    return _write(places, outcomes)
+
+
+def _read(state: State, who: Caller, items: Sequence[Any]) -> list[Place]:
+    today = state.clock()[1]
+    return list(map(partial(read_command, state, who, today), items))
+
+
+# -- outcomes ----------------------------------------------------------------------------------------------
+
+
+def _write(places: Sequence[Place], outcomes: Sequence[Outcome | Exception]) -> str:
+    following = iter(outcomes)
+    return ",".join(
+        [outcome_json(place if isinstance(place, Unreadable) else next(following)) for place in places]
+    )
+
+
+def _write_refused_group(places: Sequence[Place]) -> str:
+    innocent = Refused(R.GROUP_REFUSED)
+    return _write(places, [innocent for place in places if not isinstance(place, Unreadable)])
+
+
+def outcome_json(outcome: Outcome | Exception) -> str:
+    """What became of one command."""
+    if isinstance(outcome, Posted):
+        replayed = "true" if outcome.replayed else "false"
+        return f'{{"status":"posted","replayed":{replayed},"receipt":{receipt_json(outcome.receipt)}}}'
+    if isinstance(outcome, Unreadable) and outcome.faults:
+        refused = {"status": "refused", "code": outcome.code.value, "errors": errors_json(outcome.faults)}
+        return to_json(refused).decode()
+    if isinstance(outcome, Refused):
+        return f'{{"status":"refused","code":"{outcome.code.value}"}}'
+    if isinstance(outcome, Unknown):
+        return f'{{"status":"unknown","code":"{DoorCode.OUTCOME_UNKNOWN.value}"}}'
+    return f'{{"status":"failed","code":"{_code(outcome).value}"}}'
+
+
+def _code(fault: Exception) -> Code:
+    if isinstance(fault, Overloaded | Stopped):
+        return DoorCode.OVERLOADED
+    if database_is_gone(fault) or (isinstance(fault, Failed) and database_is_gone(fault.__cause__)):
+        return DoorCode.DATABASE_UNAVAILABLE
+    return DoorCode.INTERNAL_ERROR
