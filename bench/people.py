@@ -10,7 +10,7 @@ import psycopg
 
 from bench.plan import OUT
 from ledger.people.id_numbers import check_digit
-from ledger.people.persons import ROLE_CURRENT, claim_by_number
+from ledger.people.persons import ROLE_CURRENT, stake_by_number
 from ledger.vault import Keyring
 
 KEYS = OUT / "data" / "keys"
@@ -50,8 +50,8 @@ def write_people(
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_TYPES)
         for i in range(first, last + 1):
-            claim, _parsed = claim_by_number(id_number(i), _NAMES[i % len(_NAMES)], keys, today)
+            stake, _parsed = stake_by_number(id_number(i), _NAMES[i % len(_NAMES)], keys, today)
             copy.write_row((
-                claim.digest, person_id(i), now, ROLE_CURRENT, claim.number_sealed, claim.name_sealed,
-                claim.name_digest,
+                stake.digest, person_id(i), now, ROLE_CURRENT, stake.number_sealed, stake.name_sealed,
+                stake.name_digest,
             ))  # fmt: skip

@@ -22,7 +22,7 @@ from ledger.book.numbers import new_book_id
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
-from ledger.posting import Command, PersonClaim, Posted, post
+from ledger.posting import Command, PersonStake, Posted, post
 from ledger.settings import tune_process
 from tests.check import migrate
 
@@ -33,7 +33,7 @@ _CHUNK = 1_000
 def _opening(number: int) -> OpenAccount:
     _now, today = now_and_today()
     digest = sha256(b"bench|%d" % number).digest()
-    person = PersonClaim(digest, None, b"sealed", sha256(b"name|%d" % number).digest())
+    person = PersonStake(digest, None, b"sealed", sha256(b"name|%d" % number).digest())
     return OpenAccount(
         digest,
         (person,),

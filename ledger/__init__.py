@@ -10,7 +10,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
 
 from ledger import reports
 from ledger.accounts import year_end
-from ledger.accounts.closure import RELATIONS, HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.closure import RELATIONS, DivideEstate, HeirShare, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
@@ -19,7 +19,7 @@ from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.care import annual_settlements
-from ledger.care.annual_settlements import SettleYear
+from ledger.care.annual_settlements import CloseYear
 from ledger.care.bills import Bill
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import DecideClaim, SubmitClaim
@@ -53,7 +53,7 @@ from ledger.posting import (
     Command,
     Failed,
     Outcome,
-    PersonClaim,
+    PersonStake,
     Posted,
     Receipt,
     Unknown,
@@ -77,6 +77,7 @@ __all__ = [
     "BookRef",
     "Capture",
     "Clear",
+    "CloseYear",
     "Command",
     "Confirm",
     "Contribute",
@@ -84,6 +85,7 @@ __all__ = [
     "DecideClaim",
     "Declare",
     "Declared",
+    "DivideEstate",
     "EndClearing",
     "EndEnrolment",
     "EndFreeze",
@@ -108,7 +110,7 @@ __all__ = [
     "PayAdvance",
     "PayInstitution",
     "PayPremium",
-    "PersonClaim",
+    "PersonStake",
     "Policy",
     "Posted",
     "Quoted",
@@ -129,8 +131,6 @@ __all__ = [
     "Reverse",
     "ReverseSettlement",
     "Settle",
-    "SettleEstate",
-    "SettleYear",
     "Side",
     "Spend",
     "Status",

@@ -324,7 +324,7 @@ async def open_account(body: NewAccount, request: Request) -> Response:
 
 def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tuple[OpenAccount, str]:
     """The command that opens an account, and the ID number in its 18 characters. Raises the id_* refusals."""
-    claim, parsed = persons.claim_by_number(
+    stake, parsed = persons.stake_by_number(
         body.id_number,
         body.name,
         state.keyring,
@@ -334,8 +334,8 @@ def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tup
     )
     brought = body.opening
     command = OpenAccount(
-        claim.digest,
-        (claim,),
+        stake.digest,
+        (stake,),
         tuple(new_book_id("P") for _ in range(CANDIDATES)),
         body.area,
         body.opened_on,

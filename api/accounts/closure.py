@@ -19,14 +19,14 @@ from api.http.state import State, caller_of, state_of
 from ledger import (
     PRECEDENCE,
     BookRef,
+    DivideEstate,
     HeirShare,
-    PersonClaim,
+    PersonStake,
     Posted,
     Receipt,
     RefusalCode,
     Refused,
     ReportDeath,
-    SettleEstate,
     persons,
     reports,
 )
@@ -95,13 +95,13 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
     ref = state.ref(account)
     book_id, heirs = await state.read(lambda connection: _heirs(connection, state, ref, body.heirs))
     weights, wrong = _weights(body.heirs)
-    command = SettleEstate(
+    command = DivideEstate(
         book_id,
         tuple(
-            HeirShare(heir.claim.digest, heir.by_number, given.relation, weight, heir.rank(given.relation))
+            HeirShare(heir.stake.digest, heir.by_number, given.relation, weight, heir.rank(given.relation))
             for heir, given, weight in zip(heirs, body.heirs, weights, strict=True)
         ),
-        tuple(heir.claim for heir in heirs),
+        tuple(heir.stake for heir in heirs),
         body.paid_on,
         who.caller,
         who.actor,
@@ -119,15 +119,15 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
 
 
 class _Named(NamedTuple):
-    """A heir as the claim names them, found or to be written down; `shown` is the name in the answer."""
+    """A heir as the request names them, found or to be written down; `shown` is the name in the answer."""
 
-    claim: PersonClaim
+    stake: PersonStake
     by_number: bool
     birth: Any
     shown: str
 
     def rank(self, relation: str) -> Any:
-        return heir_rank(relation, self.birth, self.claim.digest if self.by_number else None)
+        return heir_rank(relation, self.birth, self.stake.digest if self.by_number else None)
 
 
 def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tuple[int, list[_Named]]:
@@ -140,15 +140,15 @@ def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tu
             # known by name alone, and only as the n-th heir of that name of this account
             name = heir.name or ""
             nth = namesakes[normalise_name(name)] = namesakes.get(normalise_name(name), 0) + 1
-            claim = persons.claim_by_name(name, f"{account_no(book_id)}|{nth}", state.keyring)
-            heirs.append(_Named(claim, False, None, name))
+            stake = persons.stake_by_name(name, f"{account_no(book_id)}|{nth}", state.keyring)
+            heirs.append(_Named(stake, False, None, name))
             continue
         known = heir.name or _known_name(connection, state, heir.id_number)
         if known is None:
             wanted = "the name of a heir whom the ledger does not know"
             raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
-        claim, parsed = persons.claim_by_number(heir.id_number, known, state.keyring, state.clock()[1])
-        heirs.append(_Named(claim, True, parsed.birth_date, heir.name or mask_name(known)))
+        stake, parsed = persons.stake_by_number(heir.id_number, known, state.keyring, state.clock()[1])
+        heirs.append(_Named(stake, True, parsed.birth_date, heir.name or mask_name(known)))
     return book_id, heirs
 
 
@@ -168,7 +168,7 @@ def _weights(heirs: list[Heir]) -> tuple[list[Fraction], Refused | None]:
         return [Fraction(1, len(heirs) or 1)] * len(heirs), wrong
 
 
-async def _first_refusal(state: State, command: SettleEstate, wrong: Refused) -> Refused:
+async def _first_refusal(state: State, command: DivideEstate, wrong: Refused) -> Refused:
     """What the command is refused with: the shares, unless something that comes before them is wrong too."""
     if command.heirs:
         outcome = (await state.rehearse([command]))[0]

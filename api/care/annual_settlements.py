@@ -20,9 +20,9 @@ from api.http.state import State, caller_of, state_of
 from api.operations.answers import BatchStarted
 from ledger import (
     BookRef,
+    CloseYear,
     RefusalCode,
     Refused,
-    SettleYear,
     annual_settlements,
     persons,
     reports,
@@ -112,7 +112,7 @@ async def settle_person(
     book, else_book = _person(state, account)
     areas = await state.glance(annual_settlements.areas_elsewhere)
     done = await take(
-        request, SettleYear(book, year, areas, else_book, caller=who.caller, actor=who.actor, key=key)
+        request, CloseYear(book, year, areas, else_book, caller=who.caller, actor=who.actor, key=key)
     )
 
     def look(connection: Any) -> dict[str, Any]:

@@ -31,16 +31,16 @@ async def start_run(request: Request, name: str, kind: str, arguments: Sequence[
     if wants_dry_run(request):
         return json_answer(answer | {"dry_run": True})
     # the batch is there before the answer is, so that it can be asked for at once
-    await state.run(lambda: _claim(state, name, kind))
+    await state.run(lambda: _take(state, name, kind))
     if name not in state.runs:
         state.runs.add(name)
         threading.Thread(target=_run, args=(state, name, arguments), name=name, daemon=True).start()
     return Response(to_json(answer), 202, {"Location": f"/v1/batches/{name}"}, media_type=JSON)
 
 
-def _claim(state: State, name: str, kind: str) -> None:
+def _take(state: State, name: str, kind: str) -> None:
     with state.engine.connect() as connection:
-        batches.claim(connection, name, kind, state.clock()[0])
+        batches.take(connection, name, kind, state.clock()[0])
 
 
 def _run(state: State, name: str, arguments: Sequence[str]) -> None:

@@ -219,7 +219,7 @@ class Verifier:
             if named is not None and key.key_id is not None and key.key_id != named:
                 continue
             try:
-                claims = jwt.decode(
+                rights = jwt.decode(
                     token,
                     key,
                     algorithms=[key.algorithm_name],
@@ -230,7 +230,7 @@ class Verifier:
                 )
             except jwt.PyJWTError:
                 continue
-            return float(claims["exp"]) + LEEWAY_SECONDS, _caller(claims)
+            return float(rights["exp"]) + LEEWAY_SECONDS, _caller(rights)
         raise Declined(DoorCode.TOKEN_INVALID)
 
 
@@ -238,35 +238,35 @@ class Verifier:
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 
 
-def _caller(claims: Mapping[str, Any]) -> Caller:
-    caller, actor, scope = claims["client_id"], claims["sub"], claims.get("scope", "")
+def _caller(rights: Mapping[str, Any]) -> Caller:
+    caller, actor, scope = rights["client_id"], rights["sub"], rights.get("scope", "")
     for name in (caller, actor):
         if not (isinstance(name, str) and 0 < len(name) <= NAME_CHARACTERS_MAX and name.isprintable()):
             raise Declined(DoorCode.TOKEN_INVALID)
     if not isinstance(scope, str):
         raise Declined(DoorCode.TOKEN_INVALID)
-    employer, institution = _employer(claims), _institution(claims)
+    employer, institution = _employer(rights), _institution(rights)
     # what is bound to both would reach what is of both, which is nothing
     if employer is not None and institution is not None:
         raise Declined(DoorCode.TOKEN_INVALID)
     return Caller(caller, actor, frozenset(scope.split()), employer, institution)
 
 
-def _employer(claims: Mapping[str, Any]) -> str | None:
+def _employer(rights: Mapping[str, Any]) -> str | None:
     """The employer that a token is bound to; a claim that cannot be read makes the token invalid."""
-    if "employer" not in claims:
+    if "employer" not in rights:
         return None
     try:
-        return parse_credit_code(claims["employer"])
+        return parse_credit_code(rights["employer"])
     except (Refused, AttributeError):
         raise Declined(DoorCode.TOKEN_INVALID) from None
 
 
-def _institution(claims: Mapping[str, Any]) -> str | None:
+def _institution(rights: Mapping[str, Any]) -> str | None:
     """The institution that a token is bound to; a claim that cannot be read makes the token invalid."""
-    if "institution" not in claims:
+    if "institution" not in rights:
         return None
-    code = claims["institution"]
+    code = rights["institution"]
     if not is_institution_code(code):
         raise Declined(DoorCode.TOKEN_INVALID)
     return code

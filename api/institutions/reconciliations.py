@@ -19,7 +19,7 @@ from api.http.routes import LedgerRoute, describe
 from api.http.state import caller_of, state_of
 from api.institutions.institutions import institution_of
 from ledger import Command, Posted, Reconcile, RefusalCode, Refused
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.clearing import reports
 from ledger.clearing.comparing import Difference
 from ledger.money import format_yuan, parse_yuan
@@ -108,12 +108,13 @@ class NewReconciliation(Strict):
             return None
         return DayTotals(self.count, self.total, self.fund, self.account)
 
-    def compared(self) -> tuple[Line, ...] | None:
+    def compared(self) -> tuple[DayLine, ...] | None:
         """The lines; an amount that can be none stands there as nothing, and the totals are refused."""
         if self.lines is None:
             return None
         return tuple(
-            Line(line.message_id, line.total or 0, line.fund or 0, line.account or 0) for line in self.lines
+            DayLine(line.message_id, line.total or 0, line.fund or 0, line.account or 0)
+            for line in self.lines
         )
 
 
@@ -262,7 +263,7 @@ def totals_json(totals: DayTotals) -> dict[str, Any]:
     }
 
 
-def _line_json(line: Line) -> dict[str, Any]:
+def _line_json(line: DayLine) -> dict[str, Any]:
     return {
         "total": format_yuan(line.total),
         "fund": format_yuan(line.fund),

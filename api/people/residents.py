@@ -91,10 +91,10 @@ async def enrol(body: NewResident, request: Request) -> Response:
     """A resident has no account; the latest word on a day counts."""
     key = key_of(request)
     state, who = state_of(request), caller_of(request)
-    claim, _parsed = persons.claim_by_number(body.id_number, body.name, state.keyring, state.clock()[1])
+    stake, _parsed = persons.stake_by_number(body.id_number, body.name, state.keyring, state.clock()[1])
     command = EnrolResident(
-        resident_ref(claim.digest),
-        (claim,),
+        resident_ref(stake.digest),
+        (stake,),
         tuple(new_book_id("R") for _ in range(CANDIDATES)),
         body.area,
         body.group,

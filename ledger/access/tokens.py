@@ -123,7 +123,7 @@ def mint(
     if lifetime <= timedelta(0):
         raise TokenError("a token lives longer than nothing")
     key = _signing_key(directory)
-    claims: dict[str, object] = {
+    rights: dict[str, object] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
         "sub": actor,
@@ -135,7 +135,7 @@ def mint(
     }
     if employer is not None:
         try:
-            claims["employer"] = parse_credit_code(employer)
+            rights["employer"] = parse_credit_code(employer)
         except Refused:
             raise TokenError("a token is bound to an employer by a valid credit code") from None
     if institution is not None:
@@ -145,9 +145,9 @@ def mint(
             raise TokenError(
                 "a token is bound to an institution by its code: 1 to 64 visible ASCII characters without /"
             )
-        claims["institution"] = institution
+        rights["institution"] = institution
     header = {"typ": "at+jwt", "kid": _public_jwk(key)["kid"]}
-    return jwt.encode(claims, key, algorithm=ALGORITHM, headers=header)
+    return jwt.encode(rights, key, algorithm=ALGORITHM, headers=header)
 
 
 def is_institution_code(text: object) -> TypeGuard[str]:

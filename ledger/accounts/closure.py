@@ -13,7 +13,7 @@ from ledger.book.detail import pack
 from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
-from ledger.posting import BookRef, Command, Desk, Needs, PersonClaim
+from ledger.posting import BookRef, Command, Desk, Needs, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank
 
@@ -65,7 +65,7 @@ class ReportDeath(Command):
 
 @dataclass(slots=True)
 class HeirShare:
-    """A heir as the claim names them. `digest` finds the person; `weight` is None when all share equally."""
+    """A heir as the request names them. `digest` finds the person; `weight` is None when all share equally."""
 
     digest: bytes
     known_by_number: bool
@@ -75,7 +75,7 @@ class HeirShare:
 
 
 @dataclass(eq=False)
-class SettleEstate(Command):
+class DivideEstate(Command):
     """Divide the balance among the heirs and close the account.
 
     First the interest of every year still owed and of the days before `paid_on`, then each share to the
@@ -91,7 +91,7 @@ class SettleEstate(Command):
 
     book: BookRef
     heirs: tuple[HeirShare, ...]
-    persons: tuple[PersonClaim, ...]
+    persons: tuple[PersonStake, ...]
     paid_on: date
     caller: str = ""
     actor: str = ""
@@ -107,8 +107,8 @@ class SettleEstate(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        for claim in self.persons:
-            if desk.persons[claim.digest].name_digest != claim.name_digest:
+        for stake in self.persons:
+            if desk.persons[stake.digest].name_digest != stake.name_digest:
                 raise Refused(RefusalCode.ID_MISMATCH)
         desk.allow(Verb.ESTATE)
         if book.died_on is None:

@@ -11,7 +11,7 @@ from ledger.book.state import Book, Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.posting import AlreadyThere, Command, Desk, Needs, PersonClaim
+from ledger.posting import AlreadyThere, Command, Desk, Needs, PersonStake
 from ledger.refusals import RefusalCode, Refused
 
 OPENING_SEQ = 1
@@ -46,7 +46,7 @@ class OpenAccount(Command):
     opens = True
 
     book: bytes
-    persons: tuple[PersonClaim, ...]
+    persons: tuple[PersonStake, ...]
     candidates: tuple[int, ...]
     area: int
     opened_on: date

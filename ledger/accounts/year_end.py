@@ -89,7 +89,7 @@ def run(
     """
     now, today = clock()
     check(year, area, today, policies)
-    batch = batches.claim(connection, batch_name(year, area), CALLER, now)
+    batch = batches.take(connection, batch_name(year, area), CALLER, now)
     if batch.state != batches.RUNNING:
         batch.state, batch.bookmark = batches.RUNNING, 0
     total = _owed(connection, year, area, 0)

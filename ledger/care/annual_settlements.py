@@ -56,7 +56,7 @@ _CARE_TYPE = {
 
 
 @dataclass(eq=False)
-class SettleYear(Command):
+class CloseYear(Command):
     """Settle a year of care of one person, as far as it differs from what was settled of it so far.
 
     The first one is posted even when nothing differs. After it, one with nothing to settle is answered with
@@ -318,7 +318,7 @@ def run(
     """
     now, today = clock()
     check(year, area, today, policies)
-    batch = batches.claim(connection, batch_name(year, area), CALLER, now)
+    batch = batches.take(connection, batch_name(year, area), CALLER, now)
     batch.state, batch.refused = batches.RUNNING, 0
     chunks = _Chunks(connection, year, area)
     for outcome in batches.over_books(
@@ -387,5 +387,5 @@ class _Chunks:
                 self.last = {row[0]: row[1] for row in found}
         return list(self.last)
 
-    def command(self, book_id: int) -> SettleYear:
-        return SettleYear(book_id, self.year, self.areas, target_seq=self.last[book_id])
+    def command(self, book_id: int) -> CloseYear:
+        return CloseYear(book_id, self.year, self.areas, target_seq=self.last[book_id])

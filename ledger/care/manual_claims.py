@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import Any, Final
 
 from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_claims import bill_claim
 from ledger.book.beside.care_rows import BillLine, Cause, ClaimRow, SettlementRow
+from ledger.book.beside.care_stakes import bill_stake
 from ledger.book.beside.rows import Rows
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -63,12 +63,12 @@ class SubmitClaim(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
-    claims: tuple[bytes, ...] = ()
+    stakes: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.bill.bill_no or self.bill.use_account or self.evidence - set(EVIDENCE):
             raise ValueError("a claim has a bill number, no use of the account, and known evidence")
-        self.claims = (bill_claim(self.institution_id, self.bill.bill_no),)
+        self.stakes = (bill_stake(self.institution_id, self.bill.bill_no),)
 
     def content(self) -> str:
         evidence = ",".join(sorted(self.evidence))
@@ -86,7 +86,7 @@ class SubmitClaim(Command):
         decide_by = working_day_after(self.received_on, policy.care.claim_decide_days.on(bill.care_date))
         institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
         told = circumstances(desk, policy, institution, bill, known)
-        if not desk.is_free(self.claims[0]):
+        if not desk.is_free(self.stakes[0]):
             raise Refused(RefusalCode.DUPLICATE_BENEFIT)
         check_cause(bill)
         if self.received_on > bill.care_date + timedelta(days=submit_days):
@@ -193,7 +193,7 @@ class DecideClaim(Command):
             facts["evidence"] = [word for word in EVIDENCE if word in self.evidence]
         book.roll_to(desk.today.year)
         if not self.approve:
-            desk.freed.add(bill_claim(self.claim.institution_id, self.claim.bill_no))
+            desk.freed.add(bill_stake(self.claim.institution_id, self.claim.bill_no))
             self._add(desk, facts)
             return
         missing = still_missing(self.evidence | set(told["evidence"]))

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import SettlementRow, standing
+from ledger.book.beside.care_stakes import bill_stake, message_stake
 from ledger.book.beside.care_state import Quota
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
@@ -76,7 +76,7 @@ class Settle(Command):
     key: str | None = None
     source_ref: str | None = None
     target_seq: int | None = None
-    claims: tuple[bytes, ...] = ()
+    stakes: tuple[bytes, ...] = ()
     others: tuple[BookRef, ...] = ()
     days: tuple[date, date] | None = None
 
@@ -90,10 +90,10 @@ class Settle(Command):
         if self.quoting:
             return
         self.source_ref = self.key = f"{self.institution}/{self.message_id}"
-        claims = [message_claim(self.institution, self.message_id)]
+        stakes = [message_stake(self.institution, self.message_id)]
         if self.bill.bill_no is not None:
-            claims.append(bill_claim(self.institution_id, self.bill.bill_no))
-        self.claims = tuple(claims)
+            stakes.append(bill_stake(self.institution_id, self.bill.bill_no))
+        self.stakes = tuple(stakes)
 
     @property
     def needs(self) -> frozenset[Needs]:  # type: ignore[override]  # what is read depends on the bill
@@ -161,7 +161,7 @@ class Settle(Command):
         """The message must not be somebody else's, nor one that was taken back before it came (R25, R30)."""
         if self.quoting:
             return
-        holder = desk.claims[self.claims[0]]
+        holder = desk.stakes[self.stakes[0]]
         if holder != desk.book.book_id and not is_institution(holder):
             raise Refused(RefusalCode.MSGID_CONFLICT)
 
@@ -169,9 +169,9 @@ class Settle(Command):
         if self.quoting:
             return
         # in the order of the refusals: a bill settled before, a message taken back before it came
-        if len(self.claims) > 1 and not desk.is_free(self.claims[1]):
+        if len(self.stakes) > 1 and not desk.is_free(self.stakes[1]):
             raise Refused(RefusalCode.DUPLICATE_BILL)
-        if is_institution(desk.claims[self.claims[0]]):
+        if is_institution(desk.stakes[self.stakes[0]]):
             raise Refused(RefusalCode.CANCELLED_BEFORE_ARRIVAL)
 
     def _check_visit_is_known(self, desk: Desk) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ledger.accounts.inheritance import hand_on, heirs_to_lock
 from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import SettlementRow, standing
+from ledger.book.beside.care_stakes import bill_stake, message_stake
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
@@ -87,7 +87,7 @@ class CorrectMessage(Command):
 
     verb = "correct"
     source_kind = Kind.CORRECTION
-    follows_claim = Kind.SETTLEMENT
+    follows_stake = Kind.SETTLEMENT
     opens = True
     needs = ReverseSettlement.needs
 
@@ -100,7 +100,7 @@ class CorrectMessage(Command):
     actor: str = ""
     key: str | None = None
     source_ref: str | None = None
-    claims: tuple[bytes, ...] = ()
+    stakes: tuple[bytes, ...] = ()
     others: tuple[BookRef, ...] = ()
     days: tuple[date, date] | None = ALL_DAYS
 
@@ -108,13 +108,13 @@ class CorrectMessage(Command):
         # which day it counts on depends on what was agreed on, and that must not change meanwhile
         self.others = (self.institution_id,)
         self.source_ref = f"{self.institution}/{self.message_id}"
-        self.claims = (message_claim(self.institution, self.message_id),)
+        self.stakes = (message_stake(self.institution, self.message_id),)
 
     def content(self) -> str:
         return f"{self.institution}|{self.message_id}"
 
     def decide(self, desk: Desk) -> None:
-        holder = desk.claims[self.claims[0]]
+        holder = desk.stakes[self.stakes[0]]
         if is_institution(holder):
             self._leave_tombstone(desk, holder)
             return
@@ -182,7 +182,7 @@ def _take_back(
         hand_on(desk, book, draft)
     if row.bill_no is not None and row.institution_id is not None:
         # a bill that was taken back may be settled anew under its number
-        desk.freed.add(bill_claim(row.institution_id, row.bill_no))
+        desk.freed.add(bill_stake(row.institution_id, row.bill_no))
 
 
 def _check_state(desk: Desk, book: Book, original: Receipt, row: SettlementRow) -> None:

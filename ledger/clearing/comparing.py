@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 
 
 class DifferenceKind(StrEnum):
@@ -32,14 +32,14 @@ class Difference(NamedTuple):
 
     kind: DifferenceKind
     message_id: str
-    ours: Line | None
-    theirs: Line | None
+    ours: DayLine | None
+    theirs: DayLine | None
     total: int
     fund: int
     account: int
 
 
-def adds_up(lines: Iterable[Line]) -> DayTotals:
+def adds_up(lines: Iterable[DayLine]) -> DayTotals:
     """What some lines add up to."""
     bills = total = fund = account = 0
     for line in lines:
@@ -50,7 +50,7 @@ def adds_up(lines: Iterable[Line]) -> DayTotals:
     return DayTotals(bills, total, fund, account)
 
 
-def agrees(ours: Sequence[Line], theirs: DayTotals) -> bool:
+def agrees(ours: Sequence[DayLine], theirs: DayTotals) -> bool:
     """Whether the totals that an institution names are those of our lines.
 
     A bill and its reversal that cancel each other may be counted or not: a bill that the agency alone knew
@@ -59,7 +59,7 @@ def agrees(ours: Sequence[Line], theirs: DayTotals) -> bool:
     return theirs in {adds_up(ours), adds_up(without_cancelled(ours))}
 
 
-def compare(ours: Iterable[Line], theirs: Iterable[Line]) -> list[Difference]:
+def compare(ours: Iterable[DayLine], theirs: Iterable[DayLine]) -> list[Difference]:
     """What differs between the agency's lines and the institution's, by message id, bills before reversals.
 
     A message id may stand in several lines. Lines that are equal are paired first. What is left of one
@@ -77,7 +77,7 @@ def compare(ours: Iterable[Line], theirs: Iterable[Line]) -> list[Difference]:
     ]
 
 
-def without_cancelled(lines: Sequence[Line]) -> list[Line]:
+def without_cancelled(lines: Sequence[DayLine]) -> list[DayLine]:
     """The lines in order, without each bill that a line among them takes back whole, and without that one."""
     taken_back = Counter(line.mirrored() for line in lines if line.takes_back)
     if not taken_back:
@@ -86,7 +86,7 @@ def without_cancelled(lines: Sequence[Line]) -> list[Line]:
     return _less(lines, bills + Counter({bill.mirrored(): count for bill, count in bills.items()}))
 
 
-def _less(lines: Iterable[Line], gone: Counter[Line]) -> list[Line]:
+def _less(lines: Iterable[DayLine], gone: Counter[DayLine]) -> list[DayLine]:
     """The lines in order, without the first so many of each that `gone` counts."""
     gone = gone.copy()
     left = []
@@ -98,14 +98,14 @@ def _less(lines: Iterable[Line], gone: Counter[Line]) -> list[Line]:
     return left
 
 
-def _by_message(lines: Iterable[Line]) -> dict[tuple[str, bool], list[Line]]:
-    found: dict[tuple[str, bool], list[Line]] = defaultdict(list)
+def _by_message(lines: Iterable[DayLine]) -> dict[tuple[str, bool], list[DayLine]]:
+    found: dict[tuple[str, bool], list[DayLine]] = defaultdict(list)
     for line in lines:
         found[line.message_id, line.takes_back].append(line)
     return found
 
 
-def _difference(message_id: str, ours: Line | None, theirs: Line | None) -> Difference:
+def _difference(message_id: str, ours: DayLine | None, theirs: DayLine | None) -> Difference:
     if theirs is None:
         kind = DifferenceKind.AGENCY_ONLY
     elif ours is None:
@@ -124,4 +124,4 @@ def _difference(message_id: str, ours: Line | None, theirs: Line | None) -> Diff
     )
 
 
-_NOTHING: Final = Line("", 0, 0, 0)
+_NOTHING: Final = DayLine("", 0, 0, 0)

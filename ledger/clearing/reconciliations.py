@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from ledger.book.beside.asked import care_of
 from ledger.book.beside.care_state import ReconciledDay
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.detail import pack
 from ledger.book.state import Draft
 from ledger.chart.care import ClearingState
@@ -47,7 +47,7 @@ class Reconcile(Command):
     area: int
     day: date
     theirs: DayTotals | None
-    lines: tuple[Line, ...] | None = None
+    lines: tuple[DayLine, ...] | None = None
     caller: str = ""
     actor: str = ""
     key: str | None = None

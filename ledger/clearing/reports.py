@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
 from ledger.book.beside.care_state import ReconciledDay
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.detail import unpack
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
@@ -74,7 +74,7 @@ _LINES = (
 
 def day_lines(
     connection: Connection, book_id: int, day: date, *, after: Place = (0, 0), limit: int
-) -> list[tuple[Place, Line]]:
+) -> list[tuple[Place, DayLine]]:
     """At most `limit` lines of an institution's day, each with its place; a reversal is below zero."""
     found = connection.execute(
         _LINES.where(
@@ -82,7 +82,7 @@ def day_lines(
         ).limit(limit)
     )
     return [
-        ((row.book_id, row.seq), Line(_message(row.source_ref), row.total, row.fund, row.account_pay))
+        ((row.book_id, row.seq), DayLine(_message(row.source_ref), row.total, row.fund, row.account_pay))
         for row in found
     ]
 
@@ -133,8 +133,8 @@ def _difference(kind: str, message_id: str, ours: list[int] | None, theirs: list
     return Difference(
         DifferenceKind(kind),
         message_id,
-        None if ours is None else Line(message_id, *ours),
-        None if theirs is None else Line(message_id, *theirs),
+        None if ours is None else DayLine(message_id, *ours),
+        None if theirs is None else DayLine(message_id, *theirs),
         our[0] - their[0],
         our[1] - their[1],
         our[2] - their[2],

@@ -188,7 +188,7 @@ def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
         # what waited for the whole month has all it needs now
         back.released, back.left = month.spread_waiting()
         back.to_pooled_fund, back.to_forward = month.to_pooled_fund, month.forward
-    back.excess_fee = month.settle_excess_fee(desk.today)
+    back.excess_fee = month.square_excess_fee(desk.today)
     return back
 
 

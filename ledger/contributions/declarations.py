@@ -201,7 +201,7 @@ def _settle(desk: Desk, month: Month) -> _Settled:
         lock_all(desk, [due.account_id for due in month.open_rows()])
         month.annul_ended()
     released, returned = month.spread_waiting()
-    return _Settled(released, returned, month.settle_excess_fee(desk.today))
+    return _Settled(released, returned, month.square_excess_fee(desk.today))
 
 
 class ListView(NamedTuple):

@@ -104,7 +104,7 @@ def run(
         raise Refused(RefusalCode.AREA_UNKNOWN)
     if checked_period(period, today) >= today.year * 100 + today.month:
         raise Refused(RefusalCode.PERIOD_INVALID)
-    batch = batches.claim(connection, batch_name(period, area), CALLER, now)
+    batch = batches.take(connection, batch_name(period, area), CALLER, now)
     batch.state = batches.RUNNING
     total = len(_undeclared(connection, period, area, 0, None))
     for outcome in batches.over_books(

@@ -246,7 +246,7 @@ class Month:
         sealed = self._desk.sealed.get(account_id)
         return "" if sealed is None else self._reveal(*sealed)
 
-    def settle_excess_fee(self, on: date) -> int:
+    def square_excess_fee(self, on: date) -> int:
         """Take back what was paid as late fee beyond what is owed by now, as after a correction; the fen."""
         excess = max(-fee_owed(self.policy, self.period, self.levy, on), 0)
         if excess:

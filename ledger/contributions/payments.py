@@ -133,7 +133,7 @@ class _Made:
         if fee:
             month.change(fee_paid=fee)
         self.rest -= principal + fee
-        excess = month.settle_excess_fee(self.desk.today)
+        excess = month.square_excess_fee(self.desk.today)
         self.excess += excess
         self.late_fee += fee - excess
         self.months.append(month)

@@ -117,7 +117,7 @@ def run(
     """
     now, today = clock()
     check(period, area, today, policies)
-    batch = batches.claim(connection, batch_name(period, area), CALLER, now)
+    batch = batches.take(connection, batch_name(period, area), CALLER, now)
     batch.state = batches.RUNNING
     total = _count(connection, period, area)
     for outcome in batches.over_books(

@@ -97,7 +97,7 @@ class Lookup:
 
 
 def insert_or_leave(connection: Connection, table: Table) -> Executable:
-    """INSERT … ON CONFLICT DO NOTHING, for claims and reference rows that may stand there already."""
+    """INSERT … ON CONFLICT DO NOTHING, for stakes and reference rows that may stand there already."""
     if is_postgresql(connection):
         return postgresql_insert(table).on_conflict_do_nothing()
     return sqlite_insert(table).on_conflict_do_nothing()

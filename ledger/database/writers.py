@@ -130,7 +130,7 @@ class RowWriter:
         connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
 
 
-class ClaimWriter:
+class KeyWriter:
     """Inserts rows of one table that may stand there already; says which were new."""
 
     def __init__(self, table: Table) -> None:

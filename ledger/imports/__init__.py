@@ -24,11 +24,11 @@ from ledger.imports.chunks import Clock, Poster, database_problem
 from ledger.imports.control import ControlTotals
 from ledger.imports.employer_lists import ListBlocks, ListPoster
 from ledger.imports.employer_rows import LISTS, UNIT_KINDS, UnitRows
-from ledger.imports.lines import Line, Survey, read_lines, survey
+from ledger.imports.lines import Survey, TextLine, read_lines, survey
 from ledger.imports.processes import Here, Processes
 from ledger.imports.reasons import INTERNAL_ERROR, REASONS
 from ledger.imports.rejected import ImportProblem, RejectedLines
-from ledger.imports.rows import KINDS, FileKind, Rows, read_header
+from ledger.imports.rows import KINDS, FileKind, LineReader, read_header
 from ledger.imports.run import Run
 from ledger.imports.summary import Summary
 from ledger.people.persons import number_opener
@@ -57,7 +57,7 @@ PAYMENTS = 50
 # bytes done, bytes in all
 Progress = Callable[[int, int], None]
 _NO_TOTALS = ControlTotals()
-_NO_LINE = Line(0, None, terminated=False, end=0)
+_NO_LINE = TextLine(0, None, terminated=False, end=0)
 
 
 @dataclass(slots=True)
@@ -123,7 +123,7 @@ class Importer:
         with self._listing(file, "rejected") as rejected:
             summary = Summary(name, file.kind.name)
             run = Run(self.connection, self.clock, summary, rejected, file.seen.size)
-            run.batch = batches.claim(self.connection, name, "import", self.clock()[0])
+            run.batch = batches.take(self.connection, name, "import", self.clock()[0])
             with self._posters(file) as posters:
                 self._go(file, run, posters)
             return run.finish()
@@ -160,7 +160,7 @@ class Importer:
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
         kind, columns = file.kind.name, file.columns
         if kind not in UNIT_KINDS:
-            rows = Rows(kind, columns, self.keyring, self.actor, self.clock()[1])
+            rows = LineReader(kind, columns, self.keyring, self.actor, self.clock()[1])
             return Blocks(self.connection, self.policies, self.clock, rows, ways)
         unit_rows = UnitRows(
             kind,
@@ -209,7 +209,7 @@ class _File:
             raise ImportProblem(f"{self.path}: was changed while it was read; import it again")
 
 
-def _header(lines: Iterator[Line], expected: str | None) -> tuple[Line, FileKind, tuple[str, ...]]:
+def _header(lines: Iterator[TextLine], expected: str | None) -> tuple[TextLine, FileKind, tuple[str, ...]]:
     """The first line, the kind of file that it tells, and its columns."""
     first = next(lines, _NO_LINE)
     return first, *read_header(first.text, expected)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ledger.imports.chunks import Chunk, Clock
-from ledger.imports.lines import Line
-from ledger.imports.rows import Rows
+from ledger.imports.lines import TextLine
+from ledger.imports.rows import LineReader
 from ledger.imports.summary import Tally
 from ledger.policy import Policy
 from ledger.posting import Command, Desk
-from ledger.posting.claims import resolve
+from ledger.posting.stakes import resolve
 from ledger.refusals import Refused
 
 # of each part
@@ -42,12 +42,12 @@ class Blocks:
     connection: Connection
     policies: Mapping[int, Policy]
     clock: Clock
-    rows: Rows
+    rows: LineReader
     ways: int = 1
     # of each part; None: LINES
     lines: int | None = None
 
-    def of(self, lines: Iterable[Line]) -> Iterator[Block]:
+    def of(self, lines: Iterable[TextLine]) -> Iterator[Block]:
         """The blocks, made one at a time as they are asked for. Lines that are no command are refused."""
         commands, block = Chunk(), self._new()
         for line in lines:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ledger.imports.lines import Line
+from ledger.imports.lines import TextLine
 from ledger.imports.rows import FileKind, named_fen
 from ledger.money import format_yuan
 from ledger.refusals import RefusalCode, Refused
@@ -22,7 +22,7 @@ class ControlTotals:
     def given(self) -> bool:
         return self.lines is not None or self.amount_fen is not None
 
-    def check(self, lines: Iterable[Line], kind: FileKind, columns: tuple[str, ...]) -> None:
+    def check(self, lines: Iterable[TextLine], kind: FileKind, columns: tuple[str, ...]) -> None:
         """Count the lines after the header and what they name. Refused (totals_differ) with what is there.
 
         A line whose amount cannot be read counts as a line of nothing.

@@ -20,7 +20,7 @@ from ledger.contributions.month import Reveal
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster
 from ledger.imports.employer_rows import UnitRows
-from ledger.imports.lines import Line
+from ledger.imports.lines import TextLine
 from ledger.imports.lists import judged
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rows import CALLER, fields_of, period_of
@@ -63,7 +63,7 @@ class ListBlocks:
 
     rows: UnitRows
 
-    def of(self, lines: Iterable[Line]) -> Iterator[Block]:
+    def of(self, lines: Iterable[TextLine]) -> Iterator[Block]:
         """The blocks, made one at a time as they are asked for. Lines that name no employer are refused."""
         lists: list[_List] = []
         block = self._new()
@@ -91,7 +91,7 @@ class ListBlocks:
         block.parts = [Chunk(commands, [(one.lines[0].line, one.fen) for one in lists])]
         return block
 
-    def _add(self, line: Line, lists: list[_List]) -> None:
+    def _add(self, line: TextLine, lists: list[_List]) -> None:
         fields = fields_of(line.text, self.rows.columns, terminated=line.terminated)
         employer, period_text = fields["employer"].strip(), fields["period"].strip()
         last = lists[-1] if lists else None

@@ -17,7 +17,7 @@ from ledger.imports.rows import (
     CALLER,
     NAME_MAX,
     SOURCE_REF_MAX,
-    Rows,
+    LineReader,
     day_of,
     fen_of,
     period_of,
@@ -35,7 +35,7 @@ UNIT_KINDS = frozenset({"employers", "enrolments", LISTS, "receipts"})
 _CLASSES = {one.word: one for one in MemberClass}
 
 
-class UnitRows(Rows):
+class UnitRows(LineReader):
     """Makes the commands of a file about employers.
 
     An employer is written down as its line is read, unless the file is only rehearsed: the registration that

@@ -26,7 +26,7 @@ UTF_8: Final = "utf-8"
 GBK: Final = "gbk"
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """One line of a file. `text` is None for no text: too long, control characters, cut bytes."""
 
     number: int
@@ -98,7 +98,7 @@ def _require_gbk(file: BinaryIO) -> None:
         raise wrong
 
 
-def read_lines(file: BinaryIO, encoding: str, after: tuple[int, int] | None = None) -> Iterator[Line]:
+def read_lines(file: BinaryIO, encoding: str, after: tuple[int, int] | None = None) -> Iterator[TextLine]:
     """The lines of a file; numbers as an editor shows them.
 
     From its beginning, or `after` a line: its number, and where the next one begins, in bytes.
@@ -127,4 +127,4 @@ def read_lines(file: BinaryIO, encoding: str, after: tuple[int, int] | None = No
                 text = text.removesuffix("\n").removesuffix("\r")
                 if _CONTROL.search(text) is not None:
                     text = None
-        yield Line(number, text, whole.endswith(b"\n"), end)
+        yield TextLine(number, text, whole.endswith(b"\n"), end)

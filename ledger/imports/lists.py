@@ -11,7 +11,7 @@ from decimal import Context, InvalidOperation
 from typing import BinaryIO, Final, Literal, NamedTuple
 from unicodedata import category
 
-from ledger.imports.lines import Line, file_invalid, read_lines, survey
+from ledger.imports.lines import TextLine, file_invalid, read_lines, survey
 from ledger.imports.rows import CASH_WORDS, split
 from ledger.imports.sheets import Cell, CellKind, Row, Sheet, Spans
 from ledger.money import parse_yuan
@@ -218,7 +218,7 @@ def _csv(file: BinaryIO) -> Iterator[ListLine]:
     raise file_invalid("the file has no header")
 
 
-def _csv_lines(lines: Iterator[Line], columns: _Columns) -> Iterator[ListLine]:
+def _csv_lines(lines: Iterator[TextLine], columns: _Columns) -> Iterator[ListLine]:
     for line in lines:
         if line.text is None:
             yield _unreadable(line.number)

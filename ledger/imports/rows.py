@@ -18,7 +18,7 @@ from ledger.book.numbers import new_book_id
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
 from ledger.people.id_numbers import normalise_name
-from ledger.people.persons import account_ref, claim_by_number
+from ledger.people.persons import account_ref, stake_by_number
 from ledger.posting import BookRef, Command
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
@@ -236,7 +236,7 @@ def fields_of(text: str | None, columns: tuple[str, ...], *, terminated: bool) -
     return dict(zip(columns, fields, strict=True))
 
 
-class Rows:
+class LineReader:
     """Makes the commands of one file."""
 
     def __init__(
@@ -288,12 +288,12 @@ class Rows:
         born = day_of(birth_date) if birth_date else None
         opening = self._opening(row)
         key = self._key(number, row, None)
-        claim, _parsed = claim_by_number(
+        stake, _parsed = stake_by_number(
             row["id_number"], name, self._keyring, self.today, sex=int(sex) if sex else None, birth_date=born
         )
         command = OpenAccount(
-            book=claim.digest,
-            persons=(claim,),
+            book=stake.digest,
+            persons=(stake,),
             candidates=tuple(new_book_id("P") for _ in range(CANDIDATES)),
             area=int(row["area"]),
             opened_on=opened_on,

@@ -21,7 +21,7 @@ from ledger.people.id_numbers import (
     normalise_name,
     parse_id_number,
 )
-from ledger.posting import BookRef, PersonClaim
+from ledger.posting import BookRef, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 
@@ -77,7 +77,7 @@ def account_ref(text: str, keyring: Keyring, today: date) -> BookRef:
     raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
 
 
-def claim_by_number(
+def stake_by_number(
     id_number: str,
     name: str,
     keyring: Keyring,
@@ -85,24 +85,24 @@ def claim_by_number(
     *,
     sex: int | None = None,
     birth_date: date | None = None,
-) -> tuple[PersonClaim, IdNumber]:
+) -> tuple[PersonStake, IdNumber]:
     """A person named by ID number, sealed for writing. Raises the id_* refusals."""
     parsed = parse_id_number(id_number, today)
     check_declared(parsed, sex, birth_date)
     digest = number_digest(parsed, keyring)
-    claim = PersonClaim(
+    stake = PersonStake(
         digest,
         keyring.seal(parsed.number, _NUMBER + digest),
         keyring.seal(name, _NAME + digest),
         name_digest(name, keyring),
     )
-    return claim, parsed
+    return stake, parsed
 
 
-def claim_by_name(name: str, place: str, keyring: Keyring) -> PersonClaim:
+def stake_by_name(name: str, place: str, keyring: Keyring) -> PersonStake:
     """A person known by name alone, and only at one place: the n-th heir of that name of one account."""
     digest = keyring.digest("payee", f"{place}|{normalise_name(name)}")
-    return PersonClaim(digest, None, keyring.seal(name, _NAME + digest), name_digest(name, keyring))
+    return PersonStake(digest, None, keyring.seal(name, _NAME + digest), name_digest(name, keyring))
 
 
 def known(connection: Connection, keyring: Keyring, person_ids: Iterable[int]) -> dict[int, Known]:

@@ -15,7 +15,7 @@ from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.months import check_days
 from ledger.people.resident_premiums import ResidentPremium, resident_premium
-from ledger.posting import Command, Desk, PersonClaim
+from ledger.posting import Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 
 # A resident's book has no pockets and earns no interest: no year of it is ever owed any.
@@ -38,7 +38,7 @@ class EnrolResident(Command):
     opens = True
 
     book: bytes
-    persons: tuple[PersonClaim, ...]
+    persons: tuple[PersonStake, ...]
     candidates: tuple[int, ...]
     area: int
     group: str | None

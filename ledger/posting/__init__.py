@@ -1,10 +1,10 @@
 """The one writer of the book.
 
-`post` takes many commands and is the only code that writes books. It takes the claims, locks the books in id
+`post` takes many commands and is the only code that writes books. It takes the stakes, locks the books in id
 order, reads everything else after the locks, asks each command for its own pure decision, writes all that
 was accepted in a few set-based statements and commits once. It knows none of the verbs.
 
-A refused command leaves nothing, gives back its claims, and does not disturb its neighbours.
+A refused command leaves nothing, gives back its stakes, and does not disturb its neighbours.
 """
 
 from __future__ import annotations
@@ -18,20 +18,8 @@ from sqlalchemy.exc import DBAPIError
 from ledger.database.engines import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids, policy_versions
-from ledger.posting.claims import (
-    ClaimsContended,
-    claim_books,
-    claim_persons,
-    claim_things,
-    free_claims,
-    give_back,
-    holding_digest,
-    names_given,
-    resident_ref,
-    resolve,
-)
 from ledger.posting.command import Command, Needs
-from ledger.posting.decide import Batch, decide_all
+from ledger.posting.decide import Attempt, decide_all
 from ledger.posting.desk import Desk
 from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
 from ledger.posting.load_care import read_care
@@ -44,12 +32,24 @@ from ledger.posting.outcomes import (
     Institution,
     Outcome,
     Person,
-    PersonClaim,
+    PersonStake,
     Posted,
     Receipt,
     Unavailable,
     Unknown,
     WiderLocks,
+)
+from ledger.posting.stakes import (
+    StakesContended,
+    free_stakes,
+    give_back,
+    holding_digest,
+    names_given,
+    resident_ref,
+    resolve,
+    stake_books,
+    stake_persons,
+    stake_things,
 )
 from ledger.posting.write import write_batch
 from ledger.refusals import Refused
@@ -64,7 +64,7 @@ __all__ = [
     "Needs",
     "Outcome",
     "Person",
-    "PersonClaim",
+    "PersonStake",
     "Posted",
     "Receipt",
     "Unavailable",
@@ -85,7 +85,7 @@ WIDENINGS_TOGETHER_MAX = 20
 
 
 def _overtaken() -> Unavailable:
-    """Others keep changing the books that a command asks for, or what it claims."""
+    """Others keep changing the books that a command asks for, or what it stakes."""
     return Unavailable("what this command needs kept changing")
 
 
@@ -128,9 +128,9 @@ def post(
     outcomes: list[Outcome | None] = [None] * len(commands)
     left = _widenings(commands) if atomic else WIDENINGS_MAX
     while left >= 0:
-        batch = [commands[place] for place in pending]
+        attempt = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
-        found = _post_tried(connection, batch, now, today, policies, atomic, wider)
+        found = _post_tried(connection, attempt, now, today, policies, atomic, wider)
         still: list[int] = []
         for place, outcome in zip(pending, found, strict=True):
             if isinstance(outcome, WiderLocks):
@@ -160,31 +160,31 @@ def _post_tried(
     wider: Sequence[BookRef],
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
-    for attempt in range(1, TRIES_MAX + 1):
+    for turn in range(1, TRIES_MAX + 1):
         committing = False
         try:
             agents = agent_ids(connection, _agent_names(commands))
             versions = policy_versions(connection, policies, now)
-            batch = Batch(commands, Desk(now, today, policies), versions, agents)
+            attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
             transaction = connection.begin()
             try:
-                _decide_and_write(connection, batch, atomic, wider)
-                if batch.decided:
+                _decide_and_write(connection, attempt, atomic, wider)
+                if attempt.decided:
                     committing = True
                     transaction.commit()
             finally:
                 if transaction.is_active:
                     transaction.rollback()
-        except ClaimsContended:
+        except StakesContended:
             _leave(connection)
-            if attempt < TRIES_MAX:
+            if turn < TRIES_MAX:
                 continue
             return [_overtaken() for _ in commands]
         except DBAPIError as error:
             _leave(connection)
             if committing and is_lost(error):
                 return [Unknown("the connection was lost while the batch was committed") for _ in commands]
-            if attempt < TRIES_MAX and (is_transient(error) or is_lost(error) or is_overtaken(error)):
+            if turn < TRIES_MAX and (is_transient(error) or is_lost(error) or is_overtaken(error)):
                 continue
             if len(commands) > 1 and not atomic and not is_lost(error):
                 return [
@@ -197,7 +197,7 @@ def _post_tried(
                 failure = Unavailable("the database could not be reached")
             failure.__cause__ = error
             return [failure for _ in commands]
-        return batch.outcomes
+        return attempt.outcomes
     raise AssertionError("the last attempt returns or fails")
 
 
@@ -217,32 +217,34 @@ def _agent_names(commands: Sequence[Command]) -> set[str]:
     return names
 
 
-def _decide_and_write(connection: Connection, batch: Batch, atomic: bool, wider: Sequence[BookRef]) -> None:
-    desk, commands = batch.desk, batch.commands
-    fresh = claim_persons(connection, commands, desk.now)
-    _resolve(connection, batch, wider)
-    fresh_books = claim_books(connection, commands, desk)
-    _find_books(batch)
-    claim_things(connection, commands, batch.ids, desk)
-    _follow_claims(batch)
-    mine = set(desk.fresh_claims)
-    desk.books = lock_books(connection, _wanted(batch, wider))
-    _read(connection, batch)
-    decide_all(batch, atomic)
-    unused = mine - {digest for command in batch.accepted for digest in command.claims}
-    free_claims(connection, unused | desk.freed)
+def _decide_and_write(
+    connection: Connection, attempt: Attempt, atomic: bool, wider: Sequence[BookRef]
+) -> None:
+    desk, commands = attempt.desk, attempt.commands
+    fresh = stake_persons(connection, commands, desk.now)
+    _resolve(connection, attempt, wider)
+    fresh_books = stake_books(connection, commands, desk)
+    _find_books(attempt)
+    stake_things(connection, commands, attempt.ids, desk)
+    _follow_stakes(attempt)
+    mine = set(desk.fresh_stakes)
+    desk.books = lock_books(connection, _wanted(attempt, wider))
+    _read(connection, attempt)
+    decide_all(attempt, atomic)
+    unused = mine - {digest for command in attempt.accepted for digest in command.stakes}
+    free_stakes(connection, unused | desk.freed)
     if unused and not atomic:
-        _ask_claimants(batch, unused)
+        _ask_neighbours(attempt, unused)
     if fresh or fresh_books:
-        give_back(connection, batch.accepted, fresh, desk, fresh_books)
+        give_back(connection, attempt.accepted, fresh, desk, fresh_books)
         if not atomic:
-            _ask_again(batch, fresh)
-    write_batch(connection, desk.books, batch.new_books, batch.decided, desk.now)
+            _ask_again(attempt, fresh)
+    write_batch(connection, desk.books, attempt.new_books, attempt.decided, desk.now)
 
 
-def _find_books(batch: Batch) -> None:
+def _find_books(attempt: Attempt) -> None:
     """The book of each command, which for somebody without an account is the one named second."""
-    batch.ids = [_book_of(batch.desk, command) for command in batch.commands]
+    attempt.ids = [_book_of(attempt.desk, command) for command in attempt.commands]
 
 
 def _book_of(desk: Desk, command: Command) -> int | None:
@@ -256,38 +258,38 @@ def _id_of(desk: Desk, ref: BookRef) -> int | None:
     return desk.ids.get(ref) if isinstance(ref, bytes) else ref
 
 
-def _follow_claims(batch: Batch) -> None:
-    """A command about something that was claimed belongs to the book that holds the claim."""
-    for place, command in enumerate(batch.commands):
-        if command.follows_claim is not None:
-            batch.ids[place] = batch.desk.claims.get(command.claims[0], batch.ids[place])
-        elif command.else_book is not None and command.claims:
+def _follow_stakes(attempt: Attempt) -> None:
+    """A command about something that was staked belongs to the book that holds the stake."""
+    for place, command in enumerate(attempt.commands):
+        if command.follows_stake is not None:
+            attempt.ids[place] = attempt.desk.stakes.get(command.stakes[0], attempt.ids[place])
+        elif command.else_book is not None and command.stakes:
             # what came while there was no account is answered where it stands
-            other = _id_of(batch.desk, command.else_book)
-            if other is not None and batch.desk.claims.get(command.claims[0]) == other:
-                batch.ids[place] = other
+            other = _id_of(attempt.desk, command.else_book)
+            if other is not None and attempt.desk.stakes.get(command.stakes[0]) == other:
+                attempt.ids[place] = other
 
 
-def _ask_claimants(batch: Batch, unused: set[bytes]) -> None:
-    """Who was refused because a neighbour held a claim, and was refused itself, is asked again without it."""
-    for place, command in enumerate(batch.commands):
-        held = [digest for digest in command.claims if digest in unused]
-        if isinstance(batch.outcomes[place], Refused) and any(
-            batch.desk.claims[digest] != batch.ids[place] for digest in held
+def _ask_neighbours(attempt: Attempt, unused: set[bytes]) -> None:
+    """Who was refused because a neighbour held a stake, and was refused itself, is asked again without it."""
+    for place, command in enumerate(attempt.commands):
+        held = [digest for digest in command.stakes if digest in unused]
+        if isinstance(attempt.outcomes[place], Refused) and any(
+            attempt.desk.stakes[digest] != attempt.ids[place] for digest in held
         ):
-            batch.outcomes[place] = WiderLocks(())
+            attempt.outcomes[place] = WiderLocks(())
 
 
-def _ask_again(batch: Batch, fresh: set[bytes]) -> None:
+def _ask_again(attempt: Attempt, fresh: set[bytes]) -> None:
     """Who was refused by the name that a refused neighbour gave to somebody new is asked again without it."""
-    unnamed = fresh - {person.digest for command in batch.accepted for person in command.persons}
-    for place, command in enumerate(batch.commands):
-        if isinstance(batch.outcomes[place], Refused) and any(
-            batch.desk.persons[digest].name_digest not in names
+    unnamed = fresh - {person.digest for command in attempt.accepted for person in command.persons}
+    for place, command in enumerate(attempt.commands):
+        if isinstance(attempt.outcomes[place], Refused) and any(
+            attempt.desk.persons[digest].name_digest not in names
             for digest, names in names_given(command).items()
             if digest in unnamed
         ):
-            batch.outcomes[place] = WiderLocks(())
+            attempt.outcomes[place] = WiderLocks(())
 
 
 def rehearse(
@@ -299,41 +301,43 @@ def rehearse(
     *,
     atomic: bool = False,
 ) -> list[Outcome]:
-    """Decide without posting: a dry run. Locks nothing, claims nothing, writes nothing.
+    """Decide without posting: a dry run. Locks nothing, stakes nothing, writes nothing.
 
     `connection` is one for reading. The receipts show the numbers that the entries would have got.
     """
     agents = agent_ids(connection, _agent_names(commands), create=False)
     versions = policy_versions(connection, policies, now, create=False)
-    batch = Batch(commands, Desk(now, today, policies), versions, agents)
+    attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
     wider: list[BookRef] = []
     for _widening in range(_widenings(commands) + 1):
-        batch = Batch(commands, Desk(now, today, policies), versions, agents)
-        desk = batch.desk
+        attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+        desk = attempt.desk
         with connection.begin():
-            _resolve(connection, batch, wider)
+            _resolve(connection, attempt, wider)
             for command in commands:
                 # somebody who is not known yet gets a number nobody has, for the length of the rehearsal
                 for place, person in enumerate(command.persons, start=1):
                     desk.persons.setdefault(person.digest, Person(-place, person.name_digest))
                 if command.opens and isinstance(command.book, bytes):
                     desk.ids.setdefault(command.book, command.candidates[0])
-            _find_books(batch)
-            claim_things(connection, commands, batch.ids, desk, take=False)
-            _follow_claims(batch)
-            desk.books = read_books(connection, _wanted(batch, wider))
-            _read(connection, batch)
-        decide_all(batch, atomic)
-        more = [ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books]
+            _find_books(attempt)
+            stake_things(connection, commands, attempt.ids, desk, take=False)
+            _follow_stakes(attempt)
+            desk.books = read_books(connection, _wanted(attempt, wider))
+            _read(connection, attempt)
+        decide_all(attempt, atomic)
+        more = [
+            ref for outcome in attempt.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
+        ]
         if not more:
-            return [outcome for outcome in batch.outcomes if not isinstance(outcome, WiderLocks)]
+            return [outcome for outcome in attempt.outcomes if not isinstance(outcome, WiderLocks)]
         wider += more
     return [_overtaken() for _ in commands]
 
 
-def _resolve(connection: Connection, batch: Batch, wider: Sequence[BookRef]) -> None:
+def _resolve(connection: Connection, attempt: Attempt, wider: Sequence[BookRef]) -> None:
     refs: list[BookRef] = list(wider)
-    for command in batch.commands:
+    for command in attempt.commands:
         if isinstance(command.book, bytes):
             refs.append(command.book)
         if isinstance(command.else_book, bytes):
@@ -342,29 +346,29 @@ def _resolve(connection: Connection, batch: Batch, wider: Sequence[BookRef]) -> 
         refs.extend(command.named)
         refs.extend(person.digest for person in command.persons)
     if refs:
-        resolve(connection, refs, batch.desk)
+        resolve(connection, refs, attempt.desk)
 
 
-def _wanted(batch: Batch, wider: Sequence[BookRef]) -> set[int]:
-    ids = {book_id for book_id in batch.ids if book_id is not None}
-    for command in batch.commands:
+def _wanted(attempt: Attempt, wider: Sequence[BookRef]) -> set[int]:
+    ids = {book_id for book_id in attempt.ids if book_id is not None}
+    for command in attempt.commands:
         for ref in command.others:
-            book_id = batch.desk.ids.get(ref) if isinstance(ref, bytes) else ref
+            book_id = attempt.desk.ids.get(ref) if isinstance(ref, bytes) else ref
             if book_id is not None:
                 ids.add(book_id)
     for ref in wider:
-        book_id = batch.desk.ids.get(ref) if isinstance(ref, bytes) else ref
+        book_id = attempt.desk.ids.get(ref) if isinstance(ref, bytes) else ref
         if book_id is not None:
             ids.add(book_id)
     return ids
 
 
-def _read(connection: Connection, batch: Batch) -> None:
+def _read(connection: Connection, attempt: Attempt) -> None:
     """Everything that is read after the locks, keys first."""
-    desk, agents = batch.desk, batch.agents
+    desk, agents = attempt.desk, attempt.agents
     there = [
         (book_id, command)
-        for book_id, command in zip(batch.ids, batch.commands, strict=True)
+        for book_id, command in zip(attempt.ids, attempt.commands, strict=True)
         if book_id is not None
     ]
     asked = [
@@ -373,11 +377,11 @@ def _read(connection: Connection, batch: Batch) -> None:
         if book_id in desk.books and (command.key is not None or command.source_ref is not None)
     ]
     asked += [
-        (book_id, agents[command.caller], None, command.follows_claim, command.source_ref)
+        (book_id, agents[command.caller], None, command.follows_stake, command.source_ref)
         for book_id, command in there
-        if command.follows_claim is not None and book_id in desk.books
+        if command.follows_stake is not None and book_id in desk.books
     ]
-    read_seen(connection, asked, {agents[name]: name for name in _agent_names(batch.commands)}, desk)
+    read_seen(connection, asked, {agents[name]: name for name in _agent_names(attempt.commands)}, desk)
     read_open(connection, desk.books.values())
     read_needs(connection, there, desk)
     read_contributions(connection, there, desk)

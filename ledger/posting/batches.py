@@ -47,9 +47,7 @@ def find(connection: Connection, batch_id: str) -> Batch | None:
     return None if row is None else Batch(*row)
 
 
-def claim(
-    connection: Connection, batch_id: str, kind: str, now: datetime, detail: str | None = None
-) -> Batch:
+def take(connection: Connection, batch_id: str, kind: str, now: datetime, detail: str | None = None) -> Batch:
     """The batch of that name, made when there is none; one that had failed or finished runs again."""
     with connection.begin():
         connection.execute(

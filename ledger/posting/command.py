@@ -10,7 +10,7 @@ from typing import ClassVar
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.posting.desk import Desk
-from ledger.posting.outcomes import BookRef, PersonClaim
+from ledger.posting.outcomes import BookRef, PersonStake
 
 
 class Needs(Enum):
@@ -59,7 +59,7 @@ _NOTHING: dict[str, object] = {
     "effective_on": None,
     "named": (),
     "period": None,
-    "claims": (),
+    "stakes": (),
     "else_book": None,
     "days": None,
     "care_year": None,
@@ -82,12 +82,12 @@ class Command:
     debits: ClassVar[bool] = False
     # its source document is its key, whoever sends it: the same again gets the first answer
     keyed_by_source: ClassVar[bool] = False
-    # it is about the book that holds its first claim, and there about an entry of this kind
-    follows_claim: ClassVar[Kind | None] = None
+    # it is about the book that holds its first stake, and there about an entry of this kind
+    follows_stake: ClassVar[Kind | None] = None
 
     book: BookRef
     others: tuple[BookRef, ...]
-    persons: tuple[PersonClaim, ...]
+    persons: tuple[PersonStake, ...]
     caller: str
     actor: str
     key: str | None
@@ -102,7 +102,7 @@ class Command:
     # numbers that a new book may take, when the command opens one
     candidates: tuple[int, ...]
     # digests of what is unique beyond one book: an institution's message, its bill number
-    claims: tuple[bytes, ...]
+    stakes: tuple[bytes, ...]
     # the book when the first is not there: a resident has no account
     else_book: BookRef | None
     # the first and the last day of an institution that it is about

@@ -21,7 +21,7 @@ from ledger.refusals import RefusalCode, Refused
 
 
 @dataclass(slots=True)
-class Batch:
+class Attempt:
     """One attempt at some commands: what was decided so far."""
 
     commands: Sequence[Command]
@@ -35,44 +35,47 @@ class Batch:
     new_books: set[int] = field(default_factory=set)
 
 
-def decide_all(batch: Batch, atomic: bool) -> None:
-    before = dict(batch.desk.books) if atomic else {}
-    for place, command in enumerate(batch.commands):
-        book_id = batch.ids[place]
+def decide_all(attempt: Attempt, atomic: bool) -> None:
+    before = dict(attempt.desk.books) if atomic else {}
+    for place, command in enumerate(attempt.commands):
+        book_id = attempt.ids[place]
         try:
-            outcome = _decide(batch, command, book_id)
+            outcome = _decide(attempt, command, book_id)
         except Refused as refused:
-            batch.outcomes.append(refused)
+            attempt.outcomes.append(refused)
         except WiderLocks as wider:
-            batch.outcomes.append(wider)
+            attempt.outcomes.append(wider)
         else:
-            batch.outcomes.append(outcome)
-    if atomic and any(isinstance(outcome, Refused | WiderLocks) for outcome in batch.outcomes):
-        _undo_group(batch, before)
+            attempt.outcomes.append(outcome)
+    if atomic and any(isinstance(outcome, Refused | WiderLocks) for outcome in attempt.outcomes):
+        _undo_group(attempt, before)
 
 
-def _undo_group(batch: Batch, before: dict[int, Book]) -> None:
+def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
     # a repeat of a request of this very group is undone with it; a replay of what was posted before stands
     undone = {
-        (book.book_id, draft.seq) for one in batch.decided for book, drafts in one.drafts for draft in drafts
+        (book.book_id, draft.seq)
+        for one in attempt.decided
+        for book, drafts in one.drafts
+        for draft in drafts
     }
-    batch.desk.books = before
-    batch.decided.clear()
-    batch.accepted.clear()
-    batch.new_books.clear()
-    batch.desk.freed.clear()
-    if any(isinstance(outcome, WiderLocks) for outcome in batch.outcomes):
+    attempt.desk.books = before
+    attempt.decided.clear()
+    attempt.accepted.clear()
+    attempt.new_books.clear()
+    attempt.desk.freed.clear()
+    if any(isinstance(outcome, WiderLocks) for outcome in attempt.outcomes):
         # the group is decided anew with more books; until then no outcome is final
         books = [
-            ref for outcome in batch.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
+            ref for outcome in attempt.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
         ]
-        batch.outcomes = [WiderLocks(books) for _ in batch.outcomes]
+        attempt.outcomes = [WiderLocks(books) for _ in attempt.outcomes]
         return
-    batch.outcomes = [
+    attempt.outcomes = [
         outcome
         if isinstance(outcome, Refused) or _stands(outcome, undone)
         else Refused(RefusalCode.GROUP_REFUSED)
-        for outcome in batch.outcomes
+        for outcome in attempt.outcomes
     ]
 
 
@@ -84,9 +87,9 @@ def _stands(outcome: Outcome | WiderLocks, undone: set[tuple[int, int]]) -> bool
     )
 
 
-def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
+def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
     """One command: its first answer again, or its own decision on copies of the books."""
-    desk = batch.desk
+    desk = attempt.desk
     if book_id is None or (book_id not in desk.books and not command.opens):
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
     fingerprint: bytes | None = None
@@ -107,7 +110,7 @@ def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
             return Posted(first.receipt, first.others, replayed=True)
     stored = desk.books.get(book_id)
     # an institution of another area may have a contract here, and that area no policy
-    if stored is not None and stored.area not in batch.versions and not is_institution(book_id):
+    if stored is not None and stored.area not in attempt.versions and not is_institution(book_id):
         raise Refused(RefusalCode.AREA_UNKNOWN)
     desk.working = {}
     desk.book = None
@@ -124,7 +127,7 @@ def _decide(batch: Batch, command: Command, book_id: int | None) -> Posted:
         # what the area has not decided for a day is refused, not guessed
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
     # From here on the command is accepted: nothing below may refuse.
-    return _accept(batch, command, place, fingerprint)
+    return _accept(attempt, command, place, fingerprint)
 
 
 def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | None) -> Posted | None:
@@ -146,11 +149,11 @@ def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | N
 
 
 def _accept(
-    batch: Batch, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
+    attempt: Attempt, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
 ) -> Posted:
-    desk = batch.desk
-    caller, actor = batch.agents[command.caller], batch.agents[command.actor]
-    version = batch.versions.get(desk.book.area, 0)
+    desk = attempt.desk
+    caller, actor = attempt.agents[command.caller], attempt.agents[command.actor]
+    version = attempt.versions.get(desk.book.area, 0)
     written: list[tuple[Book, list[object]]] = []
     main: Receipt | None = None
     rows: Rows | None = None
@@ -160,7 +163,7 @@ def _accept(
         if not drafts:
             continue
         if book_id not in desk.books:
-            batch.new_books.add(book_id)
+            attempt.new_books.add(book_id)
         desk.books[book_id] = copy
         written.append((copy, list(drafts)))
         for draft in drafts:
@@ -177,13 +180,13 @@ def _accept(
         raise AssertionError("a decision adds the one entry that carries its key")
     posted = Posted(main, tuple(others), rows=rows)
     provenance: Provenance = (version, caller, actor, command.key, fingerprint)
-    batch.decided.append(Decided(written, provenance))
-    batch.accepted.append(command)
+    attempt.decided.append(Decided(written, provenance))
+    attempt.accepted.append(command)
     if place is not None and fingerprint is not None:
         desk.keys[place] = (fingerprint, posted)
     if command.keyed_by_source and main.source_ref is not None:
         desk.sourced[main.book_id, int(main.kind), main.source_ref] = (fingerprint, main)
-    desk.fresh_claims -= set(command.claims)
+    desk.fresh_stakes -= set(command.stakes)
     return posted
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from ledger.book.beside.care_rows import FilingRow, SettlementRow
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.beside.enrolments import Enrolment
 from ledger.book.beside.levies import DeclaredLine
 from ledger.book.interest import DayChange
@@ -49,9 +49,9 @@ class Desk:
     # per account: the digest and the sealed form of the ID number it is known by
     sealed: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     # who holds what is unique beyond one book; and of that what nobody held before this batch
-    claims: dict[bytes, int] = field(default_factory=dict)
-    fresh_claims: set[bytes] = field(default_factory=set)
-    # claims that the batch lets go
+    stakes: dict[bytes, int] = field(default_factory=dict)
+    fresh_stakes: set[bytes] = field(default_factory=set)
+    # stakes that the batch lets go
     freed: set[bytes] = field(default_factory=set)
     # the entries that source documents made, with the fingerprint of their request
     sourced: dict[tuple[int, int, str], tuple[bytes | None, Receipt]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class Desk:
     filings: dict[int, list[tuple[int, date, FilingRow]]] = field(default_factory=dict)
     # what we have of an institution's days, and the bills of one
     day_totals: dict[int, dict[date, DayTotals]] = field(default_factory=dict)
-    day_lines: dict[tuple[int, date], list[Line]] = field(default_factory=dict)
+    day_lines: dict[tuple[int, date], list[DayLine]] = field(default_factory=dict)
     # the copies that the command under decision works on
     working: dict[int, Book] = field(default_factory=dict)
     book: Any = None
@@ -150,11 +150,11 @@ class Desk:
             self.latest[receipt.book_id] = max(latest, receipt.effective_on)
 
     def is_free(self, digest: bytes) -> bool:
-        """Whether nobody holds what a command claims, and the batch took it for the command's own book.
+        """Whether nobody holds what a command stakes, and the batch took it for the command's own book.
 
         What it took for a neighbour's is not free: once that neighbour is refused, this one is asked again.
         """
-        return digest in self.fresh_claims and self.claims[digest] == self.book.book_id
+        return digest in self.fresh_stakes and self.stakes[digest] == self.book.book_id
 
     def target(self, seq: int) -> Receipt | None:
         """The entry of this book with that number, whether written before or in this batch."""

@@ -1,4 +1,4 @@
-"""What posting reads: claims first, then the locks, and everything else after the locks."""
+"""What posting reads: stakes first, then the locks, and everything else after the locks."""
 
 from __future__ import annotations
 

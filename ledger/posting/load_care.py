@@ -12,7 +12,7 @@ from sqlalchemy.types import BigInteger, Integer
 from ledger import tables
 from ledger.book.beside.care_rows import FilingRow, SettlementRow
 from ledger.book.beside.care_state import Accumulator, Care, Clearing, Quota, ReconciledDay, ThirdPartyCase
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.numbers import is_institution
 from ledger.chart.care import CareTable, CareType, CauseKind, Channel, ClearingState, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
@@ -224,11 +224,11 @@ def _read_settlements(connection: Connection, asking: Sequence[tuple[int, Comman
         if Needs.SETTLEMENTS not in command.needs:
             continue
         since = command.target_seq
-        if since is None and command.follows_claim is not None and command.source_ref is not None:
+        if since is None and command.follows_stake is not None and command.source_ref is not None:
             known = [
                 seen[1].seq
                 for (book, kind, source), seen in desk.sourced.items()
-                if book == book_id and kind == command.follows_claim and source == command.source_ref
+                if book == book_id and kind == command.follows_stake and source == command.source_ref
             ]
             since = known[0] if known else None
         year = command.care_year
@@ -272,4 +272,4 @@ def _read_days(connection: Connection, commands: Sequence[tuple[int, Command]], 
         totals[day] = DayTotals(int(bills), int(total), int(fund), int(account))
     for book_id, day, source_ref, total, fund, account in _LINES.run(connection, lines):
         _code, _, message_id = source_ref.partition("/")
-        desk.day_lines.setdefault((book_id, day), []).append(Line(message_id, total, fund, account))
+        desk.day_lines.setdefault((book_id, day), []).append(DayLine(message_id, total, fund, account))

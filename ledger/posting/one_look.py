@@ -23,7 +23,7 @@ from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids, policy_versions
 from ledger.posting.command import Command
-from ledger.posting.decide import Batch, decide_all
+from ledger.posting.decide import Attempt, decide_all
 from ledger.posting.desk import Desk
 from ledger.posting.load import BOOK_COLUMNS
 from ledger.posting.outcomes import Institution, Outcome, WiderLocks
@@ -83,7 +83,7 @@ def decide_at_a_look(
     """What would become of a bill of somebody with an account; None when that takes more than one look.
 
     That is on SQLite, for who has no open account or has one with holds or freezes, and where the money of
-    relatives is needed. `connection` reads single statements. Nothing is locked, claimed or written.
+    relatives is needed. `connection` reads single statements. Nothing is locked, staked or written.
     """
     if not is_postgresql(connection):
         return None
@@ -97,9 +97,9 @@ def decide_at_a_look(
         return None
     desk = Desk(now, today, policies)
     book = _fill(desk, seen, command.institution or "")
-    batch = Batch([command], desk, versions, agents, ids=[book.book_id])
-    decide_all(batch, atomic=False)
-    [outcome] = batch.outcomes
+    attempt = Attempt([command], desk, versions, agents, ids=[book.book_id])
+    decide_all(attempt, atomic=False)
+    [outcome] = attempt.outcomes
     return None if isinstance(outcome, WiderLocks) else outcome
 
 

@@ -18,7 +18,7 @@ from ledger.refusals import Refused
 BookRef = int | bytes
 
 
-class PersonClaim(NamedTuple):
+class PersonStake(NamedTuple):
     """A person who must be known after the command: found by the digest, or written down sealed."""
 
     digest: bytes
@@ -28,7 +28,7 @@ class PersonClaim(NamedTuple):
 
 
 class Person(NamedTuple):
-    """A person as the claim found or made it."""
+    """A person as the stake found or made it."""
 
     person_id: int
     name_digest: bytes

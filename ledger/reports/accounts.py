@@ -15,8 +15,8 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Status
 from ledger.posting import BookRef, Desk
-from ledger.posting.claims import resolve
 from ledger.posting.load import read_books, read_open
+from ledger.posting.stakes import resolve
 from ledger.refusals import RefusalCode, Refused
 
 _E = tables.entry.c

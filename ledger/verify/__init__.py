@@ -22,11 +22,11 @@ from sqlalchemy import Connection, Engine, Select, Table, func, select
 from ledger import tables
 from ledger.reports import look
 from ledger.verify.across import (
-    accounts_are_claimed_once,
-    claims_name_a_book,
+    accounts_are_staked_once,
     estates_reach_the_heirs,
     people_are_known,
     policies_are_what_they_were,
+    stakes_name_a_book,
     totals_agree,
 )
 from ledger.verify.aid import aid_clears, aid_stands_in_both_books, quotas_follow_from_their_entries
@@ -53,9 +53,9 @@ from ledger.verify.finding import Finding
 from ledger.verify.institutions import (
     books_of_institutions_are_known,
     days_follow_from_their_entries,
-    messages_and_bills_are_claimed,
+    messages_and_bills_are_staked,
     months_are_those_of_their_bills,
-    nothing_else_is_claimed,
+    nothing_else_is_staked,
 )
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Summary", "verify"]
@@ -67,7 +67,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     books_follow_from_their_entries,
     estates_reach_the_heirs,
     people_are_known,
-    accounts_are_claimed_once,
+    accounts_are_staked_once,
     totals_agree,
     books_without_a_person_are_of_employers,
     rows_follow_their_entry,
@@ -85,15 +85,15 @@ INVARIANTS: tuple[Invariant, ...] = (
     quotas_follow_from_their_entries,
     aid_stands_in_both_books,
     books_of_institutions_are_known,
-    messages_and_bills_are_claimed,
+    messages_and_bills_are_staked,
     days_follow_from_their_entries,
     months_are_those_of_their_bills,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (
     policies_are_what_they_were,
-    claims_name_a_book,
-    nothing_else_is_claimed,
+    stakes_name_a_book,
+    nothing_else_is_staked,
     aid_clears,
 )
 

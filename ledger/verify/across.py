@@ -16,8 +16,8 @@ from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.posting import Receipt, holding_digest
-from ledger.posting.claims import ACCOUNT, RESIDENT
 from ledger.posting.load import RECEIPT_COLUMNS, read_entries, receipts
+from ledger.posting.stakes import ACCOUNT, RESIDENT
 from ledger.shares import divide
 from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name, line_name
@@ -25,7 +25,7 @@ from ledger.verify.walk import RESIDENTS, party_of
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _ROWS_AT_ONCE = 500
-_CLAIMS = Lookup(
+_STAKES = Lookup(
     "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
     " LEFT JOIN book b ON b.book_id = c.book_id",
     [tables.claim.c.digest, tables.claim.c.book_id, _B.stage],
@@ -53,7 +53,7 @@ def people_are_known(connection: Connection, first: int, last: int) -> Iterator[
         yield Finding("person_unknown", book_name(book_id), "nobody is known as the person it belongs to")
 
 
-def accounts_are_claimed_once(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+def accounts_are_staked_once(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """Each account of a person is the n-th that the person claims, for one n; only the last is not closed."""
     books = connection.execute(
         select(_B.book_id, _B.person_id)
@@ -92,7 +92,7 @@ def _claimed(
     while people:
         by_digest = {holding_digest(person_id, ordinal, scheme): person_id for person_id in people}
         people = set()
-        for digest, book_id, stage in _CLAIMS.run(connection, [(digest,) for digest in by_digest]):
+        for digest, book_id, stage in _STAKES.run(connection, [(digest,) for digest in by_digest]):
             person_id = by_digest[bytes(digest)]
             held.setdefault(person_id, []).append((book_id, stage))
             people.add(person_id)
@@ -100,7 +100,7 @@ def _claimed(
     return held
 
 
-def claims_name_a_book(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+def stakes_name_a_book(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """Nothing is claimed for a book that is not there: so the taking away of a whole book is found."""
     claim = tables.claim.c
     lost = (

@@ -15,10 +15,10 @@ from ledger.book.chain import TransferLine
 from ledger.policy import Policy, PolicyError, load_policy
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.rules import BOOK_RULES, ENTRY_RULES
-from ledger.verify.walk import Line, Reference, Walk
+from ledger.verify.walk import Reference, Walk, WalkedEntry
 
 _E, _T, _B = tables.entry.c, tables.transfer.c, tables.book.c
-_LINE_COLUMNS = tuple(_E[name] for name in Line._fields if name != "transfers")
+_LINE_COLUMNS = tuple(_E[name] for name in WalkedEntry._fields if name != "transfers")
 _MOVE_COLUMNS = (_T.book_id, _T.seq, _T.from_side, _T.to_side, _T.amount_fen, _T.party_id)
 _ROWS_AT_ONCE = 2_000
 
@@ -56,7 +56,7 @@ def books_follow_from_their_entries(connection: Connection, first: int, last: in
             yield Finding("transfer_without_entry", line_name(book_id, seq), "has transfers and is not there")
 
 
-def _check(walk: Walk, lines: Iterator[Line], row: Row[tuple[object, ...]]) -> Finding | None:
+def _check(walk: Walk, lines: Iterator[WalkedEntry], row: Row[tuple[object, ...]]) -> Finding | None:
     """The first fault of a book."""
     for line in lines:
         expected = walk.last_seq + 1
@@ -79,7 +79,7 @@ def _check(walk: Walk, lines: Iterator[Line], row: Row[tuple[object, ...]]) -> F
     return None
 
 
-def _entry_fault(walk: Walk, line: Line) -> tuple[str, str] | None:
+def _entry_fault(walk: Walk, line: WalkedEntry) -> tuple[str, str] | None:
     """The code and text of the first rule that an entry breaks; else the walk goes on past it."""
     code = "detail_unreadable"
     try:
@@ -130,7 +130,7 @@ class _Moves:
             self._next = next(self._rows, None)
 
 
-def _lines(connection: Connection, first: int, last: int, moves: _Moves) -> Iterator[Line]:
+def _lines(connection: Connection, first: int, last: int, moves: _Moves) -> Iterator[WalkedEntry]:
     rows = connection.execute(
         select(*_LINE_COLUMNS)
         .where(_E.book_id.between(first, last))
@@ -138,7 +138,7 @@ def _lines(connection: Connection, first: int, last: int, moves: _Moves) -> Iter
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
     for row in rows:
-        yield Line._make((*row, moves.of((row[0], row[1]))))
+        yield WalkedEntry._make((*row, moves.of((row[0], row[1]))))
     moves.finish()
 
 

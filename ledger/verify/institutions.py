@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
 from ledger import tables
-from ledger.book.beside.care_claims import bill_claim, message_claim
+from ledger.book.beside.care_stakes import bill_stake, message_stake
 from ledger.book.detail import unpack
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
@@ -59,11 +59,11 @@ def books_of_institutions_are_known(connection: Connection, first: int, last: in
 # -- claims --------------------------------------------------------------------------------------------------
 
 
-def messages_and_bills_are_claimed(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+def messages_and_bills_are_staked(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A message is claimed by the book in which it settled a bill, or by its institution's as never to come;
     the number of a bill by the book in which it stands, or was handed in and not turned down.
     """
-    wanted = _claims_wanted(connection, first, last)
+    wanted = _stakes_wanted(connection, first, last)
     while some := list(islice(wanted, _AT_ONCE)):
         held = {
             bytes(digest): book_id for digest, book_id in _HELD.run(connection, [(one[0],) for one in some])
@@ -75,7 +75,7 @@ def messages_and_bills_are_claimed(connection: Connection, first: int, last: int
                 )
 
 
-def _claims_wanted(connection: Connection, first: int, last: int) -> Iterator[tuple[bytes, int, int, str]]:
+def _stakes_wanted(connection: Connection, first: int, last: int) -> Iterator[tuple[bytes, int, int, str]]:
     messages = (
         select(_E.book_id, _E.seq, _E.source_ref)
         .where(_E.book_id.between(first, last), _E.kind.in_([int(Kind.SETTLEMENT), int(Kind.CORRECTION)]))
@@ -83,9 +83,9 @@ def _claims_wanted(connection: Connection, first: int, last: int) -> Iterator[tu
     )
     for book_id, seq, source_ref in streamed(connection, messages):
         institution, _, message_id = (source_ref or "").partition("/")
-        yield message_claim(institution, message_id), book_id, seq, "message"
+        yield message_stake(institution, message_id), book_id, seq, "message"
     for book_id, seq, institution_id, bill_no in streamed(connection, _bills(first, last)):
-        yield bill_claim(institution_id, bill_no), book_id, seq, "bill"
+        yield bill_stake(institution_id, bill_no), book_id, seq, "bill"
 
 
 def _bills(first: int, last: int) -> Select[Any]:
@@ -113,7 +113,7 @@ def _bills(first: int, last: int) -> Select[Any]:
     return select(both.book_id, both.seq, both.institution_id, both.bill_no)
 
 
-def nothing_else_is_claimed(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+def nothing_else_is_staked(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A book has as many claims as there are reasons: what is claimed for nothing keeps somebody else out."""
     number = func.count().label("number")
     held = streamed(

@@ -20,9 +20,9 @@ from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.policy import MissingParameter
-from ledger.verify.walk import EMPLOYERS, INSTITUTIONS, RESIDENTS, Line, Walk, party_of
+from ledger.verify.walk import EMPLOYERS, INSTITUTIONS, RESIDENTS, Walk, WalkedEntry, party_of
 
-EntryRule = Callable[[Walk, Line], str | None]
+EntryRule = Callable[[Walk, WalkedEntry], str | None]
 BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
 
 _KINDS = frozenset(int(kind) for kind in Kind)
@@ -72,7 +72,7 @@ _AFTER_CLOSING = frozenset({Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RE
 _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kind.QUOTA, Kind.MUTUAL_AID})
 
 
-def follows(walk: Walk, line: Line) -> str | None:
+def follows(walk: Walk, line: WalkedEntry) -> str | None:
     """The digest covers the one before it and the content."""
     expires = line.expires_at
     content = canonical(
@@ -87,7 +87,7 @@ def follows(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def is_of_a_known_kind(_walk: Walk, line: Line) -> str | None:
+def is_of_a_known_kind(_walk: Walk, line: WalkedEntry) -> str | None:
     if line.kind not in _KINDS:
         return f"there is no kind {line.kind}"
     if (line.seq == 1) != (line.kind == Kind.OPENING):
@@ -95,7 +95,7 @@ def is_of_a_known_kind(_walk: Walk, line: Line) -> str | None:
     return None
 
 
-def is_in_such_a_book(walk: Walk, line: Line) -> str | None:
+def is_in_such_a_book(walk: Walk, line: WalkedEntry) -> str | None:
     party = party_of(walk.book_id)
     fits = line.kind in _KINDS_OF[party] if party in _KINDS_OF else line.kind not in _OF_OTHERS_ALONE
     if not fits:
@@ -105,7 +105,7 @@ def is_in_such_a_book(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def moves_what_its_kind_moves(walk: Walk, line: Line) -> str | None:
+def moves_what_its_kind_moves(walk: Walk, line: WalkedEntry) -> str | None:
     allowed = MOVES.get(Kind(line.kind), frozenset())
     for source, target, fen, party in line.transfers:
         if fen <= 0 or (source, target) not in allowed:
@@ -117,7 +117,7 @@ def moves_what_its_kind_moves(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def balances_follow(walk: Walk, line: Line) -> str | None:
+def balances_follow(walk: Walk, line: WalkedEntry) -> str | None:
     for side, before, after in (
         (Side.CURRENT_YEAR, walk.current_year, line.current_year_after),
         (Side.CARRIED_OVER, walk.carried_over, line.carried_over_after),
@@ -131,7 +131,7 @@ def balances_follow(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def holds_follow(walk: Walk, line: Line) -> str | None:
+def holds_follow(walk: Walk, line: WalkedEntry) -> str | None:
     held, reserved = line.held_change, line.reserved_change
     if line.kind == Kind.HOLD:
         fits = held is not None and held > 0
@@ -149,7 +149,7 @@ def holds_follow(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def _fits_the_quotas(walk: Walk, line: Line) -> bool:
+def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
     """Whether an entry changes what is reserved as its kind does; each quota is asked for in aid.py."""
     reserved = line.reserved_change
     if line.kind == Kind.QUOTA:
@@ -164,12 +164,12 @@ def _fits_the_quotas(walk: Walk, line: Line) -> bool:
     return reserved is None
 
 
-def _target_kind(walk: Walk, line: Line) -> int | None:
+def _target_kind(walk: Walk, line: WalkedEntry) -> int | None:
     target = None if line.target_seq is None else walk.lines.get(line.target_seq)
     return None if target is None else target.kind
 
 
-def dates_fit(walk: Walk, line: Line) -> str | None:
+def dates_fit(walk: Walk, line: WalkedEntry) -> str | None:
     day = line.effective_on
     if line.kind != Kind.OPENING and day < walk.opened_on:
         return "its value date is before the opening"
@@ -182,7 +182,7 @@ def dates_fit(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def fits_the_stage(walk: Walk, line: Line) -> str | None:
+def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
     if walk.stage == Stage.CLOSED and line.kind not in _AFTER_CLOSING:
         return f"a {Kind(line.kind).word} in a closed account"
     if walk.stage == Stage.DECEASED and line.kind in _NEEDS_A_LIVING_PERSON:
@@ -195,7 +195,7 @@ def fits_the_stage(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def target_fits(walk: Walk, line: Line) -> str | None:
+def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
     fitting = _TARGETS.get(line.kind)
     if line.target_seq is None:
@@ -217,7 +217,7 @@ def target_fits(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def _mirrors(line: Line, target: Line) -> str | None:
+def _mirrors(line: WalkedEntry, target: WalkedEntry) -> str | None:
     if line.amount_fen != target.amount_fen:
         return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
     came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}
@@ -231,7 +231,7 @@ def _mirrors(line: Line, target: Line) -> str | None:
     return None
 
 
-def _summed(line: Line) -> dict[tuple[int, int, int | None], int]:
+def _summed(line: WalkedEntry) -> dict[tuple[int, int, int | None], int]:
     """What an entry moves from where to where, the pockets taken for one."""
     sums: dict[tuple[int, int, int | None], int] = {}
     for source, target, fen, party in line.transfers:
@@ -240,7 +240,7 @@ def _summed(line: Line) -> dict[tuple[int, int, int | None], int]:
     return sums
 
 
-def names_what_is_known(walk: Walk, line: Line) -> str | None:
+def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
     known = walk.reference
     area = unpack(line.detail)["area"] if line.kind == Kind.OPENING else walk.area
     # an institution of another area has a contract here, and that area no policy
@@ -253,7 +253,7 @@ def names_what_is_known(walk: Walk, line: Line) -> str | None:
     return None
 
 
-def interest_is_what_is_owed(walk: Walk, line: Line) -> str | None:
+def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
     """The interest of a year, computed again from the entries before and the policy that it names (K5)."""
     if line.kind != Kind.INTEREST:
         return None

@@ -37,7 +37,7 @@ def institutions_in(first: int, last: int) -> tuple[int, int]:
     return books_in(INSTITUTIONS, first, last)
 
 
-class Line(NamedTuple):
+class WalkedEntry(NamedTuple):
     """One entry as it stands in the table, with its transfers. Amounts in fen."""
 
     book_id: int
@@ -109,7 +109,7 @@ class Walk:
     interest_year: int = 0
     open_freezes: int = 0
     stage: int = Stage.ACTIVE
-    lines: dict[int, Line] = field(default_factory=dict)
+    lines: dict[int, WalkedEntry] = field(default_factory=dict)
     acted_on: set[int] = field(default_factory=set)
     # by year of the value date, for the interest of a year
     changes: dict[int, list[DayChange]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ class Walk:
     def begin(cls, book_id: int, reference: Reference) -> Walk:
         return cls(book_id, reference, genesis(book_id))
 
-    def step(self, line: Line) -> None:
+    def step(self, line: WalkedEntry) -> None:
         """Let an entry count, once nothing was found wrong with it."""
         self._note_change(line)
         self.head = line.digest
@@ -155,7 +155,7 @@ class Walk:
         elif kind == Kind.ESTATE:
             self.stage = Stage.CLOSED
 
-    def _note_change(self, line: Line) -> None:
+    def _note_change(self, line: WalkedEntry) -> None:
         if not line.transfers or line.kind == Kind.CARRY_OVER:
             return
         current_year = line.current_year_after - self.current_year

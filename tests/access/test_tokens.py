@@ -39,7 +39,7 @@ def public_key(directory: Path) -> jwt.PyJWK:
 
 
 def decode(token: str, directory: Path) -> dict[str, Any]:
-    claims: dict[str, Any] = jwt.decode(
+    rights: dict[str, Any] = jwt.decode(
         token,
         public_key(directory),
         algorithms=["EdDSA"],
@@ -47,16 +47,16 @@ def decode(token: str, directory: Path) -> dict[str, Any]:
         issuer=ISSUER,
         options={"require": ["exp", "iat", "sub", "aud", "iss", "client_id", "jti"]},
     )
-    return claims
+    return rights
 
 
 def test_a_token_says_who_calls_who_acts_and_what_they_may(tmp_path: Path) -> None:
     create_signing_key(tmp_path)
     token = mint(tmp_path, ["accounts:read", "admin", "admin"], "hospital-system", "clerk-7", NOW, HOUR)
-    claims = decode(token, tmp_path)
-    assert (claims["client_id"], claims["sub"]) == ("hospital-system", "clerk-7")
-    assert claims["scope"] == "accounts:read admin"
-    assert claims["exp"] - claims["iat"] == 3600
+    rights = decode(token, tmp_path)
+    assert (rights["client_id"], rights["sub"]) == ("hospital-system", "clerk-7")
+    assert rights["scope"] == "accounts:read admin"
+    assert rights["exp"] - rights["iat"] == 3600
     assert jwt.get_unverified_header(token) == {
         "alg": "EdDSA", "typ": "at+jwt", "kid": public_key(tmp_path).key_id
     }  # fmt: skip
@@ -110,8 +110,8 @@ def test_a_token_is_bound_to_one_institution(tmp_path: Path) -> None:
     for code in ("H0001", "h", "x" * 64, "!~", "12-34.5"):
         made = mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, institution=code)
         assert decode(made, tmp_path)["institution"] == code
-    claims = decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)
-    assert not {"employer", "institution"} & set(claims)
+    rights = decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)
+    assert not {"employer", "institution"} & set(rights)
 
 
 @pytest.mark.parametrize("code", ["", "x" * 65, "a/b", "a b", "H0001\n", "医院", "\x7f"])

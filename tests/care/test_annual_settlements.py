@@ -21,7 +21,7 @@ from ledger.accounts.freezes import Freeze
 from ledger.book.beside.care_rows import Cause, SettlementRow
 from ledger.book.detail import unpack
 from ledger.care import annual_settlements
-from ledger.care.annual_settlements import SettleYear, areas_elsewhere, run
+from ledger.care.annual_settlements import CloseYear, areas_elsewhere, run
 from ledger.care.case_reports import claim
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
@@ -95,10 +95,10 @@ class Story:
         member_class = more.pop("member_class", MemberClass.ACTIVE)
         return self.world.one(Enrol(book, member_class, None, first, last), **more)
 
-    def command(self, book: int, **more: Any) -> SettleYear:
+    def command(self, book: int, **more: Any) -> CloseYear:
         with self.world.engine.connect() as connection:
             areas = areas_elsewhere(connection)
-        return SettleYear(book, YEAR, areas, **more)
+        return CloseYear(book, YEAR, areas, **more)
 
     def settle(self, book: int, on: date = SETTLING, **more: Any) -> Posted:
         return self.world.posted(self.command(book, **more), today=on)
@@ -358,7 +358,7 @@ def test_the_same_key_gets_the_first_answer(story: Story) -> None:
     story.bill(book, "500.00", 7, posted=SETTLING)
     again = story.settle(book, key="k-1")
     assert (again.replayed, again.receipt.name) == (True, first.receipt.name)
-    other = SettleYear(book, YEAR - 1, {}, key="k-1")
+    other = CloseYear(book, YEAR - 1, {}, key="k-1")
     assert story.world.refusal(other, today=SETTLING) is R.IDEMPOTENCY_KEY_REUSED
 
 
@@ -419,9 +419,9 @@ def test_nothing_to_settle(story: Story) -> None:
     book = story.patient()
     assert story.world.refusal(story.command(book), today=SETTLING) is R.ANNUAL_SETTLEMENT_NOT_FOUND
     story.bill(book, "1000.00", 6)
-    other = SettleYear(book, YEAR + 1, {})
+    other = CloseYear(book, YEAR + 1, {})
     assert story.world.refusal(other, today=SETTLING) is R.ANNUAL_SETTLEMENT_NOT_FOUND
-    assert story.world.refusal(SettleYear(book + 1, YEAR, {}), today=SETTLING) is R.ACCOUNT_NOT_FOUND
+    assert story.world.refusal(CloseYear(book + 1, YEAR, {}), today=SETTLING) is R.ACCOUNT_NOT_FOUND
 
 
 def test_what_was_all_taken_back_is_a_year_of_nothing(story: Story) -> None:
@@ -569,15 +569,15 @@ def test_who_is_refused_keeps_nobody_else_waiting(alone: Story, monkeypatch: pyt
     books = sorted(alone.patient() for _ in range(5))
     for book in books:
         alone.bill(book, "1000.00", 3)
-    decide = SettleYear.decide
+    decide = CloseYear.decide
 
-    def deciding(command: SettleYear, desk: Any) -> None:
+    def deciding(command: CloseYear, desk: Any) -> None:
         if desk.book.book_id == books[1]:
             raise Refused(R.ACCOUNT_TRANSFERRING)
         decide(command, desk)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SettleYear, "decide", deciding)
+        patch.setattr(CloseYear, "decide", deciding)
         for _ in range(2):
             batch = alone.run()
             assert (batch.state, batch.done, batch.refused) == ("finished", 4, 1)

@@ -31,7 +31,7 @@ from ledger.chart.members import MemberClass
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import Enrol
 from ledger.policy import RATE_SCALE
-from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, claims, resident_ref
+from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, resident_ref, stakes
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic, Settled, bill_line
@@ -1004,9 +1004,9 @@ def test_a_claim_that_cannot_be_had_is_tried_for_a_while_and_no_longer(
         return []
 
     with monkeypatch.context() as patched:
-        patched.setattr(claims._CLAIMS, "write", taken_by_others)
+        patched.setattr(stakes._STAKES, "write", taken_by_others)
         [outcome] = world.post(command)
     assert isinstance(outcome, Unavailable)
-    assert len(looks) == TRIES_MAX * claims.LOOKS_MAX
+    assert len(looks) == TRIES_MAX * stakes.LOOKS_MAX
     # nothing was posted, and the same message is taken when they are done
     assert isinstance(world.post(command)[0], Posted)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from ledger.accounts.closure import HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.closure import DivideEstate, HeirShare, ReportDeath
 from ledger.accounts.freezes import Freeze
 from ledger.accounts.holds import Hold
 from ledger.book.beside.care_rows import Cause
@@ -23,7 +23,7 @@ from ledger.chart.care import CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX, parse_yuan
-from ledger.people.persons import claim_by_number
+from ledger.people.persons import stake_by_number
 from ledger.policy import RATE_SCALE, Dated, DatedLine, Recovery
 from ledger.posting import Posted, Receipt, rehearse
 from ledger.refusals import RefusalCode
@@ -94,10 +94,10 @@ class Cases:
         """One heir gets what is there, and the account is closed."""
         world = self.world
         heir: Someone = SomeoneFactory()
-        claim, parsed = claim_by_number(heir.id_number, heir.name, world.keyring, world.today)
+        claim, parsed = stake_by_number(heir.id_number, heir.name, world.keyring, world.today)
         rank = heir_rank("child", parsed.birth_date, claim.digest)
         share = HeirShare(claim.digest, True, "child", parse_weights([None])[0], rank)
-        world.one(SettleEstate(book, (share,), (claim,), world.today))
+        world.one(DivideEstate(book, (share,), (claim,), world.today))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -39,7 +39,7 @@ from ledger.contributions.retirees import CreditRetiree
 from ledger.database.lookups import insert_or_leave
 from ledger.institutions.examples import NewInstitution, register
 from ledger.people.enrolments import EndEnrolment, Enrol
-from ledger.people.persons import claim_by_number
+from ledger.people.persons import stake_by_number
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted, resident_ref
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
@@ -152,7 +152,7 @@ class Member:
         return PayPremium(self.book, *self._recipient(to), amount_fen=amount_fen, **request)
 
     def _recipient(self, to: Someone) -> tuple[bytes, tuple[bytes, bytes]]:
-        digest = claim_by_number(to.id_number, to.name, self.world.keyring, TODAY)[0].digest
+        digest = stake_by_number(to.id_number, to.name, self.world.keyring, TODAY)[0].digest
         return digest, (digest, resident_ref(digest))
 
     def bereaved(self) -> None:
@@ -472,7 +472,7 @@ class Order:
     alone: list[Fault] = field(default_factory=list)
 
 
-def _settle_estate(member: Member, *, heir: Heir, key: str | None, paid_on: date) -> Command:
+def _divide_estate(member: Member, *, heir: Heir, key: str | None, paid_on: date) -> Command:
     return estate(member.world, member.book, [heir], paid_on, key=key)
 
 
@@ -608,7 +608,7 @@ ORDERS = [
     Order(
         "settle_estate",
         lambda _: {"heir": Heir("child", "王五"), "paid_on": TODAY},
-        lambda m, **request: _settle_estate(m, **({"key": None} | request)),
+        lambda m, **request: _divide_estate(m, **({"key": None} | request)),
         [
             KEY,
             Fault("id_mismatch", {"heir": "mismatched"}, ("known_otherwise",)),

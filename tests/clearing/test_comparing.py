@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.clearing.comparing import Difference, DifferenceKind, adds_up, agrees, compare, without_cancelled
 
 AGENCY_ONLY, INSTITUTION_ONLY, AMOUNT_DIFF = DifferenceKind
 
-A = Line("a", 50_000, 30_000, 10_000)
-B = Line("b", 60_000, 40_000, 12_000)
-C = Line("c", 40_000, 20_000, 10_000)
+A = DayLine("a", 50_000, 30_000, 10_000)
+B = DayLine("b", 60_000, 40_000, 12_000)
+C = DayLine("c", 40_000, 20_000, 10_000)
 
 
 def shown(found: Sequence[Difference]) -> list[tuple[str, str, tuple[int, int, int]]]:
@@ -130,7 +130,7 @@ SEVERAL = {
     ),
     # a total of nothing, and yet something to compare: what a yearly difference may look like
     "only what the fund and the account paid": (
-        [Line("d", 0, 500, -500), Line("d", 0, -500, 500)],
+        [DayLine("d", 0, 500, -500), DayLine("d", 0, -500, 500)],
         [],
         [],
     ),
@@ -139,13 +139,13 @@ SEVERAL = {
 
 @pytest.mark.parametrize(("ours", "theirs", "expected"), SEVERAL.values(), ids=SEVERAL.keys())
 def test_lines_with_one_message_id(
-    ours: list[Line], theirs: list[Line], expected: list[tuple[str, str, tuple[int, int, int]]]
+    ours: list[DayLine], theirs: list[DayLine], expected: list[tuple[str, str, tuple[int, int, int]]]
 ) -> None:
     assert shown(compare(ours, theirs)) == expected
 
 
 def test_differences_come_by_message_id() -> None:
-    ours = [Line(name, 100, 50, 0) for name in "dbeca"]
+    ours = [DayLine(name, 100, 50, 0) for name in "dbeca"]
     assert [one.message_id for one in compare(iter(ours), iter(()))] == list("abcde")
 
 
@@ -156,13 +156,13 @@ def test_what_is_left_stays_in_order() -> None:
 # -- a large day -----------------------------------------------------------------------------------------
 
 
-def a_day(bills: int, random: Random) -> list[Line]:
+def a_day(bills: int, random: Random) -> list[DayLine]:
     """So many bills of an institution; every twentieth is taken back on the same day."""
     lines = []
     for number in range(bills):
         total = random.randrange(1_000, 1_000_000)
         fund = random.randrange(total)
-        bill = Line(f"H0001-20261121{number:08d}", total, fund, random.randrange(total - fund + 1))
+        bill = DayLine(f"H0001-20261121{number:08d}", total, fund, random.randrange(total - fund + 1))
         lines += [bill, bill.mirrored()] if number % 20 == 0 else [bill]
     return lines
 
@@ -199,7 +199,7 @@ def test_ten_thousand_bills_with_fifty_planted_differences() -> None:
 # few message ids and amounts, so that lines meet; zero is no line
 amounts = st.integers(-2, 2) | st.integers(-(10**6), 10**6)
 lines = st.lists(
-    st.builds(Line, st.sampled_from("abc"), amounts, amounts, amounts).filter(lambda line: any(line[1:])),
+    st.builds(DayLine, st.sampled_from("abc"), amounts, amounts, amounts).filter(lambda line: any(line[1:])),
     max_size=12,
 )
 MIRRORED = {
@@ -210,7 +210,7 @@ MIRRORED = {
 
 
 @given(lines, st.randoms(use_true_random=False))
-def test_a_day_equals_itself_in_any_order(day: list[Line], random: Random) -> None:
+def test_a_day_equals_itself_in_any_order(day: list[DayLine], random: Random) -> None:
     shuffled = list(day)
     random.shuffle(shuffled)
     assert compare(day, day) == []
@@ -219,7 +219,7 @@ def test_a_day_equals_itself_in_any_order(day: list[Line], random: Random) -> No
 
 
 @given(lines, lines)
-def test_each_side_sees_the_same_differences(ours: list[Line], theirs: list[Line]) -> None:
+def test_each_side_sees_the_same_differences(ours: list[DayLine], theirs: list[DayLine]) -> None:
     other_way = [
         Difference(
             MIRRORED[one.kind],
@@ -236,7 +236,7 @@ def test_each_side_sees_the_same_differences(ours: list[Line], theirs: list[Line
 
 
 @given(lines, lines)
-def test_differences_add_up_to_that_of_the_totals(ours: list[Line], theirs: list[Line]) -> None:
+def test_differences_add_up_to_that_of_the_totals(ours: list[DayLine], theirs: list[DayLine]) -> None:
     found = compare(ours, theirs)
     here, there = adds_up(ours), adds_up(theirs)
     for name in ("total", "fund", "account"):
@@ -244,7 +244,7 @@ def test_differences_add_up_to_that_of_the_totals(ours: list[Line], theirs: list
 
 
 @given(lines, lines)
-def test_a_difference_says_which_lines_differ(ours: list[Line], theirs: list[Line]) -> None:
+def test_a_difference_says_which_lines_differ(ours: list[DayLine], theirs: list[DayLine]) -> None:
     for one in compare(ours, theirs):
         if one.kind is AMOUNT_DIFF:
             assert one.ours is not None
@@ -259,7 +259,7 @@ def test_a_difference_says_which_lines_differ(ours: list[Line], theirs: list[Lin
 
 
 @given(lines, lines)
-def test_a_repaired_day_differs_in_nothing(ours: list[Line], theirs: list[Line]) -> None:
+def test_a_repaired_day_differs_in_nothing(ours: list[DayLine], theirs: list[DayLine]) -> None:
     """Repaired as a book is: what is wrong is taken back, and what is missing is settled."""
     repaired = list(ours)
     for one in compare(ours, theirs):
@@ -271,7 +271,7 @@ def test_a_repaired_day_differs_in_nothing(ours: list[Line], theirs: list[Line])
 
 
 @given(lines, lines)
-def test_the_institution_may_be_the_one_to_repair(ours: list[Line], theirs: list[Line]) -> None:
+def test_the_institution_may_be_the_one_to_repair(ours: list[DayLine], theirs: list[DayLine]) -> None:
     repaired = list(theirs)
     for one in compare(ours, theirs):
         if one.theirs is not None:
@@ -282,7 +282,7 @@ def test_the_institution_may_be_the_one_to_repair(ours: list[Line], theirs: list
 
 
 @given(lines)
-def test_what_cancels_out_is_counted_in_pairs(day: list[Line]) -> None:
+def test_what_cancels_out_is_counted_in_pairs(day: list[DayLine]) -> None:
     left = without_cancelled(day)
     assert adds_up(left)[1:] == adds_up(day)[1:]
     assert (len(day) - len(left)) % 2 == 0

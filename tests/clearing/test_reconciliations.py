@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
-from ledger.book.beside.days import DayTotals, Line
+from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.detail import unpack
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.clearing.clearings import Clear
@@ -49,13 +49,13 @@ class Side:
     def book(self) -> int:
         return self.clinic.parties[self.code]
 
-    def ours(self, day: date = DAY) -> list[Line]:
+    def ours(self, day: date = DAY) -> list[DayLine]:
         """What the agency has of its day."""
         with look(self.clinic.world.engine) as connection:
             return [line for _place, line in day_lines(connection, self.book, day, limit=ALL)]
 
     def command(
-        self, theirs: DayTotals | None, lines: list[Line] | None = None, day: date = DAY, **more: Any
+        self, theirs: DayTotals | None, lines: list[DayLine] | None = None, day: date = DAY, **more: Any
     ) -> Reconcile:
         return Reconcile(
             self.book, self.code, AREA, day, theirs, None if lines is None else tuple(lines), **more
@@ -65,7 +65,7 @@ class Side:
         """Whether the totals alone make the day balanced."""
         return self._one(self.command(theirs, None, day), today).balanced
 
-    def lines(self, lines: list[Line], day: date = DAY, today: date = NEXT) -> Reconciliation:
+    def lines(self, lines: list[DayLine], day: date = DAY, today: date = NEXT) -> Reconciliation:
         """What comparing line by line finds."""
         return self._one(self.command(adds_up(lines), lines, day), today)
 
@@ -85,7 +85,7 @@ def shown(found: Reconciliation) -> list[tuple[str, str, tuple[int, int, int]]]:
 # -- totals, then lines ----------------------------------------------------------------------------------
 
 
-def three_bills(hospital: Side) -> list[Line]:
+def three_bills(hospital: Side) -> list[DayLine]:
     """Three bills of 500.00, of which the accounts pay 100.00, 100.00 and 120.00."""
     clinic = hospital.clinic
     for balance, message in (("100.00", "m-1"), ("100.00", "m-2"), ("120.00", "m-3")):
@@ -122,7 +122,7 @@ def test_a_day_of_nothing(hospital: Side) -> None:
     assert hospital.totals(NOTHING)
     assert hospital.lines([]).balanced
     assert not hospital.totals(DayTotals(1, 100, 0, 0))
-    assert shown(hospital.lines([Line("m-0", 100, 50, 0)])) == [(INSTITUTION_ONLY, "m-0", (-100, -50, 0))]
+    assert shown(hospital.lines([DayLine("m-0", 100, 50, 0)])) == [(INSTITUTION_ONLY, "m-0", (-100, -50, 0))]
 
 
 def test_totals_that_agree_hide_lines_that_do_not(hospital: Side) -> None:
@@ -185,7 +185,7 @@ def refusal(hospital: Side, *args: Any, today: date = NEXT, **kwargs: Any) -> st
 
 
 def test_refusals(hospital: Side) -> None:
-    lines = [Line("m", 100, 0, 0)]
+    lines = [DayLine("m", 100, 0, 0)]
     assert refusal(hospital, NOTHING, day=NEXT, today=DAY) == "period_invalid"
     assert refusal(hospital, None) == "amount_invalid"
     for place in range(4):
@@ -219,14 +219,14 @@ def test_a_replay_gives_the_first_answer(clinic: Clinic, hospital: Side) -> None
     assert shown(reconciliation_of(again.receipt)) == [(AGENCY_ONLY, "m-1", (10_000, 0, 0))]
     # asked anew, it is balanced
     assert hospital.lines([]).balanced
-    for other in (None, [Line("m-1", 0, 0, 0)]):
+    for other in (None, [DayLine("m-1", 0, 0, 0)]):
         wanted = hospital.command(NOTHING if other is None else adds_up(other), other, key="k-1")
         assert clinic.world.refusal(wanted, today=NEXT) == "idempotency_key_reused"
 
 
 def test_more_differences_than_an_entry_keeps(hospital: Side) -> None:
     count = DIFFERENCES_MAX + 200
-    lines = [Line(f"m-{number:05d}", 100, 0, 0) for number in range(count)]
+    lines = [DayLine(f"m-{number:05d}", 100, 0, 0) for number in range(count)]
     found = hospital.lines(lines)
     assert (found.balanced, found.found) == (False, count)
     assert [one.message_id for one in found.differences] == [
@@ -285,7 +285,7 @@ def test_a_bill_of_the_agency_alone_is_taken_back(clinic: Clinic, hospital: Side
 
 
 def test_a_bill_of_the_institution_alone_is_settled(clinic: Clinic, hospital: Side) -> None:
-    lost = Line("m-lost", 10_000, 0, 0)
+    lost = DayLine("m-lost", 10_000, 0, 0)
     assert not hospital.lines([lost]).balanced
     command = clinic.command(
         hospital.code, clinic.patient(), clinic.bill([("C", "100.00")]), message_id="m-lost", repairs=DAY
@@ -346,7 +346,7 @@ def crowd(clinic: Clinic, hospital: Side) -> Crowd:
     return made
 
 
-def planted(ours: list[Line]) -> tuple[list[Line], list[str], list[Line], list[Line]]:
+def planted(ours: list[DayLine]) -> tuple[list[DayLine], list[str], list[DayLine], list[DayLine]]:
     """The institution's lines; what only the agency has, what only the institution has, what is unequal."""
     step = BILLS // (ONLY_OURS + UNEQUAL)
     chosen = ours[::step][: ONLY_OURS + UNEQUAL]
@@ -354,7 +354,7 @@ def planted(ours: list[Line]) -> tuple[list[Line], list[str], list[Line], list[L
     # theirs says that the account paid
     unequal = [line._replace(account=1_500) for line in chosen[ONLY_OURS:]]
     changed = {line.message_id: line for line in unequal}
-    new = [Line(f"n-{number}", 2_000, 0, 0) for number in range(ONLY_THEIRS)]
+    new = [DayLine(f"n-{number}", 2_000, 0, 0) for number in range(ONLY_THEIRS)]
     kept = [changed.get(line.message_id, line) for line in ours if line.message_id not in gone]
     return [*kept[::-1], *new], sorted(gone), new, unequal
 
@@ -397,7 +397,7 @@ def test_ten_thousand_bills_with_fifty_differences(clinic: Clinic, hospital: Sid
     assert cleared(hospital) == "cleared"
 
 
-def repair(made: Crowd, gone: list[str], new: list[Line], unequal: list[Line]) -> dict[str, str]:
+def repair(made: Crowd, gone: list[str], new: list[DayLine], unequal: list[DayLine]) -> dict[str, str]:
     """Put right what was found; the new message ids of bills that were settled anew."""
     code, party = made.hospital.code, made.hospital.book
     half = len(gone) // 2

@@ -523,7 +523,7 @@ def test_undeclared(client: TestClient, world: World) -> None:
 def batch(world: World) -> str:
     codes = {3: "account_not_found", 12: "wage_invalid", 700: "internal_error"}
     with world.engine.connect() as connection:
-        batches.claim(connection, "import-7f", "import", world.now)
+        batches.take(connection, "import-7f", "import", world.now)
         with connection.begin():
             connection.execute(
                 insert(tables.batch_line),

@@ -482,10 +482,10 @@ def test_a_token_of_an_employer_reaches_nothing_else(client: TestClient, folder:
 def test_a_claim_that_names_no_employer_makes_no_token(client: TestClient, folder: Path) -> None:
     private = load_pem_private_key((folder / "keys" / "token-signing.pem").read_bytes(), password=None)
     now = int(datetime.now(UTC).timestamp())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "client_id": "b", "scope": "reports:read"}
+    rights = {"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "client_id": "b", "scope": "reports:read"}
     for claim in ("919999990000000011", "", None, 7, ["x"], True):
         bearer = jwt.encode(
-            claims | {"iat": now, "exp": now + 60, "employer": claim}, private, algorithm="EdDSA"
+            rights | {"iat": now, "exp": now + 60, "employer": claim}, private, algorithm="EdDSA"
         )
         answer = client.get("/v1/reports/trial-balance", headers={"Authorization": f"Bearer {bearer}"})
         assert refusal(answer) == (401, "token_invalid"), claim

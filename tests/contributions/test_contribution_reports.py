@@ -593,8 +593,8 @@ def test_undeclared(alone: World) -> None:
 
 def test_rejected_lines(world: World) -> None:
     with world.engine.connect() as connection:
-        batches.claim(connection, "import-x", "import", world.now)
-        batches.claim(connection, "import-none", "import", world.now)
+        batches.take(connection, "import-x", "import", world.now)
+        batches.take(connection, "import-none", "import", world.now)
         rows = [{"batch_id": "import-x", "line": line, "code": "wage_invalid"} for line in (9, 2, 40)]
         with connection.begin():
             connection.execute(insert(tables.batch_line), rows)

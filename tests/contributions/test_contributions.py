@@ -22,7 +22,7 @@ from ledger.chart.sides import Side
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import premium
 from ledger.contributions.retirees import CreditRetiree
-from ledger.people.persons import claim_by_number
+from ledger.people.persons import stake_by_number
 from ledger.people.resident_premiums import resident_premium
 from ledger.people.residents import EnrolResident
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
@@ -304,7 +304,7 @@ def test_e40_the_half_subsidised_premium(
     due = resident_premium(world.policies[AREA], day, group)
     assert (yuan(due.own_fen), yuan(due.subsidy_fen)) == (own_part, subsidy)
     person = SomeoneFactory()
-    claim, _ = claim_by_number(person.id_number, person.name, world.keyring, world.today)
+    claim, _ = stake_by_number(person.id_number, person.name, world.keyring, world.today)
     numbers = tuple(new_book_id("R") for _ in range(4))
     told = unpack(
         world.one(EnrolResident(resident_ref(claim.digest), (claim,), numbers, AREA, group, day)).detail

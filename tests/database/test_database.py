@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine, Table, select
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
-from ledger.database.writers import ClaimWriter, RowWriter
+from ledger.database.writers import KeyWriter, RowWriter
 from tests.support import care_rows
 from tests.support.care_rows import BOOK, DAY
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
-CLAIMS = ClaimWriter(tables.claim)
+CLAIMS = KeyWriter(tables.claim)
 SETTLEMENTS = RowWriter(tables.settlement)
 QUOTAS = RowWriter(tables.quota, replace=True)
 # what an array literal, a statement or a driver could mistake for something of its own

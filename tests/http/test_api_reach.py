@@ -329,6 +329,6 @@ def ask(client: TestClient, folder: Path, **more: Any) -> tuple[int, str]:
     """What is answered to a token with these claims beside good ones."""
     private: Any = load_pem_private_key((folder / "keys" / "token-signing.pem").read_bytes(), password=None)
     now = int(datetime.now(UTC).timestamp())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "client_id": "b", "scope": "reports:read"}
-    bearer = jwt.encode(claims | {"iat": now, "exp": now + 60} | more, private, algorithm="EdDSA")
+    rights = {"iss": ISSUER, "aud": AUDIENCE, "sub": "a", "client_id": "b", "scope": "reports:read"}
+    bearer = jwt.encode(rights | {"iat": now, "exp": now + 60} | more, private, algorithm="EdDSA")
     return refusal(client.get("/v1/reports/trial-balance", headers={"Authorization": f"Bearer {bearer}"}))

@@ -140,7 +140,7 @@ def test_a_bulk_needs_the_scope_of_each_verb(client: TestClient, keys: Path) -> 
 # -- tokens ----------------------------------------------------------------------------------------------
 
 
-def claims(**more: Any) -> dict[str, Any]:
+def rights(**more: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     good = {
         "iss": ISSUER,
@@ -167,10 +167,10 @@ def ask(client: TestClient, bearer: str) -> int:
 
 
 def test_a_good_token(client: TestClient, keys: Path) -> None:
-    bearer = jwt.encode(claims(), signing_key(keys), algorithm="EdDSA")
+    bearer = jwt.encode(rights(), signing_key(keys), algorithm="EdDSA")
     assert [ask(client, bearer), ask(client, bearer)] == [200, 200]
     # within the leeway
-    assert ask(client, jwt.encode(claims(exp=ago(20)), signing_key(keys), algorithm="EdDSA")) == 200
+    assert ask(client, jwt.encode(rights(exp=ago(20)), signing_key(keys), algorithm="EdDSA")) == 200
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_a_good_token(client: TestClient, keys: Path) -> None:
 )
 def test_wrong_claims(client: TestClient, keys: Path, wrong: dict[str, Any]) -> None:
     if isinstance(wrong.get("client_id"), int) or wrong.get("exp") == "soon":
-        bearer = _signed(keys, claims(**wrong))
+        bearer = _signed(keys, rights(**wrong))
     else:
-        bearer = jwt.encode(claims(**wrong), signing_key(keys), algorithm="EdDSA")
+        bearer = jwt.encode(rights(**wrong), signing_key(keys), algorithm="EdDSA")
     assert ask(client, bearer) == 401
 
 
@@ -217,12 +217,12 @@ def _signed(keys: Path, payload: dict[str, Any]) -> str:
 
 
 def test_an_expired_token(client: TestClient, keys: Path) -> None:
-    assert ask(client, jwt.encode(claims(exp=ago(40)), signing_key(keys), algorithm="EdDSA")) == 401
+    assert ask(client, jwt.encode(rights(exp=ago(40)), signing_key(keys), algorithm="EdDSA")) == 401
 
 
 def test_a_token_without_scope_may_nothing(client: TestClient, keys: Path) -> None:
     for scope in (None, "", "reports:reader"):
-        bearer = jwt.encode(claims(scope=scope), signing_key(keys), algorithm="EdDSA")
+        bearer = jwt.encode(rights(scope=scope), signing_key(keys), algorithm="EdDSA")
         assert ask(client, bearer) == 403
 
 
@@ -230,7 +230,7 @@ def test_a_remembered_token_expires(keys: Path) -> None:
     now = datetime.now(UTC).timestamp()
     clock = [now]
     verifier = Verifier(json.loads((keys / "jwks.json").read_text()), lambda: clock[0])
-    bearer = "Bearer " + jwt.encode(claims(exp=int(now) + 1), signing_key(keys), algorithm="EdDSA")
+    bearer = "Bearer " + jwt.encode(rights(exp=int(now) + 1), signing_key(keys), algorithm="EdDSA")
     assert verifier.check(bearer) is verifier.check(bearer)
     clock[0] = now + 40
     # no longer remembered: verified anew, and by the clock of the library it is still good
@@ -253,12 +253,12 @@ def test_what_is_remembered_is_bounded(keys: Path, monkeypatch: pytest.MonkeyPat
 def test_tokens_signed_by_nobody(client: TestClient, keys: Path) -> None:
     public = json.loads((keys / "jwks.json").read_text())["keys"][0]
     stranger = jwt.encode(
-        claims(), Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": public["kid"]}
+        rights(), Ed25519PrivateKey.generate(), algorithm="EdDSA", headers={"kid": public["kid"]}
     )
-    none = jwt.encode(claims(), None, algorithm="none")  # type: ignore[arg-type]  # what an attacker sends
-    good = jwt.encode(claims(), signing_key(keys), algorithm="EdDSA")
+    none = jwt.encode(rights(), None, algorithm="none")  # type: ignore[arg-type]  # what an attacker sends
+    good = jwt.encode(rights(), signing_key(keys), algorithm="EdDSA")
     head, body, signature = good.split(".")
-    other = base64.urlsafe_b64encode(json.dumps(claims(scope="admin")).encode()).rstrip(b"=").decode()
+    other = base64.urlsafe_b64encode(json.dumps(rights(scope="admin")).encode()).rstrip(b"=").decode()
     for bearer in (stranger, none, f"{head}.{other}.{signature}", f"{head}.{body}.", f"{head}.{body}"):
         assert ask(client, bearer) == 401
 
@@ -270,7 +270,7 @@ def test_the_public_key_is_no_shared_secret(client: TestClient, keys: Path) -> N
     for secret in (raw, jwk["x"].encode(), json.dumps(jwk).encode()):
         parts = [
             base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
-            for part in ({"alg": "HS256", "typ": "JWT", "kid": jwk["kid"]}, claims())
+            for part in ({"alg": "HS256", "typ": "JWT", "kid": jwk["kid"]}, rights())
         ]
         signed = b".".join(parts)
         signature = base64.urlsafe_b64encode(hmac.digest(secret, signed, hashlib.sha256)).rstrip(b"=")
@@ -283,11 +283,11 @@ def test_rs256_keys_of_an_identity_provider(keys: Path) -> None:
     both = json.loads((keys / "jwks.json").read_text())["keys"] + [public | {"kid": "rsa-1", "use": "sig"}]
     verifier = Verifier({"keys": both})
     for headers in ({"kid": "rsa-1"}, None):
-        bearer = jwt.encode(claims(), private, algorithm="RS256", headers=headers)
+        bearer = jwt.encode(rights(), private, algorithm="RS256", headers=headers)
         assert verifier.check(f"Bearer {bearer}").actor == "clerk"
     for algorithm in ("RS512", "PS256"):
         with pytest.raises(Declined):
-            verifier.check(f"Bearer {jwt.encode(claims(), private, algorithm=algorithm)}")
+            verifier.check(f"Bearer {jwt.encode(rights(), private, algorithm=algorithm)}")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
 from ledger.imports import Importer, ImportProblem, Summary
 from ledger.imports.processes import Processes
-from ledger.imports.rows import Rows
+from ledger.imports.rows import LineReader
 from ledger.imports.run import Run
 from ledger.people.persons import add_alias
 from ledger.posting import batches, post
@@ -102,13 +102,13 @@ def test_a_run_goes_on_at_its_bookmark(
         with pytest.raises(Killed):
             office.run(file)
     looked: list[int] = []
-    command = Rows.command
+    command = LineReader.command
 
-    def looking(rows: Rows, number: int, text: str | None, *, terminated: bool) -> Any:
+    def looking(rows: LineReader, number: int, text: str | None, *, terminated: bool) -> Any:
         looked.append(number)
         return command(rows, number, text, terminated=terminated)
 
-    monkeypatch.setattr(Rows, "command", looking)
+    monkeypatch.setattr(LineReader, "command", looking)
     summary = office.run(file)
     # line 1 is the header; two blocks of a thousand lines were done and written down
     assert looked == list(range(2002, 3502))

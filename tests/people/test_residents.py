@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, new_book_id
-from ledger.people.persons import claim_by_number
+from ledger.people.persons import stake_by_number
 from ledger.people.residents import EnrolResident
 from ledger.posting import Posted, resident_ref
 from ledger.refusals import RefusalCode
@@ -32,7 +32,7 @@ def enrol(
     name: str | None = None,
     key: str | None = None,
 ) -> EnrolResident:
-    claim, _ = claim_by_number(person.id_number, name or person.name, world.keyring, world.today)
+    claim, _ = stake_by_number(person.id_number, name or person.name, world.keyring, world.today)
     numbers = tuple(new_book_id("R") for _ in range(4))
     return EnrolResident(resident_ref(claim.digest), (claim,), numbers, AREA, group, first, key=key)
 

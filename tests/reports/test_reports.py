@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event
 
-from ledger.accounts.closure import HeirShare, ReportDeath, SettleEstate
+from ledger.accounts.closure import DivideEstate, HeirShare, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
@@ -19,7 +19,7 @@ from ledger.book.numbers import account_no
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import POCKETS, Side
-from ledger.people.persons import claim_by_number
+from ledger.people.persons import stake_by_number
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import (
     RULES,
@@ -282,7 +282,7 @@ def test_every_kind_has_a_rule() -> None:
 def test_an_account_is_found_by_number_and_by_person(world: World) -> None:
     someone = SomeoneFactory()
     book = world.open(someone)
-    claim, _ = claim_by_number(someone.id_number, someone.name, world.keyring, world.today)
+    claim, _ = stake_by_number(someone.id_number, someone.name, world.keyring, world.today)
     with look(world.engine) as connection:
         assert find_book(connection, book) == book
         assert find_book(connection, claim.digest) == book
@@ -338,7 +338,7 @@ def test_a_closed_account_is_still_shown(world: World) -> None:
 
 def settle(world: World, book: int) -> None:
     heir = SomeoneFactory()
-    claim, parsed = claim_by_number(heir.id_number, heir.name, world.keyring, world.today)
+    claim, parsed = stake_by_number(heir.id_number, heir.name, world.keyring, world.today)
     share = HeirShare(
         claim.digest,
         True,
@@ -346,7 +346,7 @@ def settle(world: World, book: int) -> None:
         parse_weights([None])[0],
         heir_rank("child", parsed.birth_date, claim.digest),
     )
-    world.one(SettleEstate(book, (share,), (claim,), world.today))
+    world.one(DivideEstate(book, (share,), (claim,), world.today))
 
 
 # -- entries -----------------------------------------------------------------------------------------------

@@ -98,12 +98,12 @@ class Clinic:
     def resident(self, someone: Someone | None = None) -> int:
         """The book of a new person of the resident scheme, without an account."""
         from ledger.book.numbers import new_book_id
-        from ledger.people.persons import claim_by_number
+        from ledger.people.persons import stake_by_number
 
         person = someone or SomeoneFactory()
-        claim, _ = claim_by_number(person.id_number, person.name, self.world.keyring, self.world.today)
+        stake, _ = stake_by_number(person.id_number, person.name, self.world.keyring, self.world.today)
         command = EnrolResident(
-            resident_ref(claim.digest), (claim,), tuple(new_book_id("R") for _ in range(4)), AREA, None,
+            resident_ref(stake.digest), (stake,), tuple(new_book_id("R") for _ in range(4)), AREA, None,
             date(2026, 1, 1),
         )  # fmt: skip
         return self.world.one(command).book_id

@@ -30,7 +30,7 @@ from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import new_book_id
 from ledger.clock import day_of
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
-from ledger.people.persons import claim_by_number
+from ledger.people.persons import stake_by_number
 from ledger.policy import Policy, load_policies
 from ledger.posting import Command, Outcome, Posted, Receipt, post
 from ledger.refusals import RefusalCode, Refused
@@ -117,10 +117,10 @@ class World:
     ) -> OpenAccount:
         """The command that opens an account; `opening` is (current_year, carried_over) in fen."""
         person = someone or SomeoneFactory()
-        claim, _ = claim_by_number(person.id_number, name or person.name, self.keyring, today or self.today)
+        stake, _ = stake_by_number(person.id_number, name or person.name, self.keyring, today or self.today)
         balance = None if opening is None else OpeningBalance(*opening, self.ref("opening"))
         candidates = tuple(new_book_id("P") for _ in range(4))
-        return OpenAccount(claim.digest, (claim,), candidates, area, opened_on, balance, key=key)
+        return OpenAccount(stake.digest, (stake,), candidates, area, opened_on, balance, key=key)
 
     def open(
         self,

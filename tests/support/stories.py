@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, Row, func, select
 
 from ledger import tables
-from ledger.accounts.closure import HeirShare, SettleEstate
+from ledger.accounts.closure import DivideEstate, HeirShare
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
-from ledger.people.persons import claim_by_name, claim_by_number
-from ledger.posting import PersonClaim, Receipt
+from ledger.people.persons import stake_by_name, stake_by_number
+from ledger.posting import PersonStake, Receipt
 from ledger.shares import heir_rank, parse_weights
 from tests.support.people import Someone, World
 
@@ -101,7 +101,7 @@ def rows_of(engine: Engine, *of: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Heir:
-    """A heir as the claim names them: by ID number and name, or by name alone."""
+    """A heir as the request names them: by ID number and name, or by name alone."""
 
     relation: str
     who: Someone | str
@@ -110,24 +110,24 @@ class Heir:
 
 def estate(
     world: World, book_id: int, heirs: Sequence[Heir], paid_on: date, *, key: str | None = None
-) -> SettleEstate:
+) -> DivideEstate:
     """The command that divides an account among heirs and closes it."""
     shares: list[HeirShare] = []
-    claims: list[PersonClaim] = []
+    stakes: list[PersonStake] = []
     for place, (heir, weight) in enumerate(
         zip(heirs, parse_weights([heir.share for heir in heirs]), strict=True)
     ):
         birth_date = None
         if isinstance(heir.who, Someone):
-            claim, parsed = claim_by_number(heir.who.id_number, heir.who.name, world.keyring, world.today)
+            stake, parsed = stake_by_number(heir.who.id_number, heir.who.name, world.keyring, world.today)
             birth_date = parsed.birth_date
         else:
-            claim = claim_by_name(heir.who, f"{book_id}|{place}", world.keyring)
+            stake = stake_by_name(heir.who, f"{book_id}|{place}", world.keyring)
         by_number = isinstance(heir.who, Someone)
-        rank = heir_rank(heir.relation, birth_date, claim.digest if by_number else None)
-        shares.append(HeirShare(claim.digest, by_number, heir.relation, weight, rank))
-        claims.append(claim)
-    return SettleEstate(book_id, tuple(shares), tuple(claims), paid_on, key=key)
+        rank = heir_rank(heir.relation, birth_date, stake.digest if by_number else None)
+        shares.append(HeirShare(stake.digest, by_number, heir.relation, weight, rank))
+        stakes.append(stake)
+    return DivideEstate(book_id, tuple(shares), tuple(stakes), paid_on, key=key)
 
 
 def shared_out(receipt: Receipt) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
-from ledger.book.beside.care_claims import bill_claim, message_claim
 from ledger.book.beside.care_rows import Cause, SettlementRow
+from ledger.book.beside.care_stakes import bill_stake, message_stake
 from ledger.book.beside.days import DayTotals
 from ledger.book.beside.rows import Rows
 from ledger.book.detail import pack, unpack
@@ -269,7 +269,7 @@ def test_what_was_changed_about_care_is_found(world: World, what: str) -> None:
 def digest_of(care: Care, what: str) -> bytes:
     """ "message never", "bill B1": what is claimed."""
     kind, _, name = what.partition(" ")
-    return message_claim(care.code, name) if kind == "message" else bill_claim(care.hospital, name)
+    return message_stake(care.code, name) if kind == "message" else bill_stake(care.hospital, name)
 
 
 # what is claimed, and where it is missed when nobody claims it any more

@@ -25,7 +25,7 @@ from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.beside.care_rows import BillLine, Cause
 from ledger.book.beside.days import DayTotals
-from ledger.care.annual_settlements import SettleYear, areas_elsewhere
+from ledger.care.annual_settlements import CloseYear, areas_elsewhere
 from ledger.care.bills import Bill
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
@@ -290,7 +290,7 @@ class History:
     def _settle_year(self) -> Command:
         with self.world.engine.connect() as connection, connection.begin():
             areas = areas_elsewhere(connection, AREA)
-        return SettleYear(self._person()[0], self.today.year - self.random.choice((0, 1, 1)), areas)
+        return CloseYear(self._person()[0], self.today.year - self.random.choice((0, 1, 1)), areas)
 
     def _interest(self) -> Command:
         return PostInterest(self._account(), self.today.year - 1)

@@ -16,7 +16,7 @@ from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.accounts.spending import Spend
-from ledger.book.beside.care_claims import bill_claim
+from ledger.book.beside.care_stakes import bill_stake
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.chart.kinds import Kind
 from ledger.database.engines import connect
@@ -167,7 +167,7 @@ def test_a_number_that_is_let_go_between_two_looks_is_claimed(
     """The claim was there when the new bill tried to insert it, and gone when it asked whose it is."""
     code, patient = clinic.institution(3), clinic.patient("100.00")
     settled = clinic.settle(code, patient, [("A", "30.00")], bill_no="1")
-    write = claims._CLAIMS.write
+    write = claims._STAKES.write
     done: list[Receipt] = []
 
     def write_and_wait(connection: Connection, given: Any) -> list[bytes]:
@@ -181,11 +181,11 @@ def test_a_number_that_is_let_go_between_two_looks_is_claimed(
         return found
 
     command = clinic.command(code, patient, clinic.bill([("A", "20.00")], bill_no="1"))
-    monkeypatch.setattr(claims._CLAIMS, "write", write_and_wait)
+    monkeypatch.setattr(claims._STAKES, "write", write_and_wait)
     assert isinstance(clinic.world.post(command)[0], Posted)
     monkeypatch.undo()
     with clinic.world.engine.connect() as connection:
-        digest = bill_claim(clinic.parties[code], "1")
+        digest = bill_stake(clinic.parties[code], "1")
         holder = select(tables.claim.c.book_id).where(tables.claim.c.digest == digest)
         assert connection.scalar(holder) == patient
     assert clinic.refused(code, patient, [("A", "1.00")], bill_no="1") == "duplicate_bill"

@@ -14,7 +14,7 @@ class DayTotals(NamedTuple):
     account: int
 
 
-class Line(NamedTuple):
+class DayLine(NamedTuple):
     """What one line says: the whole bill, what of it all funds paid, and what the account paid."""
 
     message_id: str
@@ -27,6 +27,6 @@ class Line(NamedTuple):
         """Whether it is a reversal: its first amount that is not zero is below zero."""
         return (self.total, self.fund, self.account) < (0, 0, 0)
 
-    def mirrored(self) -> Line:
+    def mirrored(self) -> DayLine:
         """The line that takes this one back."""
-        return Line(self.message_id, -self.total, -self.fund, -self.account)
+        return DayLine(self.message_id, -self.total, -self.fund, -self.account)

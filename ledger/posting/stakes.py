@@ -1,4 +1,4 @@
-"""Claims: what is unique beyond one book. Taken first, in key order; given back when nobody needed them."""
+"""Stakes: what is unique beyond one book. Taken first, in key order; given back when nobody needed them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import Lookup, insert_or_leave
-from ledger.database.writers import ClaimWriter
+from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
-from ledger.posting.outcomes import BookRef, Person, PersonClaim
+from ledger.posting.outcomes import BookRef, Person, PersonStake
 
 _PERSONS = Lookup(
     "SELECT i.digest, i.person_id, i.name_digest FROM {given} JOIN identity i ON i.digest = given.digest",
@@ -28,7 +28,7 @@ _HOLDINGS = Lookup(
     [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
     digest="bytes",
 )
-_CLAIMS = ClaimWriter(tables.claim)
+_STAKES = KeyWriter(tables.claim)
 # of a keyed digest
 DIGEST_BYTES = 32
 _NUMBERS_TAKEN = Lookup(
@@ -41,9 +41,9 @@ RESIDENT = b"resident"
 
 
 def holding_digest(person_id: int, ordinal: int, scheme: bytes = ACCOUNT) -> bytes:
-    """What the n-th account of a person claims. A next one is only opened when the one before is closed.
+    """What the n-th account of a person stakes. A next one is only opened when the one before is closed.
 
-    A resident's book, which has no account in it, is claimed apart.
+    A resident's book, which has no account in it, is staked apart.
     """
     return sha256(b"%b|%d|%d" % (scheme, person_id, ordinal)).digest()
 
@@ -60,9 +60,9 @@ def _person_of(ref: bytes) -> tuple[bytes, bytes]:
     return ACCOUNT, ref
 
 
-def claim_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
+def stake_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
     """Write down every person that a command needs known, in key order; the digests that were new."""
-    wanted: dict[bytes, PersonClaim] = {}
+    wanted: dict[bytes, PersonStake] = {}
     for command in commands:
         for person in command.persons:
             wanted.setdefault(person.digest, person)
@@ -126,8 +126,8 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
             desk.ids[ref] = books[scheme, person.person_id]
 
 
-def claim_books(connection: Connection, commands: Sequence[Command], desk: Desk) -> set[bytes]:
-    """Claim a first account for everybody who has none and is about to get one; the claims that were new."""
+def stake_books(connection: Connection, commands: Sequence[Command], desk: Desk) -> set[bytes]:
+    """Stake a first account for everybody who has none and is about to get one; the stakes that were new."""
     openers: dict[bytes, Command] = {}
     for command in commands:
         if command.opens and isinstance(command.book, bytes) and command.book not in desk.ids:
@@ -165,20 +165,20 @@ def _ref(command: Command) -> bytes:
 
 
 def _first_holding(command: Command, desk: Desk) -> bytes:
-    """What the first account, or the resident's book, of the person of an opening claims."""
+    """What the first account, or the resident's book, of the person of an opening stakes."""
     scheme, digest = _person_of(_ref(command))
     return holding_digest(desk.persons[digest].person_id, 1, scheme)
 
 
-# how often a claim that was there, and was let go before it could be read, is tried for anew
+# how often a stake that was there, and was let go before it could be read, is tried for anew
 LOOKS_MAX = 5
 
 
-class ClaimsContended(Exception):
-    """Others keep taking and letting go what this batch claims: it is posted again from the start."""
+class StakesContended(Exception):
+    """Others keep taking and letting go what this batch stakes: it is posted again from the start."""
 
 
-def claim_things(
+def stake_things(
     connection: Connection,
     commands: Sequence[Command],
     ids: Sequence[int | None],
@@ -186,15 +186,15 @@ def claim_things(
     *,
     take: bool = True,
 ) -> None:
-    """Claim what must be unique beyond one book for the book of each command; read who holds the rest.
+    """Stake out what must be unique beyond one book for the book of each command; read who holds the rest.
 
-    What was free is in `desk.fresh_claims` afterwards. Without `take` (a rehearsal) nothing is written.
-    Raises ClaimsContended when others keep taking it and letting it go.
+    What was free is in `desk.fresh_stakes` afterwards. Without `take` (a rehearsal) nothing is written.
+    Raises StakesContended when others keep taking it and letting it go.
     """
     wanted: dict[bytes, int] = {}
     for command, book_id in zip(commands, ids, strict=True):
         if book_id is not None:
-            for digest in command.claims:
+            for digest in command.stakes:
                 wanted.setdefault(digest, book_id)
     if not wanted:
         return
@@ -205,23 +205,23 @@ def claim_things(
             break
         if take:
             # in key order, so that two who want the same things wait and do not deadlock
-            rest -= set(_CLAIMS.write(connection, [(digest, wanted[digest]) for digest in sorted(rest)]))
+            rest -= set(_STAKES.write(connection, [(digest, wanted[digest]) for digest in sorted(rest)]))
         found = {bytes(digest): book_id for digest, book_id, _stage in _HOLDINGS.run(connection, _each(rest))}
         held |= found
-        # what was there a moment ago and has been let go since is claimed after all
+        # what was there a moment ago and has been let go since is staked after all
         rest = rest - found.keys() if take else set()
     if rest:
-        raise ClaimsContended("what is claimed is taken and let go faster than it can be read")
-    desk.claims = wanted | held
-    desk.fresh_claims = wanted.keys() - held.keys()
+        raise StakesContended("what is staked is taken and let go faster than it can be read")
+    desk.stakes = wanted | held
+    desk.fresh_stakes = wanted.keys() - held.keys()
 
 
 def _each(digests: Iterable[bytes]) -> list[tuple[bytes]]:
     return [(digest,) for digest in digests]
 
 
-def free_claims(connection: Connection, digests: Iterable[bytes]) -> None:
-    """Let go of claims: what a reversed bill was called may be used again."""
+def free_stakes(connection: Connection, digests: Iterable[bytes]) -> None:
+    """Let go of stakes: what a reversed bill was called may be used again."""
     gone = sorted(digests)
     if gone:
         connection.execute(tables.claim.delete().where(tables.claim.c.digest.in_(gone)))
@@ -230,7 +230,7 @@ def free_claims(connection: Connection, digests: Iterable[bytes]) -> None:
 def give_back(
     connection: Connection, kept: Sequence[Command], fresh: set[bytes], desk: Desk, fresh_books: set[bytes]
 ) -> None:
-    """Take back the claims that only refused commands had made."""
+    """Take back the stakes that only refused commands had made."""
     needed = {person.digest for command in kept for person in command.persons}
     unused_books = fresh_books - {
         _first_holding(command, desk) for command in kept if command.opens and isinstance(command.book, bytes)
