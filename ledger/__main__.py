@@ -17,7 +17,13 @@ from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
 from ledger.money import parse_yuan
-from ledger.operations import demo, installation, progress, serving
+from ledger.operations import (
+    demo,
+    installation,
+    progress,
+    runs,  # noqa: F401  its commands join the app
+    serving,
+)
 from ledger.operations import sample as samples
 from ledger.operations.cli import Answer, Data, app, command, fail, warn
 from ledger.operations.installation import NotReady, at_work, in_words

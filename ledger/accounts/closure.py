@@ -65,7 +65,7 @@ class ReportDeath(Command):
 
 @dataclass(slots=True)
 class HeirShare:
-    """A heir as the request names them. `digest` finds the person; `weight` is None when all share equally."""
+    """A heir as the request names them, found by `digest`; `weight` is None when all share equally."""
 
     digest: bytes
     known_by_number: bool
