@@ -17,9 +17,9 @@ from bench.fill import book_number, make_ledger, policies
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from bench.rounds import Measure
-from ledger.book.beside.care_rows import BillLine
 from ledger.care import annual_settlements
 from ledger.care.bills import Bill
+from ledger.care.rows import BillLine
 from ledger.care.settlements import Settle
 from ledger.chart.care import CareType
 from ledger.clock import now_and_today

@@ -46,7 +46,7 @@ from ledger.imports.lists import ListLine, read_list
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
-from ledger.people.residents import EnrolResident
+from ledger.people.residents import EnrolResident, resident_ref
 from ledger.policy import Policy, load_policies
 from ledger.posting import (
     BookRef,
@@ -61,7 +61,6 @@ from ledger.posting import (
     decide_at_a_look,
     post,
     rehearse,
-    resident_ref,
 )
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused

@@ -12,11 +12,11 @@ from api.care.settlement_answers import CoverageWord, Reason
 from api.http.answers import Answer, yuan
 from api.http.fields import CareWord
 from ledger import Policy
-from ledger.book.beside.care_rows import SettlementRow
-from ledger.book.beside.care_state import Accumulator
 from ledger.book.numbers import account_no
 from ledger.care.annual_reports import YearBill, YearStatement
+from ledger.care.counters import Accumulator
 from ledger.care.explaining import because
+from ledger.care.rows import SettlementRow
 from ledger.money import format_yuan, round_half_up
 from ledger.people.id_numbers import mask_id_number, mask_name
 from ledger.people.persons import Known

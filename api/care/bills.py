@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from api.http.fields import NONE_SUCH, Amount, CareWord, Day, SourceRef, Strict, Total, _known
 from ledger import Bill, RefusalCode, Refused
-from ledger.book.beside.care_rows import BillLine, Cause
+from ledger.care.rows import BillLine, Cause
 from ledger.chart.care import CARE_WORDS, CAUSE_WORDS, Filing
 from ledger.money import parse_yuan
 from ledger.policy import RATE_SCALE

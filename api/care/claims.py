@@ -28,12 +28,13 @@ from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import State, caller_of, patient_of, state_of
 from api.institutions.institutions import institution_of
 from ledger import DecideClaim, Posted, RefusalCode, Refused, SubmitClaim
-from ledger.book.beside.care_rows import ClaimRow
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name, has_account
 from ledger.care import case_reports as cases
 from ledger.care import reports as care
+from ledger.care.counters import CLAIM_ROW, SETTLEMENT_ROW
 from ledger.care.manual_claims import still_missing
+from ledger.care.rows import ClaimRow
 from ledger.chart.care import FILING_WORDS
 from ledger.money import format_yuan
 
@@ -195,10 +196,10 @@ async def submit(body: NewClaim, request: Request) -> Response:
     """Each bill is paid once: over the network, or by one claim. The account pays none of it."""
     key = key_of(request)
     done = await _submitted(request, body, key)
-    receipt, rows = done.receipt, done.rows
-    if rows is not None and rows.claim is not None:
+    receipt, row = done.receipt, done.row(CLAIM_ROW)
+    if row is not None:
         view = cases.ClaimView(
-            receipt.book_id, receipt.seq, rows.claim, receipt.policy_version, receipt.detail, None, None
+            receipt.book_id, receipt.seq, row, receipt.policy_version, receipt.detail, None, None
         )
     else:
         # the first answer: before anything was decided
@@ -307,14 +308,14 @@ async def decide(claim: str, body: Decision, request: Request) -> Response:
 
 async def _bill_json(state: State, done: Posted, view: cases.ClaimView) -> str:
     """What an approved claim comes to, of its decision or as it was answered first."""
-    receipt, rows = done.receipt, done.rows
+    receipt, row = done.receipt, done.row(SETTLEMENT_ROW)
 
     def look(connection: Any) -> str:
         # a rehearsal with a policy that was never posted by has no version of it
         policy = policy_at(connection, state, receipt.policy_version or view.policy_version)
-        if rows is None or rows.settlement is None:
+        if row is None:
             return settlement_json(policy, care.settled(connection, receipt.book_id, receipt.seq))
-        return bill_json(policy, rows.settlement, receipt.book_id, receipt.seq, receipt.effective_on)
+        return bill_json(policy, row, receipt.book_id, receipt.seq, receipt.effective_on)
 
     return await state.glance(look)
 

@@ -20,10 +20,10 @@ from api.http.fields import CareWord
 from api.http.receipts import target_name, with_more
 from api.http.state import State
 from ledger import Policy, Receipt
-from ledger.book.beside.care_rows import SettlementRow
 from ledger.book.numbers import account_no, entry_name, has_account
 from ledger.care import reports as care
 from ledger.care.explaining import Because, because
+from ledger.care.rows import SettlementRow
 from ledger.chart.care import Channel, Coverage
 from ledger.money import format_yuan, round_half_up
 from ledger.policy import RATE_SCALE

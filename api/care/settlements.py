@@ -43,6 +43,7 @@ from ledger import (
     quote_minutes,
 )
 from ledger.care import reports as care
+from ledger.care.counters import SETTLEMENT_ROW
 from ledger.chart.care import FILING_WORDS, Channel
 
 router = APIRouter(route_class=LedgerRoute)
@@ -226,9 +227,9 @@ async def _party(request: Request, code: str) -> int | None:
 async def settle(body: NewSettlement, request: Request) -> Response:
     """The same message again gets the first answer; Idempotency-Key is not looked at."""
     command, done = await _decided(request, body, quoting=False)
-    receipt, rows, went_by = done.receipt, done.rows, command.went_by
-    if rows is not None and rows.settlement is not None and went_by is not None:
-        text = bill_json(went_by.policy, rows.settlement, receipt.book_id, receipt.seq, receipt.effective_on)
+    receipt, row, went_by = done.receipt, done.row(SETTLEMENT_ROW), command.went_by
+    if row is not None and went_by is not None:
+        text = bill_json(went_by.policy, row, receipt.book_id, receipt.seq, receipt.effective_on)
     else:
         state = state_of(request)
 
@@ -254,12 +255,12 @@ async def settle(body: NewSettlement, request: Request) -> Response:
 async def quote(body: NewSettlement, request: Request) -> Response:
     """A calculation that writes nothing. Its quote holds the settlement to the same amounts for a while."""
     command, done = await _decided(request, body, quoting=True)
-    receipt, rows, went_by = done.receipt, done.rows, command.went_by
-    if rows is None or rows.settlement is None or went_by is None:
+    receipt, row, went_by = done.receipt, done.row(SETTLEMENT_ROW), command.went_by
+    if row is None or went_by is None:
         raise AssertionError("what is rehearsed is decided, and has its row")
     minutes = quote_minutes(went_by.policy, command.bill)
-    promised = Quoted(command.result_digest(rows.settlement), went_by.now + timedelta(minutes=minutes))
-    text = bill_json(went_by.policy, rows.settlement, receipt.book_id, None, receipt.effective_on)
+    promised = Quoted(command.result_digest(row), went_by.now + timedelta(minutes=minutes))
+    text = bill_json(went_by.policy, row, receipt.book_id, None, receipt.effective_on)
     more = {
         "quote": seal_quote(promised, state_of(request).keyring),
         "expires_at": instant(promised.expires_at),
@@ -345,10 +346,8 @@ async def reverse(settlement: str, body: SettlementReversal, request: Request) -
         if refused.code is R.ACCOUNT_NOT_FOUND:
             raise Refused(R.SETTLEMENT_NOT_FOUND) from None
         raise
-    receipt, rows = done.receipt, done.rows
-    if rows is not None and rows.settlement is not None:
-        row = rows.settlement
-    else:
+    receipt, row = done.receipt, done.row(SETTLEMENT_ROW)
+    if row is None:
         found = await state.glance(lambda connection: care.settled(connection, book_id, receipt.seq))
         row = found.row
     return respond(request, taken_back_json(receipt, row), done)

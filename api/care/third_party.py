@@ -28,11 +28,11 @@ from ledger import (
     RefusalCode,
     Refused,
 )
-from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.care import case_reports as cases
 from ledger.care import reports as care
+from ledger.care.cases import ThirdPartyCase
 from ledger.care.explaining import Because, because
 from ledger.chart.care import CauseKind
 from ledger.money import format_yuan

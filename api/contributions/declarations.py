@@ -26,10 +26,10 @@ from api.http.posting import entry_of, key_of, respond
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
 from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
-from ledger.book.beside.levies import AssessmentLine, DeclaredLine
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.chart.members import LineKind
+from ledger.contributions.debts import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine, DeclaredLine
 from ledger.contributions.declarations import list_view
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
@@ -81,10 +81,10 @@ async def _declare(
     command = Declare(book_id, period, lines, (), who.caller, who.actor, key)
     done = await take_of_employer(request, command)
     receipt = done.receipt
-    rows = done.rows
+    lines_told = done.rows(DECLARED_LINE)
 
     def look(connection: Any) -> str:
-        shown = declared_lines(connection, book_id, receipt.seq) if rows is None else rows.declared
+        shown = declared_lines(connection, book_id, receipt.seq) if lines_told is None else lines_told
         return _list_json(connection, state, (book_id, receipt.seq), receipt.period or 0, shown, None)
 
     return respond(request, await state.read(look), done)
@@ -207,8 +207,9 @@ async def adjust(employer: str, body: NewAdjustment, request: Request) -> Respon
         key,
     )
     done = await take_of_employer(request, command)
-    if done.rows is not None:
-        changes = [line for line in done.rows.assessment if line.kind is LineKind.ADJUSTED]
+    written = done.rows(ASSESSMENT_LINE)
+    if written is not None:
+        changes = [line for line in written if line.kind is LineKind.ADJUSTED]
     else:
         seq = done.receipt.seq
         changes = await state.glance(lambda connection: adjusted_lines(connection, book_id, seq))

@@ -15,9 +15,9 @@ from api.http.posting import entry_of
 from api.http.routes import LedgerRoute, describe
 from api.http.state import state_of
 from ledger import Keyring, RefusalCode, persons
-from ledger.book.beside.levies import DeclaredLine
 from ledger.book.numbers import entry_name
 from ledger.contributions import reports as contribution_reports
+from ledger.contributions.debts import DeclaredLine
 from ledger.contributions.declarations import list_view
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number

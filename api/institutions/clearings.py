@@ -31,8 +31,8 @@ from api.http.state import caller_of, state_of
 from api.institutions.institutions import institution_of
 from api.institutions.reconciliations import TAG, SideTotals, take_alone, totals_json
 from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalCode, Refused
-from ledger.book.beside.days import DayTotals
 from ledger.clearing import reports, statements
+from ledger.clearing.days import DayTotals
 from ledger.money import format_yuan
 from ledger.months import previous_period
 

@@ -19,9 +19,9 @@ from api.http.routes import LedgerRoute, describe
 from api.http.state import caller_of, state_of
 from api.institutions.institutions import institution_of
 from ledger import Command, Posted, Reconcile, RefusalCode, Refused
-from ledger.book.beside.days import DayLine, DayTotals
 from ledger.clearing import reports
 from ledger.clearing.comparing import Difference
+from ledger.clearing.days import DayLine, DayTotals
 from ledger.money import format_yuan, parse_yuan
 
 router = APIRouter(route_class=LedgerRoute)

@@ -7,13 +7,14 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from ledger.accounts.inheritance import Heir, pay_heirs, receives
-from ledger.accounts.owed_interest import post_interest
-from ledger.accounts.quotas import end_quotas
+from ledger.accounts.owed_interest import CHANGES, post_interest
+from ledger.accounts.quotas import QUOTAS, end_quotas
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
-from ledger.posting import BookRef, Command, Desk, Needs, PersonStake
+from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank
 
@@ -28,7 +29,7 @@ class ReportDeath(Command):
     """
 
     verb = Verb.DEATH
-    needs = frozenset({Needs.QUOTAS})
+    needs = frozenset({QUOTAS})
 
     book: BookRef
     died_on: date
@@ -87,7 +88,7 @@ class DivideEstate(Command):
     """
 
     verb = Verb.ESTATE
-    needs = frozenset({Needs.CHANGES})
+    needs = frozenset({CHANGES})
 
     book: BookRef
     heirs: tuple[HeirShare, ...]
@@ -113,7 +114,7 @@ class DivideEstate(Command):
         desk.allow(Verb.ESTATE)
         if book.died_on is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
-        earliest = max(desk.latest.get(book.book_id, book.opened_on), book.died_on)
+        earliest = max(desk.of(CHANGES).latest.get(book.book_id, book.opened_on), book.died_on)
         if not earliest <= self.paid_on <= desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, earliest=earliest, latest=desk.today)
         before = book.current_year + book.carried_over

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.book.detail import pack
-from ledger.book.state import Draft, OpenFreeze
+from ledger.book.draft import Draft
+from ledger.book.state import OpenFreeze
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 SCOPE_DEBIT = "debit"
@@ -66,7 +67,7 @@ class EndFreeze(Command):
     """End one freeze. Refused with freeze_not_found, account_closed, freeze_ended."""
 
     verb = Verb.FREEZE_END
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
 
     book: BookRef
     target_seq: int

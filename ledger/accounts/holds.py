@@ -11,13 +11,14 @@ from sqlalchemy import Connection, exists, select
 from ledger import tables
 from ledger.book.chain import microseconds
 from ledger.book.detail import pack, unpack
-from ledger.book.state import Draft, OpenHold
+from ledger.book.draft import Draft
+from ledger.book.state import OpenHold
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Receipt, Unknown, post
+from ledger.posting import TARGET, BookRef, Command, Desk, Failed, Posted, Receipt, Unknown, post
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -84,7 +85,7 @@ class Capture(Command):
     verb = Verb.CAPTURE
     source_kind = Kind.CAPTURE
     debits = True
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
 
     book: BookRef
     target_seq: int
@@ -135,7 +136,7 @@ class Release(Command):
     """Let a hold go. Refused with hold_not_found, account_closed, hold_not_open, hold_expired."""
 
     verb = Verb.RELEASE
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
 
     book: BookRef
     target_seq: int

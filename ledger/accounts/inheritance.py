@@ -8,14 +8,20 @@ from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from sqlalchemy import Connection
+
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
 from ledger.book.numbers import account_no, entry_name
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.posting import Desk, Receipt, WiderLocks
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Need, Receipt, WiderLocks
+from ledger.posting.needs import Asked
+from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
 from ledger.shares import divide
 
 TO_ACCOUNT = "account"
@@ -148,8 +154,33 @@ def heirs_to_lock(desk: Desk, books: Iterable[Book]) -> list[int]:
     return sorted(heirs - desk.books.keys())
 
 
+# how closed accounts were divided, by book
+Estates = dict[int, Receipt]
+_ESTATES = Lookup(
+    f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
+    f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL",
+    ENTRY_RETURNS,
+    book_id="big",
+)
+
+
+def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
+    # of its own book, and of whoever else the money came from
+    closed = [(book.book_id,) for book in desk.books.values() if book.stage == Stage.CLOSED]
+    return {receipt.book_id: receipt for receipt in receipts(connection, _ESTATES.run(connection, closed))}
+
+
+def _follow(found: Estates, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.kind is Kind.ESTATE and receipt.target_seq is None:
+        found[receipt.book_id] = receipt
+
+
+# how a closed account was divided, for money that comes back to it
+ESTATE: Need[Estates] = Need("the estate", _read, follow=_follow)
+
+
 def _estate_of(desk: Desk, book: Book) -> Receipt:
-    estate = desk.estates.get(book.book_id)
+    estate = desk.of(ESTATE).get(book.book_id)
     if estate is None:
         raise AssertionError("a closed account was divided by an estate entry")
     return estate

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from ledger.accounts.quotas import end_quota
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_state import Quota
+from ledger.accounts.quotas import GIVEN, QUOTAS, Quota, end_quota
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
+from ledger.people.enrolled import ENROLMENTS
 from ledger.people.entitlement import entitlement
 from ledger.policy import PocketOrder, Policy
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 # what a recipient is to the donor (R35)
@@ -38,7 +38,7 @@ class GiveQuota(Command):
     """
 
     verb = Verb.MUTUAL_AID
-    needs = frozenset({Needs.QUOTAS, Needs.ENROLMENTS})
+    needs = frozenset({QUOTAS, ENROLMENTS})
 
     book: BookRef
     recipient: bytes
@@ -86,7 +86,7 @@ class GiveQuota(Command):
                 keyed=True,
             )
         )
-        care_of(book).set_quota(
+        book.of(GIVEN).set(
             draft.seq,
             Quota(recipient.person_id, self.amount_fen, self.amount_fen, self.rank, self.relation),
         )
@@ -100,7 +100,7 @@ class EndQuota(Command):
     """
 
     verb = Verb.QUOTA_END
-    needs = frozenset({Needs.QUOTAS})
+    needs = frozenset({QUOTAS})
 
     book: BookRef
     target_seq: int
@@ -114,7 +114,7 @@ class EndQuota(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        quota = care_of(book).quotas.get(self.target_seq)
+        quota = book.of(GIVEN).get(self.target_seq)
         if quota is None:
             raise Refused(RefusalCode.QUOTA_NOT_FOUND)
         desk.allow(Verb.QUOTA_END)
@@ -135,7 +135,7 @@ class PayPremium(Command):
 
     verb = "premium"
     source_kind = Kind.PREMIUM
-    needs = frozenset({Needs.ENROLMENTS})
+    needs = frozenset({ENROLMENTS})
 
     book: BookRef
     recipient: bytes
@@ -201,7 +201,7 @@ def _check_not_paused(desk: Desk, book: Book) -> None:
     policy: Policy = desk.policy(book.area)
     if policy.care.paused_donor.on(desk.today):
         return
-    enrolments = desk.enrolments.get(book.book_id, ())
+    enrolments = desk.of(ENROLMENTS).get(book.book_id, ())
     begun = [one for one in enrolments if one.first <= desk.today]
     if not begun:
         return

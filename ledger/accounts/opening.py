@@ -7,11 +7,12 @@ from datetime import date
 
 from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.posting import AlreadyThere, Command, Desk, Needs, PersonStake
+from ledger.posting import TARGET, AlreadyThere, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 
 OPENING_SEQ = 1
@@ -42,7 +43,7 @@ class OpenAccount(Command):
 
     verb = "open"
     source_kind = None
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
     opens = True
 
     book: bytes

@@ -4,14 +4,93 @@ from __future__ import annotations
 
 from datetime import date
 
+from sqlalchemy import Connection, Date, column
+
+from ledger import tables
 from ledger.book.detail import pack
+from ledger.book.draft import Draft
 from ledger.book.interest import DayChange, Interest, year_interest
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
-from ledger.chart.sides import Side
+from ledger.chart.sides import POCKETS, Side
+from ledger.database.lookups import Lookup
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import Desk
+from ledger.posting import Desk, Need, Receipt
+from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
+
+_E = tables.entry.c
+# Net changes by value date; what is valued before `since` comes as one row without a day. Carry-over moves
+# nothing in total, and is left out of the current_year pocket because each 1 January does it anyhow.
+_CHANGES = Lookup(
+    "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
+    f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
+    " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END)"
+    " FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
+    " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
+    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c GROUP BY 1, 2",
+    [_E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after, _E.effective_on],
+    book_id="big",
+    since="date",
+)
+
+
+class Changes:
+    """The net changes of some books by value date since the last posted interest."""
+
+    __slots__ = ("by_book", "latest")
+
+    def __init__(self) -> None:
+        # per book: the first day asked for, the sum of all before it, the net changes from it on
+        self.by_book: dict[int, tuple[date, int, list[DayChange]]] = {}
+        # per book: the last value date on which money moved
+        self.latest: dict[int, date] = {}
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> Changes:
+    found = Changes()
+    since_of = {
+        book_id: date(desk.books[book_id].interest_year + 1, 1, 1) for book_id in own_books(asked, desk)
+    }
+    for book_id, since in since_of.items():
+        found.by_book[book_id] = (since, 0, [])
+    rows = _CHANGES.run(connection, [(book_id, since.isoformat()) for book_id, since in since_of.items()])
+    for book_id, day, current_year, total, latest in rows:
+        since, before, days = found.by_book[book_id]
+        if day is None:
+            found.by_book[book_id] = (since, before + int(total), days)
+        else:
+            days.append(DayChange(day, int(current_year), int(total)))
+        if latest is not None:
+            found.latest[book_id] = max(latest, found.latest.get(book_id, latest))
+    return found
+
+
+def _follow(found: Changes, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    """Let the changes of a book include an entry of this very batch."""
+    book_id = receipt.book_id
+    if book_id not in found.by_book:
+        return
+    since, before, days = found.by_book[book_id]
+    current_year = total = 0
+    for source, target, fen, _party in receipt.transfers:
+        total += (fen if target in POCKETS else 0) - (fen if source in POCKETS else 0)
+        current_year += (fen if target == Side.CURRENT_YEAR else 0) - (
+            fen if source == Side.CURRENT_YEAR else 0
+        )
+    if receipt.effective_on < since:
+        found.by_book[book_id] = (since, before + total, days)
+    else:
+        inside = 0 if receipt.kind is Kind.CARRY_OVER else current_year
+        days.append(DayChange(receipt.effective_on, inside, total))
+    if receipt.transfers:
+        found.latest[book_id] = max(found.latest.get(book_id, receipt.effective_on), receipt.effective_on)
+
+
+# the net changes by value date of every year whose interest is not posted
+CHANGES: Need[Changes] = Need("the changes by value date", _read, follow=_follow)
 
 
 def post_interest(desk: Desk, book: Book, through: date, *, valued_on: date) -> int:
@@ -22,7 +101,7 @@ def post_interest(desk: Desk, book: Book, through: date, *, valued_on: date) -> 
     what makes it posted. Needs the book's changes on the desk. Raises Refused(rates_missing).
     """
     policy = desk.policy(book.area)
-    since, before, known = desk.changes[book.book_id]
+    since, before, known = desk.of(CHANGES).by_book[book.book_id]
     days = list(known)
     total = 0
     for year in range(book.interest_year + 1, through.year + 1):

@@ -1,20 +1,94 @@
-"""Ending a quota: by the donor, or with the donor's insurance (R36)."""
+"""Quotas: money of a donor that is reserved for a relative; how they are read and how they end (R35, R36)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from typing import Any, NamedTuple
 
-from ledger.book.beside.asked import care_of
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.book.beside import StateKind
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Look, Need
+from ledger.posting.needs import Asked
+
+
+class Quota(NamedTuple):
+    """Money of a donor that is reserved for a relative (R35, R36). `remaining` is what of it is not used."""
+
+    recipient_id: int
+    amount: int
+    remaining: int
+    rank: int
+    relation: str
+    ended: bool = False
+
+
+GIVEN: StateKind[int, Quota] = StateKind("quota", ("seq",), Quota)
+
+# per person: the quotas given to them, as (rank, donor's book, seq)
+Aid = dict[int, list[tuple[int, int, int]]]
+
+_COLUMNS = ("book_id", "seq", *Quota._fields)
+
+
+def _keep(found: Aid, desk: Desk, _asking: int, values: Sequence[Any]) -> None:
+    book_id, seq, *rest = values
+    quota = Quota._make(rest)
+    donor = desk.books.get(book_id)
+    if donor is not None:
+        donor.put(GIVEN).rows[seq] = quota
+    if not quota.ended:
+        found.setdefault(quota.recipient_id, []).append((quota.rank, book_id, seq))
+
+
+_LOOK: Look[Aid] = Look(
+    "quota q",
+    {f"q.{name}": tables.quota.c[name] for name in _COLUMNS},
+    "q.recipient_id = {person}",
+    begin=dict,
+    keep=_keep,
+    where="NOT q.ended",
+    order="q.rank, q.book_id, q.seq",
+)
+# those of the donors who are locked, and those that were given to the patients
+_QUOTAS = Lookup(
+    f"SELECT {_LOOK.columns} FROM {{given}} JOIN quota q ON q.book_id = given.book_id"
+    f" UNION SELECT {_LOOK.columns} FROM {{given}}"
+    " JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended",
+    _LOOK.types,
+    book_id="big",
+    person_id="big",
+)
+
+
+def _read(connection: Connection, _asked: Asked, desk: Desk) -> Aid:
+    found: Aid = {}
+    for book in desk.books.values():
+        book.put(GIVEN)
+    asked = [(book_id, book.person_id or 0) for book_id, book in desk.books.items()]
+    for values in _QUOTAS.run(connection, asked):
+        _keep(found, desk, 0, values)
+    for given in found.values():
+        given.sort()
+    return found
+
+
+# the quotas given to this person, and those of every book that is locked
+QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK)
 
 
 def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool = False) -> Draft:
     """Add the entry that ends a quota of this book."""
-    care = care_of(book)
-    quota = care.quotas[quota_seq]
-    care.set_quota(quota_seq, quota._replace(remaining=0, ended=True))
+    given = book.of(GIVEN)
+    quota = given.rows[quota_seq]
+    given.set(quota_seq, quota._replace(remaining=0, ended=True))
     return book.add(
         Draft(
             Kind.QUOTA_END,
@@ -29,6 +103,6 @@ def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool
 
 def end_quotas(book: Book, day: date, reason: str) -> None:
     """End every quota that this account gave and that still stands."""
-    for seq, quota in sorted(care_of(book).quotas.items()):
+    for seq, quota in sorted(book.of(GIVEN).rows.items()):
         if not quota.ended:
             end_quota(book, seq, day, reason)

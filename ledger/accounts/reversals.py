@@ -6,13 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.accounts.inheritance import hand_on
+from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import REVERSIBLE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.posting import BookRef, Command, Desk, Needs, Receipt
+from ledger.posting import TARGET, BookRef, Command, Desk, Receipt
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -25,7 +26,7 @@ class Reverse(Command):
     """
 
     verb = Verb.REVERSAL
-    needs = frozenset({Needs.TARGET, Needs.ESTATE})
+    needs = frozenset({TARGET, ESTATE})
     debits = True
 
     book: BookRef

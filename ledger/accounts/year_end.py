@@ -13,10 +13,10 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import tables
-from ledger.accounts.owed_interest import post_interest
+from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.chart.matrix import Stage
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
+from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
 from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 
@@ -32,7 +32,7 @@ class PostInterest(Command):
     """
 
     verb = "interest"
-    needs = frozenset({Needs.CHANGES})
+    needs = frozenset({CHANGES})
 
     book: BookRef
     year: int

@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-PARTY_LETTERS: Final = {"P": "person", "E": "employer", "I": "institution", "F": "fund", "R": "resident"}
-
+from ledger.chart.parties import PARTY_LETTERS
 
 SEQ_MAX: Final = 2**31 - 1
 

@@ -7,11 +7,11 @@ the copy away when the decision refuses.
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from ledger.book.beside.care_state import Care
-from ledger.book.beside.levies import Debts
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import KeyT, RowKind, State, StateKind, ValueT
 from ledger.book.chain import TransferLine
+from ledger.book.draft import Draft
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import STAGE_STATUS, Status
 from ledger.chart.sides import Side
@@ -22,65 +22,6 @@ _CY, _CO = int(Side.CURRENT_YEAR), int(Side.CARRIED_OVER)
 
 class BookBroken(Exception):
     """A decision tried to bring a book into a state that must not be. Always a bug of the decision."""
-
-
-class Draft:
-    """An entry that was decided and not yet written. Amounts in fen."""
-
-    __slots__ = (
-        "carried_over_after",
-        "current_year_after",
-        "detail",
-        "effective_on",
-        "expires_at",
-        "fact_on",
-        "held_change",
-        "keyed",
-        "kind",
-        "period",
-        "reserved_change",
-        "rows",
-        "seq",
-        "source_ref",
-        "target_seq",
-        "transfers",
-    )
-
-    def __init__(
-        self,
-        kind: Kind,
-        effective_on: date,
-        transfers: tuple[TransferLine, ...] = (),
-        *,
-        period: int | None = None,
-        fact_on: date | None = None,
-        held_change: int | None = None,
-        reserved_change: int | None = None,
-        target_seq: int | None = None,
-        source_ref: str | None = None,
-        expires_at: datetime | None = None,
-        detail: str | None = None,
-        keyed: bool = False,
-        rows: Rows | None = None,
-    ) -> None:
-        self.kind = kind
-        self.effective_on = effective_on
-        self.transfers = transfers
-        self.period = period
-        self.fact_on = fact_on
-        self.held_change = held_change
-        self.reserved_change = reserved_change
-        self.target_seq = target_seq
-        self.source_ref = source_ref
-        self.expires_at = expires_at
-        self.detail = detail
-        # the one entry of a command that carries its idempotency key, and is its receipt
-        self.keyed = keyed
-        # what the entry writes beside itself, for the few kinds that do
-        self.rows = rows
-        self.seq = 0
-        self.current_year_after = 0
-        self.carried_over_after = 0
 
 
 class OpenHold:
@@ -112,13 +53,12 @@ class Book:
     __slots__ = (
         "area",
         "book_id",
-        "care",
         "carried_over",
         "current_year",
-        "debts",
         "died_on",
         "drafts",
         "freezes",
+        "fresh",
         "head",
         "held",
         "holds",
@@ -130,6 +70,7 @@ class Book:
         "person_id",
         "reserved",
         "stage",
+        "states",
         "stood",
     )
 
@@ -170,10 +111,10 @@ class Book:
         self.freezes: dict[int, OpenFreeze] = {}
         # what each year's own current_year amounts to by value date; read when a late fact needs it
         self.stood: dict[int, int] = {}
-        # of an employer's book: what it owes; read when a command needs it
-        self.debts: Debts | None = None
-        # of medical care: counters, quotas, cases; read when a command needs them
-        self.care: Care | None = None
+        # what stands beside the book, by kind; read when a command needs it
+        self.states: dict[StateKind[Any, Any], State[Any, Any]] = {}
+        # opened by the batch that is under way: nothing can stand beside it yet
+        self.fresh = last_seq == 0
         self.drafts: list[Draft] = []
 
     def copy(self) -> Book:
@@ -203,11 +144,26 @@ class Book:
             other.stood = dict(self.stood)
         if self.drafts:
             other.drafts = list(self.drafts)
-        if self.debts is not None:
-            other.debts = self.debts.copy()
-        if self.care is not None:
-            other.care = self.care.copy()
+        if self.states:
+            other.states = {kind: state.copy() for kind, state in self.states.items()}
+        other.fresh = self.fresh
         return other
+
+    def of(self, kind: StateKind[KeyT, ValueT]) -> State[KeyT, ValueT]:
+        """What stands beside the book of one kind; the command under decision has asked for it."""
+        state = self.states.get(kind)
+        if state is None:
+            if not self.fresh:
+                raise AssertionError(f"nobody asked for the {kind.table} of this book")
+            state = self.states[kind] = State()
+        return state
+
+    def put(self, kind: StateKind[KeyT, ValueT]) -> State[KeyT, ValueT]:
+        """The same while it is being read: there is nothing yet, and it was looked for."""
+        state = self.states.get(kind)
+        if state is None:
+            state = self.states[kind] = State()
+        return state
 
     @property
     def available(self) -> int:
@@ -254,26 +210,17 @@ class Book:
         if draft.reserved_change is not None:
             self.reserved += draft.reserved_change
         if self.current_year < 0 or self.carried_over < 0 or self.held < 0 or self.reserved < 0:
-            raise BookBroken("a pocket, the holds or the quotas would be below zero")
-        if draft.rows is not None:
-            self._apply(draft.rows)
+            raise BookBroken("a pocket, what is held or what is reserved would be below zero")
+        for row in draft.beside:
+            apply = RowKind.of(row).apply
+            if apply is not None:
+                apply(self, row)
         self.last_seq += 1
         draft.seq = self.last_seq
         draft.current_year_after = self.current_year
         draft.carried_over_after = self.carried_over
         self.drafts.append(draft)
         return draft
-
-    def _apply(self, rows: Rows) -> None:
-        """Let the state that was read beside the book include what an entry writes beside itself."""
-        if rows.levy or rows.assessment:
-            if self.debts is None:
-                raise BookBroken("the debts of this book were not read")
-            self.debts.apply(rows.levy, rows.assessment)
-        if rows.settlement is not None:
-            if self.care is None:
-                raise BookBroken("the counters of this book were not read")
-            self.care.count(rows.settlement)
 
     def expire_holds(self, now: datetime, today: date) -> None:
         """Write the expiry of every hold whose time is over."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_rows import Circumstances, SettlementRow
-from ledger.book.beside.care_state import Care
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
 from ledger.care.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
 from ledger.care.bills import Bill
+from ledger.care.counters import Accumulator, used_in
+from ledger.care.reads import FILINGS
+from ledger.care.rows import Circumstances, SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
+from ledger.people.enrolled import ENROLMENTS
 from ledger.people.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy
 from ledger.posting import Desk, Institution
@@ -96,7 +97,7 @@ def check_cause(bill: Bill) -> None:
 def insured(desk: Desk, policy: Policy, day: date) -> tuple[MemberClass, Coverage]:
     """What the person is to the scheme on a day of care. Raises Refused(period_before_enrolment)."""
     book: Book = desk.book
-    enrolments = desk.enrolments.get(book.book_id, ())
+    enrolments = desk.of(ENROLMENTS).get(book.book_id, ())
     return entitlement(policy, enrolments, day, resident=not has_account(book.book_id))
 
 
@@ -117,7 +118,7 @@ def circumstances(
     filing, cut = filed(desk, policy, institution, bill)
     admission = 0
     if bill.care_type is CareType.INPATIENT and coverage is Coverage.COVERED:
-        admission = care_of(book).used(bill.care_date.year).admissions + 1
+        admission = used_in(book, bill.care_date.year).admissions + 1
     return Circumstances(
         bill.care_type, bill.care_date, institution.level, member_class, coverage, filing, cut, admission
     )
@@ -137,7 +138,8 @@ def filed(desk: Desk, policy: Policy, institution: Institution, bill: Bill) -> t
         return Filing.NONE, Cut.NONE
     if not policy.care.referral_required.on(bill.care_date):
         return Filing.NONE, Cut.NONE
-    for _seq, _recorded_on, row in desk.filings.get(book.book_id, ()):
+    for filed_before in desk.of(FILINGS).get(book.book_id, ()):
+        row = filed_before.row
         inside = row.area is None or row.area == book.area
         if (
             inside
@@ -149,14 +151,17 @@ def filed(desk: Desk, policy: Policy, institution: Institution, bill: Bill) -> t
     return Filing.NONE, Cut.NO_REFERRAL
 
 
-def adjudicate(policy: Policy, care: Care, bill: Bill, told: Circumstances) -> Adjudicated:
-    """What becomes of a bill. Raises Refused: amount_invalid, amount_mismatch, item_not_eligible."""
+def adjudicate(policy: Policy, year: Accumulator, bill: Bill, told: Circumstances) -> Adjudicated:
+    """What becomes of a bill, after what `year` has used so far.
+
+    Raises Refused: amount_invalid, amount_mismatch, item_not_eligible.
+    """
     share = 0 if bill.cause is None else bill.cause.share
     if not 0 <= share <= RATE_SCALE:
         raise Refused(RefusalCode.SHAPE_INVALID)
     parts = add_up(bill.lines, bill.total)
     table = care_table(policy, bill.care_type, bill.care_date, told.coverage)
-    used = care.used(bill.care_date.year).used(table)
+    used = year.used(table)
     paid = benefit(policy, table, told, parts.in_scope, share, used)
     most = payable(policy, parts, paid, bill.care_date, bill.hospital_share, share)
     # the last of all refusals, though it asks for nothing that was worked out

@@ -13,15 +13,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import SettlementRow, standing
-from ledger.book.beside.care_state import Accumulator
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.care.counters import Accumulator
+from ledger.care.reads import read_settled
+from ledger.care.rows import SettlementRow, standing
 from ledger.chart.care import CareTable, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.posting import Receipt
-from ledger.posting.load import read_entries
-from ledger.posting.load_care import read_settled
+from ledger.posting.reads import read_entries
 from ledger.refusals import RefusalCode, Refused
 
 _B, _I = tables.book.c, tables.institution.c

@@ -14,28 +14,31 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import SettlementRow
-from ledger.book.beside.care_state import Accumulator
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
 from ledger.book.numbers import has_account
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
+from ledger.care.counters import Accumulator
+from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
 from ledger.care.recomputation import Again, Division, Facts, Part, Year, divide, recompute
+from ledger.care.rows import SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
+from ledger.people.enrolled import ENROLMENTS
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import (
+    TARGET,
     AlreadyThere,
     BookRef,
     Command,
     Desk,
     Failed,
-    Needs,
     Posted,
     Receipt,
     Unknown,
@@ -73,7 +76,7 @@ class CloseYear(Command):
 
     verb = "settle_year"
     needs = frozenset({
-        Needs.TARGET, Needs.SETTLEMENTS, Needs.ACCUMULATORS, Needs.ENROLMENTS, Needs.FILINGS,
+        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, FILINGS,
     })  # fmt: skip
 
     book: BookRef
@@ -95,7 +98,9 @@ class CloseYear(Command):
         book: Book = desk.book
         year = self.care_year
         rows = {
-            seq: row for seq, row in desk.settled.get(book.book_id, {}).items() if row.care_date.year == year
+            seq: row
+            for seq, row in desk.of(SETTLEMENTS).get(book.book_id, {}).items()
+            if row.care_date.year == year
         }
         if not rows:
             raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND)
@@ -104,8 +109,8 @@ class CloseYear(Command):
         facts = Facts(
             not has_account(book.book_id),
             book.area,
-            desk.enrolments.get(book.book_id, ()),
-            desk.filings.get(book.book_id, ()),
+            desk.of(ENROLMENTS).get(book.book_id, ()),
+            desk.of(FILINGS).get(book.book_id, ()),
             self.areas,
         )
         found = recompute(desk.policy(book.area), year, rows, facts)
@@ -152,16 +157,16 @@ class _Statement:
 
     def _add(self, part: Part, facts: dict[str, Any], *, keyed: bool = False) -> None:
         moves = self._moves(part)
-        rows = Rows(settlement=self._row(part, moves))
+        beside = (self._row(part, moves),)
         self.book.add(
             Draft(
                 Kind.ANNUAL_SETTLEMENT,
                 self.desk.today,
                 moves,
                 period=self.year,
-                detail=pack(**facts, rows=rows.digest()),
+                detail=pack(**facts, rows=rows_digest(beside)),
                 keyed=keyed,
-                rows=rows,
+                beside=beside,
             )
         )
 

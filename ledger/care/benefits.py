@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from ledger.book.beside.care_rows import BillLine, Circumstances, Used
+from ledger.care.rows import BillLine, Circumstances, Used
 from ledger.chart.care import CareTable, CareType, Coverage, Cut
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX, round_half_up

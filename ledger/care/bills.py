@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from ledger.book.beside.care_rows import BillLine, Cause
+from ledger.care.rows import BillLine, Cause
 from ledger.chart.care import CareType, Filing
 
 # one encoder for all bills: making one costs as much as its work

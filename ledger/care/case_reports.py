@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Date, Integer, Select, bindparam, or_, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import ClaimRow
-from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
+from ledger.care.cases import ThirdPartyCase
+from ledger.care.rows import ClaimRow
 from ledger.chart.care import CareType
 from ledger.refusals import RefusalCode, Refused
 

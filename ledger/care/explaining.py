@@ -10,8 +10,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from ledger.book.beside.care_rows import SettlementRow
 from ledger.care.benefits import CARE_CLASS
+from ledger.care.rows import SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.policy import Dated, MissingParameter, Policy

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside.care_rows import FilingRow
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
+from ledger.care.rows import FilingRow
 from ledger.chart.care import Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
@@ -68,7 +68,7 @@ class RecordFiling(Command):
         ):
             raise Refused(RefusalCode.FILING_NOT_APPLICABLE)
         party = None if institution is None else institution.party_id
-        rows = Rows(filing=FilingRow(self.filing, self.valid_from, self.valid_to, self.area, party))
+        beside = (FilingRow(self.filing, self.valid_from, self.valid_to, self.area, party),)
         book.roll_to(desk.today.year)
         facts: dict[str, object] = {"filing": self.filing.word, "from": self.valid_from.isoformat()}
         if self.valid_to is not None:
@@ -76,5 +76,11 @@ class RecordFiling(Command):
         if self.evidence:
             facts["evidence"] = self.evidence
         book.add(
-            Draft(Kind.FILING, desk.today, keyed=True, rows=rows, detail=pack(**facts, rows=rows.digest()))
+            Draft(
+                Kind.FILING,
+                desk.today,
+                keyed=True,
+                beside=beside,
+                detail=pack(**facts, rows=rows_digest(beside)),
+            )
         )

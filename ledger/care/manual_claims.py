@@ -7,21 +7,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_rows import BillLine, Cause, ClaimRow, SettlementRow
-from ledger.book.beside.care_stakes import bill_stake
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.care.adjudication import adjudicate, check_cause, circumstances, insured
 from ledger.care.bills import Bill
+from ledger.care.counters import used_in
+from ledger.care.reads import ACCUMULATORS, FILINGS
+from ledger.care.rows import BillLine, Cause, ClaimRow, SettlementRow
+from ledger.care.stakes import bill_stake
 from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
+from ledger.people.enrolled import ENROLMENTS
 from ledger.people.entitlement import working_day_after
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 # what has to lie with the agency before a claim is paid
@@ -51,7 +54,7 @@ class SubmitClaim(Command):
     """
 
     verb = "submit_claim"
-    needs = frozenset({Needs.ACCUMULATORS, Needs.ENROLMENTS, Needs.FILINGS})
+    needs = frozenset({ACCUMULATORS, ENROLMENTS, FILINGS})
 
     book: BookRef
     else_book: BookRef | None
@@ -91,24 +94,26 @@ class SubmitClaim(Command):
         check_cause(bill)
         if self.received_on > bill.care_date + timedelta(days=submit_days):
             raise Refused(RefusalCode.CLAIM_TOO_LATE, days_max=submit_days)
-        total = adjudicate(policy, care_of(book), bill, told).parts.total
-        rows = Rows(
-            claim=ClaimRow(
-                institution.party_id,
-                bill.care_type,
-                bill.care_date,
-                self.received_on,
-                decide_by,
-                total,
-                bill.bill_no or "",
-                bill.document,
-            )
+        total = adjudicate(policy, used_in(book, bill.care_date.year), bill, told).parts.total
+        row = ClaimRow(
+            institution.party_id,
+            bill.care_type,
+            bill.care_date,
+            self.received_on,
+            decide_by,
+            total,
+            bill.bill_no or "",
+            bill.document,
         )
         book.roll_to(desk.today.year)
         facts = _facts(bill, self.institution, self.evidence)
         book.add(
             Draft(
-                Kind.MANUAL_CLAIM, desk.today, keyed=True, rows=rows, detail=pack(**facts, rows=rows.digest())
+                Kind.MANUAL_CLAIM,
+                desk.today,
+                keyed=True,
+                beside=(row,),
+                detail=pack(**facts, rows=rows_digest((row,))),
             )
         )
 
@@ -160,7 +165,7 @@ class DecideClaim(Command):
     """
 
     verb = "decide_claim"
-    needs = frozenset({Needs.TARGET, Needs.ACCUMULATORS, Needs.ENROLMENTS, Needs.FILINGS})
+    needs = frozenset({TARGET, ACCUMULATORS, ENROLMENTS, FILINGS})
 
     book: BookRef
     target_seq: int
@@ -183,7 +188,7 @@ class DecideClaim(Command):
         if entry is None or entry.kind is not Kind.MANUAL_CLAIM:
             raise Refused(RefusalCode.CLAIM_NOT_FOUND)
         told = unpack(entry.detail)
-        if told["rows"] != Rows(claim=self.claim).digest() or told["institution"] != self.institution:
+        if told["rows"] != rows_digest((self.claim,)) or told["institution"] != self.institution:
             raise AssertionError("what was read of a claim is what its entry vouches for")
         desk.allow(Verb.CARE_CASE, day=self.claim.care_date)
         if desk.acted_on(self.target_seq) is not None:
@@ -200,8 +205,7 @@ class DecideClaim(Command):
         if missing:
             raise Refused(RefusalCode.EVIDENCE_MISSING, missing=missing)
         row = self._settled(desk, claimed_bill(self.claim, entry.detail))
-        rows = Rows(settlement=row)
-        self._add(desk, facts | {"rows": rows.digest()}, rows)
+        self._add(desk, facts | {"rows": rows_digest((row,))}, row)
 
     def _settled(self, desk: Desk, bill: Bill) -> SettlementRow:
         book: Book = desk.book
@@ -209,16 +213,13 @@ class DecideClaim(Command):
         institution = desk.institutions[self.institution]
         known = insured(desk, policy, bill.care_date)
         told = circumstances(desk, policy, institution, bill, known)
-        found = adjudicate(policy, care_of(book), bill, told)
+        found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)
         return found.row(bill, Channel.MANUAL, institution.party_id, desk.today)
 
-    def _add(self, desk: Desk, facts: dict[str, Any], rows: Rows | None = None) -> None:
+    def _add(self, desk: Desk, facts: dict[str, Any], row: SettlementRow | None = None) -> None:
         paid: tuple[TransferLine, ...] = ()
-        if rows is not None and rows.settlement is not None:
-            funds = (
-                (Side.POOLED_FUND, rows.settlement.pooled_pay),
-                (Side.LARGE_FUND, rows.settlement.large_pay),
-            )
+        if row is not None:
+            funds = ((Side.POOLED_FUND, row.pooled_pay), (Side.LARGE_FUND, row.large_pay))
             paid = tuple((int(side), int(Side.BANK), fen, None) for side, fen in funds if fen)
         desk.book.add(
             Draft(
@@ -228,6 +229,6 @@ class DecideClaim(Command):
                 target_seq=self.target_seq,
                 detail=pack(**facts),
                 keyed=True,
-                rows=rows,
+                beside=() if row is None else (row,),
             )
         )

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from ledger.book.beside.care_rows import Circumstances, FilingRow, SettlementRow, standing
-from ledger.book.beside.care_state import NOTHING_USED, Accumulator
-from ledger.book.beside.enrolments import Enrolment
 from ledger.care.benefits import Benefit, Parts, benefit, care_table, payable, top_up
+from ledger.care.counters import NOTHING_USED, Accumulator
+from ledger.care.rows import Circumstances, FilingRow, SettlementRow, standing
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.people.entitlement import entitlement
+from ledger.people.membership import Enrolment
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
 

@@ -12,13 +12,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Integer, Select, Text, bindparam, cast, null, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import FilingRow, SettlementRow
-from ledger.book.beside.care_state import Accumulator, Quota
+from ledger.accounts.quotas import Quota
 from ledger.book.detail import unpack
+from ledger.care.counters import Accumulator
+from ledger.care.reads import settlement_row
+from ledger.care.rows import FilingRow, SettlementRow
 from ledger.chart.care import CARE_WORDS, CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.policy import Policy, load_policy
-from ledger.posting.load_care import settlement_row
 from ledger.refusals import RefusalCode, Refused
 
 _B, _E, _S = tables.book.c, tables.entry.c, tables.settlement.c

@@ -5,30 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_rows import SettlementRow, standing
-from ledger.book.beside.care_stakes import bill_stake, message_stake
-from ledger.book.beside.care_state import Quota
-from ledger.book.beside.rows import Rows
+from ledger.accounts.quotas import GIVEN, QUOTAS, Quota
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
 from ledger.care.adjudication import adjudicate, check_cause, circumstances, insured
 from ledger.care.benefits import payers
 from ledger.care.bills import Bill
+from ledger.care.counters import used_in
+from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
+from ledger.care.rows import SettlementRow, standing
+from ledger.care.stakes import bill_stake, message_stake
 from ledger.chart.care import CareType, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
 from ledger.chart.sides import Side
-from ledger.institutions.agreed import repaired_day
+from ledger.institutions.agreed import AGREED, repaired_day
+from ledger.people.enrolled import ENROLMENTS
 from ledger.policy import PocketOrder, Policy
-from ledger.posting import BookRef, Command, Desk, Institution, Needs, WiderLocks
+from ledger.posting import TARGET, BookRef, Command, Desk, Institution, Need, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
 # what every bill is worked out from
-_ALWAYS = frozenset({Needs.ACCUMULATORS, Needs.QUOTAS, Needs.ENROLMENTS})
+_ALWAYS: frozenset[Need[Any]] = frozenset({ACCUMULATORS, QUOTAS, ENROLMENTS})
 _AIDING = frozenset({Status.ACTIVE, Status.PAUSED})
 
 
@@ -96,17 +99,17 @@ class Settle(Command):
         self.stakes = tuple(stakes)
 
     @property
-    def needs(self) -> frozenset[Needs]:  # type: ignore[override]  # what is read depends on the bill
+    def needs(self) -> frozenset[Need[Any]]:  # type: ignore[override]  # what is read depends on the bill
         return self._needs
 
-    def _needed(self) -> frozenset[Needs]:
-        needs = _ALWAYS
+    def _needed(self) -> frozenset[Need[Any]]:
+        needs: frozenset[Need[Any]] = _ALWAYS
         if self.bill.care_type is CareType.INPATIENT:
-            needs |= {Needs.FILINGS}
+            needs |= {FILINGS}
         if self.visit is not None:
-            needs |= {Needs.TARGET, Needs.SETTLEMENTS}
+            needs |= {TARGET, SETTLEMENTS}
         if self.repairs is not None:
-            needs |= {Needs.AGREED}
+            needs |= {AGREED}
         return needs
 
     def content(self) -> str:
@@ -115,7 +118,7 @@ class Settle(Command):
     def result_digest(self, row: SettlementRow) -> bytes:
         """What a quote promises: this bill of this person comes to these amounts."""
         whose = self.book.hex() if isinstance(self.book, bytes) else self.book
-        amounts = "|".join(map(str, (*row[13:29], row.care_table)))
+        amounts = "|".join(map(str, (*row.amounts, row.care_table)))
         return sha256(f"{whose}|{self.content()}|{amounts}".encode()).digest()[:16]
 
     def decide(self, desk: Desk) -> None:
@@ -139,7 +142,7 @@ class Settle(Command):
             raise Refused(RefusalCode.QUOTE_STALE)
         self._check_visit_is_open(desk)
         check_cause(bill)
-        found = adjudicate(policy, care_of(book), bill, told)
+        found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)
         order = policy.pocket_order.on(bill.care_date)
         paid = _Paid(desk, book, institution, order is PocketOrder.CURRENT_YEAR_FIRST)
         if bill.use_account:
@@ -198,7 +201,7 @@ class Settle(Command):
             return
         book_id, seq = self.visit
         if self.bill.care_type is CareType.INPATIENT and any(
-            row.visit_seq == seq for row in standing(desk.settled.get(book_id, {})).values()
+            row.visit_seq == seq for row in standing(desk.of(SETTLEMENTS).get(book_id, {})).values()
         ):
             raise Refused(RefusalCode.VISIT_SETTLED)
         if desk.acted_on(seq) is Kind.VISIT_END:
@@ -228,7 +231,7 @@ class _Paid:
     def _quotas(self) -> list[tuple[tuple[int, int], Quota]]:
         """The quotas that may pay for this person, by rank; their donors have to be locked."""
         desk = self.desk
-        given = desk.aid.get(self.book.person_id or 0, [])
+        given = desk.of(QUOTAS).get(self.book.person_id or 0, [])
         unlocked = sorted({donor_id for _rank, donor_id, _seq in given} - desk.books.keys())
         if unlocked:
             raise WiderLocks(unlocked)
@@ -237,7 +240,7 @@ class _Paid:
             donor = desk.other(donor_id)
             if donor is None or not _AIDING.issuperset(donor.statuses(desk.today)):
                 continue
-            quota = care_of(donor).quotas[seq]
+            quota = donor.of(GIVEN).rows[seq]
             if quota.remaining and not quota.ended:
                 found.append(((donor_id, seq), quota))
         return found
@@ -256,16 +259,16 @@ class _Paid:
             (Side.MUTUAL_AID_CLEARING, mutual),
         )
         also = tuple((int(side), int(Side.INSTITUTION_PAYABLE), fen, party) for side, fen in funds if fen)
-        rows = Rows(settlement=row)
+        beside = (row,)
         facts = {"aid": aid} if aid else {}
         book.debit(
             Draft(
                 Kind.SETTLEMENT,
                 desk.today,
                 source_ref=source_ref,
-                detail=pack(**facts, rows=rows.digest()),
+                detail=pack(**facts, rows=rows_digest(beside)),
                 keyed=True,
-                rows=rows,
+                beside=beside,
             ),
             self.own,
             Side.INSTITUTION_PAYABLE,
@@ -285,9 +288,9 @@ class _Paid:
         donor = desk.other(donor_id)
         if donor is None:
             raise AssertionError("the donors were locked")
-        care = care_of(donor)
-        quota = care.quotas[quota_seq]
-        care.set_quota(quota_seq, quota._replace(remaining=quota.remaining - fen))
+        quotas = donor.of(GIVEN)
+        quota = quotas.rows[quota_seq]
+        quotas.set(quota_seq, quota._replace(remaining=quota.remaining - fen))
         draft = donor.debit(
             Draft(
                 Kind.MUTUAL_AID,

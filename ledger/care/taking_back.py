@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from ledger.accounts.inheritance import hand_on, heirs_to_lock
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_rows import SettlementRow, standing
-from ledger.book.beside.care_stakes import bill_stake, message_stake
-from ledger.book.beside.rows import Rows
+from ledger.accounts.inheritance import ESTATE, hand_on, heirs_to_lock
+from ledger.accounts.quotas import GIVEN, QUOTAS
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
+from ledger.care.cases import CASE_STATE
+from ledger.care.reads import ACCUMULATORS, CASES, SETTLEMENTS
+from ledger.care.rows import SettlementRow, standing
+from ledger.care.stakes import bill_stake, message_stake
 from ledger.chart.care import CareTable
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.institutions.agreed import repaired_day
+from ledger.institutions.agreed import AGREED, AGREED_DAYS, repaired_day
 from ledger.institutions.books import institution_book
-from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt, WiderLocks
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Receipt, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
 ALL_DAYS = (date.min, date.max)
@@ -39,8 +42,8 @@ class ReverseSettlement(Command):
 
     verb = "reverse_settlement"
     needs = frozenset({
-        Needs.TARGET, Needs.SETTLEMENTS, Needs.ACCUMULATORS, Needs.QUOTAS, Needs.ESTATE, Needs.CASES,
-        Needs.AGREED,
+        TARGET, SETTLEMENTS, ACCUMULATORS, QUOTAS, ESTATE, CASES,
+        AGREED,
     })  # fmt: skip
 
     book: BookRef
@@ -132,10 +135,9 @@ class CorrectMessage(Command):
     def _counted_on(self, desk: Desk, row: SettlementRow) -> date:
         """The day of the message itself, as if that had never been, unless both sides agreed on that day."""
         institution = desk.other(self.institution_id)
-        care = None if institution is None else institution.care
-        if care is None:
+        if institution is None:
             return row.settled_on
-        agreed = care.days.get(row.settled_on)
+        agreed = institution.of(AGREED_DAYS).get(row.settled_on)
         return desk.today if agreed is not None and agreed.balanced else row.settled_on
 
     def _leave_tombstone(self, desk: Desk, holder: int) -> None:
@@ -147,7 +149,7 @@ class CorrectMessage(Command):
 
 
 def _row_of(desk: Desk, original: Receipt) -> SettlementRow:
-    row = desk.settled.get(original.book_id, {}).get(original.seq)
+    row = desk.of(SETTLEMENTS).get(original.book_id, {}).get(original.seq)
     if row is None:
         raise AssertionError("a settlement has its row")
     return row
@@ -188,11 +190,13 @@ def _take_back(
 def _check_state(desk: Desk, book: Book, original: Receipt, row: SettlementRow) -> None:
     if row.care_table is CareTable.INPATIENT and any(
         later.care_table is CareTable.INPATIENT and later.care_date.year == row.care_date.year
-        for seq, later in standing(desk.settled[book.book_id]).items()
+        for seq, later in standing(desk.of(SETTLEMENTS)[book.book_id]).items()
         if seq > original.seq
     ):
         raise Refused(RefusalCode.NOT_LAST)
-    if any(case.settlement_seq == original.seq and case.receivable for case in care_of(book).cases.values()):
+    if any(
+        case.settlement_seq == original.seq and case.receivable for case in book.of(CASE_STATE).rows.values()
+    ):
         # the advance on it must come back first
         raise Refused(RefusalCode.OPEN_ITEMS)
     window = timedelta(days=desk.policy(book.area).care.reversal_days.on(row.care_date))
@@ -203,7 +207,7 @@ def _check_state(desk: Desk, book: Book, original: Receipt, row: SettlementRow) 
 def _mirror(
     desk: Desk, book: Book, original: Receipt, row: SettlementRow, facts: dict[str, Any], same_year: bool
 ) -> Draft:
-    rows = Rows(settlement=row)
+    beside = (row,)
     moved = {source: fen for source, _target, fen, _party in original.transfers if source in POCKETS}
     also = tuple(
         (target, source, fen, party)
@@ -214,9 +218,9 @@ def _mirror(
         Kind.REVERSAL,
         desk.today,
         target_seq=original.seq,
-        detail=pack(**facts, rows=rows.digest()),
+        detail=pack(**facts, rows=rows_digest(beside)),
         keyed=True,
-        rows=rows,
+        beside=beside,
     )
     parts = (moved.get(Side.CURRENT_YEAR, 0), moved.get(Side.CARRIED_OVER, 0))
     return book.restore(
@@ -237,11 +241,11 @@ def _give_back(
     donor = desk.other(donor_id)
     if donor is None:
         raise AssertionError("the donors were locked")
-    care, fen = care_of(donor), sum(parts)
-    quota = care.quotas[quota_seq]
+    quotas, fen = donor.of(GIVEN), sum(parts)
+    quota = quotas.rows[quota_seq]
     reserved = None
     if not quota.ended:
-        care.set_quota(quota_seq, quota._replace(remaining=quota.remaining + fen))
+        quotas.set(quota_seq, quota._replace(remaining=quota.remaining + fen))
         reserved = fen
     draft = Draft(
         Kind.REVERSAL,

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_rows import Circumstances, SettlementRow, Used, standing
-from ledger.book.beside.care_state import NOTHING_USED, ThirdPartyCase
 from ledger.book.detail import pack, unpack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.care.benefits import benefit
+from ledger.care.cases import CASE_STATE, ThirdPartyCase
+from ledger.care.counters import NOTHING_USED
+from ledger.care.reads import CASES, SETTLEMENTS
 from ledger.care.recovering import advance, to_return
+from ledger.care.rows import Circumstances, SettlementRow, Used, standing
 from ledger.chart.care import CauseKind, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy
-from ledger.posting import AlreadyThere, BookRef, Command, Desk, Needs, Receipt
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Receipt
 from ledger.refusals import RefusalCode, Refused
 
 # whom an advance is paid to: whoever has paid the hospital, or the hospital that still waits
@@ -43,7 +45,7 @@ class OpenCase(Command):
     """
 
     verb = "open_case"
-    needs = frozenset({Needs.TARGET, Needs.SETTLEMENTS, Needs.CASES})
+    needs = frozenset({TARGET, SETTLEMENTS, CASES})
 
     book: BookRef
     target_seq: int
@@ -57,12 +59,12 @@ class OpenCase(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        care = care_of(book)
-        rows = desk.settled.get(book.book_id, {})
+        cases = book.of(CASE_STATE).rows
+        rows = desk.of(SETTLEMENTS).get(book.book_id, {})
         row = rows.get(self.target_seq)
         if row is None or row.channel is Channel.ANNUAL or row.reverses_seq is not None:
             raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND)
-        for seq, known in care.cases.items():
+        for seq, known in cases.items():
             if known.settlement_seq == self.target_seq:
                 raise AlreadyThere(_entry_of(desk, seq))
         desk.allow(Verb.CARE_CASE, day=row.care_date)
@@ -82,7 +84,7 @@ class OpenCase(Command):
         # may still be reversed, and a case has several recoveries.
         book.roll_to(desk.today.year)
         draft = book.add(Draft(Kind.THIRD_PARTY_CASE, desk.today, detail=pack(**facts), keyed=True))
-        care.set_case(draft.seq, ThirdPartyCase(self.target_seq, int(row.cause_kind), row.excluded))
+        book.of(CASE_STATE).set(draft.seq, ThirdPartyCase(self.target_seq, int(row.cause_kind), row.excluded))
 
 
 @dataclass(eq=False)
@@ -98,7 +100,7 @@ class PayAdvance(Command):
     """
 
     verb = "advance"
-    needs = frozenset({Needs.CASES, Needs.SETTLEMENTS})
+    needs = frozenset({CASES, SETTLEMENTS})
 
     book: BookRef
     case_seq: int
@@ -115,11 +117,11 @@ class PayAdvance(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        care = care_of(book)
-        case = care.cases.get(self.case_seq)
+        cases = book.of(CASE_STATE)
+        case = cases.get(self.case_seq)
         if case is None:
             raise Refused(RefusalCode.CASE_NOT_FOUND)
-        rows = desk.settled[book.book_id]
+        rows = desk.of(SETTLEMENTS)[book.book_id]
         row = rows[case.settlement_seq]
         desk.allow(Verb.CARE_CASE, day=row.care_date)
         if case.settlement_seq not in standing(rows):
@@ -154,7 +156,7 @@ class PayAdvance(Command):
                 keyed=True,
             )
         )
-        care.set_case(self.case_seq, case._replace(advance=fen))
+        book.of(CASE_STATE).set(self.case_seq, case._replace(advance=fen))
 
 
 def used_before(rows: Mapping[int, SettlementRow], seq: int) -> Used:
@@ -196,7 +198,7 @@ class RecordRecovery(Command):
 
     verb = "recovery"
     source_kind = Kind.RECOVERY
-    needs = frozenset({Needs.CASES})
+    needs = frozenset({CASES})
 
     book: BookRef
     case_seq: int
@@ -213,7 +215,7 @@ class RecordRecovery(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        case = care_of(book).cases.get(self.case_seq)
+        case = book.of(CASE_STATE).get(self.case_seq)
         if case is None:
             raise Refused(RefusalCode.CASE_NOT_FOUND)
         # "deceased" lets a spending of an earlier day pass: what is owed is older than the death
@@ -277,7 +279,7 @@ class RecordRecovery(Command):
                 keyed=True,
             )
         )
-        care_of(book).set_case(self.case_seq, case)
+        book.of(CASE_STATE).set(self.case_seq, case)
 
 
 def _entry_of(desk: Desk, case_seq: int) -> Receipt:

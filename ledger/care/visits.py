@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside.care_rows import standing
 from ledger.book.detail import pack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
+from ledger.care.reads import SETTLEMENTS
+from ledger.care.rows import standing
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -67,7 +68,7 @@ class EndVisit(Command):
     """
 
     verb = "end_visit"
-    needs = frozenset({Needs.TARGET, Needs.SETTLEMENTS})
+    needs = frozenset({TARGET, SETTLEMENTS})
 
     book: BookRef
     target_seq: int
@@ -84,7 +85,7 @@ class EndVisit(Command):
         if visit is None or visit.kind is not Kind.VISIT:
             raise Refused(RefusalCode.VISIT_NOT_FOUND)
         desk.allow(Verb.RELEASE)
-        bills = standing(desk.settled.get(book.book_id, {})).values()
+        bills = standing(desk.of(SETTLEMENTS).get(book.book_id, {})).values()
         if any(bill.visit_seq == self.target_seq for bill in bills):
             raise Refused(RefusalCode.VISIT_SETTLED)
         if desk.acted_on(self.target_seq) is not None:

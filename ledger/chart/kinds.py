@@ -144,3 +144,6 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
 
 
 REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})
+
+# kinds whose source document is its own key: an institution's message, and its correction
+ANSWERED_BY_SOURCE = frozenset({Kind.SETTLEMENT, Kind.CORRECTION})

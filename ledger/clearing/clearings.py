@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_state import Clearing
-from ledger.book.beside.days import DayTotals
 from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
-from ledger.book.state import Draft
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.clearing.days import DAYS, DayTotals
 from ledger.clearing.reports import Aided, month_days, unsettled
+from ledger.institutions.agreed import AGREED_DAYS, CLEARINGS, Clearing
 from ledger.institutions.books import institution_book
 from ledger.months import previous_period
-from ledger.posting import Command, Desk, Needs, Receipt
+from ledger.posting import TARGET, Command, Desk, Receipt
 from ledger.refusals import RefusalCode, Refused
 
 # as many days as a refusal names
@@ -37,7 +36,7 @@ class Clear(Command):
     """
 
     verb = "clear"
-    needs = frozenset({Needs.DAYS})
+    needs = frozenset({DAYS})
     opens = True
 
     book: int
@@ -61,16 +60,16 @@ class Clear(Command):
         book = institution_book(desk, self.book, self.institution, self.area)
         if self.cleared is None or self.days is None or self.days[1] >= desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, latest=_month_before(desk.today))
-        care = care_of(book)
+        clearings = book.of(CLEARINGS)
         first, last = self.days
-        totals = desk.day_totals.get(book.book_id, {})
-        found = unsettled(first, last, care.days, totals)
+        totals = desk.of(DAYS).get(book.book_id, {})
+        found = unsettled(first, last, book.of(AGREED_DAYS).rows, totals)
         lines = [one for day, one in totals.items() if first <= day <= last]
         sums = DayTotals(*(sum(one[place] for one in lines) for place in range(4)))
         if found or sums.bills != self.aided.bills:
             told = [day.isoformat() for day in found[:DAYS_TOLD]]
             raise Refused(RefusalCode.NOT_RECONCILED, days=told, days_in_all=len(found))
-        standing = care.clearings.get(self.cleared)
+        standing = clearings.get(self.cleared)
         if standing is not None and standing.state is not ClearingState.ENDED:
             raise Refused(RefusalCode.ALREADY_CLEARED)
         mutual = self.aided.fen
@@ -83,7 +82,7 @@ class Clear(Command):
                 keyed=True,
             )
         )
-        care.set_clearing(self.cleared, Clearing(ClearingState.CLEARED, *sums, entry.seq))
+        clearings.set(self.cleared, Clearing(ClearingState.CLEARED, *sums, entry.seq))
 
 
 def _month_before(day: date) -> str:
@@ -99,7 +98,7 @@ class EndClearing(Command):
     """
 
     verb = "end_clearing"
-    needs = frozenset({Needs.TARGET, Needs.DAYS})
+    needs = frozenset({TARGET, DAYS})
 
     book: int
     target_seq: int
@@ -137,7 +136,7 @@ class PayInstitution(Command):
 
     verb = "pay_institution"
     source_kind = Kind.INSTITUTION_PAYMENT
-    needs = frozenset({Needs.TARGET, Needs.DAYS})
+    needs = frozenset({TARGET, DAYS})
 
     book: int
     target_seq: int
@@ -189,4 +188,4 @@ def _set_state(desk: Desk, target: Receipt, state: ClearingState) -> None:
     # a clearing that nothing acted on is the month's only one that stands, and its row is the one kept
     told = unpack(target.detail)
     sums = DayTotals(*(told[name] for name in DayTotals._fields))
-    care_of(desk.book).set_clearing(target.period or 0, Clearing(state, *sums, target.seq))
+    desk.book.of(CLEARINGS).set(target.period or 0, Clearing(state, *sums, target.seq))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from ledger.book.beside.days import DayLine, DayTotals
+from ledger.clearing.days import DayLine, DayTotals
 
 
 class DifferenceKind(StrEnum):

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
 
-from ledger.book.beside.asked import care_of
-from ledger.book.beside.care_state import ReconciledDay
-from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.detail import pack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.clearing.comparing import Difference, adds_up, agrees, compare
+from ledger.clearing.days import DAY_LINES, DayLine, DayTotals
+from ledger.institutions.agreed import AGREED, AGREED_DAYS, CLEARINGS, ReconciledDay
 from ledger.institutions.books import institution_book
-from ledger.posting import Command, Desk, Needs
+from ledger.posting import Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 # as many differences as the entry keeps; the rest shows when the day is compared again after their repair
@@ -39,7 +38,7 @@ class Reconcile(Command):
     """
 
     verb = "reconcile"
-    needs = frozenset({Needs.AGREED, Needs.DAY_LINES})
+    needs = frozenset({AGREED, DAY_LINES})
     opens = True
 
     book: int
@@ -64,15 +63,14 @@ class Reconcile(Command):
 
     def decide(self, desk: Desk) -> None:
         book = institution_book(desk, self.book, self.institution, self.area)
-        care = care_of(book)
         if self.day > desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
-        clearing = care.clearings.get(self.day.year * 100 + self.day.month)
+        clearing = book.of(CLEARINGS).get(self.day.year * 100 + self.day.month)
         if clearing is not None and clearing.state is not ClearingState.ENDED:
             raise Refused(RefusalCode.ALREADY_CLEARED)
         theirs = self._checked()
         # the totals are those of these very lines: bills of today go on being settled meanwhile
-        ours = desk.day_lines.get((book.book_id, self.day), [])
+        ours = desk.of(DAY_LINES).get((book.book_id, self.day), [])
         totals = adds_up(ours)
         differences = None if self.lines is None else compare(ours, self.lines)
         balanced = agrees(ours, theirs) if differences is None else not differences
@@ -88,7 +86,7 @@ class Reconcile(Command):
                 keyed=True,
             )
         )
-        care.set_day(self.day, ReconciledDay(balanced, *totals, entry.seq))
+        book.of(AGREED_DAYS).set(self.day, ReconciledDay(balanced, *totals, entry.seq))
 
     def _checked(self) -> DayTotals:
         """What the institution says, when it can be."""

@@ -13,12 +13,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
-from ledger.book.beside.care_state import ReconciledDay
-from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.detail import unpack
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.clearing.comparing import Difference, DifferenceKind
+from ledger.clearing.days import DayLine, DayTotals
+from ledger.institutions.agreed import ReconciledDay
 from ledger.posting import Receipt
 from ledger.reports.pages import entries
 

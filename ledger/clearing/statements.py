@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, case, func, select
 
 from ledger import tables
-from ledger.book.beside.care_state import ReconciledDay
-from ledger.book.beside.days import DayTotals
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.clearing.days import DayTotals
 from ledger.clearing.reports import ALL, NO_TOTALS, MonthCleared, by_day, clearings, day_state, month_days
+from ledger.institutions.agreed import ReconciledDay
 
 _S, _E, _T = tables.settlement.c, tables.entry.c, tables.transfer.c
 

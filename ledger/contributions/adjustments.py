@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ledger.book.beside.asked import debts_of
-from ledger.book.beside.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
+from ledger.contributions.debts import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all, next_entry
 from ledger.contributions.premiums import Premium
+from ledger.contributions.reads import DEBTS, OPEN_MONTH
 from ledger.money import FEN_MAX
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.people.enrolled import ENROLMENTS
+from ledger.people.sealed import SEALED_NUMBERS
+from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 NOTHING = Premium(0, 0, 0)
@@ -38,7 +41,7 @@ class Adjust(Command):
     """
 
     verb = "adjust"
-    needs = frozenset({Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTH})
+    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS})
 
     book: BookRef
     period: int | None
@@ -228,7 +231,7 @@ def _write(
     levies = [line for line in (month.levy_line,) if line is not None]
     if back.excess_fee:
         levies.append(LevyLine(NO_PERIOD, desk.today, surplus=back.excess_fee))
-    rows = Rows(tuple(sorted(levies)), tuple(month.lines))
+    beside = (*sorted(levies), *month.lines)
     book.add(
         Draft(
             Kind.ADJUSTMENT,
@@ -236,7 +239,7 @@ def _write(
             back.transfers(),
             period=month.period,
             keyed=True,
-            rows=rows,
+            beside=beside,
             detail=pack(
                 reason=reason,
                 lines=len(adjusted),
@@ -246,7 +249,7 @@ def _write(
                 returned=back.total,
                 receivable=sum(back.receivables.values()),
                 late_fee_back=back.excess_fee,
-                rows=rows.digest(),
+                rows=rows_digest(beside),
             ),
         )
     )
@@ -262,7 +265,7 @@ class RefundSurplus(Command):
 
     verb = "refund"
     source_kind = Kind.REFUND_TO_PAYER
-    needs = frozenset({Needs.DEBTS})
+    needs = frozenset({DEBTS})
 
     book: BookRef
     amount_fen: int | None
@@ -291,7 +294,7 @@ class RefundSurplus(Command):
             line = LevyLine(self.period, desk.today, waiting=-self.amount_fen)
         if self.amount_fen > there:
             raise Refused(RefusalCode.SUSPENSE_EXCEEDED, surplus_fen=there)
-        rows = Rows((line,))
+        beside = (line,)
         book.add(
             Draft(
                 Kind.REFUND_TO_PAYER,
@@ -300,7 +303,7 @@ class RefundSurplus(Command):
                 period=self.period,
                 source_ref=self.source_ref,
                 keyed=True,
-                rows=rows,
-                detail=pack(reason=self.reason, rows=rows.digest()),
+                beside=beside,
+                detail=pack(reason=self.reason, rows=rows_digest(beside)),
             )
         )

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
+from ledger.contributions.debts import ASSESSMENTS
 from ledger.contributions.month import has_ended
 from ledger.contributions.premiums import Premium, premium
+from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import class_in
 from ledger.posting import Desk
 from ledger.refusals import RefusalCode, Refused
@@ -57,11 +59,9 @@ def judge(
         raise Refused(RefusalCode.ACCOUNT_TRANSFERRING)
     if has_ended(account, period):
         raise Refused(RefusalCode.PERIOD_AFTER_END)
-    member_class = class_in(desk.enrolments.get(account_id, ()), book.book_id, period)
-    if book.debts is not None and not again:
-        row = book.debts.rows.get((period, account_id))
-        if row is not None:
-            raise Refused(RefusalCode.DUPLICATE_PERIOD)
+    member_class = class_in(desk.of(ENROLMENTS).get(account_id, ()), book.book_id, period)
+    if not again and book.of(ASSESSMENTS).get((period, account_id)) is not None:
+        raise Refused(RefusalCode.DUPLICATE_PERIOD)
     if wage_fen is None:
         raise Refused(RefusalCode.WAGE_INVALID)
     return premium(desk.policy(book.area), period, wage_fen, member_class)

@@ -10,18 +10,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
+from ledger.contributions.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
 from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all
 from ledger.contributions.premiums import Premium
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.contributions.reads import DEBTS, DECLARED, OPEN_MONTH
+from ledger.people.enrolled import ENROLMENTS
+from ledger.people.sealed import SEALED_NUMBERS
+from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -34,7 +38,7 @@ class Declare(Command):
     """
 
     verb = "declare"
-    needs = frozenset({Needs.DEBTS, Needs.ENROLMENTS})
+    needs = frozenset({DEBTS, ENROLMENTS})
 
     book: BookRef
     period: int | None
@@ -56,20 +60,20 @@ class Declare(Command):
         seen: set[int | bytes] = set()
         lines = tuple(_judged(desk, book, period, line, seen) for line in self.lines)
         good = [line for line in lines if line.code is None]
-        rows = Rows(declared=tuple(sorted(lines, key=lambda line: line.line)))
+        beside = tuple(sorted(lines, key=lambda line: line.line))
         book.add(
             Draft(
                 Kind.DECLARATION,
                 desk.today,
                 period=period,
                 keyed=True,
-                rows=rows,
+                beside=beside,
                 detail=pack(
                     lines=len(good),
                     refused=len(lines) - len(good),
                     employee=sum(line.employee or 0 for line in good),
                     employer=sum(line.employer or 0 for line in good),
-                    rows=rows.digest(),
+                    rows=rows_digest(beside),
                 ),
             )
         )
@@ -109,7 +113,7 @@ class Confirm(Command):
     """
 
     verb = "confirm"
-    needs = frozenset({Needs.TARGET, Needs.DECLARED, Needs.DEBTS, Needs.ENROLMENTS, Needs.OPEN_MONTH})
+    needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS})
 
     book: BookRef
     target_seq: int
@@ -121,6 +125,10 @@ class Confirm(Command):
     def content(self) -> str:
         return str(self.target_seq)
 
+    def looks_at(self, desk: Desk, book_id: int) -> set[int]:
+        lines = desk.of(DECLARED).get((book_id, self.target_seq), ())
+        return {line.account_id for line in lines if line.account_id is not None}
+
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
         target = desk.target(self.target_seq)
@@ -131,7 +139,7 @@ class Confirm(Command):
         month = Month(desk, book, target.period, desk.today, self.reveal)
         refused: dict[str, str] = {}
         changed: dict[str, Premium] = {}
-        for line in desk.declared.get((book.book_id, self.target_seq), ()):
+        for line in desk.of(DECLARED).get((book.book_id, self.target_seq), ()):
             if line.code is not None:
                 continue
             try:
@@ -151,7 +159,7 @@ class Confirm(Command):
         levies = [line for line in (month.levy_line,) if line is not None]
         if settled.excess:
             levies.append(LevyLine(NO_PERIOD, desk.today, surplus=settled.excess))
-        rows = Rows(tuple(sorted(levies)), tuple(month.lines))
+        beside = (*sorted(levies), *month.lines)
         book.add(
             Draft(
                 Kind.ASSESSMENT,
@@ -160,7 +168,7 @@ class Confirm(Command):
                 period=target.period,
                 target_seq=self.target_seq,
                 keyed=True,
-                rows=rows,
+                beside=beside,
                 detail=pack(
                     lines=len(assessed),
                     refused=refused,
@@ -170,7 +178,7 @@ class Confirm(Command):
                     to_accounts=month.to_accounts,
                     to_pooled_fund=month.to_pooled_fund,
                     returned=settled.returned,
-                    rows=rows.digest(),
+                    rows=rows_digest(beside),
                 ),
             )
         )

@@ -9,18 +9,18 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book.beside.levies import Debts
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
+from ledger.book.draft import Draft
 from ledger.book.numbers import new_book_id
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.month import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
 from ledger.people.id_numbers import normalise_name
-from ledger.posting import AlreadyThere, Command, Desk, Needs
+from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 OPENING_SEQ = 1
@@ -78,7 +78,7 @@ class RegisterEmployer(Command):
     """Open the book of an employer that was written down. Refused with area_unknown."""
 
     verb = "register"
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
     opens = True
 
     book: int
@@ -104,8 +104,6 @@ class RegisterEmployer(Command):
             self.book, 0, 0, 0, 0, None, 0, self.area, since, None,
             since.year, _NO_INTEREST, 0, Stage.ACTIVE, genesis(self.book),
         )  # fmt: skip
-        # it owes nothing yet, which the next command of the same batch may want to know
-        desk.book.debts = Debts()
         desk.book.add(
             Draft(Kind.OPENING, since, detail=pack(area=self.area, employer=self.credit_code), keyed=True)
         )

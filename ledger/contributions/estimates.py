@@ -9,18 +9,18 @@ from datetime import date, datetime
 from sqlalchemy import Connection, and_, func, select
 
 from ledger import tables
-from ledger.book.beside.asked import debts_of
-from ledger.book.beside.levies import LevyLine
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
+from ledger.contributions.debts import LevyLine, debts_of
 from ledger.contributions.month import checked_period, employer_book
 from ledger.contributions.premiums import estimate
+from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
 from ledger.months import previous_period
 from ledger.policy import Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
+from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
 from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 
@@ -38,7 +38,7 @@ class Estimate(Command):
     """
 
     verb = "estimate"
-    needs = frozenset({Needs.DEBTS})
+    needs = frozenset({DEBTS})
 
     book: BookRef
     period: int | None
@@ -66,15 +66,15 @@ class Estimate(Command):
             fen = estimate(desk.policy(book.area), period, last)
         if not 0 < fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID)
-        rows = Rows((LevyLine(period, desk.today, estimated=fen),))
+        beside = (LevyLine(period, desk.today, estimated=fen),)
         book.add(
             Draft(
                 Kind.ESTIMATE,
                 desk.today,
                 period=period,
                 keyed=True,
-                rows=rows,
-                detail=pack(estimated=fen, last_month=last, rows=rows.digest()),
+                beside=beside,
+                detail=pack(estimated=fen, last_month=last, rows=rows_digest(beside)),
             )
         )
 

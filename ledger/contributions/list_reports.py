@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book.beside.levies import AssessmentLine, DeclaredLine
 from ledger.chart.members import LineKind
-from ledger.posting.load_debts import read_declared
+from ledger.contributions.debts import AssessmentLine, DeclaredLine
+from ledger.contributions.reads import read_declared
 
 _A = tables.assessment_line.c
 

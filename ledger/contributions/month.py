@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from ledger.book.beside.asked import debts_of
-from ledger.book.beside.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine
+from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
-from ledger.book.state import Book, Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
+from ledger.contributions.debts import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.spreading import Due, spread
+from ledger.people.sealed import SEALED_NUMBERS
 from ledger.policy import PartPayment, Policy
 from ledger.posting import Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
@@ -243,7 +244,7 @@ class Month:
         return True
 
     def _rank(self, account_id: int) -> str:
-        sealed = self._desk.sealed.get(account_id)
+        sealed = self._desk.of(SEALED_NUMBERS).get(account_id)
         return "" if sealed is None else self._reveal(*sealed)
 
     def square_excess_fee(self, on: date) -> int:

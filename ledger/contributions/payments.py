@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from ledger.book.beside.asked import debts_of
-from ledger.book.beside.levies import NO_PERIOD, AssessmentLine, LevyLine
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.contributions.debts import NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.month import EMPLOYERS_SINCE, Month, Reveal, checked_period, employer_book, lock_all
+from ledger.contributions.reads import DEBTS, OPEN_MONTHS
 from ledger.money import FEN_MAX
+from ledger.people.sealed import SEALED_NUMBERS
 from ledger.policy import PartPayment
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -37,7 +39,7 @@ class ReceivePayment(Command):
 
     verb = "payment"
     source_kind = Kind.PAYMENT
-    needs = frozenset({Needs.DEBTS, Needs.OPEN_MONTHS})
+    needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS})
 
     book: BookRef
     amount_fen: int | None
@@ -116,7 +118,9 @@ class _Made:
         if any(due.account_id not in self.desk.books for due in month.open_rows()):
             # Somebody who had died freed money for a month that was not expected to be reached. It may reach
             # others too, and a command may not come back for each of them.
-            lock_all(self.desk, sorted({account for _period, account in debts_of(self.book).rows}))
+            lock_all(
+                self.desk, sorted({account for _period, account in debts_of(self.book).assessments.rows})
+            )
         month.annul_ended()
         if month.levy.listed and not month.levy.unpaid:
             # nobody is left to wait for
@@ -166,7 +170,7 @@ class _Made:
         if surplus:
             levies[NO_PERIOD] = LevyLine(NO_PERIOD, command.received_on, surplus=surplus)
         lines: list[AssessmentLine] = [line for month in self.months for line in month.lines]
-        rows = Rows(tuple(levies[period] for period in sorted(levies)), tuple(lines))
+        beside = (*(levies[period] for period in sorted(levies)), *lines)
         amount = command.amount_fen or 0
         to_accounts = sum(month.to_accounts for month in self.months)
         to_pooled_fund = sum(month.to_pooled_fund for month in self.months)
@@ -190,7 +194,7 @@ class _Made:
                 period=command.period,
                 source_ref=command.source_ref,
                 keyed=True,
-                rows=rows,
+                beside=beside,
                 detail=pack(
                     amount=amount,
                     to_accounts=to_accounts,
@@ -198,7 +202,7 @@ class _Made:
                     late_fee=self.late_fee,
                     to_suspense=amount - to_accounts - to_pooled_fund - self.late_fee,
                     still_owed=self._still_owed(),
-                    rows=rows.digest(),
+                    rows=rows_digest(beside),
                 ),
             )
         )

@@ -14,12 +14,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
-from ledger.book.beside.levies import NO_PERIOD, DeclaredLine
 from ledger.book.numbers import SEQ_MAX
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.contributions.debts import NO_PERIOD, DeclaredLine
+from ledger.contributions.reads import read_declared
 from ledger.database.lookups import Lookup
-from ledger.posting.load_debts import read_declared
 from ledger.refusals import RefusalCode, Refused
 
 PERIOD_MAX = 999912

@@ -9,16 +9,18 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import tables
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.contributions.month import checked_period
 from ledger.months import month_bounds
+from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import is_retired
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Needs, Posted, Unknown, batches
+from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
 from ledger.posting.batches import Batch
 from ledger.refusals import RefusalCode, Refused
 
@@ -42,7 +44,7 @@ class CreditRetiree(Command):
 
     verb = Verb.RETIREE_CREDIT
     source_kind = Kind.RETIREE_CREDIT
-    needs = frozenset({Needs.ENROLMENTS})
+    needs = frozenset({ENROLMENTS})
 
     book: BookRef
     period: int | None
@@ -61,7 +63,7 @@ class CreditRetiree(Command):
         book: Book = desk.book
         desk.allow(Verb.RETIREE_CREDIT, period=self.period)
         period = checked_period(self.period, desk.today)
-        if not is_retired(desk.enrolments.get(book.book_id, ()), period):
+        if not is_retired(desk.of(ENROLMENTS).get(book.book_id, ()), period):
             raise Refused(RefusalCode.NOT_ENROLLED)
         first, _last = month_bounds(period)
         fen = desk.policy(book.area).retiree_credit.on(first)

@@ -7,7 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from ledger.book.detail import pack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
 from ledger.contributions.month import EMPLOYERS_SINCE, checked_period, employer_book
 from ledger.money import FEN_MAX

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
-from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
+from ledger.contributions.debts import DECLARED_LINE, DeclaredLine
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.month import Reveal
+from ledger.contributions.reads import read_declared
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster
 from ledger.imports.employer_rows import UnitRows
@@ -27,7 +28,6 @@ from ledger.imports.rows import CALLER, fields_of, period_of
 from ledger.imports.summary import Tally
 from ledger.money import parse_yuan
 from ledger.posting import Command, Outcome, Posted
-from ledger.posting.load_debts import read_declared
 from ledger.refusals import Refused
 
 # lines of one block: what is posted and written down as one
@@ -150,15 +150,15 @@ class ListPoster(Poster):
     def _lines_of(self, handed_in: list[tuple[Declare, Posted]]) -> list[list[DeclaredLine]]:
         """The lines of each list as they were judged; of a list handed in before, as they stand there."""
         again = [
-            (posted.receipt.book_id, posted.receipt.seq) for _, posted in handed_in if posted.rows is None
+            (posted.receipt.book_id, posted.receipt.seq) for _, posted in handed_in if posted.beside is None
         ]
         stored: dict[tuple[int, int], list[DeclaredLine]] = {}
         if again:
             with self.connection.begin():
                 stored = read_declared(self.connection, again)
         return [
-            list(posted.rows.declared)
-            if posted.rows is not None
+            list(lines)
+            if (lines := posted.rows(DECLARED_LINE)) is not None
             else stored.get((posted.receipt.book_id, posted.receipt.seq), [])
             for _, posted in handed_in
         ]

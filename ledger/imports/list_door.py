@@ -12,11 +12,12 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
+from ledger.contributions.debts import DECLARED_LINE, DeclaredLine
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import find
+from ledger.contributions.reads import read_declared
 from ledger.imports.chunks import Clock
 from ledger.imports.lists import ListLine, read_list
 from ledger.imports.rejected import ImportProblem, RejectedLines
@@ -26,7 +27,6 @@ from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.policy import Policy
 from ledger.posting import Command, Posted, Unknown, post, rehearse
-from ledger.posting.load_debts import read_declared
 from ledger.refusals import Refused
 from ledger.vault import Keyring
 
@@ -110,8 +110,9 @@ class ListDoor:
         return Declared(line.line, person, parse_yuan(line.wage) if line.wage else None, code)
 
     def _lines(self, handed_in: Posted) -> list[DeclaredLine]:
-        if handed_in.rows is not None:
-            return list(handed_in.rows.declared)
+        lines = handed_in.rows(DECLARED_LINE)
+        if lines is not None:
+            return list(lines)
         place = (handed_in.receipt.book_id, handed_in.receipt.seq)
         with self.connection.begin():
             return read_declared(self.connection, [place]).get(place, [])

@@ -1,13 +1,95 @@
-"""What was agreed on with an institution for a day, and what may still change it."""
+"""What was agreed on with an institution for a day, and what may still change it (R34)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from typing import NamedTuple
 
-from ledger.book.beside.care_state import Care
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.book.beside import StateKind
+from ledger.book.numbers import is_institution
+from ledger.book.state import Book
 from ledger.chart.care import ClearingState
-from ledger.posting import Desk
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Need
+from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
+
+
+class ReconciledDay(NamedTuple):
+    """A day of an institution as both sides have agreed on it, or not (R34). The sums are ours."""
+
+    balanced: bool
+    bills: int
+    total: int
+    fund: int
+    account: int
+    seq: int
+
+
+class Clearing(NamedTuple):
+    """A month of an institution that was cleared: what the agency owes it."""
+
+    state: ClearingState
+    bills: int
+    total: int
+    fund: int
+    account: int
+    seq: int
+
+
+AGREED_DAYS: StateKind[date, ReconciledDay] = StateKind("reconciled_day", ("day",), ReconciledDay)
+CLEARINGS: StateKind[int, Clearing] = StateKind("clearing", ("period",), Clearing)
+
+_DAY = ("book_id", "day", *ReconciledDay._fields)
+_DAYS = Lookup(
+    f"SELECT {', '.join(f'd.{name}' for name in _DAY)} FROM {{given}} JOIN reconciled_day d"
+    " ON d.book_id = given.book_id AND d.day >= given.first AND d.day <= given.last",
+    [tables.reconciled_day.c[name] for name in _DAY],
+    book_id="big",
+    first="date",
+    last="date",
+)
+_CLEARING = ("book_id", "period", *Clearing._fields)
+_MONTHS = Lookup(
+    f"SELECT {', '.join(f'c.{name}' for name in _CLEARING)} FROM {{given}}"
+    " JOIN clearing c ON c.book_id = given.book_id",
+    [tables.clearing.c[name] for name in _CLEARING],
+    book_id="big",
+)
+
+
+def read_agreed(connection: Connection, asked: Sequence[tuple[int, str, str]], desk: Desk) -> None:
+    """Put beside the books what was agreed on for the days of (book, first, last), and the cleared months.
+
+    A book that nothing was written in yet has neither.
+    """
+    there = [one for one in dict.fromkeys(asked) if one[0] in desk.books]
+    for book_id, _first, _last in there:
+        desk.books[book_id].put(AGREED_DAYS)
+        desk.books[book_id].put(CLEARINGS)
+    for book_id, day, balanced, *rest in _DAYS.run(connection, there):
+        desk.books[book_id].of(AGREED_DAYS).rows[day] = ReconciledDay(bool(balanced), *rest)
+    for book_id, period, state, *rest in _MONTHS.run(connection, [(one[0],) for one in there]):
+        desk.books[book_id].of(CLEARINGS).rows[period] = Clearing(ClearingState(state), *rest)
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    days: list[tuple[int, str, str]] = []
+    for book_id, command in asked:
+        if command.days is not None:
+            # its own, or that of the institution which the command names beside a patient's
+            about = [book_id] if is_institution(book_id) else filter(is_institution, desk.books)
+            days += [(one, *(day.isoformat() for day in command.days)) for one in about]
+    read_agreed(connection, days, desk)
+    return True
+
+
+# of an institution's book: what both sides agreed on for the `days` of the command, and its cleared months
+AGREED: Need[bool] = Need("what was agreed on", _read)
 
 
 def repaired_day(desk: Desk, institution_id: int, day: date) -> date:
@@ -16,13 +98,12 @@ def repaired_day(desk: Desk, institution_id: int, day: date) -> date:
     Raises Refused(period_invalid) for a day that no reconciliation found different, or of a cleared month.
     """
     book = desk.other(institution_id)
-    care = None if book is None else book.care
-    known = None if care is None else care.days.get(day)
-    if care is None or known is None or known.balanced or _is_cleared(care, day):
+    known = None if book is None else book.of(AGREED_DAYS).get(day)
+    if book is None or known is None or known.balanced or _is_cleared(book, day):
         raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
     return day
 
 
-def _is_cleared(care: Care, day: date) -> bool:
-    clearing = care.clearings.get(day.year * 100 + day.month)
+def _is_cleared(book: Book, day: date) -> bool:
+    clearing = book.of(CLEARINGS).get(day.year * 100 + day.month)
     return clearing is not None and clearing.state is not ClearingState.ENDED

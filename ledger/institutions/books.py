@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ledger.book.beside.care_state import Care
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.posting import Desk
@@ -25,7 +25,6 @@ def institution_book(desk: Desk, book_id: int, code: str, area: int, *, keyed: b
             book_id, 0, 0, 0, 0, None, 0, area, today, None,
             today.year, _NO_INTEREST, 0, Stage.ACTIVE, genesis(book_id),
         )  # fmt: skip
-        desk.book.care = Care()
         desk.book.add(Draft(Kind.OPENING, today, detail=pack(area=area, institution=code), keyed=keyed))
     book: Book = desk.book
     return book

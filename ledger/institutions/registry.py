@@ -9,16 +9,16 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import ContractRow, SuspensionRow
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
+from ledger.book.draft import Draft
 from ledger.book.numbers import new_book_id
-from ledger.book.state import Draft
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import insert_or_leave
 from ledger.institutions.books import institution_book
+from ledger.institutions.rows import ContractRow, SuspensionRow
 from ledger.months import check_days
-from ledger.posting import AlreadyThere, Command, Desk, Needs
+from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 OPENING_SEQ = 1
@@ -69,7 +69,7 @@ class RegisterInstitution(Command):
     """Open the book of an institution that was written down."""
 
     verb = "register_institution"
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
     opens = True
 
     book: int
@@ -133,7 +133,7 @@ class AddContract(Command):
             contracts=(*institution.contracts, contract)
         )
         institution_book(desk, self.book, self.institution, self.area)
-        _add(desk, Kind.CONTRACT, Rows(contract=row), services=services, **_days(row))
+        _add(desk, Kind.CONTRACT, row, services=services, **_days(row))
 
 
 @dataclass(eq=False)
@@ -171,7 +171,7 @@ class Suspend(Command):
             suspensions=(*institution.suspensions, (self.valid_from, self.valid_to))
         )
         institution_book(desk, self.book, self.institution, self.area)
-        _add(desk, Kind.SUSPENSION, Rows(suspension=row), reason=self.reason, **_days(row))
+        _add(desk, Kind.SUSPENSION, row, reason=self.reason, **_days(row))
 
 
 def _meet(first: date, last: date | None, other_first: date, other_last: date | None) -> bool:
@@ -186,5 +186,7 @@ def _days(row: ContractRow | SuspensionRow) -> dict[str, object]:
     return days
 
 
-def _add(desk: Desk, kind: Kind, rows: Rows, **facts: object) -> None:
-    desk.book.add(Draft(kind, desk.today, keyed=True, rows=rows, detail=pack(**facts, rows=rows.digest())))
+def _add(desk: Desk, kind: Kind, row: ContractRow | SuspensionRow, **facts: object) -> None:
+    desk.book.add(
+        Draft(kind, desk.today, keyed=True, beside=(row,), detail=pack(**facts, rows=rows_digest((row,))))
+    )

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside.enrolments import EnrolmentRow
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
 from ledger.months import check_days
-from ledger.posting import BookRef, Command, Desk, Needs
+from ledger.people.membership import EnrolmentRow
+from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -68,7 +68,7 @@ class EndEnrolment(Command):
     """
 
     verb = "end_enrolment"
-    needs = frozenset({Needs.TARGET})
+    needs = frozenset({TARGET})
 
     book: BookRef
     target_seq: int
@@ -110,13 +110,13 @@ def _entry(kind: Kind, today: date, row: EnrolmentRow) -> Draft:
         "from": row.valid_from.isoformat(),
         "to": None if row.valid_to is None else row.valid_to.isoformat(),
     }
-    rows = Rows(enrolment=row)
+    beside = (row,)
     told = {name: fact for name, fact in facts.items() if fact is not None}
     return Draft(
         kind,
         today,
         target_seq=row.replaces_seq,
         keyed=True,
-        rows=rows,
-        detail=pack(**told, rows=rows.digest()),
+        beside=beside,
+        detail=pack(**told, rows=rows_digest(beside)),
     )

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from ledger.book.beside.enrolments import Enrolment
 from ledger.chart.care import Coverage
 from ledger.chart.members import MemberClass
+from ledger.people.membership import Enrolment
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
 

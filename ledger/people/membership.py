@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
 
-from ledger.book.beside.enrolments import Enrolment
 from ledger.chart.members import MemberClass
 from ledger.months import month_bounds
 from ledger.refusals import RefusalCode, Refused
+
+
+class Enrolment(NamedTuple):
+    """One enrolment that nothing took the place of; both days inclusive, `last` None while it goes on."""
+
+    seq: int
+    member_class: MemberClass
+    employer_id: int | None
+    first: date
+    last: date | None
+
+
+class EnrolmentRow(NamedTuple):
+    """What an entry of a person's book says about the person's insurance."""
+
+    member_class: int
+    employer_id: int | None
+    wage: int | None
+    valid_from: date
+    valid_to: date | None
+    replaces_seq: int | None
+    subsidy_group: str | None = None
 
 
 def class_in(enrolments: Sequence[Enrolment], employer_id: int | None, period: int) -> MemberClass:

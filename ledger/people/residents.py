@@ -5,21 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside.enrolments import EnrolmentRow
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.months import check_days
+from ledger.people.membership import EnrolmentRow
 from ledger.people.resident_premiums import ResidentPremium, resident_premium
-from ledger.posting import Command, Desk, PersonStake
+from ledger.posting import Command, Desk, PersonStake, scheme_ref
 from ledger.refusals import RefusalCode, Refused
 
+# what stands in front of a person's digest where the resident's book is meant
+RESIDENT = b"resident"
 # A resident's book has no pockets and earns no interest: no year of it is ever owed any.
 _NO_INTEREST = 9999
+
+
+def resident_ref(digest: bytes) -> bytes:
+    """How a command names the resident's book of a person, and not the account."""
+    return scheme_ref(digest, RESIDENT)
 
 
 @dataclass(eq=False)
@@ -79,7 +87,7 @@ class EnrolResident(Command):
         row = EnrolmentRow(
             int(MemberClass.RESIDENT), None, None, self.valid_from, self.valid_to, None, self.group
         )
-        rows = Rows(enrolment=row)
+        beside = (row,)
         facts: dict[str, object] = {"from": self.valid_from.isoformat()}
         if self.valid_to is not None:
             facts["to"] = self.valid_to.isoformat()
@@ -89,13 +97,13 @@ class EnrolResident(Command):
             Kind.ENROLMENT,
             today,
             keyed=True,
-            rows=rows,
+            beside=beside,
             detail=pack(
                 **facts,
                 member_class=MemberClass.RESIDENT.word,
                 premium=premium.premium_fen,
                 own_part=premium.own_fen,
                 subsidy=premium.subsidy_fen,
-                rows=rows.digest(),
+                rows=rows_digest(beside),
             ),
         )

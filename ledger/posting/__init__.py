@@ -18,12 +18,10 @@ from sqlalchemy.exc import DBAPIError
 from ledger.database.engines import is_lost, is_overtaken, is_transient
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids, policy_versions
-from ledger.posting.command import Command, Needs
+from ledger.posting.command import Command
 from ledger.posting.decide import Attempt, decide_all
 from ledger.posting.desk import Desk
-from ledger.posting.load import lock_books, read_books, read_needs, read_open, read_seen
-from ledger.posting.load_care import read_care
-from ledger.posting.load_debts import read_contributions
+from ledger.posting.needs import Look, Need
 from ledger.posting.one_look import decide_at_a_look
 from ledger.posting.outcomes import (
     AlreadyThere,
@@ -39,29 +37,32 @@ from ledger.posting.outcomes import (
     Unknown,
     WiderLocks,
 )
+from ledger.posting.reads import TARGET, lock_books, read_books, read_needs, read_open, read_seen
 from ledger.posting.stakes import (
     StakesContended,
     free_stakes,
     give_back,
     holding_digest,
     names_given,
-    resident_ref,
     resolve,
+    scheme_ref,
     stake_books,
     stake_persons,
     stake_things,
 )
-from ledger.posting.write import write_batch
+from ledger.posting.writes import write_batch
 from ledger.refusals import Refused
 
 __all__ = [
+    "TARGET",
     "AlreadyThere",
     "BookRef",
     "Command",
     "Desk",
     "Failed",
     "Institution",
-    "Needs",
+    "Look",
+    "Need",
     "Outcome",
     "Person",
     "PersonStake",
@@ -74,7 +75,7 @@ __all__ = [
     "holding_digest",
     "post",
     "rehearse",
-    "resident_ref",
+    "scheme_ref",
 ]
 
 TRIES_MAX = 3
@@ -384,5 +385,3 @@ def _read(connection: Connection, attempt: Attempt) -> None:
     read_seen(connection, asked, {agents[name]: name for name in _agent_names(attempt.commands)}, desk)
     read_open(connection, desk.books.values())
     read_needs(connection, there, desk)
-    read_contributions(connection, there, desk)
-    read_care(connection, there, desk)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ledger.book.beside.enrolments import Enrolment
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import Row
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
-from ledger.chart.kinds import Kind
-from ledger.chart.members import MemberClass
 from ledger.policy import MissingParameter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
 from ledger.posting.outcomes import AlreadyThere, Outcome, Posted, Receipt, WiderLocks
-from ledger.posting.write import Decided, Provenance
+from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -156,7 +153,7 @@ def _accept(
     version = attempt.versions.get(desk.book.area, 0)
     written: list[tuple[Book, list[object]]] = []
     main: Receipt | None = None
-    rows: Rows | None = None
+    beside: tuple[Row, ...] = ()
     others: list[Receipt] = []
     for book_id, copy in desk.working.items():
         drafts = copy.drafts
@@ -169,16 +166,14 @@ def _accept(
         for draft in drafts:
             receipt = receipt_of(draft, copy, desk, version, caller, actor)
             if draft.keyed:
-                main, rows = receipt, draft.rows
+                main, beside = receipt, draft.beside
             else:
                 others.append(receipt)
-            _remember(desk, receipt)
-            if draft.rows is not None:
-                _remember_rows(desk, book_id, draft.seq, draft.rows)
+            desk.remember(receipt, draft.beside)
         drafts.clear()
     if main is None:
         raise AssertionError("a decision adds the one entry that carries its key")
-    posted = Posted(main, tuple(others), rows=rows)
+    posted = Posted(main, tuple(others), beside=beside)
     provenance: Provenance = (version, caller, actor, command.key, fingerprint)
     attempt.decided.append(Decided(written, provenance))
     attempt.accepted.append(command)
@@ -188,36 +183,3 @@ def _accept(
         desk.sourced[main.book_id, int(main.kind), main.source_ref] = (fingerprint, main)
     desk.fresh_stakes -= set(command.stakes)
     return posted
-
-
-def _remember(desk: Desk, receipt: Receipt) -> None:
-    """What the next command of the batch must see of this entry."""
-    book_id = receipt.book_id
-    desk.targets[book_id, receipt.seq] = receipt
-    if receipt.source_ref is not None:
-        desk.sources.add((book_id, int(receipt.kind), receipt.source_ref))
-    if receipt.target_seq is not None:
-        desk.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
-        desk.acting[book_id, receipt.target_seq] = receipt
-    if receipt.kind is Kind.ESTATE and receipt.target_seq is None:
-        desk.estates[book_id] = receipt
-    if book_id in desk.changes:
-        desk.remember_change(receipt)
-
-
-def _remember_rows(desk: Desk, book_id: int, seq: int, rows: Rows) -> None:
-    """And of what the entry writes beside itself."""
-    if rows.settlement is not None:
-        desk.settled.setdefault(book_id, {})[seq] = rows.settlement
-    if rows.filing is not None:
-        desk.filings.setdefault(book_id, []).append((seq, desk.today, rows.filing))
-    if rows.declared:
-        desk.declared[book_id, seq] = list(rows.declared)
-    one = rows.enrolment
-    if one is None:
-        return
-    standing = [known for known in desk.enrolments.get(book_id, ()) if known.seq != one.replaces_seq]
-    desk.enrolments[book_id] = [
-        *standing,
-        Enrolment(seq, MemberClass(one.member_class), one.employer_id, one.valid_from, one.valid_to),
-    ]

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from ledger.book.beside.care_rows import FilingRow, SettlementRow
-from ledger.book.beside.days import DayLine, DayTotals
-from ledger.book.beside.enrolments import Enrolment
-from ledger.book.beside.levies import DeclaredLine
-from ledger.book.interest import DayChange
-from ledger.book.state import Book, Draft
+from ledger.book.beside import Row
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
-from ledger.chart.sides import POCKETS, Side
 from ledger.policy import Policy
+from ledger.posting.needs import FoundT, Need
 from ledger.posting.outcomes import BookRef, Institution, Person, Posted, Receipt
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
@@ -36,18 +33,10 @@ class Desk:
     keys: dict[tuple[int, str, str], tuple[bytes, Posted]] = field(default_factory=dict)
     targets: dict[tuple[int, int], Receipt] = field(default_factory=dict)
     acted: dict[tuple[int, int], Kind] = field(default_factory=dict)
-    # per book: the first day asked for, the sum of all before it, the net changes from it on
-    changes: dict[int, tuple[date, int, list[DayChange]]] = field(default_factory=dict)
-    estates: dict[int, Receipt] = field(default_factory=dict)
-    # per book: the last value date on which money moved
-    latest: dict[int, date] = field(default_factory=dict)
+    # what the commands asked for, by need
+    found: dict[Need[Any], Any] = field(default_factory=dict)
     # accounts that were read without a lock
     named: dict[int, Book] = field(default_factory=dict)
-    enrolments: dict[int, list[Enrolment]] = field(default_factory=dict)
-    # the lines of a declaration, by its entry
-    declared: dict[tuple[int, int], list[DeclaredLine]] = field(default_factory=dict)
-    # per account: the digest and the sealed form of the ID number it is known by
-    sealed: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
     # who holds what is unique beyond one book; and of that what nobody held before this batch
     stakes: dict[bytes, int] = field(default_factory=dict)
     fresh_stakes: set[bytes] = field(default_factory=set)
@@ -57,17 +46,16 @@ class Desk:
     sourced: dict[tuple[int, int, str], tuple[bytes | None, Receipt]] = field(default_factory=dict)
     # the entry that acted on an entry
     acting: dict[tuple[int, int], Receipt] = field(default_factory=dict)
-    # per person: the quotas given to them, as (rank, donor's book, seq)
-    aid: dict[int, list[tuple[int, int, int]]] = field(default_factory=dict)
-    # per book: settled bills by entry; what was filed, as (entry, the day it was recorded, row)
-    settled: dict[int, dict[int, SettlementRow]] = field(default_factory=dict)
-    filings: dict[int, list[tuple[int, date, FilingRow]]] = field(default_factory=dict)
-    # what we have of an institution's days, and the bills of one
-    day_totals: dict[int, dict[date, DayTotals]] = field(default_factory=dict)
-    day_lines: dict[tuple[int, date], list[DayLine]] = field(default_factory=dict)
     # the copies that the command under decision works on
     working: dict[int, Book] = field(default_factory=dict)
     book: Any = None
+
+    def of(self, need: Need[FoundT]) -> FoundT:
+        """What was read for the commands of this batch that asked for it."""
+        found: FoundT | None = self.found.get(need)
+        if found is None:
+            raise AssertionError(f"nobody asked for {need.name}")
+        return found
 
     def other(self, ref: BookRef) -> Book | None:
         """Another book of this command, as a working copy; None when nobody has it."""
@@ -131,23 +119,18 @@ class Desk:
         if (self.book.book_id, int(kind), source_ref) in self.sources:
             raise Refused(RefusalCode.DUPLICATE_SOURCE_REF)
 
-    def remember_change(self, receipt: Receipt) -> None:
-        """Let the changes of a book include an entry of this very batch."""
-        since, before, days = self.changes[receipt.book_id]
-        current_year = total = 0
-        for source, target, fen, _party in receipt.transfers:
-            total += (fen if target in POCKETS else 0) - (fen if source in POCKETS else 0)
-            current_year += (fen if target == Side.CURRENT_YEAR else 0) - (
-                fen if source == Side.CURRENT_YEAR else 0
-            )
-        if receipt.effective_on < since:
-            self.changes[receipt.book_id] = (since, before + total, days)
-        else:
-            inside = 0 if receipt.kind is Kind.CARRY_OVER else current_year
-            days.append(DayChange(receipt.effective_on, inside, total))
-        if receipt.transfers:
-            latest = self.latest.get(receipt.book_id, receipt.effective_on)
-            self.latest[receipt.book_id] = max(latest, receipt.effective_on)
+    def remember(self, receipt: Receipt, beside: Sequence[Row]) -> None:
+        """Let the next command of the batch see an entry of this one."""
+        book_id = receipt.book_id
+        self.targets[book_id, receipt.seq] = receipt
+        if receipt.source_ref is not None:
+            self.sources.add((book_id, int(receipt.kind), receipt.source_ref))
+        if receipt.target_seq is not None:
+            self.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
+            self.acting[book_id, receipt.target_seq] = receipt
+        for need, found in self.found.items():
+            if need.follow is not None:
+                need.follow(found, self, receipt, beside)
 
     def is_free(self, digest: bytes) -> bool:
         """Whether nobody holds what a command stakes, and the batch took it for the command's own book.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
 
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import Row, RowKind, RowT
 from ledger.book.chain import TransferLine
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.kinds import Kind
@@ -115,8 +115,16 @@ class Posted:
     # False: what was asked for stood in the book already, nothing was written (a second opening)
     created: bool = True
     person_id: int | None = None
-    # what the entry wrote beside itself; not read again for a replay
-    rows: Rows | None = None
+    # the rows that the entry wrote beside itself; None for a replay: they are not read again
+    beside: tuple[Row, ...] | None = None
+
+    def rows(self, kind: RowKind[RowT]) -> tuple[RowT, ...] | None:
+        """Of what the entry wrote beside itself the rows of one kind; None for a replay."""
+        return None if self.beside is None else kind.among(self.beside)
+
+    def row(self, kind: RowKind[RowT]) -> RowT | None:
+        """The one row of a kind, if the entry wrote it and this is no replay."""
+        return next(iter(kind.among(self.beside or ())), None)
 
 
 class Unknown(Exception):

@@ -36,28 +36,26 @@ _NUMBERS_TAKEN = Lookup(
 )
 
 
+# what a person may hold one book of; another scheme than this stands in front of the person's digest
 ACCOUNT = b"account"
-RESIDENT = b"resident"
 
 
 def holding_digest(person_id: int, ordinal: int, scheme: bytes = ACCOUNT) -> bytes:
-    """What the n-th account of a person stakes. A next one is only opened when the one before is closed.
+    """What the n-th book of a person stakes. A next one is only opened when the one before is closed.
 
-    A resident's book, which has no account in it, is staked apart.
+    Books of another scheme than accounts are staked apart.
     """
     return sha256(b"%b|%d|%d" % (scheme, person_id, ordinal)).digest()
 
 
-def resident_ref(digest: bytes) -> bytes:
-    """How a command names the resident's book of a person, and not the account."""
-    return RESIDENT + digest
+def scheme_ref(digest: bytes, scheme: bytes) -> bytes:
+    """How a command names the book that a person holds under a scheme."""
+    return digest if scheme == ACCOUNT else scheme + digest
 
 
 def _person_of(ref: bytes) -> tuple[bytes, bytes]:
     """The scheme and the person's digest behind a reference."""
-    if len(ref) > DIGEST_BYTES:
-        return RESIDENT, ref.removeprefix(RESIDENT)
-    return ACCOUNT, ref
+    return ref[:-DIGEST_BYTES] or ACCOUNT, ref[-DIGEST_BYTES:]
 
 
 def stake_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
@@ -154,7 +152,7 @@ def stake_books(connection: Connection, commands: Sequence[Command], desk: Desk)
         person_id = desk.persons[person_digest].person_id
         for other, person in desk.persons.items():
             if person.person_id == person_id:
-                desk.ids[other if scheme is ACCOUNT else resident_ref(other)] = book_id
+                desk.ids[scheme_ref(other, scheme)] = book_id
     return fresh
 
 
@@ -165,7 +163,7 @@ def _ref(command: Command) -> bytes:
 
 
 def _first_holding(command: Command, desk: Desk) -> bytes:
-    """What the first account, or the resident's book, of the person of an opening stakes."""
+    """What the first book of the person of an opening stakes."""
     scheme, digest = _person_of(_ref(command))
     return holding_digest(desk.persons[digest].person_id, 1, scheme)
 

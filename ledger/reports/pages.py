@@ -15,7 +15,7 @@ from ledger.book.chain import TransferLine
 from ledger.book.numbers import SEQ_MAX, entry_name
 from ledger.chart.kinds import Kind
 from ledger.posting import Receipt
-from ledger.posting.load import RECEIPT_COLUMNS, receipts
+from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.explained import RULES
 

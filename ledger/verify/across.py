@@ -15,9 +15,10 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
+from ledger.people.residents import RESIDENT
 from ledger.posting import Receipt, holding_digest
-from ledger.posting.load import RECEIPT_COLUMNS, read_entries, receipts
-from ledger.posting.stakes import ACCOUNT, RESIDENT
+from ledger.posting.reads import RECEIPT_COLUMNS, read_entries, receipts
+from ledger.posting.stakes import ACCOUNT
 from ledger.shares import divide
 from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name, line_name

@@ -16,7 +16,7 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.posting import Receipt
-from ledger.posting.load import RECEIPT_COLUMNS, read_acted, read_entries, receipts
+from ledger.posting.reads import RECEIPT_COLUMNS, read_acted, read_entries, receipts
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
 

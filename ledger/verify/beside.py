@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import ClaimRow, ContractRow, FilingRow, SettlementRow, SuspensionRow
-from ledger.book.beside.enrolments import EnrolmentRow
-from ledger.book.beside.levies import AssessmentLine, DeclaredLine, LevyLine
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import Row, RowKind, rows_digest
 from ledger.book.detail import unpack
+from ledger.care.counters import CLAIM_ROW, FILING_ROW, SETTLEMENT_ROW
 from ledger.chart.kinds import Kind
+from ledger.contributions.debts import (
+    ASSESSMENT_LINE,
+    DECLARED_LINE,
+    LEVY_LINE,
+)
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
+from ledger.institutions.rows import ContractRow, SuspensionRow
+from ledger.people.enrolled import ENROLMENT_ROW
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import Stream, streamed
 from ledger.verify.walk import EMPLOYERS, institutions_in, party_of
 
 _E = tables.entry.c
 
-# which rows an entry writes beside itself, by the names of the fields of Rows; a refund is one in the book of
+# which rows an entry writes beside itself, by kind of row; a refund is one in the book of
 # an employer alone, and a reversal one of a settled bill alone
-WRITES: dict[int, frozenset[str]] = {
-    Kind.DECLARATION: frozenset({"declared"}),
-    Kind.ASSESSMENT: frozenset({"levy", "assessment"}),
-    Kind.ESTIMATE: frozenset({"levy"}),
-    Kind.ADJUSTMENT: frozenset({"levy", "assessment"}),
-    Kind.PAYMENT: frozenset({"levy", "assessment"}),
-    Kind.REFUND_TO_PAYER: frozenset({"levy"}),
-    Kind.ENROLMENT: frozenset({"enrolment"}),
-    Kind.ENROLMENT_END: frozenset({"enrolment"}),
-    Kind.SETTLEMENT: frozenset({"settlement"}),
-    Kind.REVERSAL: frozenset({"settlement"}),
-    Kind.CLAIM_DECISION: frozenset({"settlement"}),
-    Kind.ANNUAL_SETTLEMENT: frozenset({"settlement"}),
-    Kind.FILING: frozenset({"filing"}),
-    Kind.MANUAL_CLAIM: frozenset({"claim"}),
+WRITES: dict[int, frozenset[RowKind[Any]]] = {
+    Kind.DECLARATION: frozenset({DECLARED_LINE}),
+    Kind.ASSESSMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
+    Kind.ESTIMATE: frozenset({LEVY_LINE}),
+    Kind.ADJUSTMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
+    Kind.PAYMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
+    Kind.REFUND_TO_PAYER: frozenset({LEVY_LINE}),
+    Kind.ENROLMENT: frozenset({ENROLMENT_ROW}),
+    Kind.ENROLMENT_END: frozenset({ENROLMENT_ROW}),
+    Kind.SETTLEMENT: frozenset({SETTLEMENT_ROW}),
+    Kind.REVERSAL: frozenset({SETTLEMENT_ROW}),
+    Kind.CLAIM_DECISION: frozenset({SETTLEMENT_ROW}),
+    Kind.ANNUAL_SETTLEMENT: frozenset({SETTLEMENT_ROW}),
+    Kind.FILING: frozenset({FILING_ROW}),
+    Kind.MANUAL_CLAIM: frozenset({CLAIM_ROW}),
 }
 # kinds that write rows on some occasions and not on others
 _MAY_WRITE = frozenset({Kind.REVERSAL, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT})
@@ -47,18 +52,8 @@ _MAY_WRITE = frozenset({Kind.REVERSAL, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEME
 def rows_follow_their_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """What an entry wrote beside itself is what its detail holds the digest of, and no row is without one."""
 
-    def rows_of(make: Callable[[Sequence[Any]], Any], table: Any, order: str, *names: str) -> Stream[Any]:
-        return _rows_of(connection, first, last, make, table.c, order, *names)
-
-    beside = {
-        "levy": rows_of(LevyLine._make, tables.levy_line, "period", *LevyLine._fields),
-        "assessment": rows_of(AssessmentLine._make, tables.assessment_line, "line", *AssessmentLine._fields),
-        "declared": rows_of(DeclaredLine._make, tables.declared_line, "line", *DeclaredLine._fields),
-        "enrolment": rows_of(EnrolmentRow._make, tables.enrolment, "seq", *EnrolmentRow._fields),
-        "settlement": rows_of(SettlementRow._make, tables.settlement, "seq", *SettlementRow._fields),
-        "filing": rows_of(FilingRow._make, tables.filing, "seq", *FilingRow._fields),
-        "claim": rows_of(ClaimRow._make, tables.manual_claim, "seq", *ClaimRow._fields),
-    }
+    kinds = sorted(frozenset[RowKind[Any]]().union(*WRITES.values()), key=lambda kind: kind.table)
+    beside = {kind: _rows_of(connection, first, last, kind) for kind in kinds}
     entries = (
         select(_E.book_id, _E.seq, _E.kind, _E.detail)
         .where(_E.book_id.between(first, last), _E.kind.in_([int(kind) for kind in WRITES]))
@@ -67,7 +62,7 @@ def rows_follow_their_entry(connection: Connection, first: int, last: int) -> It
     for book_id, seq, kind, detail in streamed(connection, entries):
         if kind == Kind.REFUND_TO_PAYER and party_of(book_id) != EMPLOYERS:
             continue
-        found = {name: tuple(stream.of((book_id, seq))) for name, stream in beside.items()}
+        found = {kind: tuple(stream.of((book_id, seq))) for kind, stream in beside.items()}
         wrong = _rows_fault(kind, detail, found)
         if wrong is not None:
             yield Finding("rows_wrong", line_name(book_id, seq), wrong)
@@ -76,40 +71,30 @@ def rows_follow_their_entry(connection: Connection, first: int, last: int) -> It
         yield Finding("rows_without_entry", line_name(book_id, seq), "wrote no rows, and there are some")
 
 
-def _rows_fault(kind: int, detail: str | None, found: dict[str, tuple[Any, ...]]) -> str | None:
-    if not {name for name, rows in found.items() if rows} <= WRITES[kind]:
+def _rows_fault(kind: int, detail: str | None, found: dict[RowKind[Any], tuple[Row, ...]]) -> str | None:
+    if not {row_kind for row_kind, rows in found.items() if rows} <= WRITES[kind]:
         return f"a {Kind(kind).word} does not write such rows"
-    enrolment, settlement, filing, claim = (
-        next(iter(found[name]), None) for name in ("enrolment", "settlement", "filing", "claim")
-    )
-    rows = Rows(found["levy"], found["assessment"], found["declared"], enrolment, settlement, filing, claim)
+    beside = [row for rows in found.values() for row in rows]
     try:
         told = unpack(detail).get("rows")
     except ValueError:
         told = ""
-    if told is None and kind in _MAY_WRITE and rows == Rows():
+    if told is None and kind in _MAY_WRITE and not beside:
         return None
-    if told != rows.digest():
+    if told != rows_digest(beside):
         return "what it wrote beside itself is not what it says"
     return None
 
 
-def _rows_of(
-    connection: Connection,
-    first: int,
-    last: int,
-    make: Callable[[Sequence[Any]], Any],
-    table: Any,
-    order: str,
-    *names: str,
-) -> Stream[Any]:
+def _rows_of(connection: Connection, first: int, last: int, kind: RowKind[Any]) -> Stream[Any]:
+    table = tables.metadata.tables[kind.table]
     query = (
-        select(table.book_id, table.seq, *(table[name] for name in names))
-        .where(table.book_id.between(first, last))
-        .order_by(table.book_id, table.seq, table[order])
+        select(table.c.book_id, table.c.seq, *(table.c[name] for name in kind.fields))
+        .where(table.c.book_id.between(first, last))
+        .order_by(*table.primary_key)
     )
     rows = streamed(connection, query)
-    return Stream(((row[0], row[1]), make(row[2:])) for row in rows)
+    return Stream(((row[0], row[1]), kind.row._make(row[2:])) for row in rows)
 
 
 # -- contracts -----------------------------------------------------------------------------------------------
@@ -140,8 +125,7 @@ def contracts_follow_their_entry(connection: Connection, first: int, last: int) 
             row = there.pop((code, date.fromisoformat(facts["from"])), None)
         except (KeyError, TypeError, ValueError):
             facts, row = {}, None
-        rows = Rows(contract=row) if isinstance(row, ContractRow) else Rows(suspension=row)
-        if row is None or facts.get("rows") != rows.digest():
+        if row is None or facts.get("rows") != rows_digest((row,)):
             what = f"the {Kind(kind).word} that it recorded is not there as it was"
             yield Finding("contract_wrong", line_name(book_id, seq), what)
     for what, there in (("contract", contracts), ("suspension", suspensions)):

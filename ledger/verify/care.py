@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, case, extract, func, select
 
 from ledger import tables
-from ledger.book.beside.care_state import Accumulator
 from ledger.book.detail import unpack
+from ledger.care.counters import Accumulator
 from ledger.chart.care import SIGNED, CareTable, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
 from ledger import tables
-from ledger.book.beside.care_stakes import bill_stake, message_stake
 from ledger.book.detail import unpack
+from ledger.care.stakes import bill_stake, message_stake
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup

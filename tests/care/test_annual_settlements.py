@@ -18,14 +18,15 @@ from sqlalchemy import Engine, func, select
 from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.freezes import Freeze
-from ledger.book.beside.care_rows import Cause, SettlementRow
 from ledger.book.detail import unpack
 from ledger.care import annual_settlements
 from ledger.care.annual_settlements import CloseYear, areas_elsewhere, run
 from ledger.care.case_reports import claim
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.reads import read_settled
 from ledger.care.recomputation import Facts, recompute
+from ledger.care.rows import Cause, SettlementRow
 from ledger.chart.care import CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
@@ -36,7 +37,6 @@ from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, Receipt, batches, post, rehearse
 from ledger.posting.batches import Batch
-from ledger.posting.load_care import read_settled
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 from ledger.verify import verify
@@ -516,7 +516,7 @@ def _try(act: Callable[[], object]) -> None:
 
 
 def _enrolments(connection: Any, book: int) -> Any:
-    from ledger.posting.load_debts import read_enrolments
+    from ledger.people.enrolled import read_enrolments
 
     return read_enrolments(connection, [book]).get(book, [])
 

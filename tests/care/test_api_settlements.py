@@ -19,8 +19,8 @@ from api.care.bills import BillFields, BillLineFields
 from api.care.filings import FilingAnswer, FilingList, SettlementPage, YearCounters
 from api.care.settlement_answers import CorrectionAnswer, SettlementAnswer, SettlementView, TakenBack
 from api.care.visits import VisitEndAnswer, VisitView
-from ledger.book.beside.care_rows import BillLine
 from ledger.book.numbers import account_no, new_book_id
+from ledger.care.rows import BillLine
 from ledger.verify import verify
 from tests.support.api_client import AREA, TODAY, key, open_account, running
 from tests.support.care_client import (

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ledger.book.beside.care_rows import BillLine, Circumstances, Used
 from ledger.care.benefits import (
     Benefit,
     Parts,
@@ -22,6 +21,7 @@ from ledger.care.benefits import (
     points,
     top_up,
 )
+from ledger.care.rows import BillLine, Circumstances, Used
 from ledger.chart.care import CareTable, CareType, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX

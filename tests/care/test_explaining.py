@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.book.beside.care_rows import SettlementRow
 from ledger.care.benefits import care_table
 from ledger.care.explaining import Because, because
+from ledger.care.rows import SettlementRow
 from ledger.chart.care import CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.policy import OPTIONAL_UNITS, UNITS, Policy, load_policies, load_policy

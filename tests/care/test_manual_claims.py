@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.accounts.closure import ReportDeath
-from ledger.book.beside.care_rows import BillLine, Cause
 from ledger.care.case_reports import ClaimView, claim, open_claims
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim, claimed_bill, still_missing
+from ledger.care.rows import BillLine, Cause
 from ledger.care.taking_back import ReverseSettlement
 from ledger.care.third_party import OpenCase, PayAdvance
 from ledger.chart.care import CauseKind, Channel, Coverage, Filing

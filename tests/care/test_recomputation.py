@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.book.beside.care_rows import Circumstances, FilingRow, SettlementRow
-from ledger.book.beside.care_state import NOTHING_USED, Accumulator
-from ledger.book.beside.enrolments import Enrolment
 from ledger.care.benefits import Parts, benefit, care_table, payable, payers
+from ledger.care.counters import NOTHING_USED, Accumulator
 from ledger.care.recomputation import Division, Facts, Part, Year, divide, recompute
+from ledger.care.rows import Circumstances, FilingRow, SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
+from ledger.people.membership import Enrolment
 from ledger.policy import RATE_SCALE, Policy, load_policies
 from tests.care.test_benefits import area, fen
 

@@ -21,11 +21,11 @@ from sqlalchemy import Engine, select
 
 from ledger import tables
 from ledger.accounts.contributing import Contribute
-from ledger.book.beside.care_rows import BillLine, Cause, Circumstances
-from ledger.book.beside.care_state import Accumulator, Care
 from ledger.care.adjudication import Adjudicated, adjudicate
 from ledger.care.benefits import payers
 from ledger.care.bills import Bill
+from ledger.care.counters import NOTHING_USED, Accumulator
+from ledger.care.rows import BillLine, Cause, Circumstances
 from ledger.chart.care import CareType, CauseKind, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy
@@ -110,12 +110,10 @@ def found_bills(draw: st.DrawFn) -> tuple[Policy, Bill, Adjudicated]:
         draw(st.sampled_from([Coverage.COVERED, Coverage.COVERED, Coverage.PAUSED, Coverage.WAITING])),
         draw(st.sampled_from(Filing)), draw(st.sampled_from(Cut)), used.admissions + 1,
     )  # fmt: skip
-    care = Care()
-    care.accumulators[DAY.year] = used
-    found = adjudicate(rules, care, bill, told)
+    found = adjudicate(rules, used, bill, told)
     if draw(st.booleans()):
         bill = replace(bill, hospital_share=draw(st.integers(0, found.personal)))
-        found = adjudicate(rules, care, bill, told)
+        found = adjudicate(rules, used, bill, told)
     return rules, bill, found
 
 
@@ -174,15 +172,15 @@ def test_splitting_a_bill_pays_no_more_than_the_caps(number: int, level: int, da
 def _year(
     rules: Policy, care_type: CareType, level: int, member_class: MemberClass, amounts: list[int]
 ) -> Accumulator:
-    care = Care()
+    year = NOTHING_USED
     for amount in amounts:
         told = Circumstances(
             care_type, DAY, level, member_class, Coverage.COVERED, Filing.NONE, Cut.NONE,
-            care.used(DAY.year).admissions + 1 if care_type is CareType.INPATIENT else 0,
+            year.admissions + 1 if care_type is CareType.INPATIENT else 0,
         )  # fmt: skip
         bill = Bill(care_type, DAY, (BillLine("X1", "A", amount),))
-        care.count(adjudicate(rules, care, bill, told).row(bill, Channel.NETWORK, 1, DAY))
-    return care.used(DAY.year)
+        year = year.add(adjudicate(rules, year, bill, told).row(bill, Channel.NETWORK, 1, DAY))
+    return year
 
 
 # -- settled and taken back ----------------------------------------------------------------------------------

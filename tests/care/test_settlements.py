@@ -19,8 +19,9 @@ from ledger.accounts.closure import ReportDeath
 from ledger.accounts.freezes import Freeze
 from ledger.accounts.holds import Hold
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
-from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
+from ledger.care.counters import CLAIM_ROW
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.rows import BillLine, Cause, SettlementRow
 from ledger.care.settlements import Quoted, Settle
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.care.third_party import OpenCase, PayAdvance
@@ -30,8 +31,9 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import Enrol
+from ledger.people.residents import resident_ref
 from ledger.policy import RATE_SCALE
-from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, resident_ref, stakes
+from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, stakes
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic, Settled, bill_line
@@ -894,9 +896,9 @@ def test_a_manual_claim_is_not_taken_back_as_a_bill(patient: Story) -> None:
     evidence = frozenset(EVIDENCE)
     made = SubmitClaim(patient.patient, None, code, clinic.parties[code], bill, world.today, evidence)
     submitted = world.posted(made)
-    assert submitted.rows is not None
-    assert submitted.rows.claim is not None
-    decided = DecideClaim(patient.patient, submitted.receipt.seq, code, submitted.rows.claim, True, "paid")
+    claim = submitted.row(CLAIM_ROW)
+    assert claim is not None
+    decided = DecideClaim(patient.patient, submitted.receipt.seq, code, claim, True, "paid")
     assert reversal_refused(patient, world.one(decided).seq) == "not_reversible"
 
 

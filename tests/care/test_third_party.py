@@ -13,10 +13,10 @@ from sqlalchemy import Engine
 from ledger.accounts.closure import DivideEstate, HeirShare, ReportDeath
 from ledger.accounts.freezes import Freeze
 from ledger.accounts.holds import Hold
-from ledger.book.beside.care_rows import Cause
-from ledger.book.beside.care_state import ThirdPartyCase
 from ledger.book.detail import unpack
 from ledger.care.case_reports import third_party_case
+from ledger.care.cases import ThirdPartyCase
+from ledger.care.rows import Cause
 from ledger.care.taking_back import ReverseSettlement
 from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.chart.care import CauseKind

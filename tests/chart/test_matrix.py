@@ -24,10 +24,10 @@ from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
-from ledger.book.beside.care_rows import BillLine
 from ledger.book.state import Book
 from ledger.care.bills import Bill
 from ledger.care.filings import RecordFiling
+from ledger.care.rows import BillLine
 from ledger.care.settlements import Quoted, Settle
 from ledger.care.taking_back import CorrectMessage
 from ledger.care.visits import EndVisit, RegisterVisit
@@ -40,8 +40,9 @@ from ledger.database.lookups import insert_or_leave
 from ledger.institutions.examples import NewInstitution, register
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import stake_by_number
+from ledger.people.residents import resident_ref
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
-from ledger.posting import Command, Desk, Posted, resident_ref
+from ledger.posting import Command, Desk, Posted
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from tests.support.people import AREA, NOW, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, estate, paid_to, row

@@ -12,13 +12,13 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.book.beside.care_rows import Cause
-from ledger.book.beside.days import DayTotals
+from ledger.care.rows import Cause
 from ledger.care.third_party import OpenCase, PayAdvance
 from ledger.chart.care import CauseKind, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.days import DayTotals
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clearing.reports import aided, clearing_of, clearings, day_lines
 from ledger.clearing.statements import Statement, statement

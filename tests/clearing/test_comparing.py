@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.book.beside.days import DayLine, DayTotals
 from ledger.clearing.comparing import Difference, DifferenceKind, adds_up, agrees, compare, without_cancelled
+from ledger.clearing.days import DayLine, DayTotals
 
 AGENCY_ONLY, INSTITUTION_ONLY, AMOUNT_DIFF = DifferenceKind
 

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
-from ledger.book.beside.days import DayLine, DayTotals
 from ledger.book.detail import unpack
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.clearing.clearings import Clear
 from ledger.clearing.comparing import DifferenceKind, adds_up
+from ledger.clearing.days import DayLine, DayTotals
 from ledger.clearing.reconciliations import DIFFERENCES_MAX, Reconcile
 from ledger.clearing.reports import Reconciliation, aided, day_lines, reconciliation_of, reconciliations
 from ledger.money import parse_yuan

@@ -24,9 +24,8 @@ from ledger.contributions.premiums import premium
 from ledger.contributions.retirees import CreditRetiree
 from ledger.people.persons import stake_by_number
 from ledger.people.resident_premiums import resident_premium
-from ledger.people.residents import EnrolResident
+from ledger.people.residents import EnrolResident, resident_ref
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
-from ledger.posting import resident_ref
 from ledger.verify import verify
 from tests.support.people import AREA, SomeoneFactory, World
 from tests.support.stories import entries, fen, yuan

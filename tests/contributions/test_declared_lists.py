@@ -18,10 +18,10 @@ from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.estimates import Estimate
+from ledger.contributions.reads import read_declared
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import add_alias
 from ledger.posting import Posted, Receipt, rehearse
-from ledger.posting.load_debts import read_declared
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter

@@ -17,13 +17,13 @@ from ledger.accounts.holds import Hold
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
-from ledger.book.beside.levies import DeclaredLine
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.contributions.adjustments import Adjust, RefundSurplus
 from ledger.contributions.assessing import Declared
+from ledger.contributions.debts import DeclaredLine
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import RegisterEmployer, enter
 from ledger.contributions.estimates import Estimate

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ledger.book.beside.enrolments import Enrolment
 from ledger.chart.care import Coverage
 from ledger.chart.members import MemberClass
 from ledger.people.entitlement import entitlement, months_after, working_day_after
+from ledger.people.membership import Enrolment
 from ledger.policy import Dated, DatedLine, MissingParameter, Policy, load_policies
 from ledger.refusals import RefusalCode, Refused
 

@@ -10,7 +10,6 @@ from stdnum.cn import ric, uscc
 from stdnum.iso7064 import mod_37_36
 
 from ledger.book.numbers import (
-    PARTY_LETTERS,
     SEQ_MAX,
     account_no,
     book_id_of,
@@ -18,6 +17,7 @@ from ledger.book.numbers import (
     new_book_id,
     parse_entry_name,
 )
+from ledger.chart.parties import PARTY_LETTERS
 from ledger.contributions.credit_codes import credit_code_check, parse_credit_code
 from ledger.people.id_numbers import (
     FEMALE,

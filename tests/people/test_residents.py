@@ -11,8 +11,8 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, new_book_id
 from ledger.people.persons import stake_by_number
-from ledger.people.residents import EnrolResident
-from ledger.posting import Posted, resident_ref
+from ledger.people.residents import EnrolResident, resident_ref
+from ledger.posting import Posted
 from ledger.refusals import RefusalCode
 from tests.support.api_client import id_number, key, running
 from tests.support.people import AREA, Someone, SomeoneFactory, World

@@ -35,7 +35,7 @@ def both(world: World, command: Command) -> tuple[Outcome | None, Outcome]:
 def told(outcome: Outcome | None) -> object:
     """What two outcomes have to have in common."""
     if isinstance(outcome, Posted):
-        return outcome.receipt, outcome.others, outcome.rows
+        return outcome.receipt, outcome.others, outcome.beside
     assert isinstance(outcome, Refused)
     return outcome.code, outcome.facts
 

@@ -15,7 +15,7 @@ from ledger.accounts.holds import Capture, Expire, Hold, Release
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.book.detail import unpack
-from ledger.book.state import Draft
+from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
 from ledger.database.engines import reading
 from ledger.people.id_numbers import parse_id_number

@@ -19,9 +19,9 @@ from sqlalchemy import select
 
 from ledger import tables
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
-from ledger.book.beside.care_rows import BillLine, Cause, SettlementRow
-from ledger.book.beside.care_state import Accumulator
 from ledger.care.bills import Bill
+from ledger.care.counters import Accumulator
+from ledger.care.rows import BillLine, Cause, SettlementRow
 from ledger.care.settlements import Settle
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.chart.care import CareType, Filing
@@ -29,9 +29,9 @@ from ledger.institutions.examples import SERVICES
 from ledger.institutions.registry import AddContract, Registered, RegisterInstitution, enter
 from ledger.money import parse_yuan
 from ledger.people.persons import number_digest, parse_id_number
-from ledger.people.residents import EnrolResident
+from ledger.people.residents import EnrolResident, resident_ref
 from ledger.policy import RATE_SCALE
-from ledger.posting import BookRef, Posted, Receipt, resident_ref
+from ledger.posting import BookRef, Posted, Receipt
 from ledger.refusals import RefusalCode, Refused
 from tests.support.people import AREA, Someone, SomeoneFactory, World
 
@@ -166,7 +166,7 @@ class Clinic:
 
     def row(self, receipt: Receipt) -> SettlementRow:
         """The amounts beside an entry, as the database has them."""
-        from ledger.posting.load_care import read_settled
+        from ledger.care.reads import read_settled
 
         with self.world.engine.connect() as connection, connection.begin():
             found = read_settled(connection, [(receipt.book_id, receipt.seq, "0001-01-01", "9999-12-31")])

@@ -10,24 +10,25 @@ import pytest
 from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
-from ledger.book.beside.care_rows import Cause, SettlementRow
-from ledger.book.beside.care_stakes import bill_stake, message_stake
-from ledger.book.beside.days import DayTotals
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
+from ledger.care.counters import CLAIM_ROW
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.reads import settlement_row
+from ledger.care.rows import Cause, SettlementRow
+from ledger.care.stakes import bill_stake, message_stake
 from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
 from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import SIGNED, CareType, CauseKind, Filing
 from ledger.clearing.clearings import Clear
+from ledger.clearing.days import DayTotals
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clearing.reports import aided
 from ledger.database.engines import is_postgresql
 from ledger.institutions.registry import Suspend
 from ledger.policy import RATE_SCALE
-from ledger.posting.load_care import settlement_row
 from ledger.verify import verify
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, SomeoneFactory, World
@@ -104,7 +105,7 @@ def some_care(world: World) -> Care:
     submitted = world.posted(
         SubmitClaim(patient, None, code, hospital, bill, world.today, frozenset(EVIDENCE))
     )  # P-12
-    claim = None if submitted.rows is None else submitted.rows.claim
+    claim = submitted.row(CLAIM_ROW)
     assert claim is not None
     world.one(DecideClaim(patient, 12, code, claim, True, "paid in cash"))  # P-13
     clinic.settle(code, resident, [("A", "10.00")], day=DAY, bill_no="B4")  # R-3, which counts today
@@ -315,7 +316,7 @@ def rows_anew(connection: Connection, book: int, seq: int) -> None:
     ).one()
     place = (entry.c.book_id == book) & (entry.c.seq == seq)
     told = unpack(connection.execute(select(entry.c.detail).where(place)).scalar_one())
-    told["rows"] = Rows(settlement=settlement_row(row)).digest()
+    told["rows"] = rows_digest((settlement_row(row),))
     connection.execute(entry.update().where(place).values(detail=pack(**told)))
 
 

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Connection, Engine, select, text
 
 from ledger import tables
-from ledger.book.beside.levies import AssessmentLine, LevyLine
-from ledger.book.beside.rows import Rows
+from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
+from ledger.contributions.debts import AssessmentLine, LevyLine
 from ledger.database.engines import is_postgresql
 from ledger.verify import Summary, verify
 from ledger.verify.finding import month_name
@@ -231,10 +231,10 @@ def rows_anew(connection: Connection, book: int, seq: int) -> None:
         .where(line.c.book_id == book, line.c.seq == seq)
         .order_by(line.c.line)
     )
-    rows = Rows(tuple(LevyLine(*row) for row in levies), tuple(AssessmentLine(*row) for row in lines))
+    beside = (*(LevyLine(*row) for row in levies), *(AssessmentLine(*row) for row in lines))
     place = (entry.c.book_id == book) & (entry.c.seq == seq)
     told = unpack(connection.execute(select(entry.c.detail).where(place)).scalar_one())
-    told["rows"] = rows.digest()
+    told["rows"] = rows_digest(beside)
     connection.execute(entry.update().where(place).values(detail=pack(**told)))
 
 

@@ -23,12 +23,12 @@ from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
-from ledger.book.beside.care_rows import BillLine, Cause
-from ledger.book.beside.days import DayTotals
 from ledger.care.annual_settlements import CloseYear, areas_elsewhere
 from ledger.care.bills import Bill
+from ledger.care.counters import CLAIM_ROW
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
+from ledger.care.rows import BillLine, Cause
 from ledger.care.settlements import Settle
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.care.third_party import OpenCase, PayAdvance, RecordRecovery
@@ -37,11 +37,13 @@ from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
+from ledger.clearing.days import DayTotals
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clearing.reports import aided
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
-from ledger.posting import Command, Posted, resident_ref
+from ledger.people.residents import resident_ref
+from ledger.posting import Command, Posted
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.clinic import Clinic
@@ -104,9 +106,9 @@ class History:
                 self.made.setdefault(receipt.kind, []).append((receipt.book_id, receipt.seq))
             if isinstance(command, Settle):
                 self.messages.append(command)
-            if isinstance(command, SubmitClaim) and outcome.rows is not None:
+            if isinstance(command, SubmitClaim) and outcome.beside is not None:
                 claimed = outcome.receipt.book_id, outcome.receipt.seq, command.institution
-                self.claims.append((*claimed, outcome.rows.claim))
+                self.claims.append((*claimed, outcome.row(CLAIM_ROW)))
         else:
             raise TypeError(f"{name}: {outcome!r}")
         self.answers[name] = self.answers.get(name, 0) + 1

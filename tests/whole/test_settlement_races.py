@@ -16,11 +16,12 @@ from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.accounts.spending import Spend
-from ledger.book.beside.care_stakes import bill_stake
+from ledger.care.stakes import bill_stake
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.chart.kinds import Kind
 from ledger.database.engines import connect
-from ledger.posting import Command, Outcome, Posted, Receipt, claims, resident_ref
+from ledger.people.residents import resident_ref
+from ledger.posting import Command, Outcome, Posted, Receipt, stakes
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic
@@ -167,7 +168,7 @@ def test_a_number_that_is_let_go_between_two_looks_is_claimed(
     """The claim was there when the new bill tried to insert it, and gone when it asked whose it is."""
     code, patient = clinic.institution(3), clinic.patient("100.00")
     settled = clinic.settle(code, patient, [("A", "30.00")], bill_no="1")
-    write = claims._STAKES.write
+    write = stakes._STAKES.write
     done: list[Receipt] = []
 
     def write_and_wait(connection: Connection, given: Any) -> list[bytes]:
@@ -181,7 +182,7 @@ def test_a_number_that_is_let_go_between_two_looks_is_claimed(
         return found
 
     command = clinic.command(code, patient, clinic.bill([("A", "20.00")], bill_no="1"))
-    monkeypatch.setattr(claims._STAKES, "write", write_and_wait)
+    monkeypatch.setattr(stakes._STAKES, "write", write_and_wait)
     assert isinstance(clinic.world.post(command)[0], Posted)
     monkeypatch.undo()
     with clinic.world.engine.connect() as connection:

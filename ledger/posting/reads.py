@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Integer, column
+from sqlalchemy import ColumnElement, Connection, Integer, column
 
 from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.detail import unpack
-from ledger.book.interest import DayChange
 from ledger.book.state import Book, OpenFreeze, OpenHold
-from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Stage
+from ledger.chart.kinds import ANSWERED_BY_SOURCE, Kind
 from ledger.database.lookups import Lookup
-from ledger.posting.command import Command, Needs
+from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.needs import Asked, Need
 from ledger.posting.outcomes import Institution, Posted, Receipt
 
 # the columns of a receipt, in the order of its fields (kind and transfers apart)
@@ -60,8 +60,8 @@ BOOK_COLUMNS = (
 )
 _E = tables.entry.c
 _B = tables.book.c
-_ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
-_ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
+ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
+ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
 
 
 def _columns(*names: str) -> list[ColumnElement[Any]]:
@@ -80,11 +80,11 @@ _READ = Lookup(
 )
 # Both questions in one statement: which of these keys, and which of these documents, are in the book.
 _SEEN = Lookup(
-    f"SELECT 1 AS by_key, e.idempotency_key, e.request_digest, {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    f"SELECT 1 AS by_key, e.idempotency_key, e.request_digest, {ENTRY_FIELDS} FROM {{given}} JOIN entry e"
     " ON e.book_id = given.book_id AND e.caller = given.caller AND e.idempotency_key = given.key"
-    f" UNION ALL SELECT 0, e.idempotency_key, e.request_digest, {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    f" UNION ALL SELECT 0, e.idempotency_key, e.request_digest, {ENTRY_FIELDS} FROM {{given}} JOIN entry e"
     " ON e.book_id = given.book_id AND e.kind = given.kind AND e.source_ref = given.source_ref",
-    [column("by_key", Integer), _E.idempotency_key, _E.request_digest, *_ENTRY_RETURNS],
+    [column("by_key", Integer), _E.idempotency_key, _E.request_digest, *ENTRY_RETURNS],
     book_id="big",
     caller="int",
     key="text",
@@ -92,8 +92,8 @@ _SEEN = Lookup(
     source_ref="text",
 )
 _ENTRIES = Lookup(
-    f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id AND e.seq = given.seq",
-    _ENTRY_RETURNS,
+    f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id AND e.seq = given.seq",
+    ENTRY_RETURNS,
     book_id="big",
     seq="int",
 )
@@ -115,14 +115,12 @@ _ACTED = Lookup(
     seq="int",
 )
 _ACTING = Lookup(
-    f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e"
+    f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e"
     " ON e.book_id = given.book_id AND e.target_seq = given.seq",
-    _ENTRY_RETURNS,
+    ENTRY_RETURNS,
     book_id="big",
     seq="int",
 )
-# documents that are their own key: an institution's message, and its correction
-KEYED_BY_SOURCE = frozenset({Kind.SETTLEMENT, Kind.CORRECTION})
 _OPEN = Lookup(
     "SELECT e.book_id, e.seq, e.kind, e.held_change, e.expires_at, e.detail FROM {given} JOIN entry e"
     " ON e.book_id = given.book_id AND e.kind = given.kind"
@@ -139,27 +137,6 @@ _STOOD = Lookup(
     f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
     " AND e.effective_on >= given.since GROUP BY e.book_id, e.effective_on",
     [_E.book_id, _E.effective_on, tables.transfer.c.amount_fen],
-    book_id="big",
-    since="date",
-)
-_ESTATES = Lookup(
-    f"SELECT {_ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
-    f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL",
-    _ENTRY_RETURNS,
-    book_id="big",
-)
-# Net changes by value date; what is valued before `since` comes as one row without a day. Carry-over moves
-# nothing in total, and is left out of the current_year pocket because each 1 January does it anyhow.
-_CHANGES = Lookup(
-    "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
-    f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
-    " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END)"
-    " FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
-    " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
-    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
-    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
-    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c GROUP BY 1, 2",
-    [_E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after, _E.effective_on],
     book_id="big",
     since="date",
 )
@@ -180,13 +157,13 @@ _INSTITUTIONS = Lookup(
 def lock_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
     """Lock the books in id order and read them. How books are locked is this function and no other."""
     rows = _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)])
-    return {row[0]: Book(*row) for row in rows}
+    return {row.book_id: Book(*row) for row in rows}
 
 
 def read_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
     """The same without locks, for a dry run and for reads."""
     rows = _READ.run(connection, [(book_id,) for book_id in sorted(ids)])
-    return {row[0]: Book(*row) for row in rows}
+    return {row.book_id: Book(*row) for row in rows}
 
 
 def read_open(connection: Connection, books: Iterable[Book]) -> None:
@@ -205,24 +182,20 @@ def read_open(connection: Connection, books: Iterable[Book]) -> None:
             )
 
 
-def receipts(connection: Connection, rows: Sequence[Any], offset: int = 0) -> list[Receipt]:
-    """Entries as receipts, with their transfers read beside them (one range scan more, never a join)."""
+def receipts(connection: Connection, rows: Iterable[Sequence[Any]]) -> list[Receipt]:
+    """Entries, each by its RECEIPT_COLUMNS, as receipts with their transfers.
+
+    The transfers are read beside them: one range scan more, never a join.
+    """
+    rows = list(rows)
     moves: dict[tuple[int, int], list[TransferLine]] = {}
     # two commands of a batch may ask for one entry
-    wanted = list(dict.fromkeys((row[offset], row[offset + 1]) for row in rows))
-    for book_id, seq, *move in _TRANSFERS.run(connection, wanted):
-        moves.setdefault((book_id, seq), []).append((move[0], move[1], move[2], move[3]))
+    wanted = list(dict.fromkeys((book_id, seq) for book_id, seq, *_rest in rows))
+    for book_id, seq, source, target, fen, party in _TRANSFERS.run(connection, wanted):
+        moves.setdefault((book_id, seq), []).append((source, target, fen, party))
     return [
-        Receipt._make(
-            (
-                row[offset],
-                row[offset + 1],
-                Kind(row[offset + 2]),
-                *row[offset + 3 :],
-                tuple(moves.get((row[offset], row[offset + 1]), ())),
-            )
-        )
-        for row in rows
+        Receipt._make((book_id, seq, Kind(kind), *rest, tuple(moves.get((book_id, seq), ()))))
+        for book_id, seq, kind, *rest in rows
     ]
 
 
@@ -248,19 +221,25 @@ def read_seen(
     """
     rows = _SEEN.run(connection, asked)
     for row in rows:
-        if not row[0] and row.source_ref is not None:
+        if not row.by_key and row.source_ref is not None:
             desk.sources.add((row.book_id, row.kind, row.source_ref))
-    read_sourced(connection, [row for row in rows if not row[0] and row.kind in KEYED_BY_SOURCE], desk)
-    keyed = [row for row in rows if row[0]]
-    for row, receipt in zip(keyed, receipts(connection, keyed, offset=3), strict=True):
-        place = (receipt.book_id, names[receipt.caller], row[1])
-        desk.keys[place] = (bytes(row[2]), Posted(receipt, replayed=True))
+    read_sourced(connection, [row for row in rows if not row.by_key and row.kind in ANSWERED_BY_SOURCE], desk)
+    keyed = [row for row in rows if row.by_key]
+    for row, receipt in zip(keyed, receipts(connection, map(_entry_of, keyed)), strict=True):
+        place = (receipt.book_id, names[receipt.caller], row.idempotency_key)
+        desk.keys[place] = (bytes(row.request_digest), Posted(receipt, replayed=True))
+
+
+def _entry_of(row: Sequence[Any]) -> list[Any]:
+    """The RECEIPT_COLUMNS of what was seen."""
+    _by_key, _key, _digest, *entry = row
+    return entry
 
 
 def read_sourced(connection: Connection, rows: Sequence[Any], desk: Desk) -> None:
     """The entries of documents that are their own key, and what acted on them."""
-    for row, receipt in zip(rows, receipts(connection, rows, offset=3), strict=True):
-        digest = None if row[2] is None else bytes(row[2])
+    for row, receipt in zip(rows, receipts(connection, map(_entry_of, rows)), strict=True):
+        digest = None if row.request_digest is None else bytes(row.request_digest)
         desk.sourced[receipt.book_id, receipt.kind, receipt.source_ref or ""] = (digest, receipt)
     read_acting(connection, [(row.book_id, row.seq) for row in rows], desk)
 
@@ -291,29 +270,6 @@ def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> No
         )
 
 
-def read_changes(connection: Connection, books: Iterable[Book], desk: Desk) -> None:
-    """The net changes by value date since the last posted interest, with what lay before as one sum."""
-    asked = [(book.book_id, date(book.interest_year + 1, 1, 1)) for book in books]
-    for book_id, since in asked:
-        desk.changes[book_id] = (since, 0, [])
-    rows = _CHANGES.run(connection, [(book_id, since.isoformat()) for book_id, since in asked])
-    for book_id, day, current_year, total, latest in rows:
-        since, before, days = desk.changes[book_id]
-        if day is None:
-            desk.changes[book_id] = (since, before + int(total), days)
-        else:
-            days.append(DayChange(day, int(current_year), int(total)))
-        if latest is not None:
-            desk.latest[book_id] = max(latest, desk.latest.get(book_id, latest))
-
-
-def read_estates(connection: Connection, books: Iterable[Book], desk: Desk) -> None:
-    """The entry that closed each of these accounts."""
-    rows = _ESTATES.run(connection, [(book.book_id,) for book in books])
-    for receipt in receipts(connection, rows):
-        desk.estates[receipt.book_id] = receipt
-
-
 def read_stood(connection: Connection, books: Iterable[Book]) -> None:
     """What each year's own current_year amounts to, for books that a fact of an old year is coming to."""
     by_id = {book.book_id: book for book in books}
@@ -323,43 +279,76 @@ def read_stood(connection: Connection, books: Iterable[Book]) -> None:
         stood[day.year] = stood.get(day.year, 0) + int(amount)
 
 
+def _read_target(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    places = [
+        (book_id, command.target_seq)
+        for book_id, command in asked
+        if book_id in desk.books and command.target_seq is not None
+    ]
+    read_targets(connection, places, desk)
+    return True
+
+
+# the entry that a command acts on, with its transfers, and what already acted on it
+TARGET: Need[bool] = Need("the entry that it acts on", _read_target, first=True)
+
+
+def read_targets(connection: Connection, places: Sequence[tuple[int, int]], desk: Desk) -> None:
+    """Entries by (book, seq) and what acted on them, for `desk.target` and `desk.acted_on`."""
+    if places:
+        for receipt in read_entries(connection, places):
+            desk.targets[receipt.book_id, receipt.seq] = receipt
+        desk.acted.update(read_acted(connection, places))
+
+
 def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], desk: Desk) -> None:
-    """What the commands asked for beside books and keys, each kind of fact in one statement."""
+    """What the commands asked for beside books and keys: each need is read once for all who asked."""
     codes: set[str] = set()
-    targets: list[tuple[int, int]] = []
     late: set[int] = set()
-    changing: set[int] = set()
-    closed: set[int] = set()
+    asked: dict[Need[Any], list[tuple[int, Command]]] = {}
     crowded = len({book_id for book_id, _ in commands}) < len(commands)
     for book_id, command in commands:
         if command.institution is not None:
             codes.add(command.institution)
+        for need in command.needs:
+            asked.setdefault(need, []).append((book_id, command))
         book = desk.books.get(book_id)
-        if book is None:
-            continue
         day = command.effective_on
         # Another command of the batch, or a hold that expires, may carry the year before this one is decided.
         if (
             command.debits
+            and book is not None
             and day is not None
             and book.interest_year < day.year < (desk.today.year if crowded or book.held else book.open_year)
         ):
             late.add(book_id)
-        needs = command.needs
-        if not needs:
-            continue
-        if Needs.TARGET in needs and command.target_seq is not None:
-            targets.append((book_id, command.target_seq))
-        if Needs.CHANGES in needs:
-            changing.add(book_id)
-        if Needs.ESTATE in needs:
-            # its own, and that of whoever else the money came from
-            closed |= {one.book_id for one in desk.books.values() if one.stage == Stage.CLOSED}
     read_institutions(connection, codes, desk)
-    if targets:
-        for receipt in read_entries(connection, targets):
-            desk.targets[receipt.book_id, receipt.seq] = receipt
-        desk.acted.update(read_acted(connection, targets))
     read_stood(connection, [desk.books[book_id] for book_id in late])
-    read_changes(connection, [desk.books[book_id] for book_id in changing], desk)
-    read_estates(connection, [desk.books[book_id] for book_id in closed], desk)
+    if asked:
+        _read_asked(connection, asked, desk)
+
+
+def _read_asked(
+    connection: Connection, asked: Mapping[Need[Any], list[tuple[int, Command]]], desk: Desk
+) -> None:
+    looked = False
+    for need in sorted(asked, key=attrgetter("place")):
+        if not looked and not need.first:
+            looked = True
+            _look_at_named(connection, asked, desk)
+        desk.found[need] = need.read(connection, asked[need], desk)
+
+
+def _look_at_named(
+    connection: Connection, asked: Mapping[Need[Any], list[tuple[int, Command]]], desk: Desk
+) -> None:
+    """Read without a lock the accounts that commands only look at."""
+    commands = {id(command): (book_id, command) for all_who in asked.values() for book_id, command in all_who}
+    unlocked = {
+        account
+        for book_id, command in commands.values()
+        for account in command.looks_at(desk, book_id)
+        if account not in desk.books
+    }
+    if unlocked:
+        desk.named = read_books(connection, unlocked)

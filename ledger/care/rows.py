@@ -1,4 +1,4 @@
-"""What entries about care write beside themselves: bills, filings, claims, contracts. Pure data.
+"""What entries about care write beside themselves: bills, filings, claims. Pure data.
 
 A settled bill is a row of signed amounts; a reversal is the same row with every sign turned, so what a year
 came to is a plain sum. Amounts are integer fen, rates and shares integers per RATE_SCALE.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from operator import attrgetter
 from typing import NamedTuple
 
 from ledger.chart.care import SIGNED, CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing
@@ -52,6 +53,13 @@ class Used(NamedTuple):
     deductible: int = 0
     pooled: int = 0
     large: int = 0
+
+
+_amounts_of = attrgetter(
+    "total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded", "deductible", "ratio",
+    "pooled_pay", "large_pay", "top_up_pay", "account_pay", "mutual_pay", "cash_pay", "hospital_share",
+    "own_burden",
+)  # fmt: skip
 
 
 class SettlementRow(NamedTuple):
@@ -104,6 +112,11 @@ class SettlementRow(NamedTuple):
         return self.pooled_pay + self.large_pay + self.top_up_pay
 
     @property
+    def amounts(self) -> tuple[int, ...]:
+        """All that the bill came to, and the ratio it went by: what a quote promises."""
+        return _amounts_of(self)
+
+    @property
     def sign(self) -> int:
         return -1 if self.reverses_seq is not None else 1
 
@@ -145,20 +158,3 @@ class ClaimRow(NamedTuple):
     total: int
     bill_no: str
     lines: str
-
-
-class ContractRow(NamedTuple):
-    """A contract of an institution; `services` are the words of care types."""
-
-    code: str
-    valid_from: date
-    valid_to: date | None
-    services: str
-
-
-class SuspensionRow(NamedTuple):
-    """Days on which no contract of an institution counts (R18)."""
-
-    code: str
-    valid_from: date
-    valid_to: date | None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from ledger import tables
+from ledger.book.beside import RowKind, StateKind, by_kind
 from ledger.book.chain import canonical, digest, microseconds
-from ledger.book.state import Book, Draft
+from ledger.book.draft import Draft
+from ledger.book.state import Book
 from ledger.database.writers import BookWriter, RowWriter
-from ledger.posting.load import BOOK_COLUMNS
-from ledger.posting.write_care import write_care_rows, write_care_state
+from ledger.posting.reads import BOOK_COLUMNS
 
 # the columns of a book that a posting may change
 CHANGED = (
@@ -29,12 +32,6 @@ CHANGED = (
     "stage",
     "head",
 )
-_LEVY_LINES = RowWriter(tables.levy_line)
-_ASSESSMENT_LINES = RowWriter(tables.assessment_line)
-_DECLARED_LINES = RowWriter(tables.declared_line)
-_ENROLMENTS = RowWriter(tables.enrolment)
-_LEVIES = RowWriter(tables.levy, replace=True)
-_ASSESSMENTS = RowWriter(tables.assessment, replace=True)
 _WRITER = BookWriter(tables.book, tables.entry, tables.transfer, CHANGED)
 
 # how an entry's command shows in each of its entries: policy version, caller, actor, key, fingerprint
@@ -95,7 +92,7 @@ def write_batch(
                 ))  # fmt: skip
                 for line, (source, target, fen, party) in enumerate(draft.transfers, start=1):
                     transfers.append((book_id, fen, party, draft.seq, line, source, target))
-                if draft.rows is not None:
+                if draft.beside:
                     beside.append((book_id, draft))
             book.head = head
     fresh = sorted(new_books & touched)
@@ -107,66 +104,59 @@ def write_batch(
     _WRITER.write(
         connection, [_row(books[book_id]) for book_id in sorted(touched - new_books)], entries, transfers, now
     )
-    changed = [books[book_id] for book_id in sorted(touched)]
     if beside:
-        _write_rows(connection, beside)
-        write_care_rows(connection, beside)
-        _write_debts(connection, changed)
-    write_care_state(connection, changed)
+        _write_beside(connection, beside)
+    _write_states(connection, [books[book_id] for book_id in sorted(touched) if books[book_id].states])
 
 
-def _write_rows(connection: Connection, beside: list[tuple[int, Draft]]) -> None:
-    """What entries write beside themselves: each row names the entry it belongs to."""
-    levies: list[tuple[Any, ...]] = []
-    assessed: list[tuple[Any, ...]] = []
-    declared: list[tuple[Any, ...]] = []
-    enrolments: list[tuple[Any, ...]] = []
+# puts the values of a row into the order of its table's columns
+Pick = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
+def _pick(table: Table, names: Sequence[str]) -> Pick:
+    """For rows whose values are called `names`; of two values of one name the first is taken."""
+    return itemgetter(*(names.index(column) for column in table.columns.keys()))  # noqa: SIM118  not a dict
+
+
+@functools.cache
+def _row_writer(kind: RowKind[Any]) -> tuple[RowWriter, Pick]:
+    table = tables.metadata.tables[kind.table]
+    return RowWriter(table), _pick(table, (*kind.fields, "book_id", "seq", "line"))
+
+
+@functools.cache
+def _state_writer(kind: StateKind[Any, Any]) -> tuple[RowWriter, Pick]:
+    table = tables.metadata.tables[kind.table]
+    return RowWriter(table, replace=True), _pick(table, ("book_id", *kind.key, *kind.fields))
+
+
+def _write_beside(connection: Connection, beside: Iterable[tuple[int, Draft]]) -> None:
+    """The rows that entries write beside themselves; each belongs to its entry."""
+    found: dict[RowKind[Any], list[tuple[Any, ...]]] = {}
     for book_id, draft in beside:
-        rows = draft.rows
-        if rows is None:
-            continue
-        seq = draft.seq
-        levies += [(book_id, *one[2:], seq, one.period, one.on_day) for one in rows.levy]
-        assessed += [
-            (book_id, one.account_id, *one[3:], seq, number, one.period, int(one.kind))
-            for number, one in enumerate(rows.assessment, start=1)
-        ]
-        declared += [
-            (
-                book_id, one.account_id, one.wage, one.base, one.employee, one.employer, seq, one.line,
-                one.code, one.number_sealed,
+        for kind, rows in by_kind(draft.beside):
+            pick = _row_writer(kind)[1]
+            found.setdefault(kind, []).extend(
+                pick((*row, book_id, draft.seq, line)) for line, row in enumerate(rows, start=1)
             )
-            for one in rows.declared
-        ]  # fmt: skip
-        if rows.enrolment is not None:
-            one_row = rows.enrolment
-            enrolments.append((
-                book_id, one_row.employer_id, one_row.wage, seq, one_row.replaces_seq, one_row.valid_from,
-                one_row.valid_to, one_row.member_class, one_row.subsidy_group,
-            ))  # fmt: skip
-    _LEVY_LINES.write(connection, levies)
-    _ASSESSMENT_LINES.write(connection, assessed)
-    _DECLARED_LINES.write(connection, declared)
-    _ENROLMENTS.write(connection, enrolments)
+    for kind, values in found.items():
+        _row_writer(kind)[0].write(connection, values)
 
 
-def _write_debts(connection: Connection, books: list[Book]) -> None:
-    """The state rows of every month and person that the batch changed."""
-    levies: list[tuple[Any, ...]] = []
-    assessments: list[tuple[Any, ...]] = []
+def _write_states(connection: Connection, books: Iterable[Book]) -> None:
+    """The state that the batch changed, in the order of its keys."""
+    found: dict[StateKind[Any, Any], list[tuple[Any, ...]]] = {}
     for book in books:
-        debts = book.debts
-        if debts is None:
-            continue
-        for place in debts.touched:
-            if isinstance(place, int):
-                levies.append((book.book_id, *debts.levies[place].amounts, place))
-            else:
-                period, account_id = place
-                row = debts.rows[place]
-                assessments.append((book.book_id, account_id, *row[:6], period, row.paid_on))
-    _LEVIES.write(connection, sorted(levies))
-    _ASSESSMENTS.write(connection, sorted(assessments, key=lambda row: (row[0], row[8], row[1])))
+        for kind, state in book.states.items():
+            if not state.touched:
+                continue
+            pick = _state_writer(kind)[1]
+            found.setdefault(kind, []).extend(
+                pick((book.book_id, *(key if isinstance(key, tuple) else (key,)), *state.rows[key]))
+                for key in sorted(state.touched)
+            )
+    for kind, values in found.items():
+        _state_writer(kind)[0].write(connection, values)
 
 
 def _row(book: Book) -> tuple[Any, ...]:

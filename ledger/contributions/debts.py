@@ -6,11 +6,13 @@ hold it. Amounts are integer fen; lines are signed changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
+from ledger.book.beside import RowKind, State, StateKind, plain
+from ledger.book.state import Book
 from ledger.chart.members import LineKind
+from ledger.chart.rows import RowLetter
 
 # money that belongs to no month
 NO_PERIOD = 0
@@ -110,11 +112,6 @@ class Levy(NamedTuple):
             self.listed or line.employee != 0 or line.employer != 0,
         )
 
-    @property
-    def amounts(self) -> tuple[int, ...]:
-        """The columns of the state row, in the order of LEVY_AMOUNTS."""
-        return self[:9]
-
 
 def _taken(waits: tuple[tuple[date, int], ...], fen: int) -> tuple[tuple[date, int], ...]:
     """What still waits after `fen` was taken, the oldest first."""
@@ -157,44 +154,59 @@ class Assessment(NamedTuple):
 NOTHING_ASSESSED = Assessment(0, 0, 0)
 
 
-class Debts:
+# by month; and by month and account
+LEVIES: StateKind[int, Levy] = StateKind("levy", ("period",), Levy)
+ASSESSMENTS: StateKind[tuple[int, int], Assessment] = StateKind(
+    "assessment", ("period", "account_id"), Assessment
+)
+
+
+class Debts(NamedTuple):
     """The months of one employer, and those persons' months that posting has read."""
 
-    __slots__ = ("levies", "rows", "touched")
-
-    def __init__(
-        self, levies: dict[int, Levy] | None = None, rows: dict[tuple[int, int], Assessment] | None = None
-    ) -> None:
-        self.levies = levies or {}
-        # a key is the month and the account
-        self.rows = rows or {}
-        # what was changed since it was read, for writing: periods, and (period, account)
-        self.touched: set[int | tuple[int, int]] = set()
-
-    def copy(self) -> Debts:
-        other = Debts(dict(self.levies), dict(self.rows))
-        other.touched = set(self.touched)
-        return other
+    levies: State[int, Levy]
+    # a key is the month and the account
+    assessments: State[tuple[int, int], Assessment]
 
     def levy(self, period: int) -> Levy:
         return self.levies.get(period) or Levy()
 
-    def apply(self, levies: Iterable[LevyLine], assessed: Iterable[AssessmentLine]) -> None:
-        """Add the lines of one entry."""
-        for levy in levies:
-            self.levies[levy.period] = self.levy(levy.period).add(levy)
-            self.touched.add(levy.period)
-        for line in assessed:
-            place = (line.period, line.account_id)
-            self.rows[place] = self.rows.get(place, NOTHING_ASSESSED).add(line)
-            self.touched.add(place)
-
-    def of_period(self, period: int) -> Iterable[tuple[int, Assessment]]:
+    def of_period(self, period: int) -> list[tuple[int, Assessment]]:
         """The persons of a month, by account."""
-        return sorted((account, row) for (month, account), row in self.rows.items() if month == period)
+        rows = self.assessments.rows
+        return sorted((account, row) for (month, account), row in rows.items() if month == period)
 
     def open_periods(self) -> list[int]:
         """The months in which something is owed or was paid late, oldest first."""
         return sorted(
-            period for period, levy in self.levies.items() if period != NO_PERIOD and levy.principal
+            period for period, levy in self.levies.rows.items() if period != NO_PERIOD and levy.principal
         )
+
+
+def debts_of(book: Book) -> Debts:
+    """What an employer owes, which the command has asked for."""
+    return Debts(book.of(LEVIES), book.of(ASSESSMENTS))
+
+
+def _add_levy(book: Book, line: LevyLine) -> None:
+    levies = book.of(LEVIES)
+    levies.set(line.period, (levies.get(line.period) or Levy()).add(line))
+
+
+def _add_assessment(book: Book, line: AssessmentLine) -> None:
+    assessments, place = book.of(ASSESSMENTS), (line.period, line.account_id)
+    assessments.set(place, assessments.rows.get(place, NOTHING_ASSESSED).add(line))
+
+
+LEVY_LINE = RowKind("levy_line", RowLetter.LEVY, LevyLine, told=plain, apply=_add_levy)
+ASSESSMENT_LINE = RowKind(
+    "assessment_line", RowLetter.ASSESSMENT, AssessmentLine, told=plain, apply=_add_assessment
+)
+
+
+def _told_of_declared(line: DeclaredLine) -> str:
+    # The sealed number is left out: what is sealed twice is never the same.
+    return plain((line.line, line.account_id, line.wage, line.base, line.employee, line.employer, line.code))
+
+
+DECLARED_LINE = RowKind("declared_line", RowLetter.DECLARED, DeclaredLine, told=_told_of_declared)

@@ -1,1 +1,0 @@
-"""What entries write beside themselves, and the state that this adds up to."""

@@ -1,0 +1,20 @@
+"""The letters of the rows that entries write beside themselves, in the order in which a digest tells them.
+
+The chain covers that digest: letters are only ever added, at the end.
+"""
+
+from enum import StrEnum
+
+
+class RowLetter(StrEnum):
+    """A kind of row in the digest over an entry's rows."""
+
+    LEVY = "L"
+    ASSESSMENT = "A"
+    DECLARED = "D"
+    ENROLMENT = "E"
+    SETTLEMENT = "S"
+    FILING = "F"
+    CLAIM = "C"
+    CONTRACT = "K"
+    SUSPENSION = "U"

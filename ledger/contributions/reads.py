@@ -1,0 +1,157 @@
+"""What commands about contributions ask for: an employer's debts, and the list that an entry handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.contributions.debts import (
+    ASSESSMENTS,
+    DECLARED_LINE,
+    LEVIES,
+    Assessment,
+    DeclaredLine,
+    Levy,
+    LevyLine,
+)
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Need, Receipt
+from ledger.posting.needs import Asked, own_books
+
+# the lines of declarations, by (book, seq) of the entry that handed them in
+Lists = dict[tuple[int, int], list[DeclaredLine]]
+
+_L, _A, _D = tables.levy_line.c, tables.assessment.c, tables.declared_line.c
+_LEVY_FIELDS = ("book_id", "period", "on_day", *tables.LEVY_AMOUNTS)
+_LEVY_LINES = Lookup(
+    f"SELECT {', '.join(f'l.{name}' for name in _LEVY_FIELDS)} FROM {{given}}"
+    " JOIN levy_line l ON l.book_id = given.book_id ORDER BY l.book_id, l.seq",
+    [_L[name] for name in _LEVY_FIELDS],
+    book_id="big",
+)
+_ROW_FIELDS = ("book_id", "period", "account_id", *Assessment._fields)
+_ROW = ", ".join(f"a.{name}" for name in _ROW_FIELDS)
+_OPEN_ROWS = Lookup(
+    f"SELECT {_ROW} FROM {{given}} JOIN assessment a ON a.book_id = given.book_id"
+    " WHERE (a.employee_paid < a.employee OR a.employer_paid < a.employer)",
+    [_A[name] for name in _ROW_FIELDS],
+    book_id="big",
+)
+_OPEN_ROWS_OF = Lookup(
+    f"SELECT {_ROW} FROM {{given}} JOIN assessment a ON a.book_id = given.book_id"
+    " AND a.period = given.period WHERE (a.employee_paid < a.employee OR a.employer_paid < a.employer)",
+    [_A[name] for name in _ROW_FIELDS],
+    book_id="big",
+    period="int",
+)
+_ROWS_OF = Lookup(
+    f"SELECT {_ROW} FROM {{given}} JOIN assessment a ON a.book_id = given.book_id"
+    " AND a.period = given.period AND a.account_id = given.account_id",
+    [_A[name] for name in _ROW_FIELDS],
+    book_id="big",
+    period="int",
+    account_id="big",
+)
+_DECLARED = Lookup(
+    "SELECT d.book_id, d.seq, d.line, d.account_id, d.wage, d.base, d.employee, d.employer, d.code,"
+    " d.number_sealed FROM {given} JOIN declared_line d ON d.book_id = given.book_id AND d.seq = given.seq"
+    " ORDER BY d.book_id, d.seq, d.line",
+    [_D.book_id, _D.seq, *(_D[name] for name in DeclaredLine._fields)],
+    book_id="big",
+    seq="int",
+)
+
+
+# -- lists ---------------------------------------------------------------------------------------------------
+
+
+def read_declared(connection: Connection, places: Sequence[tuple[int, int]]) -> Lists:
+    """The lines of declarations, by (book, seq) of the entry that handed them in."""
+    found: Lists = {}
+    for book_id, seq, *values in _DECLARED.run(connection, list(dict.fromkeys(places))):
+        found.setdefault((book_id, seq), []).append(DeclaredLine._make(values))
+    return found
+
+
+def _read_lists(connection: Connection, asked: Asked, _desk: Desk) -> Lists:
+    return read_declared(
+        connection,
+        [(book_id, command.target_seq) for book_id, command in asked if command.target_seq is not None],
+    )
+
+
+def _follow_list(found: Lists, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
+    lines = DECLARED_LINE.among(beside)
+    if lines:
+        found[receipt.book_id, receipt.seq] = list(lines)
+
+
+# the list that the target entry handed in: it says which accounts the command looks at
+DECLARED: Need[Lists] = Need("the list", _read_lists, follow=_follow_list, first=True)
+
+
+# -- debts ---------------------------------------------------------------------------------------------------
+
+
+def _period(book_id: int, command: Any, desk: Desk) -> int | None:
+    """The month that a command is about, itself or by its target; None when that is not written yet."""
+    period: int | None = getattr(command, "period", None)
+    if period is not None or command.target_seq is None:
+        return period
+    target = desk.targets.get((book_id, command.target_seq))
+    return None if target is None else target.period
+
+
+def _keep(desk: Desk, rows: Iterable[Any]) -> None:
+    for book_id, period, account_id, *values in rows:
+        desk.books[book_id].of(ASSESSMENTS).rows[period, account_id] = Assessment._make(values)
+
+
+def _read_debts(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    books = own_books(asked, desk)
+    for book_id in books:
+        desk.books[book_id].put(LEVIES)
+        desk.books[book_id].put(ASSESSMENTS)
+    for book_id, *values in _LEVY_LINES.run(connection, [(book_id,) for book_id in sorted(books)]):
+        levies, line = desk.books[book_id].of(LEVIES).rows, LevyLine._make(values)
+        levies[line.period] = levies.get(line.period, Levy()).add(line)
+    named: set[tuple[int, int, int]] = set()
+    for book_id, command in asked:
+        period = _period(book_id, command, desk)
+        if period is not None and book_id in desk.books:
+            named |= {(book_id, period, account) for account in command.looks_at(desk, book_id)}
+    _keep(desk, _ROWS_OF.run(connection, sorted(named)))
+    return True
+
+
+# of an employer's book: what it owes by month, and for the persons it names
+DEBTS: Need[bool] = Need("debts", _read_debts)
+
+
+def _read_open_months(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    books = sorted(own_books(asked, desk))
+    _keep(desk, _OPEN_ROWS.run(connection, [(book_id,) for book_id in books]))
+    return True
+
+
+# and every person's month that is not paid in full
+OPEN_MONTHS: Need[bool] = Need("debts, open months", _read_open_months)
+
+
+def _read_open_month(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    months = {
+        (book_id, _period(book_id, command, desk)) for book_id, command in asked if book_id in desk.books
+    }
+    # what it is about is yet to be written, by this very batch
+    unknown = {book_id for book_id, period in months if period is None}
+    _keep(desk, _OPEN_ROWS.run(connection, [(book_id,) for book_id in sorted(unknown)]))
+    known = sorted((book_id, period) for book_id, period in months if period is not None)
+    _keep(desk, _OPEN_ROWS_OF.run(connection, [month for month in known if month[0] not in unknown]))
+    return True
+
+
+# and the same for the one month that it is about
+OPEN_MONTH: Need[bool] = Need("debts, one month", _read_open_month)

@@ -1,0 +1,30 @@
+"""The sealed ID numbers of persons whose accounts are locked: what is credited to them says whose it is."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Need
+from ledger.posting.needs import Asked
+
+# per account: the digest and the sealed form of the ID number it is known by
+SealedNumbers = dict[int, tuple[bytes, bytes]]
+
+_SEALED = Lookup(
+    "SELECT b.book_id, i.digest, i.number_sealed FROM {given} JOIN book b ON b.book_id = given.book_id"
+    " JOIN identity i ON i.person_id = b.person_id AND i.role = 1 WHERE i.number_sealed IS NOT NULL",
+    [tables.book.c.book_id, tables.identity.c.digest, tables.identity.c.number_sealed],
+    book_id="big",
+)
+
+
+def _read(connection: Connection, _asked: Asked, desk: Desk) -> SealedNumbers:
+    books = sorted(book_id for book_id, book in desk.books.items() if book.person_id is not None)
+    rows = _SEALED.run(connection, [(book_id,) for book_id in books])
+    return {book_id: (bytes(digest), bytes(sealed)) for book_id, digest, sealed in rows}
+
+
+# those of all accounts that are locked
+SEALED_NUMBERS: Need[SealedNumbers] = Need("sealed ID numbers", _read)

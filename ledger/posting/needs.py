@@ -1,0 +1,128 @@
+"""What a command may want to have read beside the books and keys that are always read.
+
+A need belongs to the domain that declares it: how it is read for many books at once, what it finds, how an
+entry of the same batch adds to it, and for those that a quote asks for, how it is read by one look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import BigInteger, ColumnElement, Connection, Date, column
+
+from ledger.database.lookups import Lookup
+
+FoundT = TypeVar("FoundT")
+# (book, command) of every command that asked
+Asked = Sequence[tuple[int, Any]]
+# how a need is read: connection, who asked, desk
+Read = Callable[[Connection, Asked, Any], FoundT]
+_BOOK = column("book_id", BigInteger)
+
+
+class Look(Generic[FoundT]):
+    """Rows of a table that stand beside a book, declared once and read in two ways.
+
+    `rows` reads them for many books in one statement of their own; `in_one` is the same as one value inside a
+    statement about the book `b`, and `out_of_one` gives its rows back. `begin` makes what a need finds before
+    the first row, `keep` adds a row to it: called with what was found, desk, book and the row's values.
+
+    `on` says which rows, of `{book}` or of `{person}`; a row that is read by a person belongs to the book of
+    whoever asked.
+    """
+
+    def __init__(
+        self,
+        table: str,
+        columns: Mapping[str, ColumnElement[Any]],
+        on: str,
+        *,
+        begin: Callable[[], FoundT],
+        keep: Callable[[FoundT, Any, int, Sequence[Any]], None],
+        joins: str = "",
+        where: str = "",
+        order: str = "",
+    ) -> None:
+        listed = ", ".join(columns)
+        self.begin = begin
+        self.keep = keep
+        self.columns = listed
+        self.types = list(columns.values())
+        self._days = [place for place, column in enumerate(self.types) if isinstance(column.type, Date)]
+        there = f"JOIN {table} ON {on.format(book='given.book_id', person='given.person_id')} {joins}"
+        self._rows = Lookup(
+            f"SELECT given.book_id, {listed} FROM {{given}} {there}"
+            f" {f'WHERE {where}' if where else ''} {f'ORDER BY {order}' if order else ''}",
+            [_BOOK, *self.types],
+            book_id="big",
+        )
+        which = " AND ".join(filter(None, (on.format(book="b.book_id", person="b.person_id"), where)))
+        ordered = f" ORDER BY {order}" if order else ""
+        source = f"{table} {joins} WHERE {which}"
+        self.in_one = f"(SELECT json_agg(json_build_array({listed}){ordered}) FROM {source})"
+
+    def rows(self, connection: Connection, books: Iterable[int]) -> Sequence[Any]:
+        """(book, *columns) of every row that stands beside one of these books."""
+        return self._rows.run(connection, [(book_id,) for book_id in books])
+
+    def out_of_one(self, seen: Sequence[list[Any]] | None) -> Iterable[Sequence[Any]]:
+        """The rows of one book as the one look gave them, their days being days again."""
+        for values in seen or ():
+            for place in self._days:
+                if values[place] is not None:
+                    values[place] = date.fromisoformat(values[place])
+            yield values
+
+
+class Need(Generic[FoundT]):
+    """Something that commands ask for: `desk.of(need)` in a decision is what `read` found.
+
+    Parameters
+    ----------
+    name
+        What it is called, for the message to whoever did not ask.
+    read
+        Reads it, after the locks, for all commands that asked. Without it the `look` is read for their books.
+    look
+        How one look at a book reads it, for quotes; what has none makes a quote go the long way.
+    follow
+        Lets what was found include an entry of this very batch: called with what was found, the desk, the
+        receipt and the rows beside it.
+    first
+        Read before the others: they may ask about what it finds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Read[FoundT] | None = None,
+        *,
+        look: Look[FoundT] | None = None,
+        follow: Callable[[FoundT, Any, Any, Sequence[Any]], None] | None = None,
+        first: bool = False,
+    ) -> None:
+        self.name = name
+        self.look = look
+        self.follow = follow
+        self.first = first
+        # the order in which needs are read, the same every time
+        self.place = (not first, name)
+        self._read = read
+
+    def read(self, connection: Connection, asked: Asked, desk: Any) -> FoundT:
+        """What it is for all these commands."""
+        if self._read is not None:
+            return self._read(connection, asked, desk)
+        if self.look is None:
+            raise TypeError(f"nothing says how {self.name} is read")
+        found = self.look.begin()
+        for book_id, *values in self.look.rows(connection, own_books(asked, desk)):
+            self.look.keep(found, desk, book_id, values)
+        return found
+
+
+def own_books(asked: Asked, desk: Any) -> list[int]:
+    """The books of those who asked, each once, as far as they are there."""
+    return list(dict.fromkeys(book_id for book_id, _command in asked if book_id in desk.books))
