@@ -26,21 +26,22 @@ def to_return(rule: Recovery, advanced: int, excluded: int, paid: int) -> int:
     Person first: what is paid beyond the part of it that the advance had left to the person.
     Fund first: what is paid, up to the advance.
 
-    It is never more than the advance, and the whole of it once the excluded part is paid; what is paid
-    beyond that is the person's. Negative amounts, an advance for nothing excluded, and another rule are
-    bugs of the caller: ValueError.
+    It is never more than was paid and never more than the advance, and the whole of the advance once the
+    excluded part is paid; what is paid beyond that is the person's. Of an advance above what was excluded
+    (rounded parts can add up to a fen more) what lies above comes back when that much was paid, too.
+    Negative amounts, an advance for nothing excluded, and another rule are bugs of the caller: ValueError.
     """
     if advanced < 0 or excluded < 0 or paid < 0:
         raise ValueError("an advance and what a third party owes and pays must not be negative")
     if advanced > 0 and excluded == 0:
         raise ValueError("an advance is for a part that was excluded")
     recovery = Recovery(rule)
+    most = min(paid, advanced)
     if paid >= excluded:
-        return advanced
+        return most
     if recovery is Recovery.PRO_RATA:
-        return round_half_up(advanced * paid, excluded)
+        return min(round_half_up(advanced * paid, excluded), most)
     if recovery is Recovery.PERSON_FIRST:
-        # what is advanced was rounded, so it may be more than what was excluded by a fen
         left_to_person = max(excluded - advanced, 0)
-        return min(max(paid - left_to_person, 0), advanced)
-    return min(paid, advanced)
+        return min(max(paid - left_to_person, 0), most)
+    return most

@@ -1,7 +1,7 @@
 """Advances for a third party and what of them comes back: the worked examples, and properties."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ledger.care.recovering import advance, to_return
@@ -86,44 +86,47 @@ def test_the_policy_takes_nothing(whole: int, borne: int) -> None:
 
 rules = st.sampled_from(Recovery)
 fen = st.integers(0, 20) | st.integers(0, 10**9)
-# an advance that was rounded may be more than what was excluded by a fen
+# an advance put together of rounded parts may be more than what was excluded by a fen
 advances = st.tuples(st.integers(1, 20) | st.integers(1, 10**9), fen).map(
     lambda both: (min(both[1], both[0] + 1), both[0])
 )
 
 
 @given(rules, advances, fen)
+@example(PRO_RATA, (4, 3), 2)  # the advance's share is 2.67
+@example(PRO_RATA, (4, 3), 3)
+@example(PERSON_FIRST, (4, 3), 3)
+@example(FUND_FIRST, (4, 3), 3)
 def test_never_more_than_the_advance_nor_than_was_paid(
     rule: Recovery, case: tuple[int, int], paid: int
 ) -> None:
     advanced, excluded = case
-    assert 0 <= to_return(rule, advanced, excluded, paid) <= advanced
-    if advanced <= excluded or paid < excluded:
-        assert to_return(rule, advanced, excluded, paid) <= paid
+    assert 0 <= to_return(rule, advanced, excluded, paid) <= min(advanced, paid)
 
 
 @given(rules, advances, fen)
+@example(PRO_RATA, (4, 3), 0)
+@example(PRO_RATA, (4, 3), 1)
 def test_once_all_is_paid_all_is_returned(rule: Recovery, case: tuple[int, int], more: int) -> None:
     advanced, excluded = case
-    assert to_return(rule, advanced, excluded, excluded + more) == advanced
+    assert to_return(rule, advanced, excluded, excluded + more) == min(advanced, excluded + more)
 
 
 @given(rules, advances, fen, fen)
+@example(PRO_RATA, (4, 3), 1, 1)
+@example(PRO_RATA, (4, 3), 2, 1)
 def test_the_more_is_paid_the_more_is_returned(
     rule: Recovery, case: tuple[int, int], paid: int, more: int
 ) -> None:
     """So what a further payment makes due is never below zero, and never more than that payment."""
     advanced, excluded = case
     before, after = (to_return(rule, advanced, excluded, so_far) for so_far in (paid, paid + more))
-    assert before <= after
-    if advanced <= excluded:
-        assert after - before <= more
+    assert 0 <= after - before <= more
 
 
 @given(advances, fen)
+@example((4, 3), 2)
 def test_pro_rata_lies_between_the_two_others(case: tuple[int, int], paid: int) -> None:
     advanced, excluded = case
-    if advanced > excluded:
-        return
     by_rule = {rule: to_return(rule, advanced, excluded, paid) for rule in Recovery}
     assert by_rule[PERSON_FIRST] <= by_rule[PRO_RATA] <= by_rule[FUND_FIRST]
