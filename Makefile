@@ -5,7 +5,7 @@ PYTHON ?= python3
 SIZE ?= full
 export SIZE PEERS
 
-.PHONY: demo test check bench setup clean openapi moved
+.PHONY: demo test check fuzz bench setup clean openapi moved
 
 ## demo: serve on 127.0.0.1 from DATA (default demo-data); PORT and PEOPLE as in `python -m ledger demo --help`
 demo: setup
@@ -14,6 +14,10 @@ demo: setup
 ## test: everything, on SQLite and on a real PostgreSQL; ARGS go to pytest
 test: setup
 	@.venv/bin/python -m tests $(ARGS)
+
+## fuzz: the tests with chance in them, from fresh seeds for MINUTES (10); says how to repeat what fails
+fuzz: setup
+	@.venv/bin/python -m tests.fuzz --minutes $(or $(MINUTES),10) $(ARGS)
 
 ## check: style, types, layering, models against migrations on both databases, openapi.json
 check: setup

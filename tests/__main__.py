@@ -44,11 +44,12 @@ class Leg:
 def run_leg(database: str, arguments: list[str]) -> Leg:
     """Run pytest, its output going where ours goes, and count."""
     print(f"=== {database}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="ledger-counts-") as folder:
-        file = Path(folder) / "counts.json"
-        command = [sys.executable, "-m", "pytest", f"--database={database}", f"--counts={file}", *arguments]
+    with tempfile.TemporaryDirectory(prefix="ledger-leg-") as folder:
+        file = Path(folder) / "report.json"
+        command = [sys.executable, "-m", "pytest", f"--database={database}", f"--report={file}", *arguments]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
-        counts = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    counts: dict[str, int] = report.get("counts", {})
     failed = sum(counts.get(outcome, 0) for outcome in ("failed", "error", "subtests failed"))
     if code != 0:
         failed = max(

@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 
 from tests.check import migrate
+from tests.support import chance  # noqa: F401  registers the profiles of hypothesis
 from tests.support.postgres import Databases, Server, server_for_tests
 
 LEGS = ("sqlite", "postgresql")
@@ -39,10 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--database", choices=LEGS, default=default, help="which leg to run (default: %(default)s)"
     )
-    group.addoption("--counts", metavar="FILE", help="write the numbers of the run to FILE, as JSON")
+    group.addoption("--report", metavar="FILE", help="write what became of the tests to FILE, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile"):
+        settings.load_profile("fixed")
     if config.getoption("--database") not in LEGS:  # argparse does not check a default
         raise pytest.UsageError(f"LEDGER_TEST_DATABASE must be one of {', '.join(LEGS)}")
 
@@ -70,9 +74,11 @@ def _legs(item: pytest.Item) -> tuple[str, ...]:
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Tell `python -m tests` what happened."""
-    if file := config.getoption("--counts"):
-        counts = {name: len(reports) for name, reports in terminalreporter.stats.items() if name}
-        Path(file).write_text(json.dumps(counts), encoding="utf-8")
+    if file := config.getoption("--report"):
+        stats: dict[str, list[Any]] = terminalreporter.stats
+        counts = {name: len(reports) for name, reports in stats.items() if name}
+        failed = [report.nodeid for name in ("failed", "error") for report in stats.get(name, ())]
+        Path(file).write_text(json.dumps({"counts": counts, "failed": failed}), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
+from tests.support.chance import seeds
 from tests.support.clinic import Clinic, LineText, Settled
 from tests.support.office import command_line, finish
 from tests.support.people import AREA, SomeoneFactory, World, noon
@@ -461,7 +462,8 @@ def test_a_resident_has_a_statement_and_nothing_to_come(story: Story) -> None:
 # -- what always holds -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.random
+@pytest.mark.parametrize("seed", seeds(6))
 def test_whatever_happens_in_a_year_its_counters_are_those_of_the_year_again(story: Story, seed: int) -> None:
     chance = Random(seed)
     book = story.patient("3000.00")

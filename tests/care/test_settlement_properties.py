@@ -5,7 +5,6 @@ The seed of what goes through a database is in its name; `LEDGER_TEST_SEED=… p
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import replace
 from datetime import date
@@ -30,10 +29,10 @@ from ledger.chart.care import CareType, CauseKind, Channel, Coverage, Cut, Filin
 from ledger.chart.members import MemberClass
 from ledger.policy import PACKAGED_POLICIES, RATE_SCALE, Policy, load_policy
 from ledger.verify import verify
+from tests.support.chance import FIXED, SEED
 from tests.support.clinic import Clinic, Settled
 from tests.support.people import AREA, SomeoneFactory, World
 
-SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261122"))
 DAY = date(2026, 3, 10)
 FEW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -203,6 +202,7 @@ def everything(world: World, *books: int) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.random
 @pytest.mark.parametrize("seed", range(SEED, SEED + 6))
 def test_what_is_settled_and_taken_back_leaves_everything_as_it_was(seed: int, engine: Engine) -> None:
     world, random = World(engine), Random(seed)
@@ -229,7 +229,7 @@ def test_what_is_settled_and_taken_back_leaves_everything_as_it_was(seed: int, e
         ]
         kind = random.choice(["outpatient", "inpatient", "chronic", "pharmacy"])
         stack.append((before, clinic.settle(random.choice(codes), patient, some, kind)))
-    assert any(settled.row.mutual_pay for _before, settled in stack)
+    assert any(settled.row.mutual_pay for _before, settled in stack) or not FIXED
     # the last one first, so that each step back has to find just what was there
     for before, settled in reversed(stack):
         clinic.reverse(settled)

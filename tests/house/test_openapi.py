@@ -132,9 +132,7 @@ def attacked(client: TestClient) -> Any:
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
 # what JSON Schema does not tell: cursors and quotes are ours, a heir has a number or a name
 UNTOLD = ("/cursor", "/quote", "/heirs/")
-CHECKED = settings(
-    max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+CHECKED = settings(max_examples=15, suppress_health_check=list(HealthCheck))
 
 
 def _attacks() -> Iterator[Any]:
@@ -148,6 +146,7 @@ def _attacks() -> Iterator[Any]:
                 yield pytest.param(method, path, mode, real, id=name)
 
 
+@pytest.mark.random
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "path", "mode", "real"), list(_attacks()))
 def test_no_answer_that_is_not_documented(

@@ -23,6 +23,7 @@ from ledger.imports.lines import LINE_BYTES_MAX
 from ledger.imports.lists import ListLine, read_list
 from ledger.money import FEN_MAX, format_yuan
 from ledger.refusals import RefusalCode, Refused
+from tests.support.chance import seeded
 from tests.support.people import id_number
 
 Media = Literal["csv", "xlsx"]
@@ -672,8 +673,9 @@ def test_the_caps_on_rows_texts_and_merged_ranges(monkeypatch: pytest.MonkeyPatc
     assert "too large" in refused(plain(rows, after='<mergeCell ref="A1:B2"/>' * 11), "xlsx")[1]
 
 
+@pytest.mark.random
 def test_a_damaged_workbook_is_refused_and_nothing_else() -> None:
-    chance = random.Random(3)
+    chance = random.Random(seeded(3))
     for _ in range(1500):
         content = bytearray(ONE)
         for _ in range(chance.choice([1, 2, 10])):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from random import Random
 
+import pytest
 from sqlalchemy import Engine
 
 from ledger.accounts.freezes import Freeze
@@ -16,6 +17,7 @@ from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse
 from ledger.refusals import Refused
+from tests.support.chance import FIXED, SEED
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, SomeoneFactory, World
 
@@ -40,10 +42,11 @@ def told(outcome: Outcome | None) -> object:
     return outcome.code, outcome.facts
 
 
+@pytest.mark.random
 def test_a_look_and_a_rehearsal_agree(engine: Engine) -> None:
     """Random patients and institutions: what the look decides, it decides alike."""
     world = World(engine)
-    clinic, random = Clinic(world), Random(20261122)
+    clinic, random = Clinic(world), Random(SEED)
     codes = [clinic.institution(level) for level in (1, 2, 3)]
     codes += [clinic.institution(3, area=110000), clinic.institution(2, services=("outpatient",))]
     codes.append(clinic.institution(2, contract=(date(2020, 1, 1), date(2026, 2, 28))))
@@ -87,8 +90,8 @@ def test_a_look_and_a_rehearsal_agree(engine: Engine) -> None:
             seen_codes.add(seen.code.value)
     if not is_postgresql(engine):
         return
-    assert decided > 10
-    assert {"institution_unknown", "not_designated", "filing_not_applicable"} <= seen_codes
+    assert decided > 10 or not FIXED
+    assert not FIXED or {"institution_unknown", "not_designated", "filing_not_applicable"} <= seen_codes
 
 
 def test_a_look_leaves_the_rest_to_a_rehearsal(engine: Engine) -> None:

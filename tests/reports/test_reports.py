@@ -35,6 +35,7 @@ from ledger.reports import (
     trial_balance,
 )
 from ledger.shares import heir_rank, parse_weights
+from tests.support.chance import seeds
 from tests.support.people import NOW, SomeoneFactory, World, busy_life, noon
 
 
@@ -216,7 +217,8 @@ def test_holds_of_a_past_day(world: World) -> None:
     assert (found.balance, found.available) == (10_000, 9_679)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.random
+@pytest.mark.parametrize("seed", seeds(6))
 def test_the_past_is_what_was_said_then(world: World, seed: int) -> None:
     """A random life with late facts: every balance that was ever shown is shown again when asked as of that
     day and as known then, and every one is explained to the fen."""

@@ -46,11 +46,11 @@ from ledger.people.residents import resident_ref
 from ledger.posting import Command, Posted
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.support.chance import FIXED, SEED
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate
 
-SEED = int(os.environ.get("LEDGER_TEST_SEED", "20261122"))
 STEPS = int(os.environ.get("LEDGER_TEST_STEPS", "250"))
 # the area of one of the hospitals, which has a contract here
 ELSEWHERE = 990200
@@ -329,10 +329,12 @@ class History:
         return PayInstitution(*self._entry(Kind.CLEARING), self.world.ref("pay"))
 
 
+@pytest.mark.random
 @pytest.mark.parametrize("seed", range(SEED, SEED + 3))
 def test_whatever_happens_the_whole_adds_up(seed: int, fresh_engine: Engine) -> None:
     history = History(World(fresh_engine), seed)
     history.play(STEPS)
     assert [str(one) for one in verify(fresh_engine).findings] == []
     taken = {name for name in history.answers if " " not in name}
-    assert {"Settle", "ReverseSettlement", "CorrectMessage", "GiveQuota", "SettleYear", "Reconcile"} <= taken
+    wanted = {"Settle", "ReverseSettlement", "CorrectMessage", "GiveQuota", "SettleYear", "Reconcile"}
+    assert wanted <= taken or not FIXED
