@@ -1,27 +1,34 @@
-"""`make test`: every test on SQLite, then on PostgreSQL. `python -m tests [pytest arguments]`.
+"""`make test`: every test on SQLite and on PostgreSQL, side by side. `python -m tests [pytest arguments]`.
 
 Two runs of pytest, `--database=sqlite` and `--database=postgresql` (tests/conftest.py tells which test
-belongs where). The last two lines are the result:
+belongs where), each a process of its own. What they write is shown one after the other, and all of it,
+also if one breaks. Then come the ten slowest tests of both, and the last two lines are the result:
 
     sqlite: N passed, 0 failed
     postgresql: N passed, 0 failed
 
 Errors count as failed, and so do a run that broke off and one without a test. Skipped tests are counted as
 neither, and said before. Without a PostgreSQL the run fails; at home, that is without CI in the environment,
-LEDGER_TEST_SKIP_POSTGRES=1 lets it pass.
+LEDGER_TEST_SKIP_POSTGRES=1 lets it pass. With --fast there is no run on PostgreSQL and no line about it.
 """
 
 import json
 import os
+import queue
+import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 from tests.support.postgres import PostgresMissing, server_for_tests
 
 ROOT = Path(__file__).resolve().parent.parent
+SLOWEST = 10
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Leg:
     passed: int
     failed: int
     skipped: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)  # by test
 
     @property
     def good(self) -> bool:
@@ -41,22 +49,84 @@ class Leg:
         return f"{self.database}: {self.passed} passed, {self.failed} failed"
 
 
-def run_leg(database: str, arguments: list[str]) -> Leg:
-    """Run pytest, its output going where ours goes, and count."""
-    print(f"=== {database}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="ledger-leg-") as folder:
-        file = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pytest", f"--database={database}", f"--report={file}", *arguments]
-        code = subprocess.run(command, cwd=ROOT, check=False).returncode
-        report = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    counts: dict[str, int] = report.get("counts", {})
-    failed = sum(counts.get(outcome, 0) for outcome in ("failed", "error", "subtests failed"))
-    if code != 0:
-        failed = max(
-            failed, 1
-        )  # broken off, not collected, no test at all, or a warning where none is allowed
-    skipped = sum(counts.get(outcome, 0) for outcome in ("skipped", "xfailed", "subtests skipped"))
-    return Leg(database, counts.get("passed", 0), failed, skipped)
+class Run:
+    """A leg that runs. What it writes is kept until it is shown."""
+
+    def __init__(self, database: str, arguments: Sequence[str]) -> None:
+        self.database = database
+        self._folder = tempfile.TemporaryDirectory(prefix="ledger-leg-")
+        self._report = Path(self._folder.name) / "report.json"
+        told = [
+            f"--database={database}",
+            f"--report={self._report}",
+            "-o",
+            f"cache_dir=.pytest_cache/{database}",
+        ]
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                f"--color={'yes' if sys.stdout.isatty() else 'no'}",
+                *told,
+                *arguments,
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            start_new_session=True,  # ^C is for us, who pass it on once
+        )
+        self._written: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _read(self, out: IO[bytes]) -> None:
+        while chunk := out.read(1 << 16):
+            self._written.put(chunk)
+        self._written.put(b"")
+
+    def show(self) -> Leg:
+        """Show what was written and what will be, and count."""
+        print(f"=== {self.database}", flush=True)
+        while chunk := self._written.get():
+            _write(chunk)
+        code = self.process.wait()
+        report: dict[str, Any] = {}
+        if self._report.exists():
+            report = json.loads(self._report.read_text(encoding="utf-8"))
+        self._folder.cleanup()
+        counts: dict[str, int] = report.get("counts", {})
+        failed = sum(counts.get(outcome, 0) for outcome in ("failed", "error", "subtests failed"))
+        if code != 0:
+            failed = max(
+                failed, 1
+            )  # broken off, not collected, no test at all, or a warning where none is allowed
+        skipped = sum(counts.get(outcome, 0) for outcome in ("skipped", "xfailed", "subtests skipped"))
+        return Leg(self.database, counts.get("passed", 0), failed, skipped, report.get("seconds", {}))
+
+    def end(self) -> None:
+        """End it as ^C does, and show what it still had to say."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+        self._reader.join()
+        print(f"\n=== {self.database} ended", flush=True)
+        while not self._written.empty():
+            _write(self._written.get())
+
+
+def _write(chunk: bytes) -> None:
+    sys.stdout.buffer.write(chunk)
+    sys.stdout.buffer.flush()
+
+
+def show_slowest(legs: Sequence[Leg]) -> None:
+    took = [(seconds, leg.database, test) for leg in legs for test, seconds in leg.seconds.items()]
+    if took:
+        print(f"the {SLOWEST} slowest:")
+    for seconds, database, test in sorted(took, reverse=True)[:SLOWEST]:
+        print(f"{seconds:8.2f} s  {database:<10}  {test}")
 
 
 def postgres_problem() -> str | None:
@@ -70,15 +140,25 @@ def postgres_problem() -> str | None:
 
 def main() -> int:
     arguments = sys.argv[1:]
-    legs = [run_leg("sqlite", arguments)]
-    problem = postgres_problem()
-    excused = False
-    if problem is None:
-        legs.append(run_leg("postgresql", arguments))
-    else:
-        excused = os.environ.get("LEDGER_TEST_SKIP_POSTGRES") == "1" and not os.environ.get("CI")
+    for as_ctrl_c in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT may have been ignored
+        signal.signal(as_ctrl_c, signal.default_int_handler)
+    runs = [Run("sqlite", arguments)]
+    problem: str | None = None
+    try:
+        if "--fast" not in arguments:
+            problem = postgres_problem()
+            if problem is None:
+                runs.append(Run("postgresql", arguments))
+        legs = [run.show() for run in runs]
+    except KeyboardInterrupt:
+        for run in runs:
+            run.end()
+        return 130
+    excused = os.environ.get("LEDGER_TEST_SKIP_POSTGRES") == "1" and not os.environ.get("CI")
+    if problem is not None:
         legs.append(Leg("postgresql", 0, 0 if excused else 1))
     print()
+    show_slowest(legs)
     if problem is not None:
         print(f"not run on PostgreSQL: {problem}")
         if not excused:
@@ -87,7 +167,8 @@ def main() -> int:
         if leg.skipped:
             print(f"{leg.database}: {leg.skipped} skipped")
     print(*legs, sep="\n", flush=True)
-    return 0 if legs[0].good and (legs[1].good or excused) else 1
+    good = [leg.good for leg in legs]
+    return 0 if all(good) or (problem is not None and excused and good[0]) else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import itertools
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         stats: dict[str, list[Any]] = terminalreporter.stats
         counts = {name: len(reports) for name, reports in stats.items() if name}
         failed = [report.nodeid for name in ("failed", "error") for report in stats.get(name, ())]
-        Path(file).write_text(json.dumps({"counts": counts, "failed": failed}), encoding="utf-8")
+        seconds: Counter[str] = Counter()
+        for report in itertools.chain.from_iterable(stats.values()):
+            if isinstance(report, pytest.TestReport):
+                seconds[report.nodeid] += report.duration
+        told = {"counts": counts, "failed": failed, "seconds": seconds}
+        Path(file).write_text(json.dumps(told), encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
