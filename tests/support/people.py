@@ -10,6 +10,7 @@ Their ID numbers stand in county 9999, which there is not, and no two are the sa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -79,6 +80,12 @@ def noon(day: date) -> datetime:
     return datetime.combine(day, time(4, 0), UTC)
 
 
+@functools.cache
+def packaged_policies() -> Mapping[int, Policy]:
+    """The policies that come with the ledger, by area. They do not change, and take 9 ms to read."""
+    return {int(area): policy for area, policy in load_policies().items()}
+
+
 class World:
     """One database with the example area in it. Holds no connection, so it needs no closing."""
 
@@ -86,7 +93,7 @@ class World:
         self.engine = engine
         self.now = now
         self.keyring = KEYRING
-        self.policies: Mapping[int, Policy] = {int(area): policy for area, policy in load_policies().items()}
+        self.policies: Mapping[int, Policy] = dict(packaged_policies())
         self._references = 0
         with engine.connect() as connection:
             register(connection, EXAMPLE_INSTITUTIONS)
