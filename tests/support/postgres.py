@@ -27,11 +27,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 from psycopg import sql
 from sqlalchemy import URL, make_url
+
+from tests.support.memory import memory_folder
 
 SOCKET_PATH_MAX = 107  # bytes that a Unix socket's address can hold
 SOCKET_NAME = ".s.PGSQL.5432"
@@ -56,6 +58,8 @@ class PostgresMissing(RuntimeError):
 class Databases:
     """What a running server is asked for, whoever started it."""
 
+    _strategy: LiteralString = "WAL_LOG"  # PostgreSQL's own choice
+
     def __init__(self, admin_url: URL) -> None:
         self._admin_url = admin_url
 
@@ -66,7 +70,9 @@ class Databases:
         """Make a database, empty or as a copy of one that nobody is connected to, and return its URL."""
         statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
         if template is not None:
-            statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
+            statement += sql.SQL(" TEMPLATE {} STRATEGY {}").format(
+                sql.Identifier(template), sql.SQL(self._strategy)
+            )
         self._execute(statement)
         return self.url(name)
 
@@ -94,6 +100,8 @@ class Server(Databases):
     ) -> None:
         """Start it. `parent` is where the data shall lie, when the temporary folder is not on a real disk."""
         self.durable = durable
+        if not durable:  # copying files takes half as long, where nobody waits for the disk
+            self._strategy = "FILE_COPY"
         self.settings = {**(DURABLE if durable else FORGETFUL), **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: subprocess.Popen[bytes] | None = None
@@ -229,7 +237,7 @@ def server_for_tests() -> Databases:
     """The server named by LEDGER_TEST_DATABASE_URL, else one of our own."""
     named = os.environ.get("LEDGER_TEST_DATABASE_URL")
     if not named:
-        return Server()
+        return Server(parent=memory_folder())
     url = make_url(named).set(drivername="postgresql+psycopg")
     try:
         psycopg.connect(_libpq(url), connect_timeout=10).close()

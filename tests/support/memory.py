@@ -1,0 +1,15 @@
+"""Where the databases of a test run lie: in memory, if there is enough of it."""
+
+import shutil
+from pathlib import Path
+
+MEMORY = Path("/dev/shm")
+NEEDED = 4 << 30  # a run has far less at a time; a container's shared memory is often 64 MB
+
+
+def memory_folder() -> Path | None:
+    """A folder whose files are in memory, or None where there is none or too small a one."""
+    try:
+        return MEMORY if shutil.disk_usage(MEMORY).free >= NEEDED else None
+    except OSError:
+        return None
