@@ -354,7 +354,7 @@ def scene(
     database_leg: str, new_database: Callable[[bool], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Scene:
     folder = tmp_path_factory.mktemp("long")
-    people = 20_000 if database_leg == "postgresql" else 3_000
+    people = 6_000 if database_leg == "postgresql" else 3_000
     numbers = [id_number(n, prefix="129999") for n in range(people)]
     accounts = folder / "accounts.csv"
     accounts.write_text(f"{ACCOUNTS}\n" + "".join(f"{number},王伟,990100,2026-01-01\n" for number in numbers))
