@@ -383,7 +383,7 @@ def test_the_credits_of_retirees_run_beside_all_else(fresh_engine: Engine, tmp_p
         started = client.post(path, json={"area": AREA})
         assert (started.status_code, started.json()) == (202, {"batch": name, "state": "running"})
         assert started.headers["Location"] == f"/v1/batches/{name}"
-        for _ in range(300):
+        for _ in range(3000):
             shown = client.get(f"/v1/batches/{name}").json()
             if shown["state"] != "running":
                 break

@@ -390,7 +390,7 @@ def copy(scene: Scene) -> Iterator[Callable[[str], str]]:
 
 def wait_for(url: str, batch_id: str, bookmark: int, process: subprocess.Popen[str]) -> None:
     engine = connect(url)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     try:
         while time.monotonic() < until and process.poll() is None:
             with reading(engine) as connection:
@@ -425,7 +425,7 @@ def test_killed_in_the_middle_the_book_is_that_of_an_undisturbed_run(
         process = command_line(killed, scene.keys, "import", scene.file)
         wait_for(killed, expected.batch_id, scene.lines * tenths // 10, process)
         how(process)
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
         deaths += process.returncode == -signal.SIGKILL
     assert deaths == 2, "a run came to its end before it was killed"
     process = command_line(killed, scene.keys, "import", scene.file)
@@ -453,7 +453,7 @@ def test_killed_in_the_middle_the_book_is_that_of_an_undisturbed_run(
 
 def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What an import answered that had refused lines."""
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 1, err
     said: dict[str, Any] = json.loads(out)
     assert "refused" in said, said

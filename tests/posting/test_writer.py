@@ -31,7 +31,7 @@ def test_a_writer_without_a_database_answers_and_finds_it_later(fresh_engine: En
     writer.start()
 
     async def twice() -> list[object]:
-        return [await asyncio.wait_for(writer.post(contribution(world, book, n)), 30) for n in range(2)]
+        return [await asyncio.wait_for(writer.post(contribution(world, book, n)), 120) for n in range(2)]
 
     try:
         outcomes = asyncio.run(twice())
@@ -116,7 +116,7 @@ def test_loops_may_share_a_writer_and_one_may_go_away(engine: Engine) -> None:
         call = asyncio.ensure_future(writer.post(contribution(world, book, 2)))
         await asyncio.sleep(0)
         writer.start()
-        return await asyncio.wait_for(call, 30)
+        return await asyncio.wait_for(call, 120)
 
     try:
         assert isinstance(asyncio.run(ask()), Posted)

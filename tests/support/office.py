@@ -122,7 +122,7 @@ def command_line(url: str, keys: Path, *arguments: str | Path) -> subprocess.Pop
 
 def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
     """What a command answered, which must be well."""
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == 0, err
     said: dict[str, Any] = json.loads(out)
     return said

@@ -37,7 +37,7 @@ from tests.support.memory import memory_folder
 
 SOCKET_PATH_MAX = 107  # bytes that a Unix socket's address can hold
 SOCKET_NAME = ".s.PGSQL.5432"
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 120
 SYSTEM_FOLDERS = ("/usr/lib/postgresql", "/usr/pgsql*", "/opt/homebrew/opt/postgresql@*", "/usr/local/pgsql")
 
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
@@ -209,7 +209,7 @@ class Server(Databases):
         until = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                psycopg.connect(_libpq(self._admin_url), connect_timeout=5).close()
+                psycopg.connect(_libpq(self._admin_url), connect_timeout=30).close()
             except psycopg.OperationalError as error:
                 if self._process.poll() is None and time.monotonic() < until:
                     time.sleep(0.02)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-START_SECONDS_MAX = 60
+START_SECONDS_MAX = 120
 
 
 class Gone(Exception):
@@ -43,7 +43,7 @@ class Service:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
@@ -84,14 +84,14 @@ class Service:
         """SIGKILL: no goodbye, nothing is flushed."""
         if self.process is not None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(60)
             self.process = None
 
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
             try:
-                self.process.wait(30)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.kill()
             self.process = None
@@ -106,7 +106,7 @@ class Service:
             headers["Authorization"] = f"Bearer {token.read_text().strip()}"
         if key is not None:
             headers["Idempotency-Key"] = key
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()

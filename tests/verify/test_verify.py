@@ -629,7 +629,7 @@ def test_it_runs_beside_the_service(fresh_engine: Engine, fresh_url: str) -> Non
     own = connect(fresh_url)
     thread.start()
     try:
-        assert posted.wait(10)
+        assert posted.wait(120)
         summaries = [verify(own, chunk=2) for _ in range(5)]
     finally:
         stop.set()

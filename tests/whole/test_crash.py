@@ -79,7 +79,7 @@ class Load:
     def begin(self) -> None:
         for thread in self._threads:
             thread.start()
-        assert self.enough.wait(60), f"only {len(self.acknowledged)} spends were acknowledged: {self.odd[:3]}"
+        assert self.enough.wait(99), f"only {len(self.acknowledged)} spends were acknowledged: {self.odd[:3]}"
 
     def end(self) -> None:
         self.stopping.set()

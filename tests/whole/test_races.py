@@ -112,7 +112,7 @@ def _word(outcome: object) -> str:
 
 def run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Whoever waits for an answer that never comes fails."""
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 300))
 
 
 # -- one account, many callers ---------------------------------------------------------------------------
@@ -402,7 +402,7 @@ def test_an_outcome_is_told_only_after_commit(world: World) -> None:
 
     def hold_up() -> None:
         entered.set()
-        assert go_on.wait(10)
+        assert go_on.wait(120)
 
     async def story() -> None:
         with writers(world) as (writer,):
@@ -410,7 +410,7 @@ def test_an_outcome_is_told_only_after_commit(world: World) -> None:
             await writer.post(told(Contribute(account, 1, 202611, world.today, "warm")))
             with before_commit(hold_up):
                 tasks = [asyncio.ensure_future(writer.post(credit)) for credit in credits_]
-                assert await asyncio.to_thread(entered.wait, 10)
+                assert await asyncio.to_thread(entered.wait, 120)
                 await asyncio.sleep(0.05)
                 assert not any(task.done() for task in tasks)
                 assert len(entries(world.engine, account, Kind.CONTRIBUTION)) == 1
