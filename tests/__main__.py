@@ -1,15 +1,17 @@
 """`make test`: every test on SQLite and on PostgreSQL, side by side. `python -m tests [pytest arguments]`.
 
 Two runs of pytest, `--database=sqlite` and `--database=postgresql` (tests/conftest.py tells which test
-belongs where), each a process of its own. What they write is shown one after the other, and all of it,
-also if one breaks. Then come the ten slowest tests of both, and the last two lines are the result:
+belongs where), each a process of its own; when the first is done, one more helps the other. What they write
+is shown one after the other, and all of it, also if one breaks. Then come the ten slowest tests of all, and
+the last two lines are the result:
 
     sqlite: N passed, 0 failed
     postgresql: N passed, 0 failed
 
 Errors count as failed, and so do a run that broke off and one without a test. Skipped tests are counted as
 neither, and said before. Without a PostgreSQL the run fails; at home, that is without CI in the environment,
-LEDGER_TEST_SKIP_POSTGRES=1 lets it pass. With --fast there is no run on PostgreSQL and no line about it.
+LEDGER_TEST_SKIP_POSTGRES=1 lets it pass. With --fast two runs share what that leaves of SQLite's leg, and
+there is neither a run on PostgreSQL nor a line about it.
 """
 
 import json
@@ -20,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -33,7 +35,7 @@ SLOWEST = 10
 
 @dataclass(frozen=True)
 class Leg:
-    """What came of one run."""
+    """What came of one leg, or of one run of it."""
 
     database: str
     passed: int
@@ -45,32 +47,33 @@ class Leg:
     def good(self) -> bool:
         return self.passed > 0 and self.failed == 0
 
+    def __add__(self, other: "Leg") -> "Leg":
+        return Leg(
+            self.database,
+            self.passed + other.passed,
+            self.failed + other.failed,
+            self.skipped + other.skipped,
+            self.seconds | other.seconds,
+        )
+
     def __str__(self) -> str:
         return f"{self.database}: {self.passed} passed, {self.failed} failed"
 
 
 class Run:
-    """A leg that runs. What it writes is kept until it is shown."""
+    """A pytest that runs. What it writes is kept until it is shown."""
 
-    def __init__(self, database: str, arguments: Sequence[str]) -> None:
+    def __init__(self, name: str, database: str, scratch: Path, arguments: Sequence[str]) -> None:
+        self.name = name
         self.database = database
-        self._folder = tempfile.TemporaryDirectory(prefix="ledger-leg-")
-        self._report = Path(self._folder.name) / "report.json"
-        told = [
-            f"--database={database}",
-            f"--report={self._report}",
-            "-o",
-            f"cache_dir=.pytest_cache/{database}",
-        ]
+        self._report = scratch / f"{name}.json"
+        claims = scratch / database
+        claims.mkdir(exist_ok=True)
+        told = [f"--database={database}", f"--report={self._report}", f"--claims={claims}"]
+        told += ["-o", f"cache_dir=.pytest_cache/{name}"]  # two may not write the same one
+        told += [f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
         self.process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                f"--color={'yes' if sys.stdout.isatty() else 'no'}",
-                *told,
-                *arguments,
-            ],
+            [sys.executable, "-m", "pytest", *told],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -88,14 +91,13 @@ class Run:
 
     def show(self) -> Leg:
         """Show what was written and what will be, and count."""
-        print(f"=== {self.database}", flush=True)
+        print(f"=== {self.name}", flush=True)
         while chunk := self._written.get():
             _write(chunk)
         code = self.process.wait()
         report: dict[str, Any] = {}
         if self._report.exists():
             report = json.loads(self._report.read_text(encoding="utf-8"))
-        self._folder.cleanup()
         counts: dict[str, int] = report.get("counts", {})
         failed = sum(counts.get(outcome, 0) for outcome in ("failed", "error", "subtests failed"))
         if code != 0:
@@ -111,7 +113,7 @@ class Run:
             self.process.send_signal(signal.SIGINT)
         self.process.wait()
         self._reader.join()
-        print(f"\n=== {self.database} ended", flush=True)
+        print(f"\n=== {self.name} ended", flush=True)
         while not self._written.empty():
             _write(self._written.get())
 
@@ -119,6 +121,27 @@ class Run:
 def _write(chunk: bytes) -> None:
     sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
+
+
+def run_fast(runs: list[Run], start: Callable[[str, str], None]) -> list[Leg]:
+    """Two runs share the modules."""
+    start("sqlite", "sqlite")
+    start("sqlite-too", "sqlite")
+    return [runs[0].show() + runs[1].show()]
+
+
+def run_both(runs: list[Run], start: Callable[[str, str], None]) -> tuple[list[Leg], str | None]:
+    """One run for each leg; SQLite's is over sooner, and one more on PostgreSQL shares what is left there."""
+    start("sqlite", "sqlite")
+    problem = postgres_problem()
+    if problem is not None:
+        return [runs[0].show()], problem
+    start("postgresql", "postgresql")
+    sqlite = runs[0].show()
+    if runs[1].process.poll() is None:
+        start("postgresql-too", "postgresql")
+    first, *others = (run.show() for run in runs[1:])
+    return [sqlite, sum(others, first)], None
 
 
 def show_slowest(legs: Sequence[Leg]) -> None:
@@ -142,18 +165,21 @@ def main() -> int:
     arguments = sys.argv[1:]
     for as_ctrl_c in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # SIGINT may have been ignored
         signal.signal(as_ctrl_c, signal.default_int_handler)
-    runs = [Run("sqlite", arguments)]
-    problem: str | None = None
-    try:
-        if "--fast" not in arguments:
-            problem = postgres_problem()
-            if problem is None:
-                runs.append(Run("postgresql", arguments))
-        legs = [run.show() for run in runs]
-    except KeyboardInterrupt:
-        for run in runs:
-            run.end()
-        return 130
+    runs: list[Run] = []
+    with tempfile.TemporaryDirectory(prefix="ledger-legs-") as scratch:
+
+        def start(name: str, database: str) -> None:
+            runs.append(Run(name, database, Path(scratch), arguments))
+
+        try:
+            if "--fast" in arguments:
+                legs, problem = run_fast(runs, start), None
+            else:
+                legs, problem = run_both(runs, start)
+        except KeyboardInterrupt:
+            for run in runs:
+                run.end()
+            return 130
     excused = os.environ.get("LEDGER_TEST_SKIP_POSTGRES") == "1" and not os.environ.get("CI")
     if problem is not None:
         legs.append(Leg("postgresql", 0, 0 if excused else 1))

@@ -14,6 +14,7 @@ postgresql leg only, one marked `sqlite` in the sqlite leg only; all others in b
     database_leg      "sqlite" or "postgresql"
 """
 
+import functools
 import gc
 import itertools
 import json
@@ -46,6 +47,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--database", choices=LEGS, default=default, help="which leg to run (default: %(default)s)"
     )
+    group.addoption(
+        "--claims",
+        metavar="FOLDER",
+        help="leave out the modules that others claim in FOLDER: for runs side by side",
+    )
     group.addoption("--report", metavar="FILE", help="write what became of the tests to FILE, as JSON")
 
 
@@ -72,6 +78,23 @@ def pytest_collection_finish() -> None:
     """What was imported stays: the collector need not look at it again and again (a tenth of the time)."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Pass over what another run has claimed."""
+    folder = item.config.getoption("--claims")
+    return None if folder is None or _claimed(Path(folder), item.nodeid.partition("::")[0]) else True
+
+
+@functools.cache
+def _claimed(folder: Path, module: str) -> bool:
+    """Claim a module, and say whether it is ours."""
+    try:
+        (folder / module.replace("/", " ")).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _legs(item: pytest.Item) -> tuple[str, ...]:
