@@ -12,6 +12,10 @@ postgresql leg only, one marked `sqlite` in the sqlite leg only; all others in b
     postgres_to_kill  a durable PostgreSQL of the test's own, `kill()` and `start()` it (mark: postgres);
                       `migrate(postgres_to_kill.create_database("ledger"))` puts a schema there
     database_leg      "sqlite" or "postgresql"
+
+`--fast` leaves out of the sqlite leg what is marked `slow`: whatever starts a process or tries hundreds of
+cases through the whole. What is left needs no database server either, takes less than a minute all in all
+(`python -m tests --fast`), and is refused a process: a test that starts one wants the mark.
 """
 
 import functools
@@ -20,6 +24,7 @@ import itertools
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +43,7 @@ from tests.support.memory import memory_folder
 
 LEGS = ("sqlite", "postgresql")
 DATABASE_FIXTURE = "database_leg"  # whatever needs a database needs this one
+STARTS_A_PROCESS = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"})
 TEMPLATE = f"ledger_template_{os.getpid()}"
 
 
@@ -46,6 +52,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     default = os.environ.get("LEDGER_TEST_DATABASE", "sqlite")
     group.addoption(
         "--database", choices=LEGS, default=default, help="which leg to run (default: %(default)s)"
+    )
+    group.addoption(
+        "--fast", action="store_true", help="leave out what is slow, starts a process or needs a server"
     )
     group.addoption(
         "--claims",
@@ -60,18 +69,31 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("fixed")
     if config.getoption("--database") not in LEGS:  # argparse does not check a default
         raise pytest.UsageError(f"LEDGER_TEST_DATABASE must be one of {', '.join(LEGS)}")
+    if config.getoption("--fast") and config.getoption("--database") != "sqlite":
+        raise pytest.UsageError("--fast is a part of the sqlite leg")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what belongs to the other leg."""
-    leg = config.getoption("--database")
+    """Leave out what belongs to the other leg, and with --fast what is slow."""
+    leg, fast = config.getoption("--database"), config.getoption("--fast")
     here: list[pytest.Item] = []
     elsewhere: list[pytest.Item] = []
     for item in items:
-        (here if leg in _legs(item) else elsewhere).append(item)
+        wanted = leg in _legs(item) and not (fast and item.get_closest_marker("slow"))
+        (here if wanted else elsewhere).append(item)
     if elsewhere:
         config.hook.pytest_deselected(items=elsewhere)
         items[:] = here
+
+
+def pytest_runtestloop(session: pytest.Session) -> None:
+    if session.config.getoption("--fast"):
+        sys.addaudithook(_refuse_processes)
+
+
+def _refuse_processes(event: str, _arguments: tuple[Any, ...]) -> None:
+    if event in STARTS_A_PROCESS:
+        raise RuntimeError(f"no process in the fast part ({event}): mark the test `slow`")
 
 
 def pytest_collection_finish() -> None:

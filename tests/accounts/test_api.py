@@ -565,6 +565,7 @@ def test_bulk_dry_run(client: TestClient) -> None:
 # -- long runs, health, documentation --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_year_end(client: TestClient) -> None:
     number = open_account(client, opened_on="2025-01-01")["account_no"]
     contribute(client, number, period="2025-01", effective_on="2025-01-01")

@@ -654,6 +654,7 @@ def crowd(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Story, list[int], Pa
     engine.dispose()
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_and_started_again(crowd: tuple[Story, list[int], Path], fresh_url: str) -> None:
     story, books, keys = crowd
     arguments = ("annual-settlement", "--year", str(LAST_YEAR), "--area", str(AREA))

@@ -297,6 +297,7 @@ def test_the_page_of_a_year_of_nothing(client: TestClient, away: str) -> None:
 # -- an area ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_run_over_an_area(client: TestClient) -> None:
     near = new_institution(client)
     with on(client, LAST_YEAR):

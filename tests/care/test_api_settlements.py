@@ -601,6 +601,7 @@ _LINES = st.fixed_dictionaries(
 _BY_MODEL = TypeAdapter(list[BillLineFields])
 
 
+@pytest.mark.slow
 @given(sent=st.lists(st.one_of(_LINES, _VALUES), min_size=1, max_size=3))
 def test_lines_are_read_as_their_model_reads_them(sent: list[Any]) -> None:
     fields = {"care_type": "outpatient", "care_date": CARE_DAY, "lines": sent}

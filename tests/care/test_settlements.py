@@ -803,6 +803,7 @@ def test_a_bill_in_trouble_is_refused_with_its_own_code_and_leaves_nothing(place
         assert isinstance(world.post(good.command())[0], Posted)
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite  # each trouble is read from both databases; which of two stands higher, none is asked
 @pytest.mark.parametrize("seed", range(4))
 def test_of_two_troubles_the_answer_is_the_one_that_stands_higher(seed: int, world: World) -> None:

@@ -423,6 +423,7 @@ def test_an_institution_settles_its_own_days_and_pays_nothing(
 # -- ten thousand lines ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_day_of_ten_thousand_lines_is_one_call(hospital: Hospital, clinic: Clinic) -> None:
     """Five thousand at the agency too. The body is larger than others may be."""
     patients = [clinic.patient() for _ in range(100)]

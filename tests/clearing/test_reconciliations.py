@@ -359,6 +359,7 @@ def planted(ours: list[DayLine]) -> tuple[list[DayLine], list[str], list[DayLine
     return [*kept[::-1], *new], sorted(gone), new, unequal
 
 
+@pytest.mark.slow
 def test_ten_thousand_bills_with_fifty_differences(clinic: Clinic, hospital: Side) -> None:
     made = crowd(clinic, hospital)
     ours = hospital.ours()

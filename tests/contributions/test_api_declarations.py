@@ -536,6 +536,7 @@ def test_no_other_route_takes_files(client: TestClient, employer: str) -> None:
         assert refusal(answer) == (415, "media_type_unsupported")
 
 
+@pytest.mark.slow
 def test_a_long_list(client: TestClient, employer: str) -> None:
     """More than other routes take, and sums that are those of its lines."""
     person, many = hire(client), 20_000

@@ -365,6 +365,7 @@ def test_a_step_that_cannot_be(
 # -- retirees --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_the_credits_of_retirees_run_beside_all_else(fresh_engine: Engine, tmp_path: Path) -> None:
     with running(fresh_engine, tmp_path) as client:

@@ -146,6 +146,7 @@ def _attacks() -> Iterator[Any]:
                 yield pytest.param(method, path, mode, real, id=name)
 
 
+@pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "path", "mode", "real"), list(_attacks()))

@@ -260,6 +260,7 @@ def test_a_line_may_not_be_endless_and_does_not_hide_the_next(office: Office) ->
     assert office.rejected(summary) == [(3, "shape_invalid"), (5, "shape_invalid")]
 
 
+@pytest.mark.slow
 def test_memory_stays_small_whatever_the_file_is(office: Office) -> None:
     account = office.account()
     files = [

@@ -414,6 +414,7 @@ def kill_tree(process: subprocess.Popen[str]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_the_book_is_that_of_an_undisturbed_run(
     scene: Scene, copy: Callable[[str], str]
 ) -> None:
@@ -460,6 +461,7 @@ def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
     return said
 
 
+@pytest.mark.slow
 def test_two_runs_of_a_file_at_once_credit_once(
     scene: Scene, copy: Callable[[str], str], tmp_path: Path
 ) -> None:

@@ -643,6 +643,7 @@ def test_a_workbook_by_hand_is_one() -> None:
     assert lines(plain([HEADING, row(2, ID)]), "xlsx") == [ListLine(2, ID, "1.00", None)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["sheet", "strings"])
 def test_a_zip_bomb_is_not_unpacked(part: str) -> None:
     blanks = " " * (workbook.STRINGS_BYTES_MAX if part == "strings" else workbook.SHEET_BYTES_MAX)
@@ -699,6 +700,7 @@ print(count, status.partition("VmHWM:")[2].split()[0])
 """
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_stay_in_bounds(tmp_path: Path) -> None:
     count = 100_000
     path = tmp_path / "list.xlsx"

@@ -370,6 +370,7 @@ def book_of(service: Service) -> tuple[int, int]:
         engine.dispose()
 
 
+@pytest.mark.slow
 def test_a_demo_serves_its_people_and_keeps_them(
     run: Callable[..., Answer],
     tmp_path: Path,
@@ -420,6 +421,7 @@ def test_a_demo_serves_its_people_and_keeps_them(
         service.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_a_demo_without_people_has_an_area_and_two_institutions(tmp_path: Path, engine: Engine) -> None:
     service = Service(tmp_path / "data")
@@ -456,6 +458,7 @@ def test_a_port_that_is_taken_is_said_at_once(run: Callable[..., Answer], tmp_pa
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 def test_the_door_is_where_it_should_be() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "ledger", "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -107,6 +107,7 @@ def test_no_two_people_have_one_number() -> None:
     assert len(numbers) == 51_000
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_people(tmp_path: Path) -> None:
     peaks = []
     for people in (100, 1_000):

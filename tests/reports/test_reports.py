@@ -217,6 +217,7 @@ def test_holds_of_a_past_day(world: World) -> None:
     assert (found.balance, found.available) == (10_000, 9_679)
 
 
+@pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.parametrize("seed", seeds(6))
 def test_the_past_is_what_was_said_then(world: World, seed: int) -> None:

@@ -286,6 +286,7 @@ CHANGES: dict[str, tuple[str, int | None, list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_was_changed_is_found(world: World, what: str) -> None:
     code, seq, statements = CHANGES[what]
@@ -344,6 +345,7 @@ FORGERIES: dict[str, tuple[str, int, list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGERIES)
 def test_what_was_forged_is_found(world: World, what: str) -> None:
     """With all digests right again, what remains is that the entries make no sense."""
@@ -611,6 +613,7 @@ def test_entries_without_a_book_are_found_wherever_they_lie(fresh_engine: Engine
         assert lost_ones == [account_no(books[0]), account_no(books[2])]
 
 
+@pytest.mark.slow
 def test_it_runs_beside_the_service(fresh_engine: Engine, fresh_url: str) -> None:
     """Nothing is found while somebody posts, because every range is one moment of the ledger."""
     world = World(fresh_engine)

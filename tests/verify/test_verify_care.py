@@ -253,6 +253,7 @@ CHANGES: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_was_changed_about_care_is_found(world: World, what: str) -> None:
     told, statement = CHANGES[what]
@@ -379,6 +380,7 @@ FORGERIES: dict[str, tuple[str, str, tuple[int, ...], list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGERIES)
 def test_what_was_forged_about_care_is_found(world: World, what: str) -> None:
     told, letter, seqs, statements = FORGERIES[what]

@@ -185,6 +185,7 @@ CHANGES: dict[str, tuple[str, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
 def test_what_was_changed_about_an_employer_is_found(world: World, what: str) -> None:
     told, statement = CHANGES[what]
@@ -260,6 +261,7 @@ FORGERIES: dict[str, tuple[str, int, list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGERIES)
 def test_what_was_forged_about_an_employer_is_found(world: World, what: str) -> None:
     told, seq, statements = FORGERIES[what]
@@ -310,6 +312,7 @@ FORGED_CREDITS: dict[str, tuple[str, list[str]]] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", FORGED_CREDITS)
 def test_a_forged_credit_is_found_from_both_sides(world: World, what: str) -> None:
     told, statements = FORGED_CREDITS[what]

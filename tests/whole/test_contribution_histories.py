@@ -64,6 +64,7 @@ def portions(total: int, cuts: list[float]) -> list[int]:
     return [after - before for before, after in pairwise(places)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", PARTLY)
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(wages=WAGES, cuts=CUTS, late=st.booleans())
@@ -304,6 +305,7 @@ def play(engine: Engine, seed: int, way: PartPayment, steps: int) -> History:
     return history
 
 
+@pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.parametrize("way", PARTLY)
 def test_whatever_employers_and_people_do_the_books_agree(fresh_engine: Engine, way: PartPayment) -> None:

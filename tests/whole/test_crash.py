@@ -177,6 +177,7 @@ def test_service_then_database_are_killed_under_load(on_postgres: tuple[Service,
     check_whole(service, accounts, len(first.sent) + len(second.sent))
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_service_on_sqlite_is_killed_under_load(tmp_path: Path) -> None:
     service = Service(tmp_path / "data")

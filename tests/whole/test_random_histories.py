@@ -372,6 +372,7 @@ def play(connection: Connection, seed: int, order: str) -> History:
     return history
 
 
+@pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.parametrize("order", REQUESTS)
 def test_a_random_history_is_told_alike_by_both_ledgers(order: str, fresh_engine: Engine) -> None:

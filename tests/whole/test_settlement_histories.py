@@ -329,6 +329,7 @@ class History:
         return PayInstitution(*self._entry(Kind.CLEARING), self.world.ref("pay"))
 
 
+@pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.parametrize("seed", range(SEED, SEED + 3))
 def test_whatever_happens_the_whole_adds_up(seed: int, fresh_engine: Engine) -> None:
