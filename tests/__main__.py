@@ -75,6 +75,8 @@ class Run:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *told],
             cwd=ROOT,
+            # where Python may not keep what it compiles, each process of the run compiles everything anew
+            env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             bufsize=0,
