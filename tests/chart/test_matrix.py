@@ -831,7 +831,7 @@ def _pairs() -> Iterator[Any]:
                     higher,
                     lower,
                     id=f"{order.verb}: {_named(higher)} before {_named(lower)}",
-                    marks=pytest.mark.sqlite,
+                    marks=[pytest.mark.sqlite, pytest.mark.slow],
                 )
 
 

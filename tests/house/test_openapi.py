@@ -34,6 +34,7 @@ def test_the_committed_document_is_up_to_date() -> None:
     assert COMMITTED.read_text(encoding="utf-8").rstrip("\n") == text(), "run `make openapi`"
 
 
+@pytest.mark.slow
 def test_it_is_the_same_every_time() -> None:
     assert text() == text()
 

@@ -88,6 +88,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, chunk: int, *, after: bool) -> None
 # -- where a run goes on -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before posting", "after posting"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "dos"])
 def test_a_run_goes_on_at_its_bookmark(
