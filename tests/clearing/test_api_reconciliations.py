@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -441,9 +440,7 @@ def test_a_day_of_ten_thousand_lines_is_one_call(hospital: Hospital, clinic: Cli
     lines = [{"message_id": one, "total": "10.00", "fund": "0.00", "account": "0.00"} for one in messages]
     body = {"day": "2026-03-10", "count": LINES_MAX, "total": "100000.00", "fund": "0.00", "account": "0.00"}
     assert len(json.dumps(body | {"lines": lines})) > 1 << 20
-    began = time.perf_counter()
     answer = taken(hospital.reconcile(body | {"lines": lines}), ReconciliationAnswer)
-    assert time.perf_counter() - began < 10
     assert answer["ours"]["count"] == 5_000
     assert (answer["differences_count"], len(answer["differences"])) == (5_000, 1_000)
     assert {one["kind"] for one in answer["differences"]} == {"institution_only"}
