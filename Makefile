@@ -11,7 +11,7 @@ export SIZE PEERS
 demo: setup
 	@.venv/bin/python -m ledger demo --data $(or $(DATA),demo-data) $(if $(PORT),--port $(PORT)) $(if $(PEOPLE),--people $(PEOPLE))
 
-## test: everything, on SQLite and on a real PostgreSQL; ARGS go to pytest
+## test: everything, on SQLite and on a real PostgreSQL side by side; ARGS go to pytest, --fast takes a minute
 test: setup
 	@.venv/bin/python -m tests $(ARGS)
 
