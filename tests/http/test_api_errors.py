@@ -113,6 +113,7 @@ def test_every_code_is_reached_or_explained() -> None:
 # -- the body as such ------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "body",
     [
@@ -138,12 +139,14 @@ def test_broken_json(client: TestClient, account: str, body: bytes) -> None:
         assert refusal(raw(client, path, body)) == (400, "json_malformed")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("body", [b"[]", b'"x"', b"1", b"null", b"true", b""])
 def test_json_that_is_no_object(client: TestClient, account: str, body: bytes) -> None:
     for path in (f"/v1/accounts/{account}/spendings", "/v1/accounts", "/v1/bulk", "/v1/year-ends/2025"):
         assert refusal(raw(client, path, body)) == (422, "shape_invalid")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -271,6 +274,7 @@ def test_wrong_fields(client: TestClient, account: str, change: dict[str, Any], 
     assert SENTINEL not in bulk.text
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("field", ["amount", "effective_on", "institution", "source_ref"])
 def test_missing_fields(client: TestClient, account: str, field: str) -> None:
     body = {name: value for name, value in spending().items() if name != field}
@@ -425,6 +429,7 @@ def test_unknown_query_keys(client: TestClient, account: str) -> None:
     assert refusal(client.post(path, json=spending(), headers=key())) == (422, "cash_forbidden")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "query",
     [

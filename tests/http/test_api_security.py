@@ -84,6 +84,7 @@ def test_every_route_stands_in_the_table() -> None:
     }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("route", GUARDED, ids=" ".join)
 def test_a_route_is_refused_to_every_other_scope(
     client: TestClient, keys: Path, route: tuple[str, str]
@@ -99,6 +100,7 @@ def test_a_route_is_refused_to_every_other_scope(
     assert call(client, route, token(keys, [needed])).status_code not in {401, 403}
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("route", GUARDED, ids=" ".join)
 def test_a_route_wants_a_token_before_it_reads_anything(client: TestClient, route: tuple[str, str]) -> None:
     for bearer in (None, "x", "x.y.z"):
@@ -108,6 +110,7 @@ def test_a_route_wants_a_token_before_it_reads_anything(client: TestClient, rout
         assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="ledger"')
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("header", ["Basic dXNlcjpwYXNz", "Bearer", "Bearer ", "token"])
 def test_other_schemes(client: TestClient, header: str) -> None:
     answer = client.get("/v1/reports/trial-balance", headers={"Authorization": header})
@@ -173,6 +176,7 @@ def test_a_good_token(client: TestClient, keys: Path) -> None:
     assert ask(client, jwt.encode(rights(exp=ago(20)), signing_key(keys), algorithm="EdDSA")) == 200
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -250,6 +254,7 @@ def test_what_is_remembered_is_bounded(keys: Path, monkeypatch: pytest.MonkeyPat
     assert len(verifier._remembered) == 3
 
 
+@pytest.mark.sqlite
 def test_tokens_signed_by_nobody(client: TestClient, keys: Path) -> None:
     public = json.loads((keys / "jwks.json").read_text())["keys"][0]
     stranger = jwt.encode(
