@@ -38,8 +38,8 @@ from sqlalchemy import Engine
 
 from tests.check import migrate
 from tests.support import chance  # noqa: F401  registers the profiles of hypothesis
-from tests.support.postgres import Databases, Server, server_for_tests
 from tests.support.memory import memory_folder
+from tests.support.postgres import Databases, Server, server_for_tests
 
 LEGS = ("sqlite", "postgresql")
 DATABASE_FIXTURE = "database_leg"  # whatever needs a database needs this one

@@ -43,7 +43,7 @@ from ledger import (
     quote_minutes,
 )
 from ledger.care import reports as care
-from ledger.care.counters import SETTLEMENT_ROW
+from ledger.care.counters import SETTLEMENT_ROW, used_in
 from ledger.chart.care import FILING_WORDS, Channel
 
 router = APIRouter(route_class=LedgerRoute)
@@ -151,7 +151,7 @@ class _Settling(Settle):
 
     def decide(self, desk: Any) -> None:
         # before the bill itself is counted
-        version = desk.book.care.used(self.bill.care_date.year).version
+        version = used_in(desk.book, self.bill.care_date.year).version
         super().decide(desk)
         self.went_by = _WentBy(desk.policy(desk.book.area), version, desk.now)
 
