@@ -86,9 +86,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = here
 
 
-def pytest_runtestloop(session: pytest.Session) -> None:
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """As pytest's own, over the modules that no other run has claimed."""
     if session.config.getoption("--fast"):
         sys.addaudithook(_refuse_processes)
+    folder = session.config.getoption("--claims")
+    if folder is None or session.testsfailed or session.config.option.collectonly:
+        return None
+    ours = (item for item in session.items if _claimed(Path(folder), item.nodeid.partition("::")[0]))
+    item = next(ours, None)
+    while item is not None:
+        following = next(ours, None)  # what both need is kept: of two modules, the database server
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+        item = following
+    return True
 
 
 def _refuse_processes(event: str, _arguments: tuple[Any, ...]) -> None:
@@ -100,13 +115,6 @@ def pytest_collection_finish() -> None:
     """What was imported stays: the collector need not look at it again and again (a tenth of the time)."""
     gc.collect()
     gc.freeze()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
-    """Pass over what another run has claimed."""
-    folder = item.config.getoption("--claims")
-    return None if folder is None or _claimed(Path(folder), item.nodeid.partition("::")[0]) else True
 
 
 @functools.cache

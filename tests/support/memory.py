@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")
-NEEDED = 4 << 30  # a run has far less at a time; a container's shared memory is often 64 MB
+NEEDED = 2 << 30  # a run has less than half of it at a time; a container's shared memory is often 64 MB
 
 
 def memory_folder() -> Path | None:
