@@ -206,6 +206,7 @@ def test_payments_after_one_another_settle_the_month(
     assert spread(owed, rest, FULL_MONTH, int) == [(due.employee_fen, due.employer_fen) for due in rest]
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_people_take_no_time() -> None:
     dues = [Due(number, 9_744 + number % 977, 36_540 + number % 3_571) for number in range(100_000)]
     amount = sum(due.employee_fen + due.employer_fen for due in dues) * 2 // 3
