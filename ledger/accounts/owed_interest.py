@@ -71,6 +71,9 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Changes:
 def _follow(found: Changes, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     """Let the changes of a book include an entry of this very batch."""
     book_id = receipt.book_id
+    if receipt.kind is Kind.OPENING:
+        # opened by this batch: nobody can have read its changes
+        found.by_book.setdefault(book_id, (date(receipt.effective_on.year, 1, 1), 0, []))
     if book_id not in found.by_book:
         return
     since, before, days = found.by_book[book_id]

@@ -97,16 +97,19 @@ class Clinic:
 
     def resident(self, someone: Someone | None = None) -> int:
         """The book of a new person of the resident scheme, without an account."""
+        return self.world.one(self.enrolling(someone)).book_id
+
+    def enrolling(self, someone: Someone | None = None) -> EnrolResident:
+        """The command that opens it."""
         from ledger.book.numbers import new_book_id
         from ledger.people.persons import stake_by_number
 
         person = someone or SomeoneFactory()
         stake, _ = stake_by_number(person.id_number, person.name, self.world.keyring, self.world.today)
-        command = EnrolResident(
+        return EnrolResident(
             resident_ref(stake.digest), (stake,), tuple(new_book_id("R") for _ in range(4)), AREA, None,
             date(2026, 1, 1),
         )  # fmt: skip
-        return self.world.one(command).book_id
 
     def bill(
         self,
