@@ -20,6 +20,7 @@ from bench.people import person_id, write_people
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
+from ledger.chart.parties import NUMBERS_PER_LETTER, Party
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
@@ -30,11 +31,10 @@ from tests.check import migrate
 from tests.support.postgres import Server
 
 TEMPLATE = "ledger_template"
-# account numbers: P and twelve digits that look drawn by lot; the factor has no divisor in common with 10^12
-_FIRST_BOOK = 16 * 10**12
+# of account numbers, whose twelve digits are to look drawn by lot; it has no divisor in common with 10^12
 _FACTOR = 618_033_988_747
 # the same in SQL, of a column or alias i
-BOOK_SQL = f"({_FIRST_BOOK} + i::bigint * {_FACTOR} % 1000000000000)"
+BOOK_SQL = f"({Party.PERSON.first} + i::bigint * {_FACTOR} % {NUMBERS_PER_LETTER})"
 _CONTRIBUTION_FEN = 16_000
 _SPENDING_FEN = 5_000
 _CONNECTIONS = 2
@@ -42,7 +42,7 @@ _CONNECTIONS = 2
 
 def book_number(i: int) -> int:
     """The i-th book of a filled ledger, i from 1."""
-    return _FIRST_BOOK + i * _FACTOR % 10**12
+    return Party.PERSON.first + i * _FACTOR % NUMBERS_PER_LETTER
 
 
 def libpq(url: str) -> str:

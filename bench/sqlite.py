@@ -19,6 +19,7 @@ from bench.rounds import Measure, latencies
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
@@ -37,7 +38,7 @@ def _opening(number: int) -> OpenAccount:
     return OpenAccount(
         digest,
         (person,),
-        tuple(new_book_id("P") for _ in range(4)),
+        tuple(new_book_id(Party.PERSON) for _ in range(4)),
         AREA,
         today.replace(month=1, day=1),
         OpeningBalance(0, MONEY_FEN, f"old-{number}"),

@@ -22,6 +22,7 @@ from api.http.security import Caller
 from api.http.state import State, caller_of, state_of
 from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number, mask_name
 
@@ -336,7 +337,7 @@ def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tup
     command = OpenAccount(
         stake.digest,
         (stake,),
-        tuple(new_book_id("P") for _ in range(CANDIDATES)),
+        tuple(new_book_id(Party.PERSON) for _ in range(CANDIDATES)),
         body.area,
         body.opened_on,
         None

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from api.contributions.answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
 from api.contributions.bodies import Control, Declaration, NewAdjustment
-from api.contributions.employers import EMPLOYERS, OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.contributions.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
 from api.contributions.list_lines import (
     Row,
     as_declared,
@@ -27,8 +27,9 @@ from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
 from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
 from ledger.book.detail import unpack
-from ledger.book.numbers import entry_name
+from ledger.book.numbers import entry_name, party_of
 from ledger.chart.members import LineKind
+from ledger.chart.parties import Party
 from ledger.contributions.debts import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine, DeclaredLine
 from ledger.contributions.declarations import list_view
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
@@ -134,7 +135,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
     key = key_of(request)
     state, who = state_of(request), caller_of(request)
     book_id, seq = entry_of(declaration, R.DECLARATION_NOT_FOUND)
-    if book_id // 10**12 != EMPLOYERS:
+    if party_of(book_id) is not Party.EMPLOYER:
         raise Refused(R.DECLARATION_NOT_FOUND)
     command = Confirm(book_id, seq, number_opener(state.keyring), who.caller, who.actor, key)
     done = await take_of_employer(request, command, R.DECLARATION_NOT_FOUND)

@@ -14,6 +14,7 @@ from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer
 from ledger.people.id_numbers import normalise_name
@@ -21,8 +22,6 @@ from ledger.people.id_numbers import normalise_name
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "employers"
-# the letter E of an account number, by its place in the alphabet; no other book is an employer's
-EMPLOYERS: Final = 5
 # what a path or body that names an employer may lead to
 OF_EMPLOYER: Final = (R.EMPLOYER_NOT_FOUND, R.CREDIT_CODE_INVALID)
 
@@ -80,7 +79,7 @@ def _would_be(connection: Any, body: NewEmployer) -> Employer:
     except Refused as refused:
         if refused.code is not R.EMPLOYER_NOT_FOUND:
             raise
-        return Employer(code, new_book_id("E"), body.name, body.area)
+        return Employer(code, new_book_id(Party.EMPLOYER), body.name, body.area)
     if (normalise_name(there.name), there.area) != (normalise_name(body.name), body.area):
         raise Refused(R.EMPLOYER_DIFFERS)
     return there

@@ -19,6 +19,7 @@ from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspe
 from ledger.book.numbers import new_book_id
 from ledger.care import reports as care
 from ledger.chart.care import CARE_WORDS
+from ledger.chart.parties import Party
 from ledger.institutions import registry
 from ledger.institutions.registry import Registered
 
@@ -169,7 +170,7 @@ def _would_be(connection: Any, asked: Registered) -> Registered:
     try:
         there = registry.find(connection, asked.code)
     except Refused:
-        return asked._replace(party_id=new_book_id("I"))
+        return asked._replace(party_id=new_book_id(Party.INSTITUTION))
     if asked._replace(party_id=there.party_id) != there:
         raise Refused(R.INSTITUTION_DIFFERS)
     return there

@@ -17,6 +17,7 @@ from api.http.state import caller_of, state_of
 from ledger import EnrolResident, RefusalCode, persons, resident_ref
 from ledger.book.detail import unpack
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)
@@ -95,7 +96,7 @@ async def enrol(body: NewResident, request: Request) -> Response:
     command = EnrolResident(
         resident_ref(stake.digest),
         (stake,),
-        tuple(new_book_id("R") for _ in range(CANDIDATES)),
+        tuple(new_book_id(Party.RESIDENT) for _ in range(CANDIDATES)),
         body.area,
         body.group,
         body.first,

@@ -1,18 +1,25 @@
-"""The numbers of books and the names of entries. Pure."""
+"""The numbers of books, whose books they are, and the names of entries. Pure."""
 
 import secrets
 from collections.abc import Callable
 from typing import Final
 
-from ledger.chart.parties import PARTY_LETTERS
+from ledger.chart.parties import NUMBERS_PER_LETTER, Party
 
 SEQ_MAX: Final = 2**31 - 1
 
 
-_PER_LETTER: Final = 10**12
-
-
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+_PARTIES: Final = {int(party): party for party in Party}
+
+
+# Plain numbers: these two are asked for in every decision, and a member of an enumeration is slow to reach.
+_PERSON: Final = int(Party.PERSON)
+
+
+_INSTITUTION: Final = int(Party.INSTITUTION)
 
 
 _ACCOUNT_NO_LENGTH: Final = 14
@@ -68,7 +75,7 @@ def account_no(book_id: int) -> str:
     `book_id` is the place of the letter in the alphabet (A is 1) times 10^12, plus the digits. One outside
     A to Z is a bug of the caller: ValueError.
     """
-    letter_index, digits = divmod(book_id, _PER_LETTER)
+    letter_index, digits = divmod(book_id, NUMBERS_PER_LETTER)
     if not 1 <= letter_index <= 26:
         raise ValueError("the book id is out of range")
     return f"{_LETTERS[letter_index - 1]}{digits:012d}{_account_check(letter_index, digits)}"
@@ -89,27 +96,27 @@ def book_id_of(text: str) -> int | None:
     digits = int(text[1:13])
     if _account_check(letter_index, digits) != text[13].upper():
         return None
-    return letter_index * _PER_LETTER + digits
+    return letter_index * NUMBERS_PER_LETTER + digits
 
 
-def new_book_id(letter: str, randbelow: Callable[[int], int] = secrets.randbelow) -> int:
-    """A random book id for a party letter; whether it is taken already, the database knows.
+def new_book_id(party: Party, randbelow: Callable[[int], int] = secrets.randbelow) -> int:
+    """A random book id for a party; whether it is taken already, the database knows."""
+    return party.first + randbelow(NUMBERS_PER_LETTER)
 
-    A letter that is not in PARTY_LETTERS is a bug of the caller: ValueError.
-    """
-    if letter not in PARTY_LETTERS:
-        raise ValueError("not a party letter")
-    return _LETTER_INDEX[letter] * _PER_LETTER + randbelow(_PER_LETTER)
+
+def party_of(book_id: int) -> Party | None:
+    """Whose book it is; None when no party's number begins with that letter."""
+    return _PARTIES.get(book_id // NUMBERS_PER_LETTER)
 
 
 def is_institution(book_id: int) -> bool:
     """Whether it is the book of an institution."""
-    return book_id // _PER_LETTER == _LETTER_INDEX["I"]
+    return book_id // NUMBERS_PER_LETTER == _INSTITUTION
 
 
 def has_account(book_id: int) -> bool:
     """Whether it is a person's book with pockets; a resident's has none."""
-    return book_id // _PER_LETTER == _LETTER_INDEX["P"]
+    return book_id // NUMBERS_PER_LETTER == _PERSON
 
 
 def entry_name(book_id: int, seq: int) -> str:

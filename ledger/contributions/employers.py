@@ -16,6 +16,7 @@ from ledger.book.numbers import new_book_id
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.month import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
@@ -61,7 +62,7 @@ def enter(connection: Connection, credit_code: str, name: str, area: int, now: d
             insert_or_leave(connection, tables.employer),
             {
                 "credit_code": code,
-                "book_id": new_book_id("E"),
+                "book_id": new_book_id(Party.EMPLOYER),
                 "name": name,
                 "area": area,
                 "recorded_at": now,

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ledger.book.numbers import new_book_id
 from ledger.chart.members import MemberClass
+from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer, RegisterEmployer, enter, find
 from ledger.contributions.payments import ReceivePayment
@@ -119,7 +120,7 @@ class UnitRows(LineReader):
         try:
             there = self.employer(code)
         except Refused:
-            return new_book_id("E")
+            return new_book_id(Party.EMPLOYER)
         if (normalise_name(there.name), there.area) != (normalise_name(name), area):
             raise Refused(RefusalCode.EMPLOYER_DIFFERS)
         return there.book_id

@@ -15,6 +15,7 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
 from ledger.people.id_numbers import normalise_name
@@ -294,7 +295,7 @@ class LineReader:
         command = OpenAccount(
             book=stake.digest,
             persons=(stake,),
-            candidates=tuple(new_book_id("P") for _ in range(CANDIDATES)),
+            candidates=tuple(new_book_id(Party.PERSON) for _ in range(CANDIDATES)),
             area=int(row["area"]),
             opened_on=opened_on,
             opening=opening,

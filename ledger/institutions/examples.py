@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.database.lookups import insert_or_leave
 
 SERVICES = ("outpatient", "inpatient", "pharmacy", "chronic")
@@ -43,7 +44,7 @@ def register(connection: Connection, institutions: Iterable[NewInstitution]) -> 
                 insert_or_leave(connection, tables.institution),
                 {
                     "code": one.code,
-                    "party_id": new_book_id("I"),
+                    "party_id": new_book_id(Party.INSTITUTION),
                     "name": one.name,
                     "kind": one.kind,
                     "level": one.level,

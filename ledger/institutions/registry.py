@@ -14,6 +14,7 @@ from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
+from ledger.chart.parties import Party
 from ledger.database.lookups import insert_or_leave
 from ledger.institutions.books import institution_book
 from ledger.institutions.rows import ContractRow, SuspensionRow
@@ -56,7 +57,7 @@ def enter(connection: Connection, one: Registered) -> Registered:
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.institution),
-            {**one._asdict(), "party_id": new_book_id("I")},
+            {**one._asdict(), "party_id": new_book_id(Party.INSTITUTION)},
         )
         there = find(connection, one.code)
     if there._replace(party_id=one.party_id) != one:

@@ -203,9 +203,3 @@ def normalise_name(name: str) -> str:
     )
     # Once more: letters that were apart may now combine.
     return unicodedata.normalize("NFKC", kept)
-
-
-# --- Account numbers and entry names --------------------------------------------------------------------
-
-
-"""The first letter of an account number, and whose book it is."""

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.book.numbers import book_id_of
+from ledger.book.numbers import book_id_of, has_account
 from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.people.id_numbers import (
     IdNumber,
@@ -27,8 +27,6 @@ from ledger.vault import Keyring
 
 ROLE_CURRENT = 1
 ROLE_ALIAS = 2
-# the letter P of an account number, by its place in the alphabet; no other book is an account
-PERSONS = 16
 _NUMBER = b"identity.number|"
 _NAME = b"identity.name|"
 _SENT = b"declared_line.number|"
@@ -70,7 +68,7 @@ def account_ref(text: str, keyring: Keyring, today: date) -> BookRef:
     Raises the id_* refusals for what looks like an ID number and is none, account_not_found for the rest.
     """
     book_id = book_id_of(text)
-    if book_id is not None and book_id // 10**12 == PERSONS:
+    if book_id is not None and has_account(book_id):
         return book_id
     if looks_like_id_number(text):
         return number_digest(parse_id_number(text, today), keyring)

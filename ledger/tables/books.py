@@ -21,6 +21,7 @@ from sqlalchemy import Column as C
 
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.parties import NUMBERS_PER_LETTER, Party
 from ledger.chart.sides import POCKETS, Side
 from ledger.tables.base import Instant, metadata, one_of
 
@@ -64,7 +65,7 @@ book = Table(
     ),
     # an account number is a letter and twelve digits: only the books of persons, P, hold money of a person
     CheckConstraint(
-        "book_id / 1000000000000 = 16"
+        f"book_id / {NUMBERS_PER_LETTER} = {int(Party.PERSON)}"
         " OR (current_year = 0 AND carried_over = 0 AND held = 0 AND reserved = 0)",
         name="only_persons_have_pockets",
     ),

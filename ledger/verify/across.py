@@ -10,9 +10,10 @@ from sqlalchemy import Connection, func, select
 
 from ledger import tables
 from ledger.book.detail import unpack
-from ledger.book.numbers import parse_entry_name
+from ledger.book.numbers import parse_entry_name, party_of
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.people.residents import RESIDENT
@@ -22,7 +23,6 @@ from ledger.posting.stakes import ACCOUNT
 from ledger.shares import divide
 from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name, line_name
-from ledger.verify.walk import RESIDENTS, party_of
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _ROWS_AT_ONCE = 500
@@ -81,7 +81,7 @@ def accounts_are_staked_once(connection: Connection, first: int, last: int) -> I
 
 def _scheme(book_id: int) -> bytes:
     """The scheme in which a person claims a book: an account, or a resident's book without one."""
-    return RESIDENT if party_of(book_id) == RESIDENTS else ACCOUNT
+    return RESIDENT if party_of(book_id) is Party.RESIDENT else ACCOUNT
 
 
 def _claimed(

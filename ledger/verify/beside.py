@@ -11,8 +11,10 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.book.beside import Row, RowKind, rows_digest
 from ledger.book.detail import unpack
+from ledger.book.numbers import party_of
 from ledger.care.counters import CLAIM_ROW, FILING_ROW, SETTLEMENT_ROW
 from ledger.chart.kinds import Kind
+from ledger.chart.parties import Party
 from ledger.contributions.debts import (
     ASSESSMENT_LINE,
     DECLARED_LINE,
@@ -23,7 +25,6 @@ from ledger.institutions.rows import ContractRow, SuspensionRow
 from ledger.people.enrolled import ENROLMENT_ROW
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import Stream, streamed
-from ledger.verify.walk import EMPLOYERS, institutions_in, party_of
 
 _E = tables.entry.c
 
@@ -60,7 +61,7 @@ def rows_follow_their_entry(connection: Connection, first: int, last: int) -> It
         .order_by(_E.book_id, _E.seq)
     )
     for book_id, seq, kind, detail in streamed(connection, entries):
-        if kind == Kind.REFUND_TO_PAYER and party_of(book_id) != EMPLOYERS:
+        if kind == Kind.REFUND_TO_PAYER and party_of(book_id) is not Party.EMPLOYER:
             continue
         found = {kind: tuple(stream.of((book_id, seq))) for kind, stream in beside.items()}
         wrong = _rows_fault(kind, detail, found)
@@ -106,7 +107,7 @@ _Days = dict[tuple[str, date], ContractRow | SuspensionRow]
 
 def contracts_follow_their_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """The contracts and suspensions of institutions are those that their books say, word for word."""
-    first, last = institutions_in(first, last)
+    first, last = Party.INSTITUTION.within(first, last)
     if first > last:
         return
     place = tables.institution.c

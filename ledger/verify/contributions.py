@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, sele
 
 from ledger import tables
 from ledger.chart.members import LineKind
+from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.verify.finding import Finding, book_name, month_name
 from ledger.verify.streams import Key, side_by_side, streamed
-from ledger.verify.walk import EMPLOYERS
 
 _E, _T = tables.entry.c, tables.transfer.c
 _L, _A, _N = tables.levy_line.c, tables.assessment_line.c, tables.enrolment.c
@@ -26,17 +26,12 @@ _D, _STATE, _LEVY = tables.declared_line.c, tables.assessment.c, tables.levy.c
 _PARTS = ("employee", "employer", "employee_paid", "employer_paid")
 
 
-def employers_in(first: int, last: int) -> tuple[int, int]:
-    """The range of books of employers within a range; an empty one when there are none."""
-    return max(first, EMPLOYERS * 10**12), min(last, (EMPLOYERS + 1) * 10**12 - 1)
-
-
 # -- state from facts ----------------------------------------------------------------------------------------
 
 
 def months_follow_from_their_lines(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A month of an employer is the sum of its signed lines, and is not below zero."""
-    first, last = employers_in(first, last)
+    first, last = Party.EMPLOYER.within(first, last)
     amounts = [func.sum(_L[name]) for name in tables.LEVY_AMOUNTS]
     derived = _by_month(connection, _L, amounts, first, last)
     stands = streamed(
@@ -52,7 +47,7 @@ def months_follow_from_their_lines(connection: Connection, first: int, last: int
 
 def persons_follow_from_their_lines(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A person's month is what its lines come to: the base set last, the sums, the last day of money."""
-    first, last = employers_in(first, last)
+    first, last = Party.EMPLOYER.within(first, last)
     lines = streamed(
         connection,
         select(_A.book_id, _A.period, _A.account_id, _A.base, _A.paid_on, _A.suspended,
@@ -94,7 +89,7 @@ def months_are_those_of_their_persons(connection: Connection, first: int, last: 
     What is neither in their accounts nor owed by them waits to be forwarded:
     forward = Σ suspended + receivables of the month.
     """
-    first, last = employers_in(first, last)
+    first, last = Party.EMPLOYER.within(first, last)
     months = streamed(
         connection,
         select(_LEVY.book_id, _LEVY.period, *(_LEVY[name] for name in _PARTS), _LEVY.forward)
@@ -134,7 +129,7 @@ def assessments_are_paid_or_owed_or_adjusted(
     Assessed and adjusted are the lines' (an adjustment downwards counts as adjusted), paid and owed are the
     state's, person by person and part by part.
     """
-    first, last = employers_in(first, last)
+    first, last = Party.EMPLOYER.within(first, last)
     lines = _by_month(
         connection,
         _A,

@@ -13,13 +13,11 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
+from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.people.persons import PERSONS
-from ledger.verify.contributions import employers_in
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
-from ledger.verify.walk import institutions_in
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _A, _STATE, _LEVY, _M = tables.assessment_line.c, tables.assessment.c, tables.levy.c, tables.employer.c
@@ -80,9 +78,9 @@ def books_without_a_person_are_of_employers(
         .outerjoin(tables.entry, and_(_E.book_id == _B.book_id, _E.seq == 1))
         .where(
             _B.book_id.between(first, last),
-            ~_B.book_id.between(*institutions_in(first, last)),
+            ~_B.book_id.between(*Party.INSTITUTION.within(first, last)),
             # an employer's book that belongs to a person is as wrong as one of nobody
-            or_(_B.person_id.is_(None), _B.book_id.between(*employers_in(first, last))),
+            or_(_B.person_id.is_(None), _B.book_id.between(*Party.EMPLOYER.within(first, last))),
         )
         .order_by(_B.book_id)
     )
@@ -122,7 +120,7 @@ def money_in_is_somewhere(connection: Connection, first: int, last: int) -> Iter
       the two are the same, account by account and month by month, is what the rules below ask
     * so the bank, less what went back to the payer, is the sum of these four.
     """
-    first, last = employers_in(first, last)
+    first, last = Party.EMPLOYER.within(first, last)
     moves = streamed(
         connection,
         select(_T.book_id, _T.from_side, _T.to_side, func.sum(_T.amount_fen))
@@ -184,7 +182,7 @@ def _left(rows: Iterable[Any]) -> _Sides:
 
 def lines_are_in_the_accounts(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """What was paid for a person, or taken back, stands in the account: by the same entry, for the month."""
-    first, last = employers_in(first, last)
+    first, last = Party.EMPLOYER.within(first, last)
     lines = streamed(
         connection,
         select(_A.book_id, _A.seq, _A.account_id, _A.period, _A.kind, _A.employee_paid - _A.suspended)
@@ -256,7 +254,7 @@ def accounts_have_what_was_paid(connection: Connection, first: int, last: int) -
     suspense; and never more than was assessed, but for what its holder owes since a correction.
     """
     sign = {int(Kind.CONTRIBUTION): 1, int(Kind.REFUND_TO_PAYER): -1}
-    first, last = max(first, PERSONS * 10**12), min(last, (PERSONS + 1) * 10**12 - 1)
+    first, last = Party.PERSON.within(first, last)
     rows = streamed(
         connection,
         select(_E.book_id, _E.seq, _E.kind, _E.period, _E.source_ref, _T.party_id, _T.amount_fen)

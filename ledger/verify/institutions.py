@@ -14,11 +14,10 @@ from ledger.book.detail import unpack
 from ledger.care.stakes import bill_stake, message_stake
 from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
+from ledger.chart.parties import Party
 from ledger.database.lookups import Lookup
-from ledger.people.persons import PERSONS
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
-from ledger.verify.walk import RESIDENTS, institutions_in
 
 _B, _E, _S, _I = tables.book.c, tables.entry.c, tables.settlement.c, tables.institution.c
 _DAY, _CLEARING, _CLAIM, _MANUAL = (
@@ -41,7 +40,7 @@ def books_of_institutions_are_known(connection: Connection, first: int, last: in
         select(_B.book_id, _B.area, _B.person_id, _I.area, _I.code, _E.detail)
         .outerjoin_from(tables.book, tables.institution, _I.party_id == _B.book_id)
         .outerjoin(tables.entry, and_(_E.book_id == _B.book_id, _E.seq == 1))
-        .where(_B.book_id.between(*institutions_in(first, last)))
+        .where(_B.book_id.between(*Party.INSTITUTION.within(first, last)))
         .order_by(_B.book_id)
     )
     for book_id, area, person_id, its_area, code, detail in streamed(connection, query):
@@ -130,7 +129,8 @@ def nothing_else_is_staked(connection: Connection, first: int, last: int) -> Ite
     bills = _bills(first, last).subquery().c
     persons = select(_B.book_id, literal(1)).where(
         or_(
-            *(_B.book_id.between(party * 10**12, (party + 1) * 10**12 - 1) for party in (PERSONS, RESIDENTS))
+            _B.book_id.between(Party.PERSON.first, Party.PERSON.last),
+            _B.book_id.between(Party.RESIDENT.first, Party.RESIDENT.last),
         ),
         _B.book_id.between(first, last),
     )
@@ -151,7 +151,7 @@ def nothing_else_is_staked(connection: Connection, first: int, last: int) -> Ite
 
 def days_follow_from_their_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A day of an institution is as it was compared last, with the sums of that comparison."""
-    first, last = institutions_in(first, last)
+    first, last = Party.INSTITUTION.within(first, last)
     entries = streamed(
         connection,
         select(_E.book_id, _E.seq, _E.detail)
@@ -191,7 +191,7 @@ def months_are_those_of_their_bills(connection: Connection, first: int, last: in
     """A month that is cleared has the state that its entries give it, and the sums of the lines of its days:
     after clearing, nothing is counted there any more.
     """
-    first, last = institutions_in(first, last)
+    first, last = Party.INSTITUTION.within(first, last)
     entries = streamed(
         connection,
         select(_E.book_id, _E.period, _E.seq, _E.kind, _E.target_seq, _E.detail)

@@ -15,12 +15,14 @@ from sqlalchemy import Row
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
 from ledger.book.interest import Interest, year_interest
+from ledger.book.numbers import is_institution, party_of
 from ledger.chart.kinds import MOVES, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.parties import Party
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.policy import MissingParameter
-from ledger.verify.walk import EMPLOYERS, INSTITUTIONS, RESIDENTS, Walk, WalkedEntry, party_of
+from ledger.verify.walk import Walk, WalkedEntry
 
 EntryRule = Callable[[Walk, WalkedEntry], str | None]
 BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
@@ -49,18 +51,20 @@ _OF_CARE = frozenset({
     Kind.ADVANCE, Kind.RECOVERY, Kind.MANUAL_CLAIM, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT,
 })  # fmt: skip
 # what the books of others are about; all other kinds belong into the account of a person
-_KINDS_OF: dict[int, frozenset[Kind]] = {
-    EMPLOYERS: frozenset({
+_KINDS_OF: dict[Party | None, frozenset[Kind]] = {
+    Party.EMPLOYER: frozenset({
         Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
         Kind.REFUND_TO_PAYER, Kind.CASE_STEP,
     }),
-    INSTITUTIONS: frozenset({
+    Party.INSTITUTION: frozenset({
         Kind.OPENING, Kind.CONTRACT, Kind.SUSPENSION, Kind.RECONCILIATION, Kind.CLEARING, Kind.CLEARING_END,
         Kind.INSTITUTION_PAYMENT, Kind.CORRECTION,
     }),
-    RESIDENTS: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}) | _OF_CARE,
+    Party.RESIDENT: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}) | _OF_CARE,
 }  # fmt: skip
-_OF_OTHERS_ALONE = (_KINDS_OF[EMPLOYERS] | _KINDS_OF[INSTITUTIONS]) - {Kind.OPENING, Kind.REFUND_TO_PAYER}
+_OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - {
+    Kind.OPENING, Kind.REFUND_TO_PAYER,
+}  # fmt: skip
 # what may stand in a book because of a command about another one, under the policy of that one's area
 _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE, Kind.MUTUAL_AID, Kind.REVERSAL, Kind.CARRY_OVER, Kind.EXPIRY, Kind.ESTATE,
@@ -244,7 +248,7 @@ def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
     known = walk.reference
     area = unpack(line.detail)["area"] if line.kind == Kind.OPENING else walk.area
     # an institution of another area has a contract here, and that area no policy
-    foreign = party_of(walk.book_id) == INSTITUTIONS and line.policy_version == 0
+    foreign = is_institution(walk.book_id) and line.policy_version == 0
     its_area = known.areas.get(line.policy_version)
     if not foreign and its_area != area and (its_area is None or line.kind not in _OF_ANOTHER_BOOK):
         return f"there is no policy version {line.policy_version} of its area"

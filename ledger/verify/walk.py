@@ -10,31 +10,14 @@ from typing import NamedTuple
 from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange
+from ledger.book.numbers import has_account
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
-from ledger.people.persons import PERSONS
 from ledger.policy import Policy
 
 # the year up to which interest is posted in a book that never earns any
 NO_INTEREST = 9999
-# the places of the letters E, I and R, with which the books of employers, institutions and residents begin
-EMPLOYERS, INSTITUTIONS, RESIDENTS = 5, 9, 18
-
-
-def party_of(book_id: int) -> int:
-    """Whose book it is: the place in the alphabet of the letter that its number begins with."""
-    return book_id // 10**12
-
-
-def books_in(party: int, first: int, last: int) -> tuple[int, int]:
-    """The range of books of such a party within a range; an empty one when there are none."""
-    return max(first, party * 10**12), min(last, (party + 1) * 10**12 - 1)
-
-
-def institutions_in(first: int, last: int) -> tuple[int, int]:
-    """The range of books of institutions within a range."""
-    return books_in(INSTITUTIONS, first, last)
 
 
 class WalkedEntry(NamedTuple):
@@ -118,7 +101,7 @@ class Walk:
     @property
     def has_pockets(self) -> bool:
         """Whether it is the account of a person: the books of all others have no money in them."""
-        return party_of(self.book_id) == PERSONS
+        return has_account(self.book_id)
 
     @classmethod
     def begin(cls, book_id: int, reference: Reference) -> Walk:

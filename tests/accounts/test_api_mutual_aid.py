@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from api.accounts.mutual_aid import QuotaAnswer, QuotaEndAnswer, QuotaList, QuotaUseList
 from api.http.answers import ReceiptAnswer
 from ledger.book.numbers import account_no, new_book_id
+from ledger.chart.parties import Party
 from ledger.people.id_numbers import mask_id_number
 from ledger.verify import verify
 from tests.support.api_client import id_number, key, running
@@ -220,7 +221,7 @@ def test_the_end_of_a_quota(client: TestClient) -> None:
     taken(first, QuotaEndAnswer)
     assert client.post(path, json={"reason": "asked for"}, headers=header).text == first.text
     assert refusal(client.post(path, json={}, headers=key())) == (409, "quota_ended")
-    for nothing in ("x", f"{quota.split('-')[0]}-1", f"{account_no(new_book_id('P'))}-2"):
+    for nothing in ("x", f"{quota.split('-')[0]}-1", f"{account_no(new_book_id(Party.PERSON))}-2"):
         missing = (404, "quota_not_found")
         assert refusal(client.post(f"/v1/quotas/{nothing}/end", json={}, headers=key())) == missing
         assert refusal(client.get(f"/v1/quotas/{nothing}/uses")) == missing

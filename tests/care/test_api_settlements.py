@@ -21,6 +21,7 @@ from api.care.settlement_answers import CorrectionAnswer, SettlementAnswer, Sett
 from api.care.visits import VisitEndAnswer, VisitView
 from ledger.book.numbers import account_no, new_book_id
 from ledger.care.rows import BillLine
+from ledger.chart.parties import Party
 from ledger.verify import verify
 from tests.support.api_client import AREA, TODAY, key, open_account, running
 from tests.support.care_client import (
@@ -326,7 +327,7 @@ def test_the_order_of_admissions_and_the_window_hold_a_reversal_up(client: TestC
 @pytest.mark.parametrize("name", ["x", "P000000000000-1", "{account}-1", "{account}-99", "{nobody}-2"])
 def test_a_settlement_that_there_is_not(client: TestClient, name: str) -> None:
     account = open_account(client)["account_no"]
-    name = name.format(account=account, nobody=account_no(new_book_id("P")))
+    name = name.format(account=account, nobody=account_no(new_book_id(Party.PERSON)))
     path = f"/v1/settlements/{name}"
     assert refusal(client.get(path)) == (404, "settlement_not_found")
     answer = client.post(f"{path}/reversal", json={"reason": "x"}, headers=key())
@@ -698,7 +699,7 @@ def test_a_visit_from_its_registration_to_its_bill(client: TestClient, hospital:
     assert ended == {"visit": name, "ended_on": TODAY.isoformat()}
     seen = client.get(f"/v1/visits/{name}").json()
     assert (seen["settlements"], seen["ended_on"]) == ([], TODAY.isoformat())
-    for nothing in ("x", f"{account_no(new_book_id('P'))}-2"):
+    for nothing in ("x", f"{account_no(new_book_id(Party.PERSON))}-2"):
         assert refusal(client.get(f"/v1/visits/{nothing}")) == (404, "visit_not_found")
         assert refusal(client.post(f"/v1/visits/{nothing}/end", headers=key())) == (404, "visit_not_found")
 

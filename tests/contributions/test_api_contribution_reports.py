@@ -23,6 +23,7 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
+from ledger.chart.parties import Party
 from ledger.contributions.estimates import Estimate
 from ledger.contributions.retirees import CreditRetiree
 from ledger.contributions.supervision import RecordStep, Step
@@ -623,7 +624,7 @@ def test_a_cursor_belongs_to_its_list(client: TestClient, world: World, busy: Un
             assert (answer.status_code, answer.json()["code"]) == (422, "shape_invalid"), wrong
 
 
-@pytest.mark.parametrize("key", [0, 202603, 10**15, "911101087999990007", [16 * 10**12, 7]], ids=str)
+@pytest.mark.parametrize("key", [0, 202603, 10**15, "911101087999990007", [Party.PERSON.first, 7]], ids=str)
 def test_a_cursor_gives_back_its_key(world: World, key: Any) -> None:
     cursors = Cursors(world.keyring, "place")
     assert cursors.read(cursors.write(key)) == key

@@ -26,6 +26,7 @@ from api.http.security import SCOPE_OF
 from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, TokenError, mint
 from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass
+from ledger.chart.parties import Party
 from ledger.contributions import employers
 from ledger.contributions.supervision import Step
 from ledger.verify import verify
@@ -220,7 +221,7 @@ def test_enrolments_that_are_not_there(client: TestClient, employer: str) -> Non
         (f"{account}-9", "enrolment_not_found"),
         (declared, "enrolment_not_found"),
         ("x", "enrolment_not_found"),
-        (f"{account_no(16 * 10**12 + 5)}-1", "account_not_found"),
+        (f"{account_no(Party.PERSON.first + 5)}-1", "account_not_found"),
     ):
         answer = client.post(f"/v1/enrolments/{name}/end", json={"to": "2026-05-31"}, headers=key())
         assert refusal(answer) == (404, code), name
@@ -467,7 +468,7 @@ def test_a_token_of_an_employer_reaches_nothing_else(client: TestClient, folder:
         assert answer.json()["facts"] == {"scope": scope}
         asked += 1
     assert asked > 30
-    for nobody in ("x", f"{account_no(5 * 10**12 + 5)}-1", f"{theirs[:14]}-x"):
+    for nobody in ("x", f"{account_no(Party.EMPLOYER.first + 5)}-1", f"{theirs[:14]}-x"):
         answer = client.post(f"/v1/declarations/{nobody}/confirm", json={}, headers=bound(folder, own))
         assert refusal(answer) == (403, "scope_missing")
     answer = client.post("/v1/employers/x/declarations", json={}, headers=bound(folder, own))

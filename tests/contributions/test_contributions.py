@@ -18,6 +18,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import premium
@@ -304,7 +305,7 @@ def test_e40_the_half_subsidised_premium(
     assert (yuan(due.own_fen), yuan(due.subsidy_fen)) == (own_part, subsidy)
     person = SomeoneFactory()
     claim, _ = stake_by_number(person.id_number, person.name, world.keyring, world.today)
-    numbers = tuple(new_book_id("R") for _ in range(4))
+    numbers = tuple(new_book_id(Party.RESIDENT) for _ in range(4))
     told = unpack(
         world.one(EnrolResident(resident_ref(claim.digest), (claim,), numbers, AREA, group, day)).detail
     )

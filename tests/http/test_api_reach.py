@@ -26,12 +26,13 @@ from ledger.book.detail import pack
 from ledger.book.numbers import entry_name, new_book_id
 from ledger.chart.care import SIGNED
 from ledger.chart.kinds import Kind
+from ledger.chart.parties import Party
 from tests.support.api_client import AREA, key, open_account, running
 from tests.support.employer_client import new_employer, refusal
 
 SCOPE = "accounts:read"
-PATIENT, OTHER_PATIENT = new_book_id("P"), new_book_id("P")
-OWN, OTHER = new_book_id("I"), new_book_id("I")
+PATIENT, OTHER_PATIENT = new_book_id(Party.PERSON), new_book_id(Party.PERSON)
+OWN, OTHER = new_book_id(Party.INSTITUTION), new_book_id(Party.INSTITUTION)
 OWN_BILL, OTHERS_BILL, YEARLY, OWN_VISIT, OTHERS_VISIT, OPENING = 2, 3, 4, 5, 6, 1
 
 

@@ -15,8 +15,9 @@ from ledger.book.numbers import (
     entry_name,
     new_book_id,
     parse_entry_name,
+    party_of,
 )
-from ledger.chart.parties import PARTY_LETTERS
+from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import credit_code_check, parse_credit_code
 from ledger.people.id_numbers import (
     FEMALE,
@@ -407,9 +408,27 @@ def test_normal_name_stays_as_it_is(name: str) -> None:
     assert not any(character.isspace() for character in normal)
 
 
-def test_party_letters_are_five_parties() -> None:
+def test_the_letters_of_the_five_parties() -> None:
     letters = {"P": "person", "E": "employer", "I": "institution", "F": "fund", "R": "resident"}
-    assert letters == PARTY_LETTERS
+    assert {party.letter: party.name.lower() for party in Party} == letters
+
+
+@pytest.mark.parametrize("party", Party)
+def test_a_party_has_the_books_of_its_letter(party: Party) -> None:
+    assert account_no(party.first)[:13] == party.letter + "0" * 12
+    assert account_no(party.last)[:13] == party.letter + "9" * 12
+    assert party_of(party.first) is party_of(party.last) is party
+    assert party_of(party.first - 1) is not party
+    assert party_of(party.last + 1) is not party
+    assert party.within(0, 10**14) == (party.first, party.last)
+    assert party.within(party.first + 1, party.last - 1) == (party.first + 1, party.last - 1)
+    first, last = party.within(party.last + 1, 10**14)
+    assert first > last
+
+
+def test_other_letters_are_of_no_party() -> None:
+    others = set(range(1, 27)) - set(Party)
+    assert {party_of(place * 10**12 + 5) for place in others} == {None}
 
 
 @given(st.integers(10**12, 27 * 10**12 - 1))
@@ -435,7 +454,7 @@ def test_book_id_without_a_letter_is_a_bug(book_id: int) -> None:
 
 
 @given(
-    st.integers(16 * 10**12, 17 * 10**12 - 1),
+    st.integers(Party.PERSON.first, Party.PERSON.last),
     st.integers(0, 13),
     st.sampled_from("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
 )
@@ -445,7 +464,7 @@ def test_one_wrong_character_is_caught(book_id: int, place: int, character: str)
     assert book_id_of(number[:place] + character + number[place + 1 :]) is None
 
 
-@given(st.integers(16 * 10**12, 17 * 10**12 - 1), st.integers(0, 12))
+@given(st.integers(Party.PERSON.first, Party.PERSON.last), st.integers(0, 12))
 def test_two_characters_changed_round_are_caught(book_id: int, place: int) -> None:
     number = account_no(book_id)
     assume(number[place] != number[place + 1])
@@ -480,32 +499,26 @@ def test_other_texts_are_no_account_number(text: str) -> None:
 
 def test_account_numbers_are_fast() -> None:
     with counted() as work:
-        for book_id in range(16 * 10**12, 16 * 10**12 + 10_000):
+        for book_id in range(Party.PERSON.first, Party.PERSON.first + 10_000):
             book_id_of(account_no(book_id))
     assert work.calls < 50 * 10_000
 
 
-@pytest.mark.parametrize("letter", PARTY_LETTERS)
-def test_new_book_id_is_drawn_within_its_letter(letter: str) -> None:
+@pytest.mark.parametrize("party", Party)
+def test_new_book_id_is_drawn_within_its_letter(party: Party) -> None:
     asked: list[int] = []
 
     def draw(bound: int) -> int:
         asked.append(bound)
         return 42
 
-    assert account_no(new_book_id(letter, draw))[:13] == letter + "000000000042"
+    assert account_no(new_book_id(party, draw))[:13] == party.letter + "000000000042"
     assert asked == [10**12]
-    assert account_no(new_book_id(letter))[0] == letter
-
-
-@pytest.mark.parametrize("letter", ["A", "p", "", "PE", "1"])
-def test_new_book_id_needs_a_party(letter: str) -> None:
-    with pytest.raises(ValueError, match="not a party letter"):
-        new_book_id(letter)
+    assert account_no(new_book_id(party))[0] == party.letter
 
 
 def test_new_book_ids_differ() -> None:
-    assert len({new_book_id("P") for _ in range(100)}) == 100
+    assert len({new_book_id(Party.PERSON) for _ in range(100)}) == 100
 
 
 @given(st.integers(10**12, 27 * 10**12 - 1), st.integers(1, SEQ_MAX))

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, new_book_id
+from ledger.chart.parties import Party
 from ledger.people.persons import stake_by_number
 from ledger.people.residents import EnrolResident, resident_ref
 from ledger.posting import Posted
@@ -33,7 +34,7 @@ def enrol(
     key: str | None = None,
 ) -> EnrolResident:
     claim, _ = stake_by_number(person.id_number, name or person.name, world.keyring, world.today)
-    numbers = tuple(new_book_id("R") for _ in range(4))
+    numbers = tuple(new_book_id(Party.RESIDENT) for _ in range(4))
     return EnrolResident(resident_ref(claim.digest), (claim,), numbers, AREA, group, first, key=key)
 
 

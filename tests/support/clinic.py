@@ -102,13 +102,14 @@ class Clinic:
     def enrolling(self, someone: Someone | None = None) -> EnrolResident:
         """The command that opens it."""
         from ledger.book.numbers import new_book_id
+        from ledger.chart.parties import Party
         from ledger.people.persons import stake_by_number
 
         person = someone or SomeoneFactory()
         stake, _ = stake_by_number(person.id_number, person.name, self.world.keyring, self.world.today)
         return EnrolResident(
-            resident_ref(stake.digest), (stake,), tuple(new_book_id("R") for _ in range(4)), AREA, None,
-            date(2026, 1, 1),
+            resident_ref(stake.digest), (stake,), tuple(new_book_id(Party.RESIDENT) for _ in range(4)), AREA,
+            None, date(2026, 1, 1),
         )  # fmt: skip
 
     def bill(

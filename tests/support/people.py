@@ -29,6 +29,7 @@ from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import new_book_id
+from ledger.chart.parties import Party
 from ledger.clock import day_of
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.persons import stake_by_number
@@ -126,7 +127,7 @@ class World:
         person = someone or SomeoneFactory()
         stake, _ = stake_by_number(person.id_number, name or person.name, self.keyring, today or self.today)
         balance = None if opening is None else OpeningBalance(*opening, self.ref("opening"))
-        candidates = tuple(new_book_id("P") for _ in range(4))
+        candidates = tuple(new_book_id(Party.PERSON) for _ in range(4))
         return OpenAccount(stake.digest, (stake,), candidates, area, opened_on, balance, key=key)
 
     def open(

@@ -28,6 +28,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.contributions.adjustments import Adjust
 from ledger.contributions.assessing import Declared
@@ -158,7 +159,7 @@ class History:
             opening = (0, self.random.randrange(20_000))
             command = self.world.opening(someone, opened_on=opened_on, opening=opening)
             # the number decides about the order of things, and is the same when the history is played again
-            command.candidates = (new_book_id("P", self.random.randrange),)
+            command.candidates = (new_book_id(Party.PERSON, self.random.randrange),)
             account = self.world.one(command).book_id
             self.people.append(account)
             for unit in self.units:
