@@ -30,6 +30,7 @@ from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports.rows import default_key
+from ledger.months import last_periods, period_of
 from ledger.posting import Posted, post
 from ledger.settings import tune_process
 from tests.support.postgres import Server
@@ -39,12 +40,6 @@ CHUNK = 1_000
 CONNECTIONS = 2
 FEN = 16_000
 TEMPLATE = "contributions_template"
-
-
-def _months(count: int, today: date) -> list[int]:
-    """The last `count` months up to this one, as YYYYMM."""
-    last = today.year * 12 + today.month - 1
-    return [month // 12 * 100 + month % 12 + 1 for month in range(last - count + 1, last + 1)]
 
 
 def _reference(month: int, i: int, line: int) -> tuple[str, str]:
@@ -109,7 +104,7 @@ class _Half:
 
 def _post_all(question: Answer) -> Answer:
     url, books = question["url"], question["books"]
-    months = _months(question["months"], now_and_today()[1])
+    months = last_periods(question["months"], period_of(now_and_today()[1]))
     tune_process()
     halves = [
         _Half(url, books * place // CONNECTIONS + 1, books * (place + 1) // CONNECTIONS, books, months)
@@ -221,7 +216,7 @@ class Contributions:
         url = self._fresh("bare")
         known = numbers(url)
         _now, today = now_and_today()
-        months = _months(self._plan.contributions_per_book, today)
+        months = last_periods(self._plan.contributions_per_book, period_of(today))
         with psycopg.connect(libpq(url), autocommit=True) as connection:
             _stage(connection, self._plan.contribution_books, months, today)
             connection.execute("CHECKPOINT")
@@ -256,7 +251,7 @@ class Contributions:
         if months not in self._files:
             self._files[months] = OUT / f"contributions-{months}.csv"
             _now, today = now_and_today()
-            wanted = _months(self._plan.contributions_per_book, today)[:months]
+            wanted = last_periods(self._plan.contributions_per_book, period_of(today))[:months]
             write_file(self._files[months], wanted, self._plan.contribution_books, FEN, today)
         return self._files[months]
 

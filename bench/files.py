@@ -25,6 +25,7 @@ from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer
 from ledger.money import format_yuan
+from ledger.months import format_period
 from ledger.operations.installation import connection_to_post
 from ledger.settings import tune_process
 
@@ -36,7 +37,7 @@ def write_file(file: Path, months: Sequence[int], books: int, fen: int, day: dat
     with file.open("w", encoding="utf-8", newline="\n") as lines:
         lines.write("account,source_ref,period,effective_on,amount\n")
         for month in months:
-            period = f"{month // 100}-{month % 100:02d}"
+            period = format_period(month)
             lines.writelines(
                 f"{id_number(i)},{document(month, i)},{period},{day},{format_yuan(fen)}\n"
                 for i in range(1, books + 1)

@@ -25,6 +25,7 @@ from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
+from ledger.months import period_of
 from ledger.policy import Policy, load_policies
 from ledger.posting.agents import agent_ids, policy_versions
 from tests.check import migrate
@@ -224,7 +225,7 @@ class _Filler:
             kind, sides, fen, party = (
                 Kind.CONTRIBUTION, (Side.COLLECTION_CLEARING, Side.CURRENT_YEAR), _CONTRIBUTION_FEN, "",
             )  # fmt: skip
-            cy, period = f"cy + {fen}", f"{day.year * 100 + day.month}"
+            cy, period = f"cy + {fen}", str(period_of(day))
             reference = f"'paid-' || i || '-{seq}'"
             asked = f"concat('{fen}|{period}|{day}|', {reference})"
         verb = {Kind.OPENING: "open", Kind.SPENDING: Verb.SPENDING.value}.get(kind, Verb.CONTRIBUTION.value)

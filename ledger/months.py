@@ -1,10 +1,39 @@
-"""Months as integers (YYYYMM) and the days they span. Pure."""
+"""Months as integers (YYYYMM), how they are written, and the days they span. Pure."""
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from typing import Final
 
 from ledger.refusals import RefusalCode, Refused
+
+PERIOD_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
+"""The form of a month, anchored, as the OpenAPI document publishes it. There is no year 0000."""
+
+_match_period = re.compile(PERIOD_PATTERN).fullmatch
+
+
+def parse_period(text: str) -> int | None:
+    """A month such as "2026-03" as YYYYMM; None for a text that is none."""
+    if _match_period(text) is None or text.startswith("0000"):
+        return None
+    return int(text[:4] + text[5:])
+
+
+def format_period(period: int) -> str:
+    """Write a month given as YYYYMM: 202603 is "2026-03"."""
+    return f"{period // 100:04d}-{period % 100:02d}"
+
+
+def is_period(period: int) -> bool:
+    """Whether a number is a month as YYYYMM."""
+    return 1 <= period % 100 <= 12
+
+
+def period_of(day: date) -> int:
+    """The month of a day, as YYYYMM."""
+    return day.year * 100 + day.month
 
 
 def first_day(period: int) -> date:
@@ -22,6 +51,15 @@ def previous_period(period: int) -> int:
     return period - 1 if period % 100 > 1 else period - 89
 
 
+def last_periods(count: int, period: int) -> list[int]:
+    """So many months up to a month and with it, the earliest first, as YYYYMM."""
+    periods: list[int] = []
+    for _ in range(count):
+        periods.append(period)
+        period = previous_period(period)
+    return periods[::-1]
+
+
 ENROLLED_FIRST = date(1990, 1, 1)
 
 
@@ -34,6 +72,20 @@ def month_bounds(period: int) -> tuple[date, date]:
     year, month = divmod(period, 100)
     following = date(year + month // 12, month % 12 + 1, 1)
     return date(year, month, 1), following - timedelta(days=1)
+
+
+def months_after(day: date, months: int) -> date:
+    """The first day after so many calendar months that begin on `day`.
+
+    Where that month has no such day, it is the first of the next one: half a year from 31 August ends with
+    February.
+    """
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    try:
+        return day.replace(year=year, month=month + 1)
+    except ValueError:
+        # months without such a day are never the last of a year
+        return date(year, month + 2, 1)
 
 
 def check_days(first: date, last: date | None, today: date) -> None:

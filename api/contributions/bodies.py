@@ -10,7 +10,6 @@ from pydantic_core import PydanticCustomError
 from api.http.fields import (
     AMOUNT_EXAMPLE,
     NONE_SUCH,
-    PERIOD_PATTERN,
     Amount,
     Area,
     Day,
@@ -26,6 +25,7 @@ from api.http.fields import (
 )
 from ledger import RefusalCode
 from ledger.money import AMOUNT_PATTERN
+from ledger.months import PERIOD_PATTERN
 from ledger.people.id_numbers import normalise_name
 
 LINES_MAX: Final = 100_000

@@ -22,7 +22,7 @@ from ledger import RefusalCode, Refused
 from ledger.book.numbers import account_no, entry_name
 from ledger.contributions import arrears_reports
 from ledger.money import format_yuan
-from ledger.months import previous_period
+from ledger.months import period_of, previous_period
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -189,7 +189,7 @@ async def undeclared(
     state = state_of(request)
     _known(state, area)
     today = state.clock()[1]
-    latest = today.year * 100 + today.month
+    latest = period_of(today)
     month = previous_period(latest) if period is None else month_of(period)
     if month > latest:
         raise Refused(R.PERIOD_INVALID, latest=month_text(latest))

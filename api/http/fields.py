@@ -23,17 +23,16 @@ from pydantic_core import PydanticCustomError
 
 from ledger import KIND_WORDS, Kind, RefusalCode, Refused
 from ledger.money import AMOUNT_PATTERN, format_yuan, parse_yuan
+from ledger.months import PERIOD_PATTERN, format_period, parse_period
 from ledger.people.id_numbers import normalise_name
 
 AMOUNT_EXAMPLE: Final = "128.50"
-PERIOD_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 INSTANT_PATTERN: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
 # Text that can be printed: no control characters, line breaks, or marks that turn the direction of writing.
 # It begins with something that is not blank.
 _UNPRINTABLE: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-_match_period = re.compile(PERIOD_PATTERN).fullmatch
 _match_instant = re.compile(INSTANT_PATTERN, re.ASCII).fullmatch
 _match_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 
@@ -60,7 +59,7 @@ def read_period(value: object) -> int | None:
     """A month as YYYYMM; None for a string that is none."""
     if not isinstance(value, str):
         raise _shape('a month, such as "2026-03"')
-    return int(value[:4] + value[5:]) if _match_period(value) and value[:4] != "0000" else None
+    return parse_period(value)
 
 
 def read_day(value: object) -> date:
@@ -276,7 +275,7 @@ def month_of(text: str) -> int:
 
 def month_text(period: int) -> str:
     """A month as callers see it."""
-    return f"{period // 100:04d}-{period % 100:02d}"
+    return format_period(period)
 
 
 def day_text(day: date | None) -> str | None:

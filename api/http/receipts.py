@@ -18,6 +18,7 @@ from ledger import Kind, Receipt, Side
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.money import format_yuan
+from ledger.months import format_period
 
 
 def receipt_json(receipt: Receipt) -> str:
@@ -85,7 +86,7 @@ def _period(period: int | None) -> str:
     """A month, or the year of an interest."""
     if period is None:
         return "null"
-    return f'"{period}"' if period < 10_000 else f'"{period // 100:04d}-{period % 100:02d}"'
+    return f'"{period if period < 10_000 else format_period(period)}"'
 
 
 def _spending(receipt: Receipt) -> str:

@@ -34,7 +34,7 @@ from ledger import Clear, Command, EndClearing, PayInstitution, Posted, RefusalC
 from ledger.clearing import reports, statements
 from ledger.clearing.days import DayTotals
 from ledger.money import format_yuan
-from ledger.months import previous_period
+from ledger.months import period_of, previous_period
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -348,7 +348,7 @@ async def statement(
     state = state_of(request)
     found = await institution_of(request, institution)
     today = state.clock()[1]
-    latest = today.year * 100 + today.month
+    latest = period_of(today)
     period = previous_period(latest) if month is None else month_of(month)
     if period > latest:
         raise Refused(R.PERIOD_INVALID, latest=month_text(latest))

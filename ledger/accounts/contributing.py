@@ -10,6 +10,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
+from ledger.months import period_of
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -41,7 +42,7 @@ class Contribute(Command):
     def decide(self, desk: Desk) -> None:
         book = desk.book
         desk.allow(Verb.CONTRIBUTION, period=self.period)
-        if self.period is None or self.period > desk.today.year * 100 + desk.today.month:
+        if self.period is None or self.period > period_of(desk.today):
             raise Refused(RefusalCode.PERIOD_INVALID)
         effective_on, fact_on = book.value_date(self.effective_on, desk.today)
         desk.require_new_source(Kind.CONTRIBUTION, self.source_ref)

@@ -12,10 +12,10 @@ from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.clearing.days import DAYS, DayTotals
-from ledger.clearing.reports import Aided, month_days, unsettled
+from ledger.clearing.reports import Aided, unsettled
 from ledger.institutions.agreed import AGREED_DAYS, CLEARINGS, Clearing
 from ledger.institutions.books import institution_book
-from ledger.months import previous_period
+from ledger.months import format_period, month_bounds, period_of, previous_period
 from ledger.posting import TARGET, Command, Desk, Receipt
 from ledger.refusals import RefusalCode, Refused
 
@@ -51,7 +51,7 @@ class Clear(Command):
     days: tuple[date, date] | None = None
 
     def __post_init__(self) -> None:
-        self.days = None if self.cleared is None else month_days(self.cleared)
+        self.days = None if self.cleared is None else month_bounds(self.cleared)
 
     def content(self) -> str:
         return f"{self.cleared}"
@@ -86,8 +86,7 @@ class Clear(Command):
 
 
 def _month_before(day: date) -> str:
-    period = previous_period(day.year * 100 + day.month)
-    return f"{period // 100:04d}-{period % 100:02d}"
+    return format_period(previous_period(period_of(day)))
 
 
 @dataclass(eq=False)

@@ -14,6 +14,7 @@ from ledger.clearing.comparing import Difference, adds_up, agrees, compare
 from ledger.clearing.days import DAY_LINES, DayLine, DayTotals
 from ledger.institutions.agreed import AGREED, AGREED_DAYS, CLEARINGS, ReconciledDay
 from ledger.institutions.books import institution_book
+from ledger.months import period_of
 from ledger.posting import Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -65,7 +66,7 @@ class Reconcile(Command):
         book = institution_book(desk, self.book, self.institution, self.area)
         if self.day > desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
-        clearing = book.of(CLEARINGS).get(self.day.year * 100 + self.day.month)
+        clearing = book.of(CLEARINGS).get(period_of(self.day))
         if clearing is not None and clearing.state is not ClearingState.ENDED:
             raise Refused(RefusalCode.ALREADY_CLEARED)
         theirs = self._checked()

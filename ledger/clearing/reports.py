@@ -5,7 +5,6 @@ Nothing here names a patient: a line is a message id and amounts. Amounts are in
 
 from __future__ import annotations
 
-from calendar import monthrange
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from ledger.chart.kinds import Kind
 from ledger.clearing.comparing import Difference, DifferenceKind
 from ledger.clearing.days import DayLine, DayTotals
 from ledger.institutions.agreed import ReconciledDay
+from ledger.months import month_bounds
 from ledger.posting import Receipt
 from ledger.reports.pages import entries
 
@@ -27,12 +27,6 @@ _FUND = _S.pooled_pay + _S.large_pay
 NO_TOTALS = DayTotals(0, 0, 0, 0)
 # more than an institution's book will ever have of a kind
 ALL = 1_000_000
-
-
-def month_days(period: int) -> tuple[date, date]:
-    """The first and the last day of a month (YYYYMM)."""
-    year, month = divmod(period, 100)
-    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
 
 
 def unsettled(
@@ -233,7 +227,7 @@ class Aided(NamedTuple):
 
 def aided(connection: Connection, book_id: int, period: int) -> Aided:
     """What relatives paid of an institution's lines of a month (YYYYMM)."""
-    days = by_day(connection, book_id, *month_days(period))
+    days = by_day(connection, book_id, *month_bounds(period))
     return Aided(
         sum(totals.bills for totals, _mutual in days.values()),
         sum(mutual for _totals, mutual in days.values()),

@@ -18,8 +18,9 @@ from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.clearing.days import DayTotals
-from ledger.clearing.reports import ALL, NO_TOTALS, MonthCleared, by_day, clearings, day_state, month_days
+from ledger.clearing.reports import ALL, NO_TOTALS, MonthCleared, by_day, clearings, day_state
 from ledger.institutions.agreed import ReconciledDay
+from ledger.months import month_bounds
 
 _S, _E, _T = tables.settlement.c, tables.entry.c, tables.transfer.c
 
@@ -67,7 +68,7 @@ class Statement(NamedTuple):
 
 def statement(connection: Connection, book_id: int, period: int, *, single: bool = False) -> Statement:
     """The statement of an institution's month (YYYYMM), with nothing about patients."""
-    first, last = month_days(period)
+    first, last = month_bounds(period)
     sums = by_day(connection, book_id, first, last)
     known = _reconciled(connection, book_id, first, last)
     days = tuple(

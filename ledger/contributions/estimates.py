@@ -18,7 +18,7 @@ from ledger.contributions.month import checked_period, employer_book
 from ledger.contributions.premiums import estimate
 from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
-from ledger.months import previous_period
+from ledger.months import format_period, period_of, previous_period
 from ledger.policy import Policy
 from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
 from ledger.posting.batches import Batch
@@ -53,7 +53,7 @@ class Estimate(Command):
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
         period, debts = checked_period(self.period, desk.today), debts_of(book)
-        if period >= desk.today.year * 100 + desk.today.month:
+        if period >= period_of(desk.today):
             raise Refused(RefusalCode.PERIOD_INVALID)
         if debts.levy(period).principal or debts.levy(period).listed:
             raise Refused(RefusalCode.ALREADY_DECLARED)
@@ -81,7 +81,7 @@ class Estimate(Command):
 
 def batch_name(period: int, area: int) -> str:
     """The name of the run over an area's employers for a month."""
-    return f"estimates-{area:06d}-{period // 100:04d}-{period % 100:02d}"
+    return f"estimates-{area:06d}-{format_period(period)}"
 
 
 def run(
@@ -102,7 +102,7 @@ def run(
     now, today = clock()
     if area not in policies:
         raise Refused(RefusalCode.AREA_UNKNOWN)
-    if checked_period(period, today) >= today.year * 100 + today.month:
+    if checked_period(period, today) >= period_of(today):
         raise Refused(RefusalCode.PERIOD_INVALID)
     batch = batches.take(connection, batch_name(period, area), CALLER, now)
     batch.state = batches.RUNNING

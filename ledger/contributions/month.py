@@ -19,6 +19,7 @@ from ledger.chart.sides import Side
 from ledger.contributions.debts import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.spreading import Due, spread
+from ledger.months import first_day, format_period, is_period, period_of
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.policy import PartPayment, Policy
 from ledger.posting import Desk, WiderLocks
@@ -33,12 +34,10 @@ EMPLOYERS_SINCE = date(1990, 1, 1)
 
 def checked_period(period: int | None, today: date) -> int:
     """The month (YYYYMM). Raises Refused(period_invalid) for one that is none, or is to come."""
-    first, latest = EMPLOYERS_SINCE, today.year * 100 + today.month
-    if period is None or not first.year * 100 + 1 <= period <= latest or not 1 <= period % 100 <= 12:
+    earliest, latest = period_of(EMPLOYERS_SINCE), period_of(today)
+    if period is None or not earliest <= period <= latest or not is_period(period):
         raise Refused(
-            RefusalCode.PERIOD_INVALID,
-            earliest=f"{first.year:04d}-01",
-            latest=f"{latest // 100:04d}-{latest % 100:02d}",
+            RefusalCode.PERIOD_INVALID, earliest=format_period(earliest), latest=format_period(latest)
         )
     return period
 
@@ -59,7 +58,7 @@ def next_entry(book: Book) -> str:
 def has_ended(account: Book, period: int) -> bool:
     """Whether a month lies after the holder's death, so that nothing was owed for it (R15)."""
     died = account.died_on
-    return died is not None and period > died.year * 100 + died.month
+    return died is not None and period > period_of(died)
 
 
 def lock_all(desk: Desk, accounts: Iterable[int]) -> None:
@@ -168,7 +167,7 @@ class Month:
         """
         waiting = self.levy.waiting
         owed = sum(due.employee_fen + due.employer_fen for due in self.open_rows())
-        how = self.policy.part_payment.on(date(self.period // 100, self.period % 100, 1))
+        how = self.policy.part_payment.on(first_day(self.period))
         if not waiting or (how is PartPayment.FULL_MONTH and waiting < owed):
             return 0, 0
         lock_all(self._desk, [due.account_id for due in self.open_rows()])
@@ -191,7 +190,7 @@ class Month:
         `fen` is at most what the persons owe; `from_waiting` of it has waited in suspense until now.
         """
         dues = self.open_rows()
-        how = self.policy.part_payment.on(date(self.period // 100, self.period % 100, 1))
+        how = self.policy.part_payment.on(first_day(self.period))
         employee_paid = employer_paid = forward = 0
         for due, (employee, employer) in zip(dues, spread(fen, dues, how, self._rank), strict=True):
             if not employee and not employer:

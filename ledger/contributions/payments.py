@@ -17,6 +17,7 @@ from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.month import EMPLOYERS_SINCE, Month, Reveal, checked_period, employer_book, lock_all
 from ledger.contributions.reads import DEBTS, OPEN_MONTHS
 from ledger.money import FEN_MAX
+from ledger.months import first_day
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.policy import PartPayment
 from ledger.posting import BookRef, Command, Desk
@@ -144,7 +145,7 @@ class _Made:
 
     def _pay_principal(self, month: Month, principal: int) -> None:
         levy = month.levy
-        how = month.policy.part_payment.on(date(month.period // 100, month.period % 100, 1))
+        how = month.policy.part_payment.on(first_day(month.period))
         if not levy.listed or (how is PartPayment.FULL_MONTH and principal < levy.unpaid):
             month.change(waiting=principal)
             self.waiting += principal

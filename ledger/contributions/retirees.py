@@ -16,7 +16,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.contributions.month import checked_period
-from ledger.months import month_bounds
+from ledger.months import format_period, month_bounds
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import is_retired
 from ledger.policy import MissingParameter, Policy
@@ -88,7 +88,7 @@ class CreditRetiree(Command):
 
 def batch_name(period: int, area: int) -> str:
     """The name of the run over an area's retirees for a month."""
-    return f"retiree-credits-{area:06d}-{period // 100:04d}-{period % 100:02d}"
+    return f"retiree-credits-{area:06d}-{format_period(period)}"
 
 
 def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:

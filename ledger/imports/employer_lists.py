@@ -24,9 +24,10 @@ from ledger.imports.employer_rows import UnitRows
 from ledger.imports.lines import TextLine
 from ledger.imports.lists import judged
 from ledger.imports.reasons import INTERNAL_ERROR
-from ledger.imports.rows import CALLER, fields_of, period_of
+from ledger.imports.rows import CALLER, fields_of
 from ledger.imports.summary import Tally
 from ledger.money import parse_yuan
+from ledger.months import parse_period
 from ledger.posting import Command, Outcome, Posted
 from ledger.refusals import Refused
 
@@ -97,7 +98,7 @@ class ListBlocks:
         last = lists[-1] if lists else None
         if last is None or (last.credit_code, last.period_text) != (employer, period_text):
             book = self.rows.employer(employer).book_id
-            last = _List(employer, period_text, book, period_of(period_text))
+            last = _List(employer, period_text, book, parse_period(period_text))
             lists.append(last)
         last.lines.append(self._declared(line.number, fields))
 

@@ -21,9 +21,9 @@ from ledger.imports.rows import (
     LineReader,
     day_of,
     fen_of,
-    period_of,
     text_of,
 )
+from ledger.months import parse_period
 from ledger.people.enrolments import Enrol
 from ledger.people.id_numbers import normalise_name, parse_id_number
 from ledger.people.persons import number_digest, number_opener
@@ -147,7 +147,7 @@ class UnitRows(LineReader):
 
     def _receive(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
         source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
-        period = period_of(row["period"])
+        period = parse_period(row["period"])
         if row["period"] and period is None:
             raise Refused(RefusalCode.PERIOD_INVALID)
         fen = fen_of(row["amount"])

@@ -18,6 +18,7 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
+from ledger.months import parse_period
 from ledger.people.id_numbers import normalise_name
 from ledger.people.persons import account_ref, stake_by_number
 from ledger.posting import BookRef, Command
@@ -38,7 +39,6 @@ CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_t
 _CASH_INSTITUTIONS = frozenset({"CASH", "ATM"})
 
 _match_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
-_match_period = re.compile(r"(?!0000)([0-9]{4})-(0[1-9]|1[0-2])").fullmatch
 _match_area = re.compile(r"[0-9]{6}").fullmatch
 # as in the API: begins with something that is not blank, and all of it can be printed
 _UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
@@ -49,7 +49,7 @@ _match_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 # whose form is no longer met once a character is missing.
 _SELF_ENDING: dict[str, Callable[[str], object]] = {
     "amount": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
-    "period": _match_period,
+    "period": parse_period,
     "effective_on": _match_date,
     "opened_on": _match_date,
     "birth_date": _match_date,
@@ -219,12 +219,6 @@ def text_of(value: str, longest: int) -> str:
     return value
 
 
-def period_of(text: str) -> int | None:
-    """A month such as 2026-03 as YYYYMM, None for one that is none: the command judges that."""
-    period = _match_period(text)
-    return None if period is None else int(period[1] + period[2])
-
-
 def fields_of(text: str | None, columns: tuple[str, ...], *, terminated: bool) -> dict[str, str]:
     """The fields of a line by column. Refused with shape_invalid for one that is not whole."""
     fields = [] if text is None else split(text)
@@ -325,7 +319,7 @@ class LineReader:
         command = Contribute(
             book=self._account(row["account"], self.today),
             amount_fen=amount,
-            period=period_of(row["period"]),
+            period=parse_period(row["period"]),
             effective_on=effective_on,
             source_ref=source_ref,
             caller=CALLER,

@@ -14,6 +14,7 @@ from ledger.book.numbers import is_institution
 from ledger.book.state import Book
 from ledger.chart.care import ClearingState
 from ledger.database.lookups import Lookup
+from ledger.months import period_of
 from ledger.posting import Desk, Need
 from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
@@ -105,5 +106,5 @@ def repaired_day(desk: Desk, institution_id: int, day: date) -> date:
 
 
 def _is_cleared(book: Book, day: date) -> bool:
-    clearing = book.of(CLEARINGS).get(day.year * 100 + day.month)
+    clearing = book.of(CLEARINGS).get(period_of(day))
     return clearing is not None and clearing.state is not ClearingState.ENDED

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +13,7 @@ from ledger.clock import now_and_today
 from ledger.contributions import estimates, retirees
 from ledger.imports.list_door import ListDoor
 from ledger.money import format_yuan
+from ledger.months import parse_period
 from ledger.operations import progress
 from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.installation import at_work
@@ -91,9 +91,10 @@ def _answer(batch: Batch, before: Batch | None, **what: object) -> Answer:
 
 
 def _period(month: str) -> int:
-    if re.fullmatch(r"[0-9]{4}-[0-9]{2}", month) is None:
+    period = parse_period(month)
+    if period is None:
         raise Refused(RefusalCode.PERIOD_INVALID, problem="a month is written as in 2026-09")
-    return int(month[:4] + month[5:])
+    return period
 
 
 @command("estimates")

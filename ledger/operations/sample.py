@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -19,6 +19,7 @@ from typing import IO, Final
 from ledger.contributions.credit_codes import credit_code_check
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.money import format_yuan, round_half_up
+from ledger.months import first_day, format_period, last_periods, next_period, period_of, previous_period
 from ledger.people.id_numbers import FEMALE, check_digit
 
 AREA: Final = 990100
@@ -91,12 +92,11 @@ class _Window:
     """The months that contributions are owed for, and the day on which the files are written."""
 
     today: date
-    months: tuple[tuple[int, int], ...]
+    months: list[int]
 
     @property
     def first_day(self) -> date:
-        year, month = self.months[0]
-        return date(year, month, 1)
+        return first_day(self.months[0])
 
 
 def write_sample(
@@ -115,7 +115,7 @@ def write_sample(
     directory.mkdir(parents=True, exist_ok=True)
     drafts = {name: directory / f".{name}.{os.getpid()}" for name in FILES}
     lines = dict.fromkeys(FILES, 0)
-    window = _Window(today, tuple(_months_before(today)))
+    window = _Window(today, last_periods(MONTHS, previous_period(period_of(today))))
     try:
         with ExitStack() as stack:
             files = {
@@ -146,12 +146,6 @@ def write_sample(
     if progress is not None:
         progress(people, people)
     return lines
-
-
-def _months_before(today: date) -> Iterator[tuple[int, int]]:
-    last = today.year * 12 + today.month - 2  # months since year 0; January is 0
-    for month in range(last - MONTHS + 1, last + 1):
-        yield month // 12, month % 12 + 1
 
 
 def _write_employers(file: IO[str], people: int, seed: int) -> list[str]:
@@ -191,8 +185,8 @@ def _write_person(
     paid_on = 10 + index // STAFF % 10
     incoming = list(_credits(draw, months, wage, paid_on, window.today))
     if joined:
-        year, month = months[0]
-        opened_on, current_year, carried_over = date(year, month, draw.randrange(1, 15)), 0, 0
+        opened_on = first_day(months[0]).replace(day=draw.randrange(1, 15))
+        current_year = carried_over = 0
     else:
         # taken over from an earlier system, with what was there
         opened_on = window.first_day
@@ -255,16 +249,17 @@ def _name(draw: random.Random) -> str:
 
 
 def _credits(
-    draw: random.Random, months: tuple[tuple[int, int], ...], wage: int, paid_on: int, today: date
+    draw: random.Random, months: Sequence[int], wage: int, paid_on: int, today: date
 ) -> Iterator[_Credit]:
     """Two per cent of a month's base, valued in the middle of the next month, but not after today."""
-    for year, month in months:
-        if month == 7:
+    for period in months:
+        first = first_day(period)
+        if first.month == 7:
             wage = wage * draw.randrange(101, 109) // 100
-        base_year = year if month >= 7 else year - 1
+        base_year = first.year if first.month >= 7 else first.year - 1
         fen = round_half_up(_base(wage, base_year) * 2, 100)
-        following = date(year + month // 12, month % 12 + 1, paid_on)
-        yield _Credit(f"{year:04d}-{month:02d}", min(following, today), fen)
+        following = first_day(next_period(period)).replace(day=paid_on)
+        yield _Credit(format_period(period), min(following, today), fen)
 
 
 def _base(wage: int, base_year: int) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from ledger.chart.care import Coverage
 from ledger.chart.members import MemberClass
+from ledger.months import months_after
 from ledger.people.membership import Enrolment
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
@@ -65,20 +66,6 @@ def _waits(policy: Policy, begun: Sequence[Enrolment], care_date: date) -> bool:
     if back_since is None:
         return False
     return care_date < months_after(back_since, policy.care.waiting_months.on(care_date))
-
-
-def months_after(day: date, months: int) -> date:
-    """The first day after so many calendar months that begin on `day`.
-
-    Where that month has no such day, it is the first of the next one: half a year from 31 August ends with
-    February.
-    """
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    try:
-        return day.replace(year=year, month=month + 1)
-    except ValueError:
-        # months without such a day are never the last of a year
-        return date(year, month + 2, 1)
 
 
 def working_day_after(day: date, days: int) -> date:

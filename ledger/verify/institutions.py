@@ -16,6 +16,7 @@ from ledger.chart.care import Channel, ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.database.lookups import Lookup
+from ledger.months import month_bounds
 from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
 
@@ -246,14 +247,11 @@ def _cleared(entries: Iterator[Any]) -> Iterator[tuple[Key, Any]]:
 
 def _lines_of(connection: Connection, book_id: int, period: int) -> tuple[int, ...]:
     """What the lines of a month come to: how many, total, funds, accounts and relatives."""
-    year, month = divmod(period, 100)
-    after = date(year + month // 12, month % 12 + 1, 1)
     sums = (_S.total, _S.pooled_pay + _S.large_pay, _S.account_pay, _S.mutual_pay)
     row = connection.execute(
         select(func.count(), *(func.coalesce(func.sum(one), 0) for one in sums)).where(
             _S.institution_id == book_id,
-            _S.settled_on >= date(year, month, 1),
-            _S.settled_on < after,
+            _S.settled_on.between(*month_bounds(period)),
             _S.channel == int(Channel.NETWORK),
         )
     ).one()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import openpyxl
@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
-from ledger.months import previous_period
+from ledger.months import first_day, format_period, period_of, previous_period
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, data, ready, run  # noqa: F401  fixtures
@@ -21,12 +21,8 @@ from tests.support.people import SomeoneFactory, World
 from tests.support.units import Unit, credit_code
 
 TODAY = now_and_today()[1]
-THIS = TODAY.year * 100 + TODAY.month
+THIS = period_of(TODAY)
 LAST = previous_period(THIS)
-
-
-def month(period: int) -> str:
-    return f"{period // 100:04d}-{period % 100:02d}"
 
 
 @pytest.fixture
@@ -44,7 +40,7 @@ def test_a_list_is_shown_then_confirmed(run: Callable[..., Answer], world: World
     file.write_text(
         f"身份证号,缴费工资\n{person.id_number},8000.00\n{stranger.id_number},8000.00\n", encoding="utf-8"
     )
-    shown = run("declare", unit.credit_code, month(LAST), file, "--preview")
+    shown = run("declare", unit.credit_code, format_period(LAST), file, "--preview")
     assert (shown.code, shown.json["declaration"], shown.json["status"]) == (1, None, "preview")
     assert (shown.json["good"], shown.json["refused"]) == (1, 1)
     assert (shown.json["employee_total"], shown.json["employer_total"]) == ("160.00", "600.00")
@@ -53,9 +49,9 @@ def test_a_list_is_shown_then_confirmed(run: Callable[..., Answer], world: World
     assert rejected[1].startswith("3,account_not_found,")
     assert person.id_number not in shown.out + shown.err
 
-    done = run("declare", unit.credit_code, month(LAST), file, "--confirm")
+    done = run("declare", unit.credit_code, format_period(LAST), file, "--confirm")
     assert (done.json["status"], done.json["good"]) == ("confirmed", 1)
-    again = run("declare", unit.credit_code, month(LAST), file, "--confirm")
+    again = run("declare", unit.credit_code, format_period(LAST), file, "--confirm")
     assert again.json == done.json, "the second run says what the first one did"
     assert unit.pay(76_000, TODAY, LAST)["to_accounts"] == 16_000
 
@@ -69,7 +65,7 @@ def test_a_workbook_is_taken(run: Callable[..., Answer], world: World, tmp_path:
     sheet.append(["证件号码", "工资"])
     sheet.append([person.id_number, 8000])
     book.save(tmp_path / "list.xlsx")
-    done = run("declare", unit.credit_code, month(LAST), tmp_path / "list.xlsx", "--confirm")
+    done = run("declare", unit.credit_code, format_period(LAST), tmp_path / "list.xlsx", "--confirm")
     assert (done.code, done.json["status"], done.json["employer_total"]) == (0, "confirmed", "600.00")
 
 
@@ -77,11 +73,14 @@ def test_what_cannot_be_declared_is_refused(run: Callable[..., Answer], world: W
     unit = Unit(world)
     file = tmp_path / "list.csv"
     file.write_text("id_number,wage\n", encoding="utf-8")
-    assert run("declare", credit_code(), month(LAST), file).json["code"] == "employer_not_found"
+    assert run("declare", credit_code(), format_period(LAST), file).json["code"] == "employer_not_found"
     assert run("declare", unit.credit_code, "March", file).json["code"] == "period_invalid"
-    assert run("declare", unit.credit_code, month(LAST), tmp_path / "none.csv").json["code"] == "not_ready"
+    assert (
+        run("declare", unit.credit_code, format_period(LAST), tmp_path / "none.csv").json["code"]
+        == "not_ready"
+    )
     file.write_text("name,age\n", encoding="utf-8")
-    assert run("declare", unit.credit_code, month(LAST), file).json["code"] == "file_invalid"
+    assert run("declare", unit.credit_code, format_period(LAST), file).json["code"] == "file_invalid"
 
 
 def test_who_has_not_declared_is_estimated_once(run: Callable[..., Answer], world: World) -> None:
@@ -91,20 +90,20 @@ def test_who_has_not_declared_is_estimated_once(run: Callable[..., Answer], worl
         unit.declare(before, {unit.hire(): 800_000})
     prompt.declare(LAST, {prompt.hire(): 800_000})
     fresh.hire()
-    first = run("estimates", month(LAST), "--area", "990100")
+    first = run("estimates", format_period(LAST), "--area", "990100")
     assert (first.code, first.json["posted"], first.json["amount"]) == (0, 1, "836.00")
-    again = run("estimates", month(LAST), "--area", "990100")
+    again = run("estimates", format_period(LAST), "--area", "990100")
     assert (again.json["posted"], again.json["posted_in_all"]) == (0, 1)
-    assert run("estimates", month(THIS), "--area", "990100").json["code"] == "period_invalid"
-    assert run("estimates", month(LAST), "--area", "990199").json["code"] == "area_unknown"
+    assert run("estimates", format_period(THIS), "--area", "990100").json["code"] == "period_invalid"
+    assert run("estimates", format_period(LAST), "--area", "990199").json["code"] == "area_unknown"
     assert verify(world.engine).clean
 
 
 def test_retirees_are_credited_once(run: Callable[..., Answer], world: World) -> None:
     unit = Unit(world)
     retired, active = unit.hire(), unit.hire()
-    unit.enrol(retired, MemberClass.RETIRED, date(LAST // 100, LAST % 100, 1), here=False)
-    first = run("retiree-credits", month(LAST), "--area", "990100")
+    unit.enrol(retired, MemberClass.RETIRED, first_day(LAST), here=False)
+    first = run("retiree-credits", format_period(LAST), "--area", "990100")
     assert (first.json["posted"], first.json["amount"]) == (1, "110.00")
-    assert run("retiree-credits", month(LAST), "--area", "990100").json["posted"] == 0
+    assert run("retiree-credits", format_period(LAST), "--area", "990100").json["posted"] == 0
     assert (unit.balance(retired), unit.balance(active)) == (11_000, 0)

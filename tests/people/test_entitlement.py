@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from ledger.chart.care import Coverage
 from ledger.chart.members import MemberClass
-from ledger.people.entitlement import entitlement, months_after, working_day_after
+from ledger.months import months_after
+from ledger.people.entitlement import entitlement, working_day_after
 from ledger.people.membership import Enrolment
 from ledger.policy import Dated, DatedLine, MissingParameter, Policy, load_policies
 from ledger.refusals import RefusalCode, Refused
