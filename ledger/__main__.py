@@ -29,6 +29,7 @@ from ledger.operations.cli import Answer, Data, app, command, fail, warn
 from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
+from ledger.texts import AGENT_NAME_MAX, is_agent_name
 
 PEOPLE_DEFAULT = 200
 
@@ -142,8 +143,10 @@ def import_(
     kind = None
     if len(files) > 1 and str(files[0]) in KINDS and not files[0].exists():
         kind, files = str(files[0]), files[1:]
-    if not (0 < len(actor) <= 128 and actor.isprintable()):
-        raise Refused(RefusalCode.SHAPE_INVALID, problem="--actor is 1 to 128 printable characters")
+    if not is_agent_name(actor):
+        raise Refused(
+            RefusalCode.SHAPE_INVALID, problem=f"--actor is 1 to {AGENT_NAME_MAX} printable characters"
+        )
     totals = _control_totals(lines, total)
     if totals.given and len(files) > 1:
         raise Refused(RefusalCode.SHAPE_INVALID, problem="--lines and --total are those of one file")

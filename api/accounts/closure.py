@@ -33,8 +33,9 @@ from ledger import (
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no
 from ledger.money import format_yuan
-from ledger.people.id_numbers import mask_name, normalise_name, parse_id_number
+from ledger.people.id_numbers import mask_name, parse_id_number
 from ledger.shares import heir_rank, parse_weights
+from ledger.texts import normalise_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from api.http.fields import (
     AMOUNT_EXAMPLE,
@@ -13,6 +12,7 @@ from api.http.fields import (
     Amount,
     Area,
     Day,
+    EmployerName,
     Period,
     SourceRef,
     Strict,
@@ -23,10 +23,8 @@ from api.http.fields import (
     read_amount,
     read_period,
 )
-from ledger import RefusalCode
 from ledger.money import AMOUNT_PATTERN
 from ledger.months import PERIOD_PATTERN
-from ledger.people.id_numbers import normalise_name
 
 LINES_MAX: Final = 100_000
 CORRECTIONS_MAX: Final = 10_000
@@ -43,12 +41,6 @@ def read_optional_period(value: object) -> int | None:
     return None if value is None else read_period(value) or NONE_SUCH
 
 
-def _is_named(name: str) -> str:
-    if not normalise_name(name):
-        raise PydanticCustomError(RefusalCode.SHAPE_INVALID.value, "a name with at least one letter")
-    return name
-
-
 CreditCode = Annotated[
     str,
     StringConstraints(strict=True, max_length=64),
@@ -59,7 +51,6 @@ CreditCode = Annotated[
         "examples": [CODE_EXAMPLE],
     }),
 ]  # fmt: skip
-EmployerName = Annotated[Words, AfterValidator(_is_named)]
 OptionalAmount = Annotated[
     int | None,
     BeforeValidator(read_optional_amount),

@@ -17,7 +17,7 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer
-from ledger.people.id_numbers import normalise_name
+from ledger.texts import normalise_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode

@@ -7,7 +7,6 @@ there, not what stood there.
 from __future__ import annotations
 
 import logging
-import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
@@ -23,11 +22,11 @@ from starlette.types import Scope
 from api.http.problems import PROBLEMS, Code, DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown, is_lost
 from ledger.money import format_yuan
+from ledger.texts import asks_for_cash
 
 PROBLEM_JSON = "application/problem+json"
 ERRORS_MAX = 20
 RETRY_AFTER = "1"
-CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_to")
 
 _log = logging.getLogger("api.fault")
 
@@ -133,8 +132,7 @@ def names_cash(body: object) -> bool:
         part = waiting.pop()
         if isinstance(part, dict):
             for name, value in part.items():
-                folded = unicodedata.normalize("NFKC", name).casefold()
-                if any(word in folded for word in CASH_WORDS):
+                if asks_for_cash(name):
                     return True
                 waiting.append(value)
         elif isinstance(part, list):

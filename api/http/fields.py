@@ -24,17 +24,26 @@ from pydantic_core import PydanticCustomError
 from ledger import KIND_WORDS, Kind, RefusalCode, Refused
 from ledger.money import AMOUNT_PATTERN, format_yuan, parse_yuan
 from ledger.months import PERIOD_PATTERN, format_period, parse_period
-from ledger.people.id_numbers import normalise_name
+from ledger.people.id_numbers import ID_NUMBER_PATTERN
+from ledger.shares import SHARE_TEXT_MAX
+from ledger.texts import (
+    EMPLOYER_NAME_MAX,
+    INSTITUTION_CODE_MAX,
+    NAME_MAX,
+    SOURCE_REF_MAX,
+    TEXT_PATTERN,
+    VISIBLE_PATTERN,
+    is_cash,
+    is_name,
+    parse_area,
+    parse_day,
+)
 
 AMOUNT_EXAMPLE: Final = "128.50"
 INSTANT_PATTERN: Final = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 )
-# Text that can be printed: no control characters, line breaks, or marks that turn the direction of writing.
-# It begins with something that is not blank.
-_UNPRINTABLE: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 _match_instant = re.compile(INSTANT_PATTERN, re.ASCII).fullmatch
-_match_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 
 
 def _wrong(code: RefusalCode, wanted: str) -> PydanticCustomError:
@@ -64,12 +73,10 @@ def read_period(value: object) -> int | None:
 
 def read_day(value: object) -> date:
     """A day, ISO 8601 with hyphens and nothing else."""
-    if isinstance(value, str) and _match_day(value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            pass
-    raise _shape('a day that exists, such as "2026-03-31"')
+    day = parse_day(value) if isinstance(value, str) else None
+    if day is None:
+        raise _shape('a day that exists, such as "2026-03-31"')
+    return day
 
 
 def read_instant(value: object) -> datetime:
@@ -84,13 +91,14 @@ def read_instant(value: object) -> datetime:
 
 def not_cash(code: str) -> str:
     """The code of an institution, which is not what cash is called."""
-    if code.upper() in {"CASH", "ATM"}:
+    if is_cash(code):
         raise _wrong(RefusalCode.CASH_FORBIDDEN, "account money is never paid as cash")
     return code
 
 
-def _is_name(name: str) -> str:
-    if not normalise_name(name):
+def named(name: str) -> str:
+    """A name that names somebody."""
+    if not is_name(name):
         raise _shape("a name with at least one letter")
     return name
 
@@ -99,9 +107,10 @@ def read_area(value: object) -> int:
     """The code of an area, six digits."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if isinstance(value, str) and len(value) == 6 and value.isascii() and value.isdigit():
-        return int(value)
-    raise _shape('the six digits of an area, such as "990100"')
+    area = parse_area(value) if isinstance(value, str) else None
+    if area is None:
+        raise _shape('the six digits of an area, such as "990100"')
+    return area
 
 
 def read_count(value: object) -> int:
@@ -140,9 +149,7 @@ def _published(kind: str, **more: Any) -> WithJsonSchema:
 
 
 def _text(longest: int) -> StringConstraints:
-    first = rf"[^\s{_UNPRINTABLE}]"
-    rest = rf"[^{_UNPRINTABLE}]"
-    return StringConstraints(strict=True, min_length=1, max_length=longest, pattern=rf"^{first}{rest}*$")
+    return StringConstraints(strict=True, min_length=1, max_length=longest, pattern=TEXT_PATTERN)
 
 
 Amount = Annotated[
@@ -172,7 +179,7 @@ Share = Annotated[
     str | None,
     BeforeValidator(read_share),
     WithJsonSchema({
-        "anyOf": [{"type": "string", "maxLength": 32}, {"type": "null"}],
+        "anyOf": [{"type": "string", "maxLength": SHARE_TEXT_MAX}, {"type": "null"}],
         "description": 'A fraction "1/3" or a decimal "0.25"; all heirs have one, or none',
     }),
 ]  # fmt: skip
@@ -182,16 +189,17 @@ KindFilter = Annotated[
     _published("string", enum=list(KIND_WORDS), description="Only entries of this kind"),
 ]
 Whole = Annotated[int, BeforeValidator(read_whole)]
-SourceRef = Annotated[str, _text(64)]
-InstitutionCode = Annotated[str, _text(32), AfterValidator(not_cash)]
-Name = Annotated[str, _text(64), AfterValidator(_is_name)]
+SourceRef = Annotated[str, _text(SOURCE_REF_MAX)]
+InstitutionCode = Annotated[str, _text(INSTITUTION_CODE_MAX), AfterValidator(not_cash)]
+Name = Annotated[str, _text(NAME_MAX), AfterValidator(named)]
+EmployerName = Annotated[str, _text(EMPLOYER_NAME_MAX), AfterValidator(named)]
 Words = Annotated[str, _text(256)]
 IdText = Annotated[
     str,
     StringConstraints(strict=True),
     _published(
         "string",
-        pattern="^([0-9]{15}|[0-9]{17}[0-9Xx])$",
+        pattern=ID_NUMBER_PATTERN,
         description="An ID number of 18 characters, or the old form of 15 digits",
         examples=["119999198503140015"],
     ),
@@ -210,9 +218,6 @@ class Strict(BaseModel):
 
 
 Year = Annotated[int, Field(ge=1900, le=2999), BeforeValidator(read_count)]
-
-
-VISIBLE_PATTERN: Final = r"^[!-~]{1,64}$"
 
 
 def _known(words: tuple[str, ...], code: RefusalCode) -> BeforeValidator:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from fastapi import Request, Response
 
 from api.http.receipts import receipt_json, with_more
@@ -11,8 +9,8 @@ from api.http.routes import JSON
 from api.http.state import state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
 from ledger.book.numbers import parse_entry_name
+from ledger.texts import is_key
 
-_match_key = re.compile(r"[!-~]{1,255}").fullmatch
 REPLAYED = {"Idempotent-Replayed": "true"}
 
 
@@ -20,7 +18,7 @@ def plain_key(text: str) -> str:
     """A key as it is kept: without the double quotes that it may stand in. Raises Refused."""
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
-    if _match_key(text) is None:
+    if not is_key(text):
         raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID)
     return text
 

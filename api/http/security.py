@@ -22,11 +22,11 @@ from api.http.problems import DoorCode
 from ledger import Refused
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.texts import is_agent_name
 
 LEEWAY_SECONDS: Final = 30
 REMEMBERED_MAX: Final = 10_000
 TOKEN_CHARACTERS_MAX: Final = 8_192
-NAME_CHARACTERS_MAX: Final = 128
 # which algorithm a key of a kind signs with: the key decides, never the token's own header
 ALGORITHMS: Final = {"OKP": "EdDSA", "RSA": "RS256"}
 
@@ -241,7 +241,7 @@ _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
 def _caller(rights: Mapping[str, Any]) -> Caller:
     caller, actor, scope = rights["client_id"], rights["sub"], rights.get("scope", "")
     for name in (caller, actor):
-        if not (isinstance(name, str) and 0 < len(name) <= NAME_CHARACTERS_MAX and name.isprintable()):
+        if not (isinstance(name, str) and is_agent_name(name)):
             raise Declined(DoorCode.TOKEN_INVALID)
     if not isinstance(scope, str):
         raise Declined(DoorCode.TOKEN_INVALID)

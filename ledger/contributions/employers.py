@@ -20,9 +20,9 @@ from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.month import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
-from ledger.people.id_numbers import normalise_name
 from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import normalise_name
 
 OPENING_SEQ = 1
 # An employer's book has no pockets and earns no interest: no year of it is ever owed any.

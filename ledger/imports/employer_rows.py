@@ -14,21 +14,14 @@ from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer, RegisterEmployer, enter, find
 from ledger.contributions.payments import ReceivePayment
 from ledger.imports.chunks import Clock
-from ledger.imports.rows import (
-    CALLER,
-    NAME_MAX,
-    SOURCE_REF_MAX,
-    LineReader,
-    day_of,
-    fen_of,
-    text_of,
-)
+from ledger.imports.rows import CALLER, LineReader, day_of, fen_of, text_of
 from ledger.months import parse_period
 from ledger.people.enrolments import Enrol
-from ledger.people.id_numbers import normalise_name, parse_id_number
+from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, is_name, normalise_name, parse_area
 from ledger.vault import Keyring
 
 LISTS = "declarations"
@@ -96,17 +89,18 @@ class UnitRows(LineReader):
         return number_digest(parse_id_number(id_number, self.today), self._keyring)
 
     def _register(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        name, area = text_of(row["name"].strip(), NAME_MAX), row["area"].strip()
-        if not normalise_name(name) or not (area.isascii() and area.isdigit() and len(area) == 6):
+        name = text_of(row["name"].strip(), EMPLOYER_NAME_MAX)
+        area = parse_area(row["area"].strip())
+        if area is None or not is_name(name):
             raise Refused(RefusalCode.SHAPE_INVALID)
-        if int(area) not in self._areas:
+        if area not in self._areas:
             raise Refused(RefusalCode.AREA_UNKNOWN)
         code, key = parse_credit_code(row["credit_code"]), self._key(number, row, row["credit_code"])
         return (
             RegisterEmployer(
-                self._book_of(code, name, int(area)),
+                self._book_of(code, name, area),
                 code,
-                int(area),
+                area,
                 caller=CALLER,
                 actor=self.actor,
                 key=key,

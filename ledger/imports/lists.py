@@ -12,10 +12,11 @@ from typing import BinaryIO, Final, Literal, NamedTuple
 from unicodedata import category
 
 from ledger.imports.lines import TextLine, file_invalid, read_lines, survey
-from ledger.imports.rows import CASH_WORDS, split
+from ledger.imports.rows import split
 from ledger.imports.sheets import Cell, CellKind, Row, Sheet, Spans
 from ledger.money import parse_yuan
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+from ledger.texts import asks_for_cash
 
 ID_NUMBER: Final = "id_number"
 WAGE: Final = "wage"
@@ -34,7 +35,8 @@ _HEADINGS: Final = {
     _NAME: _NAME,
     "姓名": _NAME,
 }
-_CASH_HEADINGS: Final = (*CASH_WORDS, "现金", "银行", "提现", "收款")
+# beside the words of every door
+_CASH_HEADINGS: Final = ("现金", "银行", "提现", "收款")
 
 _APOSTROPHES: Final = ("'", "\u2019", "\u2018", "\uff07")
 _FULL_WIDTH = re.compile("[\uff10-\uff19\uff38\uff58\uff0e\u3002\uff61]")
@@ -104,7 +106,7 @@ def _columns(headings: Sequence[str]) -> _Columns:
     """What the columns mean. One that is not known is named by its place: a person may stand there."""
     # 姓　名 is written with a blank to make it as wide as its neighbours
     names = ["".join(heading.split()) for heading in headings]
-    if any(word in name.lower() for name in names for word in _CASH_HEADINGS):
+    if any(asks_for_cash(name) or any(word in name for word in _CASH_HEADINGS) for name in names):
         raise Refused(RefusalCode.CASH_FORBIDDEN, problem="a column would lead account money out as cash")
     places: dict[str, int] = {}
     for place, name in enumerate(names):

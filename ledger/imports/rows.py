@@ -19,42 +19,39 @@ from ledger.chart.parties import Party
 from ledger.imports.lines import file_invalid
 from ledger.money import parse_yuan
 from ledger.months import parse_period
-from ledger.people.id_numbers import normalise_name
 from ledger.people.persons import account_ref, stake_by_number
 from ledger.posting import BookRef, Command
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import (
+    INSTITUTION_CODE_MAX,
+    NAME_MAX,
+    SOURCE_REF_MAX,
+    asks_for_cash,
+    is_cash,
+    is_key,
+    is_name,
+    is_text,
+    parse_area,
+    parse_day,
+)
 from ledger.vault import Keyring
 
 CALLER: Final = "import"
 CANDIDATES: Final = 4
-# as long as the API takes them
-NAME_MAX: Final = 64
-SOURCE_REF_MAX: Final = 64
-INSTITUTION_MAX: Final = 32
 
 _OPENING_COLUMNS = ("opening_current_year", "opening_carried_over", "opening_source_ref")
 _KEY_COLUMN = "idempotency_key"
-# words of a column by which account money would become cash (R21)
-CASH_WORDS = ("cash", "bank", "iban", "payee", "withdraw", "payout", "transfer_to")
-_CASH_INSTITUTIONS = frozenset({"CASH", "ATM"})
-
-_match_date = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
-_match_area = re.compile(r"[0-9]{6}").fullmatch
-# as in the API: begins with something that is not blank, and all of it can be printed
-_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-_match_text = re.compile(rf"[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*").fullmatch
-_match_key = re.compile(r"[\x21-\x7e]{1,255}").fullmatch
 
 # A last line without a line end may have been cut. It is taken only when its last column is one of these,
 # whose form is no longer met once a character is missing.
 _SELF_ENDING: dict[str, Callable[[str], object]] = {
     "amount": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
     "period": parse_period,
-    "effective_on": _match_date,
-    "opened_on": _match_date,
-    "birth_date": _match_date,
-    "received_on": _match_date,
-    "area": _match_area,
+    "effective_on": parse_day,
+    "opened_on": parse_day,
+    "birth_date": parse_day,
+    "received_on": parse_day,
+    "area": parse_area,
     "wage": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
     "sex": re.compile(r"[12]").fullmatch,
     "take_available": re.compile(r"true|false").fullmatch,
@@ -162,7 +159,7 @@ def read_header(text: str | None, expected: str | None) -> tuple[FileKind, tuple
         columns = tuple(split(text))
     except Refused:
         raise file_invalid("the header's quotes do not fit") from None
-    if any(word in column.lower() for column in columns for word in CASH_WORDS):
+    if any(map(asks_for_cash, columns)):
         raise Refused(RefusalCode.CASH_FORBIDDEN, problem="a column would lead account money out as cash")
     found = [kind for kind in KINDS.values() if kind.mark in columns]
     found = [kind for kind in found if not any(kind.name in _SAYS_MORE.get(one.name, ()) for one in found)]
@@ -186,12 +183,11 @@ def read_header(text: str | None, expected: str | None) -> tuple[FileKind, tuple
 
 @lru_cache(maxsize=4096)
 def day_of(text: str) -> date:
-    if _match_date(text) is not None:
-        try:
-            return date.fromisoformat(text)
-        except ValueError:
-            pass
-    raise Refused(RefusalCode.SHAPE_INVALID)
+    """A day. Refused with shape_invalid for a text that is none."""
+    day = parse_day(text)
+    if day is None:
+        raise Refused(RefusalCode.SHAPE_INVALID)
+    return day
 
 
 def fen_of(text: str) -> int | None:
@@ -214,7 +210,8 @@ def named_fen(text: str, kind: FileKind, columns: tuple[str, ...]) -> int:
 
 
 def text_of(value: str, longest: int) -> str:
-    if len(value) > longest or _match_text(value) is None:
+    """A text that can be printed and is not too long. Refused with shape_invalid for another."""
+    if not is_text(value, longest):
         raise Refused(RefusalCode.SHAPE_INVALID)
     return value
 
@@ -264,7 +261,7 @@ class LineReader:
         """The key of a line: what the file says, else its place and document, the same on every run."""
         given = row.get(_KEY_COLUMN, "")
         if given:
-            if _match_key(given) is None:
+            if not is_key(given):
                 raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID)
             return given
         return default_key(self._kind, number, source_ref)
@@ -272,12 +269,8 @@ class LineReader:
     def _open_account(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
         name = text_of(row["name"], NAME_MAX)
         sex, birth_date = row.get("sex", ""), row.get("birth_date", "")
-        if (
-            _match_area(row["area"]) is None
-            or sex not in {"", "1", "2"}
-            or not row["id_number"]
-            or not normalise_name(name)
-        ):
+        area = parse_area(row["area"])
+        if area is None or sex not in {"", "1", "2"} or not row["id_number"] or not is_name(name):
             raise Refused(RefusalCode.SHAPE_INVALID)
         opened_on = day_of(row["opened_on"])
         born = day_of(birth_date) if birth_date else None
@@ -290,7 +283,7 @@ class LineReader:
             book=stake.digest,
             persons=(stake,),
             candidates=tuple(new_book_id(Party.PERSON) for _ in range(CANDIDATES)),
-            area=int(row["area"]),
+            area=area,
             opened_on=opened_on,
             opening=opening,
             sex=int(sex) if sex else None,
@@ -330,12 +323,12 @@ class LineReader:
 
     def _spend(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
         institution = row["institution"]
-        if institution.strip().upper() in _CASH_INSTITUTIONS:
+        if is_cash(institution):
             raise Refused(RefusalCode.CASH_FORBIDDEN)
         take_available = row.get("take_available", "")
         if take_available not in {"", "true", "false"}:
             raise Refused(RefusalCode.SHAPE_INVALID)
-        text_of(institution, INSTITUTION_MAX)
+        text_of(institution, INSTITUTION_CODE_MAX)
         source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
         effective_on = day_of(row["effective_on"])
         amount = fen_of(row["amount"])

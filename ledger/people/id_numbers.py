@@ -4,7 +4,6 @@ Personal numbers are checked here, masked here for logs and screens, and never p
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -20,7 +19,10 @@ FEMALE: Final = 2
 
 _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS: Final = "10X98765432"
-_match_id = re.compile(r"[0-9]{15}|[0-9]{17}[0-9Xx]").fullmatch
+ID_NUMBER_PATTERN: Final = "^([0-9]{15}|[0-9]{17}[0-9Xx])$"
+"""The form of an ID number, anchored, as the OpenAPI document publishes it."""
+
+_match_id = re.compile(ID_NUMBER_PATTERN).fullmatch
 _match_like_id = re.compile(r"(?:[0-9]{14}|[0-9]{17})[0-9Xx]").fullmatch
 
 _PROVINCES: Final = frozenset(
@@ -178,28 +180,3 @@ def mask_name(name: str) -> str:
 def mask_in_text(text: str) -> str:
     """A text for the log: every run of 15 or more digits, the last may be an X, in its masked form."""
     return _LIKE_ID_IN_TEXT.sub(lambda found: mask_id_number(found[0]), text)
-
-
-# --- Employers' credit codes (GB 32100-2015) ------------------------------------------------------------
-
-
-# --- Names of persons -----------------------------------------------------------------------------------
-
-# Every dot in use between the parts of a transliterated name. The plain full stop is among them because
-# its full-width form is typed for the middle dot, and NFKC makes the two one.
-_NAME_DOTS: Final = frozenset(".\u00b7\u2022\u2027\u2219\u22c5\u2e31\u30fb")
-
-
-def normalise_name(name: str) -> str:
-    """The form of a name that is compared: without blanks, invisible characters and dots, in upper case.
-
-    Full-width and other compatibility forms become the plain ones (NFKC). To compare, not to show.
-    """
-    folded = unicodedata.normalize("NFKC", name).upper()
-    kept = "".join(
-        character
-        for character in folded
-        if not (character.isspace() or character in _NAME_DOTS or unicodedata.category(character) == "Cf")
-    )
-    # Once more: letters that were apart may now combine.
-    return unicodedata.normalize("NFKC", kept)

@@ -18,11 +18,11 @@ from ledger.people.id_numbers import (
     IdNumber,
     check_declared,
     looks_like_id_number,
-    normalise_name,
     parse_id_number,
 )
 from ledger.posting import BookRef, PersonStake
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import normalise_name
 from ledger.vault import Keyring
 
 ROLE_CURRENT = 1

@@ -30,10 +30,10 @@ from ledger.people.id_numbers import (
     mask_id_number,
     mask_in_text,
     mask_name,
-    normalise_name,
     parse_id_number,
 )
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import normalise_name
 from tests.support.work import counted
 
 TODAY = date(2026, 11, 2)
