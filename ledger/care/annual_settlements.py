@@ -389,7 +389,7 @@ class _Chunks:
                     area=self.area,
                     closed=int(Stage.CLOSED),
                 )
-                self.last = {row[0]: row[1] for row in found}
+                self.last = dict(tuple(row) for row in found)
         return list(self.last)
 
     def command(self, book_id: int) -> CloseYear:

@@ -119,7 +119,7 @@ class Year:
     @property
     def differs(self) -> bool:
         """Whether anything is to be settled."""
-        return any(any(part[1:]) for part in self.parts())
+        return any(part != Part(part.care_table) for part in self.parts())
 
     def _more(self, name: str) -> int:
         more: int = getattr(self.after, name) - getattr(self.before, name)

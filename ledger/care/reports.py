@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Integer, Select, Text, bindparam, cast, null, select
+from sqlalchemy import BigInteger, Connection, Integer, Row, Select, Text, bindparam, cast, null, select
 
 from ledger import tables
 from ledger.accounts.quotas import Quota
@@ -86,9 +86,18 @@ _PAGE = (
 )
 
 
-def _settled(values: Sequence[Any]) -> Settled:
-    book_id, seq, kind, *rest = values[: len(_FACTS)]
-    return Settled._make((book_id, seq, Kind(kind), *rest, settlement_row(values[len(_FACTS) :])))
+def _settled(found: Row[Any]) -> Settled:
+    return Settled(
+        found.book_id,
+        found.seq,
+        Kind(found.kind),
+        found.effective_on,
+        found.source_ref,
+        found.policy_version,
+        found.code,
+        found.reversed_by,
+        settlement_row(found[len(_FACTS) :]),
+    )
 
 
 def settled(connection: Connection, book_id: int, seq: int) -> Settled:
@@ -177,7 +186,10 @@ def quotas_received(connection: Connection, book_id: int) -> list[QuotaView]:
 
 
 def _quota_views(rows: Any) -> list[QuotaView]:
-    return [QuotaView._make((*row[:4], Quota._make(row[4:]))) for row in rows]
+    return [
+        QuotaView(book_id, seq, given_on, donor_id, Quota._make(quota))
+        for book_id, seq, given_on, donor_id, *quota in rows
+    ]
 
 
 def quota_uses(connection: Connection, book_id: int, seq: int) -> list[QuotaUse]:
@@ -265,9 +277,14 @@ def visit(connection: Connection, book_id: int, seq: int) -> Visit:
 def filings(connection: Connection, book_id: int) -> list[Filed]:
     """What was filed for a person, oldest first."""
     return [
-        Filed(seq, day, code, unpack(detail).get("evidence"), FilingRow(Filing(kind), *rest))
-        for seq, day, code, detail, kind, *rest in connection.execute(_FILED, {"book_id": book_id})
+        Filed(seq, day, code, unpack(detail).get("evidence"), _filing(row))
+        for seq, day, code, detail, *row in connection.execute(_FILED, {"book_id": book_id})
     ]
+
+
+def _filing(values: Sequence[Any]) -> FilingRow:
+    row = FilingRow._make(values)
+    return row._replace(filing=Filing(row.filing))
 
 
 # -- institutions --------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from operator import attrgetter
 from typing import NamedTuple
 
 from ledger.chart.care import SIGNED, CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing
@@ -53,13 +52,6 @@ class Used(NamedTuple):
     deductible: int = 0
     pooled: int = 0
     large: int = 0
-
-
-_amounts_of = attrgetter(
-    "total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded", "deductible", "ratio",
-    "pooled_pay", "large_pay", "top_up_pay", "account_pay", "mutual_pay", "cash_pay", "hospital_share",
-    "own_burden",
-)  # fmt: skip
 
 
 class SettlementRow(NamedTuple):
@@ -110,11 +102,6 @@ class SettlementRow(NamedTuple):
     def fund_sum(self) -> int:
         """What the funds pay, without account and relatives."""
         return self.pooled_pay + self.large_pay + self.top_up_pay
-
-    @property
-    def amounts(self) -> tuple[int, ...]:
-        """All that the bill came to, and the ratio it went by: what a quote promises."""
-        return _amounts_of(self)
 
     @property
     def sign(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ledger.accounts.quotas import GIVEN, QUOTAS, Quota
@@ -40,6 +41,14 @@ class Quoted(NamedTuple):
 
     digest: bytes
     expires_at: datetime
+
+
+# what a quote promises of the row that a bill would write, in the order in which its digest has it
+_promised = attrgetter(
+    "total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded", "deductible", "ratio",
+    "pooled_pay", "large_pay", "top_up_pay", "account_pay", "mutual_pay", "cash_pay", "hospital_share",
+    "own_burden", "care_table",
+)  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -118,7 +127,7 @@ class Settle(Command):
     def result_digest(self, row: SettlementRow) -> bytes:
         """What a quote promises: this bill of this person comes to these amounts."""
         whose = self.book.hex() if isinstance(self.book, bytes) else self.book
-        amounts = "|".join(map(str, (*row.amounts, row.care_table)))
+        amounts = "|".join(map(str, _promised(row)))
         return sha256(f"{whose}|{self.content()}|{amounts}".encode()).digest()[:16]
 
     def decide(self, desk: Desk) -> None:

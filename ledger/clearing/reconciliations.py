@@ -100,9 +100,8 @@ class Reconcile(Command):
 
 def _told(one: Difference) -> tuple[object, ...]:
     """A difference as the entry keeps it."""
-    return (
-        one.kind.value,
-        one.message_id,
-        None if one.ours is None else one.ours[1:],
-        None if one.theirs is None else one.theirs[1:],
-    )
+    return (one.kind.value, one.message_id, _amounts(one.ours), _amounts(one.theirs))
+
+
+def _amounts(line: DayLine | None) -> tuple[int, int, int] | None:
+    return None if line is None else (line.total, line.fund, line.account)

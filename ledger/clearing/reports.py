@@ -123,15 +123,18 @@ def reconciliation_of(receipt: Receipt) -> Reconciliation:
 
 
 def _difference(kind: str, message_id: str, ours: list[int] | None, theirs: list[int] | None) -> Difference:
-    our, their = ours or (0, 0, 0), theirs or (0, 0, 0)
+    our = None if ours is None else DayLine(message_id, *ours)
+    their = None if theirs is None else DayLine(message_id, *theirs)
+    nothing = DayLine(message_id, 0, 0, 0)
+    here, there = our or nothing, their or nothing
     return Difference(
         DifferenceKind(kind),
         message_id,
-        None if ours is None else DayLine(message_id, *ours),
-        None if theirs is None else DayLine(message_id, *theirs),
-        our[0] - their[0],
-        our[1] - their[1],
-        our[2] - their[2],
+        our,
+        their,
+        here.total - there.total,
+        here.fund - there.fund,
+        here.account - there.account,
     )
 
 
@@ -254,4 +257,7 @@ def by_day(
         )
         .group_by(_S.settled_on)
     )
-    return {day: (DayTotals(*map(int, sums[:4])), int(sums[4])) for day, *sums in found}
+    return {
+        day: (DayTotals(bills, int(total), int(fund), int(account)), int(mutual))
+        for day, bills, total, fund, account, mutual in found
+    }

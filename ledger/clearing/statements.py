@@ -84,7 +84,7 @@ def statement(connection: Connection, book_id: int, period: int, *, single: bool
     return Statement(
         period,
         days,
-        DayTotals(*(sum(day.totals[place] for day in days) for place in range(4))),
+        DayTotals(*(sum(getattr(day.totals, name) for day in days) for name in DayTotals._fields)),
         sum(day.mutual for day in days),
         _advances(connection, book_id, first, last),
         sum(one.left_open for one in standing if one.period < period),
@@ -100,7 +100,7 @@ def _reconciled(connection: Connection, book_id: int, first: date, last: date) -
             table.book_id == book_id, table.day.between(first, last)
         )
     )
-    return {day: ReconciledDay(*rest) for day, *rest in found}
+    return {day: ReconciledDay._make(as_compared) for day, *as_compared in found}
 
 
 _MOVES = tables.transfer.join(tables.entry, (_E.book_id == _T.book_id) & (_E.seq == _T.seq))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, tuple_
@@ -44,6 +45,17 @@ _DAYS = Lookup(
 )
 
 Policies = Mapping[int, Policy]
+
+
+class _Day(NamedTuple):
+    """What one day changed about a month of an employer, in fen; the columns of _DAYS."""
+
+    book_id: int
+    period: int
+    on_day: date
+    owed: int
+    paid: int
+    fee_paid: int
 
 
 class Arrear(NamedTuple):
@@ -165,25 +177,23 @@ def _in_arrears(connection: Connection, policy_of: Mapping[int, Policy], on: dat
     due = cache(due_on)
     rows = _DAYS.run(connection, [(book_id,) for book_id in sorted(policy_of)])
     with _decided():
-        for (book_id, period), days in groupby(rows, key=lambda row: (row[0], row[1])):
+        for (book_id, period), days in groupby(map(_Day._make, rows), key=attrgetter("book_id", "period")):
             policy = policy_of[book_id]
-            month = _arrear(policy, period, due(policy, period), [row[2:] for row in days], on)
+            month = _arrear(policy, period, due(policy, period), list(days), on)
             if month is not None:
                 found.setdefault(book_id, []).append(month)
     return found
 
 
-def _arrear(
-    policy: Policy, period: int, due: date, days: Sequence[tuple[date, int, int, int]], on: date
-) -> Arrear | None:
+def _arrear(policy: Policy, period: int, due: date, days: Sequence[_Day], on: date) -> Arrear | None:
     """One month at the end of a day, if it is overdue."""
     if due >= on:
         return None
-    principal = sum(owed for _, owed, _, _ in days)
-    payments = [(day, paid) for day, _, paid, _ in days if paid]
+    principal = sum(day.owed for day in days)
+    payments = [(day.on_day, day.paid) for day in days if day.paid]
     unpaid = max(principal - sum(paid for day, paid in payments if day <= on), 0)
     fee = late_fee(policy, due, principal, payments, on)
-    fee_paid = sum(paid for day, _, _, paid in days if day <= on)
+    fee_paid = sum(day.fee_paid for day in days if day.on_day <= on)
     owed = max(fee.fee_fen - fee_paid, 0)
     if not unpaid and not owed:
         return None

@@ -24,6 +24,5 @@ def adjusted_lines(connection: Connection, book_id: int, seq: int) -> list[Asses
         .where(_A.book_id == book_id, _A.seq == seq, _A.kind == int(LineKind.ADJUSTED))
         .order_by(_A.line)
     )
-    return [
-        AssessmentLine._make((*row[:2], LineKind(row.kind), *row[3:])) for row in connection.execute(query)
-    ]
+    lines = map(AssessmentLine._make, connection.execute(query))
+    return [line._replace(kind=LineKind(line.kind)) for line in lines]

@@ -6,6 +6,7 @@ entry of the employer's book that is about to be added; the persons' own entries
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 
@@ -84,7 +85,8 @@ class Month:
         self.levy = debts.levy(period)
         self.rows: dict[int, Assessment] = dict(debts.of_period(period))
         self.lines: list[AssessmentLine] = []
-        self._change = LevyLine(period, day)
+        # how much more, or less, of each amount of the month
+        self._changes: Counter[str] = Counter()
         # what came of the money
         self.to_accounts = 0
         self.to_pooled_fund = 0
@@ -97,15 +99,12 @@ class Month:
     @property
     def levy_line(self) -> LevyLine | None:
         """All that changed about the month, as the one line that its entry writes."""
-        return self._change if any(self._change[2:]) else None
+        return LevyLine(self.period, self.day, **self._changes) if any(self._changes.values()) else None
 
     def change(self, **amounts: int) -> None:
         """Note a change of the month itself."""
-        line = LevyLine(self.period, self.day, **amounts)
-        self.levy = self.levy.add(line)
-        self._change = LevyLine(
-            self.period, self.day, *(a + b for a, b in zip(self._change[2:], line[2:], strict=True))
-        )
+        self.levy = self.levy.add(LevyLine(self.period, self.day, **amounts))
+        self._changes.update(amounts)
 
     def assess(self, line: AssessmentLine) -> None:
         """Note what was assessed or adjusted for one person."""

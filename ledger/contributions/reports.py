@@ -166,7 +166,7 @@ def staff(
         .order_by(_A.account_id)
         .limit(limit)
     ).all()
-    return [StaffPaid(*row[:6], row.paid_on if row[5] else None) for row in rows]
+    return [one if one.paid_fen else one._replace(paid_on=None) for one in map(StaffPaid._make, rows)]
 
 
 # -- a list ------------------------------------------------------------------------------------------------
@@ -346,4 +346,9 @@ def enrolments(connection: Connection, account_id: int) -> list[EnrolmentView]:
         .order_by(_N.seq)
     ).all()  # fmt: skip
     replaced = {row.replaces_seq: row.seq for row in rows if row.replaces_seq is not None}
-    return [EnrolmentView(row[0], MemberClass(row[1]), *row[2:7], replaced.get(row[0])) for row in rows]
+    return [
+        EnrolmentView(
+            seq, MemberClass(member_class), employer, wage, first, last, recorded_on, replaced.get(seq)
+        )
+        for seq, member_class, employer, wage, first, last, recorded_on, _replaces in rows
+    ]

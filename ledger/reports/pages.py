@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Integer, Row, SmallInteger, bindparam, select
+from sqlalchemy import BigInteger, Connection, Integer, SmallInteger, bindparam, select
 from sqlalchemy.types import Date
 
 from ledger import tables
@@ -136,17 +136,18 @@ def entries(
     return _with_transfers(connection, rows if before_seq is None else rows[::-1])
 
 
-def _with_transfers(connection: Connection, rows: Sequence[Row[Any]]) -> list[Receipt]:
+def _with_transfers(connection: Connection, rows: Sequence[Any]) -> list[Receipt]:
     """The rows as receipts. A page without gaps reads its transfers as one range, which costs half as much
     as by name."""
     if not rows or rows[-1].seq - rows[0].seq + 1 != len(rows):
         return receipts(connection, rows)
     moves: dict[int, list[TransferLine]] = {}
     asked = {"book_id": rows[0].book_id, "first_seq": rows[0].seq, "last_seq": rows[-1].seq}
-    for seq, *move in connection.execute(_MOVES, asked):
-        moves.setdefault(seq, []).append((move[0], move[1], move[2], move[3]))
+    for seq, source, target, fen, party in connection.execute(_MOVES, asked):
+        moves.setdefault(seq, []).append((source, target, fen, party))
     return [
-        Receipt._make((*row[:2], Kind(row.kind), *row[3:], tuple(moves.get(row.seq, ())))) for row in rows
+        Receipt._make((book_id, seq, Kind(kind), *as_stored, tuple(moves.get(seq, ()))))
+        for book_id, seq, kind, *as_stored in rows
     ]
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
@@ -18,7 +19,7 @@ from ledger.chart.sides import Side
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, read_acted, read_entries, receipts
 from ledger.verify.finding import Finding, line_name
-from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _B, _E, _T, _S = tables.book.c, tables.entry.c, tables.transfer.c, tables.settlement.c
 _Q = tables.quota.c
@@ -59,7 +60,7 @@ def quotas_follow_from_their_entries(connection: Connection, first: int, last: i
         .where(_Q.book_id.between(first, last))
         .order_by(_Q.book_id, _Q.seq),
     )
-    state: Iterator[tuple[Key, Any]] = (((row[0], row[1]), tuple(row[2:])) for row in stands)
+    state = keyed(stands, 2, _Quota._make)
     for (book_id, seq), (facts, row) in side_by_side(_quotas(entries), state):
         wrong = _quota_fault(facts, row)
         if wrong is not None:
@@ -68,7 +69,7 @@ def quotas_follow_from_their_entries(connection: Connection, first: int, last: i
 
 def _quotas(entries: Iterator[Any]) -> Iterator[tuple[Key, _Quota | str]]:
     """The quotas of each book in the order of their entries; a text says what cannot be read."""
-    for book_id, lines in groupby(entries, key=lambda entry: entry[0]):
+    for book_id, lines in groupby(entries, key=attrgetter("book_id")):
         quotas: dict[int, _Quota | str] = {}
         for _book, seq, kind, target_seq, change, detail in lines:
             try:
@@ -99,12 +100,11 @@ def _count(
     quotas[place] = known._replace(remaining=known.remaining + change)
 
 
-def _quota_fault(facts: _Quota | str | None, row: tuple[Any, ...] | None) -> str | None:
+def _quota_fault(facts: _Quota | str | None, here: _Quota | None) -> str | None:
     if isinstance(facts, str):
         return facts
-    if facts is None or row is None:
-        return "there is no such quota, and an entry gave it" if row is None else "no entry gave this quota"
-    here = _Quota(*row)
+    if facts is None or here is None:
+        return "there is no such quota, and an entry gave it" if here is None else "no entry gave this quota"
     for name, one, other in zip(_Quota._fields, here, facts, strict=True):
         if one != other:
             return f"{name} is {one}, its entries make it {other}"
@@ -132,8 +132,8 @@ def aid_stands_in_both_books(connection: Connection, first: int, last: int) -> I
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
     for rows in connection.execute(bills).partitions(_ROWS_AT_ONCE):
-        patients = receipts(connection, [row[:-1] for row in rows])
-        owed = {receipt.name: row[-1] for receipt, row in zip(patients, rows, strict=True)}
+        patients = receipts(connection, [row[: len(RECEIPT_COLUMNS)] for row in rows])
+        owed = {receipt.name: row.mutual_pay for receipt, row in zip(patients, rows, strict=True)}
         yield from _bills_faults(connection, patients, owed)
     donations = (
         select(*(_E[name] for name in RECEIPT_COLUMNS))
@@ -145,9 +145,19 @@ def aid_stands_in_both_books(connection: Connection, first: int, last: int) -> I
         yield from _donations_faults(connection, receipts(connection, some))
 
 
-def _aid(bill: Receipt) -> list[tuple[int, ...]]:
-    """Who gave what for a bill: (book, entry, quota, from current_year, from carried_over)."""
-    return [tuple(map(int, one)) for one in unpack(bill.detail).get("aid", [])]
+class _Aid(NamedTuple):
+    """What a relative gave for a bill, as the bill names it: an entry, its quota, what of which pocket."""
+
+    book_id: int
+    seq: int
+    quota_seq: int
+    current_year: int
+    carried_over: int
+
+
+def _aid(bill: Receipt) -> list[_Aid]:
+    """Who gave what for a bill."""
+    return [_Aid._make(map(int, one)) for one in unpack(bill.detail).get("aid", [])]
 
 
 def _bill_of(donation: Receipt) -> tuple[int, int]:
@@ -155,10 +165,10 @@ def _bill_of(donation: Receipt) -> tuple[int, int]:
     return int(book_id), int(seq)
 
 
-def _given(donation: Receipt) -> tuple[int, ...]:
+def _given(donation: Receipt) -> _Aid:
     """A donation as its bill should name it."""
     taken = {source: fen for source, _target, fen, _party in donation.transfers}
-    return (
+    return _Aid(
         donation.book_id,
         donation.seq,
         int(unpack(donation.detail)["quota"]),
@@ -170,29 +180,29 @@ def _given(donation: Receipt) -> tuple[int, ...]:
 def _bills_faults(
     connection: Connection, bills: Sequence[Receipt], owed: dict[str, int]
 ) -> Iterator[Finding]:
-    named: dict[str, list[tuple[int, ...]]] = {}
+    named: dict[str, list[_Aid]] = {}
     for bill in bills:
         try:
             named[bill.name] = _aid(bill)
         except (TypeError, ValueError) as error:
             yield _wrong(bill, f"what it says cannot be read ({type(error).__name__})")
-    places = [(one[0], one[1]) for aid in named.values() for one in aid]
+    places = [(one.book_id, one.seq) for aid in named.values() for one in aid]
     donations = {(one.book_id, one.seq): one for one in read_entries(connection, places)}
     acted = read_acted(connection, [*donations, *((bill.book_id, bill.seq) for bill in bills)])
     for bill in bills:
         if bill.name not in named:
             continue
-        if sum(one[3] + one[4] for one in named[bill.name]) != owed[bill.name]:
+        if sum(one.current_year + one.carried_over for one in named[bill.name]) != owed[bill.name]:
             yield _wrong(bill, f"its donors do not give the {owed[bill.name]} fen of its row")
         for one in named[bill.name]:
-            donation = donations.get((one[0], one[1]))
+            donation = donations.get((one.book_id, one.seq))
             if donation is None or donation.kind is not Kind.MUTUAL_AID or not _is_for(donation, bill, one):
-                yield _wrong(bill, f"{line_name(one[0], one[1])} is not the aid that it names")
+                yield _wrong(bill, f"{line_name(one.book_id, one.seq)} is not the aid that it names")
             elif _is_undone(acted, donation) != _is_undone(acted, bill):
                 yield _wrong(bill, f"only one of it and {donation.name} was taken back")
 
 
-def _is_for(donation: Receipt, bill: Receipt, told: tuple[int, ...]) -> bool:
+def _is_for(donation: Receipt, bill: Receipt, told: _Aid) -> bool:
     try:
         return (
             _given(donation) == told

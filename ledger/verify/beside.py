@@ -24,7 +24,7 @@ from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.institutions.rows import ContractRow, SuspensionRow
 from ledger.people.enrolled import ENROLMENT_ROW
 from ledger.verify.finding import Finding, line_name
-from ledger.verify.streams import Stream, streamed
+from ledger.verify.streams import Stream, keyed, streamed
 
 _E = tables.entry.c
 
@@ -95,7 +95,7 @@ def _rows_of(connection: Connection, first: int, last: int, kind: RowKind[Any]) 
         .order_by(*table.primary_key)
     )
     rows = streamed(connection, query)
-    return Stream(((row[0], row[1]), kind.row._make(row[2:])) for row in rows)
+    return Stream(keyed(rows, 2, kind.row._make))
 
 
 # -- contracts -----------------------------------------------------------------------------------------------

@@ -114,11 +114,15 @@ class _Moves:
     def of(self, name: tuple[int, int]) -> tuple[TransferLine, ...]:
         found: list[TransferLine] = []
         row = self._next
-        while row is not None and (row[0], row[1]) <= name:
-            if (row[0], row[1]) == name:
-                found.append((row[2], row[3], row[4], row[5]))
+        while row is not None:
+            book_id, seq, source, target, fen, party = row
+            there = (book_id, seq)
+            if there > name:
+                break
+            if there == name:
+                found.append((source, target, fen, party))
             else:
-                self.without_entry.append((row[0], row[1]))
+                self.without_entry.append(there)
             row = next(self._rows, None)
         self._next = row
         return tuple(found)
@@ -126,7 +130,7 @@ class _Moves:
     def finish(self) -> None:
         """Whatever is left belongs to no entry."""
         while self._next is not None:
-            self.without_entry.append((self._next[0], self._next[1]))
+            self.without_entry.append((self._next.book_id, self._next.seq))
             self._next = next(self._rows, None)
 
 
@@ -138,7 +142,7 @@ def _lines(connection: Connection, first: int, last: int, moves: _Moves) -> Iter
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
     for row in rows:
-        yield WalkedEntry._make((*row, moves.of((row[0], row[1]))))
+        yield WalkedEntry._make((*row, moves.of((row.book_id, row.seq))))
     moves.finish()
 
 

@@ -5,8 +5,9 @@ The state is derived here by itself: what posting uses to keep it is not asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, case, extract, func, select
@@ -18,7 +19,7 @@ from ledger.chart.care import SIGNED, CareTable, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.verify.finding import Finding, book_name, line_name
-from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _E, _T, _S = tables.entry.c, tables.transfer.c, tables.settlement.c
 _CASE, _A = tables.third_party_case.c, tables.accumulator.c
@@ -156,7 +157,7 @@ def counters_follow_from_their_rows(connection: Connection, first: int, last: in
         .order_by(_A.book_id, _A.year),
     )
     for (book_id, of_year), (facts, state) in side_by_side(_by_year(derived), _by_year(stands)):
-        expected = facts or (0,) * len(Accumulator._fields)
+        expected = facts or Accumulator()
         if state is None or state != expected:
             there = state or (None,) * len(expected)
             name, here, other = next(
@@ -184,9 +185,10 @@ def _sum(name: str) -> ColumnElement[Any]:
     return func.sum(case((_S.care_table == int(CareTable[of_table.upper()]), amount), else_=0))
 
 
-def _by_year(rows: Iterator[Any]) -> Iterator[tuple[Key, tuple[int, ...]]]:
-    for row in rows:
-        yield (row[0], int(row[1])), tuple(map(int, row[2:]))
+def _by_year(rows: Iterator[Any]) -> Iterator[tuple[Key, Accumulator]]:
+    # years and sums are no plain integers to every database
+    for book_id, year, *counters in rows:
+        yield (book_id, int(year)), Accumulator._make(map(int, counters))
 
 
 # -- cases ---------------------------------------------------------------------------------------------------
@@ -202,6 +204,19 @@ class _Case(NamedTuple):
     paid: int = 0
     returned: int = 0
     set_off: int = 0
+
+
+class _StandingCase(NamedTuple):
+    """A case as its row has it, with the cause and the part that its bill says; None without that bill."""
+
+    case: _Case
+    bill_cause_kind: int | None
+    bill_excluded: int | None
+
+
+def _standing_case(values: Sequence[Any]) -> _StandingCase:
+    *case, cause_kind, excluded = values
+    return _StandingCase(_Case._make(case), cause_kind, excluded)
 
 
 _OF_CASES = (Kind.THIRD_PARTY_CASE, Kind.ADVANCE, Kind.RECOVERY, Kind.SET_OFF)
@@ -231,8 +246,7 @@ def cases_follow_from_their_entries(connection: Connection, first: int, last: in
         .order_by(_CASE.book_id, _CASE.seq),
     )
     derived = _cases(entries)
-    state: Iterator[tuple[Key, Any]] = (((row[0], row[1]), tuple(row[2:])) for row in stands)
-    for (book_id, seq), (facts, row) in side_by_side(derived, state):
+    for (book_id, seq), (facts, row) in side_by_side(derived, keyed(stands, 2, _standing_case)):
         wrong = _case_fault(facts, row)
         if wrong is not None:
             yield Finding("case_wrong", line_name(book_id, seq), wrong)
@@ -240,7 +254,7 @@ def cases_follow_from_their_entries(connection: Connection, first: int, last: in
 
 def _cases(entries: Iterator[Any]) -> Iterator[tuple[Key, _Case | str]]:
     """The cases of each book in the order of their entries; a text says what cannot be read."""
-    for book_id, lines in groupby(entries, key=lambda entry: entry[0]):
+    for book_id, lines in groupby(entries, key=attrgetter("book_id")):
         cases: dict[int, _Case | str] = {}
         for _book, seq, kind, detail, fen in lines:
             try:
@@ -268,13 +282,13 @@ def _count(cases: dict[int, _Case | str], seq: int, kind: int, told: dict[str, A
     cases[told["case"]] = known
 
 
-def _case_fault(facts: _Case | str | None, row: tuple[Any, ...] | None) -> str | None:
+def _case_fault(facts: _Case | str | None, row: _StandingCase | None) -> str | None:
     if isinstance(facts, str):
         return facts
     if facts is None or row is None:
         return "there is no such case, and an entry opened it" if row is None else "no entry opened it"
-    here, cause_kind, excluded = _Case(*row[:-2]), row[-2], row[-1]
-    if here.kind != cause_kind or here.excluded != excluded:
+    here = row.case
+    if here.kind != row.bill_cause_kind or here.excluded != row.bill_excluded:
         return f"it is not of the cause, and the part, of its bill, entry {here.settlement_seq}"
     for name, one, other in zip(_Case._fields, here, facts._replace(kind=here.kind), strict=True):
         if one != other:

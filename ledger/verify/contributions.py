@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
@@ -17,7 +18,7 @@ from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.verify.finding import Finding, book_name, month_name
-from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.streams import keyed, side_by_side, streamed
 
 _E, _T = tables.entry.c, tables.transfer.c
 _L, _A, _N = tables.levy_line.c, tables.assessment_line.c, tables.enrolment.c
@@ -40,8 +41,8 @@ def months_follow_from_their_lines(connection: Connection, first: int, last: int
         .where(_LEVY.book_id.between(first, last))
         .order_by(_LEVY.book_id, _LEVY.period),
     )
-    for key, (facts, state) in side_by_side(_keyed(derived, 2), _keyed(stands, 2)):
-        if facts is None or state is None or [int(fen) for fen in facts] != list(state):
+    for key, (facts, state) in side_by_side(keyed(derived, 2, _fen), keyed(stands, 2, tuple)):
+        if facts is None or state is None or facts != state:
             yield Finding("month_wrong", month_name(*key), _differs(tables.LEVY_AMOUNTS, state, facts))
 
 
@@ -62,21 +63,26 @@ def persons_follow_from_their_lines(connection: Connection, first: int, last: in
         .where(_STATE.book_id.between(first, last))
         .order_by(_STATE.book_id, _STATE.period, _STATE.account_id),
     )
-    folded = ((key, _fold(rows)) for key, rows in groupby(lines, key=lambda row: tuple(row[:3])))
-    for key, (facts, state) in side_by_side(folded, _keyed(stands, 3)):
-        if facts is None or state is None or facts != tuple(state):
-            what = f"for {book_name(key[2])} {_differs(names, state, facts)}"
-            yield Finding("assessment_wrong", month_name(key[0], key[1]), what)
+    person = attrgetter("book_id", "period", "account_id")
+    folded = ((key, _fold(rows)) for key, rows in groupby(lines, key=person))
+    for (book_id, period, account_id), (facts, state) in side_by_side(folded, keyed(stands, 3, tuple)):
+        if facts is None or state is None or facts != state:
+            what = f"for {book_name(account_id)} {_differs(names, state, facts)}"
+            yield Finding("assessment_wrong", month_name(book_id, period), what)
+
+
+_amounts_of = attrgetter("suspended", *_PARTS)
 
 
 def _fold(rows: Iterable[Any]) -> tuple[Any, ...]:
-    base, paid_on, sums = 0, None, [0] * 5
+    """Base, day of money and amounts that the lines of a person's month come to."""
+    base, paid_on, sums = 0, None, [0] * (1 + len(_PARTS))
     for row in rows:
         if row.base is not None:
             base = row.base
         if row.paid_on is not None:
             paid_on = row.paid_on if paid_on is None else max(paid_on, row.paid_on)
-        sums = [total + more for total, more in zip(sums, row[5:], strict=True)]
+        sums = [total + more for total, more in zip(sums, _amounts_of(row), strict=True)]
     return (base, paid_on, *sums)
 
 
@@ -107,11 +113,12 @@ def months_are_those_of_their_persons(connection: Connection, first: int, last: 
     )
     nothing = (0,) * len(names)
     for key, (month, staff, owed) in side_by_side(
-        _keyed(months, 2), _keyed(persons, 2), _keyed(streamed(connection, receivable), 2)
+        keyed(months, 2, tuple), keyed(persons, 2, _fen), keyed(streamed(connection, receivable), 2, _fen)
     ):
-        expected = [int(fen) for fen in staff or nothing]
-        expected[-1] += int((owed or (0,))[0])
-        if list(month or nothing) != expected:
+        *parts, suspended = staff or nothing
+        (receivable_fen,) = owed or (0,)
+        expected = (*parts, suspended + receivable_fen)
+        if (month or nothing) != expected:
             what = _differs((*_PARTS, "forward"), month, expected)
             yield Finding("months_differ", month_name(*key), what)
 
@@ -150,9 +157,9 @@ def assessments_are_paid_or_owed_or_adjusted(
     )
     state = [func.sum(paid), func.sum(open_employee + open_employer), func.sum(overpaid)]
     stands = _by_month(connection, _STATE, state, first, last)
-    for key, (told, state_row) in side_by_side(_keyed(lines, 2), _keyed(stands, 2)):
-        sums = _Sums(*map(int, told or (0, 0)))
-        paid_fen, owed_fen, over_fen = map(int, state_row or (0, 0, 0))
+    for key, (told, state_row) in side_by_side(keyed(lines, 2, _fen), keyed(stands, 2, _fen)):
+        sums = _Sums._make(told or (0, 0))
+        paid_fen, owed_fen, over_fen = state_row or (0, 0, 0)
         if over_fen:
             yield Finding("overpaid", month_name(*key), f"{over_fen} fen were paid beyond what is owed")
         if sums.assessed != paid_fen + owed_fen - sums.adjusted:
@@ -178,10 +185,9 @@ def _by_month(
     return streamed(connection, query)
 
 
-def _keyed(rows: Iterable[Any], length: int) -> Iterator[tuple[Key, Any]]:
-    """Each row as its key and the rest."""
-    for row in rows:
-        yield tuple(row[:length]), row[length:]
+def _fen(sums: Sequence[Any]) -> tuple[int, ...]:
+    """Sums as whole numbers, whatever the database makes of them."""
+    return tuple(map(int, sums))
 
 
 def _same_entry(table: Any) -> ColumnElement[bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, func, or_, select
@@ -148,10 +149,10 @@ def money_in_is_somewhere(connection: Connection, first: int, last: int) -> Iter
         .order_by(_STATE.book_id),
     )
     moved: Iterator[tuple[Key, _Sides]] = (
-        ((book_id,), _left(rows)) for book_id, rows in groupby(moves, key=lambda row: row[0])
+        ((book_id,), _left(rows)) for book_id, rows in groupby(moves, key=attrgetter("book_id"))
     )
-    months: Iterator[tuple[Key, Any]] = (((row[0],), tuple(map(int, row[1:]))) for row in levied)
-    persons: Iterator[tuple[Key, Any]] = (((row[0],), tuple(map(int, row[1:]))) for row in credited)
+    months = (((book_id,), tuple(map(int, sums))) for book_id, *sums in levied)
+    persons = (((book_id,), tuple(map(int, sums))) for book_id, *sums in credited)
     for (book_id,), (sides, levy, staff) in side_by_side(moved, months, persons):
         here = sides or _Sides()
         pooled_fund, suspense, forward = levy or (0, 0, 0)
@@ -193,7 +194,7 @@ def lines_are_in_the_accounts(connection: Connection, first: int, last: int) -> 
         )
         .order_by(_A.book_id, _A.seq, _A.line),
     )
-    for (book_id, seq), rows in groupby(lines, key=lambda row: (row[0], row[1])):
+    for (book_id, seq), rows in groupby(lines, key=attrgetter("book_id", "seq")):
         while some := list(islice(rows, _AT_ONCE)):
             yield from _missing(connection, book_id, seq, some)
 
@@ -267,8 +268,11 @@ def accounts_have_what_was_paid(connection: Connection, first: int, last: int) -
         )
         .order_by(_E.book_id, _E.seq),
     )
-    credited = (_Credit._make((*row[:6], sign[row[2]] * row[6])) for row in rows)
-    by_book = (list(some) for _, some in groupby(credited, key=lambda one: one.book_id))
+    credited = (
+        _Credit(book_id, seq, kind, period, source_ref, employer_id, sign[kind] * fen)
+        for book_id, seq, kind, period, source_ref, employer_id, fen in rows
+    )
+    by_book = (list(some) for _, some in groupby(credited, key=attrgetter("book_id")))
     while some := list(islice(by_book, _AT_ONCE)):
         found = [credit for book in some for credit in book]
         yield from _sources_faults(connection, found)
@@ -291,8 +295,8 @@ def _sums_faults(connection: Connection, found: Sequence[_Credit]) -> Iterator[F
         key = (credit.employer_id, credit.period, credit.book_id)
         sums[key] = sums.get(key, 0) + credit.fen
     state = {
-        (row[0], row[1], row[2]): (row[3] + max(-row[5], 0), row[4] - row[5])
-        for row in _ASSESSED.run(connection, sorted(sums))
+        (employer_id, period, book_id): (assessed + max(-suspended, 0), paid - suspended)
+        for employer_id, period, book_id, assessed, paid, suspended in _ASSESSED.run(connection, sorted(sums))
     }
     for (employer_id, period, book_id), fen in sums.items():
         assessed, paid = state.get((employer_id, period, book_id), (0, 0))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from itertools import groupby, islice
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
 
@@ -18,7 +19,7 @@ from ledger.chart.parties import Party
 from ledger.database.lookups import Lookup
 from ledger.months import month_bounds
 from ledger.verify.finding import Finding, book_name, line_name
-from ledger.verify.streams import Key, side_by_side, streamed
+from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _B, _E, _S, _I = tables.book.c, tables.entry.c, tables.settlement.c, tables.institution.c
 _DAY, _CLEARING, _CLAIM, _MANUAL = (
@@ -65,9 +66,8 @@ def messages_and_bills_are_staked(connection: Connection, first: int, last: int)
     """
     wanted = _stakes_wanted(connection, first, last)
     while some := list(islice(wanted, _AT_ONCE)):
-        held = {
-            bytes(digest): book_id for digest, book_id in _HELD.run(connection, [(one[0],) for one in some])
-        }
+        asked = [(digest,) for digest, _book_id, _seq, _what in some]
+        held = {bytes(digest): book_id for digest, book_id in _HELD.run(connection, asked)}
         for digest, book_id, seq, what in some:
             if held.get(digest) != book_id:
                 yield Finding(
@@ -139,8 +139,8 @@ def nothing_else_is_staked(connection: Connection, first: int, last: int) -> Ite
     wanted = streamed(
         connection, select(reasons.book_id, number).group_by(reasons.book_id).order_by(reasons.book_id)
     )
-    counted = (((row[0],), row[1]) for row in held)
-    expected = (((row[0],), row[1]) for row in wanted)
+    counted = (((book_id,), here) for book_id, here in held)
+    expected = (((book_id,), reasons_for_it) for book_id, reasons_for_it in wanted)
     for (book_id,), (here, reasons_for_it) in side_by_side(counted, expected):
         if (here or 0) > (reasons_for_it or 0):
             what = f"{here} things are claimed for it, and there are reasons for {reasons_for_it or 0}"
@@ -166,7 +166,7 @@ def days_follow_from_their_entries(connection: Connection, first: int, last: int
         .where(_DAY.book_id.between(first, last))
         .order_by(_DAY.book_id, _DAY.day),
     )
-    state: Iterator[tuple[Key, Any]] = (((row[0], row[1].toordinal()), tuple(row[2:])) for row in stands)
+    state = (((book_id, day.toordinal()), tuple(as_compared)) for book_id, day, *as_compared in stands)
     for (book_id, ordinal), (facts, row) in side_by_side(_compared(entries), state):
         if facts != row:
             day = date.fromordinal(ordinal) if ordinal else "a day"
@@ -175,7 +175,7 @@ def days_follow_from_their_entries(connection: Connection, first: int, last: int
 
 
 def _compared(entries: Iterator[Any]) -> Iterator[tuple[Key, Any]]:
-    for book_id, lines in groupby(entries, key=lambda entry: entry[0]):
+    for book_id, lines in groupby(entries, key=attrgetter("book_id")):
         days: dict[int, Any] = {}
         for _book, seq, detail in lines:
             try:
@@ -202,23 +202,36 @@ def months_are_those_of_their_bills(connection: Connection, first: int, last: in
         )
         .order_by(_E.book_id, _E.period, _E.seq),
     )
-    names = ("state", "bills", "total", "fund", "account", "seq")
     stands = streamed(
         connection,
-        select(_CLEARING.book_id, _CLEARING.period, *(_CLEARING[name] for name in names))
+        select(_CLEARING.book_id, _CLEARING.period, *(_CLEARING[name] for name in _Month._fields))
         .where(_CLEARING.book_id.between(first, last))
         .order_by(_CLEARING.book_id, _CLEARING.period),
     )
-    state: Iterator[tuple[Key, Any]] = (((row[0], row[1]), tuple(row[2:])) for row in stands)
-    for (book_id, period), (facts, row) in side_by_side(_cleared(entries), state):
+    state = keyed(stands, 2, _Month._make)
+    for (book_id, period), (facts, here) in side_by_side(_cleared(entries), state):
         where = f"{book_name(book_id)} {period}"
-        if facts is None or facts[:-1] != row:
-            yield Finding("clearing_wrong", where, f"it is {row}, its entries make it {facts and facts[:-1]}")
-        elif row[0] != ClearingState.ENDED:
+        month, mutual = facts or (None, 0)
+        if month is None or month != here:
+            what = f"it is {here and tuple(here)}, its entries make it {month and tuple(month)}"
+            yield Finding("clearing_wrong", where, what)
+        elif here.state != ClearingState.ENDED:
+            cleared = (here.bills, here.total, here.fund, here.account, mutual)
             lines = _lines_of(connection, book_id, period)
-            if (*row[1:-1], facts[-1]) != lines:
-                what = f"it was cleared with {(*row[1:-1], facts[-1])}, the lines of its days come to {lines}"
+            if cleared != lines:
+                what = f"it was cleared with {cleared}, the lines of its days come to {lines}"
                 yield Finding("clearing_wrong", where, what)
+
+
+class _Month(NamedTuple):
+    """A month that was cleared: its state, its sums and the entry that cleared it; the columns of its row."""
+
+    state: int
+    bills: int
+    total: int
+    fund: int
+    account: int
+    seq: int
 
 
 _STATE_AFTER = {
@@ -228,21 +241,23 @@ _STATE_AFTER = {
 }
 
 
-def _cleared(entries: Iterator[Any]) -> Iterator[tuple[Key, Any]]:
-    """What the entries of a month make of it: state, the sums, the entry that cleared it, and mutual aid."""
-    for key, lines in groupby(entries, key=lambda entry: (entry[0], entry[1])):
-        month: Any = None
+def _cleared(entries: Iterator[Any]) -> Iterator[tuple[Key, tuple[_Month, int] | None]]:
+    """What the entries of a month make of it, and what of it relatives paid."""
+    for key, lines in groupby(entries, key=attrgetter("book_id", "period")):
+        month: _Month | None = None
+        mutual = 0
         for _book, _period, seq, kind, target_seq, detail in lines:
             if kind == Kind.CLEARING:
                 try:
                     told = unpack(detail)
-                    sums = [int(told[name]) for name in ("bills", "total", "fund", "account")]
-                    month = (int(ClearingState.CLEARED), *sums, seq, int(told["mutual"]))
+                    sums = {name: int(told[name]) for name in ("bills", "total", "fund", "account")}
+                    month = _Month(state=int(ClearingState.CLEARED), seq=seq, **sums)
+                    mutual = int(told["mutual"])
                 except (KeyError, TypeError, ValueError):
                     month = None
-            elif month is not None and month[-2] == target_seq:
-                month = (int(_STATE_AFTER[Kind(kind)]), *month[1:])
-        yield key, month
+            elif month is not None and month.seq == target_seq:
+                month = month._replace(state=int(_STATE_AFTER[Kind(kind)]))
+        yield key, None if month is None else (month, mutual)
 
 
 def _lines_of(connection: Connection, book_id: int, period: int) -> tuple[int, ...]:

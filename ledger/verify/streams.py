@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Select
@@ -16,6 +16,14 @@ _ROWS_AT_ONCE = 2_000
 def streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
     """The rows of a query, a few thousand in memory."""
     return iter(connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)))
+
+
+def keyed(
+    rows: Iterable[Any], length: int, make: Callable[[Sequence[Any]], ValueT]
+) -> Iterator[tuple[Key, ValueT]]:
+    """Each row as its key, which is its first columns, and what is made of the rest."""
+    for row in rows:
+        yield tuple(row[:length]), make(row[length:])
 
 
 class Stream(Generic[ValueT]):
