@@ -45,21 +45,12 @@ _COUNTERS: Look[dict[None, None]] = Look(
     "a.book_id = {book}",
     begin=dict,
     keep=_keep_counters,
+    states=(COUNTERS,),
 )
 
 
-def _read_counters(connection: Connection, asked: Asked, desk: Desk) -> dict[None, None]:
-    found: dict[None, None] = {}
-    books = own_books(asked, desk)
-    for book_id in books:
-        desk.books[book_id].put(COUNTERS)
-    for book_id, *values in _COUNTERS.rows(connection, books):
-        _keep_counters(found, desk, book_id, values)
-    return found
-
-
 # of a patient's book: the counters of its years of care, which stand beside it
-ACCUMULATORS: Need[dict[None, None]] = Need("the counters of care", _read_counters, look=_COUNTERS)
+ACCUMULATORS: Need[dict[None, None]] = Need("the counters of care", look=_COUNTERS)
 
 
 # -- settled bills -------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.clearing.days import DAYS, DayTotals
 from ledger.clearing.reports import Aided, unsettled
-from ledger.institutions.agreed import AGREED_DAYS, CLEARINGS, Clearing
+from ledger.institutions.agreed import AGREED, AGREED_DAYS, CLEARINGS, Clearing
 from ledger.institutions.books import institution_book
 from ledger.months import format_period, month_bounds, period_of, previous_period
 from ledger.posting import TARGET, Command, Desk, Receipt
@@ -97,13 +97,14 @@ class EndClearing(Command):
     """
 
     verb = "end_clearing"
-    needs = frozenset({TARGET, DAYS})
+    needs = frozenset({TARGET, AGREED})
 
     book: int
     target_seq: int
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    days: tuple[date, date] | None = None
 
     def content(self) -> str:
         return f"{self.target_seq}"
@@ -135,7 +136,7 @@ class PayInstitution(Command):
 
     verb = "pay_institution"
     source_kind = Kind.INSTITUTION_PAYMENT
-    needs = frozenset({TARGET, DAYS})
+    needs = frozenset({TARGET, AGREED})
 
     book: int
     target_seq: int
@@ -143,6 +144,7 @@ class PayInstitution(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    days: tuple[date, date] | None = None
 
     def content(self) -> str:
         return f"{self.target_seq}|{self.source_ref}"

@@ -78,18 +78,25 @@ def read_agreed(connection: Connection, asked: Sequence[tuple[int, str, str]], d
         desk.books[book_id].of(CLEARINGS).rows[period] = Clearing(ClearingState(state), *rest)
 
 
+# no day at all, for commands that are about a month alone
+_NO_DAYS = (date.max, date.min)
+
+
 def _read(connection: Connection, asked: Asked, desk: Desk) -> bool:
     days: list[tuple[int, str, str]] = []
     for book_id, command in asked:
-        if command.days is not None:
-            # its own, or that of the institution which the command names beside a patient's
-            about = [book_id] if is_institution(book_id) else filter(is_institution, desk.books)
-            days += [(one, *(day.isoformat() for day in command.days)) for one in about]
+        if command.days is None and not is_institution(book_id):
+            continue
+        first, last = command.days or _NO_DAYS
+        # its own, or that of the institution which the command names beside a patient's
+        about = [book_id] if is_institution(book_id) else filter(is_institution, desk.books)
+        days += [(one, first.isoformat(), last.isoformat()) for one in about]
     read_agreed(connection, days, desk)
     return True
 
 
-# of an institution's book: what both sides agreed on for the `days` of the command, and its cleared months
+# of an institution's book: what both sides agreed on for the `days` of the command, if it has any, and its
+# cleared months
 AGREED: Need[bool] = Need("what was agreed on", _read)
 
 

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, Date, column
 
+from ledger.book.beside import StateKind
+from ledger.book.state import Book
 from ledger.database.lookups import Lookup
 
 FoundT = TypeVar("FoundT")
@@ -28,6 +30,7 @@ class Look(Generic[FoundT]):
     `rows` reads them for many books in one statement of their own; `in_one` is the same as one value inside a
     statement about the book `b`, and `out_of_one` gives its rows back. `begin` makes what a need finds before
     the first row, `keep` adds a row to it: called with what was found, desk, book and the row's values.
+    `states` are what its rows put beside the book; they stand there also when there are no rows.
 
     `on` says which rows, of `{book}` or of `{person}`; a row that is read by a person belongs to the book of
     whoever asked.
@@ -41,6 +44,7 @@ class Look(Generic[FoundT]):
         *,
         begin: Callable[[], FoundT],
         keep: Callable[[FoundT, Any, int, Sequence[Any]], None],
+        states: Sequence[StateKind[Any, Any]] = (),
         joins: str = "",
         where: str = "",
         order: str = "",
@@ -48,6 +52,7 @@ class Look(Generic[FoundT]):
         listed = ", ".join(columns)
         self.begin = begin
         self.keep = keep
+        self.states = states
         self.columns = listed
         self.types = list(columns.values())
         self._days = [place for place, column in enumerate(self.types) if isinstance(column.type, Date)]
@@ -62,6 +67,11 @@ class Look(Generic[FoundT]):
         ordered = f" ORDER BY {order}" if order else ""
         source = f"{table} {joins} WHERE {which}"
         self.in_one = f"(SELECT json_agg(json_build_array({listed}){ordered}) FROM {source})"
+
+    def put_states(self, book: Book) -> None:
+        """Let a book know that its state is being read."""
+        for kind in self.states:
+            book.put(kind)
 
     def rows(self, connection: Connection, books: Iterable[int]) -> Sequence[Any]:
         """(book, *columns) of every row that stands beside one of these books."""
@@ -117,8 +127,10 @@ class Need(Generic[FoundT]):
             return self._read(connection, asked, desk)
         if self.look is None:
             raise TypeError(f"nothing says how {self.name} is read")
-        found = self.look.begin()
-        for book_id, *values in self.look.rows(connection, own_books(asked, desk)):
+        found, books = self.look.begin(), own_books(asked, desk)
+        for book_id in books:
+            self.look.put_states(desk.books[book_id])
+        for book_id, *values in self.look.rows(connection, books):
             self.look.keep(found, desk, book_id, values)
         return found
 

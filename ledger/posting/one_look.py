@@ -97,6 +97,7 @@ def decide_at_a_look(
     _keep_institution(desk, command.institution or "", institution, contracts, suspensions)
     for need, look, rows in zip(needs, looks, beside, strict=True):
         found = desk.found[need] = look.begin()
+        look.put_states(book)
         for row in look.out_of_one(rows):
             look.keep(found, desk, book.book_id, row)
     attempt = Attempt([command], desk, versions, agents, ids=[book.book_id])

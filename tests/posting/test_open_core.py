@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import (
     BigInteger,
     Column,
-    Connection,
     Engine,
     Integer,
     PrimaryKeyConstraint,
@@ -87,22 +86,13 @@ def _keep(found: Found, desk: Desk, book_id: int, values: Sequence[Any]) -> None
     desk.books[book_id].put(TALLIES).rows[topic] = Tally(notes, weight)
 
 
-def _begin_all(connection: Connection, asked: Sequence[tuple[int, Any]], desk: Desk) -> Found:
-    for book_id, _command in asked:
-        if book_id in desk.books:
-            desk.books[book_id].put(TALLIES)
-    found: Found = {}
-    for book_id, *values in _LOOK.rows(connection, [book_id for book_id, _command in asked]):
-        _keep(found, desk, book_id, values)
-    return found
-
-
 _LOOK: Look[Found] = Look(
     "tally t",
     {"t.topic": TALLY.c.topic, "t.notes": TALLY.c.notes, "t.weight": TALLY.c.weight},
     "t.book_id = {book}",
     begin=dict,
     keep=_keep,
+    states=(TALLIES,),
     order="t.topic",
 )
 
@@ -111,7 +101,7 @@ def _follow(found: Found, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) 
     found.setdefault(receipt.book_id, []).extend(row.topic for row in NOTE_ROW.among(beside))
 
 
-TOPICS: Need[Found] = Need("topics", _begin_all, look=_LOOK, follow=_follow)
+TOPICS: Need[Found] = Need("topics", look=_LOOK, follow=_follow)
 
 
 @dataclass(eq=False)

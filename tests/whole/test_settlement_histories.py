@@ -337,5 +337,5 @@ def test_whatever_happens_the_whole_adds_up(seed: int, fresh_engine: Engine) -> 
     history.play(STEPS)
     assert [str(one) for one in verify(fresh_engine).findings] == []
     taken = {name for name in history.answers if " " not in name}
-    wanted = {"Settle", "ReverseSettlement", "CorrectMessage", "GiveQuota", "SettleYear", "Reconcile"}
+    wanted = {"Settle", "ReverseSettlement", "CorrectMessage", "GiveQuota", "CloseYear", "Reconcile"}
     assert wanted <= taken or not FIXED
