@@ -162,10 +162,10 @@ def test_a_reversal_that_races_the_bill_sent_anew(round_: int, clinic: Clinic) -
     assert isinstance(clinic.world.post(anew[0])[0], Posted) or answers["posted"] == 2
 
 
-def test_a_number_that_is_let_go_between_two_looks_is_claimed(
+def test_a_number_that_is_let_go_between_two_looks_is_staked(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The claim was there when the new bill tried to insert it, and gone when it asked whose it is."""
+    """The stake was there when the new bill tried to insert it, and gone when it asked whose it is."""
     code, patient = clinic.institution(3), clinic.patient("100.00")
     settled = clinic.settle(code, patient, [("A", "30.00")], bill_no="1")
     write = stakes._STAKES.write
