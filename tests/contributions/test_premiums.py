@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from ledger.chart.members import MemberClass
 from ledger.contributions.premiums import Premium, contribution_base, estimate, premium
 from ledger.money import FEN_MAX
-from ledger.months import first_day, next_period, previous_period
 from ledger.people.resident_premiums import ResidentPremium, resident_premium
 from ledger.policy import RATE_SCALE, Dated, DatedLine, MissingParameter, Policy, load_policies
 from ledger.refusals import RefusalCode, Refused
@@ -230,24 +229,6 @@ def test_other_callers_mistakes() -> None:
         estimate(EXAMPLE_AREA, 202603, -1)
     with pytest.raises(MissingParameter):
         resident_premium(EXAMPLE_AREA, date(1999, 1, 1), None)
-
-
-# -- months ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("period", "following"), [(202601, 202602), (202611, 202612), (202612, 202701), (199912, 200001)]
-)
-def test_months_follow_each_other(period: int, following: int) -> None:
-    assert next_period(period) == following
-    assert previous_period(following) == period
-    assert first_day(period) < first_day(following)
-
-
-@pytest.mark.parametrize("period", [202600, 202613, 12, -202601, 2026])
-def test_a_month_that_there_is_not(period: int) -> None:
-    with pytest.raises(ValueError, match=r"must be in|out of range"):
-        first_day(period)
 
 
 # -- any wage, any rates ---------------------------------------------------------------------------------
