@@ -375,7 +375,10 @@ async def open_claims(
     until = due_by or date.max
 
     def page(connection: Any, after: list[Any] | None, limit: int) -> Page:
-        last = None if after is None else (date.fromisoformat(after[0]), int(after[1]), int(after[2]))
+        last = None
+        if after is not None:
+            day, book_id, seq = after
+            last = (date.fromisoformat(day), int(book_id), int(seq))
         return [
             ([one.row.decide_by.isoformat(), one.book_id, one.seq], _item_json(one))
             for one in cases.open_claims(connection, until, last, limit)

@@ -25,17 +25,21 @@ BULK_PATH: Final = "/v1/bulk"
 LIST_PATHS: Final = (("/v1/employers/", "/declarations"), ("/v1/institutions/", "/reconciliations"))
 REQUEST_ID: Final = b"x-request-id"
 
+_NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
+_NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
+_NO_FRAME: Final = (b"x-frame-options", b"DENY")
 _API_HEADERS: Final = (
-    (b"x-content-type-options", b"nosniff"),
+    _NO_SNIFF,
     (b"cache-control", b"no-store"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"x-frame-options", b"DENY"),
+    _NO_REFERRER,
+    _NO_FRAME,
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
 # the documentation pages bring their own script and style, and nothing from elsewhere
 _PAGE_HEADERS: Final = (
-    *_API_HEADERS[:1],
-    *_API_HEADERS[2:4],
+    _NO_SNIFF,
+    _NO_REFERRER,
+    _NO_FRAME,
     (
         b"content-security-policy",
         b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
@@ -69,7 +73,7 @@ class Door:
                 status = message["status"]
                 own = {name for name, _value in message["headers"]}
                 # a page that is an answer says itself what it may show
-                ours = [header for header in headers if header[0] not in own]
+                ours = [(name, value) for name, value in headers if name not in own]
                 message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode()), *ours]
             await send(message)
 

@@ -19,19 +19,22 @@ _E, _I, _S = tables.entry.c, tables.institution.c, tables.settlement.c
 
 def settled_by(connection: Connection, place: Place) -> str | None:
     """The code of the institution that sent a settled bill; None when there is none."""
-    party = connection.scalar(select(_S.institution_id).where(_S.book_id == place[0], _S.seq == place[1]))
+    book_id, seq = place
+    party = connection.scalar(select(_S.institution_id).where(_S.book_id == book_id, _S.seq == seq))
     return _code(connection, party)
 
 
 def visited(connection: Connection, place: Place) -> str | None:
     """The code of the institution that registered a visit; None when there is no such visit."""
-    at = select(_E.detail).where(_E.book_id == place[0], _E.seq == place[1], _E.kind == int(Kind.VISIT))
+    book_id, seq = place
+    at = select(_E.detail).where(_E.book_id == book_id, _E.seq == seq, _E.kind == int(Kind.VISIT))
     return _code(connection, unpack(connection.scalar(at)).get("party"))
 
 
 def cleared_for(connection: Connection, place: Place) -> str | None:
     """The code of the institution in whose book a clearing stands; None when the book is none's."""
-    return _code(connection, place[0])
+    book_id, _seq = place
+    return _code(connection, book_id)
 
 
 def _code(connection: Connection, party: int | None) -> str | None:

@@ -17,6 +17,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.care.counters import Accumulator
 from ledger.care.reads import read_settled
+from ledger.care.recomputation import by_care_date
 from ledger.care.rows import SettlementRow, standing
 from ledger.chart.care import CareTable, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
@@ -61,7 +62,7 @@ class YearStatement:
     to_bank: int
     to_account: int
     claimed_back: int
-    # what of earlier claims of this year is not owed any more, and what is still owed
+    # what was asked back for this year before and is not owed any more, and what is still owed
     forgiven: int
     still_owed: int
     earlier: tuple[EarlierStatement, ...]
@@ -93,7 +94,7 @@ def _statement(
     told = unpack(receipt.detail)
     book_id = receipt.book_id
     known = {seq: row for seq, row in rows.items() if seq < receipt.seq}
-    bills = sorted(standing(known).items(), key=lambda one: (one[1].care_date, one[0]))
+    bills = sorted(standing(known).items(), key=by_care_date)
     changed = {one["seq"]: one for one in told["changed"]}
     institutions = _institutions(connection, {row.institution_id for _seq, row in bills})
     book = connection.execute(select(_B.person_id, _B.area).where(_B.book_id == book_id)).one()

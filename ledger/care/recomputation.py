@@ -144,8 +144,14 @@ class Division(NamedTuple):
 
     @property
     def forgiven(self) -> int:
-        """What of earlier claims the person does not owe any more."""
+        """What was asked back before and the person does not owe any more."""
         return max(self.owed - self.still_owed, 0)
+
+
+def by_care_date(bill: tuple[int, SettlementRow]) -> tuple[date, int]:
+    """The place of a bill, an entry and its row, in the order of care."""
+    seq, row = bill
+    return row.care_date, seq
 
 
 def recompute(policy: Policy, year: int, rows: Mapping[int, SettlementRow], facts: Facts) -> Year:
@@ -170,7 +176,7 @@ def recompute(policy: Policy, year: int, rows: Mapping[int, SettlementRow], fact
             account_back += row.account_pay
     bills = []
     cash = still_paid = 0
-    for seq, row in sorted(standing(rows).items(), key=lambda one: (one[1].care_date, one[0])):
+    for seq, row in sorted(standing(rows).items(), key=by_care_date):
         now = _again(policy, row, facts, filings, used)
         used = used.add(now)
         bills.append(Again(seq, row, now))

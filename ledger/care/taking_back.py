@@ -178,8 +178,8 @@ def _take_back(
         raise WiderLocks(unlocked)
     same_year = original.effective_on.year == desk.today.year
     draft = _mirror(desk, book, original, row.mirrored(original.seq, settled_on), facts, same_year)
-    for donor_id, entry_seq, quota_seq, *parts in given:
-        _give_back(desk, book, donor_id, entry_seq, quota_seq, (parts[0], parts[1]), same_year)
+    for donor_id, entry_seq, quota_seq, current_year, carried_over in given:
+        _give_back(desk, book, donor_id, entry_seq, quota_seq, (current_year, carried_over), same_year)
     if book.stage == Stage.CLOSED:
         hand_on(desk, book, draft)
     if row.bill_no is not None and row.institution_id is not None:

@@ -51,9 +51,9 @@ class Run:
     def _list_refused(self, batch: Batch) -> None:
         number = 0
         while page := batches.refused_lines(self.connection, batch.batch_id, after=number):
-            number = page[-1][0]
+            number, _code = page[-1]
             # what lies behind the bookmark is another run's, and looked at again
-            self.rejected.add([line for line in page if line[0] <= batch.bookmark])
+            self.rejected.add([(line, code) for line, code in page if line <= batch.bookmark])
 
     def _take_up(self, batch: Batch, done: dict[str, Any]) -> None:
         summary = self.summary

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -183,7 +183,7 @@ def _estate_fault(receipt: Receipt, others: dict[str, Receipt]) -> str | None:
         return "it is not divided by the shares it names"
     for line in lines:
         person, fen = line["person"], line["amount"]
-        if sum(move[2] for move in receipt.transfers if move[3] == person) != fen:
+        if sum(moved for _, _, moved, party in receipt.transfers if party == person) != fen:
             return "its transfers are not the shares it names"
         if fen and line["paid_to"] == "account":
             other = others.get(line["entry"])
@@ -199,14 +199,13 @@ def _inheritance_fault(receipt: Receipt, others: dict[str, Receipt]) -> str | No
     if estate is None or estate.kind is not Kind.ESTATE:
         return "the estate that it comes from is not there"
     shares = [line for line in unpack(estate.detail)["heirs"] if line.get("entry") == receipt.name]
-    if len(shares) != 1 or not _same_share(receipt, shares[0]["person"], shares[0]["amount"]):
+    if len(shares) != 1 or not all(_same_share(receipt, one["person"], one["amount"]) for one in shares):
         return f"{estate.name} names no such share"
     return None
 
 
 def _same_share(inheritance: Receipt, person: int, fen: int) -> bool:
-    moves: Sequence[tuple[int, int, int, int | None]] = inheritance.transfers
-    return len(moves) == 1 and (moves[0][2], moves[0][3]) == (fen, person)
+    return [(moved, party) for _, _, moved, party in inheritance.transfers] == [(fen, person)]
 
 
 # -- totals ------------------------------------------------------------------------------------------------

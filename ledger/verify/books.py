@@ -141,8 +141,8 @@ def _lines(connection: Connection, first: int, last: int, moves: _Moves) -> Iter
         .order_by(_E.book_id, _E.seq)
         .execution_options(yield_per=_ROWS_AT_ONCE)
     )
-    for row in rows:
-        yield WalkedEntry._make((*row, moves.of((row.book_id, row.seq))))
+    for book_id, seq, *stored in rows:
+        yield WalkedEntry._make((book_id, seq, *stored, moves.of((book_id, seq))))
     moves.finish()
 
 

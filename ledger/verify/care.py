@@ -45,6 +45,17 @@ class _Moved(NamedTuple):
     mutual: int = 0
 
 
+class _Move(NamedTuple):
+    """One transfer of an entry that settled something; the columns of its row."""
+
+    book_id: int
+    seq: int
+    from_side: int
+    to_side: int
+    amount_fen: int
+    party_id: int | None
+
+
 def settlements_move_what_they_say(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """The amounts of a row add up, and are what its entry took from funds, pockets and relatives.
 
@@ -59,18 +70,17 @@ def settlements_move_what_they_say(connection: Connection, first: int, last: int
     )
     moves = streamed(
         connection,
-        select(_T.book_id, _T.seq, _T.from_side, _T.to_side, _T.amount_fen, _T.party_id)
+        select(*(_T[name] for name in _Move._fields))
         .join_from(tables.settlement, tables.transfer, and_(_T.book_id == _S.book_id, _T.seq == _S.seq))
         .where(_S.book_id.between(first, last))
         .order_by(_T.book_id, _T.seq, _T.line),
     )
-    keyed: Iterator[tuple[Key, Any]] = (((row.book_id, row.seq), row) for row in rows)
-    moved: Iterator[tuple[Key, Any]] = (
-        (key, list(some)) for key, some in groupby(moves, key=lambda move: (move[0], move[1]))
-    )
+    of_bills = (((row.book_id, row.seq), row) for row in rows)
+    of_entry = groupby(map(_Move._make, moves), key=attrgetter("book_id", "seq"))
+    moved = ((key, list(some)) for key, some in of_entry)
     of_book: dict[int, Any] = {}
     book = None
-    for (book_id, seq), (row, transfers) in side_by_side(keyed, moved):
+    for (book_id, seq), (row, transfers) in side_by_side(of_bills, moved):
         if row is None:
             continue  # a row without entry is another finding
         if book_id != book:
@@ -109,21 +119,21 @@ def _row_fault(row: Any, original: Any) -> str | None:
     return None
 
 
-def _moves_fault(row: Any, transfers: list[Any]) -> str | None:
+def _moves_fault(row: Any, transfers: list[_Move]) -> str | None:
     moved = _moved(transfers)
     told = _Moved(row.pooled_pay, row.large_pay + row.top_up_pay, row.account_pay, row.mutual_pay)
     for name, here, there in zip(_Moved._fields, moved, told, strict=True):
         if here != there:
             return f"its transfers take {here} fen from {name}, its row says {there}"
-    if row.channel == Channel.NETWORK and any(move[5] != row.institution_id for move in transfers):
+    if row.channel == Channel.NETWORK and any(move.party_id != row.institution_id for move in transfers):
         return "it does not pay the institution of its row"
     return None
 
 
-def _moved(transfers: list[Any]) -> _Moved:
+def _moved(transfers: list[_Move]) -> _Moved:
     taken: dict[str, int] = dict.fromkeys(_Moved._fields, 0)
-    for _book, _seq, source, target, fen, _party in transfers:
-        for side, change in ((source, fen), (target, -fen)):
+    for move in transfers:
+        for side, change in ((move.from_side, move.amount_fen), (move.to_side, -move.amount_fen)):
             name = "pockets" if side in POCKETS else _NAMES.get(side)
             if name is not None:
                 taken[name] += change

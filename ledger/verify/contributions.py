@@ -7,6 +7,7 @@ largest entry. The state is derived here by itself: what posting uses to keep it
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -51,11 +52,10 @@ def persons_follow_from_their_lines(connection: Connection, first: int, last: in
     first, last = Party.EMPLOYER.within(first, last)
     lines = streamed(
         connection,
-        select(_A.book_id, _A.period, _A.account_id, _A.base, _A.paid_on, _A.suspended,
-               *(_A[name] for name in _PARTS))
+        select(*(_A[name] for name in _PersonLine._fields))
         .where(_A.book_id.between(first, last))
         .order_by(_A.book_id, _A.period, _A.account_id, _A.seq, _A.line),
-    )  # fmt: skip
+    )
     names = ("base", "paid_on", "suspended", *_PARTS)
     stands = streamed(
         connection,
@@ -64,25 +64,40 @@ def persons_follow_from_their_lines(connection: Connection, first: int, last: in
         .order_by(_STATE.book_id, _STATE.period, _STATE.account_id),
     )
     person = attrgetter("book_id", "period", "account_id")
-    folded = ((key, _fold(rows)) for key, rows in groupby(lines, key=person))
+    folded = ((key, _fold(rows)) for key, rows in groupby(map(_PersonLine._make, lines), key=person))
     for (book_id, period, account_id), (facts, state) in side_by_side(folded, keyed(stands, 3, tuple)):
         if facts is None or state is None or facts != state:
             what = f"for {book_name(account_id)} {_differs(names, state, facts)}"
             yield Finding("assessment_wrong", month_name(book_id, period), what)
 
 
+class _PersonLine(NamedTuple):
+    """What one entry changed about one person's month; the columns of its line."""
+
+    book_id: int
+    period: int
+    account_id: int
+    base: int | None
+    paid_on: date | None
+    suspended: int
+    employee: int
+    employer: int
+    employee_paid: int
+    employer_paid: int
+
+
 _amounts_of = attrgetter("suspended", *_PARTS)
 
 
-def _fold(rows: Iterable[Any]) -> tuple[Any, ...]:
+def _fold(lines: Iterable[_PersonLine]) -> tuple[Any, ...]:
     """Base, day of money and amounts that the lines of a person's month come to."""
     base, paid_on, sums = 0, None, [0] * (1 + len(_PARTS))
-    for row in rows:
-        if row.base is not None:
-            base = row.base
-        if row.paid_on is not None:
-            paid_on = row.paid_on if paid_on is None else max(paid_on, row.paid_on)
-        sums = [total + more for total, more in zip(sums, _amounts_of(row), strict=True)]
+    for line in lines:
+        if line.base is not None:
+            base = line.base
+        if line.paid_on is not None:
+            paid_on = line.paid_on if paid_on is None else max(paid_on, line.paid_on)
+        sums = [total + more for total, more in zip(sums, _amounts_of(line), strict=True)]
     return (base, paid_on, *sums)
 
 

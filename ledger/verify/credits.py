@@ -194,17 +194,29 @@ def lines_are_in_the_accounts(connection: Connection, first: int, last: int) -> 
         )
         .order_by(_A.book_id, _A.seq, _A.line),
     )
-    for (book_id, seq), rows in groupby(lines, key=attrgetter("book_id", "seq")):
+    of_entry = groupby(map(_PaidLine._make, lines), key=attrgetter("book_id", "seq"))
+    for (book_id, seq), rows in of_entry:
         while some := list(islice(rows, _AT_ONCE)):
             yield from _missing(connection, book_id, seq, some)
 
 
-def _missing(connection: Connection, book_id: int, seq: int, lines: Sequence[Any]) -> Iterator[Finding]:
+class _PaidLine(NamedTuple):
+    """What of one person's month an entry of the employer paid into the account, or took back, in fen."""
+
+    book_id: int
+    seq: int
+    account_id: int
+    period: int
+    kind: int
+    fen: int
+
+
+def _missing(connection: Connection, book_id: int, seq: int, lines: Sequence[_PaidLine]) -> Iterator[Finding]:
     wanted: dict[tuple[int, int, str], list[int]] = {}
     name = line_name(book_id, seq)
-    for _book, _seq, account_id, period, kind, fen in lines:
-        of = Kind.CONTRIBUTION if kind == LineKind.PAID else Kind.REFUND_TO_PAYER
-        wanted.setdefault((account_id, int(of), f"{name}/{period}"), []).append(abs(fen))
+    for line in lines:
+        of = Kind.CONTRIBUTION if line.kind == LineKind.PAID else Kind.REFUND_TO_PAYER
+        wanted.setdefault((line.account_id, int(of), f"{name}/{line.period}"), []).append(abs(line.fen))
     found = _moved(connection, _EXACTLY, book_id, wanted)
     open_ones = {key: fens for key, fens in wanted.items() if found.get(key) != sorted(fens)}
     found = _moved(connection, _WITH_DAYS, book_id, open_ones)

@@ -104,7 +104,7 @@ def is_in_such_a_book(walk: Walk, line: WalkedEntry) -> str | None:
     fits = line.kind in _KINDS_OF[party] if party in _KINDS_OF else line.kind not in _OF_OTHERS_ALONE
     if not fits:
         return f"a {Kind(line.kind).word} in the book of such a party"
-    if not walk.has_pockets and any(POCKETS & {move[0], move[1]} for move in line.transfers):
+    if not walk.has_pockets and any(POCKETS & {source, target} for source, target, _, _ in line.transfers):
         return "only the account of a person has pockets"
     return None
 
@@ -291,7 +291,7 @@ def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
     if stored not in computed:
         return f"the interest of {year} is {computed[0]}, and not {stored}"
     parts = [fen for fen in (stored.carried_over_fen, stored.current_year_fen) if fen]
-    if [move[2] for move in line.transfers] != parts:
+    if [fen for _, _, fen, _ in line.transfers] != parts:
         return "it moves another amount than the interest that it explains"
     return None
 

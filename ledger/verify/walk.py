@@ -48,7 +48,7 @@ class WalkedEntry(NamedTuple):
 
     @property
     def amount_fen(self) -> int:
-        return sum(move[2] for move in self.transfers)
+        return sum(fen for _, _, fen, _ in self.transfers)
 
     def change(self, side: int) -> int:
         """What the transfers do to one side."""
