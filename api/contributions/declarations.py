@@ -30,8 +30,8 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name, party_of
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
-from ledger.contributions.debts import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine, DeclaredLine
 from ledger.contributions.declarations import list_view
+from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine, DeclaredLine
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
 from ledger.people.persons import number_opener

@@ -17,8 +17,8 @@ from api.http.state import state_of
 from ledger import Keyring, RefusalCode, persons
 from ledger.book.numbers import entry_name
 from ledger.contributions import reports as contribution_reports
-from ledger.contributions.debts import DeclaredLine
 from ledger.contributions.declarations import list_view
+from ledger.contributions.levies import DeclaredLine
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number
 

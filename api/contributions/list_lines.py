@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from api.contributions.bodies import Control, WageLine
 from api.http.state import State
 from ledger import Declared, RefusalCode, Refused, persons
-from ledger.contributions.debts import DeclaredLine
+from ledger.contributions.levies import DeclaredLine
 from ledger.money import format_yuan, parse_yuan
 from ledger.people.id_numbers import parse_id_number
 

@@ -254,7 +254,7 @@ def _staff_json(one: contribution_reports.StaffPaid, person: persons.Known | Non
     }
 
 
-_RECEIPTS = Listing(
+_PAYMENTS = Listing(
     {
         "receipt": "记账条目",
         "period": "费款所属期",
@@ -288,10 +288,10 @@ async def receipts(
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         found = _entries(connection, code, Kind.PAYMENT, after, limit)
-        return [(one.seq, _receipt_json(one)) for one in found]
+        return [(one.seq, _payment_json(one)) for one in found]
 
     name, place = f"receipts-{code}", f"receipts|{code}"
-    return await answer_pages(request, _RECEIPTS, name, place, page, cursor, limit)
+    return await answer_pages(request, _PAYMENTS, name, place, page, cursor, limit)
 
 
 def _entries(connection: Any, code: str, kind: Kind, after: int | None, limit: int) -> list[Receipt]:
@@ -299,7 +299,7 @@ def _entries(connection: Any, code: str, kind: Kind, after: int | None, limit: i
     return reports.entries(connection, book_id, kind=kind, after_seq=after or 0, limit=limit)
 
 
-def _receipt_json(entry: Receipt) -> dict[str, Any]:
+def _payment_json(entry: Receipt) -> dict[str, Any]:
     told = unpack(entry.detail)
     return {
         "receipt": entry_name(entry.book_id, entry.seq),

@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from api.http.fields import AMOUNT_EXAMPLE
 from ledger import KIND_WORDS, Status
 
-PERIOD_PATTERN = r"^[0-9]{4}-[0-9]{2}$"
-
-
-Month = Annotated[str, WithJsonSchema({"type": "string", "pattern": PERIOD_PATTERN, "examples": ["2026-03"]})]
+Month = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": r"^[0-9]{4}-[0-9]{2}$", "examples": ["2026-03"]})
+]
 
 
 SIGNED_AMOUNT = r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"

@@ -253,7 +253,7 @@ def _caller(rights: Mapping[str, Any]) -> Caller:
 
 
 def _employer(rights: Mapping[str, Any]) -> str | None:
-    """The employer that a token is bound to; a claim that cannot be read makes the token invalid."""
+    """The employer that a token is bound to; a right that cannot be read makes the token invalid."""
     if "employer" not in rights:
         return None
     try:
@@ -263,7 +263,7 @@ def _employer(rights: Mapping[str, Any]) -> str | None:
 
 
 def _institution(rights: Mapping[str, Any]) -> str | None:
-    """The institution that a token is bound to; a claim that cannot be read makes the token invalid."""
+    """The institution that a token is bound to; a right that cannot be read makes the token invalid."""
     if "institution" not in rights:
         return None
     code = rights["institution"]

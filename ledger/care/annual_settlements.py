@@ -1,4 +1,4 @@
-"""The annual settlement (R42): the bills of a year computed again, the difference paid or claimed back.
+"""The annual settlement (R42): the bills of a year computed again, the difference paid or asked back.
 
 What an annual settlement posts says what it settled, so one that is asked for again posts nothing unless
 something has changed since: then a supplement brings the year right.
@@ -68,7 +68,7 @@ class CloseYear(Command):
 
     Of what funds pay, what account and relatives had paid goes into the person's account. The rest is set
     against what the person owes them from this year's settlements, and what is left, which had been cash,
-    goes to the bank (R21). What is claimed back is owed by the person.
+    goes to the bank (R21). What is asked back is owed by the person.
 
     Refused with annual_settlement_not_found (nothing was ever settled for the year), account_closed,
     account_transferring, rates_missing.

@@ -134,7 +134,7 @@ SETTLEMENTS: Need[Settled] = Need("settled bills", _read_settled, follow=_follow
 # -- filings -------------------------------------------------------------------------------------------------
 
 
-class Filed(NamedTuple):
+class KnownFiling(NamedTuple):
     """Something that was filed, the entry that recorded it, and the day on which it did."""
 
     seq: int
@@ -143,12 +143,12 @@ class Filed(NamedTuple):
 
 
 # by book, in the order in which they were recorded
-Filings = dict[int, list[Filed]]
+Filings = dict[int, list[KnownFiling]]
 
 
 def _keep_filing(found: Filings, _desk: Desk, book_id: int, values: Sequence[Any]) -> None:
     seq, recorded_on, filing, *rest = values
-    found.setdefault(book_id, []).append(Filed(seq, recorded_on, FilingRow(Filing(filing), *rest)))
+    found.setdefault(book_id, []).append(KnownFiling(seq, recorded_on, FilingRow(Filing(filing), *rest)))
 
 
 _FILINGS: Look[Filings] = Look(
@@ -168,7 +168,7 @@ _FILINGS: Look[Filings] = Look(
 
 def _follow_filing(found: Filings, desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     for row in FILING_ROW.among(beside):
-        found.setdefault(receipt.book_id, []).append(Filed(receipt.seq, desk.today, row))
+        found.setdefault(receipt.book_id, []).append(KnownFiling(receipt.seq, desk.today, row))
 
 
 FILINGS: Need[Filings] = Need("filings", look=_FILINGS, follow=_follow_filing)

@@ -56,7 +56,7 @@ class Settle(Command):
     """Settle one bill of a patient at a designated institution.
 
     `book` is the patient's account, `else_book` the resident's book of a patient who has none. The message
-    id is the idempotency key. With `quoting` it is a pre-settlement: rehearsed, never posted, and it claims
+    id is the idempotency key. With `quoting` it is a pre-settlement: rehearsed, never posted, and it stakes
     neither message nor bill number.
 
     The funds pay by the rules of the care date, then the own account as far as it goes, then relatives by

@@ -12,7 +12,7 @@ from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.clearing.days import DAYS, DayTotals
-from ledger.clearing.reports import Aided, unsettled
+from ledger.clearing.reports import Aided, unbalanced
 from ledger.institutions.agreed import AGREED, AGREED_DAYS, CLEARINGS, Clearing
 from ledger.institutions.books import institution_book
 from ledger.months import format_period, month_bounds, period_of, previous_period
@@ -63,7 +63,7 @@ class Clear(Command):
         clearings = book.of(CLEARINGS)
         first, last = self.days
         totals = desk.of(DAYS).get(book.book_id, {})
-        found = unsettled(first, last, book.of(AGREED_DAYS).rows, totals)
+        found = unbalanced(first, last, book.of(AGREED_DAYS).rows, totals)
         lines = [one for day, one in totals.items() if first <= day <= last]
         sums = DayTotals(*(sum(one[place] for one in lines) for place in range(4)))
         if found or sums.bills != self.aided.bills:

@@ -1,4 +1,4 @@
-"""What an institution and the agency settle with each other: days, reconciliations, clearings (R34).
+"""What an institution and the agency agree on and pay: days, reconciliations, clearings (R34).
 
 Nothing here names a patient: a line is a message id and amounts. Amounts are integer fen.
 """
@@ -29,12 +29,12 @@ NO_TOTALS = DayTotals(0, 0, 0, 0)
 ALL = 1_000_000
 
 
-def unsettled(
+def unbalanced(
     first: date, last: date, days: Mapping[date, ReconciledDay], totals: Mapping[date, DayTotals]
 ) -> list[date]:
     """The days that keep a month from being cleared, in order.
 
-    A day counts as settled when both sides agreed on just what is there now, or when nothing ever was.
+    A day is balanced when both sides agreed on just what is there now, or when nothing ever was.
     """
     asked = sorted(day for day in days.keys() | totals.keys() if first <= day <= last)
     return [day for day in asked if day_state(days.get(day), totals.get(day, NO_TOTALS)) != "balanced"]
@@ -173,7 +173,7 @@ class MonthCleared(NamedTuple):
 
     @property
     def left_open(self) -> int:
-        """What of it stays owed: all until it is paid, then what no payment could settle."""
+        """What of it stays owed: all until it is paid, then what no payment could cover."""
         return 0 if self.state is ClearingState.ENDED else self.owed - self.paid_fen
 
 

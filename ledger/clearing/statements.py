@@ -136,7 +136,7 @@ def _advances(connection: Connection, book_id: int, first: date, last: date) -> 
 
 def _single(connection: Connection, book_id: int, first: date, last: date) -> int:
     """What spendings and captures came to, less their reversals. Reads every transfer."""
-    settled = (
+    of_a_bill = (
         select(_S.seq).where(_S.book_id == _E.book_id, _S.seq == _E.seq).correlate(tables.entry).exists()
     )
     return _sum(
@@ -148,7 +148,7 @@ def _single(connection: Connection, book_id: int, first: date, last: date) -> in
                 (_T.to_side == _PAYABLE) | (_T.from_side == _PAYABLE),
                 _E.kind.in_([int(Kind.SPENDING), int(Kind.CAPTURE), int(Kind.REVERSAL)]),
                 _E.effective_on.between(first, last),
-                ~settled,
+                ~of_a_bill,
             )
         )
     )

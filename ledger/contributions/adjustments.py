@@ -15,7 +15,7 @@ from ledger.chart.matrix import Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
-from ledger.contributions.debts import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
+from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all, next_entry
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, OPEN_MONTH

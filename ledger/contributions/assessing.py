@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
-from ledger.contributions.debts import ASSESSMENTS
+from ledger.contributions.levies import ASSESSMENTS
 from ledger.contributions.month import has_ended
 from ledger.contributions.premiums import Premium, premium
 from ledger.people.enrolled import ENROLMENTS

@@ -19,7 +19,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
-from ledger.contributions.debts import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
+from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
 from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, DECLARED, OPEN_MONTH
@@ -155,16 +155,16 @@ class Confirm(Command):
         assessed = list(month.lines)
         if month.levy.estimated:
             month.change(estimated=-month.levy.estimated)
-        settled = _settle(desk, month)
+        spread = _spread(desk, month)
         levies = [line for line in (month.levy_line,) if line is not None]
-        if settled.excess:
-            levies.append(LevyLine(NO_PERIOD, desk.today, surplus=settled.excess))
+        if spread.excess:
+            levies.append(LevyLine(NO_PERIOD, desk.today, surplus=spread.excess))
         beside = (*sorted(levies), *month.lines)
         book.add(
             Draft(
                 Kind.ASSESSMENT,
                 desk.today,
-                settled.transfers(month),
+                spread.transfers(month),
                 period=target.period,
                 target_seq=self.target_seq,
                 keyed=True,
@@ -177,14 +177,14 @@ class Confirm(Command):
                     employer=sum(line.employer for line in assessed),
                     to_accounts=month.to_accounts,
                     to_pooled_fund=month.to_pooled_fund,
-                    returned=settled.returned,
+                    returned=spread.returned,
                     rows=rows_digest(beside),
                 ),
             )
         )
 
 
-class _Settled(NamedTuple):
+class _Spread(NamedTuple):
     """What became of the money that waited for a list."""
 
     released: int
@@ -202,14 +202,14 @@ class _Settled(NamedTuple):
         return tuple((int(source), int(target), fen, None) for source, target, fen in moves if fen)
 
 
-def _settle(desk: Desk, month: Month) -> _Settled:
+def _spread(desk: Desk, month: Month) -> _Spread:
     """Spread what waited for the list over its persons; what is left goes back to the payer."""
     if month.levy.waiting:
         # of somebody from an earlier list it is only known after the lock that there is nobody any more
         lock_all(desk, [due.account_id for due in month.open_rows()])
         month.annul_ended()
     released, returned = month.spread_waiting()
-    return _Settled(released, returned, month.square_excess_fee(desk.today))
+    return _Spread(released, returned, month.square_excess_fee(desk.today))
 
 
 class ListView(NamedTuple):

@@ -13,7 +13,7 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
-from ledger.contributions.debts import LevyLine, debts_of
+from ledger.contributions.levies import LevyLine, debts_of
 from ledger.contributions.month import checked_period, employer_book
 from ledger.contributions.premiums import estimate
 from ledger.contributions.reads import DEBTS

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from ledger.contributions.debts import Levy
+from ledger.contributions.levies import Levy
 from ledger.money import round_half_up
 from ledger.months import first_day, next_period
 from ledger.policy import RATE_SCALE, DueShift, LateFeeCap, Policy

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.chart.members import LineKind
-from ledger.contributions.debts import AssessmentLine, DeclaredLine
+from ledger.contributions.levies import AssessmentLine, DeclaredLine
 from ledger.contributions.reads import read_declared
 
 _A = tables.assessment_line.c

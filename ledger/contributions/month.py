@@ -17,8 +17,8 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.debts import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.late_fees import fee_owed
+from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.spreading import Due, spread
 from ledger.months import first_day, format_period, is_period, period_of
 from ledger.people.sealed import SEALED_NUMBERS

@@ -12,8 +12,8 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.contributions.debts import NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.late_fees import fee_owed
+from ledger.contributions.levies import NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import EMPLOYERS_SINCE, Month, Reveal, checked_period, employer_book, lock_all
 from ledger.contributions.reads import DEBTS, OPEN_MONTHS
 from ledger.money import FEN_MAX

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.contributions.debts import (
+from ledger.contributions.levies import (
     ASSESSMENTS,
     DECLARED_LINE,
     LEVIES,
@@ -148,8 +148,8 @@ def _read_open_month(connection: Connection, asked: Asked, desk: Desk) -> bool:
     # what it is about is yet to be written, by this very batch
     unknown = {book_id for book_id, period in months if period is None}
     _keep(desk, _OPEN_ROWS.run(connection, [(book_id,) for book_id in sorted(unknown)]))
-    known = sorted((book_id, period) for book_id, period in months if period is not None)
-    _keep(desk, _OPEN_ROWS_OF.run(connection, [month for month in known if month[0] not in unknown]))
+    known = {(book_id, period) for book_id, period in months if period is not None and book_id not in unknown}
+    _keep(desk, _OPEN_ROWS_OF.run(connection, sorted(known)))
     return True
 
 

@@ -17,7 +17,7 @@ from ledger import tables
 from ledger.book.numbers import SEQ_MAX
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.contributions.debts import NO_PERIOD, DeclaredLine
+from ledger.contributions.levies import NO_PERIOD, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.database.lookups import Lookup
 from ledger.refusals import RefusalCode, Refused

@@ -89,7 +89,7 @@ class Blocks:
     def _name_books(self, commands: list[Command]) -> None:
         """Find the book of each command: a file may name one by account number, and by two ID numbers.
 
-        An opening stays with the ID number that it claims, and so does a line that finds no book.
+        An opening stays with the ID number that it stakes, and so does a line that finds no book.
         """
         unnamed = [command for command in commands if isinstance(command.book, bytes) and not command.opens]
         if not unnamed:

@@ -14,8 +14,8 @@ from typing import Final
 
 from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
-from ledger.contributions.debts import DECLARED_LINE, DeclaredLine
 from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.month import Reveal
 from ledger.contributions.reads import read_declared
 from ledger.imports.blocks import Block

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
-from ledger.contributions.debts import DECLARED_LINE, DeclaredLine
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import find
+from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.imports.chunks import Clock
 from ledger.imports.lists import ListLine, read_list

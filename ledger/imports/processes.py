@@ -93,15 +93,16 @@ class Processes:
         waiting: deque[Block] = deque()
         for block in blocks:
             if len(waiting) == IN_FLIGHT:
-                yield self._settled(waiting.popleft())
+                yield self._answered(waiting.popleft())
             for pipe, part in zip(self._pipes, block.parts, strict=True):
                 if part:
                     _send(pipe, part)
             waiting.append(block)
         while waiting:
-            yield self._settled(waiting.popleft())
+            yield self._answered(waiting.popleft())
 
-    def _settled(self, block: Block) -> Block:
+    def _answered(self, block: Block) -> Block:
+        """The block with what all processes say about their parts of it."""
         for pipe, part in zip(self._pipes, block.parts, strict=True):
             if part:
                 block.tally.add(_receive(pipe))

@@ -20,7 +20,7 @@ from ledger.imports.workbook import (
     SHEET_BYTES_MAX,
     STRINGS_BYTES_MAX,
     Package,
-    Part,
+    PackagePart,
     damaged,
     sheet_tags,
     too_large,
@@ -138,7 +138,7 @@ class Spans:
         return place >= 0 and number <= self._bottoms[place]
 
 
-class _Styles(Part):
+class _Styles(PackagePart):
     """Which styles of cells show a number as a day."""
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ class _Text:
         return text
 
 
-class _Strings(Part):
+class _Strings(PackagePart):
     """The texts that cells share; None for one that is too long."""
 
     def __init__(self) -> None:
@@ -225,7 +225,7 @@ class _Strings(Part):
             self._text.add(text)
 
 
-class _Cells(Part):
+class _Cells(PackagePart):
     """The rows of a sheet and its merged ranges. `rows` fills up; whoever reads takes them out."""
 
     def __init__(self, strings: list[str | None], are_days: list[bool]) -> None:

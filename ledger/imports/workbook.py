@@ -37,7 +37,7 @@ _SHEET_SPACES: Final = (
 
 
 def sheet_tags(*tags: str) -> dict[str, str]:
-    """The plain name of each tag, by the name that `Part.start` gets."""
+    """The plain name of each tag, by the name that `PackagePart.start` gets."""
     return {f"{space} {tag}": tag for space in _SHEET_SPACES for tag in tags}
 
 
@@ -52,7 +52,7 @@ def damaged() -> Refused:
     return file_invalid("the file is not an XLSX workbook, or it is damaged")
 
 
-class Part:
+class PackagePart:
     """Takes what one part of a workbook says, as it comes. A subclass says what matters to it."""
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -125,11 +125,11 @@ class Package:
         self.take(posixpath.join(folder, "_rels", f"{name}.rels"), PART_BYTES_MAX, relations)
         return relations.found
 
-    def take(self, place: str, bytes_max: int, part: Part) -> None:
+    def take(self, place: str, bytes_max: int, part: PackagePart) -> None:
         for _ in self.blocks(place, bytes_max, part):
             pass
 
-    def blocks(self, place: str, bytes_max: int, part: Part) -> Iterator[None]:
+    def blocks(self, place: str, bytes_max: int, part: PackagePart) -> Iterator[None]:
         """Read a part of the workbook; comes back after each block."""
         try:
             entry = self._zip.getinfo(place)
@@ -155,7 +155,7 @@ class Package:
         yield
 
 
-def _parser(part: Part, names: dict[str, str]) -> expat.XMLParserType:
+def _parser(part: PackagePart, names: dict[str, str]) -> expat.XMLParserType:
     """A parser that keeps the names it meets in `names`; it keeps them all, and every open tag."""
     depth = 0
 
@@ -185,7 +185,7 @@ def _refuse_document_type(*_: object) -> None:
     raise file_invalid("the workbook holds a document type, which no workbook has")
 
 
-class _Relations(Part):
+class _Relations(PackagePart):
     """What a part refers to, by the name it gives it: the last word of the kind, and the place."""
 
     def __init__(self, folder: str) -> None:
@@ -201,7 +201,7 @@ class _Relations(Part):
         self.found[attributes.get("Id", "")] = kind, place.lstrip("/")
 
 
-class _Sheets(Part):
+class _Sheets(PackagePart):
     """The sheets of a workbook that can be seen, in their order."""
 
     def __init__(self) -> None:

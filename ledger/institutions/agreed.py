@@ -68,13 +68,14 @@ def read_agreed(connection: Connection, asked: Sequence[tuple[int, str, str]], d
 
     A book that nothing was written in yet has neither.
     """
-    there = [one for one in dict.fromkeys(asked) if one[0] in desk.books]
-    for book_id, _first, _last in there:
+    there = [(book_id, first, last) for book_id, first, last in dict.fromkeys(asked) if book_id in desk.books]
+    books = [(book_id,) for book_id, _first, _last in there]
+    for (book_id,) in books:
         desk.books[book_id].put(AGREED_DAYS)
         desk.books[book_id].put(CLEARINGS)
     for book_id, day, balanced, *rest in _DAYS.run(connection, there):
         desk.books[book_id].of(AGREED_DAYS).rows[day] = ReconciledDay(bool(balanced), *rest)
-    for book_id, period, state, *rest in _MONTHS.run(connection, [(one[0],) for one in there]):
+    for book_id, period, state, *rest in _MONTHS.run(connection, books):
         desk.books[book_id].of(CLEARINGS).rows[period] = Clearing(ClearingState(state), *rest)
 
 

@@ -133,7 +133,7 @@ def write_sample(
                 lines["spendings.csv"] += bills
                 owed = premium if place == 0 else owed + premium
                 if place == STAFF - 1 or index == people - 1:
-                    _write_receipt(files["receipts.csv"], employer, codes[employer], owed, today)
+                    _write_payment(files["receipts.csv"], employer, codes[employer], owed, today)
                 if progress is not None and index % 200 == 0:
                     progress(index, people)
         lines["accounts.csv"] = lines["declarations.csv"] = people
@@ -164,7 +164,7 @@ def _write_employers(file: IO[str], people: int, seed: int) -> list[str]:
     return codes
 
 
-def _write_receipt(file: IO[str], employer: int, code: str, owed: int, today: date) -> None:
+def _write_payment(file: IO[str], employer: int, code: str, owed: int, today: date) -> None:
     """What an employer has paid for this month."""
     paid = owed // 2 if employer % _HALF_PAYS == _HALF_PAYS - 1 else owed
     period = f"{today:%Y-%m}"

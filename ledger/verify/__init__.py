@@ -1,14 +1,14 @@
 """The check of the whole: everything in the books is derived again and compared with what stands there.
 
-    summary = verify(engine)
-    for finding in summary.findings: print(finding)
+    verdict = verify(engine)
+    for finding in verdict.findings: print(finding)
 
 INVARIANTS are functions that look at a range of books and yield findings; ACROSS look at what belongs to no
 book. Each range is read in one snapshot, so it can run beside the service, and with as much memory as the
 largest book of the range needs.
 
 What only somebody could do who rewrites a book from a point to its end, with every digest, or takes away its
-last entries and mends the row, or takes away a person with account and claim, leaves a consistent ledger
+last entries and mends the row, or takes away a person with account and stake, leaves a consistent ledger
 behind and is not found here. Seals, which put the heads on record elsewhere, are for that.
 """
 
@@ -58,7 +58,7 @@ from ledger.verify.institutions import (
     nothing_else_is_staked,
 )
 
-__all__ = ["ACROSS", "INVARIANTS", "Finding", "Summary", "verify"]
+__all__ = ["ACROSS", "INVARIANTS", "Finding", "Verdict", "verify"]
 
 Invariant = Callable[[Connection, int, int], Iterator[Finding]]
 
@@ -103,7 +103,7 @@ _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
 
 @dataclass(slots=True)
-class Summary:
+class Verdict:
     """What was looked at, and what is wrong: the first FINDINGS_MAX findings, and how many there are."""
 
     books: int = 0
@@ -129,31 +129,31 @@ def verify(
     last: int | None = None,
     chunk: int = CHUNK,
     progress: Callable[[int, int], None] | None = None,
-) -> Summary:
+) -> Verdict:
     """Check the books from number `first` to `last` (default: all), `chunk` at a time, in ascending order.
 
     `progress` is told how many books are done and how many there are. Holds no lock: what is posted
     meanwhile is seen or not, a book at a time as a whole.
     """
     start, end = _LOWEST if first is None else first, _HIGHEST if last is None else last
-    summary = Summary()
+    verdict = Verdict()
     with look(engine) as connection:
         total = _count(connection, tables.book, start, end)
         for across in ACROSS:
-            summary.add(across(connection, start, end))
+            verdict.add(across(connection, start, end))
     while start <= end:
         with look(engine) as connection:
             numbers: list[int] = list(connection.scalars(_next(start, end, chunk)))
             # the last range goes to the very end, so that entries without a book are seen too
             until = numbers[-1] if len(numbers) == chunk else end
             for invariant in INVARIANTS:
-                summary.add(invariant(connection, start, until))
-            summary.entries += _count(connection, tables.entry, start, until)
-        summary.books += len(numbers)
+                verdict.add(invariant(connection, start, until))
+            verdict.entries += _count(connection, tables.entry, start, until)
+        verdict.books += len(numbers)
         if progress is not None:
-            progress(summary.books, max(total, summary.books))
+            progress(verdict.books, max(total, verdict.books))
         start = until + 1
-    return summary
+    return verdict
 
 
 def _next(start: int, end: int, chunk: int) -> Select[tuple[int]]:

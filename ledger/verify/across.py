@@ -1,4 +1,4 @@
-"""What must be true between books: people, claims, estates and heirs, policies, totals."""
+"""What must be true between books: people, stakes, estates and heirs, policies, totals."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def people_are_known(connection: Connection, first: int, last: int) -> Iterator[
 
 
 def accounts_are_staked_once(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Each account of a person is the n-th that the person claims, for one n; only the last is not closed."""
+    """Each account of a person is the n-th staked for the person, for one n; only the last is not closed."""
     books = connection.execute(
         select(_B.book_id, _B.person_id)
         .where(_B.book_id.between(first, last), _B.person_id.is_not(None))
@@ -67,10 +67,10 @@ def accounts_are_staked_once(connection: Connection, first: int, last: int) -> I
             scheme: {person_id for book_id, person_id in some if _scheme(book_id) == scheme}
             for scheme in (ACCOUNT, RESIDENT)
         }
-        held = {scheme: _claimed(connection, people[scheme], scheme) for scheme in people}
+        held = {scheme: _staked(connection, people[scheme], scheme) for scheme in people}
         for book_id, person_id in some:
             accounts = held[_scheme(book_id)].get(person_id, [])
-            count = sum(claimed == book_id for claimed, _ in accounts)
+            count = sum(staked == book_id for staked, _ in accounts)
             if count != 1:
                 what = f"its person claims it {count} times, and should once"
                 yield Finding("claim_wrong", book_name(book_id), what)
@@ -80,11 +80,11 @@ def accounts_are_staked_once(connection: Connection, first: int, last: int) -> I
 
 
 def _scheme(book_id: int) -> bytes:
-    """The scheme in which a person claims a book: an account, or a resident's book without one."""
+    """The scheme in which a person's book is staked: an account, or a resident's book without one."""
     return RESIDENT if party_of(book_id) is Party.RESIDENT else ACCOUNT
 
 
-def _claimed(
+def _staked(
     connection: Connection, people: set[int], scheme: bytes
 ) -> dict[int, list[tuple[int, int | None]]]:
     """The accounts of people in order, as (book, stage or None when there is no such book)."""
@@ -102,13 +102,13 @@ def _claimed(
 
 
 def stakes_name_a_book(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Nothing is claimed for a book that is not there: so the taking away of a whole book is found."""
-    claim = tables.claim.c
+    """Nothing is staked for a book that is not there: so the taking away of a whole book is found."""
+    stake = tables.claim.c
     lost = (
-        select(claim.book_id)
-        .outerjoin(tables.book, _B.book_id == claim.book_id)
-        .where(claim.book_id.between(first, last), _B.book_id.is_(None))
-        .order_by(claim.book_id)
+        select(stake.book_id)
+        .outerjoin(tables.book, _B.book_id == stake.book_id)
+        .where(stake.book_id.between(first, last), _B.book_id.is_(None))
+        .order_by(stake.book_id)
     )
     for book_id in connection.scalars(lost):
         yield Finding("book_missing", book_name(book_id), "it was opened, and is not there")

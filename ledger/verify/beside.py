@@ -15,11 +15,7 @@ from ledger.book.numbers import party_of
 from ledger.care.counters import CLAIM_ROW, FILING_ROW, SETTLEMENT_ROW
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
-from ledger.contributions.debts import (
-    ASSESSMENT_LINE,
-    DECLARED_LINE,
-    LEVY_LINE,
-)
+from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, LEVY_LINE
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.institutions.rows import ContractRow, SuspensionRow
 from ledger.people.enrolled import ENROLMENT_ROW

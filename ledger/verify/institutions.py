@@ -1,4 +1,4 @@
-"""Institutions: their books, what was claimed for messages and bills, compared days and cleared months."""
+"""Institutions: their books, what was staked for messages and bills, compared days and cleared months."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ledger.verify.finding import Finding, book_name, line_name
 from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _B, _E, _S, _I = tables.book.c, tables.entry.c, tables.settlement.c, tables.institution.c
-_DAY, _CLEARING, _CLAIM, _MANUAL = (
+_DAY, _CLEARING, _STAKE, _MANUAL = (
     tables.reconciled_day.c, tables.clearing.c, tables.claim.c, tables.manual_claim.c,
 )  # fmt: skip
 _AT_ONCE = 1_000
 _HELD = Lookup(
     "SELECT c.digest, c.book_id FROM {given} JOIN claim c ON c.digest = given.digest",
-    [_CLAIM.digest, _CLAIM.book_id],
+    [_STAKE.digest, _STAKE.book_id],
     digest="bytes",
 )
 
@@ -57,12 +57,12 @@ def books_of_institutions_are_known(connection: Connection, first: int, last: in
             yield Finding("institution_unknown", book_name(book_id), f"the institution is of area {its_area}")
 
 
-# -- claims --------------------------------------------------------------------------------------------------
+# -- stakes --------------------------------------------------------------------------------------------------
 
 
 def messages_and_bills_are_staked(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """A message is claimed by the book in which it settled a bill, or by its institution's as never to come;
-    the number of a bill by the book in which it stands, or was handed in and not turned down.
+    """A message is staked for the book in which it settled a bill, or for its institution's as never to come;
+    the number of a bill for the book in which it stands, or was handed in and not turned down.
     """
     wanted = _stakes_wanted(connection, first, last)
     while some := list(islice(wanted, _AT_ONCE)):
@@ -99,7 +99,7 @@ def _bills(first: int, last: int) -> Select[Any]:
         ~select(undone.seq).where(undone.book_id == _S.book_id, undone.reverses_seq == _S.seq).exists(),
     )
     decision = tables.entry.alias().c
-    claimed = select(_MANUAL.book_id, _MANUAL.seq, _MANUAL.institution_id, _MANUAL.bill_no).where(
+    handed_in = select(_MANUAL.book_id, _MANUAL.seq, _MANUAL.institution_id, _MANUAL.bill_no).where(
         _MANUAL.book_id.between(first, last),
         ~select(decision.seq)
         .where(
@@ -109,19 +109,19 @@ def _bills(first: int, last: int) -> Select[Any]:
         )
         .exists(),
     )
-    both = union_all(standing, claimed).subquery().c
+    both = union_all(standing, handed_in).subquery().c
     return select(both.book_id, both.seq, both.institution_id, both.bill_no)
 
 
 def nothing_else_is_staked(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """A book has as many claims as there are reasons: what is claimed for nothing keeps somebody else out."""
+    """A book has as many stakes as there are reasons: what is staked for nothing keeps somebody else out."""
     number = func.count().label("number")
     held = streamed(
         connection,
-        select(_CLAIM.book_id, number)
-        .where(_CLAIM.book_id.between(first, last))
-        .group_by(_CLAIM.book_id)
-        .order_by(_CLAIM.book_id),
+        select(_STAKE.book_id, number)
+        .where(_STAKE.book_id.between(first, last))
+        .group_by(_STAKE.book_id)
+        .order_by(_STAKE.book_id),
     )
     messages = (
         select(_E.book_id, literal(1))

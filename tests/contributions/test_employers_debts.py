@@ -23,10 +23,10 @@ from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.contributions.adjustments import Adjust, RefundSurplus
 from ledger.contributions.assessing import Declared
-from ledger.contributions.debts import DeclaredLine
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import RegisterEmployer, enter
 from ledger.contributions.estimates import Estimate
+from ledger.contributions.levies import DeclaredLine
 from ledger.contributions.retirees import CreditRetiree, run
 from ledger.contributions.supervision import RecordStep, Step
 from ledger.posting import Failed, Posted

@@ -54,7 +54,7 @@ def number(node: ast.expr) -> object:
 
 # the rule, where it may be broken, and what to use instead
 RULES: dict[str, tuple[Callable[[ast.AST], bool], str, str]] = {
-    "letters": (is_power_of_letters, "ledger/book/numbers ledger/money", "ledger.book.numbers.Party"),
+    "letters": (is_power_of_letters, "ledger/chart/parties ledger/money", "ledger.chart.parties.Party"),
     "hundreds": (
         is_by_hundred,
         # a wage rises by so many per cent; the day of a death still counts there

@@ -27,7 +27,7 @@ from ledger.book.numbers import account_no, entry_name
 from ledger.database.engines import connect, is_postgresql
 from ledger.people.persons import stake_by_name, stake_by_number
 from ledger.shares import heir_rank, parse_weights
-from ledger.verify import Finding, Summary, verify
+from ledger.verify import Finding, Verdict, verify
 from ledger.verify.books import _LINE_COLUMNS
 from tests.support.chance import seeded
 from tests.support.people import Someone, SomeoneFactory, World, busy_life, noon
@@ -173,9 +173,9 @@ def chain_anew(connection: Connection, book: int, *, and_the_head: bool = True) 
 
 
 def look_at(engine: Engine, *books: int) -> list[Finding]:
-    summary = verify(engine, first=min(books), last=max(books))
-    assert summary.findings_total == len(summary.findings)
-    return [finding for finding in summary.findings if finding.code != "totals_differ"]
+    verdict = verify(engine, first=min(books), last=max(books))
+    assert verdict.findings_total == len(verdict.findings)
+    return [finding for finding in verdict.findings if finding.code != "totals_differ"]
 
 
 # -- tampering with one book -------------------------------------------------------------------------------
@@ -571,7 +571,7 @@ def test_totals_are_compared_for_themselves(fresh_engine: Engine) -> None:
 def test_nothing_is_found_in_an_untouched_ledger(fresh_engine: Engine) -> None:
     """Random lives, estates and all, in ranges of any size."""
     world = World(fresh_engine)
-    assert verify(fresh_engine) == Summary(0, 0, [], 0)
+    assert verify(fresh_engine) == Verdict(0, 0, [], 0)
     for seed in range(5):
         for _ in busy_life(world, seeded(100) + seed, 60):
             pass
@@ -579,7 +579,7 @@ def test_nothing_is_found_in_an_untouched_ledger(fresh_engine: Engine) -> None:
     a_death(world)
     with fresh_engine.connect() as connection, connection.begin():
         entries = connection.execute(text("SELECT count(*) FROM entry")).scalar_one()
-    expected = Summary(8, entries, [], 0)
+    expected = Verdict(8, entries, [], 0)
     seen: list[tuple[int, int]] = []
     assert verify(fresh_engine, chunk=3, progress=lambda done, total: seen.append((done, total))) == expected
     assert seen == [(3, 8), (6, 8), (8, 8)]
@@ -593,11 +593,11 @@ def test_only_the_books_asked_for_are_looked_at(fresh_engine: Engine) -> None:
     with with_every_right(fresh_engine) as connection:
         run(connection, f"UPDATE transfer SET amount_fen = 1 {AT} 2", b=books[2])
     for first, last, count in ((None, books[1], 2), (books[3], None, 1), (books[0], books[1], 2)):
-        assert verify(fresh_engine, first=first, last=last) == Summary(count, count * LIFE_LENGTH, [], 0)
+        assert verify(fresh_engine, first=first, last=last) == Verdict(count, count * LIFE_LENGTH, [], 0)
     for chunk in (1, 2, 50):
-        summary = verify(fresh_engine, first=books[1], last=books[3], chunk=chunk)
-        assert summary.findings[0].where == entry_name(books[2], 2)
-        assert not summary.clean
+        verdict = verify(fresh_engine, first=books[1], last=books[3], chunk=chunk)
+        assert verdict.findings[0].where == entry_name(books[2], 2)
+        assert not verdict.clean
 
 
 def test_entries_without_a_book_are_found_wherever_they_lie(fresh_engine: Engine) -> None:
@@ -638,5 +638,5 @@ def test_it_runs_beside_the_service(fresh_engine: Engine, fresh_url: str) -> Non
         stop.set()
         thread.join()
         own.dispose()
-    assert [summary.findings for summary in summaries] == [[]] * 5
+    assert [verdict.findings for verdict in summaries] == [[]] * 5
     assert summaries[-1].entries > summaries[0].entries

@@ -14,9 +14,9 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
-from ledger.contributions.debts import AssessmentLine, LevyLine
+from ledger.contributions.levies import AssessmentLine, LevyLine
 from ledger.database.engines import is_postgresql
-from ledger.verify import Summary, verify
+from ledger.verify import Verdict, verify
 from ledger.verify.finding import month_name
 from tests.support.people import World
 from tests.support.units import Unit
@@ -68,7 +68,7 @@ def a_company(world: World) -> Company:
 def findings(company: Company) -> dict[tuple[str, str], str]:
     found: dict[tuple[str, str], str] = {}
     for book in (company.book, company.one, company.other):
-        summary: Summary = verify(company.unit.world.engine, first=book, last=book)
+        summary: Verdict = verify(company.unit.world.engine, first=book, last=book)
         found |= {(one.code, one.where): one.what for one in summary.findings}
     return found
 
