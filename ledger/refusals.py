@@ -1,149 +1,292 @@
-"""The expected noes: one closed list of codes, in order of precedence, and the exception that carries one.
+"""The expected noes: one closed table of codes and their words, in order of precedence, and what carries one.
 
 The order is the order in which a request is judged: shape, key, not found, identity, closed, deceased,
 frozen, period and date, institution, duplicates, state of the thing acted on, amount, insufficient.
 When two refusals apply at once, the one that stands higher here is the answer.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
+from typing import Any, NamedTuple, Self
 
 
-class RefusalCode(StrEnum):
+class Words(NamedTuple):
+    """One row of the table: a code, and how people are told of it."""
+
+    code: str
+    # as what HTTP answers it
+    status: int
+    # never changes
+    title: str
+    # a sentence for the clerk
+    detail: str
+    # a sentence without a comma for whoever has to correct a line of a file; left out where the title serves
+    reason: str = ""
+
+
+class Worded(StrEnum):
+    """Codes that bring their words along."""
+
+    def __new__(cls, code: str, *_words: Any) -> Self:
+        member = str.__new__(cls, code)
+        member._value_ = code
+        return member
+
+    def __init__(self, *row: Any) -> None:
+        words = Words(*row)
+        self.words = words if words.reason else words._replace(reason=words.title)
+
+
+class RefusalCode(Worded):
     """Why a command was not taken. Stable: other systems are written against these words."""
 
+    # one row a code: laid by hand, since the formatter would make six lines of most
+    # fmt: off
+
     # shape
-    JSON_MALFORMED = "json_malformed"
-    CASH_FORBIDDEN = "cash_forbidden"
-    UNKNOWN_FIELD = "unknown_field"
-    SHAPE_INVALID = "shape_invalid"
-    CARE_TYPE_UNKNOWN = "care_type_unknown"
-    LINE_CLASS_UNKNOWN = "line_class_unknown"
-    BULK_TOO_LARGE = "bulk_too_large"
-    FILE_INVALID = "file_invalid"
-    TOTALS_DIFFER = "totals_differ"
-    FORMULA_IN_CELL = "formula_in_cell"
-    MERGED_CELL = "merged_cell"
-    DATE_IN_CELL = "date_in_cell"
-    NUMBER_IN_CELL = "number_in_cell"
-    FULL_WIDTH_DIGITS = "full_width_digits"
-    LEADING_APOSTROPHE = "leading_apostrophe"
+    JSON_MALFORMED = Words("json_malformed", 400, "The body is not JSON", "请求体不是有效的 JSON。")
+    CASH_FORBIDDEN = Words("cash_forbidden", 422, "Account money is never paid as cash",
+        "个人账户资金不得提取现金。")
+    UNKNOWN_FIELD = Words("unknown_field", 422, "A field or query key is not known",
+        "请求中有未定义的字段或参数。",
+        "A field is not known")
+    SHAPE_INVALID = Words("shape_invalid", 422, "The request has the wrong shape", "请求的内容或格式不正确。",
+        "The line is cut or a field of it has the wrong form")
+    CARE_TYPE_UNKNOWN = Words("care_type_unknown", 422, "The kind of care is not known", "医疗类别不存在。")
+    LINE_CLASS_UNKNOWN = Words("line_class_unknown", 422, "The class of a line is not known",
+        "费用明细的目录类别不存在。")
+    BULK_TOO_LARGE = Words("bulk_too_large", 422, "Too many commands in one call", "一次提交的指令过多。",
+        "There are too many lines in one call")
+    FILE_INVALID = Words("file_invalid", 422, "The file cannot be read", "文件无法读取。")
+    TOTALS_DIFFER = Words("totals_differ", 422, "The control totals do not match the lines",
+        "控制合计与明细不符。")
+    FORMULA_IN_CELL = Words("formula_in_cell", 422, "A cell holds a formula",
+        "单元格含有公式，请粘贴为数值。",
+        "A cell holds a formula: paste it as a value")
+    MERGED_CELL = Words("merged_cell", 422, "A cell is merged with others", "单元格被合并，请取消合并。")
+    DATE_IN_CELL = Words("date_in_cell", 422, "A cell holds a date", "单元格为日期，应为文本或金额。",
+        "A cell holds a date where a text or an amount belongs")
+    NUMBER_IN_CELL = Words("number_in_cell", 422, "The ID number is stored as a number",
+        "证件号码被存为数值，末位已丢失，请改为文本。",
+        "The ID number is stored as a number and has lost its last digits")
+    FULL_WIDTH_DIGITS = Words("full_width_digits", 422, "The text has full-width digits",
+        "含有全角字符，请改为半角。",
+        "There are full-width digits: type them half-width")
+    LEADING_APOSTROPHE = Words("leading_apostrophe", 422, "The text begins with an apostrophe",
+        "内容以撇号开头，请去掉。",
+        "A field begins with an apostrophe")
     # key
-    IDEMPOTENCY_KEY_MISSING = "idempotency_key_missing"
-    IDEMPOTENCY_KEY_INVALID = "idempotency_key_invalid"
-    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
-    MSGID_CONFLICT = "msgid_conflict"
+    IDEMPOTENCY_KEY_MISSING = Words("idempotency_key_missing", 400, "Idempotency-Key is missing",
+        "缺少 Idempotency-Key。",
+        "The idempotency key is missing")
+    IDEMPOTENCY_KEY_INVALID = Words("idempotency_key_invalid", 400,
+        "Idempotency-Key must be 1 to 255 visible ASCII characters", "Idempotency-Key 格式不正确。",
+        "The idempotency key is not 1 to 255 visible ASCII characters")
+    IDEMPOTENCY_KEY_REUSED = Words("idempotency_key_reused", 422, "The key was used for another request",
+        "该 Idempotency-Key 已用于不同的请求。",
+        "The idempotency key was used for another line")
+    MSGID_CONFLICT = Words("msgid_conflict", 422, "The institution used this message id for another message",
+        "该报文ID已用于不同的报文。")
     # not found
-    ACCOUNT_NOT_FOUND = "account_not_found"
-    EMPLOYER_NOT_FOUND = "employer_not_found"
-    DECLARATION_NOT_FOUND = "declaration_not_found"
-    ENROLMENT_NOT_FOUND = "enrolment_not_found"
-    ENTRY_NOT_FOUND = "entry_not_found"
-    HOLD_NOT_FOUND = "hold_not_found"
-    FREEZE_NOT_FOUND = "freeze_not_found"
-    VISIT_NOT_FOUND = "visit_not_found"
-    SETTLEMENT_NOT_FOUND = "settlement_not_found"
-    QUOTA_NOT_FOUND = "quota_not_found"
-    CASE_NOT_FOUND = "case_not_found"
-    CLAIM_NOT_FOUND = "claim_not_found"
-    CLEARING_NOT_FOUND = "clearing_not_found"
-    ANNUAL_SETTLEMENT_NOT_FOUND = "annual_settlement_not_found"
-    BATCH_NOT_FOUND = "batch_not_found"
-    AREA_UNKNOWN = "area_unknown"
+    ACCOUNT_NOT_FOUND = Words("account_not_found", 404, "No such account", "账户不存在。",
+        "There is no account of this number or ID number")
+    EMPLOYER_NOT_FOUND = Words("employer_not_found", 404, "No such employer", "单位不存在。",
+        "There is no such employer")
+    DECLARATION_NOT_FOUND = Words("declaration_not_found", 404, "No such declaration", "申报不存在。",
+        "There is no such declaration")
+    ENROLMENT_NOT_FOUND = Words("enrolment_not_found", 404, "No such enrolment", "参保登记不存在。",
+        "There is no such enrolment")
+    ENTRY_NOT_FOUND = Words("entry_not_found", 404, "No such entry", "记账条目不存在。",
+        "There is no such entry")
+    HOLD_NOT_FOUND = Words("hold_not_found", 404, "No such hold", "预留不存在。",
+        "There is no such hold")
+    FREEZE_NOT_FOUND = Words("freeze_not_found", 404, "No such freeze", "冻结不存在。",
+        "There is no such freeze")
+    VISIT_NOT_FOUND = Words("visit_not_found", 404, "No such visit", "就诊登记不存在。",
+        "There is no such visit")
+    SETTLEMENT_NOT_FOUND = Words("settlement_not_found", 404, "No such settlement", "结算不存在。",
+        "There is no such settlement")
+    QUOTA_NOT_FOUND = Words("quota_not_found", 404, "No such quota", "共济额度不存在。",
+        "There is no such quota")
+    CASE_NOT_FOUND = Words("case_not_found", 404, "No such case", "案件不存在。",
+        "There is no such case")
+    CLAIM_NOT_FOUND = Words("claim_not_found", 404, "No such claim", "手工报销申请不存在。",
+        "There is no such claim")
+    CLEARING_NOT_FOUND = Words("clearing_not_found", 404, "No such clearing", "清算不存在。",
+        "There is no such clearing")
+    ANNUAL_SETTLEMENT_NOT_FOUND = Words("annual_settlement_not_found", 404, "No such annual settlement",
+        "年度结算不存在。",
+        "There is no such annual settlement")
+    BATCH_NOT_FOUND = Words("batch_not_found", 404, "No such batch", "批次不存在。",
+        "There is no such batch")
+    AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
+        "There is no such area")
     # identity
-    ID_FORMAT = "id_format"
-    ID_PREFIX = "id_prefix"
-    ID_BIRTHDATE = "id_birthdate"
-    ID_FUTURE = "id_future"
-    ID_CHECKSUM = "id_checksum"
-    ID_MISMATCH = "id_mismatch"
-    CREDIT_CODE_INVALID = "credit_code_invalid"
-    ALIAS_CONFLICT = "alias_conflict"
-    ACCOUNT_EXISTS_OTHER_PERSON = "account_exists_other_person"
-    EMPLOYER_DIFFERS = "employer_differs"
-    SCHEME_NO_ACCOUNT = "scheme_no_account"
-    INSTITUTION_DIFFERS = "institution_differs"
-    QUOTA_SELF = "quota_self"
-    NOT_RELATIVE = "not_relative"
-    RECIPIENT_NOT_INSURED = "recipient_not_insured"
+    ID_FORMAT = Words("id_format", 422, "The ID number has the wrong form", "身份证件号码格式不正确。")
+    ID_PREFIX = Words("id_prefix", 422, "The ID number begins with no known region",
+        "身份证件号码的前缀不存在。")
+    ID_BIRTHDATE = Words("id_birthdate", 422, "The birth date in the ID number does not exist",
+        "证件号码中的出生日期不存在。")
+    ID_FUTURE = Words("id_future", 422, "The birth date in the ID number is to come",
+        "证件号码中的出生日期晚于今天。")
+    ID_CHECKSUM = Words("id_checksum", 422, "The check character of the ID number is wrong",
+        "身份证件号码校验位不正确。")
+    ID_MISMATCH = Words("id_mismatch", 422, "What was declared differs from the ID number",
+        "申报的姓名、性别或出生日期与证件号码不符。",
+        "Sex or birth date differ from the ID number")
+    CREDIT_CODE_INVALID = Words("credit_code_invalid", 422, "The credit code is not valid",
+        "统一社会信用代码不正确。")
+    ALIAS_CONFLICT = Words("alias_conflict", 409, "The ID number belongs to somebody else",
+        "该证件号码属于他人。")
+    ACCOUNT_EXISTS_OTHER_PERSON = Words("account_exists_other_person", 409,
+        "The ID number has an account under another name", "该证件号码已以其他姓名开户。")
+    EMPLOYER_DIFFERS = Words("employer_differs", 409, "The employer was registered otherwise",
+        "该单位已登记，且登记信息不同。")
+    SCHEME_NO_ACCOUNT = Words("scheme_no_account", 422, "The resident scheme has no account",
+        "居民医保不设个人账户。")
+    INSTITUTION_DIFFERS = Words("institution_differs", 409, "The institution was registered otherwise",
+        "该机构已登记，且登记信息不同。")
+    QUOTA_SELF = Words("quota_self", 422, "Nobody gives a quota to themselves", "不能为本人设立共济额度。")
+    NOT_RELATIVE = Words("not_relative", 422, "The recipient is no close relative of the donor",
+        "被共济人不是近亲属。")
+    RECIPIENT_NOT_INSURED = Words("recipient_not_insured", 422, "The recipient is not insured",
+        "被共济人未参保。")
     # closed
-    ACCOUNT_CLOSED = "account_closed"
-    OPENING_DIFFERS = "opening_differs"
-    ACCOUNT_TRANSFERRING = "account_transferring"
+    ACCOUNT_CLOSED = Words("account_closed", 409, "The account is closed", "账户已注销。")
+    OPENING_DIFFERS = Words("opening_differs", 409, "The account was opened otherwise",
+        "该账户已存在，且开户信息不同。",
+        "The account was opened with another day or balance")
+    ACCOUNT_TRANSFERRING = Words("account_transferring", 409, "The account is being transferred",
+        "账户正在转移。")
     # deceased
-    ACCOUNT_DECEASED = "account_deceased"
-    ACCOUNT_NOT_DECEASED = "account_not_deceased"
+    ACCOUNT_DECEASED = Words("account_deceased", 409, "The account holder has died", "账户所有人已死亡。")
+    ACCOUNT_NOT_DECEASED = Words("account_not_deceased", 409, "No death was reported for the account",
+        "尚未登记账户所有人死亡。")
     # frozen
-    ACCOUNT_FROZEN = "account_frozen"
+    ACCOUNT_FROZEN = Words("account_frozen", 409, "The account is frozen", "账户已冻结。")
     # period and date
-    PERIOD_AFTER_END = "period_after_end"
-    PERIOD_INVALID = "period_invalid"
-    PERIOD_BEFORE_ENROLMENT = "period_before_enrolment"
-    NOT_ENROLLED = "not_enrolled"
-    RETIREE_PAYS_NO_PREMIUM = "retiree_pays_no_premium"
-    PERIOD_CLOSED = "period_closed"
-    YEAR_NOT_OVER = "year_not_over"
-    RATES_MISSING = "rates_missing"
+    PERIOD_AFTER_END = Words("period_after_end", 409, "The period lies after the end of life",
+        "该期间晚于死亡月份。",
+        "The month lies after the end of life")
+    PERIOD_INVALID = Words("period_invalid", 422, "The period or date cannot be", "期间或日期不正确。",
+        "The month or date does not exist or is to come or lies before the opening")
+    PERIOD_BEFORE_ENROLMENT = Words("period_before_enrolment", 422, "The period lies before the enrolment",
+        "该期间早于参保日期。",
+        "The month lies before the enrolment")
+    NOT_ENROLLED = Words("not_enrolled", 422, "Not enrolled with this employer in the period",
+        "该期间未在本单位参保。",
+        "The person was not enrolled with this employer in the month")
+    RETIREE_PAYS_NO_PREMIUM = Words("retiree_pays_no_premium", 422, "A retiree owes no premium",
+        "退休人员不缴纳保险费。")
+    PERIOD_CLOSED = Words("period_closed", 409, "The period is closed", "该期间已关闭。")
+    YEAR_NOT_OVER = Words("year_not_over", 409, "The year is not over", "该年度尚未结束。")
+    RATES_MISSING = Words("rates_missing", 409, "The area has no value for the day", "该日期缺少政策参数。",
+        "The area's policy has no value for the day")
     # institution
-    INSTITUTION_UNKNOWN = "institution_unknown"
-    NOT_DESIGNATED = "not_designated"
-    CONTRACT_SUSPENDED = "contract_suspended"
-    CONTRACT_OVERLAPS = "contract_overlaps"
-    FILING_NOT_APPLICABLE = "filing_not_applicable"
-    VISIT_MISMATCH = "visit_mismatch"
+    INSTITUTION_UNKNOWN = Words("institution_unknown", 422, "No such institution", "医药机构不存在。",
+        "There is no such institution")
+    NOT_DESIGNATED = Words("not_designated", 422, "The institution has no contract on that day",
+        "该日机构不是定点医药机构。")
+    CONTRACT_SUSPENDED = Words("contract_suspended", 422,
+        "The institution's contract is suspended on that day", "该日机构的服务协议已中止。")
+    CONTRACT_OVERLAPS = Words("contract_overlaps", 409, "The contract overlaps another one",
+        "协议期间与已有协议重叠。")
+    FILING_NOT_APPLICABLE = Words("filing_not_applicable", 422, "No filing applies to this care",
+        "该次就医不适用备案。")
+    VISIT_MISMATCH = Words("visit_mismatch", 422, "The visit is of another person or institution",
+        "该就诊登记属于其他人员或其他机构。")
     # duplicates
-    DUPLICATE_SOURCE_REF = "duplicate_source_ref"
-    DUPLICATE_BILL = "duplicate_bill"
-    DUPLICATE_BENEFIT = "duplicate_benefit"
-    CANCELLED_BEFORE_ARRIVAL = "cancelled_before_arrival"
-    MESSAGE_CORRECTED = "message_corrected"
-    DUPLICATE_LINE = "duplicate_line"
-    DUPLICATE_PERIOD = "duplicate_period"
-    ALREADY_CONFIRMED = "already_confirmed"
-    ALREADY_DECLARED = "already_declared"
-    ALREADY_REVERSED = "already_reversed"
+    DUPLICATE_SOURCE_REF = Words("duplicate_source_ref", 409, "The source document was booked before",
+        "该来源单据已入账。",
+        "The document was booked for this account before")
+    DUPLICATE_BILL = Words("duplicate_bill", 409, "The institution's bill number was settled before",
+        "该机构的此单据号已结算。")
+    DUPLICATE_BENEFIT = Words("duplicate_benefit", 409, "What is claimed was settled before",
+        "该费用已结算，不得重复报销。")
+    CANCELLED_BEFORE_ARRIVAL = Words("cancelled_before_arrival", 409,
+        "A correction of this message came before it", "该报文到达之前已被机构冲正。")
+    MESSAGE_CORRECTED = Words("message_corrected", 409, "The institution cancelled this message",
+        "该报文已被机构冲正。")
+    DUPLICATE_LINE = Words("duplicate_line", 409, "The person stands in the list twice",
+        "同一人员在清单中重复。")
+    DUPLICATE_PERIOD = Words("duplicate_period", 409, "The month was assessed before", "该人员该期间已核定。")
+    ALREADY_CONFIRMED = Words("already_confirmed", 409, "The declaration was confirmed before",
+        "该申报已确认。")
+    ALREADY_DECLARED = Words("already_declared", 409, "The month was declared or estimated before",
+        "该期间已申报或已核定。")
+    ALREADY_REVERSED = Words("already_reversed", 409, "The entry was reversed before", "该条目已冲正。")
     # the state of what is acted on
-    NOT_REVERSIBLE = "not_reversible"
-    NOT_LAST = "not_last"
-    REVERSAL_WINDOW_PASSED = "reversal_window_passed"
-    QUOTE_STALE = "quote_stale"
-    VISIT_SETTLED = "visit_settled"
-    VISIT_ENDED = "visit_ended"
-    QUOTA_ENDED = "quota_ended"
-    DONOR_PAUSED = "donor_paused"
-    NOT_RECONCILED = "not_reconciled"
-    ALREADY_CLEARED = "already_cleared"
-    CLEARING_ENDED = "clearing_ended"
-    CLEARING_PAID = "clearing_paid"
-    CAUSE_REQUIRED = "cause_required"
-    CAUSE_UNKNOWN = "cause_unknown"
-    EVIDENCE_MISSING = "evidence_missing"
-    CLAIM_DECIDED = "claim_decided"
-    CLAIM_TOO_LATE = "claim_too_late"
-    ALREADY_ADVANCED = "already_advanced"
-    NOTHING_ADVANCED = "nothing_advanced"
-    SET_OFF_NOT_ALLOWED = "set_off_not_allowed"
-    NOTHING_ASSESSED = "nothing_assessed"
-    NO_LAST_MONTH = "no_last_month"
-    NO_GOOD_LINE = "no_good_line"
-    ENROLMENT_ENDED = "enrolment_ended"
-    HOLD_NOT_OPEN = "hold_not_open"
-    HOLD_EXPIRED = "hold_expired"
-    FREEZE_ENDED = "freeze_ended"
-    OPEN_ITEMS = "open_items"
-    SHARES_INVALID = "shares_invalid"
-    VERB_NOT_OFFERED = "verb_not_offered"
+    NOT_REVERSIBLE = Words("not_reversible", 409, "Entries of this kind are not reversed",
+        "该类条目不能冲正。")
+    NOT_LAST = Words("not_last", 409, "A later inpatient settlement depends on it",
+        "其后的住院结算以本次结算为依据，请先冲正其后的结算。")
+    REVERSAL_WINDOW_PASSED = Words("reversal_window_passed", 409, "The time for a reversal has passed",
+        "已超过可冲正的期限。")
+    QUOTE_STALE = Words("quote_stale", 409, "The result differs from the quote, or the quote ran out",
+        "与预结算结果不符或预结算已过期，请重新预结算。",
+        "The result differs from the quote or the quote ran out")
+    VISIT_SETTLED = Words("visit_settled", 409, "The visit was settled", "该次就诊已结算。")
+    VISIT_ENDED = Words("visit_ended", 409, "The visit was ended before", "该就诊登记已终止。")
+    QUOTA_ENDED = Words("quota_ended", 409, "The quota was ended before", "该共济额度已终止。")
+    DONOR_PAUSED = Words("donor_paused", 409, "The donor's enrolment is paused", "共济人已暂停参保。")
+    NOT_RECONCILED = Words("not_reconciled", 409, "Not every day of the month has a balanced reconciliation",
+        "该月仍有日期未对账或对账不平。")
+    ALREADY_CLEARED = Words("already_cleared", 409, "The month was cleared before", "该月已清算。")
+    CLEARING_ENDED = Words("clearing_ended", 409, "The clearing was taken back before", "该清算已撤销。")
+    CLEARING_PAID = Words("clearing_paid", 409, "The clearing was paid", "该清算已拨付。")
+    CAUSE_REQUIRED = Words("cause_required", 422, "The cause of the injury must be declared",
+        "须先申报受伤原因。")
+    CAUSE_UNKNOWN = Words("cause_unknown", 422, "The cause of the injury is not known: nothing is settled",
+        "受伤原因不明，暂不结算。")
+    EVIDENCE_MISSING = Words("evidence_missing", 422, "A document that is needed is missing",
+        "缺少必需的证明材料。")
+    CLAIM_DECIDED = Words("claim_decided", 409, "The claim was decided before", "该手工报销申请已办结。")
+    CLAIM_TOO_LATE = Words("claim_too_late", 422, "The claim came after the deadline",
+        "手工报销申请已超过期限。")
+    ALREADY_ADVANCED = Words("already_advanced", 409, "The case was advanced before", "该案件已先行支付。")
+    NOTHING_ADVANCED = Words("nothing_advanced", 409, "Nothing was advanced in the case",
+        "该案件未先行支付。")
+    SET_OFF_NOT_ALLOWED = Words("set_off_not_allowed", 409, "The area does not allow a set-off",
+        "本统筹区不允许抵扣。")
+    NOTHING_ASSESSED = Words("nothing_assessed", 409, "Nothing was assessed for the month",
+        "该期间尚未核定。")
+    NO_LAST_MONTH = Words("no_last_month", 409, "There is no month before: the agency names the amount",
+        "无上月数据，须由经办机构核定金额。")
+    NO_GOOD_LINE = Words("no_good_line", 409, "No line can be assessed", "没有可核定的明细。")
+    ENROLMENT_ENDED = Words("enrolment_ended", 409, "The enrolment was ended before", "该参保登记已终止。")
+    HOLD_NOT_OPEN = Words("hold_not_open", 409, "The hold was captured or released before",
+        "该预留已结算或已释放。")
+    HOLD_EXPIRED = Words("hold_expired", 409, "The hold has expired", "该预留已过期。")
+    FREEZE_ENDED = Words("freeze_ended", 409, "The freeze was ended before", "该冻结已解除。")
+    OPEN_ITEMS = Words("open_items", 409, "Holds are still open", "尚有未结清的预留。")
+    SHARES_INVALID = Words("shares_invalid", 422, "The shares do not divide the whole", "继承份额不正确。")
+    VERB_NOT_OFFERED = Words("verb_not_offered", 422, "This is not offered", "暂不提供该业务。")
     # amount
-    AMOUNT_INVALID = "amount_invalid"
-    AMOUNT_MISMATCH = "amount_mismatch"
-    ITEM_NOT_ELIGIBLE = "item_not_eligible"
-    QUOTA_TOO_HIGH = "quota_too_high"
-    WAGE_INVALID = "wage_invalid"
-    SUSPENSE_EXCEEDED = "suspense_exceeded"
-    HOLD_EXCEEDED = "hold_exceeded"
+    AMOUNT_INVALID = Words("amount_invalid", 422,
+        'The amount must be a positive decimal string such as "128.50"',
+        "金额不正确，应为形如“128.50”的正数。",
+        "The amount is no positive number of yuan with two decimals")
+    AMOUNT_MISMATCH = Words("amount_mismatch", 422, "The amounts do not add up", "金额合计不符。")
+    ITEM_NOT_ELIGIBLE = Words("item_not_eligible", 422, "Neither fund nor account pays for an item",
+        "含有医保基金和个人账户均不支付的项目。")
+    QUOTA_TOO_HIGH = Words("quota_too_high", 409, "The quota exceeds what is available",
+        "共济额度超过可用余额。")
+    WAGE_INVALID = Words("wage_invalid", 422, 'The wage must be a positive amount such as "8000.00"',
+        "工资金额不正确。",
+        "The wage is no positive number of yuan with two decimals")
+    SUSPENSE_EXCEEDED = Words("suspense_exceeded", 409, "More than what waits for the payer",
+        "金额超过可退款项。",
+        "The amount is more than what waits for the payer")
+    HOLD_EXCEEDED = Words("hold_exceeded", 409, "The amount exceeds the hold", "金额超过预留。")
     # insufficient
-    INSUFFICIENT_BALANCE = "insufficient_balance"
+    INSUFFICIENT_BALANCE = Words("insufficient_balance", 409, "The balance does not suffice",
+        "账户余额不足。")
     # not by its own fault: a neighbour in an atomic group was refused
-    GROUP_REFUSED = "group_refused"
+    GROUP_REFUSED = Words("group_refused", 409, "Another command of the group was refused",
+        "同组的其他指令被拒绝。",
+        "Another line of the group was refused")
+    # fmt: on
 
 
 PRECEDENCE: dict[RefusalCode, int] = {code: rank for rank, code in enumerate(RefusalCode)}

@@ -14,7 +14,7 @@ from api.contributions.report_answers import (
 )
 from api.http.fields import Area, Day, MonthText, month_of, month_text
 from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
-from api.http.problems import PROBLEMS, Code, DoorCode
+from api.http.problems import Code, DoorCode
 from api.http.routes import LedgerRoute, describe
 from api.http.runs import BATCH_NAME_MAX
 from api.http.state import State, state_of
@@ -243,7 +243,7 @@ async def rejected(
 
 
 def _rejected_json(line: int, code: str) -> dict[str, Any]:
-    return {"line": line, "code": code, "reason": PROBLEMS[_code(code)].title}
+    return {"line": line, "code": code, "reason": _code(code).words.title}
 
 
 def _code(text: str) -> Code:

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from api.http.problems import PROBLEMS, Code, DoorCode
+from api.http.problems import Code, DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown, is_lost
 from ledger.money import format_yuan
 from ledger.texts import asks_for_cash
@@ -159,7 +159,7 @@ def problem_document(
     faults: Iterable[Fault] = (),
 ) -> dict[str, Any]:
     """The body of a problem answer."""
-    words = PROBLEMS[code]
+    words = code.words
     document: dict[str, Any] = {
         "type": f"/problems/{code.value.replace('_', '-')}",
         "title": words.title,

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
-from api.http.problems import PROBLEMS, Code, DoorCode
+from api.http.problems import Code, DoorCode
 from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.http.security import OPEN, SCOPE_OF
 from api.http.state import caller_of, state_of
@@ -236,7 +236,7 @@ def problems(codes: Iterable[Code]) -> dict[int | str, dict[str, Any]]:
     """The problem answers of a route, by status, each with the codes it may carry."""
     by_status: dict[int, list[str]] = {}
     for code in dict.fromkeys(codes):
-        by_status.setdefault(PROBLEMS[code].status, []).append(code.value)
+        by_status.setdefault(code.words.status, []).append(code.value)
     return {
         status: {
             "description": f"Problem: {', '.join(f'`{code}`' for code in codes_here)}",

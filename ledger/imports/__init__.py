@@ -26,7 +26,7 @@ from ledger.imports.employer_lists import ListBlocks, ListPoster
 from ledger.imports.employer_rows import LISTS, UNIT_KINDS, UnitRows
 from ledger.imports.lines import Survey, TextLine, read_lines, survey
 from ledger.imports.processes import Here, Processes
-from ledger.imports.reasons import INTERNAL_ERROR, REASONS
+from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem, RejectedLines
 from ledger.imports.rows import KINDS, FileKind, LineReader, read_header
 from ledger.imports.run import Run
@@ -40,7 +40,6 @@ __all__ = [
     "INTERNAL_ERROR",
     "KINDS",
     "PROCESSES",
-    "REASONS",
     "ControlTotals",
     "ImportProblem",
     "Importer",
