@@ -91,5 +91,10 @@ def months_after(day: date, months: int) -> date:
 def check_days(first: date, last: date | None, today: date) -> None:
     """Raise Refused(period_invalid) for days that cannot be those of an enrolment."""
     latest = today + AHEAD
-    if not ENROLLED_FIRST <= first <= latest or (last is not None and not first <= last <= latest):
-        raise Refused(RefusalCode.PERIOD_INVALID, earliest=ENROLLED_FIRST, latest=latest)
+    if not ENROLLED_FIRST <= first <= latest:
+        wrong = "valid_from"
+    elif last is not None and not first <= last <= latest:
+        wrong = "valid_to"
+    else:
+        return
+    raise Refused(RefusalCode.PERIOD_INVALID, at=wrong, earliest=ENROLLED_FIRST, latest=latest)

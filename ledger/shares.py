@@ -76,23 +76,23 @@ def parse_weights(texts: Sequence[str | None]) -> list[Fraction]:
     """
     # The bound on the number keeps the common denominator of hostile fractions small.
     if not 1 <= len(texts) <= SHARES_MAX:
-        raise Refused(RefusalCode.SHARES_INVALID)
+        raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
     if all(text is None for text in texts):
         return [Fraction(1, len(texts))] * len(texts)
-    weights = [_parse_weight(text) for text in texts]
+    weights = [_parse_weight(text, f"heirs/{place}/share") for place, text in enumerate(texts)]
     if sum(weights) != 1:
-        raise Refused(RefusalCode.SHARES_INVALID)
+        raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
     return weights
 
 
-def _parse_weight(text: str | None) -> Fraction:
+def _parse_weight(text: str | None, at: str) -> Fraction:
     if text is None or len(text) > SHARE_TEXT_MAX:
-        raise Refused(RefusalCode.SHARES_INVALID)
+        raise Refused(RefusalCode.SHARES_INVALID, at=at)
     if _match_fraction(text) is None and _match_decimal(text) is None:
-        raise Refused(RefusalCode.SHARES_INVALID)
+        raise Refused(RefusalCode.SHARES_INVALID, at=at)
     weight = Fraction(text)
     if weight <= 0:
-        raise Refused(RefusalCode.SHARES_INVALID)
+        raise Refused(RefusalCode.SHARES_INVALID, at=at)
     return weight
 
 

@@ -45,7 +45,7 @@ class ReportDeath(Command):
         book = desk.book
         desk.allow(Verb.DEATH)
         if self.died_on > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="died_on", latest=desk.today)
         # valued on the day of death itself, so that an estate paid after it is never before a value date
         effective_on, fact_on = book.value_date(max(self.died_on, book.opened_on), desk.today)
         book.roll_to(effective_on.year)
@@ -108,15 +108,15 @@ class DivideEstate(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        for stake in self.persons:
+        for place, stake in enumerate(self.persons):
             if desk.persons[stake.digest].name_digest != stake.name_digest:
-                raise Refused(RefusalCode.ID_MISMATCH)
+                raise Refused(RefusalCode.ID_MISMATCH, at=f"heirs/{place}/name")
         desk.allow(Verb.ESTATE)
         if book.died_on is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
         earliest = max(desk.of(CHANGES).latest.get(book.book_id, book.opened_on), book.died_on)
         if not earliest <= self.paid_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=earliest, latest=desk.today)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="paid_on", earliest=earliest, latest=desk.today)
         before = book.current_year + book.carried_over
         # before what follows, because missing rates are refused before open items and wrong shares
         interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
@@ -132,7 +132,7 @@ class DivideEstate(Command):
     def _heirs(self, desk: Desk, book: Book) -> list[Heir]:
         people = [desk.persons[heir.digest].person_id for heir in self.heirs]
         if len(set(people)) < len(people) or book.person_id in people:
-            raise Refused(RefusalCode.SHARES_INVALID)
+            raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
         # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
         order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)
         ranks = {place: rank for rank, place in enumerate(order)}

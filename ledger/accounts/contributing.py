@@ -43,11 +43,11 @@ class Contribute(Command):
         book = desk.book
         desk.allow(Verb.CONTRIBUTION, period=self.period)
         if self.period is None or self.period > period_of(desk.today):
-            raise Refused(RefusalCode.PERIOD_INVALID)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="period")
         effective_on, fact_on = book.value_date(self.effective_on, desk.today)
         desk.require_new_source(Kind.CONTRIBUTION, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         book.credit(
             Draft(
                 Kind.CONTRIBUTION,

@@ -48,7 +48,7 @@ class Freeze(Command):
         book = desk.book
         desk.allow(Verb.FREEZE)
         if self.last is not None and self.last < self.first:
-            raise Refused(RefusalCode.PERIOD_INVALID)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="last")
         facts = {
             "scope": self.scope,
             "authority": self.authority,
@@ -83,7 +83,7 @@ class EndFreeze(Command):
         book = desk.book
         placed = desk.target(self.target_seq)
         if placed is None or placed.kind is not Kind.FREEZE:
-            raise Refused(RefusalCode.FREEZE_NOT_FOUND)
+            raise Refused(RefusalCode.FREEZE_NOT_FOUND, at="target_seq")
         desk.allow(Verb.FREEZE_END)
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.FREEZE_ENDED)

@@ -50,14 +50,14 @@ class Hold(Command):
         desk.allow(Verb.HOLD)
         longest = timedelta(days=desk.policy(book.area).hold_days_max.on(desk.today))
         if not desk.now < self.expires_at <= desk.now + longest:
-            raise Refused(RefusalCode.PERIOD_INVALID, days_max=longest.days)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="expires_at", days_max=longest.days)
         effective_on, _fact_on = book.value_date(max(desk.today, book.opened_on), desk.today)
         institution = desk.designated(self.institution, desk.today)
         desk.require_new_source(Kind.HOLD, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > book.available:
-            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, at="amount_fen")
         book.roll_to(effective_on.year)
         draft = book.add(
             Draft(
@@ -107,9 +107,9 @@ class Capture(Command):
         desk.require_new_source(Kind.CAPTURE, self.source_ref)
         hold = _open_hold(desk, placed)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > hold.amount_fen:
-            raise Refused(RefusalCode.HOLD_EXCEEDED)
+            raise Refused(RefusalCode.HOLD_EXCEEDED, at="amount_fen")
         order = desk.policy(book.area).pocket_order.on(self.effective_on)
         del book.holds[hold.seq]
         released = hold.amount_fen - self.amount_fen
@@ -226,7 +226,7 @@ def _overdue(connection: Connection, now: datetime, after: int) -> list[int]:
 def _placed(desk: Desk, seq: int) -> Receipt:
     placed = desk.target(seq)
     if placed is None or placed.kind is not Kind.HOLD:
-        raise Refused(RefusalCode.HOLD_NOT_FOUND)
+        raise Refused(RefusalCode.HOLD_NOT_FOUND, at="target_seq")
     return placed
 
 

@@ -59,17 +59,17 @@ class GiveQuota(Command):
         book: Book = desk.book
         recipient = desk.persons.get(self.recipient)
         if recipient is not None and recipient.person_id == book.person_id:
-            raise Refused(RefusalCode.QUOTA_SELF)
+            raise Refused(RefusalCode.QUOTA_SELF, at="recipient")
         if self.relation not in RELATIONS:
-            raise Refused(RefusalCode.NOT_RELATIVE)
+            raise Refused(RefusalCode.NOT_RELATIVE, at="relation")
         if recipient is None or not _insured(desk, self.named):
-            raise Refused(RefusalCode.RECIPIENT_NOT_INSURED)
+            raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.MUTUAL_AID)
         _check_not_paused(desk, book)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > book.available:
-            raise Refused(RefusalCode.QUOTA_TOO_HIGH, available=max(book.available, 0))
+            raise Refused(RefusalCode.QUOTA_TOO_HIGH, at="amount_fen", available=max(book.available, 0))
         today = max(desk.today, book.opened_on)
         book.roll_to(today.year)
         draft = book.add(
@@ -116,7 +116,7 @@ class EndQuota(Command):
         book: Book = desk.book
         quota = book.of(GIVEN).get(self.target_seq)
         if quota is None:
-            raise Refused(RefusalCode.QUOTA_NOT_FOUND)
+            raise Refused(RefusalCode.QUOTA_NOT_FOUND, at="target_seq")
         desk.allow(Verb.QUOTA_END)
         if quota.ended:
             raise Refused(RefusalCode.QUOTA_ENDED)
@@ -155,20 +155,20 @@ class PayPremium(Command):
         book: Book = desk.book
         recipient = desk.persons.get(self.recipient)
         if recipient is not None and recipient.person_id == book.person_id:
-            raise Refused(RefusalCode.QUOTA_SELF)
+            raise Refused(RefusalCode.QUOTA_SELF, at="recipient")
         if self.relation not in RELATIONS:
-            raise Refused(RefusalCode.NOT_RELATIVE)
+            raise Refused(RefusalCode.NOT_RELATIVE, at="relation")
         if recipient is None or not _insured(desk, self.named):
-            raise Refused(RefusalCode.RECIPIENT_NOT_INSURED)
+            raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.SPENDING, day=desk.today)
         policy = desk.policy(book.area)
         desk.require_new_source(Kind.PREMIUM, self.source_ref)
         if not policy.care.aid_resident_premium.on(desk.today):
             raise Refused(RefusalCode.VERB_NOT_OFFERED)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > book.available:
-            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, at="amount_fen")
         order = policy.pocket_order.on(desk.today)
         book.debit(
             Draft(

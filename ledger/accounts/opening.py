@@ -72,13 +72,15 @@ class OpenAccount(Command):
 
     def decide(self, desk: Desk) -> None:
         if self.area not in desk.policies:
-            raise Refused(RefusalCode.AREA_UNKNOWN)
+            raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
         if desk.persons[self.book].name_digest != self.persons[0].name_digest:
-            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
+            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
         if desk.book is not None:
             self._compare(desk)
         if not OPENED_FIRST <= self.opened_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=OPENED_FIRST, latest=desk.today)
+            raise Refused(
+                RefusalCode.PERIOD_INVALID, at="opened_on", earliest=OPENED_FIRST, latest=desk.today
+            )
         self._open(desk)
 
     def _compare(self, desk: Desk) -> None:
@@ -107,12 +109,12 @@ class OpenAccount(Command):
         source_ref = None
         if self.opening is not None:
             source_ref = self.opening.source_ref
-            for side, fen in (
-                (Side.CURRENT_YEAR, self.opening.current_year_fen),
-                (Side.CARRIED_OVER, self.opening.carried_over_fen),
+            for name, side, fen in (
+                ("current_year", Side.CURRENT_YEAR, self.opening.current_year_fen),
+                ("carried_over", Side.CARRIED_OVER, self.opening.carried_over_fen),
             ):
                 if fen is None:
-                    raise Refused(RefusalCode.AMOUNT_INVALID)
+                    raise Refused(RefusalCode.AMOUNT_INVALID, at=f"opening/{name}")
                 if fen:
                     transfers.append((int(Side.TAKEOVER), int(side), fen, None))
         book_id = desk.ids[self.book]

@@ -44,11 +44,11 @@ class Reverse(Command):
         book: Book = desk.book
         original = desk.target(self.target_seq)
         if original is None:
-            raise Refused(RefusalCode.ENTRY_NOT_FOUND)
+            raise Refused(RefusalCode.ENTRY_NOT_FOUND, at="target_seq")
         desk.allow(Verb.REVERSAL)
         day = self.effective_on or desk.today
         if day < original.effective_on:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=original.effective_on)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="effective_on", earliest=original.effective_on)
         effective_on, fact_on = book.value_date(day, desk.today)
         if desk.acted_on(self.target_seq) is Kind.REVERSAL:
             raise Refused(RefusalCode.ALREADY_REVERSED)

@@ -50,11 +50,11 @@ class Spend(Command):
         institution = desk.designated(self.institution, self.effective_on)
         desk.require_new_source(Kind.SPENDING, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         paid = min(self.amount_fen, book.available)
         rest = self.amount_fen - paid
         if rest and not self.take_available:
-            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE, at="amount_fen")
         # the care date picks the rule, not the day of posting (K9)
         order = desk.policy(book.area).pocket_order.on(self.effective_on)
         book.debit(

@@ -61,9 +61,9 @@ def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> 
     """Raise the refusal of a run that cannot be: area_unknown, year_not_over, rates_missing."""
     policy = policies.get(area)
     if policy is None:
-        raise Refused(RefusalCode.AREA_UNKNOWN)
+        raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     if today <= date(year, 12, 31):
-        raise Refused(RefusalCode.YEAR_NOT_OVER)
+        raise Refused(RefusalCode.YEAR_NOT_OVER, at="year")
     first, last = date(year, 1, 1), date(year, 12, 31)
     for parameter in (policy.interest_demand, policy.interest_three_month, policy.day_basis):
         try:

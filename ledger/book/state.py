@@ -245,7 +245,9 @@ class Book:
         for a day before the opening or after today.
         """
         if day > today or day < self.opened_on:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=self.opened_on, latest=today)
+            raise Refused(
+                RefusalCode.PERIOD_INVALID, at="effective_on", earliest=self.opened_on, latest=today
+            )
         if day.year <= self.interest_year:
             return today, None if day == today else day
         return day, None

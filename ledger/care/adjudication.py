@@ -91,7 +91,7 @@ class Adjudicated:
 def check_cause(bill: Bill) -> None:
     """Raise Refused(cause_required) for an injury without a declared cause (R45)."""
     if bill.injury and bill.cause is None:
-        raise Refused(RefusalCode.CAUSE_REQUIRED)
+        raise Refused(RefusalCode.CAUSE_REQUIRED, at="cause")
 
 
 def insured(desk: Desk, policy: Policy, day: date) -> tuple[MemberClass, Coverage]:
@@ -133,7 +133,7 @@ def filed(desk: Desk, policy: Policy, institution: Institution, bill: Bill) -> t
     if institution.area != book.area:
         return bill.filing or Filing.NONE, Cut.OUT_OF_AREA
     if bill.filing is not None:
-        raise Refused(RefusalCode.FILING_NOT_APPLICABLE)
+        raise Refused(RefusalCode.FILING_NOT_APPLICABLE, at="filing")
     if bill.care_type is not CareType.INPATIENT or institution.level < REFERRAL_FROM_LEVEL:
         return Filing.NONE, Cut.NONE
     if not policy.care.referral_required.on(bill.care_date):
@@ -158,7 +158,12 @@ def adjudicate(policy: Policy, year: Accumulator, bill: Bill, told: Circumstance
     """
     share = 0 if bill.cause is None else bill.cause.share
     if not 0 <= share <= RATE_SCALE:
-        raise Refused(RefusalCode.SHAPE_INVALID)
+        raise Refused(RefusalCode.SHAPE_INVALID, at="cause/share")
+    if not bill.lines:
+        # a door that cannot read a sum hands over a bill without lines
+        wrong = {"total": bill.total or 0, "hospital_share": bill.hospital_share}
+        at = next((name for name, fen in wrong.items() if fen < 0), "lines")
+        raise Refused(RefusalCode.AMOUNT_INVALID, at=at)
     parts = add_up(bill.lines, bill.total)
     table = care_table(policy, bill.care_type, bill.care_date, told.coverage)
     used = year.used(table)

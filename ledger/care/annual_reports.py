@@ -73,7 +73,7 @@ def last_statement(connection: Connection, book_id: int, year: int) -> YearState
     rows = _rows(connection, book_id, year)
     seqs = [seq for seq, row in rows.items() if row.channel is Channel.ANNUAL]
     if not seqs:
-        raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND)
+        raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND, at="year")
     [receipt] = read_entries(connection, [(book_id, max(seqs))])
     return _statement(connection, receipt, year, rows)
 

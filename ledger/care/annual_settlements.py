@@ -294,10 +294,10 @@ def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> 
     """Raise the refusal of a run that cannot be: area_unknown, year_not_over, rates_missing."""
     policy = policies.get(area)
     if policy is None:
-        raise Refused(RefusalCode.AREA_UNKNOWN)
+        raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     last = date(year, 12, 31)
     if today <= last:
-        raise Refused(RefusalCode.YEAR_NOT_OVER)
+        raise Refused(RefusalCode.YEAR_NOT_OVER, at="year")
     care = policy.care
     for parameter in (care.top_up_threshold, care.top_up_ratio, care.filing_late_days):
         try:

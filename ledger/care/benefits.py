@@ -77,12 +77,15 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
     total = own_expense = over_limit = exact_self_pay = 0
     within = True
     if not lines:
-        raise Refused(RefusalCode.AMOUNT_INVALID)
+        raise Refused(RefusalCode.AMOUNT_INVALID, at="lines")
     for line in lines:
         amount = line.amount
         total += amount
         if amount <= 0 or total > FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            # a line of no amount says by its limit which of the two could not be read
+            what = "over_limit" if line.over_limit < 0 else "amount"
+            at = _in_line(lines, line, what) if not 0 < amount <= FEN_MAX else "lines"
+            raise Refused(RefusalCode.AMOUNT_INVALID, at=at)
         above = line.over_limit
         within = within and 0 <= above <= amount
         if line.line_class == "C":
@@ -91,16 +94,24 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
         over_limit += above
         if line.line_class == "B":
             if not 0 <= line.self_pay_ratio <= RATE_SCALE:
-                raise Refused(RefusalCode.SHAPE_INVALID)
+                raise Refused(RefusalCode.SHAPE_INVALID, at=_in_line(lines, line, "self_pay_ratio"))
             exact_self_pay += (amount - above) * line.self_pay_ratio
         elif line.line_class != "A":
-            raise Refused(RefusalCode.LINE_CLASS_UNKNOWN)
-    if not within or (declared_total is not None and declared_total != total):
-        raise Refused(RefusalCode.AMOUNT_MISMATCH)
+            raise Refused(RefusalCode.LINE_CLASS_UNKNOWN, at=_in_line(lines, line, "class"))
+    if not within:
+        above_it = next(line for line in lines if not 0 <= line.over_limit <= line.amount)
+        raise Refused(RefusalCode.AMOUNT_MISMATCH, at=_in_line(lines, above_it, "over_limit"))
+    if declared_total is not None and declared_total != total:
+        raise Refused(RefusalCode.AMOUNT_MISMATCH, at="total")
     pre_self_pay = round_half_up(exact_self_pay, RATE_SCALE)
     return Parts(
         total, own_expense, over_limit, pre_self_pay, total - own_expense - over_limit - pre_self_pay
     )
+
+
+def _in_line(lines: Sequence[BillLine], line: BillLine, what: str) -> str:
+    """Where a field of a line stands. Of lines that are alike the first is as wrong as this one."""
+    return f"lines/{lines.index(line)}/{what}"
 
 
 def check_items(policy: Policy, day: date, lines: Sequence[BillLine]) -> None:
@@ -109,8 +120,11 @@ def check_items(policy: Policy, day: date, lines: Sequence[BillLine]) -> None:
     Prefixes are in upper case, and so are items for this: how somebody writes a code opens no door.
     """
     refused = policy.care.items_refused.on(day)
-    if refused and any(line.item.upper().startswith(refused) for line in lines):
-        raise Refused(RefusalCode.ITEM_NOT_ELIGIBLE)
+    if not refused:
+        return
+    for place, line in enumerate(lines):
+        if line.item.upper().startswith(refused):
+            raise Refused(RefusalCode.ITEM_NOT_ELIGIBLE, at=f"lines/{place}/item")
 
 
 def care_table(policy: Policy, care_type: CareType, day: date, coverage: Coverage) -> CareTable:
@@ -219,9 +233,9 @@ def payable(
     """
     personal = parts.total - of_funds.pooled_pay - of_funds.large_pay
     if hospital_share < 0:
-        raise Refused(RefusalCode.AMOUNT_INVALID)
+        raise Refused(RefusalCode.AMOUNT_INVALID, at="hospital_share")
     if hospital_share > personal:
-        raise Refused(RefusalCode.AMOUNT_MISMATCH)
+        raise Refused(RefusalCode.AMOUNT_MISMATCH, at="hospital_share")
     outside = parts.own_expense + parts.over_limit
     if policy.care.account_own_expense.on(day):
         barred = round_half_up((parts.pre_self_pay + outside) * share, RATE_SCALE)

@@ -27,7 +27,7 @@ def third_party_case(connection: Connection, book_id: int, seq: int) -> ThirdPar
     query = select(*(_K[name] for name in ThirdPartyCase._fields)).where(_K.book_id == book_id, _K.seq == seq)
     found = connection.execute(query).one_or_none()
     if found is None:
-        raise Refused(RefusalCode.CASE_NOT_FOUND)
+        raise Refused(RefusalCode.CASE_NOT_FOUND, at="target_seq")
     return ThirdPartyCase._make(found)
 
 
@@ -110,7 +110,7 @@ def claim(connection: Connection, book_id: int, seq: int) -> ClaimView:
     """The claim that an entry handed in. Raises Refused(claim_not_found)."""
     found = connection.execute(_ONE, {"book_id": book_id, "seq": seq}).one_or_none()
     if found is None:
-        raise Refused(RefusalCode.CLAIM_NOT_FOUND)
+        raise Refused(RefusalCode.CLAIM_NOT_FOUND, at="target_seq")
     return _view(found)
 
 

@@ -66,7 +66,7 @@ class RecordFiling(Command):
                 and (institution is None or institution.level != REFERRING_LEVEL)
             )
         ):
-            raise Refused(RefusalCode.FILING_NOT_APPLICABLE)
+            raise Refused(RefusalCode.FILING_NOT_APPLICABLE, at="filing")
         party = None if institution is None else institution.party_id
         beside = (FilingRow(self.filing, self.valid_from, self.valid_to, self.area, party),)
         book.roll_to(desk.today.year)

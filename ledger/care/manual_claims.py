@@ -82,7 +82,8 @@ class SubmitClaim(Command):
         bill = self.bill
         desk.allow(Verb.CARE_CASE, day=bill.care_date)
         if not bill.care_date <= self.received_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=bill.care_date, latest=desk.today)
+            wrong = "received_on" if bill.care_date <= desk.today else "care_date"
+            raise Refused(RefusalCode.PERIOD_INVALID, at=wrong, earliest=bill.care_date, latest=desk.today)
         policy = desk.policy(book.area)
         known = insured(desk, policy, bill.care_date)
         submit_days = policy.care.claim_submit_days.on(bill.care_date)
@@ -90,10 +91,10 @@ class SubmitClaim(Command):
         institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
         told = circumstances(desk, policy, institution, bill, known)
         if not desk.is_free(self.stakes[0]):
-            raise Refused(RefusalCode.DUPLICATE_BENEFIT)
+            raise Refused(RefusalCode.DUPLICATE_BENEFIT, at="bill_no")
         check_cause(bill)
         if self.received_on > bill.care_date + timedelta(days=submit_days):
-            raise Refused(RefusalCode.CLAIM_TOO_LATE, days_max=submit_days)
+            raise Refused(RefusalCode.CLAIM_TOO_LATE, at="received_on", days_max=submit_days)
         total = adjudicate(policy, used_in(book, bill.care_date.year), bill, told).parts.total
         row = ClaimRow(
             institution.party_id,
@@ -186,7 +187,7 @@ class DecideClaim(Command):
         book: Book = desk.book
         entry = desk.target(self.target_seq)
         if entry is None or entry.kind is not Kind.MANUAL_CLAIM:
-            raise Refused(RefusalCode.CLAIM_NOT_FOUND)
+            raise Refused(RefusalCode.CLAIM_NOT_FOUND, at="target_seq")
         told = unpack(entry.detail)
         if told["rows"] != rows_digest((self.claim,)) or told["institution"] != self.institution:
             raise AssertionError("what was read of a claim is what its entry vouches for")
@@ -203,7 +204,7 @@ class DecideClaim(Command):
             return
         missing = still_missing(self.evidence | set(told["evidence"]))
         if missing:
-            raise Refused(RefusalCode.EVIDENCE_MISSING, missing=missing)
+            raise Refused(RefusalCode.EVIDENCE_MISSING, at="evidence", missing=missing)
         row = self._settled(desk, claimed_bill(self.claim, entry.detail))
         self._add(desk, facts | {"rows": rows_digest((row,))}, row)
 

@@ -104,7 +104,7 @@ def settled(connection: Connection, book_id: int, seq: int) -> Settled:
     """What an entry settled or took back, with its lines. Raises Refused(settlement_not_found)."""
     found = connection.execute(_ONE, {"book_id": book_id, "seq": seq}).one_or_none()
     if found is None:
-        raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND)
+        raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND, at="target_seq")
     return _settled(found)
 
 
@@ -195,7 +195,7 @@ def _quota_views(rows: Any) -> list[QuotaView]:
 def quota_uses(connection: Connection, book_id: int, seq: int) -> list[QuotaUse]:
     """What was paid from a quota, oldest first. Raises Refused(quota_not_found)."""
     if not connection.execute(select(_Q.seq).where(_Q.book_id == book_id, _Q.seq == seq)).all():
-        raise Refused(RefusalCode.QUOTA_NOT_FOUND)
+        raise Refused(RefusalCode.QUOTA_NOT_FOUND, at="target_seq")
     uses = []
     for day, change, detail, returned_on in connection.execute(_USES, {"book_id": book_id, "seq": seq}):
         told = unpack(detail)
@@ -261,7 +261,7 @@ def visit(connection: Connection, book_id: int, seq: int) -> Visit:
     at = {"book_id": book_id, "seq": seq}
     found = connection.execute(_VISIT, at).one_or_none()
     if found is None:
-        raise Refused(RefusalCode.VISIT_NOT_FOUND)
+        raise Refused(RefusalCode.VISIT_NOT_FOUND, at="target_seq")
     told = unpack(found.detail)
     return Visit(
         book_id,

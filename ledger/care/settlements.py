@@ -136,7 +136,7 @@ class Settle(Command):
         self._check_visit_is_known(desk)
         desk.allow(Verb.SETTLEMENT, day=self.bill.care_date)
         if self.bill.care_date > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="care_date", latest=desk.today)
         policy = desk.policy(book.area)
         bill = self.bill
         settled_on = desk.today
@@ -148,7 +148,7 @@ class Settle(Command):
         self._check_visit_is_theirs(desk, institution)
         self._check_duplicates(desk)
         if self.quoted is not None and desk.now > self.quoted.expires_at:
-            raise Refused(RefusalCode.QUOTE_STALE)
+            raise Refused(RefusalCode.QUOTE_STALE, at="quote")
         self._check_visit_is_open(desk)
         check_cause(bill)
         found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)
@@ -166,7 +166,7 @@ class Settle(Command):
             self.target_seq,
         )
         if self.quoted is not None and self.quoted.digest != self.result_digest(row):
-            raise Refused(RefusalCode.QUOTE_STALE)
+            raise Refused(RefusalCode.QUOTE_STALE, at="quote")
         paid.write(row, self.source_ref)
 
     def _check_message(self, desk: Desk) -> None:
@@ -175,23 +175,23 @@ class Settle(Command):
             return
         holder = desk.stakes[self.stakes[0]]
         if holder != desk.book.book_id and not is_institution(holder):
-            raise Refused(RefusalCode.MSGID_CONFLICT)
+            raise Refused(RefusalCode.MSGID_CONFLICT, at="message_id")
 
     def _check_duplicates(self, desk: Desk) -> None:
         if self.quoting:
             return
         # in the order of the refusals: a bill settled before, a message taken back before it came
         if len(self.stakes) > 1 and not desk.is_free(self.stakes[1]):
-            raise Refused(RefusalCode.DUPLICATE_BILL)
+            raise Refused(RefusalCode.DUPLICATE_BILL, at="bill_no")
         if is_institution(desk.stakes[self.stakes[0]]):
-            raise Refused(RefusalCode.CANCELLED_BEFORE_ARRIVAL)
+            raise Refused(RefusalCode.CANCELLED_BEFORE_ARRIVAL, at="message_id")
 
     def _check_visit_is_known(self, desk: Desk) -> None:
         if self.visit is None or self.visit[0] != desk.book.book_id:
             return
         visit = desk.target(self.visit[1])
         if visit is None or visit.kind is not Kind.VISIT:
-            raise Refused(RefusalCode.VISIT_NOT_FOUND)
+            raise Refused(RefusalCode.VISIT_NOT_FOUND, at="visit")
 
     def _check_visit_is_theirs(self, desk: Desk, institution: Institution) -> None:
         """A visit is of this person at this institution."""
@@ -200,9 +200,9 @@ class Settle(Command):
         book_id, seq = self.visit
         visit = desk.target(seq)
         if book_id != desk.book.book_id or visit is None:
-            raise Refused(RefusalCode.VISIT_MISMATCH)
+            raise Refused(RefusalCode.VISIT_MISMATCH, at="visit")
         if unpack(visit.detail)["party"] != institution.party_id:
-            raise Refused(RefusalCode.VISIT_MISMATCH)
+            raise Refused(RefusalCode.VISIT_MISMATCH, at="visit")
 
     def _check_visit_is_open(self, desk: Desk) -> None:
         """An inpatient visit is settled once, and none that was taken back."""
@@ -212,9 +212,9 @@ class Settle(Command):
         if self.bill.care_type is CareType.INPATIENT and any(
             row.visit_seq == seq for row in standing(desk.of(SETTLEMENTS).get(book_id, {})).values()
         ):
-            raise Refused(RefusalCode.VISIT_SETTLED)
+            raise Refused(RefusalCode.VISIT_SETTLED, at="visit")
         if desk.acted_on(seq) is Kind.VISIT_END:
-            raise Refused(RefusalCode.VISIT_ENDED)
+            raise Refused(RefusalCode.VISIT_ENDED, at="visit")
 
 
 class _Paid:

@@ -68,7 +68,7 @@ class ReverseSettlement(Command):
         if original is not None and original.kind is Kind.CLAIM_DECISION:
             raise Refused(RefusalCode.NOT_REVERSIBLE)
         if original is None or original.kind is not Kind.SETTLEMENT:
-            raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND)
+            raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND, at="target_seq")
         row = _row_of(desk, original)
         settled_on = desk.today
         if self.repairs is not None and row.institution_id is not None:

@@ -63,7 +63,7 @@ class OpenCase(Command):
         rows = desk.of(SETTLEMENTS).get(book.book_id, {})
         row = rows.get(self.target_seq)
         if row is None or row.channel is Channel.ANNUAL or row.reverses_seq is not None:
-            raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND)
+            raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND, at="target_seq")
         for seq, known in cases.items():
             if known.settlement_seq == self.target_seq:
                 raise AlreadyThere(_entry_of(desk, seq))
@@ -71,7 +71,7 @@ class OpenCase(Command):
         if self.target_seq not in standing(rows):
             raise Refused(RefusalCode.ALREADY_REVERSED)
         if row.cause_kind is None:
-            raise Refused(RefusalCode.CAUSE_REQUIRED)
+            raise Refused(RefusalCode.CAUSE_REQUIRED, at="target_seq")
         facts: dict[str, object] = {
             "settlement": self.target_seq,
             "cause": row.cause_kind.word,
@@ -120,14 +120,14 @@ class PayAdvance(Command):
         cases = book.of(CASE_STATE)
         case = cases.get(self.case_seq)
         if case is None:
-            raise Refused(RefusalCode.CASE_NOT_FOUND)
+            raise Refused(RefusalCode.CASE_NOT_FOUND, at="target_seq")
         rows = desk.of(SETTLEMENTS)[book.book_id]
         row = rows[case.settlement_seq]
         desk.allow(Verb.CARE_CASE, day=row.care_date)
         if case.settlement_seq not in standing(rows):
             raise Refused(RefusalCode.ALREADY_REVERSED)
         if not self.application.strip():
-            raise Refused(RefusalCode.EVIDENCE_MISSING)
+            raise Refused(RefusalCode.EVIDENCE_MISSING, at="application")
         if case.advance:
             raise Refused(RefusalCode.ALREADY_ADVANCED)
         whole = fen = 0
@@ -217,12 +217,12 @@ class RecordRecovery(Command):
         book: Book = desk.book
         case = book.of(CASE_STATE).get(self.case_seq)
         if case is None:
-            raise Refused(RefusalCode.CASE_NOT_FOUND)
+            raise Refused(RefusalCode.CASE_NOT_FOUND, at="target_seq")
         # "deceased" lets a spending of an earlier day pass: what is owed is older than the death
         desk.allow(Verb.SPENDING if self.means == BY_SET_OFF else Verb.REVERSAL)
         care_date = date.fromisoformat(unpack(_entry_of(desk, self.case_seq).detail)["care_date"])
         if not care_date <= self.received_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=care_date, latest=desk.today)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="received_on", earliest=care_date, latest=desk.today)
         policy = desk.policy(book.area)
         rule = policy.care.recovery.on(care_date)
         # what may be done about a debt is a matter of the day on which it is done
@@ -231,13 +231,13 @@ class RecordRecovery(Command):
         if not case.advance:
             raise Refused(RefusalCode.NOTHING_ADVANCED)
         if not may_set_off:
-            raise Refused(RefusalCode.SET_OFF_NOT_ALLOWED)
+            raise Refused(RefusalCode.SET_OFF_NOT_ALLOWED, at="means")
         if self.paid_fen is None or not 0 <= self.paid_fen <= FEN_MAX - case.paid:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="paid_fen")
         paid = case.paid + self.paid_fen
         due = to_return(rule, case.advance, case.excluded, paid) - case.returned - case.set_off
         if not due and not self.paid_fen:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="paid_fen")
         self._collect(desk, book, policy, case._replace(paid=paid), due)
 
     def _collect(self, desk: Desk, book: Book, policy: Policy, case: ThirdPartyCase, due: int) -> None:

@@ -41,7 +41,7 @@ class RegisterVisit(Command):
     def decide(self, desk: Desk) -> None:
         desk.allow(Verb.CARE_CASE, day=self.begins_on)
         if self.begins_on > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="begins_on", latest=desk.today)
         institution = desk.designated(self.institution, self.begins_on, self.care_type.word)
         book = desk.book
         book.roll_to(desk.today.year)
@@ -83,7 +83,7 @@ class EndVisit(Command):
         book = desk.book
         visit = desk.target(self.target_seq)
         if visit is None or visit.kind is not Kind.VISIT:
-            raise Refused(RefusalCode.VISIT_NOT_FOUND)
+            raise Refused(RefusalCode.VISIT_NOT_FOUND, at="target_seq")
         desk.allow(Verb.RELEASE)
         bills = standing(desk.of(SETTLEMENTS).get(book.book_id, {})).values()
         if any(bill.visit_seq == self.target_seq for bill in bills):

@@ -59,7 +59,7 @@ class Clear(Command):
     def decide(self, desk: Desk) -> None:
         book = institution_book(desk, self.book, self.institution, self.area)
         if self.cleared is None or self.days is None or self.days[1] >= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, latest=_month_before(desk.today))
+            raise Refused(RefusalCode.PERIOD_INVALID, at="cleared", latest=_month_before(desk.today))
         clearings = book.of(CLEARINGS)
         first, last = self.days
         totals = desk.of(DAYS).get(book.book_id, {})
@@ -68,10 +68,10 @@ class Clear(Command):
         sums = DayTotals(*(sum(one[place] for one in lines) for place in range(4)))
         if found or sums.bills != self.aided.bills:
             told = [day.isoformat() for day in found[:DAYS_TOLD]]
-            raise Refused(RefusalCode.NOT_RECONCILED, days=told, days_in_all=len(found))
+            raise Refused(RefusalCode.NOT_RECONCILED, at="cleared", days=told, days_in_all=len(found))
         standing = clearings.get(self.cleared)
         if standing is not None and standing.state is not ClearingState.ENDED:
-            raise Refused(RefusalCode.ALREADY_CLEARED)
+            raise Refused(RefusalCode.ALREADY_CLEARED, at="cleared")
         mutual = self.aided.fen
         entry = book.add(
             Draft(
@@ -172,7 +172,7 @@ class PayInstitution(Command):
 def _target(desk: Desk, seq: int) -> Receipt:
     target = desk.target(seq)
     if target is None or target.kind is not Kind.CLEARING or not is_institution(target.book_id):
-        raise Refused(RefusalCode.CLEARING_NOT_FOUND)
+        raise Refused(RefusalCode.CLEARING_NOT_FOUND, at="target_seq")
     return target
 
 

@@ -20,6 +20,8 @@ from ledger.refusals import RefusalCode, Refused
 
 # as many differences as the entry keeps; the rest shows when the day is compared again after their repair
 DIFFERENCES_MAX = 1000
+# what an institution calls its totals, in the order of DayTotals
+_TOTALS = ("count", "total", "fund", "account")
 
 
 @dataclass(eq=False)
@@ -52,6 +54,8 @@ class Reconcile(Command):
     actor: str = ""
     key: str | None = None
     days: tuple[date, date] | None = None
+    # where `theirs` is None: the amount that could not be read
+    unread: str = ""
 
     def __post_init__(self) -> None:
         self.days = (self.day, self.day)
@@ -65,10 +69,10 @@ class Reconcile(Command):
     def decide(self, desk: Desk) -> None:
         book = institution_book(desk, self.book, self.institution, self.area)
         if self.day > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="day", latest=desk.today)
         clearing = book.of(CLEARINGS).get(period_of(self.day))
         if clearing is not None and clearing.state is not ClearingState.ENDED:
-            raise Refused(RefusalCode.ALREADY_CLEARED)
+            raise Refused(RefusalCode.ALREADY_CLEARED, at="day")
         theirs = self._checked()
         # the totals are those of these very lines: bills of today go on being settled meanwhile
         ours = desk.of(DAY_LINES).get((book.book_id, self.day), [])
@@ -92,9 +96,12 @@ class Reconcile(Command):
     def _checked(self) -> DayTotals:
         """What the institution says, when it can be."""
         if self.theirs is None:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
-        if self.lines is not None and adds_up(self.lines) != self.theirs:
-            raise Refused(RefusalCode.AMOUNT_MISMATCH)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at=self.unread)
+        if self.lines is not None:
+            told = zip(_TOTALS, adds_up(self.lines), self.theirs, strict=True)
+            wrong = next((name for name, lines, total in told if lines != total), None)
+            if wrong is not None:
+                raise Refused(RefusalCode.AMOUNT_MISMATCH, at=wrong)
         return self.theirs
 
 

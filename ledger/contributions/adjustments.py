@@ -71,7 +71,7 @@ class Adjust(Command):
             except Refused as refusal:
                 refused[str(line.line)] = refusal.code.value
         if len(refused) == len(self.lines):
-            raise Refused(RefusalCode.NO_GOOD_LINE)
+            raise Refused(RefusalCode.NO_GOOD_LINE, at="lines")
         adjusted = list(month.lines)
         back = _give_back(desk, book, month)
         _write(desk, book, month, back, self.reason, refused, adjusted)
@@ -283,7 +283,7 @@ class RefundSurplus(Command):
         book = employer_book(desk)
         desk.require_new_source(Kind.REFUND_TO_PAYER, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.period is None:
             there = debts_of(book).levy(NO_PERIOD).surplus
             line = LevyLine(NO_PERIOD, desk.today, surplus=-self.amount_fen)
@@ -293,7 +293,7 @@ class RefundSurplus(Command):
             there = 0 if levy.principal else levy.waiting
             line = LevyLine(self.period, desk.today, waiting=-self.amount_fen)
         if self.amount_fen > there:
-            raise Refused(RefusalCode.SUSPENSE_EXCEEDED, surplus_fen=there)
+            raise Refused(RefusalCode.SUSPENSE_EXCEEDED, at="amount_fen", surplus_fen=there)
         beside = (line,)
         book.add(
             Draft(

@@ -121,7 +121,7 @@ def _decided() -> Iterator[None]:
 def _policy(policies: Policies, area: int) -> Policy:
     policy = policies.get(area)
     if policy is None:
-        raise Refused(RefusalCode.AREA_UNKNOWN)
+        raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     return policy
 
 
@@ -136,7 +136,7 @@ def arrears(connection: Connection, book_id: int, on: date, policies: Policies) 
     """
     area = connection.scalar(select(_EMPLOYER.area).where(_EMPLOYER.book_id == book_id))
     if area is None:
-        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
+        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND, at="employer")
     return _in_arrears(connection, {book_id: _policy(policies, area)}, on).get(book_id, [])
 
 
@@ -314,5 +314,5 @@ def rejected_lines(
         .limit(limit)
     ).all()
     if not rows and connection.scalar(select(batch.batch_id).where(batch.batch_id == batch_id)) is None:
-        raise Refused(RefusalCode.BATCH_NOT_FOUND)
+        raise Refused(RefusalCode.BATCH_NOT_FOUND, at="batch")
     return [(row.line, row.code) for row in rows]

@@ -28,7 +28,7 @@ def parse_credit_code(text: str) -> str:
     # Before upper(), which turns some single letters of other scripts into two of ours.
     code = stripped.upper() if stripped.isascii() else ""
     if _match_credit(code) is None or credit_code_check(code[:17]) != code[17]:
-        raise Refused(RefusalCode.CREDIT_CODE_INVALID)
+        raise Refused(RefusalCode.CREDIT_CODE_INVALID, at="credit_code")
     return code
 
 

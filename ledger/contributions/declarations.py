@@ -133,7 +133,7 @@ class Confirm(Command):
         book = employer_book(desk)
         target = desk.target(self.target_seq)
         if target is None or target.kind is not Kind.DECLARATION or target.period is None:
-            raise Refused(RefusalCode.DECLARATION_NOT_FOUND)
+            raise Refused(RefusalCode.DECLARATION_NOT_FOUND, at="target_seq")
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.ALREADY_CONFIRMED)
         month = Month(desk, book, target.period, desk.today, self.reveal)

@@ -40,13 +40,17 @@ class Employer(NamedTuple):
 
 def find(connection: Connection, credit_code: str) -> Employer:
     """The employer with that credit code. Raises Refused(credit_code_invalid, employer_not_found)."""
-    code = parse_credit_code(credit_code)
+    try:
+        code = parse_credit_code(credit_code)
+    except Refused as refused:
+        refused.at = "employer"
+        raise
     table = tables.employer.c
     row = connection.execute(
         select(table.credit_code, table.book_id, table.name, table.area).where(table.credit_code == code)
     ).one_or_none()
     if row is None:
-        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
+        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND, at="employer")
     return Employer._make(row)
 
 

@@ -54,18 +54,18 @@ class Estimate(Command):
         book = employer_book(desk)
         period, debts = checked_period(self.period, desk.today), debts_of(book)
         if period >= period_of(desk.today):
-            raise Refused(RefusalCode.PERIOD_INVALID)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="period")
         if debts.levy(period).principal or debts.levy(period).listed:
-            raise Refused(RefusalCode.ALREADY_DECLARED)
+            raise Refused(RefusalCode.ALREADY_DECLARED, at="period")
         fen = self.amount_fen
         last = 0
         if fen is None:
             last = debts.levy(previous_period(period)).principal
             if not last:
-                raise Refused(RefusalCode.NO_LAST_MONTH)
+                raise Refused(RefusalCode.NO_LAST_MONTH, at="amount_fen")
             fen = estimate(desk.policy(book.area), period, last)
         if not 0 < fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         beside = (LevyLine(period, desk.today, estimated=fen),)
         book.add(
             Draft(
@@ -101,9 +101,9 @@ def run(
     """
     now, today = clock()
     if area not in policies:
-        raise Refused(RefusalCode.AREA_UNKNOWN)
+        raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     if checked_period(period, today) >= period_of(today):
-        raise Refused(RefusalCode.PERIOD_INVALID)
+        raise Refused(RefusalCode.PERIOD_INVALID, at="period")
     batch = batches.take(connection, batch_name(period, area), CALLER, now)
     batch.state = batches.RUNNING
     total = len(_undeclared(connection, period, area, 0, None))

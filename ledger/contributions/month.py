@@ -38,7 +38,10 @@ def checked_period(period: int | None, today: date) -> int:
     earliest, latest = period_of(EMPLOYERS_SINCE), period_of(today)
     if period is None or not earliest <= period <= latest or not is_period(period):
         raise Refused(
-            RefusalCode.PERIOD_INVALID, earliest=format_period(earliest), latest=format_period(latest)
+            RefusalCode.PERIOD_INVALID,
+            at="period",
+            earliest=format_period(earliest),
+            latest=format_period(latest),
         )
     return period
 
@@ -47,7 +50,7 @@ def employer_book(desk: Desk) -> Book:
     """The employer's book of a command. An account is none: Refused(employer_not_found)."""
     book: Book = desk.book
     if book.person_id is not None:
-        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
+        raise Refused(RefusalCode.EMPLOYER_NOT_FOUND, at="book")
     return book
 
 

@@ -60,10 +60,12 @@ class ReceivePayment(Command):
         if self.period is not None:
             checked_period(self.period, desk.today)
         if not EMPLOYERS_SINCE <= self.received_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=EMPLOYERS_SINCE, latest=desk.today)
+            raise Refused(
+                RefusalCode.PERIOD_INVALID, at="received_on", earliest=EMPLOYERS_SINCE, latest=desk.today
+            )
         desk.require_new_source(Kind.PAYMENT, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         made = _Made(desk, book, self, self.amount_fen)
         made.lock()
         made.pay()

@@ -198,7 +198,7 @@ def declaration(connection: Connection, book_id: int, seq: int) -> DeclarationVi
             .where(_E.book_id == book_id, _E.seq == seq, _E.kind == int(Kind.DECLARATION))
         ).one_or_none()
     if row is None:
-        raise Refused(RefusalCode.DECLARATION_NOT_FOUND)
+        raise Refused(RefusalCode.DECLARATION_NOT_FOUND, at="target_seq")
     lines = read_declared(connection, [(book_id, seq)]).get((book_id, seq), [])
     return DeclarationView(row.credit_code, row.period, row.detail, row.seq is not None, lines)
 

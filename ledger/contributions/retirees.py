@@ -64,7 +64,7 @@ class CreditRetiree(Command):
         desk.allow(Verb.RETIREE_CREDIT, period=self.period)
         period = checked_period(self.period, desk.today)
         if not is_retired(desk.of(ENROLMENTS).get(book.book_id, ()), period):
-            raise Refused(RefusalCode.NOT_ENROLLED)
+            raise Refused(RefusalCode.NOT_ENROLLED, at="period")
         first, _last = month_bounds(period)
         fen = desk.policy(book.area).retiree_credit.on(first)
         desk.require_new_source(Kind.RETIREE_CREDIT, source_of(period))
@@ -95,7 +95,7 @@ def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -
     """Raise the refusal of a run that cannot be: area_unknown, period_invalid, rates_missing."""
     policy = policies.get(area)
     if policy is None:
-        raise Refused(RefusalCode.AREA_UNKNOWN)
+        raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     first, _last = month_bounds(checked_period(period, today))
     try:
         policy.retiree_credit.on(first)

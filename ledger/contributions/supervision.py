@@ -67,10 +67,12 @@ class RecordStep(Command):
         if self.period is not None:
             checked_period(self.period, desk.today)
         if not EMPLOYERS_SINCE <= self.taken_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, earliest=EMPLOYERS_SINCE, latest=desk.today)
+            raise Refused(
+                RefusalCode.PERIOD_INVALID, at="taken_on", earliest=EMPLOYERS_SINCE, latest=desk.today
+            )
         desk.require_new_source(Kind.CASE_STEP, self.source_ref)
         if self.amount_fen is not None and not 0 < self.amount_fen <= FEN_MAX:
-            raise Refused(RefusalCode.AMOUNT_INVALID)
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         facts: dict[str, object] = {"step": self.step.value, "taken_on": self.taken_on.isoformat()}
         if self.amount_fen is not None:
             facts["amount"] = self.amount_fen

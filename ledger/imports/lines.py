@@ -46,8 +46,8 @@ class Survey:
     size: int
 
 
-def file_invalid(problem: str, **facts: object) -> Refused:
-    return Refused(RefusalCode.FILE_INVALID, problem=problem, **facts)
+def file_invalid(problem: str) -> Refused:
+    return Refused(RefusalCode.FILE_INVALID, problem=problem)
 
 
 def survey(file: BinaryIO) -> Survey:

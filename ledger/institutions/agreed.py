@@ -109,7 +109,7 @@ def repaired_day(desk: Desk, institution_id: int, day: date) -> date:
     book = desk.other(institution_id)
     known = None if book is None else book.of(AGREED_DAYS).get(day)
     if book is None or known is None or known.balanced or _is_cleared(book, day):
-        raise Refused(RefusalCode.PERIOD_INVALID, latest=desk.today)
+        raise Refused(RefusalCode.PERIOD_INVALID, at="repairs", latest=desk.today)
     return day
 
 

@@ -45,7 +45,7 @@ def find(connection: Connection, code: str) -> Registered:
         )
     ).one_or_none()
     if row is None:
-        raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+        raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
     return Registered._make(row)
 
 
@@ -120,12 +120,12 @@ class AddContract(Command):
         check_days(self.valid_from, self.valid_to, desk.today)
         institution = desk.institutions.get(self.institution)
         if institution is None:
-            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+            raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
         if any(
             _meet(self.valid_from, self.valid_to, first, last)
             for first, last, _services in institution.contracts
         ):
-            raise Refused(RefusalCode.CONTRACT_OVERLAPS)
+            raise Refused(RefusalCode.CONTRACT_OVERLAPS, at="valid_from")
         services = ",".join(self.services)
         row = ContractRow(self.institution, self.valid_from, self.valid_to, services)
         contract = (self.valid_from, self.valid_to, frozenset(self.services))
@@ -164,9 +164,9 @@ class Suspend(Command):
         check_days(self.valid_from, self.valid_to, desk.today)
         institution = desk.institutions.get(self.institution)
         if institution is None:
-            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+            raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
         if any(_meet(self.valid_from, self.valid_to, first, last) for first, last in institution.suspensions):
-            raise Refused(RefusalCode.CONTRACT_OVERLAPS)
+            raise Refused(RefusalCode.CONTRACT_OVERLAPS, at="valid_from")
         row = SuspensionRow(self.institution, self.valid_from, self.valid_to)
         desk.institutions[self.institution] = institution._replace(
             suspensions=(*institution.suspensions, (self.valid_from, self.valid_to))

@@ -47,11 +47,11 @@ class Enrol(Command):
 
     def decide(self, desk: Desk) -> None:
         if self.member_class is MemberClass.RESIDENT:
-            raise Refused(RefusalCode.SCHEME_NO_ACCOUNT)
+            raise Refused(RefusalCode.SCHEME_NO_ACCOUNT, at="member_class")
         desk.allow(Verb.ENROLMENT)
         check_days(self.valid_from, self.valid_to, desk.today)
         if self.wage_fen is not None and not 0 < self.wage_fen <= FEN_MAX:
-            raise Refused(RefusalCode.WAGE_INVALID)
+            raise Refused(RefusalCode.WAGE_INVALID, at="wage_fen")
         row = EnrolmentRow(
             int(self.member_class), self.employer_id, self.wage_fen, self.valid_from, self.valid_to, None
         )
@@ -83,7 +83,7 @@ class EndEnrolment(Command):
     def decide(self, desk: Desk) -> None:
         target = desk.target(self.target_seq)
         if target is None or target.kind not in {Kind.ENROLMENT, Kind.ENROLMENT_END}:
-            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND)
+            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at="target_seq")
         desk.allow(Verb.ENROLMENT)
         told = unpack(target.detail)
         valid_from = date.fromisoformat(told["from"])

@@ -36,7 +36,9 @@ def entitlement(
         return MemberClass.ACTIVE, Coverage.COVERED
     begun = [one for one in enrolments if one.first <= care_date]
     if not begun:
-        raise Refused(RefusalCode.PERIOD_BEFORE_ENROLMENT, earliest=min(one.first for one in enrolments))
+        raise Refused(
+            RefusalCode.PERIOD_BEFORE_ENROLMENT, at="care_date", earliest=min(one.first for one in enrolments)
+        )
     covering = [one for one in begun if one.last is None or one.last >= care_date]
     if not covering:
         last_before = max(begun, key=lambda one: (one.last or date.max, one.seq))

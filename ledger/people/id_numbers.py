@@ -90,20 +90,20 @@ def parse_id_number(text: str, today: date) -> IdNumber:
     """
     stripped = text.strip()
     if _match_id(stripped) is None:
-        raise Refused(RefusalCode.ID_FORMAT)
+        raise Refused(RefusalCode.ID_FORMAT, at="id_number")
     given = stripped.upper()
     kind = _kind_of(given)
     if kind is None:
-        raise Refused(RefusalCode.ID_PREFIX)
+        raise Refused(RefusalCode.ID_PREFIX, at="id_number")
     number = _lengthen(given) if len(given) == 15 else given
     try:
         birth_date = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError:
-        raise Refused(RefusalCode.ID_BIRTHDATE) from None
+        raise Refused(RefusalCode.ID_BIRTHDATE, at="id_number") from None
     if birth_date > today:
-        raise Refused(RefusalCode.ID_FUTURE)
+        raise Refused(RefusalCode.ID_FUTURE, at="id_number")
     if check_digit(number[:17]) != number[17]:
-        raise Refused(RefusalCode.ID_CHECKSUM)
+        raise Refused(RefusalCode.ID_CHECKSUM, at="id_number")
     sex = MALE if int(number[16]) % 2 == 1 else FEMALE
     return IdNumber(number=number, birth_date=birth_date, sex=sex, kind=kind)
 
@@ -140,9 +140,9 @@ def check_declared(id_number: IdNumber, sex: int | None, birth_date: date | None
     Refused with ID_MISMATCH when the sex (1 male, 2 female) or the birth date differs.
     """
     if sex is not None and sex != id_number.sex:
-        raise Refused(RefusalCode.ID_MISMATCH)
+        raise Refused(RefusalCode.ID_MISMATCH, at="sex")
     if birth_date is not None and birth_date != id_number.birth_date:
-        raise Refused(RefusalCode.ID_MISMATCH)
+        raise Refused(RefusalCode.ID_MISMATCH, at="birth_date")
 
 
 def looks_like_id_number(text: str) -> bool:

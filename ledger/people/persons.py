@@ -71,8 +71,12 @@ def account_ref(text: str, keyring: Keyring, today: date) -> BookRef:
     if book_id is not None and has_account(book_id):
         return book_id
     if looks_like_id_number(text):
-        return number_digest(parse_id_number(text, today), keyring)
-    raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        try:
+            return number_digest(parse_id_number(text, today), keyring)
+        except Refused as refused:
+            refused.at = "book"
+            raise
+    raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
 
 
 def stake_by_number(

@@ -66,10 +66,10 @@ class EnrolResident(Command):
         policy = desk.policy(self.area)
         person = desk.persons[self.persons[0].digest]
         if person.name_digest != self.persons[0].name_digest:
-            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
+            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
         check_days(self.valid_from, self.valid_to, desk.today)
         if self.group is not None and self.group not in policy.resident_subsidies:
-            raise Refused(RefusalCode.SHAPE_INVALID, group="no such subsidy group")
+            raise Refused(RefusalCode.SHAPE_INVALID, at="group", group="no such subsidy group")
         premium = resident_premium(policy, self.valid_from, self.group)
         if desk.book is None:
             self._open(desk, person.person_id)

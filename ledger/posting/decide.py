@@ -88,7 +88,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
     """One command: its first answer again, or its own decision on copies of the books."""
     desk = attempt.desk
     if book_id is None or (book_id not in desk.books and not command.opens):
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     fingerprint: bytes | None = None
     place = None
     if command.key is not None:
@@ -102,7 +102,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
         before = desk.keys.get(place)
         if before is not None:
             if before[0] != fingerprint:
-                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED)
+                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
             first = before[1]
             return Posted(first.receipt, first.others, replayed=True)
     stored = desk.books.get(book_id)
@@ -138,10 +138,10 @@ def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | N
     if first is None:
         return None
     if first[0] != fingerprint:
-        raise Refused(RefusalCode.MSGID_CONFLICT)
+        raise Refused(RefusalCode.MSGID_CONFLICT, at="source_ref")
     acting = desk.acting.get((book_id, first[1].seq))
     if acting is not None and unpack(acting.detail).get("corrected"):
-        raise Refused(RefusalCode.MESSAGE_CORRECTED)
+        raise Refused(RefusalCode.MESSAGE_CORRECTED, at="source_ref")
     return Posted(first[1], replayed=True)
 
 

@@ -78,7 +78,7 @@ class Desk:
     def policy(self, area: int) -> Policy:
         policy = self.policies.get(area)
         if policy is None:
-            raise Refused(RefusalCode.AREA_UNKNOWN)
+            raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
         return policy
 
     def allow(self, verb: Verb, *, day: date | None = None, period: int | None = None) -> None:
@@ -101,23 +101,23 @@ class Desk:
             if found is not None and (refusal is None or PRECEDENCE[found] < PRECEDENCE[refusal]):
                 refusal = found
         if refusal is not None:
-            raise Refused(refusal)
+            raise Refused(refusal, at="period" if refusal is RefusalCode.PERIOD_AFTER_END else "")
 
     def designated(self, code: str, day: date, service: str | None = None) -> Institution:
         """The institution, which must have a contract on the day, for the service if one is named (R18)."""
         institution = self.institutions.get(code)
         if institution is None:
-            raise Refused(RefusalCode.INSTITUTION_UNKNOWN)
+            raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
         if not institution.serves(day, service):
-            raise Refused(RefusalCode.NOT_DESIGNATED)
+            raise Refused(RefusalCode.NOT_DESIGNATED, at="institution")
         if institution.suspended(day):
-            raise Refused(RefusalCode.CONTRACT_SUSPENDED)
+            raise Refused(RefusalCode.CONTRACT_SUSPENDED, at="institution")
         return institution
 
     def require_new_source(self, kind: Kind, source_ref: str) -> None:
         """A source document makes one entry of a kind in a book."""
         if (self.book.book_id, int(kind), source_ref) in self.sources:
-            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF)
+            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF, at="source_ref")
 
     def remember(self, receipt: Receipt, beside: Sequence[Row]) -> None:
         """Let the next command of the batch see an entry of this one."""

@@ -83,7 +83,7 @@ def find_book(connection: Connection, ref: BookRef) -> int:
     else:
         found = connection.scalar(_EXISTS, {"book_id": ref})
     if found is None:
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     return found
 
 
@@ -91,7 +91,7 @@ def account(connection: Connection, book_id: int, *, now: datetime, today: date)
     """The account of that number. Raises Refused(account_not_found)."""
     book: Book | None = read_books(connection, [book_id]).get(book_id)
     if book is None:
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     read_open(connection, [book])
     open_freezes = (
         tuple(freeze for freeze in freezes(connection, book_id) if freeze.ended_by is None)

@@ -71,9 +71,11 @@ def balance(
     """
     row = connection.execute(_ROW, {"book_id": book_id, "now": now}).one_or_none()
     if row is None:
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
-    if (as_of is not None and as_of > today) or (as_known is not None and as_known > now):
-        raise Refused(RefusalCode.PERIOD_INVALID, latest=today)
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
+    if as_of is not None and as_of > today:
+        raise Refused(RefusalCode.PERIOD_INVALID, at="as_of", latest=today)
+    if as_known is not None and as_known > now:
+        raise Refused(RefusalCode.PERIOD_INVALID, at="as_known", latest=today)
     if as_known is not None or (as_of is not None and as_of < today):
         return _then(connection, book_id, as_of or today, as_known or now, now, today)
     current_year, carried_over, held, reserved, open_year = row

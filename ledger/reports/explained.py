@@ -118,8 +118,10 @@ def explain(
     Raises Refused(account_not_found), and Refused(period_invalid) for a day or an instant to come.
     """
     find_book(connection, book_id)
-    if (as_of is not None and as_of > today) or (as_known is not None and as_known > now):
-        raise Refused(RefusalCode.PERIOD_INVALID, latest=today)
+    if as_of is not None and as_of > today:
+        raise Refused(RefusalCode.PERIOD_INVALID, at="as_of", latest=today)
+    if as_known is not None and as_known > now:
+        raise Refused(RefusalCode.PERIOD_INVALID, at="as_known", latest=today)
     rows = connection.execute(_LINES, moment(book_id, as_of or today, as_known or now)).all()
     lines: list[ExplainLine] = []
     unwritten = 0

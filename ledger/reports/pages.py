@@ -157,7 +157,7 @@ def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
     if 1 <= seq <= SEQ_MAX:
         row = connection.execute(_ONE, {"book_id": book_id, "seq": seq}).one_or_none()
     if row is None:
-        raise Refused(RefusalCode.ENTRY_NOT_FOUND)
+        raise Refused(RefusalCode.ENTRY_NOT_FOUND, at="target_seq")
     receipt = receipts(connection, [row[: len(RECEIPT_COLUMNS)]])[0]
     acted = None
     if row.acting_seq is not None:
