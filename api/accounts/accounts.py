@@ -15,6 +15,7 @@ from api.accounts.bodies import AccountLookup, NewAccount
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, Instant, KindFilter
 from api.http.listing import LIMIT_DEFAULT, Limit, json_answer
+from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.receipts import entry_json, instant
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
@@ -142,7 +143,7 @@ class Pages:
             raw = b""
         seq = int.from_bytes(raw[:4], "big")
         if len(cursor) != 16 or raw[4:] != self._mark(seq):
-            raise ShapeRefused([Fault(R.SHAPE_INVALID, "query", "/cursor", "a cursor of this very list")])
+            raise ShapeRefused([Fault(R.SHAPE_INVALID, "query", "cursor", "a cursor of this very list")])
         return seq
 
     def _mark(self, seq: int) -> bytes:
@@ -233,6 +234,7 @@ async def freezes(account: str, request: Request) -> Response:
         body=True,
     ),
 )
+@told_as(book="account")
 async def lookup(body: AccountLookup, request: Request) -> Response:
     """For callers whose proxies log URLs."""
     return await show_account(request, body.account)

@@ -144,13 +144,21 @@ def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tu
             stake = persons.stake_by_name(name, f"{account_no(book_id)}|{nth}", state.keyring)
             heirs.append(_Named(stake, False, None, name))
             continue
-        known = heir.name or _known_name(connection, state, heir.id_number)
-        if known is None:
-            wanted = "the name of a heir whom the ledger does not know"
-            raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
-        stake, parsed = persons.stake_by_number(heir.id_number, known, state.keyring, state.clock()[1])
-        heirs.append(_Named(stake, True, parsed.birth_date, heir.name or mask_name(known)))
+        try:
+            heirs.append(_by_number(connection, state, heir.id_number, heir.name, place))
+        except Refused as refused:
+            refused.at = f"heirs/{place}/id_number"
+            raise
     return book_id, heirs
+
+
+def _by_number(connection: Any, state: State, id_number: str, name: str | None, place: int) -> _Named:
+    known = name or _known_name(connection, state, id_number)
+    if known is None:
+        wanted = "the name of a heir whom the ledger does not know"
+        raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
+    stake, parsed = persons.stake_by_number(id_number, known, state.keyring, state.clock()[1])
+    return _Named(stake, True, parsed.birth_date, name or mask_name(known))
 
 
 def _known_name(connection: Any, state: State, id_number: str) -> str | None:

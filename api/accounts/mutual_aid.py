@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.http.answers import Answer, ReceiptAnswer, yuan
 from api.http.fields import Amount, IdText, SourceRef, Strict, Whole, Words
 from api.http.listing import json_answer
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, post_and_answer, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
@@ -175,6 +176,7 @@ class QuotaUseList(Answer):
         key=True,
     ),
 )
+@told_as(id_number="recipient")
 async def give_quota(account: str, body: NewQuota, request: Request) -> Response:
     """The donor cannot use it until it is ended; the relative draws on it after the own account."""
     key = key_of(request)
@@ -248,7 +250,7 @@ async def _of_quota(request: Request, command: EndQuota) -> Posted:
         return await take(request, command)
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
-            raise Refused(R.QUOTA_NOT_FOUND) from None
+            raise Refused(R.QUOTA_NOT_FOUND, at=refused.at) from None
         raise
 
 
@@ -354,6 +356,7 @@ async def quota_uses(quota: str, request: Request) -> Response:
         key=True,
     ),
 )
+@told_as(id_number="recipient")
 async def pay_premium(account: str, body: NewPremium, request: Request) -> Response:
     """The exact amount, or a refusal. It goes to the collector, never to a person."""
     key = key_of(request)

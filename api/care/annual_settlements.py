@@ -13,6 +13,7 @@ from api.care.annual_statement import STYLE_DIGEST, statement_html
 from api.care.settlement_answers import policy_at
 from api.http.fields import Area, Strict, read_count
 from api.http.listing import json_answer, rather_than_json
+from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.runs import start_run
@@ -100,6 +101,7 @@ async def settle_area(year: Annotated[Year, Path()], body: AnnualSettlements, re
         key=True,
     ),
 )
+@told_as(book="account")
 async def settle_person(
     year: Annotated[Year, Path()],
     account: str,
@@ -137,6 +139,7 @@ def _described() -> dict[str, Any]:
 
 
 @router.get("/v1/annual-settlements/{year}/{account}", **_described())
+@told_as(book="account")
 async def statement(year: Annotated[Year, Path()], account: str, request: Request) -> Response:
     """As it was settled: what came after is in the next one. Without diagnosis and items."""
     state = state_of(request)

@@ -86,8 +86,10 @@ class BillLineFields(Strict):
 
     def line(self) -> BillLine:
         """The line; of no amount where one of its amounts can be none."""
-        if self.amount is None or self.over_limit is None:
+        if self.amount is None:
             return BillLine(self.item, self.line_class, 0)
+        if self.over_limit is None:
+            return BillLine(self.item, self.line_class, 0, NONE_SUCH)
         return BillLine(self.item, self.line_class, self.amount, self.over_limit, self.self_pay_ratio)
 
 

@@ -23,6 +23,7 @@ from api.http.listing import (
     json_answer,
     with_csv,
 )
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, posted, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import State, caller_of, patient_of, state_of
@@ -192,6 +193,7 @@ def _item_json(view: cases.ClaimView) -> dict[str, Any]:
         key=True,
     ),
 )
+@told_as(book="id_number")
 async def submit(body: NewClaim, request: Request) -> Response:
     """Each bill is paid once: over the network, or by one claim. The account pays none of it."""
     key = key_of(request)
@@ -240,9 +242,9 @@ async def _submitted(request: Request, body: NewClaim, key: str | None) -> Poste
         posted((await state.rehearse([command]))[0])
     except Refused as refused:
         if body.cause_is_unknown and refused.code is R.CAUSE_REQUIRED:
-            raise Refused(R.CAUSE_UNKNOWN) from None
+            raise Refused(R.CAUSE_UNKNOWN, at="cause/kind") from None
         raise
-    raise Refused(R.INSTITUTION_UNKNOWN)
+    raise Refused(R.INSTITUTION_UNKNOWN, at="institution")
 
 
 # -- deciding ------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.http.answers import Answer, yuan
 from api.http.fields import Area, CareWord, Day, InstitutionCode, Strict, Words, Year
 from api.http.listing import LIMIT_DEFAULT, Limit, Listing, answer_pages, json_answer, with_csv
+from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import caller_of, state_of
@@ -152,6 +153,7 @@ class SettlementPage(Answer):
         key=True,
     ),
 )
+@told_as(valid_from="from", valid_to="to", filing="kind")
 async def record_filing(account: str, body: NewFiling, request: Request) -> Response:
     """What comes after the care counts at the annual settlement, if it comes in time."""
     key = key_of(request)

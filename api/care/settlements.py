@@ -26,6 +26,7 @@ from api.care.settlement_answers import (
 )
 from api.http.fields import Day, IdText, InstitutionCode, Strict, Visible, Words, example
 from api.http.listing import json_answer
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, posted, respond, take
 from api.http.receipts import instant, with_more
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
@@ -191,10 +192,10 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
             done = await take(request, command)
     except Refused as refused:
         if body.cause_is_unknown and refused.code is R.CAUSE_REQUIRED:
-            raise Refused(R.CAUSE_UNKNOWN) from None
+            raise Refused(R.CAUSE_UNKNOWN, at="cause/kind") from None
         raise
     if party is None:
-        raise Refused(R.INSTITUTION_UNKNOWN)
+        raise Refused(R.INSTITUTION_UNKNOWN, at="institution")
     return command, done
 
 
@@ -224,6 +225,7 @@ async def _party(request: Request, code: str) -> int | None:
         posting=True,
     ),
 )
+@told_as(book="id_number", target_seq="visit", source_ref="message_id")
 async def settle(body: NewSettlement, request: Request) -> Response:
     """The same message again gets the first answer; Idempotency-Key is not looked at."""
     command, done = await _decided(request, body, quoting=False)
@@ -252,6 +254,7 @@ async def settle(body: NewSettlement, request: Request) -> Response:
         body=True,
     ),
 )
+@told_as(book="id_number", target_seq="visit", source_ref="message_id")
 async def quote(body: NewSettlement, request: Request) -> Response:
     """A calculation that writes nothing. Its quote holds the settlement to the same amounts for a while."""
     command, done = await _decided(request, body, quoting=True)
@@ -344,7 +347,7 @@ async def reverse(settlement: str, body: SettlementReversal, request: Request) -
         done = await take(request, command)
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
-            raise Refused(R.SETTLEMENT_NOT_FOUND) from None
+            raise Refused(R.SETTLEMENT_NOT_FOUND, at=refused.at) from None
         raise
     receipt, row = done.receipt, done.row(SETTLEMENT_ROW)
     if row is None:
@@ -370,7 +373,7 @@ async def settlement(settlement: str, request: Request) -> Response:
     def look(connection: Any) -> str:
         found = care.settled(connection, book_id, seq)
         if found.row.reverses_seq is not None or found.row.channel is Channel.ANNUAL:
-            raise Refused(R.SETTLEMENT_NOT_FOUND)
+            raise Refused(R.SETTLEMENT_NOT_FOUND, at="target_seq")
         return view_json(policy_at(connection, state, found.policy_version), found)
 
     return json_answer(await state.glance(look))

@@ -14,6 +14,7 @@ from api.care.settlement_answers import Reason, policy_at
 from api.http.answers import Answer, yuan
 from api.http.fields import Amount, Day, SourceRef, Strict, Words, example
 from api.http.listing import json_answer
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
@@ -137,7 +138,7 @@ async def _take(request: Request, command: Command, missing: RefusalCode) -> Pos
         return await take(request, command)
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
-            raise Refused(missing) from None
+            raise Refused(missing, at=refused.at) from None
         raise
 
 
@@ -184,6 +185,7 @@ def _opened(receipt: Receipt) -> ThirdPartyCase:
         key=True,
     ),
 )
+@told_as(book="settlement", target_seq="settlement")
 async def open_case(body: NewCase, request: Request) -> Response:
     """Of a bill that was settled with a cause. A bill whose cause is unknown is not settled (R45)."""
     key = key_of(request)

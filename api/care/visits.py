@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.http.answers import Answer
 from api.http.fields import CareWord, Day, IdText, InstitutionCode, Nothing, Strict
 from api.http.listing import json_answer
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
@@ -107,6 +108,7 @@ def _account(book_id: int) -> str | None:
         key=True,
     ),
 )
+@told_as(book="id_number", begins_on="from")
 async def register_visit(body: NewVisit, request: Request) -> Response:
     """A bill may be settled without one; with one it has to be of the same patient and institution."""
     key = key_of(request)
@@ -156,7 +158,7 @@ async def end_visit(visit: str, request: Request, body: Nothing | None = None) -
         done = await take(request, EndVisit(book_id, seq, who.caller, who.actor, key))
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
-            raise Refused(R.VISIT_NOT_FOUND) from None
+            raise Refused(R.VISIT_NOT_FOUND, at=refused.at) from None
         raise
     answer = {"visit": target_name(done.receipt), "ended_on": done.receipt.effective_on.isoformat()}
     return respond(request, to_json(answer).decode(), done)

@@ -136,7 +136,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
     state, who = state_of(request), caller_of(request)
     book_id, seq = entry_of(declaration, R.DECLARATION_NOT_FOUND)
     if party_of(book_id) is not Party.EMPLOYER:
-        raise Refused(R.DECLARATION_NOT_FOUND)
+        raise Refused(R.DECLARATION_NOT_FOUND, at="target_seq")
     command = Confirm(book_id, seq, number_opener(state.keyring), who.caller, who.actor, key)
     done = await take_of_employer(request, command, R.DECLARATION_NOT_FOUND)
 

@@ -46,7 +46,7 @@ async def register(body: NewEmployer, request: Request) -> Response:
     state, who = state_of(request), caller_of(request)
     # before anything is written: a reference row of an area that there is not would stay
     if body.area not in state.policies:
-        raise Refused(R.AREA_UNKNOWN)
+        raise Refused(R.AREA_UNKNOWN, at="area")
     if wants_dry_run(request):
         employer = await state.glance(lambda connection: _would_be(connection, body))
     else:
@@ -102,5 +102,5 @@ async def take_of_employer(
         return posted((await state.office.post_chunk([command]))[0])
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
-            raise Refused(missing) from None
+            raise Refused(missing, at=refused.at) from None
         raise

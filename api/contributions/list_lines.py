@@ -47,7 +47,8 @@ def check_totals(rows: Sequence[Row], control: Control | None) -> None:
         return
     lines, wages = len(rows), sum(row.wage_fen or 0 for row in rows)
     if control.lines not in {None, lines} or control.wages not in {None, wages}:
-        raise Refused(RefusalCode.TOTALS_DIFFER, lines=lines, wages_fen=wages)
+        at = "control/wages" if control.lines in {None, lines} else "control/lines"
+        raise Refused(RefusalCode.TOTALS_DIFFER, at=at, lines=lines, wages_fen=wages)
 
 
 class _Named(NamedTuple):

@@ -8,6 +8,7 @@ from pydantic_core import to_json
 from api.contributions.answers import PaymentAnswer, RefundAnswer
 from api.contributions.bodies import NewReceipt, NewRefund
 from api.contributions.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.http.places import told_as
 from api.http.posting import key_of, respond
 from api.http.routes import LedgerRoute, describe
 from api.http.state import caller_of, state_of
@@ -40,6 +41,7 @@ _AMOUNTS = ("to_accounts", "to_pooled_fund", "late_fee", "to_suspense", "still_o
         key=True,
     ),
 )
+@told_as(book="employer")
 async def receive(body: NewReceipt, request: Request) -> Response:
     """It pays principal before late fee, its own month first, then the oldest; the rest waits in suspense."""
     key = key_of(request)

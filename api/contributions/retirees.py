@@ -37,7 +37,7 @@ async def credit(period: Annotated[Period, Path()], body: RetireeCredits, reques
     key_of(request, required=False)
     state = state_of(request)
     if period is None:
-        raise Refused(R.PERIOD_INVALID)
+        raise Refused(R.PERIOD_INVALID, at="period")
     retirees.check(period, body.area, state.clock()[1], state.policies)
     arguments = ("retiree-credits", month_text(period), "--area", str(body.area))
     return await start_run(request, retirees.batch_name(period, body.area), retirees.CALLER, arguments)

@@ -34,7 +34,7 @@ AreaFilter = Annotated[Area | None, Query(description="Only employers of this ar
 
 def _known(state: State, area: int | None) -> None:
     if area is not None and area not in state.policies:
-        raise Refused(R.AREA_UNKNOWN)
+        raise Refused(R.AREA_UNKNOWN, at="area")
 
 
 _ARREARS = Listing(
@@ -192,7 +192,7 @@ async def undeclared(
     latest = period_of(today)
     month = previous_period(latest) if period is None else month_of(period)
     if month > latest:
-        raise Refused(R.PERIOD_INVALID, latest=month_text(latest))
+        raise Refused(R.PERIOD_INVALID, at="period", latest=month_text(latest))
 
     def page(connection: Any, after: str | None, limit: int) -> Page:
         found = arrears_reports.undeclared(
@@ -233,7 +233,7 @@ async def rejected(
 ) -> Response:
     """What the lines said is not kept: they are to be found in the file by their number."""
     if not (batch.isascii() and batch.isprintable() and len(batch) <= BATCH_NAME_MAX):
-        raise Refused(R.BATCH_NOT_FOUND)
+        raise Refused(R.BATCH_NOT_FOUND, at="batch")
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         found = arrears_reports.rejected_lines(connection, batch, after=after or 0, limit=limit)

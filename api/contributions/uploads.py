@@ -14,6 +14,7 @@ from api.contributions.bodies import LINES_MAX, Control
 from api.contributions.list_lines import Row
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import read_count, read_period, read_total
+from api.http.places import Places
 from api.http.routes import LedgerRoute, StrictRequest
 from ledger import RefusalCode, Refused, read_list
 from ledger.money import AMOUNT_PATTERN, parse_yuan
@@ -88,7 +89,12 @@ class FileRoute(LedgerRoute):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.app = _file_or(self._guard(), self.take_file, self.app)
+        # what JSON says in the body, the query says of a file
+        in_query = {name: name for name in (PERIOD, LINES, WAGES)}
+        in_path = [str(field.alias) for field in self.dependant.path_params]
+        names = {"control/lines": LINES, "control/wages": WAGES}
+        places = Places(None, in_path, in_query, names)
+        self.app = _file_or(self._guard(), self.take_file, self.app, places)
 
     async def take_file(self, request: Request, upload: Upload) -> Response:
         """Answer a file; token, scope and query keys have been looked at."""
@@ -99,12 +105,14 @@ def _file_or(
     guard: Callable[[Scope, Receive], Awaitable[StrictRequest]],
     take_file: Callable[[Request, Upload], Awaitable[Response]],
     otherwise: ASGIApp,
+    places: Places,
 ) -> ASGIApp:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if not _is_file(scope):
             await otherwise(scope, receive, send)
             return
         request = await guard(scope, receive)
+        scope["ledger.places"] = places
         response = await take_file(request, await request.json())
         await response(scope, receive, send)
 
@@ -122,13 +130,15 @@ def asked(request: Request) -> tuple[int | None, Control | None]:
     """Month and control totals as the query says them; None for a month that is none. Raises Refused."""
     query = request.query_params
     if PERIOD not in query:
-        raise Refused(R.SHAPE_INVALID, problem="a file comes with its month in the query: period=2026-03")
+        raise Refused(
+            R.SHAPE_INVALID, at=PERIOD, problem="a file comes with its month in the query: period=2026-03"
+        )
     lines = wages = None
     if LINES in query:
         try:
             lines = read_count(query[LINES])
         except ValueError:
-            fault = Fault(R.SHAPE_INVALID, "query", f"/{LINES}", "a number of lines")
+            fault = Fault(R.SHAPE_INVALID, "query", LINES, "a number of lines")
             raise ShapeRefused([fault]) from None
     if WAGES in query:
         wages = read_total(query[WAGES])

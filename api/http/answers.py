@@ -58,7 +58,11 @@ class ReceiptAnswer(Answer):
 class ProblemError(Answer):
     """One thing that is wrong with a request. What the caller sent is not repeated."""
 
-    pointer: str = Field(description="JSON pointer to the place", examples=["/heirs/0/share"])
+    pointer: str = Field(
+        description="Which field: a JSON pointer in the body, the name of the parameter elsewhere."
+        " Empty for the whole",
+        examples=["/heirs/0/share"],
+    )
     place: Literal["body", "query", "path", "header"] = Field(alias="in")
     detail: str = Field(description="What is wanted there")
 
@@ -73,4 +77,6 @@ class Problem(BaseModel):
     code: str = Field(examples=["insufficient_balance"])
     request_id: str
     facts: dict[str, Any] | None = Field(None, description="What the caller may be told: limits, dates")
-    errors: list[ProblemError] | None = None
+    errors: list[ProblemError] | None = Field(
+        None, description="Which fields: of a refused date, amount or code, too, the one it stood in"
+    )

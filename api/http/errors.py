@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
+from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown, is_lost
 from ledger.money import format_yuan
@@ -32,7 +33,10 @@ _log = logging.getLogger("api.fault")
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with a request: where (body, query, path, header), and what is wanted there."""
+    """One thing that is wrong with a request: where (body, query, path, header), and what is wanted there.
+
+    `pointer` is a JSON pointer in a body, and the name of the parameter elsewhere.
+    """
 
     code: RefusalCode
     place: str
@@ -90,14 +94,20 @@ def faults_of(errors: Iterable[Mapping[str, Any]], body: object) -> list[Fault]:
     for error in errors:
         place, *path = error["loc"] or ("body",)
         code = _BY_ERROR_TYPE.get(error["type"], RefusalCode.SHAPE_INVALID)
-        if code is RefusalCode.UNKNOWN_FIELD:
-            # the name of an unknown field is the caller's, so only the place where it stood is told
+        if code is RefusalCode.UNKNOWN_FIELD and not may_be_told(str(path[-1])):
+            # the name of an unknown field is the caller's: one that might be more than a name is not told
             path = path[:-1]
-        pointer = "".join(f"/{part}" for part in path)
+        pointer = "".join(f"/{part}" for part in path) if place == "body" else "/".join(map(str, path))
         faults.append(Fault(code, str(place), pointer, _detail(error, code)))
     if names_cash(body):
         faults.append(Fault(RefusalCode.CASH_FORBIDDEN, "body", "", "account money is never paid as cash"))
     return faults
+
+
+def faults_of_refusal(refused: Refused, places: Places | None) -> list[Fault]:
+    """The field that a decision refused, as a fault; none where it names none that the request has."""
+    place = places.of(refused.at) if refused.at and places is not None else None
+    return [] if place is None else [Fault(refused.code, *place, refused.code.words.title)]
 
 
 def faults_of_body(error: ValidationError, body: object) -> list[Fault]:
@@ -207,7 +217,8 @@ def answer_to(error: Exception, scope: Scope) -> Response:
     if isinstance(error, ShapeRefused):
         return problem(error.code, scope, error.facts, error.faults)
     if isinstance(error, Refused):
-        return problem(error.code, scope, error.facts)
+        faults = faults_of_refusal(error, scope.get("ledger.places"))
+        return problem(error.code, scope, error.facts, faults)
     if isinstance(error, Declined):
         return problem(error.code, scope, error.facts, headers=error.headers)
     if isinstance(error, RequestValidationError):

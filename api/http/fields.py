@@ -270,11 +270,11 @@ MonthText = Annotated[
 ]
 
 
-def month_of(text: str) -> int:
-    """A month in a path or query as YYYYMM. Raises Refused(period_invalid)."""
+def month_of(text: str, at: str = "period") -> int:
+    """A month in a path or query as YYYYMM; `at` is its name there. Raises Refused(period_invalid)."""
     period = read_period(text)
     if period is None:
-        raise Refused(RefusalCode.PERIOD_INVALID)
+        raise Refused(RefusalCode.PERIOD_INVALID, at=at)
     return period
 
 

@@ -137,7 +137,7 @@ class Cursors:
             raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
             return json.loads(self._cipher.decrypt(raw, self._place))
         except (binascii.Error, ValueError, InvalidTag):
-            fault = Fault(RefusalCode.SHAPE_INVALID, "query", "/cursor", "a cursor of this very list")
+            fault = Fault(RefusalCode.SHAPE_INVALID, "query", "cursor", "a cursor of this very list")
             raise ShapeRefused([fault]) from None
 
 

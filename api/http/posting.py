@@ -19,7 +19,7 @@ def plain_key(text: str) -> str:
     if len(text) > 1 and text[0] == text[-1] == '"':
         text = text[1:-1]
     if not is_key(text):
-        raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID)
+        raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID, at="idempotency_key")
     return text
 
 
@@ -35,7 +35,7 @@ def key_of(request: Request, *, required: bool = True) -> str | None:
     if text is not None:
         return plain_key(text)
     if required and not wants_dry_run(request):
-        raise Refused(RefusalCode.IDEMPOTENCY_KEY_MISSING)
+        raise Refused(RefusalCode.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
     return None
 
 
@@ -43,7 +43,7 @@ def entry_of(text: str, missing: RefusalCode) -> tuple[int, int]:
     """The book and number behind the name of an entry, hold or freeze. Raises Refused(missing)."""
     place = parse_entry_name(text)
     if place is None:
-        raise Refused(missing)
+        raise Refused(missing, at="target_seq")
     return place
 
 

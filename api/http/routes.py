@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
+from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
 from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.http.security import OPEN, SCOPE_OF
@@ -100,7 +101,7 @@ class LedgerRoute(APIRoute):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         takes = self.dependant
-        model: Any = None if self.body_field is None else self.body_field.field_info.annotation
+        model = self._body_model()
         by_hand = (
             (model is None or (isinstance(model, type) and issubclass(model, BaseModel)))
             and not (takes.header_params or takes.cookie_params or takes.dependencies)
@@ -123,9 +124,24 @@ class LedgerRoute(APIRoute):
 
         return handle
 
+    def _body_model(self) -> Any:
+        return None if self.body_field is None else self.body_field.field_info.annotation
+
+    def _places(self) -> Places:
+        """Where the request has the fields that a refusal may name."""
+        takes, model = self.dependant, self._body_model()
+        # a body that may be left out has no fields
+        fields = model if isinstance(model, type) and issubclass(model, BaseModel) else None
+        return Places(
+            fields,
+            [str(field.alias) for field in takes.path_params],
+            {field.name: str(field.alias) for field in takes.query_params},
+            getattr(self.endpoint, "told_as", None),
+        )
+
     def _guard(self) -> Callable[[Scope, Receive], Awaitable[StrictRequest]]:
         """What comes before anything is parsed: the request, or what refuses it."""
-        template = self.path_format
+        template, places = self.path_format, self._places()
         route = next(iter(self.methods or ())), template
         needed = SCOPE_OF[route]
         body_says_whose = route in NAMED_IN_BODY
@@ -139,6 +155,7 @@ class LedgerRoute(APIRoute):
         async def guard(scope: Scope, receive: Receive) -> StrictRequest:
             request = self.request_class(scope, receive)
             scope["ledger.template"] = template
+            scope["ledger.places"] = places
             if needed != OPEN:
                 caller = state_of(request).verifier.check(request.headers.get("authorization"))
                 caller.need(needed)
@@ -184,14 +201,19 @@ def _by_hand(
 def check_query(query: QueryParams, known: Iterable[str], body: object) -> None:
     """Refuse a query key that is not known or there twice, and a dry_run of neither true nor false."""
     faults = [
-        Fault(RefusalCode.UNKNOWN_FIELD, "query", "", "a query key that is not known")
+        Fault(
+            RefusalCode.UNKNOWN_FIELD,
+            "query",
+            name if may_be_told(name) else "",
+            "a query key that is not known",
+        )
         for name in query
         if name not in known
     ]
     if len(query.multi_items()) != len(query):
         faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "", "a query key stands there twice"))
     if query.get("dry_run", "true") not in {"true", "false"}:
-        faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "/dry_run", "true or false"))
+        faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "dry_run", "true or false"))
     if faults:
         if names_cash(dict(query)) or names_cash(body):
             faults.append(

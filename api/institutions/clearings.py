@@ -24,6 +24,7 @@ from api.http.listing import (
     wants_csv,
     with_csv,
 )
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond
 from api.http.receipts import instant
 from api.http.routes import LedgerRoute, describe
@@ -151,6 +152,7 @@ class StatementAnswer(SideTotals):
         key=True,
     ),
 )
+@told_as(cleared="month")
 async def clear(institution: str, body: NewClearing, request: Request) -> Response:
     """Every day with a line, or that was ever compared, must be balanced with what is there now."""
     key = key_of(request)
@@ -250,7 +252,7 @@ async def _act(request: Request, command: Command) -> Posted:
         return await take_alone(request, command)
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
-            raise Refused(R.CLEARING_NOT_FOUND) from None
+            raise Refused(R.CLEARING_NOT_FOUND, at=refused.at) from None
         raise
 
 
@@ -349,9 +351,9 @@ async def statement(
     found = await institution_of(request, institution)
     today = state.clock()[1]
     latest = period_of(today)
-    period = previous_period(latest) if month is None else month_of(month)
+    period = previous_period(latest) if month is None else month_of(month, "month")
     if period > latest:
-        raise Refused(R.PERIOD_INVALID, latest=month_text(latest))
+        raise Refused(R.PERIOD_INVALID, at="month", latest=month_text(latest))
 
     def look(connection: Any) -> statements.Statement:
         return statements.statement(connection, found.party_id, period, single=single)

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.http.answers import Answer
 from api.http.fields import Area, CareWord, Day, Name, Strict, Whole, Words, example, not_cash
 from api.http.listing import json_answer
+from api.http.places import told_as
 from api.http.posting import key_of, respond, take, wants_dry_run
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
@@ -228,6 +229,7 @@ def _days_json(first: date, last: date | None) -> dict[str, Any]:
         key=True,
     ),
 )
+@told_as(valid_from="from", valid_to="to")
 async def add_contract(institution: str, body: NewContract, request: Request) -> Response:
     """A contract makes an institution of any area designated. Two never hold on one day."""
     key = key_of(request)
@@ -268,6 +270,7 @@ async def add_contract(institution: str, body: NewContract, request: Request) ->
         key=True,
     ),
 )
+@told_as(valid_from="from", valid_to="to")
 async def suspend(institution: str, body: NewSuspension, request: Request) -> Response:
     """Care on these days is not settled there; what was settled stands."""
     key = key_of(request)

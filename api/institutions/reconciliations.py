@@ -87,6 +87,9 @@ class TheirLine(Strict):
     account: SignedAmount
 
 
+_AMOUNTS: Final = ("total", "fund", "account")
+
+
 class NewReconciliation(Strict):
     """What an institution has of a day: the totals, and the lines where these are to be compared too."""
 
@@ -101,12 +104,20 @@ class NewReconciliation(Strict):
 
     def totals(self) -> DayTotals | None:
         """The totals; None when one of the amounts can be none."""
-        lines = self.lines or ()
-        if self.total is None or self.fund is None or self.account is None:
-            return None
-        if any(line.total is None or line.fund is None or line.account is None for line in lines):
+        if self.unread() or self.total is None or self.fund is None or self.account is None:
             return None
         return DayTotals(self.count, self.total, self.fund, self.account)
+
+    def unread(self) -> str:
+        """Where the first amount stands that can be none; empty when all can be."""
+        for name in _AMOUNTS:
+            if getattr(self, name) is None:
+                return name
+        for place, line in enumerate(self.lines or ()):
+            if line.total is None or line.fund is None or line.account is None:
+                name = next(name for name in _AMOUNTS if getattr(line, name) is None)
+                return f"lines/{place}/{name}"
+        return ""
 
     def compared(self) -> tuple[DayLine, ...] | None:
         """The lines; an amount that can be none stands there as nothing, and the totals are refused."""
@@ -230,6 +241,7 @@ async def reconcile(institution: str, body: NewReconciliation, request: Request)
         who.caller,
         who.actor,
         key,
+        unread=body.unread(),
     )
     done = await take_alone(request, command)
     return respond(request, _reconciled(reports.reconciliation_of(done.receipt)), done)

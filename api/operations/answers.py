@@ -19,7 +19,7 @@ class OutcomeAnswer(Answer):
     code: str | None = Field(
         None, description="Only of what was not posted", examples=["insufficient_balance"]
     )
-    errors: list[ProblemError] | None = Field(None, description="Only of what has the wrong shape")
+    errors: list[ProblemError] | None = Field(None, description="Only of what was refused for a field")
 
 
 class BulkAnswer(Answer):

@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from api.http.errors import database_is_gone, errors_json
+from api.http.errors import Fault, database_is_gone, errors_json, faults_of_refusal
 from api.http.posting import wants_dry_run
 from api.http.problems import Code, DoorCode
 from api.http.receipts import receipt_json
@@ -23,7 +23,7 @@ from api.http.security import Caller
 from api.http.state import State, caller_of, state_of
 from api.operations.answers import BulkAnswer
 from api.operations.bodies import Bulk
-from api.operations.bulk_commands import READERS, Unreadable, read_command
+from api.operations.bulk_commands import PLACES, READERS, Unreadable, read_command
 from ledger import Command, Failed, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unknown
 
 COMMANDS_MAX = 10_000
@@ -75,21 +75,21 @@ def _scopes(items: Sequence[Any]) -> set[str]:
 async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[str]:
     """Every chunk posted by itself; reading the next goes on while one is posted."""
     written: list[str] = []
-    before: tuple[list[Place], asyncio.Task[list[Outcome]] | None] | None = None
+    before: tuple[int, list[Place], asyncio.Task[list[Outcome]] | None] | None = None
     for start in range(0, len(items), CHUNK):
         places = await asyncio.to_thread(_read, state, who, items[start : start + CHUNK])
         commands = [place for place in places if isinstance(place, Command)]
         task = asyncio.ensure_future(state.writer.post_chunk(commands)) if commands else None
         if before is not None:
             written.append(await _written(*before, nothing_posted=not written))
-        before = (places, task)
+        before = (start, places, task)
     if before is not None:
         written.append(await _written(*before, nothing_posted=not written))
     return written
 
 
 async def _written(
-    places: list[Place], task: asyncio.Task[list[Outcome]] | None, *, nothing_posted: bool
+    start: int, places: list[Place], task: asyncio.Task[list[Outcome]] | None, *, nothing_posted: bool
 ) -> str:
     """One chunk's outcomes as JSON, once they are there."""
     outcomes: Sequence[Outcome | Exception] = ()
@@ -103,7 +103,7 @@ async def _written(
             outcomes = [full] * sum(isinstance(place, Command) for place in places)
         except Exception as fault:  # noqa: BLE001  the chunks before it are posted, and have to be told
             outcomes = [fault] * sum(isinstance(place, Command) for place in places)
-    return await asyncio.to_thread(_write, places, outcomes)
+    return await asyncio.to_thread(_write, places, outcomes, start)
 
 
 async def _post_group(state: State, who: Caller, items: Sequence[Any]) -> str:
@@ -133,10 +133,14 @@ def _read(state: State, who: Caller, items: Sequence[Any]) -> list[Place]:
 # -- outcomes ----------------------------------------------------------------------------------------------
 
 
-def _write(places: Sequence[Place], outcomes: Sequence[Outcome | Exception]) -> str:
+def _write(places: Sequence[Place], outcomes: Sequence[Outcome | Exception], start: int = 0) -> str:
+    """The outcomes of commands, of which the first stands at `start` in the call."""
     following = iter(outcomes)
     return ",".join(
-        [outcome_json(place if isinstance(place, Unreadable) else next(following)) for place in places]
+        [
+            outcome_json(place if isinstance(place, Unreadable) else next(following), place, number)
+            for number, place in enumerate(places, start)
+        ]
     )
 
 
@@ -145,19 +149,29 @@ def _write_refused_group(places: Sequence[Place]) -> str:
     return _write(places, [innocent for place in places if not isinstance(place, Unreadable)])
 
 
-def outcome_json(outcome: Outcome | Exception) -> str:
-    """What became of one command."""
+def outcome_json(outcome: Outcome | Exception, place: Place, number: int) -> str:
+    """What became of one command, the `number`-th of the call."""
     if isinstance(outcome, Posted):
         replayed = "true" if outcome.replayed else "false"
         return f'{{"status":"posted","replayed":{replayed},"receipt":{receipt_json(outcome.receipt)}}}'
-    if isinstance(outcome, Unreadable) and outcome.faults:
-        refused = {"status": "refused", "code": outcome.code.value, "errors": errors_json(outcome.faults)}
-        return to_json(refused).decode()
     if isinstance(outcome, Refused):
-        return f'{{"status":"refused","code":"{outcome.code.value}"}}'
+        faults = _faults(outcome, place, number)
+        refused = {"status": "refused", "code": outcome.code.value}
+        return to_json(refused | {"errors": errors_json(faults)} if faults else refused).decode()
     if isinstance(outcome, Unknown):
         return f'{{"status":"unknown","code":"{DoorCode.OUTCOME_UNKNOWN.value}"}}'
     return f'{{"status":"failed","code":"{_code(outcome).value}"}}'
+
+
+def _faults(refused: Refused, place: Place, number: int) -> list[Fault]:
+    """What was wrong with a command, told from the root of the call."""
+    if isinstance(refused, Unreadable):
+        found = refused.faults
+    elif isinstance(place, Command):
+        found = faults_of_refusal(refused, PLACES[type(place)])
+    else:
+        return []
+    return [fault._replace(pointer=f"/commands/{number}{fault.pointer}") for fault in found]
 
 
 def _code(fault: Exception) -> Code:

@@ -13,8 +13,9 @@ from pydantic import Field, ValidationError
 
 from api.accounts import bodies as schemas
 from api.accounts.accounts import opening
-from api.http.errors import Fault, faults_of, faults_of_body, worst
+from api.http.errors import Fault, faults_of, faults_of_body, faults_of_refusal, worst
 from api.http.fields import Strict
+from api.http.places import Places
 from api.http.posting import entry_of, plain_key
 from api.http.security import Caller
 from api.http.state import State
@@ -26,6 +27,7 @@ from ledger import (
     EndFreeze,
     Freeze,
     Hold,
+    OpenAccount,
     RefusalCode,
     Refused,
     Release,
@@ -106,7 +108,7 @@ class BulkDeath(Bulked, schemas.Death):
 
 
 class Unreadable(Refused):
-    """A command that cannot be read, or names something that is not there."""
+    """A command that cannot be read, or names something that is not there. Faults are told from its root."""
 
     def __init__(self, code: RefusalCode, faults: Sequence[Fault] = ()) -> None:
         super().__init__(code)
@@ -130,7 +132,15 @@ class Reader(NamedTuple):
 
     scope: str
     model: type[Bulked]
+    command: type[Command]
     make: Callable[[Any, Maker], Command]
+
+    def places(self) -> Places:
+        """Where such a command has the fields that a refusal may name."""
+        # what its path would name is the one field that the model adds to those of the single call
+        named = next((name for name in self.model.__annotations__ if name in self.model.model_fields), None)
+        names = {} if named is None else dict.fromkeys(("book", "target_seq"), named)
+        return Places(self.model, names=names)
 
 
 def _open(body: BulkOpen, m: Maker) -> Command:
@@ -218,17 +228,20 @@ def _death(body: BulkDeath, m: Maker) -> Command:
 
 
 READERS: dict[str, Reader] = {
-    "open": Reader("accounts:write", BulkOpen, _open),
-    "contribute": Reader("postings:write", BulkContribute, _contribute),
-    "spend": Reader("postings:write", BulkSpend, _spend),
-    "hold": Reader("postings:write", BulkHold, _hold),
-    "capture": Reader("postings:write", BulkCapture, _capture),
-    "release": Reader("postings:write", BulkRelease, _release),
-    "reverse": Reader("postings:reverse", BulkReverse, _reverse),
-    "freeze": Reader("accounts:write", BulkFreeze, _freeze),
-    "end_freeze": Reader("accounts:write", BulkEndFreeze, _end_freeze),
-    "death": Reader("accounts:write", BulkDeath, _death),
+    "open": Reader("accounts:write", BulkOpen, OpenAccount, _open),
+    "contribute": Reader("postings:write", BulkContribute, Contribute, _contribute),
+    "spend": Reader("postings:write", BulkSpend, Spend, _spend),
+    "hold": Reader("postings:write", BulkHold, Hold, _hold),
+    "capture": Reader("postings:write", BulkCapture, Capture, _capture),
+    "release": Reader("postings:write", BulkRelease, Release, _release),
+    "reverse": Reader("postings:reverse", BulkReverse, Reverse, _reverse),
+    "freeze": Reader("accounts:write", BulkFreeze, Freeze, _freeze),
+    "end_freeze": Reader("accounts:write", BulkEndFreeze, EndFreeze, _end_freeze),
+    "death": Reader("accounts:write", BulkDeath, ReportDeath, _death),
 }
+
+
+PLACES: dict[type[Command], Places] = {reader.command: reader.places() for reader in READERS.values()}
 
 
 def read_command(state: State, who: Caller, today: date, item: Any) -> Command | Unreadable:
@@ -247,8 +260,9 @@ def read_command(state: State, who: Caller, today: date, item: Any) -> Command |
         found = faults_of_body(error, item)
         return Unreadable(worst(found), found)
     if body.idempotency_key is None:
-        return Unreadable(R.IDEMPOTENCY_KEY_MISSING)
+        missing = Refused(R.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
+        return Unreadable(missing.code, faults_of_refusal(missing, PLACES[reader.command]))
     try:
         return reader.make(body, Maker(state, who, today, plain_key(body.idempotency_key)))
     except Refused as refused:
-        return Unreadable(refused.code)
+        return Unreadable(refused.code, faults_of_refusal(refused, PLACES[reader.command]))

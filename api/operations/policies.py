@@ -60,7 +60,7 @@ async def policy(
     try:
         found = state.policies[read_area(area)]
     except (KeyError, ValueError):
-        raise Refused(RefusalCode.AREA_UNKNOWN) from None
+        raise Refused(RefusalCode.AREA_UNKNOWN, at="area") from None
     day = state.clock()[1] if on is None else on
     lines, missing = in_force(found, day)
     return json_answer(

@@ -36,7 +36,7 @@ async def trial_balance(
     state = state_of(request)
     today = state.clock()[1]
     if on is not None and not (on.year >= YEAR_FIRST and on <= today):
-        raise Refused(RefusalCode.PERIOD_INVALID, latest=today)
+        raise Refused(RefusalCode.PERIOD_INVALID, at="on", latest=today)
 
     def look(connection: Any) -> dict[str, Any]:
         shown = reports.trial_balance(connection, on)

@@ -52,7 +52,7 @@ async def end_year(year: Annotated[Year, Path()], body: YearEnd, request: Reques
 async def batch(batch: str, request: Request) -> Response:
     """A batch is named by its work: `year-end-990100-2025`."""
     if not (batch.isascii() and batch.isprintable() and len(batch) <= BATCH_NAME_MAX):
-        raise Refused(R.BATCH_NOT_FOUND)
+        raise Refused(R.BATCH_NOT_FOUND, at="batch")
     state = state_of(request)
     return json_answer(await state.run(lambda: _batch_json(state, batch)))
 
@@ -61,7 +61,7 @@ def _batch_json(state: State, name: str) -> dict[str, Any]:
     with reading(state.engine) as connection:
         found = batches.find(connection, name)
     if found is None:
-        raise Refused(R.BATCH_NOT_FOUND)
+        raise Refused(R.BATCH_NOT_FOUND, at="batch")
     return {
         "batch": found.batch_id,
         "kind": found.kind,

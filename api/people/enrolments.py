@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from api.contributions.answers import EnrolmentAnswer
 from api.contributions.bodies import EnrolmentEnd, NewEnrolment
 from api.contributions.employers import OF_EMPLOYER
+from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
@@ -53,6 +54,7 @@ TAG = "enrolments"
         key=True,
     ),
 )
+@told_as(valid_from="from", valid_to="to")
 async def enrol(account: str, body: NewEnrolment, request: Request) -> Response:
     """The latest word on a month counts. An account without any enrolment is active."""
     key = key_of(request)
@@ -102,6 +104,7 @@ def _employer_id(connection: Any, ref: BookRef, credit_code: str) -> int:
         key=True,
     ),
 )
+@told_as(valid_to="to")
 async def end_enrolment(enrolment: str, body: EnrolmentEnd, request: Request) -> Response:
     """The last day is part of it. A wrong day is corrected by ending the `entry` of the answer anew."""
     key = key_of(request)

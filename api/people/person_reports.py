@@ -58,7 +58,9 @@ async def person_payments(
     """A row for each month and employer, the latest last; what came without an employer is a row too."""
     state = state_of(request)
     ref = state.ref(account)
-    months = {name: month_of(text) for name, text in (("first", first), ("last", last)) if text is not None}
+    months = {
+        name: month_of(text, name) for name, text in (("first", first), ("last", last)) if text is not None
+    }
 
     def look(connection: Any) -> list[dict[str, Any]]:
         book_id = reports.find_book(connection, ref)

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 
 from api.http.answers import Answer
 from api.http.fields import Area, Day, IdText, Name, Strict
+from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.routes import LedgerRoute, describe
 from api.http.state import caller_of, state_of
@@ -88,6 +89,7 @@ class ResidentAnswer(Answer):
         key=True,
     ),
 )
+@told_as(valid_from="from", valid_to="to")
 async def enrol(body: NewResident, request: Request) -> Response:
     """A resident has no account; the latest word on a day counts."""
     key = key_of(request)

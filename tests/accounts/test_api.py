@@ -516,7 +516,7 @@ def test_bulk_of_mixed_commands(client: TestClient) -> None:
         "shape_invalid",
         "shape_invalid",
     ]
-    assert outcomes[11]["errors"][0]["pointer"] == "/amount"
+    assert outcomes[11]["errors"][0]["pointer"] == "/commands/11/amount"
 
 
 def test_bulk_in_chunks_keeps_the_order(client: TestClient) -> None:

@@ -364,9 +364,9 @@ def test_a_dry_run_writes_nothing(client: TestClient, engine: Engine, hospital: 
 A = {"item": "X1", "class": "A", "amount": "10.00"}
 B = {"item": "X2", "class": "B", "amount": "10.00", "self_pay_ratio": "0.10"}
 SHAPES: dict[str, tuple[dict[str, Any], str, str]] = {
-    "a field that is not known": ({"diagnosis": "J11"}, "unknown_field", ""),
-    "one in a line": ({"lines": [A | {"code": "x"}]}, "unknown_field", "/lines/0"),
-    "one in the cause": ({"cause": {"kind": "abroad", "why": "x"}}, "unknown_field", "/cause"),
+    "a field that is not known": ({"diagnosis": "J11"}, "unknown_field", "/diagnosis"),
+    "one in a line": ({"lines": [A | {"code": "x"}]}, "unknown_field", "/lines/0/code"),
+    "one in the cause": ({"cause": {"kind": "abroad", "why": "x"}}, "unknown_field", "/cause/why"),
     "a kind of care": ({"care_type": "dental"}, "care_type_unknown", "/care_type"),
     "a class": ({"lines": [A, A | {"class": "D"}]}, "line_class_unknown", "/lines/1/class"),
     "a cause": ({"cause": {"kind": "bad luck"}}, "shape_invalid", "/cause/kind"),

@@ -616,7 +616,7 @@ def test_a_cursor_belongs_to_its_list(client: TestClient, world: World, busy: Un
         "/v1/reports/arrears?",
     ):
         answer = client.get(f"{path}cursor={cursor}")
-        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/cursor")
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "cursor")
     changed = ("B" if cursor[0] == "A" else "A") + cursor[1:]
     for wrong in (changed, cursor[:-4], "", "AAAA", "é", "x" * 5_000):
         for accept in ({}, CSV):

@@ -131,8 +131,8 @@ def attacked(client: TestClient) -> Any:
 
 
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-# what JSON Schema does not tell: cursors and quotes are ours, a heir has a number or a name
-UNTOLD = ("/cursor", "/quote", "/heirs/")
+# what JSON Schema does not tell: cursors and quotes are ours, a heir has a number or a name, a file its month
+UNTOLD = ("cursor", "period", "/quote", "/heirs/")
 CHECKED = settings(max_examples=15, suppress_health_check=list(HealthCheck))
 
 
@@ -168,7 +168,7 @@ def test_no_answer_that_is_not_documented(
         if mode is POSITIVE and answer.status_code in {400, 422}:
             # what the document allows may be refused for what it means, but not for its shape
             assert answer.json()["code"] not in {"json_malformed", "unknown_field"}
-            for error in answer.json().get("errors", ()):
+            for error in answer.json().get("errors", ()) if answer.json()["code"] == "shape_invalid" else ():
                 assert error["pointer"].startswith(UNTOLD), error
 
     attack()
