@@ -23,12 +23,16 @@ RELATIONS = ("spouse", "child", "parent", "sibling", "grandparent", "other")
 
 @dataclass(eq=False)
 class ReportDeath(Command):
-    """Record that the person died on `died_on`, with what proves it.
-
-    Refused with account_closed, account_deceased (reported before), period_invalid (a day to come).
-    """
+    """Record that the person died on `died_on`, with what proves it."""
 
     verb = Verb.DEATH
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        # reported before
+        RefusalCode.ACCOUNT_DECEASED,
+        # a day to come
+        RefusalCode.PERIOD_INVALID,
+    )
     needs = frozenset({QUOTAS})
 
     book: BookRef
@@ -81,13 +85,22 @@ class DivideEstate(Command):
 
     First the interest of every year still owed and of the days before `paid_on`, then each share to the
     heir's own open account or to a payout order. Rehearsed, it shows what would happen; posted, it is final.
-
-    Refused with account_closed, account_not_deceased, id_mismatch (a heir's name is not that of the number),
-    period_invalid (`paid_on` after today, or before a value date or the day of death), rates_missing,
-    open_items (a hold is open), shares_invalid (one heir twice, or the dead person).
     """
 
     verb = Verb.ESTATE
+    refused_with = (
+        # a heir's name is not that of the number
+        RefusalCode.ID_MISMATCH,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_NOT_DECEASED,
+        # `paid_on` after today, or before a value date or the day of death
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        # a hold is open
+        RefusalCode.OPEN_ITEMS,
+        # one heir twice, or the dead person
+        RefusalCode.SHARES_INVALID,
+    )
     needs = frozenset({CHANGES})
 
     book: BookRef

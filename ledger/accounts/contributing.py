@@ -17,15 +17,20 @@ from ledger.refusals import RefusalCode, Refused
 
 @dataclass(eq=False)
 class Contribute(Command):
-    """Credit `amount_fen` for the month `period` (YYYYMM, None when it was no month).
-
-    Refused with account_closed, period_invalid (no month, a month to come, a value date before the opening
-    or after today), period_after_end (a month after the month of death), duplicate_source_ref,
-    amount_invalid.
-    """
+    """Credit `amount_fen` for the month `period` (YYYYMM, None when it was no month)."""
 
     verb = Verb.CONTRIBUTION
     source_kind = Kind.CONTRIBUTION
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # no month, a month to come, a value date before the opening or after today
+        RefusalCode.PERIOD_INVALID,
+        # a month after the month of death
+        RefusalCode.PERIOD_AFTER_END,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.AMOUNT_INVALID,
+    )
 
     book: BookRef
     amount_fen: int | None

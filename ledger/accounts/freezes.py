@@ -18,12 +18,14 @@ SCOPE_DEBIT = "debit"
 
 @dataclass(eq=False)
 class Freeze(Command):
-    """Freeze debits from `first` to `last` (None: until it is ended), both days included.
-
-    Refused with account_closed, period_invalid (it would end before it begins).
-    """
+    """Freeze debits from `first` to `last` (None: until it is ended), both days included."""
 
     verb = Verb.FREEZE
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        # it would end before it begins
+        RefusalCode.PERIOD_INVALID,
+    )
 
     book: BookRef
     authority: str
@@ -64,9 +66,14 @@ class Freeze(Command):
 
 @dataclass(eq=False)
 class EndFreeze(Command):
-    """End one freeze. Refused with freeze_not_found, account_closed, freeze_ended."""
+    """End one freeze."""
 
     verb = Verb.FREEZE_END
+    refused_with = (
+        RefusalCode.FREEZE_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.FREEZE_ENDED,
+    )
     needs = frozenset({TARGET})
 
     book: BookRef

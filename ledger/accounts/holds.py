@@ -24,14 +24,25 @@ from ledger.refusals import RefusalCode, Refused
 
 @dataclass(eq=False)
 class Hold(Command):
-    """Set `amount_fen` aside for an institution until `expires_at`.
-
-    Refused like a spend, and with period_invalid when it would expire in the past or live longer than the
-    policy's holds.days_max.
-    """
+    """Set `amount_fen` aside for an institution until `expires_at`."""
 
     verb = Verb.HOLD
     source_kind = Kind.HOLD
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ACCOUNT_FROZEN,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # it would expire in the past, or live longer than the policy's holds.days_max
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.NOT_DESIGNATED,
+        RefusalCode.CONTRACT_SUSPENDED,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.AMOUNT_INVALID,
+        RefusalCode.INSUFFICIENT_BALANCE,
+    )
 
     book: BookRef
     amount_fen: int | None
@@ -77,13 +88,25 @@ class Hold(Command):
 class Capture(Command):
     """Pay out of a hold, all of it or a part; what is not captured is released.
 
-    Refused with hold_not_found, account_deceased (valued after the day of death), period_invalid,
-    duplicate_source_ref, hold_not_open, hold_expired, amount_invalid, hold_exceeded. A freeze does not stop
-    the capture of an older hold.
+    A freeze does not stop the capture of an older hold.
     """
 
     verb = Verb.CAPTURE
     source_kind = Kind.CAPTURE
+    refused_with = (
+        RefusalCode.HOLD_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        # valued after the day of death
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.HOLD_NOT_OPEN,
+        RefusalCode.HOLD_EXPIRED,
+        RefusalCode.AMOUNT_INVALID,
+        RefusalCode.HOLD_EXCEEDED,
+    )
     debits = True
     needs = frozenset({TARGET})
 
@@ -133,9 +156,15 @@ class Capture(Command):
 
 @dataclass(eq=False)
 class Release(Command):
-    """Let a hold go. Refused with hold_not_found, account_closed, hold_not_open, hold_expired."""
+    """Let a hold go."""
 
     verb = Verb.RELEASE
+    refused_with = (
+        RefusalCode.HOLD_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.HOLD_NOT_OPEN,
+        RefusalCode.HOLD_EXPIRED,
+    )
     needs = frozenset({TARGET})
 
     book: BookRef
@@ -164,6 +193,7 @@ class Expire(Command):
     """The sweep: write the expiry of an untouched account's holds. Refused (hold_not_open) if none is due."""
 
     verb = "expire"
+    refused_with = (RefusalCode.HOLD_NOT_OPEN,)
 
     book: BookRef
     caller: str = "sweep"

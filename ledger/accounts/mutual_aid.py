@@ -32,12 +32,22 @@ class GiveQuota(Command):
 
     `recipient` is the digest of the recipient's ID number, `named` the books that it may lead to. That both
     have agreed is what the caller states; `consents` name the papers.
-
-    Refused with quota_self, not_relative, recipient_not_insured, account_closed, account_deceased,
-    account_frozen, donor_paused, amount_invalid, quota_too_high.
     """
 
     verb = Verb.MUTUAL_AID
+    refused_with = (
+        RefusalCode.QUOTA_SELF,
+        RefusalCode.NOT_RELATIVE,
+        RefusalCode.RECIPIENT_NOT_INSURED,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ACCOUNT_FROZEN,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.DONOR_PAUSED,
+        RefusalCode.AMOUNT_INVALID,
+        RefusalCode.QUOTA_TOO_HIGH,
+    )
     needs = frozenset({QUOTAS, ENROLMENTS})
 
     book: BookRef
@@ -94,12 +104,14 @@ class GiveQuota(Command):
 
 @dataclass(eq=False)
 class EndQuota(Command):
-    """End the quota that the entry `target_seq` gave: what is left of it is the donor's again.
-
-    Refused with quota_not_found, account_closed, quota_ended.
-    """
+    """End the quota that the entry `target_seq` gave: what is left of it is the donor's again."""
 
     verb = Verb.QUOTA_END
+    refused_with = (
+        RefusalCode.QUOTA_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.QUOTA_ENDED,
+    )
     needs = frozenset({QUOTAS})
 
     book: BookRef
@@ -126,15 +138,25 @@ class EndQuota(Command):
 
 @dataclass(eq=False)
 class PayPremium(Command):
-    """Pay a relative's premium of the resident scheme from this account (R19, R37).
-
-    Refused with quota_self, not_relative, recipient_not_insured, verb_not_offered (the area does not allow
-    it), account_closed, account_deceased, account_frozen, duplicate_source_ref, amount_invalid,
-    insufficient_balance.
-    """
+    """Pay a relative's premium of the resident scheme from this account (R19, R37)."""
 
     verb = "premium"
     source_kind = Kind.PREMIUM
+    refused_with = (
+        RefusalCode.QUOTA_SELF,
+        RefusalCode.NOT_RELATIVE,
+        RefusalCode.RECIPIENT_NOT_INSURED,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ACCOUNT_FROZEN,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        # the area does not allow it
+        RefusalCode.VERB_NOT_OFFERED,
+        RefusalCode.AMOUNT_INVALID,
+        RefusalCode.INSUFFICIENT_BALANCE,
+    )
     needs = frozenset({ENROLMENTS})
 
     book: BookRef

@@ -35,14 +35,20 @@ class OpenAccount(Command):
 
     `book` is the keyed digest of the ID number and `persons` holds the same person sealed; `candidates` are
     fresh account numbers of which the first free one is taken.
-
-    Refused with area_unknown, account_exists_other_person (another name behind the number), account_closed,
-    opening_differs (same person, other area, day or opening balance), period_invalid (opened in the future,
-    or before 1990), amount_invalid.
     """
 
     verb = "open"
     source_kind = None
+    refused_with = (
+        # another name behind the number
+        RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON,
+        RefusalCode.ACCOUNT_CLOSED,
+        # same person, other area, day or opening balance
+        RefusalCode.OPENING_DIFFERS,
+        # opened in the future, or before 1990
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.AMOUNT_INVALID,
+    )
     needs = frozenset({TARGET})
     opens = True
 

@@ -19,13 +19,18 @@ from ledger.refusals import RefusalCode, Refused
 
 @dataclass(eq=False)
 class Reverse(Command):
-    """Reverse the entry `target_seq` of a book.
-
-    Refused with entry_not_found, period_invalid (before the original's value date or after today),
-    already_reversed, not_reversible, insufficient_balance (a credit whose money is gone).
-    """
+    """Reverse the entry `target_seq` of a book."""
 
     verb = Verb.REVERSAL
+    refused_with = (
+        RefusalCode.ENTRY_NOT_FOUND,
+        # before the original's value date or after today
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.ALREADY_REVERSED,
+        RefusalCode.NOT_REVERSIBLE,
+        # a credit whose money is gone
+        RefusalCode.INSUFFICIENT_BALANCE,
+    )
     needs = frozenset({TARGET, ESTATE})
     debits = True
 

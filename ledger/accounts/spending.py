@@ -18,15 +18,26 @@ from ledger.refusals import RefusalCode, Refused
 
 @dataclass(eq=False)
 class Spend(Command):
-    """Pay `amount_fen` to an institution; with `take_available` only what is there, the rest is cash.
-
-    Refused with account_closed, account_deceased (valued after the day of death), account_frozen,
-    period_invalid, institution_unknown, not_designated, duplicate_source_ref, amount_invalid,
-    insufficient_balance (never with `take_available`).
-    """
+    """Pay `amount_fen` to an institution; with `take_available` only what is there, the rest is cash."""
 
     verb = Verb.SPENDING
     source_kind = Kind.SPENDING
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        # valued after the day of death
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ACCOUNT_FROZEN,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.NOT_DESIGNATED,
+        RefusalCode.CONTRACT_SUSPENDED,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.AMOUNT_INVALID,
+        # never with `take_available`
+        RefusalCode.INSUFFICIENT_BALANCE,
+    )
     debits = True
 
     book: BookRef

@@ -26,12 +26,15 @@ CALLER = "year-end"
 
 @dataclass(eq=False)
 class PostInterest(Command):
-    """Post the interest of `year`, and of every earlier year still owed, to one account.
-
-    Refused with account_closed, period_closed (posted already), rates_missing.
-    """
+    """Post the interest of `year`, and of every earlier year still owed, to one account."""
 
     verb = "interest"
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        # posted already
+        RefusalCode.PERIOD_CLOSED,
+        RefusalCode.RATES_MISSING,
+    )
     needs = frozenset({CHANGES})
 
     book: BookRef

@@ -69,12 +69,16 @@ class CloseYear(Command):
     Of what funds pay, what account and relatives had paid goes into the person's account. The rest is set
     against what the person owes them from this year's settlements, and what is left, which had been cash,
     goes to the bank (R21). What is asked back is owed by the person.
-
-    Refused with annual_settlement_not_found (nothing was ever settled for the year), account_closed,
-    account_transferring, rates_missing.
     """
 
     verb = "settle_year"
+    refused_with = (
+        # nothing was ever settled for the year
+        RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.RATES_MISSING,
+    )
     needs = frozenset({
         TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, FILINGS,
     })  # fmt: skip

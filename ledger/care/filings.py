@@ -26,13 +26,21 @@ class RecordFiling(Command):
 
     What is filed after the care counts at the annual settlement, if it comes by the policy's deadline. A
     referral for care inside the own area names the level-1 institution that gives it.
-
-    Refused with account_closed, account_deceased, account_transferring, period_invalid,
-    institution_unknown, not_designated, contract_suspended, filing_not_applicable (a referral inside the
-    area by none or by a hospital of a higher level, a long-term filing for the own area).
     """
 
     verb = "file"
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.NOT_DESIGNATED,
+        RefusalCode.CONTRACT_SUSPENDED,
+        # a referral inside the area by none or by a hospital of a higher level;
+        # a long-term filing for the own area
+        RefusalCode.FILING_NOT_APPLICABLE,
+    )
 
     book: BookRef
     filing: Filing

@@ -46,14 +46,30 @@ class SubmitClaim(Command):
 
     The bill is worked out, so that one which could never be paid is refused at once, and paid by nobody yet.
     What is missing of the evidence may come with the decision.
-
-    Refused with account_closed, account_deceased (care after death), account_transferring, period_invalid,
-    period_before_enrolment, rates_missing, institution_unknown, not_designated, contract_suspended,
-    filing_not_applicable, duplicate_benefit, cause_required, claim_too_late, amount_invalid, amount_mismatch,
-    item_not_eligible.
     """
 
     verb = "submit_claim"
+    refused_with = (
+        RefusalCode.SHAPE_INVALID,
+        RefusalCode.LINE_CLASS_UNKNOWN,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # care after death
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.PERIOD_BEFORE_ENROLMENT,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.NOT_DESIGNATED,
+        RefusalCode.CONTRACT_SUSPENDED,
+        RefusalCode.FILING_NOT_APPLICABLE,
+        RefusalCode.DUPLICATE_BENEFIT,
+        RefusalCode.CAUSE_REQUIRED,
+        RefusalCode.CLAIM_TOO_LATE,
+        RefusalCode.AMOUNT_INVALID,
+        RefusalCode.AMOUNT_MISMATCH,
+        RefusalCode.ITEM_NOT_ELIGIBLE,
+    )
     needs = frozenset({ACCUMULATORS, ENROLMENTS, FILINGS})
 
     book: BookRef
@@ -159,13 +175,24 @@ class DecideClaim(Command):
     vouches for the row. `evidence` is what came in since. A paid claim is settled like a bill, by what is
     known now, and counts in the year; what the funds pay goes to the person's bank account, and that may be
     nothing. A rejected one lets go of the number of its bill.
-
-    Refused with claim_not_found, account_closed, account_deceased, account_transferring,
-    period_before_enrolment, rates_missing, claim_decided, evidence_missing (of an approval),
-    filing_not_applicable, amount_mismatch and item_not_eligible (by what is known now).
     """
 
     verb = "decide_claim"
+    refused_with = (
+        RefusalCode.CLAIM_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.PERIOD_BEFORE_ENROLMENT,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.FILING_NOT_APPLICABLE,
+        RefusalCode.CLAIM_DECIDED,
+        # of an approval
+        RefusalCode.EVIDENCE_MISSING,
+        RefusalCode.AMOUNT_MISMATCH,
+        # by what is known now
+        RefusalCode.ITEM_NOT_ELIGIBLE,
+    )
     needs = frozenset({TARGET, ACCUMULATORS, ENROLMENTS, FILINGS})
 
     book: BookRef

@@ -61,16 +61,40 @@ class Settle(Command):
 
     The funds pay by the rules of the care date, then the own account as far as it goes, then relatives by
     rank, both only with `use_account`; the rest is cash. The value date is the day of posting.
-
-    Refused with msgid_conflict, visit_not_found, account_closed, account_deceased (care after death),
-    account_frozen, period_invalid (care to come), period_before_enrolment, institution_unknown,
-    not_designated, contract_suspended, filing_not_applicable, visit_mismatch, duplicate_bill,
-    cancelled_before_arrival, message_corrected, quote_stale, visit_settled, visit_ended, cause_required,
-    amount_invalid, amount_mismatch, item_not_eligible, rates_missing.
     """
 
     verb = Verb.SETTLEMENT
     source_kind = Kind.SETTLEMENT
+    refused_with = (
+        RefusalCode.SHAPE_INVALID,
+        RefusalCode.LINE_CLASS_UNKNOWN,
+        RefusalCode.VISIT_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # care after death
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ACCOUNT_FROZEN,
+        # care to come
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.PERIOD_BEFORE_ENROLMENT,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.NOT_DESIGNATED,
+        RefusalCode.CONTRACT_SUSPENDED,
+        RefusalCode.FILING_NOT_APPLICABLE,
+        RefusalCode.VISIT_MISMATCH,
+        RefusalCode.VISIT_SETTLED,
+        RefusalCode.VISIT_ENDED,
+        RefusalCode.CAUSE_REQUIRED,
+        RefusalCode.AMOUNT_INVALID,
+        RefusalCode.AMOUNT_MISMATCH,
+        RefusalCode.ITEM_NOT_ELIGIBLE,
+        RefusalCode.MSGID_CONFLICT,
+        RefusalCode.DUPLICATE_BILL,
+        RefusalCode.CANCELLED_BEFORE_ARRIVAL,
+        RefusalCode.MESSAGE_CORRECTED,
+        RefusalCode.QUOTE_STALE,
+    )
     keyed_by_source = True
     book: BookRef
     else_book: BookRef | None

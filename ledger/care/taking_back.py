@@ -35,12 +35,21 @@ class ReverseSettlement(Command):
 
     Pockets, quotas and counters are as they were before it; money that came out of a closed account goes to
     its heirs. After a year end it comes back into carried_over, and last year's counters are lowered.
-
-    Refused with settlement_not_found, already_reversed, not_last (a later admission of the year went by the
-    one that it takes back), reversal_window_passed, not_reversible (the bill of a manual claim).
     """
 
     verb = "reverse_settlement"
+    refused_with = (
+        RefusalCode.SETTLEMENT_NOT_FOUND,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.ALREADY_REVERSED,
+        # the bill of a manual claim
+        RefusalCode.NOT_REVERSIBLE,
+        # a later admission of the year went by the one that it takes back
+        RefusalCode.NOT_LAST,
+        RefusalCode.REVERSAL_WINDOW_PASSED,
+        RefusalCode.OPEN_ITEMS,
+    )
     needs = frozenset({
         TARGET, SETTLEMENTS, ACCUMULATORS, QUOTAS, ESTATE, CASES,
         AGREED,
@@ -84,12 +93,16 @@ class CorrectMessage(Command):
 
     `book` is the institution's. A message that settled a bill is reversed; one that was never seen leaves a
     tombstone, and is refused when it arrives after all. Said again, the first answer is given again.
-
-    Refused like a reversal.
     """
 
     verb = "correct"
     source_kind = Kind.CORRECTION
+    refused_with = (
+        RefusalCode.NOT_LAST,
+        RefusalCode.REVERSAL_WINDOW_PASSED,
+        RefusalCode.OPEN_ITEMS,
+        RefusalCode.RATES_MISSING,
+    )
     follows_stake = Kind.SETTLEMENT
     opens = True
     needs = ReverseSettlement.needs

@@ -39,12 +39,18 @@ class OpenCase(Command):
 
     A bill whose cause nobody knows is not settled at all (R45), so there is no case of one: its sender is
     refused, and sends it again with the cause. A bill has one case; opened again it is that case.
-
-    Refused with settlement_not_found, account_closed, account_transferring, already_reversed, cause_required
-    (the bill was settled without a cause).
     """
 
     verb = "open_case"
+    refused_with = (
+        RefusalCode.SETTLEMENT_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.ALREADY_REVERSED,
+        # the bill was settled without a cause
+        RefusalCode.CAUSE_REQUIRED,
+    )
     needs = frozenset({TARGET, SETTLEMENTS, CASES})
 
     book: BookRef
@@ -93,13 +99,22 @@ class PayAdvance(Command):
 
     It goes by the circumstances of the bill and by what the year had used before it; `paid_to` is a word of
     PAID_TO. An advance is not a benefit: no counter of the year moves, neither now nor when it comes back.
-
-    Refused with case_not_found, account_closed, account_transferring, already_reversed, evidence_missing (no
-    application), already_advanced, nothing_advanced (another cause than a third party, or a fund that takes
-    no part), rates_missing.
     """
 
     verb = "advance"
+    refused_with = (
+        RefusalCode.CASE_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.ALREADY_REVERSED,
+        # no application
+        RefusalCode.EVIDENCE_MISSING,
+        RefusalCode.ALREADY_ADVANCED,
+        # another cause than a third party, or a fund that takes no part
+        RefusalCode.NOTHING_ADVANCED,
+    )
     needs = frozenset({CASES, SETTLEMENTS})
 
     book: BookRef
@@ -190,14 +205,23 @@ class RecordRecovery(Command):
 
     A bank payment is taken in every state of the account. A set-off is a debit: refused while the account is
     frozen or on its way elsewhere; after a death it comes before the estate is divided.
-
-    Refused with case_not_found, account_closed, account_transferring, account_frozen, period_invalid,
-    duplicate_source_ref, nothing_advanced, set_off_not_allowed, amount_invalid (also when nothing was paid
-    and nothing is due), rates_missing.
     """
 
     verb = "recovery"
     source_kind = Kind.RECOVERY
+    refused_with = (
+        RefusalCode.CASE_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_FROZEN,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.NOTHING_ADVANCED,
+        RefusalCode.SET_OFF_NOT_ALLOWED,
+        # also when nothing was paid and nothing is due
+        RefusalCode.AMOUNT_INVALID,
+    )
     needs = frozenset({CASES})
 
     book: BookRef

@@ -18,13 +18,20 @@ from ledger.refusals import RefusalCode, Refused
 
 @dataclass(eq=False)
 class RegisterVisit(Command):
-    """Register that a person comes to an institution for care, from a day on.
-
-    Refused with account_closed, account_deceased (a day after death), period_invalid (a day to come),
-    institution_unknown, not_designated, contract_suspended.
-    """
+    """Register that a person comes to an institution for care, from a day on."""
 
     verb = "register_visit"
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # a day after death
+        RefusalCode.ACCOUNT_DECEASED,
+        # a day to come
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.NOT_DESIGNATED,
+        RefusalCode.CONTRACT_SUSPENDED,
+    )
 
     book: BookRef
     else_book: BookRef | None
@@ -62,12 +69,15 @@ class RegisterVisit(Command):
 
 @dataclass(eq=False)
 class EndVisit(Command):
-    """Take the registration `target_seq` back; a visit with a settled bill stays.
-
-    Refused with visit_not_found, account_closed, visit_settled, visit_ended.
-    """
+    """Take the registration `target_seq` back; a visit with a settled bill stays."""
 
     verb = "end_visit"
+    refused_with = (
+        RefusalCode.VISIT_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.VISIT_SETTLED,
+        RefusalCode.VISIT_ENDED,
+    )
     needs = frozenset({TARGET, SETTLEMENTS})
 
     book: BookRef

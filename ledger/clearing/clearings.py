@@ -30,12 +30,16 @@ class Clear(Command):
     `book` is the institution's, opened now where nothing was written there yet. Every day on which there is
     a line, or that was ever compared, must be balanced with just what is there now. `aided` is what relatives
     paid, as read before. No money moves.
-
-    Refused with period_invalid (a month that is not over), not_reconciled (with the first days that are in
-    the way; with none when a line came after `aided` was read), already_cleared.
     """
 
     verb = "clear"
+    refused_with = (
+        # a month that is not over
+        RefusalCode.PERIOD_INVALID,
+        # with the first days that are in the way; with none when a line came after `aided` was read
+        RefusalCode.NOT_RECONCILED,
+        RefusalCode.ALREADY_CLEARED,
+    )
     needs = frozenset({DAYS})
     opens = True
 
@@ -91,12 +95,14 @@ def _month_before(day: date) -> str:
 
 @dataclass(eq=False)
 class EndClearing(Command):
-    """Take a month's clearing back, before it is paid: its days may be compared and repaired again.
-
-    Refused with clearing_not_found, clearing_ended, clearing_paid.
-    """
+    """Take a month's clearing back, before it is paid: its days may be compared and repaired again."""
 
     verb = "end_clearing"
+    refused_with = (
+        RefusalCode.CLEARING_NOT_FOUND,
+        RefusalCode.CLEARING_ENDED,
+        RefusalCode.CLEARING_PAID,
+    )
     needs = frozenset({TARGET, AGREED})
 
     book: int
@@ -130,12 +136,16 @@ class PayInstitution(Command):
 
     Where nothing is owed, or less than nothing because reversals outweigh, no money moves: what is below
     zero stands in the statements of the months to come.
-
-    Refused with clearing_not_found, duplicate_source_ref, clearing_ended, clearing_paid.
     """
 
     verb = "pay_institution"
     source_kind = Kind.INSTITUTION_PAYMENT
+    refused_with = (
+        RefusalCode.CLEARING_NOT_FOUND,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.CLEARING_ENDED,
+        RefusalCode.CLEARING_PAID,
+    )
     needs = frozenset({TARGET, AGREED})
 
     book: int

@@ -34,13 +34,19 @@ class Reconcile(Command):
     money moves, and no patient is named.
 
     The entry keeps the result with its differences, so the same request is answered by it again.
-
-    Refused with period_invalid (a day to come), already_cleared (a day of a month that is cleared),
-    amount_invalid (`theirs` is None: an amount could not be read), amount_mismatch (the lines do not add up
-    to the totals).
     """
 
     verb = "reconcile"
+    refused_with = (
+        # a day to come
+        RefusalCode.PERIOD_INVALID,
+        # a day of a month that is cleared
+        RefusalCode.ALREADY_CLEARED,
+        # `theirs` is None: an amount could not be read
+        RefusalCode.AMOUNT_INVALID,
+        # the lines do not add up to the totals
+        RefusalCode.AMOUNT_MISMATCH,
+    )
     needs = frozenset({AGREED, DAY_LINES})
     opens = True
 

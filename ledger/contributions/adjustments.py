@@ -41,6 +41,12 @@ class Adjust(Command):
     """
 
     verb = "adjust"
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.NO_GOOD_LINE,
+    )
     needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS})
 
     book: BookRef
@@ -259,12 +265,18 @@ def _write(
 class RefundSurplus(Command):
     """Pay back to an employer what waits in suspense for it (R16): what it paid beyond all debts, or, with a
     `period`, what it paid for a month whose list never came.
-
-    Refused with period_invalid, amount_invalid, suspense_exceeded (more than there is), duplicate_source_ref.
     """
 
     verb = "refund"
     source_kind = Kind.REFUND_TO_PAYER
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.AMOUNT_INVALID,
+        # more than there is
+        RefusalCode.SUSPENSE_EXCEEDED,
+    )
     needs = frozenset({DEBTS})
 
     book: BookRef

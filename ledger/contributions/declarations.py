@@ -38,6 +38,11 @@ class Declare(Command):
     """
 
     verb = "declare"
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+    )
     needs = frozenset({DEBTS, ENROLMENTS})
 
     book: BookRef
@@ -109,10 +114,16 @@ class Confirm(Command):
 
     A line that can no longer be taken (assessed by another list, died since) is left out, and one that comes
     to something else by now (another class) is assessed anew; the entry keeps the code, or the new amounts.
-    Refused with declaration_not_found, already_confirmed, no_good_line, rates_missing.
     """
 
     verb = "confirm"
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        RefusalCode.DECLARATION_NOT_FOUND,
+        RefusalCode.ALREADY_CONFIRMED,
+        RefusalCode.NO_GOOD_LINE,
+        RefusalCode.RATES_MISSING,
+    )
     needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS})
 
     book: BookRef

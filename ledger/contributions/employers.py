@@ -80,7 +80,7 @@ def enter(connection: Connection, credit_code: str, name: str, area: int, now: d
 
 @dataclass(eq=False)
 class RegisterEmployer(Command):
-    """Open the book of an employer that was written down. Refused with area_unknown."""
+    """Open the book of an employer that was written down."""
 
     verb = "register"
     needs = frozenset({TARGET})

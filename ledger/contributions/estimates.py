@@ -38,6 +38,14 @@ class Estimate(Command):
     """
 
     verb = "estimate"
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.ALREADY_DECLARED,
+        RefusalCode.NO_LAST_MONTH,
+        RefusalCode.AMOUNT_INVALID,
+    )
     needs = frozenset({DEBTS})
 
     book: BookRef

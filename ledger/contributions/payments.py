@@ -33,13 +33,18 @@ class ReceivePayment(Command):
     The persons of a month are credited in the same entry, valued on the day the money was received.
 
     `reveal` opens sealed ID numbers, which decide who gets a fen that nobody is nearer to.
-
-    Refused with period_invalid (a month to come, money received tomorrow), duplicate_source_ref,
-    amount_invalid, rates_missing.
     """
 
     verb = "payment"
     source_kind = Kind.PAYMENT
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        # a month to come, money received tomorrow
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.AMOUNT_INVALID,
+    )
     needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS})
 
     book: BookRef

@@ -35,15 +35,23 @@ def source_of(period: int) -> str:
 
 @dataclass(eq=False)
 class CreditRetiree(Command):
-    """Credit the month `period` (YYYYMM) to somebody who is a retiree on its first day, valued on that day.
-
-    Refused with account_closed, account_transferring, period_after_end, period_invalid, not_enrolled (no
-    retiree on that day), duplicate_source_ref (credited before), rates_missing, verb_not_offered (the area
-    credits nothing).
-    """
+    """Credit the month `period` (YYYYMM) to a retiree of its first day, valued on that day."""
 
     verb = Verb.RETIREE_CREDIT
     source_kind = Kind.RETIREE_CREDIT
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.PERIOD_AFTER_END,
+        RefusalCode.PERIOD_INVALID,
+        # no retiree on that day
+        RefusalCode.NOT_ENROLLED,
+        RefusalCode.RATES_MISSING,
+        # credited before
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        # the area credits nothing
+        RefusalCode.VERB_NOT_OFFERED,
+    )
     needs = frozenset({ENROLMENTS})
 
     book: BookRef

@@ -38,12 +38,17 @@ class Step(StrEnum):
 class RecordStep(Command):
     """Record one step of a case against an employer, with the document that proves it.
 
-    It moves no money: what a forced transfer brings in is a payment like any other. Refused with
-    period_invalid, amount_invalid, duplicate_source_ref.
+    It moves no money: what a forced transfer brings in is a payment like any other.
     """
 
     verb = "case_step"
     source_kind = Kind.CASE_STEP
+    refused_with = (
+        RefusalCode.EMPLOYER_NOT_FOUND,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.AMOUNT_INVALID,
+    )
 
     book: BookRef
     step: Step

@@ -95,12 +95,14 @@ class RegisterInstitution(Command):
 
 @dataclass(eq=False)
 class AddContract(Command):
-    """Record a contract from a day to a day (None: open) for some kinds of care.
-
-    Refused with institution_unknown, period_invalid, contract_overlaps.
-    """
+    """Record a contract from a day to a day (None: open) for some kinds of care."""
 
     verb = "contract"
+    refused_with = (
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.CONTRACT_OVERLAPS,
+    )
     opens = True
 
     book: int
@@ -139,12 +141,15 @@ class AddContract(Command):
 
 @dataclass(eq=False)
 class Suspend(Command):
-    """Let every contract of an institution rest from a day to a day (None: until further notice).
-
-    Refused with institution_unknown, period_invalid, contract_overlaps (suspended on some of the days).
-    """
+    """Let every contract of an institution rest from a day to a day (None: until further notice)."""
 
     verb = "suspend"
+    refused_with = (
+        RefusalCode.INSTITUTION_UNKNOWN,
+        RefusalCode.PERIOD_INVALID,
+        # suspended on some of the days
+        RefusalCode.CONTRACT_OVERLAPS,
+    )
     opens = True
 
     book: int

@@ -22,12 +22,19 @@ from ledger.refusals import RefusalCode, Refused
 class Enrol(Command):
     """Record that a person is of a class from a day on, at an employer or at none.
 
-    The latest word on a month counts, so a change of class is simply the next enrolment. Refused with
-    scheme_no_account (residents have no account), account_closed, account_transferring, period_invalid
-    (ends before it begins, begins before 1990 or more than a year ahead), wage_invalid.
+    The latest word on a month counts, so a change of class is simply the next enrolment.
     """
 
     verb = Verb.ENROLMENT
+    refused_with = (
+        # residents have no account
+        RefusalCode.SCHEME_NO_ACCOUNT,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # ends before it begins, begins before 1990 or more than a year ahead
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.WAGE_INVALID,
+    )
 
     book: BookRef
     member_class: MemberClass
@@ -61,13 +68,17 @@ class Enrol(Command):
 
 @dataclass(eq=False)
 class EndEnrolment(Command):
-    """Record the last day of the enrolment that the entry `target_seq` made.
-
-    Refused with enrolment_not_found, enrolment_ended, account_closed, account_transferring, period_invalid
-    (before it began, or more than a year ahead).
-    """
+    """Record the last day of the enrolment that the entry `target_seq` made."""
 
     verb = "end_enrolment"
+    refused_with = (
+        RefusalCode.ENROLMENT_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        # before it began, or more than a year ahead
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.ENROLMENT_ENDED,
+    )
     needs = frozenset({TARGET})
 
     book: BookRef

@@ -37,12 +37,17 @@ class EnrolResident(Command):
     `book` is `resident_ref` of the keyed digest of the ID number: the person's book without an account,
     which the first enrolment opens. The latest word on a day counts. The entry keeps what the person pays
     for a year and what is paid for them, by the rules of the first day.
-
-    Refused with area_unknown, account_exists_other_person (another name behind the number), period_invalid,
-    shape_invalid (no such group), rates_missing.
     """
 
     verb = "enrol_resident"
+    refused_with = (
+        # no such group
+        RefusalCode.SHAPE_INVALID,
+        # another name behind the number
+        RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+    )
     opens = True
 
     book: bytes

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.posting.desk import Desk
 from ledger.posting.needs import Need
 from ledger.posting.outcomes import BookRef, PersonStake
+from ledger.refusals import RefusalCode
 
 _NOTHING: dict[str, object] = {
     "others": (),
@@ -27,6 +28,18 @@ _NOTHING: dict[str, object] = {
 }
 
 
+# what posting itself may refuse, whatever the command: no such book, a key used for something else, an area
+# without a policy, a neighbour in an atomic group
+OF_POSTING: Final = (
+    RefusalCode.ACCOUNT_NOT_FOUND,
+    RefusalCode.IDEMPOTENCY_KEY_REUSED,
+    RefusalCode.AREA_UNKNOWN,
+    RefusalCode.GROUP_REFUSED,
+)
+# and of a command that is keyed by its source document
+OF_DOCUMENT: Final = (RefusalCode.MSGID_CONFLICT, RefusalCode.MESSAGE_CORRECTED)
+
+
 class Command:
     """One request to change one book (and, for a few, other books with it).
 
@@ -37,6 +50,8 @@ class Command:
     verb: ClassVar[Verb | str] = ""
     # the kind under which its source_ref must be new in the book
     source_kind: ClassVar[Kind | None] = None
+    # what its decision may refuse it with, beside what posting itself may; the documents of its route follow
+    refused_with: ClassVar[tuple[RefusalCode, ...]] = ()
     needs: ClassVar[frozenset[Need[Any]]] = frozenset()
     opens: ClassVar[bool] = False
     # takes money out of the pockets: a debit valued in an old year must know what that year's pocket stood at
