@@ -12,15 +12,15 @@ from pydantic_core import to_json
 
 from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
 from api.accounts.bodies import AccountLookup, NewAccount
+from api.http.declaring import By, by_of, posting
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, Instant, KindFilter
 from api.http.listing import LIMIT_DEFAULT, Limit, json_answer
 from api.http.places import told_as
-from api.http.posting import key_of, respond, take
+from api.http.posting import respond, take
 from api.http.receipts import entry_json, instant
-from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.http.security import Caller
-from api.http.state import State, caller_of, state_of
+from api.http.routes import OF_ACCOUNT, OF_ID_NUMBER, LedgerRoute, describe
+from api.http.state import State, state_of
 from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
@@ -279,59 +279,13 @@ def account_json(connection: Any, state: State, ref: BookRef) -> dict[str, Any]:
     }
 
 
-@router.post(
-    "/v1/accounts",
-    **describe(
-        tag="accounts",
-        summary="Open the account of a person",
-        answer=AccountAnswer,
-        status=201,
-        also={200: "The account was there already, opened just so; or a dry run"},
-        refusals=(
-            *OF_ACCOUNT[1:],
-            R.AREA_UNKNOWN,
-            R.ID_MISMATCH,
-            R.ACCOUNT_EXISTS_OTHER_PERSON,
-            R.ACCOUNT_CLOSED,
-            R.OPENING_DIFFERS,
-            R.PERIOD_INVALID,
-            R.AMOUNT_INVALID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
-)
-async def open_account(body: NewAccount, request: Request) -> Response:
-    """One for life per insured person. Asked for again, the same account is the answer."""
-    state = state_of(request)
-    key = key_of(request)
-    command, number = opening(body, state, caller_of(request), key)
-    done = await take(request, command)
-    if done.created:
-        answer = {
-            "account_no": done.receipt.account_no,
-            "status": "active",
-            "opened_on": done.receipt.effective_on.isoformat(),
-            "area": str(body.area),
-            "name": mask_name(body.name),
-            "id_number": mask_id_number(number),
-            "died_on": None,
-            "last_seq": done.receipt.seq,
-        }
-    else:
-        book_id = done.receipt.book_id
-        answer = await state.read(lambda connection: account_json(connection, state, book_id))
-    return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)
-
-
-def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tuple[OpenAccount, str]:
+def opening(body: NewAccount, by: By) -> tuple[OpenAccount, str]:
     """The command that opens an account, and the ID number in its 18 characters. Raises the id_* refusals."""
     stake, parsed = persons.stake_by_number(
         body.id_number,
         body.name,
-        state.keyring,
-        state.clock()[1],
+        by.state.keyring,
+        by.today,
         sex=None if body.sex is None else int(body.sex),
         birth_date=body.birth_date,
     )
@@ -347,8 +301,47 @@ def opening(body: NewAccount, state: State, who: Caller, key: str | None) -> tup
         else OpeningBalance(brought.current_year, brought.carried_over, brought.source_ref),
         sex=None if body.sex is None else int(body.sex),
         birth_date=body.birth_date,
-        caller=who.caller,
-        actor=who.actor,
-        key=key,
+        caller=by.who.caller,
+        actor=by.who.actor,
+        key=by.key,
     )
     return command, parsed.number
+
+
+def _opening(body: NewAccount, by: By) -> OpenAccount:
+    return opening(body, by)[0]
+
+
+@posting(
+    router,
+    "/v1/accounts",
+    OpenAccount,
+    scope="accounts:write",
+    tag="accounts",
+    summary="Open the account of a person",
+    answer=AccountAnswer,
+    also={200: "The account was there already, opened just so; or a dry run"},
+    refusals=(*OF_ID_NUMBER, R.AREA_UNKNOWN, R.ID_MISMATCH),
+    bulk="open",
+    make=_opening,
+)
+async def open_account(body: NewAccount, request: Request) -> Response:
+    """One for life per insured person. Asked for again, the same account is the answer."""
+    by = by_of(request)
+    command, number = opening(body, by)
+    done = await take(request, command)
+    if done.created:
+        answer = {
+            "account_no": done.receipt.account_no,
+            "status": "active",
+            "opened_on": done.receipt.effective_on.isoformat(),
+            "area": str(body.area),
+            "name": mask_name(body.name),
+            "id_number": mask_id_number(number),
+            "died_on": None,
+            "last_seq": done.receipt.seq,
+        }
+    else:
+        book_id = done.receipt.book_id
+        answer = await by.state.read(lambda connection: account_json(connection, by.state, book_id))
+    return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)

@@ -10,9 +10,10 @@ from pydantic_core import to_json
 
 from api.accounts.answers import DeathReceipt, EstateAnswer
 from api.accounts.bodies import Death, Estate, Heir
+from api.http.declaring import By, posts
 from api.http.errors import Fault, ShapeRefused
 from api.http.listing import json_answer
-from api.http.posting import entry_of, key_of, post_and_answer, posted, respond, take, wants_dry_run
+from api.http.posting import entry_of, key_of, posted, respond, take, wants_dry_run
 from api.http.receipts import receipt_json
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
@@ -42,27 +43,19 @@ R = RefusalCode
 TAG = "closure"
 
 
-@router.post(
+@posts(
+    router,
     "/v1/accounts/{account}/death",
-    **describe(
-        tag=TAG,
-        summary="Report the death of the account holder",
-        answer=DeathReceipt,
-        status=201,
-        refusals=(*OF_ACCOUNT, R.ACCOUNT_CLOSED, R.ACCOUNT_DECEASED, R.PERIOD_INVALID),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="accounts:write",
+    tag=TAG,
+    summary="Report the death of the account holder",
+    answer=DeathReceipt,
+    refusals=OF_ACCOUNT,
+    bulk="death",
 )
-async def death(account: str, body: Death, request: Request) -> Response:
+def death(account: str, body: Death, by: By) -> ReportDeath:
     """From then on only what lies before the day of death is taken."""
-    key = key_of(request)
-    who = caller_of(request)
-    command = ReportDeath(
-        state_of(request).ref(account), body.died_on, body.evidence, who.caller, who.actor, key
-    )
-    return await post_and_answer(request, command)
+    return ReportDeath(by.ref(account), body.died_on, body.evidence, *by.sent_by)
 
 
 @router.post(
@@ -73,17 +66,7 @@ async def death(account: str, body: Death, request: Request) -> Response:
         answer=EstateAnswer,
         status=201,
         also={200: "What would be divided; nothing was written"},
-        refusals=(
-            *OF_ACCOUNT,
-            R.ID_MISMATCH,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_NOT_DECEASED,
-            R.PERIOD_INVALID,
-            R.RATES_MISSING,
-            R.OPEN_ITEMS,
-            R.SHARES_INVALID,
-        ),
+        refusals=(*OF_ACCOUNT, *DivideEstate.refused_with),
         body=True,
         posting=True,
         key=False,

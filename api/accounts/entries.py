@@ -8,11 +8,12 @@ from fastapi import APIRouter, Request, Response
 
 from api.accounts.answers import EntryAnswer, ReversalReceipt
 from api.accounts.bodies import Reversal
+from api.http.declaring import By, posts
 from api.http.listing import json_answer
-from api.http.posting import entry_of, key_of, post_and_answer
+from api.http.posting import entry_of
 from api.http.receipts import entry_json, with_more
 from api.http.routes import LedgerRoute, describe
-from api.http.state import caller_of, state_of
+from api.http.state import state_of
 from ledger import RefusalCode, Reverse, reports
 
 router = APIRouter(route_class=LedgerRoute)
@@ -48,30 +49,17 @@ async def entry(entry: str, request: Request) -> Response:
     return json_answer(await state_of(request).read(look))
 
 
-@router.post(
+@posts(
+    router,
     "/v1/entries/{entry}/reversal",
-    **describe(
-        tag="entries",
-        summary="Reverse an entry, once and mirrored",
-        answer=ReversalReceipt,
-        status=201,
-        refusals=(
-            R.ENTRY_NOT_FOUND,
-            R.ACCOUNT_NOT_FOUND,
-            R.PERIOD_INVALID,
-            R.ALREADY_REVERSED,
-            R.NOT_REVERSIBLE,
-            R.INSUFFICIENT_BALANCE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="postings:reverse",
+    tag="entries",
+    summary="Reverse an entry, once and mirrored",
+    answer=ReversalReceipt,
+    refusals_after=(R.ACCOUNT_NOT_FOUND,),
+    bulk="reverse",
 )
-async def reverse(entry: str, body: Reversal, request: Request) -> Response:
+def reverse(entry: str, body: Reversal, by: By) -> Reverse:
     """Back into the pockets it came from, after a year end into carried_over, after closing to the heirs."""
-    key = key_of(request)
     book_id, seq = entry_of(entry, R.ENTRY_NOT_FOUND)
-    who = caller_of(request)
-    command = Reverse(book_id, seq, body.reason, body.effective_on, who.caller, who.actor, key)
-    return await post_and_answer(request, command)
+    return Reverse(book_id, seq, body.reason, body.effective_on, *by.sent_by)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 
 from api.accounts.answers import CaptureReceipt, ReleaseReceipt
 from api.accounts.bodies import Capturing
+from api.http.declaring import By, posts
 from api.http.fields import Nothing
-from api.http.posting import entry_of, key_of, post_and_answer
-from api.http.routes import LedgerRoute, describe
-from api.http.state import caller_of
+from api.http.posting import entry_of
+from api.http.routes import LedgerRoute
 from ledger import Capture, RefusalCode, Release
 
 router = APIRouter(route_class=LedgerRoute)
@@ -17,64 +17,33 @@ R = RefusalCode
 TAG = "postings"
 
 
-@router.post(
+@posts(
+    router,
     "/v1/holds/{hold}/capture",
-    **describe(
-        tag=TAG,
-        summary="Pay out of a hold; the rest of it is released",
-        answer=CaptureReceipt,
-        status=201,
-        refusals=(
-            R.HOLD_NOT_FOUND,
-            R.ACCOUNT_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_DECEASED,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.DUPLICATE_SOURCE_REF,
-            R.HOLD_NOT_OPEN,
-            R.HOLD_EXPIRED,
-            R.AMOUNT_INVALID,
-            R.HOLD_EXCEEDED,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="postings:write",
+    tag=TAG,
+    summary="Pay out of a hold; the rest of it is released",
+    answer=CaptureReceipt,
+    refusals_after=(R.ACCOUNT_NOT_FOUND,),
+    bulk="capture",
 )
-async def capture(hold: str, body: Capturing, request: Request) -> Response:
+def capture(hold: str, body: Capturing, by: By) -> Capture:
     """A freeze does not stop the capture of an older hold."""
-    key = key_of(request)
     book_id, seq = entry_of(hold, R.HOLD_NOT_FOUND)
-    who = caller_of(request)
-    command = Capture(
-        book_id, seq, body.amount, body.effective_on, body.source_ref, who.caller, who.actor, key
-    )
-    return await post_and_answer(request, command)
+    return Capture(book_id, seq, body.amount, body.effective_on, body.source_ref, *by.sent_by)
 
 
-@router.post(
+@posts(
+    router,
     "/v1/holds/{hold}/release",
-    **describe(
-        tag=TAG,
-        summary="Let a hold go",
-        answer=ReleaseReceipt,
-        status=201,
-        refusals=(
-            R.HOLD_NOT_FOUND,
-            R.ACCOUNT_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.HOLD_NOT_OPEN,
-            R.HOLD_EXPIRED,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="postings:write",
+    tag=TAG,
+    summary="Let a hold go",
+    answer=ReleaseReceipt,
+    refusals_after=(R.ACCOUNT_NOT_FOUND,),
+    bulk="release",
 )
-async def release(hold: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
+def release(hold: str, by: By, body: Nothing | None = None) -> Release:  # noqa: ARG001  read, to refuse what is not empty
     """All of it becomes available again. The body is empty, or an empty object."""
-    key = key_of(request)
     book_id, seq = entry_of(hold, R.HOLD_NOT_FOUND)
-    who = caller_of(request)
-    return await post_and_answer(request, Release(book_id, seq, who.caller, who.actor, key))
+    return Release(book_id, seq, *by.sent_by)

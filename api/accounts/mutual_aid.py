@@ -10,10 +10,10 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
 from api.http.answers import Answer, ReceiptAnswer, yuan
+from api.http.declaring import By, posting, posts
 from api.http.fields import Amount, IdText, SourceRef, Strict, Whole, Words
 from api.http.listing import json_answer
-from api.http.places import told_as
-from api.http.posting import entry_of, key_of, post_and_answer, respond, take
+from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import State, caller_of, patient_of, state_of
@@ -150,33 +150,17 @@ class QuotaUseList(Answer):
     items: list[QuotaUseItem]
 
 
-@router.post(
+@posting(
+    router,
     "/v1/accounts/{account}/quotas",
-    **describe(
-        tag=TAG,
-        summary="Reserve money of the account for a relative",
-        answer=QuotaAnswer,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.QUOTA_SELF,
-            R.NOT_RELATIVE,
-            R.RECIPIENT_NOT_INSURED,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_DECEASED,
-            R.ACCOUNT_FROZEN,
-            R.RATES_MISSING,
-            R.DONOR_PAUSED,
-            R.AMOUNT_INVALID,
-            R.QUOTA_TOO_HIGH,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    GiveQuota,
+    scope="mutual-aid:write",
+    tag=TAG,
+    summary="Reserve money of the account for a relative",
+    answer=QuotaAnswer,
+    refusals=OF_ACCOUNT,
+    names={"id_number": "recipient"},
 )
-@told_as(id_number="recipient")
 async def give_quota(account: str, body: NewQuota, request: Request) -> Response:
     """The donor cannot use it until it is ended; the relative draws on it after the own account."""
     key = key_of(request)
@@ -218,18 +202,14 @@ def _masked(connection: Any, state: State, people: set[int]) -> dict[int, str]:
     return {one.person_id: mask_id_number(one.number) for one in known.values() if one.number is not None}
 
 
-@router.post(
+@posting(
+    router,
     "/v1/quotas/{quota}/end",
-    **describe(
-        tag=TAG,
-        summary="End a quota",
-        answer=QuotaEndAnswer,
-        status=201,
-        refusals=(R.QUOTA_NOT_FOUND, R.ACCOUNT_CLOSED, R.ACCOUNT_TRANSFERRING, R.QUOTA_ENDED),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    EndQuota,
+    scope="mutual-aid:write",
+    tag=TAG,
+    summary="End a quota",
+    answer=QuotaEndAnswer,
 )
 async def end_quota(quota: str, body: QuotaEnd, request: Request) -> Response:
     """What of it is left is the donor's again. What was paid of it stands."""
@@ -329,41 +309,21 @@ async def quota_uses(quota: str, request: Request) -> Response:
     return json_answer(await state_of(request).read(look))
 
 
-@router.post(
+@posts(
+    router,
     "/v1/accounts/{account}/premiums",
-    **describe(
-        tag=TAG,
-        summary="Pay a relative's premium of the resident scheme from the account",
-        answer=ReceiptAnswer,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.QUOTA_SELF,
-            R.NOT_RELATIVE,
-            R.RECIPIENT_NOT_INSURED,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_DECEASED,
-            R.ACCOUNT_FROZEN,
-            R.RATES_MISSING,
-            R.DUPLICATE_SOURCE_REF,
-            R.VERB_NOT_OFFERED,
-            R.AMOUNT_INVALID,
-            R.INSUFFICIENT_BALANCE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="mutual-aid:write",
+    tag=TAG,
+    summary="Pay a relative's premium of the resident scheme from the account",
+    answer=ReceiptAnswer,
+    refusals=OF_ACCOUNT,
+    names={"id_number": "recipient"},
 )
-@told_as(id_number="recipient")
-async def pay_premium(account: str, body: NewPremium, request: Request) -> Response:
+def pay_premium(account: str, body: NewPremium, by: By) -> PayPremium:
     """The exact amount, or a refusal. It goes to the collector, never to a person."""
-    key = key_of(request)
-    state, who = state_of(request), caller_of(request)
-    ref = state.ref(account)
-    recipient, resident = patient_of(state, body.recipient)
-    command = PayPremium(
+    ref = by.ref(account)
+    recipient, resident = patient_of(by.state, body.recipient)
+    return PayPremium(
         ref,
         recipient,
         (recipient, resident),
@@ -371,8 +331,5 @@ async def pay_premium(account: str, body: NewPremium, request: Request) -> Respo
         body.amount,
         body.year,
         body.source_ref,
-        who.caller,
-        who.actor,
-        key,
+        *by.sent_by,
     )
-    return await post_and_answer(request, command)

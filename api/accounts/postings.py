@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request, Response
 from api.accounts.answers import HoldReceipt, SpendingReceipt
 from api.accounts.bodies import Contribution, NewHold, Spending
 from api.http.answers import ReceiptAnswer
-from api.http.posting import key_of, post_and_answer
+from api.http.declaring import By, posts
+from api.http.posting import key_of
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
-from api.http.state import caller_of, state_of
 from ledger import Contribute, Hold, RefusalCode, Spend
 
 router = APIRouter(route_class=LedgerRoute)
@@ -17,127 +17,59 @@ R = RefusalCode
 TAG = "postings"
 
 
-@router.post(
+@posts(
+    router,
     "/v1/accounts/{account}/spendings",
-    **describe(
-        tag=TAG,
-        summary="Pay a designated institution from the account",
-        answer=SpendingReceipt,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_DECEASED,
-            R.ACCOUNT_FROZEN,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.INSTITUTION_UNKNOWN,
-            R.NOT_DESIGNATED,
-            R.DUPLICATE_SOURCE_REF,
-            R.AMOUNT_INVALID,
-            R.INSUFFICIENT_BALANCE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="postings:write",
+    tag=TAG,
+    summary="Pay a designated institution from the account",
+    answer=SpendingReceipt,
+    refusals=OF_ACCOUNT,
+    bulk="spend",
 )
-async def spend(account: str, body: Spending, request: Request) -> Response:
+def spend(account: str, body: Spending, by: By) -> Spend:
     """The exact amount, or a refusal; with `take_available` what is there, and the rest is cash."""
-    key = key_of(request)
-    who = caller_of(request)
-    command = Spend(
-        state_of(request).ref(account),
+    return Spend(
+        by.ref(account),
         body.amount,
         body.effective_on,
         body.institution,
         body.source_ref,
         body.take_available,
-        who.caller,
-        who.actor,
-        key,
+        *by.sent_by,
     )
-    return await post_and_answer(request, command)
 
 
-@router.post(
+@posts(
+    router,
     "/v1/accounts/{account}/contributions",
-    **describe(
-        tag=TAG,
-        summary="Credit a contribution that has arrived",
-        answer=ReceiptAnswer,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.PERIOD_AFTER_END,
-            R.DUPLICATE_SOURCE_REF,
-            R.AMOUNT_INVALID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="postings:write",
+    tag=TAG,
+    summary="Credit a contribution that has arrived",
+    answer=ReceiptAnswer,
+    refusals=OF_ACCOUNT,
+    bulk="contribute",
 )
-async def contribute(account: str, body: Contribution, request: Request) -> Response:
+def contribute(account: str, body: Contribution, by: By) -> Contribute:
     """Any number for a month, each with a source document of its own."""
-    key = key_of(request)
-    who = caller_of(request)
-    command = Contribute(
-        state_of(request).ref(account),
-        body.amount,
-        body.period,
-        body.effective_on,
-        body.source_ref,
-        who.caller,
-        who.actor,
-        key,
+    return Contribute(
+        by.ref(account), body.amount, body.period, body.effective_on, body.source_ref, *by.sent_by
     )
-    return await post_and_answer(request, command)
 
 
-@router.post(
+@posts(
+    router,
     "/v1/accounts/{account}/holds",
-    **describe(
-        tag=TAG,
-        summary="Set money aside until a settlement",
-        answer=HoldReceipt,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_DECEASED,
-            R.ACCOUNT_FROZEN,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.INSTITUTION_UNKNOWN,
-            R.NOT_DESIGNATED,
-            R.DUPLICATE_SOURCE_REF,
-            R.AMOUNT_INVALID,
-            R.INSUFFICIENT_BALANCE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    scope="postings:write",
+    tag=TAG,
+    summary="Set money aside until a settlement",
+    answer=HoldReceipt,
+    refusals=OF_ACCOUNT,
+    bulk="hold",
 )
-async def hold(account: str, body: NewHold, request: Request) -> Response:
+def hold(account: str, body: NewHold, by: By) -> Hold:
     """It is captured, released, or expires by itself."""
-    key = key_of(request)
-    who = caller_of(request)
-    command = Hold(
-        state_of(request).ref(account),
-        body.amount,
-        body.expires_at,
-        body.institution,
-        body.source_ref,
-        who.caller,
-        who.actor,
-        key,
-    )
-    return await post_and_answer(request, command)
+    return Hold(by.ref(account), body.amount, body.expires_at, body.institution, body.source_ref, *by.sent_by)
 
 
 noop_router = APIRouter(route_class=LedgerRoute)

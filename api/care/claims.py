@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.care.bills import BillFields, FilingWord
 from api.care.settlement_answers import BillAnswer, bill_json, policy_at, settlement_json
 from api.http.answers import Answer, yuan
+from api.http.declaring import posting
 from api.http.fields import CareWord, Day, IdText, InstitutionCode, Strict, Visible, Words, example
 from api.http.listing import (
     LIMIT_DEFAULT,
@@ -23,7 +24,6 @@ from api.http.listing import (
     json_answer,
     with_csv,
 )
-from api.http.places import told_as
 from api.http.posting import entry_of, key_of, posted, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import State, caller_of, patient_of, state_of
@@ -159,41 +159,19 @@ def _item_json(view: cases.ClaimView) -> dict[str, Any]:
     }
 
 
-@router.post(
+@posting(
+    router,
     "/v1/claims",
-    **describe(
-        tag=TAG,
-        summary="Hand in a bill that no network settled",
-        answer=ClaimAnswer,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.CARE_TYPE_UNKNOWN,
-            R.LINE_CLASS_UNKNOWN,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_DECEASED,
-            R.PERIOD_INVALID,
-            R.PERIOD_BEFORE_ENROLMENT,
-            R.RATES_MISSING,
-            R.INSTITUTION_UNKNOWN,
-            R.NOT_DESIGNATED,
-            R.CONTRACT_SUSPENDED,
-            R.FILING_NOT_APPLICABLE,
-            R.DUPLICATE_BENEFIT,
-            R.CAUSE_REQUIRED,
-            R.CAUSE_UNKNOWN,
-            R.CLAIM_TOO_LATE,
-            R.AMOUNT_INVALID,
-            R.AMOUNT_MISMATCH,
-            R.ITEM_NOT_ELIGIBLE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    SubmitClaim,
+    scope="care:write",
+    tag=TAG,
+    summary="Hand in a bill that no network settled",
+    answer=ClaimAnswer,
+    refusals=(*OF_ACCOUNT, R.CARE_TYPE_UNKNOWN),
+    # said instead of cause_required where the cause is declared to be unknown
+    refusals_after=(R.CAUSE_UNKNOWN,),
+    names={"book": "id_number"},
 )
-@told_as(book="id_number")
 async def submit(body: NewClaim, request: Request) -> Response:
     """Each bill is paid once: over the network, or by one claim. The account pays none of it."""
     key = key_of(request)
@@ -250,30 +228,14 @@ async def _submitted(request: Request, body: NewClaim, key: str | None) -> Poste
 # -- deciding ------------------------------------------------------------------------------------------------
 
 
-@router.post(
+@posting(
+    router,
     "/v1/claims/{claim}/decision",
-    **describe(
-        tag=TAG,
-        summary="Pay a claim, or reject it",
-        answer=DecisionAnswer,
-        status=201,
-        refusals=(
-            R.CLAIM_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_DECEASED,
-            R.PERIOD_BEFORE_ENROLMENT,
-            R.RATES_MISSING,
-            R.FILING_NOT_APPLICABLE,
-            R.CLAIM_DECIDED,
-            R.EVIDENCE_MISSING,
-            R.AMOUNT_MISMATCH,
-            R.ITEM_NOT_ELIGIBLE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    DecideClaim,
+    scope="care:write",
+    tag=TAG,
+    summary="Pay a claim, or reject it",
+    answer=DecisionAnswer,
 )
 async def decide(claim: str, body: Decision, request: Request) -> Response:
     """What is approved is settled by what is known now. What the funds pay goes to the bank account."""

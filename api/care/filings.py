@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from api.http.answers import Answer, yuan
+from api.http.declaring import posting
 from api.http.fields import Area, CareWord, Day, InstitutionCode, Strict, Words, Year
 from api.http.listing import LIMIT_DEFAULT, Limit, Listing, answer_pages, json_answer, with_csv
-from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import caller_of, state_of
@@ -130,30 +130,17 @@ class SettlementPage(Answer):
     next_cursor: str | None
 
 
-@router.post(
+@posting(
+    router,
     "/v1/accounts/{account}/filings",
-    **describe(
-        tag=TAG,
-        summary="Record what was filed for care elsewhere, or a referral",
-        answer=FilingAnswer,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_DECEASED,
-            R.PERIOD_INVALID,
-            R.INSTITUTION_UNKNOWN,
-            R.NOT_DESIGNATED,
-            R.CONTRACT_SUSPENDED,
-            R.FILING_NOT_APPLICABLE,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RecordFiling,
+    scope="care:write",
+    tag=TAG,
+    summary="Record what was filed for care elsewhere, or a referral",
+    answer=FilingAnswer,
+    refusals=OF_ACCOUNT,
+    names={"valid_from": "from", "valid_to": "to", "filing": "kind"},
 )
-@told_as(valid_from="from", valid_to="to", filing="kind")
 async def record_filing(account: str, body: NewFiling, request: Request) -> Response:
     """What comes after the care counts at the annual settlement, if it comes in time."""
     key = key_of(request)

@@ -24,6 +24,7 @@ from api.care.settlement_answers import (
     taken_back_json,
     view_json,
 )
+from api.http.declaring import posting
 from api.http.fields import Day, IdText, InstitutionCode, Strict, Visible, Words, example
 from api.http.listing import json_answer
 from api.http.places import told_as
@@ -50,32 +51,14 @@ from ledger.chart.care import FILING_WORDS, Channel
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "settlements"
-# what a bill may be refused for
-OF_BILL: Final = (
-    R.CARE_TYPE_UNKNOWN,
-    R.LINE_CLASS_UNKNOWN,
-    *OF_ACCOUNT,
-    R.VISIT_NOT_FOUND,
-    R.ACCOUNT_CLOSED,
-    R.ACCOUNT_TRANSFERRING,
-    R.ACCOUNT_DECEASED,
-    R.ACCOUNT_FROZEN,
-    R.PERIOD_INVALID,
-    R.PERIOD_BEFORE_ENROLMENT,
-    R.RATES_MISSING,
-    R.INSTITUTION_UNKNOWN,
-    R.NOT_DESIGNATED,
-    R.CONTRACT_SUSPENDED,
-    R.FILING_NOT_APPLICABLE,
-    R.VISIT_MISMATCH,
-    R.VISIT_SETTLED,
-    R.VISIT_ENDED,
-    R.CAUSE_REQUIRED,
-    R.CAUSE_UNKNOWN,
-    R.AMOUNT_INVALID,
-    R.AMOUNT_MISMATCH,
-    R.ITEM_NOT_ELIGIBLE,
-)
+# what a message may be refused for, beside its bill: a quote is asked for without one
+_OF_MESSAGE: Final = frozenset({
+    R.MSGID_CONFLICT, R.DUPLICATE_BILL, R.CANCELLED_BEFORE_ARRIVAL, R.MESSAGE_CORRECTED, R.QUOTE_STALE,
+})  # fmt: skip
+# what the door itself may refuse of a bill; cause_unknown is said instead of cause_required
+_OF_DOOR: Final = (R.CARE_TYPE_UNKNOWN, R.LINE_CLASS_UNKNOWN, *OF_ACCOUNT)
+_OF_SETTLING: Final = (*_OF_DOOR, *Settle.refused_with, R.CAUSE_UNKNOWN)
+_OF_QUOTING: Final = tuple(code for code in _OF_SETTLING if code not in _OF_MESSAGE)
 
 
 class NewSettlement(BillFields):
@@ -161,7 +144,7 @@ class _Settling(Settle):
 
 
 async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> tuple[_Settling, Posted]:
-    """A bill posted, or rehearsed for a quote. Raises ShapeRefused, and Refused for all of OF_BILL."""
+    """A bill posted, or rehearsed for a quote. Raises ShapeRefused, and Refused for all of _OF_SETTLING."""
     state, who = state_of(request), caller_of(request)
     quoted = None if body.quote is None else open_quote(body.quote, state.keyring)
     book, else_book = patient_of(state, body.id_number)
@@ -213,14 +196,7 @@ async def _party(request: Request, code: str) -> int | None:
         summary="Settle a patient's bill",
         answer=SettlementAnswer,
         status=201,
-        refusals=(
-            *OF_BILL,
-            R.MSGID_CONFLICT,
-            R.DUPLICATE_BILL,
-            R.CANCELLED_BEFORE_ARRIVAL,
-            R.MESSAGE_CORRECTED,
-            R.QUOTE_STALE,
-        ),
+        refusals=_OF_SETTLING,
         body=True,
         posting=True,
     ),
@@ -250,7 +226,7 @@ async def settle(body: NewSettlement, request: Request) -> Response:
         summary="What a bill would come to",
         answer=QuoteAnswer,
         status=201,
-        refusals=OF_BILL,
+        refusals=_OF_QUOTING,
         body=True,
     ),
 )
@@ -283,14 +259,7 @@ async def quote(body: NewSettlement, request: Request) -> Response:
         summary="Take a message back, whether it has arrived or not",
         answer=CorrectionAnswer,
         status=201,
-        refusals=(
-            R.INSTITUTION_UNKNOWN,
-            R.ACCOUNT_TRANSFERRING,
-            R.NOT_LAST,
-            R.REVERSAL_WINDOW_PASSED,
-            R.OPEN_ITEMS,
-            R.RATES_MISSING,
-        ),
+        refusals=(R.INSTITUTION_UNKNOWN, *CorrectMessage.refused_with),
         body=True,
         posting=True,
     ),
@@ -314,28 +283,14 @@ async def correct(body: Correction, request: Request) -> Response:
     return respond(request, correction_json(done.receipt), done)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/settlements/{settlement}/reversal",
-    **describe(
-        tag=TAG,
-        summary="Take a settled bill back, whole",
-        answer=TakenBack,
-        status=201,
-        refusals=(
-            R.SETTLEMENT_NOT_FOUND,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.RATES_MISSING,
-            R.ALREADY_REVERSED,
-            R.NOT_REVERSIBLE,
-            R.NOT_LAST,
-            R.REVERSAL_WINDOW_PASSED,
-            R.OPEN_ITEMS,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    ReverseSettlement,
+    scope="settlements:write",
+    tag=TAG,
+    summary="Take a settled bill back, whole",
+    answer=TakenBack,
 )
 async def reverse(settlement: str, body: SettlementReversal, request: Request) -> Response:
     """Pockets, quotas and counters are as they were. A part of a bill is given back by settling it anew."""

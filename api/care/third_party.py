@@ -12,9 +12,9 @@ from pydantic_core import to_json
 
 from api.care.settlement_answers import Reason, policy_at
 from api.http.answers import Answer, yuan
+from api.http.declaring import posting
 from api.http.fields import Amount, Day, SourceRef, Strict, Words, example
 from api.http.listing import json_answer
-from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
@@ -165,27 +165,17 @@ def _opened(receipt: Receipt) -> ThirdPartyCase:
     return ThirdPartyCase(told["settlement"], CauseKind[told["cause"].upper()], told["excluded"])
 
 
-@router.post(
+@posting(
+    router,
     "/v1/third-party-cases",
-    **describe(
-        tag=TAG,
-        summary="Open the case of a settled bill that somebody else has to bear a part of",
-        answer=CaseAnswer,
-        status=201,
-        refusals=(
-            R.SETTLEMENT_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ALREADY_REVERSED,
-            R.CAUSE_REQUIRED,
-        ),
-        also={200: "The bill has a case: this one"},
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    OpenCase,
+    scope="care:write",
+    tag=TAG,
+    summary="Open the case of a settled bill that somebody else has to bear a part of",
+    answer=CaseAnswer,
+    also={200: "The bill has a case: this one"},
+    names={"book": "settlement", "target_seq": "settlement"},
 )
-@told_as(book="settlement", target_seq="settlement")
 async def open_case(body: NewCase, request: Request) -> Response:
     """Of a bill that was settled with a cause. A bill whose cause is unknown is not settled (R45)."""
     key = key_of(request)
@@ -241,27 +231,14 @@ def _named(amount: str, rule: str, parameter: Dated[Any], day: date) -> Because:
     return Because(amount, rule, parameter.name, line.written, line.source)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/third-party-cases/{case}/advance",
-    **describe(
-        tag=TAG,
-        summary="Advance what the fund pays where a third party does not",
-        answer=AdvanceAnswer,
-        status=201,
-        refusals=(
-            R.CASE_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.RATES_MISSING,
-            R.ALREADY_REVERSED,
-            R.EVIDENCE_MISSING,
-            R.ALREADY_ADVANCED,
-            R.NOTHING_ADVANCED,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    PayAdvance,
+    scope="care:write",
+    tag=TAG,
+    summary="Advance what the fund pays where a third party does not",
+    answer=AdvanceAnswer,
 )
 async def advance(case: str, body: NewAdvance, request: Request) -> Response:
     """Out of the pooled fund, also when the person has paid the institution. No counter of a year moves."""
@@ -295,29 +272,14 @@ async def advance(case: str, body: NewAdvance, request: Request) -> Response:
 # -- what comes back -----------------------------------------------------------------------------------------
 
 
-@router.post(
+@posting(
+    router,
     "/v1/third-party-cases/{case}/recoveries",
-    **describe(
-        tag=TAG,
-        summary="Record what a third party has paid, and what comes back of the advance",
-        answer=RecoveryAnswer,
-        status=201,
-        refusals=(
-            R.CASE_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_FROZEN,
-            R.PERIOD_INVALID,
-            R.RATES_MISSING,
-            R.DUPLICATE_SOURCE_REF,
-            R.NOTHING_ADVANCED,
-            R.SET_OFF_NOT_ALLOWED,
-            R.AMOUNT_INVALID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RecordRecovery,
+    scope="care:write",
+    tag=TAG,
+    summary="Record what a third party has paid, and what comes back of the advance",
+    answer=RecoveryAnswer,
 )
 async def recover(case: str, body: NewRecovery, request: Request) -> Response:
     """By bank all that is due has come in; a set-off takes what is available, and the rest stays due."""

@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from api.http.answers import Answer
+from api.http.declaring import posting
 from api.http.fields import CareWord, Day, IdText, InstitutionCode, Nothing, Strict
 from api.http.listing import json_answer
-from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
@@ -85,30 +85,17 @@ def _account(book_id: int) -> str | None:
     return account_no(book_id) if has_account(book_id) else None
 
 
-@router.post(
+@posting(
+    router,
     "/v1/visits",
-    **describe(
-        tag=TAG,
-        summary="Register a patient's visit at an institution",
-        answer=VisitAnswer,
-        status=201,
-        refusals=(
-            R.CARE_TYPE_UNKNOWN,
-            *OF_ACCOUNT,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.ACCOUNT_DECEASED,
-            R.PERIOD_INVALID,
-            R.INSTITUTION_UNKNOWN,
-            R.NOT_DESIGNATED,
-            R.CONTRACT_SUSPENDED,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RegisterVisit,
+    scope="settlements:write",
+    tag=TAG,
+    summary="Register a patient's visit at an institution",
+    answer=VisitAnswer,
+    refusals=(R.CARE_TYPE_UNKNOWN, *OF_ACCOUNT),
+    names={"book": "id_number", "begins_on": "from"},
 )
-@told_as(book="id_number", begins_on="from")
 async def register_visit(body: NewVisit, request: Request) -> Response:
     """A bill may be settled without one; with one it has to be of the same patient and institution."""
     key = key_of(request)
@@ -136,18 +123,14 @@ async def register_visit(body: NewVisit, request: Request) -> Response:
     return respond(request, to_json(answer).decode(), done)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/visits/{visit}/end",
-    **describe(
-        tag=TAG,
-        summary="Take the registration of a visit back",
-        answer=VisitEndAnswer,
-        status=201,
-        refusals=(R.VISIT_NOT_FOUND, R.ACCOUNT_CLOSED, R.VISIT_SETTLED, R.VISIT_ENDED),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    EndVisit,
+    scope="settlements:write",
+    tag=TAG,
+    summary="Take the registration of a visit back",
+    answer=VisitEndAnswer,
 )
 async def end_visit(visit: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
     """A visit with a settled bill stays. The body is empty, or an empty object."""

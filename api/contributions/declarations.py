@@ -21,6 +21,7 @@ from api.contributions.list_lines import (
     rows_of_json,
 )
 from api.contributions.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
+from api.http.declaring import posting
 from api.http.fields import Nothing, month_text
 from api.http.posting import entry_of, key_of, respond
 from api.http.routes import LedgerRoute, describe
@@ -38,8 +39,6 @@ from ledger.people.persons import number_opener
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
-# why a line may be refused alone is not in these lists: it stands in the answer
-_AS_A_WHOLE = (*OF_EMPLOYER, R.PERIOD_INVALID, R.RATES_MISSING)
 
 
 # -- the list of a month -----------------------------------------------------------------------------------
@@ -97,7 +96,7 @@ def _described_with_files() -> dict[str, Any]:
         summary="Hand in the list of a month and see what would be assessed",
         answer=DeclarationAnswer,
         status=201,
-        refusals=(*_AS_A_WHOLE, R.FILE_INVALID, R.TOTALS_DIFFER),
+        refusals=(*OF_EMPLOYER, *Declare.refused_with, R.FILE_INVALID, R.TOTALS_DIFFER),
         body=True,
         posting=True,
         key=True,
@@ -117,18 +116,15 @@ router.add_api_route(
 )
 
 
-@router.post(
+@posting(
+    router,
     "/v1/declarations/{declaration}/confirm",
-    **describe(
-        tag=TAG,
-        summary="Confirm a list: from now on its lines are owed",
-        answer=ConfirmationAnswer,
-        status=201,
-        refusals=(R.DECLARATION_NOT_FOUND, R.ALREADY_CONFIRMED, R.NO_GOOD_LINE, R.RATES_MISSING),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Confirm,
+    scope="employers:write",
+    tag=TAG,
+    summary="Confirm a list: from now on its lines are owed",
+    answer=ConfirmationAnswer,
+    not_here=(R.EMPLOYER_NOT_FOUND,),
 )
 async def confirm(declaration: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
     """What was paid before the list came is spread over its persons; an estimate of the month ends."""
@@ -176,18 +172,15 @@ def _list_json(
 # -- corrections -------------------------------------------------------------------------------------------
 
 
-@router.post(
+@posting(
+    router,
     "/v1/employers/{employer}/adjustments",
-    **describe(
-        tag=TAG,
-        summary="Correct the wages of a month that was assessed",
-        answer=AdjustmentAnswer,
-        status=201,
-        refusals=(*_AS_A_WHOLE, R.NO_GOOD_LINE),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Adjust,
+    scope="employers:write",
+    tag=TAG,
+    summary="Correct the wages of a month that was assessed",
+    answer=AdjustmentAnswer,
+    refusals=(R.CREDIT_CODE_INVALID,),
 )
 async def adjust(employer: str, body: NewAdjustment, request: Request) -> Response:
     """Each line is the difference to what was assessed. What was paid beyond it goes back to the payer."""

@@ -9,8 +9,9 @@ from pydantic_core import to_json
 
 from api.contributions.answers import EmployerAnswer
 from api.contributions.bodies import NewEmployer
+from api.http.declaring import posting
 from api.http.posting import key_of, posted, respond, take, wants_dry_run
-from api.http.routes import LedgerRoute, describe
+from api.http.routes import LedgerRoute
 from api.http.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
 from ledger.book.numbers import new_book_id
@@ -26,19 +27,16 @@ TAG = "employers"
 OF_EMPLOYER: Final = (R.EMPLOYER_NOT_FOUND, R.CREDIT_CODE_INVALID)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/employers",
-    **describe(
-        tag=TAG,
-        summary="Register an employer by its credit code",
-        answer=EmployerAnswer,
-        status=201,
-        also={200: "The employer was there already, registered just so; or a dry run"},
-        refusals=(R.AREA_UNKNOWN, R.CREDIT_CODE_INVALID, R.EMPLOYER_DIFFERS),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RegisterEmployer,
+    scope="employers:write",
+    tag=TAG,
+    summary="Register an employer by its credit code",
+    answer=EmployerAnswer,
+    also={200: "The employer was there already, registered just so; or a dry run"},
+    refusals=(R.AREA_UNKNOWN, R.CREDIT_CODE_INVALID, R.EMPLOYER_DIFFERS),
 )
 async def register(body: NewEmployer, request: Request) -> Response:
     """One for each credit code. Asked for again, the same employer is the answer."""

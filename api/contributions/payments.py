@@ -7,10 +7,10 @@ from pydantic_core import to_json
 
 from api.contributions.answers import PaymentAnswer, RefundAnswer
 from api.contributions.bodies import NewReceipt, NewRefund
-from api.contributions.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
-from api.http.places import told_as
+from api.contributions.employers import TAG, employer_of, take_of_employer
+from api.http.declaring import posting
 from api.http.posting import key_of, respond
-from api.http.routes import LedgerRoute, describe
+from api.http.routes import LedgerRoute
 from api.http.state import caller_of, state_of
 from ledger import ReceivePayment, RefundSurplus, RefusalCode
 from ledger.book.detail import unpack
@@ -22,26 +22,17 @@ R = RefusalCode
 _AMOUNTS = ("to_accounts", "to_pooled_fund", "late_fee", "to_suspense", "still_owed")
 
 
-@router.post(
+@posting(
+    router,
     "/v1/receipts",
-    **describe(
-        tag=TAG,
-        summary="Take money that the collector hands over for an employer",
-        answer=PaymentAnswer,
-        status=201,
-        refusals=(
-            *OF_EMPLOYER,
-            R.PERIOD_INVALID,
-            R.RATES_MISSING,
-            R.DUPLICATE_SOURCE_REF,
-            R.AMOUNT_INVALID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    ReceivePayment,
+    scope="receipts:write",
+    tag=TAG,
+    summary="Take money that the collector hands over for an employer",
+    answer=PaymentAnswer,
+    refusals=(R.CREDIT_CODE_INVALID,),
+    names={"book": "employer"},
 )
-@told_as(book="employer")
 async def receive(body: NewReceipt, request: Request) -> Response:
     """It pays principal before late fee, its own month first, then the oldest; the rest waits in suspense."""
     key = key_of(request)
@@ -66,24 +57,15 @@ async def receive(body: NewReceipt, request: Request) -> Response:
     return respond(request, to_json(answer).decode(), done)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/employers/{employer}/refunds",
-    **describe(
-        tag=TAG,
-        summary="Pay back what an employer paid beyond all debts",
-        answer=RefundAnswer,
-        status=201,
-        refusals=(
-            *OF_EMPLOYER,
-            R.PERIOD_INVALID,
-            R.DUPLICATE_SOURCE_REF,
-            R.AMOUNT_INVALID,
-            R.SUSPENSE_EXCEEDED,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RefundSurplus,
+    scope="receipts:write",
+    tag=TAG,
+    summary="Pay back what an employer paid beyond all debts",
+    answer=RefundAnswer,
+    refusals=(R.CREDIT_CODE_INVALID,),
 )
 async def refund(employer: str, body: NewRefund, request: Request) -> Response:
     """Out of what was paid beyond all debts; with a `period`, of what waits for a list that never came."""

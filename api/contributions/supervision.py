@@ -7,10 +7,11 @@ from pydantic_core import to_json
 
 from api.contributions.answers import CaseStepAnswer, EstimateAnswer
 from api.contributions.bodies import NewEstimate, NewStep
-from api.contributions.employers import OF_EMPLOYER, TAG, employer_of, take_of_employer
+from api.contributions.employers import TAG, employer_of, take_of_employer
+from api.http.declaring import posting
 from api.http.fields import month_text
 from api.http.posting import key_of, respond
-from api.http.routes import LedgerRoute, describe
+from api.http.routes import LedgerRoute
 from api.http.state import caller_of
 from ledger import Estimate, RecordStep, RefusalCode
 from ledger.book.detail import unpack
@@ -21,25 +22,15 @@ router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 
 
-@router.post(
+@posting(
+    router,
     "/v1/employers/{employer}/estimates",
-    **describe(
-        tag=TAG,
-        summary="Charge an employer for a month that it did not declare",
-        answer=EstimateAnswer,
-        status=201,
-        refusals=(
-            *OF_EMPLOYER,
-            R.PERIOD_INVALID,
-            R.RATES_MISSING,
-            R.ALREADY_DECLARED,
-            R.NO_LAST_MONTH,
-            R.AMOUNT_INVALID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Estimate,
+    scope="employers:write",
+    tag=TAG,
+    summary="Charge an employer for a month that it did not declare",
+    answer=EstimateAnswer,
+    refusals=(R.CREDIT_CODE_INVALID,),
 )
 async def estimate(employer: str, body: NewEstimate, request: Request) -> Response:
     """Settled by difference when the list comes; what is paid for it waits until then."""
@@ -58,18 +49,15 @@ async def estimate(employer: str, body: NewEstimate, request: Request) -> Respon
     return respond(request, to_json(answer).decode(), done)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/employers/{employer}/case-steps",
-    **describe(
-        tag=TAG,
-        summary="Record a step of a case against an employer",
-        answer=CaseStepAnswer,
-        status=201,
-        refusals=(*OF_EMPLOYER, R.PERIOD_INVALID, R.DUPLICATE_SOURCE_REF, R.AMOUNT_INVALID),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RecordStep,
+    scope="employers:write",
+    tag=TAG,
+    summary="Record a step of a case against an employer",
+    answer=CaseStepAnswer,
+    refusals=(R.CREDIT_CODE_INVALID,),
 )
 async def record_step(employer: str, body: NewStep, request: Request) -> Response:
     """It moves no money: what a forced transfer brings in is a receipt like any other."""

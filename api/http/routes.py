@@ -243,15 +243,16 @@ _KEY: tuple[Code, ...] = (
     RefusalCode.IDEMPOTENCY_KEY_INVALID,
     RefusalCode.IDEMPOTENCY_KEY_REUSED,
 )
-# what a path or body that names an account may lead to
-OF_ACCOUNT: tuple[Code, ...] = (
-    RefusalCode.ACCOUNT_NOT_FOUND,
+# what an ID number may be refused for
+OF_ID_NUMBER: tuple[Code, ...] = (
     RefusalCode.ID_FORMAT,
     RefusalCode.ID_PREFIX,
     RefusalCode.ID_BIRTHDATE,
     RefusalCode.ID_FUTURE,
     RefusalCode.ID_CHECKSUM,
 )
+# what a path or body that names an account may lead to
+OF_ACCOUNT: tuple[Code, ...] = (RefusalCode.ACCOUNT_NOT_FOUND, *OF_ID_NUMBER)
 
 
 def problems(codes: Iterable[Code]) -> dict[int | str, dict[str, Any]]:

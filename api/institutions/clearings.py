@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 
 from api.http.answers import Answer, Month, yuan
+from api.http.declaring import posting
 from api.http.fields import MonthText, Nothing, Period, SourceRef, Strict, example, month_of, month_text
 from api.http.listing import (
     LIMIT_DEFAULT,
@@ -24,7 +25,6 @@ from api.http.listing import (
     wants_csv,
     with_csv,
 )
-from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond
 from api.http.receipts import instant
 from api.http.routes import LedgerRoute, describe
@@ -139,20 +139,17 @@ class StatementAnswer(SideTotals):
 # -- clearing ----------------------------------------------------------------------------------------------
 
 
-@router.post(
+@posting(
+    router,
     "/v1/institutions/{institution}/clearings",
-    **describe(
-        tag=TAG,
-        summary="Clear a month with an institution",
-        answer=ClearingAnswer,
-        status=201,
-        refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.NOT_RECONCILED, R.ALREADY_CLEARED),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Clear,
+    scope="clearings:write",
+    tag=TAG,
+    summary="Clear a month with an institution",
+    answer=ClearingAnswer,
+    refusals=(R.INSTITUTION_UNKNOWN,),
+    names={"cleared": "month"},
 )
-@told_as(cleared="month")
 async def clear(institution: str, body: NewClearing, request: Request) -> Response:
     """Every day with a line, or that was ever compared, must be balanced with what is there now."""
     key = key_of(request)
@@ -182,18 +179,14 @@ def _item(one: reports.MonthCleared) -> dict[str, Any]:
     }
 
 
-@router.post(
+@posting(
+    router,
     "/v1/clearings/{clearing}/end",
-    **describe(
-        tag=TAG,
-        summary="Take a clearing back before it is paid",
-        answer=ClearingEndAnswer,
-        status=201,
-        refusals=(R.CLEARING_NOT_FOUND, R.CLEARING_ENDED, R.CLEARING_PAID),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    EndClearing,
+    scope="clearings:write",
+    tag=TAG,
+    summary="Take a clearing back before it is paid",
+    answer=ClearingEndAnswer,
 )
 async def end_clearing(clearing: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
     """The month's days may then be compared and repaired again, and the month cleared anew."""
@@ -210,23 +203,14 @@ async def end_clearing(clearing: str, request: Request, body: Nothing | None = N
     return respond(request, to_json(answer).decode(), done)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/clearings/{clearing}/payment",
-    **describe(
-        tag=TAG,
-        summary="Pay an institution what a clearing owes",
-        answer=InstitutionPaymentAnswer,
-        status=201,
-        refusals=(
-            R.CLEARING_NOT_FOUND,
-            R.DUPLICATE_SOURCE_REF,
-            R.CLEARING_ENDED,
-            R.CLEARING_PAID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    PayInstitution,
+    scope="clearings:pay",
+    tag=TAG,
+    summary="Pay an institution what a clearing owes",
+    answer=InstitutionPaymentAnswer,
 )
 async def pay(clearing: str, body: NewPayment, request: Request) -> Response:
     """From the agency's payable to its bank, whole. What is below zero moves nothing and is carried."""

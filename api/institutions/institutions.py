@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import to_json
 
 from api.http.answers import Answer
+from api.http.declaring import posting
 from api.http.fields import Area, CareWord, Day, Name, Strict, Whole, Words, example, not_cash
 from api.http.listing import json_answer
-from api.http.places import told_as
 from api.http.posting import key_of, respond, take, wants_dry_run
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
@@ -129,19 +129,16 @@ async def institution_of(request: Request, code: str) -> Registered:
     return known
 
 
-@router.post(
+@posting(
+    router,
     "/v1/institutions",
-    **describe(
-        tag=TAG,
-        summary="Register an institution by its code",
-        answer=InstitutionAnswer,
-        status=201,
-        also={200: "The institution was there already, registered just so; or a dry run"},
-        refusals=(R.INSTITUTION_DIFFERS,),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    RegisterInstitution,
+    scope="institutions:write",
+    tag=TAG,
+    summary="Register an institution by its code",
+    answer=InstitutionAnswer,
+    also={200: "The institution was there already, registered just so; or a dry run"},
+    refusals=(R.INSTITUTION_DIFFERS,),
 )
 async def register_institution(body: NewInstitution, request: Request) -> Response:
     """One for each code. Asked for again, the same institution is the answer."""
@@ -216,20 +213,17 @@ def _days_json(first: date, last: date | None) -> dict[str, Any]:
     return {"from": first.isoformat(), "to": None if last is None else last.isoformat()}
 
 
-@router.post(
+@posting(
+    router,
     "/v1/institutions/{institution}/contracts",
-    **describe(
-        tag=TAG,
-        summary="Record a contract of an institution",
-        answer=ContractAnswer,
-        status=201,
-        refusals=(R.CARE_TYPE_UNKNOWN, R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.CONTRACT_OVERLAPS),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    AddContract,
+    scope="institutions:write",
+    tag=TAG,
+    summary="Record a contract of an institution",
+    answer=ContractAnswer,
+    refusals=(R.CARE_TYPE_UNKNOWN,),
+    names={"valid_from": "from", "valid_to": "to"},
 )
-@told_as(valid_from="from", valid_to="to")
 async def add_contract(institution: str, body: NewContract, request: Request) -> Response:
     """A contract makes an institution of any area designated. Two never hold on one day."""
     key = key_of(request)
@@ -257,20 +251,16 @@ async def add_contract(institution: str, body: NewContract, request: Request) ->
     return respond(request, to_json(answer).decode(), done)
 
 
-@router.post(
+@posting(
+    router,
     "/v1/institutions/{institution}/suspensions",
-    **describe(
-        tag=TAG,
-        summary="Let every contract of an institution rest",
-        answer=SuspensionAnswer,
-        status=201,
-        refusals=(R.INSTITUTION_UNKNOWN, R.PERIOD_INVALID, R.CONTRACT_OVERLAPS),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Suspend,
+    scope="institutions:write",
+    tag=TAG,
+    summary="Let every contract of an institution rest",
+    answer=SuspensionAnswer,
+    names={"valid_from": "from", "valid_to": "to"},
 )
-@told_as(valid_from="from", valid_to="to")
 async def suspend(institution: str, body: NewSuspension, request: Request) -> Response:
     """Care on these days is not settled there; what was settled stands."""
     key = key_of(request)

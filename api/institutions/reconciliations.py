@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, to_json
 
 from api.http.answers import Answer, yuan
+from api.http.declaring import posting
 from api.http.fields import AMOUNT_EXAMPLE, Day, Strict, Visible, example
 from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
 from api.http.posting import key_of, posted, respond, take, wants_dry_run
@@ -204,24 +205,15 @@ async def take_alone(request: Request, command: Command) -> Posted:
     return posted((await state_of(request).office.post_chunk([command]))[0])
 
 
-@router.post(
+@posting(
+    router,
     "/v1/institutions/{institution}/reconciliations",
-    **describe(
-        tag=TAG,
-        summary="Compare a day with an institution",
-        answer=ReconciliationAnswer,
-        status=201,
-        refusals=(
-            R.INSTITUTION_UNKNOWN,
-            R.PERIOD_INVALID,
-            R.ALREADY_CLEARED,
-            R.AMOUNT_INVALID,
-            R.AMOUNT_MISMATCH,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Reconcile,
+    scope="clearings:write",
+    tag=TAG,
+    summary="Compare a day with an institution",
+    answer=ReconciliationAnswer,
+    refusals=(R.INSTITUTION_UNKNOWN,),
 )
 async def reconcile(institution: str, body: NewReconciliation, request: Request) -> Response:
     """Different totals: send the lines too, repair what differs by reversals and new settlements, ask again.

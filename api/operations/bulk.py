@@ -69,7 +69,7 @@ async def bulk(body: Bulk, request: Request) -> Response:
 def _scopes(items: Sequence[Any]) -> set[str]:
     """The scopes of the verbs that are asked for."""
     verbs = {item["verb"] for item in items if isinstance(item, dict) and isinstance(item.get("verb"), str)}
-    return {READERS[verb].scope for verb in verbs if verb in READERS}
+    return {READERS[verb].declared.scope for verb in verbs if verb in READERS}
 
 
 async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[str]:

@@ -5,37 +5,26 @@ The fields of a command are those of its single call, with what the path and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, create_model
 
-from api.accounts import bodies as schemas
-from api.accounts.accounts import opening
+from api.accounts.accounts import open_account
+from api.accounts.closure import death
+from api.accounts.entries import reverse
+from api.accounts.freezes import end_freeze, freeze
+from api.accounts.holds import capture, release
+from api.accounts.postings import contribute, hold, spend
+from api.http.declaring import By, Declared
 from api.http.errors import Fault, faults_of, faults_of_body, faults_of_refusal, worst
 from api.http.fields import Strict
 from api.http.places import Places
-from api.http.posting import entry_of, plain_key
+from api.http.posting import plain_key
 from api.http.security import Caller
 from api.http.state import State
-from ledger import (
-    BookRef,
-    Capture,
-    Command,
-    Contribute,
-    EndFreeze,
-    Freeze,
-    Hold,
-    OpenAccount,
-    RefusalCode,
-    Refused,
-    Release,
-    ReportDeath,
-    Reverse,
-    Spend,
-    persons,
-)
+from ledger import Command, RefusalCode, Refused
 
 R = RefusalCode
 Reference = Annotated[str, Field(min_length=1, max_length=64)]
@@ -49,64 +38,6 @@ class Bulked(Strict):
     idempotency_key: str | None = None
 
 
-class BulkOpen(Bulked, schemas.NewAccount):
-    """`open`"""
-
-
-class BulkContribute(Bulked, schemas.Contribution):
-    """`contribute`"""
-
-    account: Reference
-
-
-class BulkSpend(Bulked, schemas.Spending):
-    """`spend`"""
-
-    account: Reference
-
-
-class BulkHold(Bulked, schemas.NewHold):
-    """`hold`"""
-
-    account: Reference
-
-
-class BulkCapture(Bulked, schemas.Capturing):
-    """`capture`"""
-
-    hold: Reference
-
-
-class BulkRelease(Bulked):
-    """`release`"""
-
-    hold: Reference
-
-
-class BulkReverse(Bulked, schemas.Reversal):
-    """`reverse`"""
-
-    entry: Reference
-
-
-class BulkFreeze(Bulked, schemas.NewFreeze):
-    """`freeze`"""
-
-    account: Reference
-
-
-class BulkEndFreeze(Bulked, schemas.FreezeEnd):
-    """`end_freeze`"""
-
-    freeze: Reference
-
-
-class BulkDeath(Bulked, schemas.Death):
-    """`death`"""
-
-    account: Reference
-
-
 class Unreadable(Refused):
     """A command that cannot be read, or names something that is not there. Faults are told from its root."""
 
@@ -115,133 +46,40 @@ class Unreadable(Refused):
         self.faults = faults
 
 
-class Maker(NamedTuple):
-    """What a command is made of beside its own fields."""
-
-    state: State
-    who: Caller
-    today: date
-    key: str
-
-    def ref(self, account: str) -> BookRef:
-        return persons.account_ref(account, self.state.keyring, self.today)
-
-
 class Reader(NamedTuple):
-    """One verb of a bulk."""
+    """One verb of a bulk, as its route declares it."""
 
-    scope: str
+    declared: Declared
     model: type[Bulked]
-    command: type[Command]
-    make: Callable[[Any, Maker], Command]
+    # what its path would name; None of what needs no path
+    named: str | None
+    places: Places
 
-    def places(self) -> Places:
-        """Where such a command has the fields that a refusal may name."""
-        # what its path would name is the one field that the model adds to those of the single call
-        named = next((name for name in self.model.__annotations__ if name in self.model.model_fields), None)
-        names = {} if named is None else dict.fromkeys(("book", "target_seq"), named)
-        return Places(self.model, names=names)
-
-
-def _open(body: BulkOpen, m: Maker) -> Command:
-    return opening(body, m.state, m.who, m.key)[0]
+    def command(self, body: Any, by: By) -> Command:
+        """The command that a body stands for. Raises Refused."""
+        path = {} if self.named is None else {self.named: getattr(body, self.named)}
+        return self.declared.make(**path, body=body, by=by)  # type: ignore[misc]  # a verb of a bulk has one
 
 
-def _contribute(body: BulkContribute, m: Maker) -> Command:
-    return Contribute(
-        m.ref(body.account),
-        body.amount,
-        body.period,
-        body.effective_on,
-        body.source_ref,
-        m.who.caller,
-        m.who.actor,
-        m.key,
+def _reader(route: Any) -> Reader:
+    declared: Declared = route.declared
+    named, body = declared.named, declared.body
+    model: type[Bulked] = create_model(  # type: ignore[call-overload]  # the fields of two models, and of no name
+        f"Bulk{declared.bulk.title().replace('_', '')}",
+        __base__=(Bulked,) if body is None else (Bulked, body),
+        __doc__=f"`{declared.bulk}`",
+        __module__=__name__,
+        **({} if named is None else {named: (Reference, ...)}),
     )
+    names = dict(declared.names) | ({} if named is None else dict.fromkeys(("book", "target_seq"), named))
+    return Reader(declared, model, named, Places(model, names=names))
 
 
-def _spend(body: BulkSpend, m: Maker) -> Command:
-    return Spend(
-        m.ref(body.account),
-        body.amount,
-        body.effective_on,
-        body.institution,
-        body.source_ref,
-        body.take_available,
-        m.who.caller,
-        m.who.actor,
-        m.key,
-    )
-
-
-def _hold(body: BulkHold, m: Maker) -> Command:
-    return Hold(
-        m.ref(body.account),
-        body.amount,
-        body.expires_at,
-        body.institution,
-        body.source_ref,
-        m.who.caller,
-        m.who.actor,
-        m.key,
-    )
-
-
-def _capture(body: BulkCapture, m: Maker) -> Command:
-    book_id, seq = entry_of(body.hold, R.HOLD_NOT_FOUND)
-    return Capture(
-        book_id, seq, body.amount, body.effective_on, body.source_ref, m.who.caller, m.who.actor, m.key
-    )
-
-
-def _release(body: BulkRelease, m: Maker) -> Command:
-    book_id, seq = entry_of(body.hold, R.HOLD_NOT_FOUND)
-    return Release(book_id, seq, m.who.caller, m.who.actor, m.key)
-
-
-def _reverse(body: BulkReverse, m: Maker) -> Command:
-    book_id, seq = entry_of(body.entry, R.ENTRY_NOT_FOUND)
-    return Reverse(book_id, seq, body.reason, body.effective_on, m.who.caller, m.who.actor, m.key)
-
-
-def _freeze(body: BulkFreeze, m: Maker) -> Command:
-    return Freeze(
-        m.ref(body.account),
-        body.authority,
-        body.document,
-        body.first,
-        body.last,
-        body.scope,
-        m.who.caller,
-        m.who.actor,
-        m.key,
-    )
-
-
-def _end_freeze(body: BulkEndFreeze, m: Maker) -> Command:
-    book_id, seq = entry_of(body.freeze, R.FREEZE_NOT_FOUND)
-    return EndFreeze(book_id, seq, body.reason, m.who.caller, m.who.actor, m.key)
-
-
-def _death(body: BulkDeath, m: Maker) -> Command:
-    return ReportDeath(m.ref(body.account), body.died_on, body.evidence, m.who.caller, m.who.actor, m.key)
-
-
-READERS: dict[str, Reader] = {
-    "open": Reader("accounts:write", BulkOpen, OpenAccount, _open),
-    "contribute": Reader("postings:write", BulkContribute, Contribute, _contribute),
-    "spend": Reader("postings:write", BulkSpend, Spend, _spend),
-    "hold": Reader("postings:write", BulkHold, Hold, _hold),
-    "capture": Reader("postings:write", BulkCapture, Capture, _capture),
-    "release": Reader("postings:write", BulkRelease, Release, _release),
-    "reverse": Reader("postings:reverse", BulkReverse, Reverse, _reverse),
-    "freeze": Reader("accounts:write", BulkFreeze, Freeze, _freeze),
-    "end_freeze": Reader("accounts:write", BulkEndFreeze, EndFreeze, _end_freeze),
-    "death": Reader("accounts:write", BulkDeath, ReportDeath, _death),
-}
-
-
-PLACES: dict[type[Command], Places] = {reader.command: reader.places() for reader in READERS.values()}
+_ROUTES: tuple[Any, ...] = (
+    open_account, contribute, spend, hold, capture, release, reverse, freeze, end_freeze, death,
+)  # fmt: skip
+READERS: dict[str, Reader] = {route.declared.bulk: _reader(route) for route in _ROUTES}
+PLACES: dict[type[Command], Places] = {reader.declared.command: reader.places for reader in READERS.values()}
 
 
 def read_command(state: State, who: Caller, today: date, item: Any) -> Command | Unreadable:
@@ -261,8 +99,8 @@ def read_command(state: State, who: Caller, today: date, item: Any) -> Command |
         return Unreadable(worst(found), found)
     if body.idempotency_key is None:
         missing = Refused(R.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
-        return Unreadable(missing.code, faults_of_refusal(missing, PLACES[reader.command]))
+        return Unreadable(missing.code, faults_of_refusal(missing, reader.places))
     try:
-        return reader.make(body, Maker(state, who, today, plain_key(body.idempotency_key)))
+        return reader.command(body, By(state, who, today, plain_key(body.idempotency_key)))
     except Refused as refused:
-        return Unreadable(refused.code, faults_of_refusal(refused, PLACES[reader.command]))
+        return Unreadable(refused.code, faults_of_refusal(refused, reader.places))

@@ -10,10 +10,10 @@ from pydantic_core import to_json
 from api.contributions.answers import EnrolmentAnswer
 from api.contributions.bodies import EnrolmentEnd, NewEnrolment
 from api.contributions.employers import OF_EMPLOYER
-from api.http.places import told_as
+from api.http.declaring import posting
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
-from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.routes import OF_ACCOUNT, LedgerRoute
 from api.http.state import caller_of, state_of
 from ledger import (
     BookRef,
@@ -33,28 +33,17 @@ R = RefusalCode
 TAG = "enrolments"
 
 
-@router.post(
+@posting(
+    router,
     "/v1/accounts/{account}/enrolments",
-    **describe(
-        tag=TAG,
-        summary="Enrol a person, or change the member class",
-        answer=EnrolmentAnswer,
-        status=201,
-        refusals=(
-            *OF_ACCOUNT,
-            *OF_EMPLOYER,
-            R.SCHEME_NO_ACCOUNT,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.WAGE_INVALID,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    Enrol,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Enrol a person, or change the member class",
+    answer=EnrolmentAnswer,
+    refusals=(*OF_ACCOUNT, *OF_EMPLOYER),
+    names={"valid_from": "from", "valid_to": "to"},
 )
-@told_as(valid_from="from", valid_to="to")
 async def enrol(account: str, body: NewEnrolment, request: Request) -> Response:
     """The latest word on a month counts. An account without any enrolment is active."""
     key = key_of(request)
@@ -84,27 +73,17 @@ def _employer_id(connection: Any, ref: BookRef, credit_code: str) -> int:
     return employers.find(connection, credit_code).book_id
 
 
-@router.post(
+@posting(
+    router,
     "/v1/enrolments/{enrolment}/end",
-    **describe(
-        tag=TAG,
-        summary="End an enrolment",
-        answer=EnrolmentAnswer,
-        status=201,
-        refusals=(
-            R.ENROLMENT_NOT_FOUND,
-            R.ACCOUNT_NOT_FOUND,
-            R.ACCOUNT_CLOSED,
-            R.ACCOUNT_TRANSFERRING,
-            R.PERIOD_INVALID,
-            R.ENROLMENT_ENDED,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    EndEnrolment,
+    scope="accounts:write",
+    tag=TAG,
+    summary="End an enrolment",
+    answer=EnrolmentAnswer,
+    refusals_after=(R.ACCOUNT_NOT_FOUND,),
+    names={"valid_to": "to"},
 )
-@told_as(valid_to="to")
 async def end_enrolment(enrolment: str, body: EnrolmentEnd, request: Request) -> Response:
     """The last day is part of it. A wrong day is corrected by ending the `entry` of the answer anew."""
     key = key_of(request)

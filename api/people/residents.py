@@ -10,10 +10,10 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from api.http.answers import Answer
+from api.http.declaring import posting
 from api.http.fields import Area, Day, IdText, Name, Strict
-from api.http.places import told_as
 from api.http.posting import key_of, respond, take
-from api.http.routes import LedgerRoute, describe
+from api.http.routes import OF_ID_NUMBER, LedgerRoute
 from api.http.state import caller_of, state_of
 from ledger import EnrolResident, RefusalCode, persons, resident_ref
 from ledger.book.detail import unpack
@@ -66,30 +66,17 @@ class ResidentAnswer(Answer):
     dry_run: bool | None = Field(None, description="True: nothing was written")
 
 
-@router.post(
+@posting(
+    router,
     "/v1/residents",
-    **describe(
-        tag="enrolments",
-        summary="Enrol a resident, or change the subsidy group",
-        answer=ResidentAnswer,
-        status=201,
-        refusals=(
-            R.AREA_UNKNOWN,
-            R.ID_FORMAT,
-            R.ID_PREFIX,
-            R.ID_BIRTHDATE,
-            R.ID_FUTURE,
-            R.ID_CHECKSUM,
-            R.ACCOUNT_EXISTS_OTHER_PERSON,
-            R.PERIOD_INVALID,
-            R.RATES_MISSING,
-        ),
-        body=True,
-        posting=True,
-        key=True,
-    ),
+    EnrolResident,
+    scope="accounts:write",
+    tag="enrolments",
+    summary="Enrol a resident, or change the subsidy group",
+    answer=ResidentAnswer,
+    refusals=(R.AREA_UNKNOWN, *OF_ID_NUMBER),
+    names={"valid_from": "from", "valid_to": "to"},
 )
-@told_as(valid_from="from", valid_to="to")
 async def enrol(body: NewResident, request: Request) -> Response:
     """A resident has no account; the latest word on a day counts."""
     key = key_of(request)

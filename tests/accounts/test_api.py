@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 
 from api.docs import STATIC
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
+from tests.support.care_client import contract, new_institution
 
 RECEIPT = {
     "entry", "account_no", "seq", "kind", "amount", "effective_on", "recorded_at", "balance", "current_year",
@@ -662,3 +663,33 @@ def test_every_answer_has_an_id_and_careful_headers(client: TestClient) -> None:
 def test_the_route_of_the_bench(client: TestClient) -> None:
     assert client.post("/v1/noop", json=spending(), headers=key()).status_code == 201
     assert client.post("/v1/noop", json=spending(amount=1), headers=key()).status_code == 422
+
+
+# -- what else may refuse a debit ----------------------------------------------------------------------------
+
+
+def test_a_spending_and_a_hold_meet_what_else_may_refuse_them(client: TestClient) -> None:
+    """An institution's contract may rest, and the area may have no rule for an old day."""
+    number = str(open_account(client, opened_on="1991-01-01")["account_no"])
+    hospital = new_institution(client, services=())
+    contract(client, hospital, **{"from": "1990-01-01"})
+    rests = {"from": "2026-11-01", "reason": "x"}
+    assert (
+        client.post(f"/v1/institutions/{hospital}/suspensions", json=rests, headers=key()).status_code == 201
+    )
+    contribute(client, number)
+
+    def refused(path: str, body: dict[str, Any]) -> tuple[int, str]:
+        answer = client.post(f"/v1/accounts/{number}/{path}", json=body, headers=key())
+        return answer.status_code, answer.json()["code"]
+
+    spent = spending(institution=hospital, effective_on="2026-11-20")
+    assert refused("spendings", spent) == (422, "contract_suspended")
+    assert refused("spendings", spent | {"effective_on": "1992-01-01"}) == (409, "rates_missing")
+    held = {
+        "amount": "1.00",
+        "expires_at": "2026-11-22T00:00:00Z",
+        "institution": hospital,
+        "source_ref": "h",
+    }
+    assert refused("holds", held) == (422, "contract_suspended")

@@ -220,6 +220,18 @@ def test_what_is_refused_about_a_case(client: TestClient, hospital: str) -> None
     assert refusal(apply(client, new_case(client, work))) == (409, "nothing_advanced")
 
 
+def test_a_death_before_the_care_ends_what_is_done_about_its_bill(client: TestClient, hospital: str) -> None:
+    """It may be reported after the bill was settled."""
+    patient = new_patient(client)
+    settlement, other = (accident(client, hospital, patient) for _ in range(2))
+    case = new_case(client, settlement)
+    death = {"died_on": "2026-01-02", "evidence": "x"}
+    assert client.post(f"/v1/accounts/{patient}/death", json=death, headers=key()).status_code == 201
+    assert refusal(apply(client, case)) == (409, "account_deceased")
+    opened = client.post("/v1/third-party-cases", json={"settlement": other}, headers=key())
+    assert refusal(opened) == (409, "account_deceased")
+
+
 def test_the_account_has_a_say_in_a_set_off(client: TestClient, hospital: str) -> None:
     patient = new_patient(client, "100.00")
     case = advanced(client, hospital, patient)

@@ -55,18 +55,25 @@ def _below(base: type[Command]) -> Iterator[type[Command]]:
 @functools.cache
 def raised_by(command: type[Command]) -> frozenset[RefusalCode]:
     """The codes that a command's own decision can raise."""
-    found: set[RefusalCode] = set()
-    seen: set[_Called] = set()
+    return frozenset().union(*(reading.codes for reading in _readings(command)))
+
+
+def fields_named_by(command: type[Command]) -> frozenset[str]:
+    """The fields that its refusals name in so many words; of what a field holds, the field."""
+    return frozenset().union(*(reading.fields for reading in _readings(command)))
+
+
+@functools.cache
+def _readings(command: type[Command]) -> tuple[_Reading, ...]:
+    """Every function that a decision may come through."""
+    readings: dict[_Called, _Reading] = {}
     waiting = [_Called(command.decide, command, caught=False)]
     while waiting:
         called = waiting.pop()
-        if called in seen:
-            continue
-        seen.add(called)
-        reading = _Reading(called)
-        found |= reading.codes
-        waiting += reading.calls
-    return frozenset(found)
+        if called not in readings:
+            readings[called] = _Reading(called)
+            waiting += readings[called].calls
+    return tuple(readings.values())
 
 
 class _Called(NamedTuple):
@@ -82,6 +89,7 @@ class _Reading(ast.NodeVisitor):
 
     def __init__(self, called: _Called) -> None:
         self.codes: set[RefusalCode] = set()
+        self.fields: set[str] = set()
         self.calls: list[_Called] = []
         self._owner = called.owner
         self._caught = called.caught
@@ -103,6 +111,7 @@ class _Reading(ast.NodeVisitor):
         if isinstance(called, ast.Name):
             if called.id == "Refused":
                 self._raise({CODES[one.attr] for one in ast.walk(node) if _is_code(one)})
+                self._name(node)
             self._follow(self._names.get(called.id))
         elif isinstance(called, ast.Attribute):
             if called.attr == "on":
@@ -112,6 +121,12 @@ class _Reading(ast.NodeVisitor):
                 self._raise(_of_matrix(node))
             else:
                 self._follow_method(called)
+
+    def _name(self, refused: ast.Call) -> None:
+        for said in (keyword.value for keyword in refused.keywords if keyword.arg == "at"):
+            first = said.values[0] if isinstance(said, ast.JoinedStr) else said
+            if isinstance(first, ast.Constant) and not self._caught:
+                self.fields.add(str(first.value).partition("/")[0])
 
     def _raise(self, codes: set[RefusalCode]) -> None:
         if not self._caught:
