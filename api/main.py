@@ -6,11 +6,11 @@ uvicorn api.main:app        settings from the environment, as ledger/settings.py
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from api.accounts import accounts, closure, entries, freezes, holds, mutual_aid, postings
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
@@ -81,9 +81,9 @@ def create_app(
     *,
     clock: Clock = now_and_today,
     log: Log = log_request,
-    bench: bool = False,
+    first: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The app over a ledger that is open. `bench` adds a route that does nothing, to measure HTTP by."""
+    """The app over a ledger that is open. What `first` has is tried before its own routes."""
     state = State(opened, verifier, clock)
 
     @asynccontextmanager
@@ -94,12 +94,12 @@ def create_app(
         finally:
             state.stop()
 
-    app = bare_app(lifespan=lifespan, log=log, bench=bench)
+    app = bare_app(lifespan=lifespan, log=log, first=first)
     app.state.ledger = state
     return app
 
 
-def bare_app(*, lifespan: Any = None, log: Log = log_request, bench: bool = False) -> FastAPI:
+def bare_app(*, lifespan: Any = None, log: Log = log_request, first: Sequence[APIRouter] = ()) -> FastAPI:
     """Every route, and nothing behind them: enough for the OpenAPI document."""
     app = FastAPI(
         title="Medical account ledger",
@@ -112,7 +112,7 @@ def bare_app(*, lifespan: Any = None, log: Log = log_request, bench: bool = Fals
         lifespan=lifespan,
     )
     # not include_router: it makes a tree, and walking it costs a posting a third of its time
-    for router in (*((postings.noop_router,) if bench else ()), *ROUTERS):
+    for router in (*first, *ROUTERS):
         app.router.routes.extend(router.routes)
     add_handlers(app)
     add_docs(app)
@@ -120,7 +120,7 @@ def bare_app(*, lifespan: Any = None, log: Log = log_request, bench: bool = Fals
     return app
 
 
-def served_app(*, bench: bool = False) -> FastAPI:
+def served_app(*, first: Sequence[APIRouter] = ()) -> FastAPI:
     """The app of this installation. Without database or keys it does not start: see open_ledger, Verifier."""
     settings = Settings.load()
     log_to_stderr()
@@ -128,15 +128,10 @@ def served_app(*, bench: bool = False) -> FastAPI:
         open_ledger(settings),
         Verifier.load(settings.jwks_file),
         log=RequestLines(sys.stderr.buffer).write,
-        bench=bench,
+        first=first,
     )
     tune_process()
     return app
-
-
-def bench_app() -> FastAPI:
-    """For `uvicorn --factory api.main:bench_app`."""
-    return served_app(bench=True)
 
 
 def __getattr__(name: str) -> Any:

@@ -44,7 +44,7 @@ class Service:
         self._port = _free_port()
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "uvicorn", "--factory", "api.main:bench_app",
+                sys.executable, "-m", "uvicorn", "--factory", "bench.noop:app",
                 "--host", HOST, "--port", str(self._port), "--http", "httptools", "--loop", "uvloop",
                 "--no-access-log", "--no-server-header", "--no-proxy-headers",
             ],

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 
 from api.accounts.answers import HoldReceipt, SpendingReceipt
 from api.accounts.bodies import Contribution, NewHold, Spending
 from api.http.answers import ReceiptAnswer
 from api.http.declaring import By, posts
-from api.http.posting import key_of
-from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.http.routes import OF_ACCOUNT, LedgerRoute
 from ledger import Contribute, Hold, RefusalCode, Spend
 
 router = APIRouter(route_class=LedgerRoute)
@@ -70,25 +69,3 @@ def contribute(account: str, body: Contribution, by: By) -> Contribute:
 def hold(account: str, body: NewHold, by: By) -> Hold:
     """It is captured, released, or expires by itself."""
     return Hold(by.ref(account), body.amount, body.expires_at, body.institution, body.source_ref, *by.sent_by)
-
-
-noop_router = APIRouter(route_class=LedgerRoute)
-# as many bytes as the receipt of a spending
-NOTHING_DONE = b'{"entry":"","note":"' + b"." * 330 + b'"}'
-
-
-@noop_router.post(
-    "/v1/noop",
-    **describe(
-        tag=TAG,
-        summary="Does nothing: the bench's measure",
-        answer=ReceiptAnswer,
-        status=201,
-        body=True,
-        key=True,
-    ),
-)
-async def noop(body: Spending, request: Request) -> Response:  # noqa: ARG001  read, and that is all
-    """The token is checked, the body read, and nothing done: what HTTP alone costs."""
-    key_of(request)
-    return Response(NOTHING_DONE, 201, media_type=JSON)

@@ -8,8 +8,8 @@ FastAPI solves costs a posting a tenth of its time. Routes of reads leave their 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from typing import Any, ClassVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -97,6 +97,8 @@ class LedgerRoute(APIRoute):
     """
 
     request_class = StrictRequest
+    # which scope a method and path ask for
+    scope_of: ClassVar[Mapping[tuple[str, str], str]] = SCOPE_OF
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -112,7 +114,7 @@ class LedgerRoute(APIRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in (self.methods or ()):
-            there = sorted(method for method, path in SCOPE_OF if path == self.path_format)
+            there = sorted(method for method, path in self.scope_of if path == self.path_format)
             raise HTTPException(405, headers={"Allow": ", ".join(there)})
         await self.app(scope, receive, send)
 
@@ -143,7 +145,7 @@ class LedgerRoute(APIRoute):
         """What comes before anything is parsed: the request, or what refuses it."""
         template, places = self.path_format, self._places()
         route = next(iter(self.methods or ())), template
-        needed = SCOPE_OF[route]
+        needed = self.scope_of[route]
         body_says_whose = route in NAMED_IN_BODY
         takes_body = self.body_field is not None
         known = {str(field.alias) for field in self.dependant.query_params} | {

@@ -126,8 +126,6 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("GET", "/readyz"): OPEN,
     ("GET", "/docs"): OPEN,
     ("GET", "/openapi.json"): OPEN,
-    # only in an app made for the bench
-    ("POST", "/v1/noop"): "postings:write",
 }
 
 

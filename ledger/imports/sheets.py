@@ -1,6 +1,6 @@
 """Workbooks (XLSX): the rows of the sheet that a person sees first, one at a time in bounded memory.
 
-The cells are read here and not through openpyxl, which leaves out rows that stand behind a wrong dimension,
+The cells are read here and not by openpyxl, which leaves out rows that stand behind a wrong dimension,
 ends at the first cell that it cannot convert, takes a month typed in Chinese for a number, and writes the
 content of cells into warnings. A cell that cannot be read must cost its own line and no other.
 """
@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple
 
 from ledger.imports.lines import file_invalid
+from ledger.imports.number_formats import DAY_FORMATS, shows_day
 from ledger.imports.workbook import (
     PART_BYTES_MAX,
     SHEET_BYTES_MAX,
@@ -36,8 +37,6 @@ TEXT_MAX: Final = 256
 
 _SHEET_ROWS: Final = 1_048_576
 _TAGS: Final = sheet_tags("c", "cellXfs", "f", "mergeCell", "numFmt", "row", "rPh", "si", "t", "v", "xf")
-# Days and times among the number formats that have a number only. 27 to 36 and 50 to 58 are the Chinese ones.
-_DAY_FORMATS: Final = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 
 _match_range = re.compile(r"([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?").fullmatch
 _match_letters = re.compile(r"[A-Z]{1,3}").fullmatch
@@ -164,11 +163,8 @@ class _Styles(PackagePart):
 
     def are_days(self) -> list[bool]:
         """By the number of the style."""
-        # not at the top: it brings all of openpyxl with it
-        from openpyxl.styles.numbers import is_date_format
-
-        days = {number: is_date_format(code) for number, code in self._codes.items()}
-        return [days.get(number, number in _DAY_FORMATS) for number in self._formats]
+        days = {number: shows_day(code) for number, code in self._codes.items()}
+        return [days.get(number, number in DAY_FORMATS) for number in self._formats]
 
 
 class _Text:

@@ -660,11 +660,6 @@ def test_every_answer_has_an_id_and_careful_headers(client: TestClient) -> None:
     assert len(ids) == 4
 
 
-def test_the_route_of_the_bench(client: TestClient) -> None:
-    assert client.post("/v1/noop", json=spending(), headers=key()).status_code == 201
-    assert client.post("/v1/noop", json=spending(amount=1), headers=key()).status_code == 422
-
-
 # -- what else may refuse a debit ----------------------------------------------------------------------------
 
 

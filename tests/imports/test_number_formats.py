@@ -1,0 +1,54 @@
+"""Which number formats are for days: the same ones that openpyxl takes for them."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
+
+from ledger.imports.number_formats import DAY_FORMATS, shows_day
+
+# what codes are made of, and what could be taken for it
+PIECES = [
+    *'yYmMdDhHsS0#.,;:/-_\\"[]@$?*% \n',
+    *("yyyy", "mm", "[h]", "[hh]", "[mm]", "[ss]", "[H]", "[hhh]", "AM/PM", "General"),
+    *("[Red]", "[$-804]", "[<=100]", "[DBNum1]", '"days"', '"年"', "年", "\\d", "_d"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text(max_size=20))
+@example("")
+@example('0.00" d"')
+@example('"a;b"yyyy')
+@example("0;yyyy")
+@example("[s]")
+@example("[M]")
+def test_a_code_is_read_as_openpyxl_reads_it(code: str) -> None:
+    assert shows_day(code) == is_date_format(code)
+
+
+@pytest.mark.parametrize(
+    ("code", "is_day"),
+    [
+        ("yyyy-mm-dd", True),
+        ('yyyy"年"m"月"', True),
+        ("[$-804]yyyy/m/d", True),
+        ("[h]:00", True),
+        ("AM/PM", True),
+        ("0.00", False),
+        ("General", False),
+        ('#,##0.00" yuan"', False),
+        ("[Red]0.00", False),
+        ("0_d", False),
+        ("0\\d", False),
+        ("0;yyyy", False),
+    ],
+)
+def test_codes_for_days(code: str, *, is_day: bool) -> None:
+    assert shows_day(code) is is_day
+
+
+def test_the_numbers_that_need_no_code_agree_with_those_codes() -> None:
+    told = {number for number, code in BUILTIN_FORMATS.items() if is_date_format(code)}
+    assert {number for number in DAY_FORMATS if number in BUILTIN_FORMATS} == told
