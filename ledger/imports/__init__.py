@@ -29,8 +29,8 @@ from ledger.imports.processes import Here, Processes
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem, RejectedLines
 from ledger.imports.rows import KINDS, FileKind, LineReader, read_header
-from ledger.imports.run import Run
 from ledger.imports.summary import Summary
+from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import number_opener
 from ledger.policy import Policy
 from ledger.posting import batches
@@ -121,24 +121,24 @@ class Importer:
         name = _batch_id(file.kind.name, file.seen)
         with self._listing(file, "rejected") as rejected:
             summary = Summary(name, file.kind.name)
-            run = Run(self.connection, self.clock, summary, rejected, file.seen.size)
-            run.batch = batches.take(self.connection, name, "import", self.clock()[0])
+            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.seen.size)
+            going.batch = batches.take(self.connection, name, "import", self.clock()[0])
             with self._posters(file) as posters:
-                self._go(file, run, posters)
-            return run.finish()
+                self._go(file, going, posters)
+            return going.finish()
 
     def _rehearse(self, file: _File) -> Summary:
         name = _batch_id(file.kind.name, file.seen)
         with self._listing(file, "preview") as rejected, reading(self.connection.engine) as connection:
             summary = Summary(name, file.kind.name, preview=True)
-            run = Run(self.connection, self.clock, summary, rejected, file.seen.size)
-            self._go(file, run, self._here(file, connection, rehearsing=True))
-            return run.finish()
+            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.seen.size)
+            self._go(file, going, self._here(file, connection, rehearsing=True))
+            return going.finish()
 
-    def _go(self, file: _File, run: Run, posters: Here | Processes) -> None:
-        lines = read_lines(file.content, file.seen.encoding, run.begin() or file.after_header)
-        for block in posters.post(self._blocks(file, posters.ways, rehearsing=run.batch is None).of(lines)):
-            run.take(block)
+    def _go(self, file: _File, going: FileUnderWay, posters: Here | Processes) -> None:
+        lines = read_lines(file.content, file.seen.encoding, going.begin() or file.after_header)
+        for block in posters.post(self._blocks(file, posters.ways, rehearsing=going.batch is None).of(lines)):
+            going.take(block)
             if self.progress is not None:
                 self.progress(block.end, file.seen.size)
         file.require_unchanged()

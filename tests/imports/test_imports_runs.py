@@ -22,7 +22,7 @@ from ledger.database.engines import connect, reading
 from ledger.imports import Importer, ImportProblem, Summary
 from ledger.imports.processes import Processes
 from ledger.imports.rows import LineReader
-from ledger.imports.run import Run
+from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import add_alias
 from ledger.posting import batches, post
 from ledger.vault import Keyring
@@ -129,11 +129,11 @@ def test_a_run_that_ends_before_its_last_word_is_only_finished(
     account = office.account()
     file = office.file(CONTRIBUTIONS, ["bad", *(contribution(account, f"c{n}") for n in range(1999))])
 
-    def dying(_run: Run) -> Summary:
+    def dying(_going: FileUnderWay) -> Summary:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Run, "finish", dying)
+        patch.setattr(FileUnderWay, "finish", dying)
         with pytest.raises(Killed):
             office.run(file)
     monkeypatch.setattr("ledger.imports.chunks.post", lambda *_args, **_more: pytest.fail("nothing is left"))
@@ -297,10 +297,10 @@ def test_a_process_that_dies_ends_the_run_and_the_next_goes_on(
 ) -> None:
     account = office.account()
     file = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(9000)])
-    take = Run.take
+    take = FileUnderWay.take
 
-    def killing(run: Run, block: Any) -> None:
-        take(run, block)
+    def killing(going: FileUnderWay, block: Any) -> None:
+        take(going, block)
         for process in started[-1]._processes:
             process.kill()
 
@@ -308,7 +308,7 @@ def test_a_process_that_dies_ends_the_run_and_the_next_goes_on(
     begin = Processes.__init__
     with monkeypatch.context() as patch:
         patch.setattr(Processes, "__init__", lambda self, *args: started.append(self) or begin(self, *args))
-        patch.setattr(Run, "take", killing)
+        patch.setattr(FileUnderWay, "take", killing)
         with pytest.raises(ImportProblem, match="a process that posts has ended"):
             by_processes(office, file)
     assert not list(office.folder.glob("*rejected*"))

@@ -17,7 +17,7 @@ from ledger.posting.batches import Batch
 
 
 @dataclass(slots=True)
-class Run:
+class FileUnderWay:
     """Counts what became of the lines; writes it down in the batch, of which a preview has none.
 
     The batch speaks of a block after all of it is committed, never before: whatever is done and not yet
