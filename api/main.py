@@ -19,7 +19,6 @@ from api.contributions import (
     declared,
     employers,
     payments,
-    retirees,
     supervision,
     supervision_reports,
 )
@@ -31,7 +30,7 @@ from api.http.logs import Log, RequestLines, log_request, log_to_stderr
 from api.http.security import Verifier
 from api.http.state import Clock, State
 from api.institutions import clearings, institutions, reconciliations
-from api.operations import bulk, health, policies, year_ends
+from api.operations import bulk, health, policies, runs
 from api.operations import trial_balance as reports
 from api.people import enrolments, person_reports, residents
 from ledger import now_and_today
@@ -53,9 +52,8 @@ ROUTERS = (
     employers.router,
     enrolments.router,
     supervision.router,
-    year_ends.router,
+    runs.router,
     residents.router,
-    retirees.router,
     annual_settlements.router,
     visits.router,
     mutual_aid.router,

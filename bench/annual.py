@@ -17,7 +17,7 @@ from bench.fill import book_number, make_ledger, policies
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from bench.rounds import Measure
-from ledger.care import annual_settlements
+from ledger.care.annual_settlements import ANNUAL_SETTLEMENT
 from ledger.care.bills import Bill
 from ledger.care.rows import BillLine
 from ledger.care.settlements import Settle
@@ -87,7 +87,7 @@ def _settle(url: str, year: int) -> Answer:
     try:
         with engine.connect() as connection:
             began = time.perf_counter()
-            settled = annual_settlements.run(connection, year, AREA, now_and_today, policies())
+            settled = ANNUAL_SETTLEMENT.run(connection, year, AREA, now_and_today, policies())
             seconds = time.perf_counter() - began
     finally:
         engine.dispose()

@@ -9,7 +9,6 @@ What the doors and other programs import. `connect` gives an engine; commands go
 """
 
 from ledger import reports
-from ledger.accounts import year_end
 from ledger.accounts.closure import RELATIONS, DivideEstate, HeirShare, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
@@ -33,7 +32,7 @@ from ledger.chart.sides import Side
 from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clock import now_and_today
-from ledger.contributions import employers, retirees
+from ledger.contributions import employers
 from ledger.contributions.adjustments import Adjust, RefundSurplus
 from ledger.contributions.assessing import Declared
 from ledger.contributions.declarations import Confirm, Declare
@@ -155,6 +154,4 @@ __all__ = [
     "rehearse",
     "reports",
     "resident_ref",
-    "retirees",
-    "year_end",
 ]

@@ -7,6 +7,7 @@
     LEDGER_JWKS          the public keys that tokens are verified with; default <keys>/jwks.json
     LEDGER_DEMO          true: keys of its own making, and then only on a loopback address
     LEDGER_HOST, LEDGER_PORT
+    LEDGER_RUNS_MAX      how many long runs may go on at once, over all processes on the database; default 2
 
 Nothing here opens anything. No setting has a secret for its default.
 """
@@ -25,6 +26,10 @@ from typing import Any, Self
 DEFAULT_DATA = Path("demo-data")
 SQLITE_FILE = "ledger.db"
 PORT_MAX = 65_535
+RUNS_MAX_MAX = 32
+DIGITS_MAX = 6
+# the settings that are numbers, and their bounds
+_NUMBERS = {"port": (0, PORT_MAX), "runs_max": (1, RUNS_MAX_MAX)}
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -45,6 +50,7 @@ class Settings:
     demo: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
+    runs_max: int = 2
 
     def __repr__(self) -> str:
         # a database URL may hold a password
@@ -56,8 +62,9 @@ class Settings:
         values = _from_environment(os.environ)
         values |= {name: value for name, value in {"data": data, **more}.items() if value is not None}
         settings = cls(**values)
-        if not 0 <= settings.port <= PORT_MAX:
-            raise SettingsError(f"LEDGER_PORT: a number from 0 to {PORT_MAX}")
+        for name, (least, most) in _NUMBERS.items():
+            if not least <= getattr(settings, name) <= most:
+                raise _out_of_bounds(name)
         if settings.demo and not settings.is_loopback:
             raise SettingsError(
                 f"demo mode serves on a loopback address only, not on {settings.host}; "
@@ -104,12 +111,18 @@ class Settings:
             "LEDGER_DEMO": "true" if self.demo else "false",
             "LEDGER_HOST": self.host,
             "LEDGER_PORT": str(self.port),
+            "LEDGER_RUNS_MAX": str(self.runs_max),
         }
         if self.database_url is not None:
             values["LEDGER_DATABASE_URL"] = self.database_url
         if self.policies is not None:
             values["LEDGER_POLICIES"] = str(self.policies.absolute())
         return values
+
+
+def _out_of_bounds(name: str) -> SettingsError:
+    least, most = _NUMBERS[name]
+    return SettingsError(f"LEDGER_{name.upper()}: a number from {least} to {most}")
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -119,10 +132,10 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         text = environment.get(f"LEDGER_{field.name.upper()}", "")
         if not text:
             continue
-        if field.name == "port":
-            if not (text.isascii() and text.isdigit()):
-                raise SettingsError(f"LEDGER_PORT: a number from 0 to {PORT_MAX}")
-            values["port"] = int(text)
+        if field.name in _NUMBERS:
+            if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
+                raise _out_of_bounds(field.name)
+            values[field.name] = int(text)
         elif field.name == "demo":
             if text.lower() not in _YES | _NO:
                 raise SettingsError("LEDGER_DEMO: true or false")

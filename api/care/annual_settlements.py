@@ -1,4 +1,4 @@
-"""The annual settlement: of one person, of an area as a long run, and its statement to read or print."""
+"""The annual settlement of one person, and its statement to read or print."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from pydantic_core import to_json
 from api.care.annual_answers import AnnualStatementAnswer, statement_json
 from api.care.annual_statement import STYLE_DIGEST, statement_html
 from api.care.settlement_answers import policy_at
-from api.http.fields import Area, Strict, read_count
+from api.http.fields import Strict, read_count
 from api.http.listing import json_answer, rather_than_json
 from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.http.runs import start_run
 from api.http.state import State, caller_of, state_of
-from api.operations.answers import BatchStarted
 from ledger import (
     BookRef,
     CloseYear,
@@ -44,41 +42,10 @@ PAGE_POLICY = {"Content-Security-Policy": f"default-src 'none'; {_ALLOWED}; fram
 Year = Annotated[int, Field(ge=1900, le=2999), BeforeValidator(read_count)]
 
 
-class AnnualSettlements(Strict):
-    """The area whose people's year is settled."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"area": "990100"}]})
-
-    area: Area
-
-
 class YearSettlement(Strict):
     """Nothing beside the year and the person in the path."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
-
-
-@router.post(
-    "/v1/annual-settlements/{year}",
-    **describe(
-        tag=TAG,
-        summary="Settle a finished year of care of everybody of an area",
-        answer=BatchStarted,
-        status=202,
-        refusals=(R.AREA_UNKNOWN, R.YEAR_NOT_OVER, R.RATES_MISSING),
-        body=True,
-        posting=True,
-        key=False,
-    ),
-)
-async def settle_area(year: Annotated[Year, Path()], body: AnnualSettlements, request: Request) -> Response:
-    """Goes on beside all other work. Started again, it settles what has changed since, if anything."""
-    key_of(request, required=False)
-    state = state_of(request)
-    annual_settlements.check(year, body.area, state.clock()[1], state.policies)
-    name = annual_settlements.batch_name(year, body.area)
-    arguments = ("annual-settlement", "--year", str(year), "--area", str(body.area))
-    return await start_run(request, name, annual_settlements.CALLER, arguments)
 
 
 @router.post(

@@ -213,11 +213,3 @@ class NewStep(Strict):
     period: OptionalPeriod = None
     amount: OptionalAmount = None
     note: Words | None = None
-
-
-class RetireeCredits(Strict):
-    """The area whose retirees are credited."""
-
-    model_config = example(area="990100")
-
-    area: Area

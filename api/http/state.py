@@ -30,6 +30,7 @@ from ledger import (
 )
 from ledger.institutions.registry import Registered
 from ledger.operations.installation import Opened
+from ledger.operations.starting import Starter
 from ledger.people.id_numbers import parse_id_number
 
 
@@ -56,15 +57,13 @@ class State:
         self.engine = opened.engine
         self.policies = opened.policies
         self.keyring = opened.keyring
-        # what a long run in a process of its own is told
-        self.environment = opened.settings.environment()
         self.verifier = verifier
         self.clock = clock
         # what never changes once it is there: institutions by code, policies by the version entries name
         self.institutions: dict[str, Registered] = {}
         self.stored_policies: dict[int, Policy] = {}
-        # the long runs that this process has started and that go on
-        self.runs: set[str] = set()
+        self._settings = opened.settings
+        self.runs = Starter(self.engine, self._settings, clock)
         self.writer = Writer(self.engine, self.policies, clock)
         # what employers send may take seconds, and nobody at a counter should wait for it
         self.office = Writer(self.engine, self.policies, clock)
@@ -76,6 +75,7 @@ class State:
         """A writer and readers that were stopped do not start again: they are made anew."""
         self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
         self._mine = threading.local()
+        self.runs = Starter(self.engine, self._settings, self.clock)
         self.writer = Writer(self.engine, self.policies, self.clock)
         self.office = Writer(self.engine, self.policies, self.clock)
         self.writer.start()
@@ -83,6 +83,7 @@ class State:
 
     def stop(self) -> None:
         """Post what waits, then let go of everything."""
+        self.runs.stop()
         self.writer.stop()
         self.office.stop()
         self._threads.shutdown()

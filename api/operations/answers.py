@@ -48,6 +48,7 @@ class BatchAnswer(Answer):
     done: int
     refused: int
     amount: str = yuan("What it moved")
+    reason: str | None = Field(description="Why it failed, in one line; null unless it did")
 
 
 class SideItem(Answer):

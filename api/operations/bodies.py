@@ -15,6 +15,22 @@ class YearEnd(Strict):
     area: Area
 
 
+class RetireeCredits(Strict):
+    """The area whose retirees are credited."""
+
+    model_config = example(area="990100")
+
+    area: Area
+
+
+class AnnualSettlements(Strict):
+    """The area whose people's year is settled."""
+
+    model_config = example(area="990100")
+
+    area: Area
+
+
 class Bulk(Strict):
     """Up to 10,000 commands, each judged by itself; `atomic` makes a group of up to 1,000 one.
 

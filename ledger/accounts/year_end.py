@@ -6,9 +6,9 @@ that was killed goes on by being started again, and one over a finished year pos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -16,8 +16,8 @@ from ledger import tables
 from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.chart.matrix import Stage
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
-from ledger.posting.batches import Batch
+from ledger.posting import BookRef, Command, Desk
+from ledger.posting.runs import Chunks, Run, moved_alike
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 500
@@ -56,10 +56,6 @@ class PostInterest(Command):
         book.drafts[-1].keyed = True
 
 
-def batch_name(year: int, area: int) -> str:
-    return f"year-end-{area}-{year}"
-
-
 def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
     """Raise the refusal of a run that cannot be: area_unknown, year_not_over, rates_missing."""
     policy = policies.get(area)
@@ -73,66 +69,6 @@ def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> 
             parameter.bands(first, last)
         except MissingParameter as missing:
             raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
-
-
-def run(
-    connection: Connection,
-    year: int,
-    area: int,
-    clock: Callable[[], tuple[datetime, date]],
-    policies: Mapping[int, Policy],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Batch:
-    """Post the interest of a finished year to every account of the area that is still owed it.
-
-    `clock` gives now and today, anew for each chunk. Raises Refused as `check` does, and Failed or Unknown
-    when the database went away: the run is then started again. An account that is owed an earlier year for
-    which there are no rates keeps nobody else waiting: Refused(rates_missing) is raised after all others.
-    """
-    now, today = clock()
-    check(year, area, today, policies)
-    batch = batches.take(connection, batch_name(year, area), CALLER, now)
-    if batch.state != batches.RUNNING:
-        batch.state, batch.bookmark = batches.RUNNING, 0
-    total = _owed(connection, year, area, 0)
-    without_rates: Refused | None = None
-    for outcome in batches.over_books(
-        connection,
-        batch,
-        clock,
-        policies,
-        lambda after: _next(connection, year, area, after),
-        lambda book_id: PostInterest(book_id, year),
-        total,
-        progress,
-    ):
-        without_rates = _count(batch, outcome) or without_rates
-    batch.state = batches.FINISHED if without_rates is None else batches.FAILED
-    batches.save(connection, batch, clock()[0])
-    if without_rates is not None:
-        raise without_rates
-    return batch
-
-
-def _count(batch: Batch, outcome: object) -> Refused | None:
-    """Count one account; the refusal when it could not be done for want of rates."""
-    if isinstance(outcome, Posted):
-        batch.done += 1
-        batch.amount_fen += outcome.receipt.amount_fen
-        batch.amount_fen += sum(
-            other.amount_fen for other in outcome.others if other.kind == outcome.receipt.kind
-        )
-    elif isinstance(outcome, Refused):
-        if outcome.code is RefusalCode.RATES_MISSING:
-            batch.refused += 1
-            return outcome
-        # somebody else posted it or closed the account since the chunk was picked
-        if outcome.code not in {RefusalCode.PERIOD_CLOSED, RefusalCode.ACCOUNT_CLOSED}:
-            raise outcome
-    elif isinstance(outcome, Failed | Unknown):
-        raise outcome
-    return None
 
 
 def _owing(year: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]:
@@ -161,3 +97,27 @@ def _next(connection: Connection, year: int, area: int, after: int) -> list[int]
     )
     with connection.begin():
         return list(connection.scalars(query))
+
+
+def _chunks(connection: Connection, year: int, area: int) -> Chunks:
+    return Chunks(
+        _owed(connection, year, area, 0),
+        lambda after: {
+            book_id: PostInterest(book_id, year) for book_id in _next(connection, year, area, after)
+        },
+    )
+
+
+# An account that is owed an earlier year for which there are no rates keeps nobody else waiting. What was
+# posted or closed since the chunk was picked is done.
+YEAR_END = Run(
+    kind=CALLER,
+    written=str,
+    check=check,
+    refused_with=(RefusalCode.AREA_UNKNOWN, RefusalCode.YEAR_NOT_OVER, RefusalCode.RATES_MISSING),
+    chunks=_chunks,
+    moved=moved_alike,
+    passed_over=frozenset({RefusalCode.PERIOD_CLOSED, RefusalCode.ACCOUNT_CLOSED}),
+    failing=frozenset({RefusalCode.RATES_MISSING}),
+)
+"""The year end of an area: the interest of a finished year, to every account that is still owed it."""

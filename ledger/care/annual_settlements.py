@@ -6,9 +6,9 @@ something has changed since: then a supplement brings the year right.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -38,14 +38,10 @@ from ledger.posting import (
     BookRef,
     Command,
     Desk,
-    Failed,
-    Posted,
     Receipt,
-    Unknown,
     WiderLocks,
-    batches,
 )
-from ledger.posting.batches import Batch
+from ledger.posting.runs import Chunks, Run, moved_alike
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 500
@@ -281,11 +277,6 @@ _OF_THE_AREA = Lookup(
 )
 
 
-def batch_name(year: int, area: int) -> str:
-    """The name of the run over an area's year."""
-    return f"annual-settlement-{area:06d}-{year}"
-
-
 def areas_elsewhere(connection: Connection, area: int | None = None) -> dict[int, int]:
     """The areas of institutions by the numbers of their books: all, or those outside an area."""
     query = select(_I.party_id, _I.area)
@@ -310,91 +301,68 @@ def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> 
             raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
 
 
-def run(
-    connection: Connection,
-    year: int,
-    area: int,
-    clock: Callable[[], tuple[datetime, date]],
-    policies: Mapping[int, Policy],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Batch:
-    """Settle a finished year of everybody of an area who had care in it, as far as something differs.
-
-    A second run posts only what has changed since. Who is refused is counted and keeps nobody else waiting;
-    closed accounts are left out. `clock` gives now and today, anew for each chunk. Raises Refused as `check`
-    does, and Failed or Unknown when the database went away: the run is then started again.
-    """
-    now, today = clock()
-    check(year, area, today, policies)
-    batch = batches.take(connection, batch_name(year, area), CALLER, now)
-    batch.state, batch.refused = batches.RUNNING, 0
-    chunks = _Chunks(connection, year, area)
-    for outcome in batches.over_books(
-        connection, batch, clock, policies, chunks.after, chunks.command, chunks.count(), progress
-    ):
-        if isinstance(outcome, Posted):
-            if outcome.created:
-                batch.done += 1
-                batch.amount_fen += outcome.receipt.amount_fen
-                batch.amount_fen += sum(
-                    other.amount_fen for other in outcome.others if other.kind is Kind.ANNUAL_SETTLEMENT
-                )
-        elif isinstance(outcome, Refused):
-            batch.refused += 1
-        elif isinstance(outcome, Failed | Unknown):
-            raise outcome
-    batch.state = batches.FINISHED
-    batches.save(connection, batch, clock()[0])
-    return batch
-
-
-@dataclass(slots=True)
-class _Chunks:
+class _People:
     """The people of an area with care in a year, a chunk at a time in order of their books."""
 
-    connection: Connection
-    year: int
-    area: int
-    last: dict[int, int | None] = field(default_factory=dict)
-    areas: dict[int, int] = field(default_factory=dict)
+    def __init__(self, connection: Connection, year: int, area: int) -> None:
+        self._connection = connection
+        self._year = year
+        self._area = area
 
     def count(self) -> int:
         query = (
             select(func.count())
             .select_from(tables.accumulator.join(tables.book, _B.book_id == _A.book_id))
-            .where(_A.year == self.year, _B.area == self.area, _B.stage != int(Stage.CLOSED))
+            .where(_A.year == self._year, _B.area == self._area, _B.stage != int(Stage.CLOSED))
         )
-        with self.connection.begin():
-            return self.connection.scalar(query) or 0
+        with self._connection.begin():
+            return self._connection.scalar(query) or 0
 
-    def after(self, book_id: int) -> list[int]:
-        """The next books, with what the commands for them must know.
+    def after(self, book_id: int) -> dict[int, Command]:
+        """The commands for the next books.
 
         Two plain steps, each along a primary key: a join that is sorted would be sorted anew for each chunk.
         """
-        with self.connection.begin():
-            self.areas = areas_elsewhere(self.connection, self.area)
-            self.last = {}
-            while not self.last:
-                page = self.connection.scalars(
-                    select(_A.book_id)
-                    .where(_A.year == self.year, _A.book_id > book_id)
-                    .order_by(_A.book_id)
-                    .limit(CHUNK)
-                ).all()
-                if not page:
-                    break
+        with self._connection.begin():
+            areas = areas_elsewhere(self._connection, self._area)
+            while page := self._page(book_id):
+                if last := self._last_statements(page):
+                    return {
+                        book: CloseYear(book, self._year, areas, target_seq=seq) for book, seq in last.items()
+                    }
                 book_id = page[-1]
-                found = _OF_THE_AREA.run(
-                    self.connection,
-                    [(one, f"{self.year}-01-01", f"{self.year}-12-31") for one in page],
-                    annual=int(Channel.ANNUAL),
-                    area=self.area,
-                    closed=int(Stage.CLOSED),
-                )
-                self.last = dict(tuple(row) for row in found)
-        return list(self.last)
+        return {}
 
-    def command(self, book_id: int) -> CloseYear:
-        return CloseYear(book_id, self.year, self.areas, target_seq=self.last[book_id])
+    def _page(self, book_id: int) -> Sequence[int]:
+        query = select(_A.book_id).where(_A.year == self._year, _A.book_id > book_id)
+        return self._connection.scalars(query.order_by(_A.book_id).limit(CHUNK)).all()
+
+    def _last_statements(self, books: Sequence[int]) -> dict[int, int | None]:
+        """Those of the area that are not closed, each with the last statement of the year."""
+        found = _OF_THE_AREA.run(
+            self._connection,
+            [(book, f"{self._year}-01-01", f"{self._year}-12-31") for book in books],
+            annual=int(Channel.ANNUAL),
+            area=self._area,
+            closed=int(Stage.CLOSED),
+        )
+        return dict(tuple(row) for row in found)
+
+
+def _chunks(connection: Connection, year: int, area: int) -> Chunks:
+    people = _People(connection, year, area)
+    return Chunks(people.count(), people.after)
+
+
+ANNUAL_SETTLEMENT = Run(
+    kind=CALLER,
+    written=str,
+    check=check,
+    refused_with=(RefusalCode.AREA_UNKNOWN, RefusalCode.YEAR_NOT_OVER, RefusalCode.RATES_MISSING),
+    chunks=_chunks,
+    moved=moved_alike,
+)
+"""The annual settlement of an area: a finished year of everybody with care in it, as far as it differs.
+
+A second run posts only what has changed since. Who is refused keeps nobody else waiting.
+"""

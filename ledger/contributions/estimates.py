@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import Connection, and_, func, select
 
@@ -20,8 +20,8 @@ from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
 from ledger.months import format_period, period_of, previous_period
 from ledger.policy import Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
-from ledger.posting.batches import Batch
+from ledger.posting import BookRef, Command, Desk
+from ledger.posting.runs import Chunks, Run
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 1000
@@ -87,54 +87,12 @@ class Estimate(Command):
         )
 
 
-def batch_name(period: int, area: int) -> str:
-    """The name of the run over an area's employers for a month."""
-    return f"estimates-{area:06d}-{format_period(period)}"
-
-
-def run(
-    connection: Connection,
-    period: int,
-    area: int,
-    clock: Callable[[], tuple[datetime, date]],
-    policies: Mapping[int, Policy],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Batch:
-    """Estimate a month that is over for every employer that owed the month before and has declared nothing.
-
-    `clock` gives now and today, anew for each chunk. A second run posts nothing. Raises Refused
-    (area_unknown, period_invalid), and Failed or Unknown when the database went away: the run is then
-    started again.
-    """
-    now, today = clock()
+def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
+    """Raise the refusal of a run that cannot be: area_unknown, period_invalid (a month that is not over)."""
     if area not in policies:
         raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     if checked_period(period, today) >= period_of(today):
         raise Refused(RefusalCode.PERIOD_INVALID, at="period")
-    batch = batches.take(connection, batch_name(period, area), CALLER, now)
-    batch.state = batches.RUNNING
-    total = len(_undeclared(connection, period, area, 0, None))
-    for outcome in batches.over_books(
-        connection,
-        batch,
-        clock,
-        policies,
-        lambda after: _undeclared(connection, period, area, after, CHUNK),
-        lambda book_id: Estimate(book_id, period, None, CALLER, CALLER),
-        total,
-        progress,
-    ):
-        if isinstance(outcome, Posted):
-            batch.done += 1
-            batch.amount_fen += unpack(outcome.receipt.detail)["estimated"]
-        elif isinstance(outcome, Failed | Unknown):
-            raise outcome
-        elif outcome.code is not RefusalCode.ALREADY_DECLARED:
-            batch.refused += 1
-    batch.state = batches.FINISHED
-    batches.save(connection, batch, clock()[0])
-    return batch
 
 
 def _undeclared(connection: Connection, period: int, area: int, after: int, limit: int | None) -> list[int]:
@@ -156,3 +114,26 @@ def _undeclared(connection: Connection, period: int, area: int, after: int, limi
     )
     with connection.begin():
         return list(connection.scalars(query))
+
+
+def _chunks(connection: Connection, period: int, area: int) -> Chunks:
+    return Chunks(
+        len(_undeclared(connection, period, area, 0, None)),
+        lambda after: {
+            book_id: Estimate(book_id, period, None, CALLER, CALLER)
+            for book_id in _undeclared(connection, period, area, after, CHUNK)
+        },
+    )
+
+
+ESTIMATES = Run(
+    kind=CALLER,
+    written=format_period,
+    check=check,
+    refused_with=(RefusalCode.AREA_UNKNOWN, RefusalCode.PERIOD_INVALID),
+    chunks=_chunks,
+    moved=lambda done: int(unpack(done.receipt.detail)["estimated"]),
+    # the list came since the chunk was picked
+    passed_over=frozenset({RefusalCode.ALREADY_DECLARED}),
+)
+"""The estimates of an area for a month that is over, of every employer that has declared nothing for it."""

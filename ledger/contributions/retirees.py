@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
@@ -20,8 +20,8 @@ from ledger.months import format_period, month_bounds
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import is_retired
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Failed, Posted, Unknown, batches
-from ledger.posting.batches import Batch
+from ledger.posting import BookRef, Command, Desk
+from ledger.posting.runs import Chunks, Run
 from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 1000
@@ -94,11 +94,6 @@ class CreditRetiree(Command):
         )
 
 
-def batch_name(period: int, area: int) -> str:
-    """The name of the run over an area's retirees for a month."""
-    return f"retiree-credits-{area:06d}-{format_period(period)}"
-
-
 def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
     """Raise the refusal of a run that cannot be: area_unknown, period_invalid, rates_missing."""
     policy = policies.get(area)
@@ -109,45 +104,6 @@ def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -
         policy.retiree_credit.on(first)
     except MissingParameter as missing:
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
-
-
-def run(
-    connection: Connection,
-    period: int,
-    area: int,
-    clock: Callable[[], tuple[datetime, date]],
-    policies: Mapping[int, Policy],
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Batch:
-    """Credit a month to every retiree of an area who has not had it. A second run posts nothing.
-
-    `clock` gives now and today, anew for each chunk. Raises Refused as `check` does, and Failed or Unknown
-    when the database went away: the run is then started again.
-    """
-    now, today = clock()
-    check(period, area, today, policies)
-    batch = batches.take(connection, batch_name(period, area), CALLER, now)
-    batch.state = batches.RUNNING
-    total = _count(connection, period, area)
-    for outcome in batches.over_books(
-        connection,
-        batch,
-        clock,
-        policies,
-        lambda after: _next(connection, period, area, after),
-        lambda account: CreditRetiree(account, period),
-        total,
-        progress,
-    ):
-        if isinstance(outcome, Posted):
-            batch.done += 1
-            batch.amount_fen += outcome.receipt.amount_fen
-        elif isinstance(outcome, Failed | Unknown):
-            raise outcome
-    batch.state = batches.FINISHED
-    batches.save(connection, batch, clock()[0])
-    return batch
 
 
 def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]:
@@ -190,3 +146,25 @@ def _next(connection: Connection, period: int, area: int, after: int) -> list[in
     )
     with connection.begin():
         return list(connection.scalars(query))
+
+
+def _chunks(connection: Connection, period: int, area: int) -> Chunks:
+    return Chunks(
+        _count(connection, period, area),
+        lambda after: {
+            account: CreditRetiree(account, period) for account in _next(connection, period, area, after)
+        },
+    )
+
+
+# whoever was a retiree once is looked at, and may be none on the day, or credited since the chunk was picked
+RETIREE_CREDITS = Run(
+    kind=CALLER,
+    written=format_period,
+    check=check,
+    refused_with=(RefusalCode.AREA_UNKNOWN, RefusalCode.PERIOD_INVALID, RefusalCode.RATES_MISSING),
+    chunks=_chunks,
+    moved=lambda done: done.receipt.amount_fen,
+    passed_over=frozenset(RefusalCode),
+)
+"""The credits of an area for a month, to every retiree who has not had it."""

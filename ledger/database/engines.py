@@ -22,8 +22,12 @@ POOL_SIZE = 10
 # one generic plan per statement; a lock that is not had within ten seconds is tried again by posting
 PG_OPTIONS = "-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_timeout=10s -c jit=off"
 # Posting looks up a few hundred rows by key, in tables of any size. A plan made while the tables were still
-# empty would scan them, and is kept: so these connections are told that an index is always right.
-PG_POSTING = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+# empty would scan them, and is kept: so these connections are told that an index is always right. When their
+# machine is gone, what they have locked is free after two minutes.
+PG_POSTING = (
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
+)
 
 
 def connect(url: str | URL, *, pool_size: int = POOL_SIZE) -> Engine:

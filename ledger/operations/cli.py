@@ -57,27 +57,42 @@ def command(name: str, *, json_on_failure: bool = True) -> Callable[..., Any]:
         @app.command(name)
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-            try:
-                answer = function(*args, **kwargs)
-            except Refused as refused:
-                problem = refused.facts.get("problem", "refused")
-                answer = fail(refused.code.value, str(problem), refused.facts)
-            except PROBLEMS as error:
-                answer = fail("not_ready", str(error), {"problem": str(error)})
-            except OSError as error:
-                what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
-                answer = fail("not_ready", what, {"problem": what})
-            if answer is None:
-                return
-            said, well = answer
-            if well or json_on_failure:
-                print(mask_in_text(json.dumps(said, default=str)), flush=True)
-            if not well:
-                raise typer.Exit(1)
+            if code := tell(lambda: function(*args, **kwargs), json_on_failure=json_on_failure):
+                raise typer.Exit(code)
 
         return run
 
     return register
+
+
+def tell(
+    work: Callable[[], Answer | None],
+    *,
+    json_on_failure: bool = True,
+    passing: tuple[type[Exception], ...] = (),
+) -> int:
+    """Do the work of a command and print its answer, or in one line what went wrong; the exit code.
+
+    What is expected to go wrong and is `passing` is left to the caller.
+    """
+    try:
+        answer = work()
+    except passing:
+        raise
+    except Refused as refused:
+        problem = refused.facts.get("problem", "refused")
+        answer = fail(refused.code.value, str(problem), refused.facts)
+    except PROBLEMS as error:
+        answer = fail("not_ready", str(error), {"problem": str(error)})
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
+        answer = fail("not_ready", what, {"problem": what})
+    if answer is None:
+        return 0
+    said, well = answer
+    if well or json_on_failure:
+        print(mask_in_text(json.dumps(said, default=str)), flush=True)
+    return 0 if well else 1
 
 
 def fail(code: str, problem: str, facts: dict[str, object]) -> Answer:

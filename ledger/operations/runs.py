@@ -1,24 +1,29 @@
-"""The operator's long runs over all of an area, and employers' lists from files."""
+"""The table of long runs, from which commands and routes are made, and employers' lists from files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ledger.accounts import year_end as year_ends
-from ledger.care import annual_settlements
+from ledger.accounts.year_end import YEAR_END
+from ledger.care.annual_settlements import ANNUAL_SETTLEMENT
 from ledger.clock import now_and_today
-from ledger.contributions import estimates, retirees
+from ledger.contributions.estimates import ESTIMATES
+from ledger.contributions.retirees import RETIREE_CREDITS
 from ledger.imports.list_door import ListDoor
 from ledger.money import format_yuan
 from ledger.months import parse_period
 from ledger.operations import progress
 from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.installation import at_work
+from ledger.operations.places import place_for
 from ledger.posting import batches
 from ledger.posting.batches import Batch
+from ledger.posting.runs import Run
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
 
@@ -26,68 +31,94 @@ Month = Annotated[str, typer.Argument(help="Such as 2026-09.")]
 Area = Annotated[int, typer.Option(min=0, max=999_999, help="The area's code, six digits.")]
 
 
-@command("year-end")
-def year_end(
-    year: Annotated[int, typer.Argument(min=1900, max=9998)],
-    area: Area,
-    data: Data = None,
+@dataclass(frozen=True, slots=True)
+class LongRun:
+    """A run as it is asked for: the operator's command is called as its kind."""
+
+    run: Run
+    # what it does, in the words of the command's help
+    help: str
+    # what a bar or a line of the log calls it
+    title: str
+    # how the command takes its period, and what the answer calls it
+    command: Callable[[LongRun], Callable[..., Answer]]
+    period: str
+    # whether the answer says how many were refused
+    tells_refused: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.run.kind
+
+
+def perform(
+    asked: LongRun, period: int, area: int, settings: Settings, begun: Callable[[], None] = lambda: None
 ) -> Answer:
-    """Post the interest of a finished year to every account that is still owed it."""
+    """Do a run from its beginning to its end; the operator's answer. `begun` is called once it is under way.
+
+    Raises Refused; NotReady, also as GoesOn and NoPlace.
+    """
     tune_process()
-    with at_work(Settings.load(data)) as (opened, connection):
-        before = batches.find(connection, year_ends.batch_name(year, area))
-        with progress.shown(f"year end {year}") as report:
-            batch = year_ends.run(connection, year, area, now_and_today, opened.policies, progress=report)
-    return _answer(batch, before, year=year, area=f"{area:06d}")
-
-
-@command("retiree-credits")
-def retiree_credits(
-    month: Month,
-    area: Area,
-    data: Data = None,
-) -> Answer:
-    """Credit a month, out of the pooled fund, to every retiree who has not had it."""
-    period = _period(month)
-    tune_process()
-    with at_work(Settings.load(data)) as (opened, connection):
-        before = batches.find(connection, retirees.batch_name(period, area))
-        with progress.shown(f"retirees {month}") as report:
-            batch = retirees.run(connection, period, area, now_and_today, opened.policies, progress=report)
-    return _answer(batch, before, period=month, area=f"{area:06d}")
-
-
-@command("annual-settlement")
-def annual_settlement(
-    year: Annotated[int, typer.Option(min=1900, max=2999, help="The year of care.")],
-    area: Area,
-    data: Data = None,
-) -> Answer:
-    """Settle a finished year of care of everybody, as far as it differs from what was settled so far."""
-    tune_process()
-    with at_work(Settings.load(data)) as (opened, connection):
-        before = batches.find(connection, annual_settlements.batch_name(year, area))
-        with progress.shown(f"annual settlement {year}") as report:
-            batch = annual_settlements.run(
-                connection, year, area, now_and_today, opened.policies, progress=report
+    run = asked.run
+    name = run.batch_name(period, area)
+    with at_work(settings) as (opened, connection):
+        # what cannot be is refused whatever else goes on
+        run.check(period, area, now_and_today()[1], opened.policies)
+        with (
+            place_for(connection, name, settings.runs_max),
+            progress.shown(f"{asked.title} {run.written(period)}") as report,
+        ):
+            before = batches.find(connection, name)
+            batch = run.run(
+                connection, period, area, now_and_today, opened.policies, progress=report, begun=begun
             )
-    said, well = _answer(batch, before, year=year, area=f"{area:06d}")
-    return said | {"refused": batch.refused}, well
+    return _answer(asked, batch, before, period, area)
 
 
-def _answer(batch: Batch, before: Batch | None, **what: object) -> Answer:
+def _answer(asked: LongRun, batch: Batch, before: Batch | None, period: int, area: int) -> Answer:
     """What a run did, and what all runs of its batch did."""
     done = batch.done - (before.done if before else 0)
     fen = batch.amount_fen - (before.amount_fen if before else 0)
-    return {
+    said = {
         "batch": batch.batch_id,
-        **what,
+        asked.period: period if asked.period == "year" else asked.run.written(period),
+        "area": f"{area:06d}",
         "state": batch.state,
         "posted": done,
         "amount": format_yuan(fen),
         "posted_in_all": batch.done,
         "amount_in_all": format_yuan(batch.amount_fen),
-    }, batch.state == batches.FINISHED
+    }
+    if asked.tells_refused:
+        said["refused"] = batch.refused
+    return said, batch.state == batches.FINISHED
+
+
+def _for_a_year(asked: LongRun) -> Callable[..., Answer]:
+    def perform_it(
+        year: Annotated[int, typer.Argument(min=1900, max=9998)], area: Area, data: Data = None
+    ) -> Answer:
+        return perform(asked, year, area, Settings.load(data))
+
+    return perform_it
+
+
+def _for_a_year_of_care(asked: LongRun) -> Callable[..., Answer]:
+    def perform_it(
+        year: Annotated[int, typer.Option(min=1900, max=2999, help="The year of care.")],
+        area: Area,
+        data: Data = None,
+    ) -> Answer:
+        return perform(asked, year, area, Settings.load(data))
+
+    return perform_it
+
+
+def _for_a_month(asked: LongRun) -> Callable[..., Answer]:
+    def perform_it(month: Month, area: Area, data: Data = None) -> Answer:
+        return perform(asked, _period(month), area, Settings.load(data))
+
+    return perform_it
 
 
 def _period(month: str) -> int:
@@ -97,16 +128,47 @@ def _period(month: str) -> int:
     return period
 
 
-@command("estimates")
-def estimate(month: Month, area: Area, data: Data = None) -> Answer:
-    """Charge every employer that has not declared a finished month with last month's amount and a tenth."""
-    period = _period(month)
-    tune_process()
-    with at_work(Settings.load(data)) as (opened, connection):
-        before = batches.find(connection, estimates.batch_name(period, area))
-        with progress.shown(f"estimates {month}") as report:
-            batch = estimates.run(connection, period, area, now_and_today, opened.policies, progress=report)
-    return _answer(batch, before, period=month, area=f"{area:06d}")
+RUNS: dict[str, LongRun] = {
+    asked.kind: asked
+    for asked in (
+        LongRun(
+            YEAR_END,
+            "Post the interest of a finished year to every account that is still owed it.",
+            "year end",
+            _for_a_year,
+            "year",
+        ),
+        LongRun(
+            RETIREE_CREDITS,
+            "Credit a month, out of the pooled fund, to every retiree who has not had it.",
+            "retirees",
+            _for_a_month,
+            "period",
+        ),
+        LongRun(
+            ANNUAL_SETTLEMENT,
+            "Settle a finished year of care of everybody, as far as it differs from what was settled so far.",
+            "annual settlement",
+            _for_a_year_of_care,
+            "year",
+            tells_refused=True,
+        ),
+        LongRun(
+            ESTIMATES,
+            "Charge every employer that has not declared a finished month"
+            " with last month's amount and a tenth.",
+            "estimates",
+            _for_a_month,
+            "period",
+        ),
+    )
+}
+"""Every long run, by its kind."""
+
+for _asked in RUNS.values():
+    _performing = _asked.command(_asked)
+    _performing.__doc__ = _asked.help
+    command(_asked.kind)(_performing)
 
 
 @command("declare")

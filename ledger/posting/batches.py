@@ -1,18 +1,16 @@
-"""Long runs: a row that says what is done, so that a rerun goes on where the last one ended."""
+"""Batches: the row that says how far a long run or a file is, what came of it, and why it failed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from ledger import tables
 from ledger.database.lookups import insert_or_leave
 from ledger.database.writers import RowWriter
-from ledger.policy import Policy
-from ledger.posting import Command, Outcome, post
 
 RUNNING = "running"
 FINISHED = "finished"
@@ -34,6 +32,8 @@ class Batch:
     refused: int = 0
     amount_fen: int = 0
     detail: str | None = None
+    # why it failed, in one line; of a run that goes on or has finished, None
+    reason: str | None = None
 
 
 _COLUMNS = tuple(tables.batch.columns)
@@ -71,6 +71,18 @@ def take(connection: Connection, batch_id: str, kind: str, now: datetime, detail
     return batch
 
 
+def begin(connection: Connection, batch_id: str, kind: str, now: datetime) -> Batch:
+    """The batch of that name, under way from its beginning; what earlier runs did stays counted.
+
+    What they refused does not: it is asked for again, and refused again.
+    """
+    batch = take(connection, batch_id, kind, now)
+    batch.state, batch.reason = RUNNING, None
+    batch.bookmark = batch.refused = 0
+    save(connection, batch, now)
+    return batch
+
+
 def save(connection: Connection, batch: Batch, now: datetime) -> None:
     """Write down how far the run is. The book is what counts: a bookmark too low only repeats a look."""
     batch.updated_at = now
@@ -98,7 +110,7 @@ def advance(
 
 def restart(connection: Connection, batch: Batch, now: datetime) -> None:
     """Begin a batch anew: nothing of it is done, and no line is refused."""
-    batch.state, batch.detail = RUNNING, None
+    batch.state, batch.detail, batch.reason = RUNNING, None, None
     batch.bookmark = batch.done = batch.refused = batch.amount_fen = 0
     advance(connection, batch, now, 0, ())
 
@@ -137,32 +149,6 @@ def _update(connection: Connection, batch: Batch) -> None:
             refused=batch.refused,
             amount_fen=batch.amount_fen,
             detail=batch.detail,
+            reason=batch.reason,
         )
     )
-
-
-def over_books(
-    connection: Connection,
-    batch: Batch,
-    clock: Callable[[], tuple[datetime, date]],
-    policies: Mapping[int, Policy],
-    chunk_after: Callable[[int], list[int]],
-    command: Callable[[int], Command],
-    total: int,
-    progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Outcome]:
-    """Post one command for each of many books, in order of their numbers; yields what became of each.
-
-    `chunk_after` gives the next books after a number, none at the end. `clock` gives now and today, anew for
-    each chunk. A killed run may have left a bookmark ahead of books that came since, so it begins at the
-    front; the batch is written down after each chunk, with what the caller has counted by then.
-    """
-    after = seen = 0
-    while chunk := chunk_after(after):
-        now, today = clock()
-        yield from post(connection, [command(book_id) for book_id in chunk], now, today, policies)
-        batch.bookmark = after = chunk[-1]
-        seen += len(chunk)
-        save(connection, batch, now)
-        if progress is not None:
-            progress(seen, total)

@@ -95,6 +95,8 @@ batch = Table(
     C("refused", BigInteger, nullable=False),
     C("amount_fen", BigInteger, nullable=False),
     C("detail", Text),
+    # why it failed, in one line without personal data
+    C("reason", Text),
     PrimaryKeyConstraint("batch_id"),
     CheckConstraint("state IN ('running', 'finished', 'failed')", name="state_known"),
     info={"room": "reference"},

@@ -192,8 +192,27 @@ def test_loopback_is(tmp_path: Path, host: str) -> None:
     assert Settings.load(tmp_path, demo=True, host=host).is_loopback
 
 
-def test_a_setting_that_cannot_be_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LEDGER_PORT", "geheim")
-    with pytest.raises(SettingsError, match="LEDGER_PORT") as caught:
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LEDGER_PORT", "geheim"),
+        ("LEDGER_PORT", "65536"),
+        ("LEDGER_RUNS_MAX", "geheim"),
+        ("LEDGER_RUNS_MAX", "0"),
+        ("LEDGER_RUNS_MAX", "33"),
+        ("LEDGER_RUNS_MAX", "9" * 5000),
+    ],
+)
+def test_a_setting_that_cannot_be_is_named_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name) as caught:
         Settings.load()
-    assert "geheim" not in str(caught.value)
+    assert value == "0" or value not in str(caught.value)
+
+
+def test_how_many_runs_go_on_at_once_is_told_to_other_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().runs_max == 2
+    monkeypatch.setenv("LEDGER_RUNS_MAX", "5")
+    assert Settings.load().environment()["LEDGER_RUNS_MAX"] == "5"

@@ -20,7 +20,7 @@ from ledger.accounts.closure import ReportDeath
 from ledger.accounts.freezes import Freeze
 from ledger.book.detail import unpack
 from ledger.care import annual_settlements
-from ledger.care.annual_settlements import CloseYear, areas_elsewhere, run
+from ledger.care.annual_settlements import ANNUAL_SETTLEMENT, CloseYear, areas_elsewhere
 from ledger.care.case_reports import claim
 from ledger.care.filings import RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
@@ -123,7 +123,9 @@ class Story:
 
     def run(self, today: date = SETTLING, year: int = YEAR, area: int = AREA) -> Batch:
         with self.world.engine.connect() as connection:
-            return run(connection, year, area, lambda: (noon(today), today), self.world.policies)
+            return ANNUAL_SETTLEMENT.run(
+                connection, year, area, lambda: (noon(today), today), self.world.policies
+            )
 
     def in_order(self) -> None:
         assert verify(self.world.engine).findings == []
@@ -608,7 +610,7 @@ def test_a_run_that_ended_goes_on(alone: Story, monkeypatch: pytest.MonkeyPatch,
         return outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr("ledger.posting.batches.post", dying)
+        patch.setattr("ledger.posting.runs.post", dying)
         with pytest.raises(Killed):
             alone.run()
     assert sum(alone.statements(book) for book in books) == (6 if after else 3)
@@ -658,7 +660,7 @@ def crowd(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Story, list[int], Pa
 def test_killed_in_the_middle_and_started_again(crowd: tuple[Story, list[int], Path], fresh_url: str) -> None:
     story, books, keys = crowd
     arguments = ("annual-settlement", "--year", str(LAST_YEAR), "--area", str(AREA))
-    name = annual_settlements.batch_name(LAST_YEAR, AREA)
+    name = ANNUAL_SETTLEMENT.batch_name(LAST_YEAR, AREA)
     process = command_line(fresh_url, keys, *arguments)
     _wait_for_a_chunk(story.world.engine, name, process)
     process.kill()

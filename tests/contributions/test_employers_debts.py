@@ -27,7 +27,7 @@ from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import RegisterEmployer, enter
 from ledger.contributions.estimates import Estimate
 from ledger.contributions.levies import DeclaredLine
-from ledger.contributions.retirees import CreditRetiree, run
+from ledger.contributions.retirees import RETIREE_CREDITS, CreditRetiree
 from ledger.contributions.supervision import RecordStep, Step
 from ledger.posting import Failed, Posted
 from ledger.refusals import RefusalCode
@@ -558,7 +558,9 @@ def test_a_run_over_all_retirees_credits_each_once(fresh_engine: Engine) -> None
     world.one(CreditRetiree(people[0], MARCH))
     for done in (2, 2):
         with fresh_engine.connect() as connection:
-            batch = run(connection, MARCH, AREA, lambda: (world.now, world.today), world.policies)
+            batch = RETIREE_CREDITS.run(
+                connection, MARCH, AREA, lambda: (world.now, world.today), world.policies
+            )
         assert batch.done == done
     assert [yuan(unit.balance(person)) for person in people] == ["110.00"] * 3 + ["0.00"] * 2
     assert verify(fresh_engine).findings == []

@@ -48,7 +48,8 @@ WORDS = (
     Word(
         "batch batches",
         "a long run's row: what it did so far; commands decided together are an attempt",
-        where="ledger/posting/batches ledger/operations/ ledger/imports/ ledger/accounts/year_end"
+        where="ledger/posting/batches ledger/posting/runs ledger/operations/ ledger/imports/"
+        " ledger/accounts/year_end"
         " ledger/care/annual_settlements ledger/contributions/estimates ledger/contributions/retirees"
         " ledger/contributions/arrears_reports api/",
         # the face, the code, and what writes the commands of an attempt
@@ -59,7 +60,8 @@ WORDS = (
         "say who pays what of a bill of care, and post it; an estate is divided, a year closed, a fee"
         " squared, a list's money spread, a day balanced",
         where="ledger/care/ ledger/chart/ api/care/ bench/",
-        names="Settle ReverseSettlement settlements annual_settlements annual_settlement settlement"
+        names="Settle ReverseSettlement AnnualSettlements settlements annual_settlements annual_settlement"
+        " settlement"
         " SETTLEMENT ANNUAL_SETTLEMENT SETTLEMENT_NOT_FOUND ANNUAL_SETTLEMENT_NOT_FOUND VISIT_SETTLED"
         " SettlementRow SETTLEMENT_ROW settled_on settlement_seq settled_by settlements_move_what_they_say",
     ),

@@ -35,8 +35,8 @@ from ledger import (
     connect,
     persons,
     reports,
-    year_end,
 )
+from ledger.accounts.year_end import YEAR_END
 from ledger.verify import verify
 from tests.check import migrate, models_equal_migrations
 from tests.support.clinic import Clinic
@@ -300,7 +300,7 @@ def test_people_come_and_go(going_on: World) -> None:
     assert {one.kind for one in divided.others} >= {Kind.INHERITANCE, Kind.INTEREST}
     assert balance(world, book_of("li")).balance > inherited
     with world.engine.connect() as connection:
-        batch = year_end.run(connection, 2026, AREA, lambda: (world.now, world.today), world.policies)
+        batch = YEAR_END.run(connection, 2026, AREA, lambda: (world.now, world.today), world.policies)
     assert batch.state == "finished"
     _nothing_old_has_changed(world, was)
 

@@ -23,7 +23,7 @@ from ledger.accounts.freezes import Freeze
 from ledger.accounts.holds import Hold
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.accounts.year_end import run
+from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
 from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
@@ -268,7 +268,7 @@ class History:
 
     def year_end(self, year: int) -> None:
         with self.world.engine.connect() as connection:
-            run(connection, year, AREA, lambda: (self.world.now, self.today), self.world.policies)
+            YEAR_END.run(connection, year, AREA, lambda: (self.world.now, self.today), self.world.policies)
 
     def compare_money(self) -> None:
         """What the units have sent is in their people's accounts, or where it went from there."""

@@ -26,6 +26,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.database.engines import connect
 from ledger.posting import BookRef, Command, Desk, Outcome, Posted
+from ledger.posting.batches import Batch
 from ledger.posting.writer import WAITING_MAX, Overloaded, Stopped, Writer
 from ledger.refusals import Refused
 from ledger.verify import verify
@@ -314,7 +315,7 @@ def test_the_year_end_beside_traffic_earns_what_a_quiet_one_would(
         world.open(opened_on=date(2025, 1, 1), opening=(0, dice.randrange(10**6)), today=date(2025, 1, 1))
         for _ in range(80)
     ]
-    runs: list[year_end.Batch] = []
+    runs: list[Batch] = []
     trouble: list[object] = []
 
     def traffic(name: str) -> None:
@@ -333,7 +334,9 @@ def test_the_year_end_beside_traffic_earns_what_a_quiet_one_would(
     def close() -> None:
         with fresh_engine.connect() as connection:
             runs.append(
-                year_end.run(connection, 2025, AREA, lambda: (world.now, world.today), world.policies)
+                year_end.YEAR_END.run(
+                    connection, 2025, AREA, lambda: (world.now, world.today), world.policies
+                )
             )
 
     threads = [threading.Thread(target=traffic, args=(f"caller {n}",)) for n in range(3)]

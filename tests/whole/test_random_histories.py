@@ -21,7 +21,7 @@ from ledger.accounts.holds import Capture, Expire, Hold, Release
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.accounts.year_end import run
+from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
@@ -283,7 +283,7 @@ class History:
             numbered.setdefault(other.seq, Fact(other.kind.word, other.effective_on))
 
     def year_end(self, year: int) -> None:
-        run(self.connection, year, AREA, lambda: (self.world.now, self.today), self.world.policies)
+        YEAR_END.run(self.connection, year, AREA, lambda: (self.world.now, self.today), self.world.policies)
         self.reference.year_end(year)
         self._learn_numbers()
         self.compare_interest()

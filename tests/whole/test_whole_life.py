@@ -17,7 +17,7 @@ from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.accounts.year_end import run
+from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
@@ -64,7 +64,7 @@ class Life:
 
     def close(self, year: int) -> None:
         with self.world.engine.connect() as connection:
-            run(connection, year, AREA, lambda: (noon(self.today), self.today), self.world.policies)
+            YEAR_END.run(connection, year, AREA, lambda: (noon(self.today), self.today), self.world.policies)
 
     def stands(self, current_year: str, carried_over: str, available: str | None = None) -> None:
         """What a clerk sees on the screen today."""

@@ -20,7 +20,7 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.holds import Capture, Hold
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
-from ledger.accounts.year_end import run
+from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.policy import PACKAGED_POLICIES, load_policy
@@ -155,7 +155,7 @@ def heirs(*relations: str) -> Step:
 def close_year(world: World, year: int, today: date) -> int:
     """Run the year end; how many accounts it has posted to in all its runs."""
     with world.engine.connect() as connection:
-        return run(connection, year, AREA, lambda: (noon(today), today), world.policies).done
+        return YEAR_END.run(connection, year, AREA, lambda: (noon(today), today), world.policies).done
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,163 @@
+"""Long runs: what one is, and the loop that does it, from the first book of an area to the last.
+
+The books themselves say what is still to do, so a run that was killed is simply started again; one over an
+area where nothing is left to do posts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ledger.database.locks import LocksLost
+from ledger.policy import Policy
+from ledger.posting import Command, Failed, Outcome, Posted, Unknown, batches, post
+from ledger.posting.batches import Batch
+from ledger.refusals import RefusalCode, Refused
+
+Clock = Callable[[], tuple[datetime, date]]
+Policies = Mapping[int, Policy]
+
+
+def _nobody_listens(*_told: object) -> None:
+    """Who is told how far a run is, when nobody asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """The books that a run goes over, a chunk at a time in the order of their numbers."""
+
+    # how many books there are, for those who watch
+    total: int
+    # the commands for the next books after a number, by book; none at the end
+    after: Callable[[int], Mapping[int, Command]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One description of a long run over an area, for a year or for a month (YYYYMM): its `period`."""
+
+    # what its batches are called, as a kind and in their names
+    kind: str
+    # a period as names and callers write it
+    written: Callable[[int], str]
+    # refuses what cannot be run: period, area, today, policies
+    check: Callable[[int, int, date, Policies], None]
+    # the refusals that `check` may raise
+    refused_with: tuple[RefusalCode, ...]
+    chunks: Callable[[Connection, int, int], Chunks]
+    # what one book's entries moved, in fen
+    moved: Callable[[Posted], int]
+    # refusals of books where there is nothing to do, which nobody needs to hear of; others are counted
+    passed_over: frozenset[RefusalCode] = frozenset()
+    # refusals of a book that fail the run, when all other books are done
+    failing: frozenset[RefusalCode] = frozenset()
+
+    def batch_name(self, period: int, area: int) -> str:
+        """The name of the work itself: asked for again, it is the same batch."""
+        return f"{self.kind}-{area:06d}-{self.written(period)}"
+
+    def run(
+        self,
+        connection: Connection,
+        period: int,
+        area: int,
+        clock: Clock,
+        policies: Policies,
+        *,
+        progress: Callable[[int, int], None] = _nobody_listens,
+        begun: Callable[[], None] = _nobody_listens,
+    ) -> Batch:
+        """Do what is still to do in the books of an area.
+
+        `clock` gives now and today, anew for each chunk. `begun` is called once the batch says that the run
+        is under way, `progress` after each chunk with how many books are done, and of how many.
+
+        Raises Refused as `check` does, or with a code out of `failing` after all other books; Failed or
+        Unknown when the database went away: the run is then started again. What ends it early stands in the
+        batch as its reason, if the database still takes it.
+        """
+        now, today = clock()
+        self.check(period, area, today, policies)
+        batch = batches.begin(connection, self.batch_name(period, area), self.kind, now)
+        begun()
+        try:
+            failing = self._go(
+                connection, batch, self.chunks(connection, period, area), clock, policies, progress
+            )
+            if failing is not None:
+                raise failing
+        except Exception as fault:
+            _end_with(connection, batch, fault, clock()[0])
+            raise
+        batch.state = batches.FINISHED
+        batches.save(connection, batch, clock()[0])
+        return batch
+
+    def _go(
+        self,
+        connection: Connection,
+        batch: Batch,
+        chunks: Chunks,
+        clock: Clock,
+        policies: Policies,
+        progress: Callable[[int, int], None],
+    ) -> Refused | None:
+        """Post chunk after chunk; the refusal that fails the run, if a book met one.
+
+        It begins at the front and not at the bookmark of a run that was killed: books may have come since,
+        and what is done is not asked for again.
+        """
+        after = seen = 0
+        failing: Refused | None = None
+        while commands := chunks.after(after):
+            now, today = clock()
+            for outcome in post(connection, list(commands.values()), now, today, policies):
+                failing = self._count(batch, outcome) or failing
+            batch.bookmark = after = max(commands)
+            seen += len(commands)
+            batches.save(connection, batch, now)
+            progress(seen, chunks.total)
+        return failing
+
+    def _count(self, batch: Batch, outcome: Outcome) -> Refused | None:
+        """Count what became of one book; the refusal when it fails the run."""
+        if isinstance(outcome, Posted):
+            # what is answered with an older entry was counted with it
+            if outcome.created:
+                batch.done += 1
+                batch.amount_fen += self.moved(outcome)
+        elif isinstance(outcome, Failed | Unknown):
+            raise outcome
+        elif outcome.code not in self.passed_over:
+            batch.refused += 1
+            return outcome if outcome.code in self.failing else None
+        return None
+
+
+def moved_alike(done: Posted) -> int:
+    """What the entries of the receipt's own kind moved, in fen."""
+    return done.receipt.amount_fen + sum(
+        other.amount_fen for other in done.others if other.kind == done.receipt.kind
+    )
+
+
+def _end_with(connection: Connection, batch: Batch, fault: Exception, now: datetime) -> None:
+    """Write down that a run failed, and why. Of a fault that nobody expected the name only: no data."""
+    if isinstance(fault, Refused):
+        facts = ", ".join(f"{name} {value}" for name, value in fault.facts.items())
+        batch.reason = f"{fault.code.value}: {facts}" if facts else fault.code.value
+    elif isinstance(fault, Failed | Unknown):
+        batch.reason = str(fault)
+    else:
+        batch.reason = type(fault).__name__
+    batch.state = batches.FAILED
+    try:
+        connection.rollback()
+        batches.save(connection, batch, now)
+    except (DBAPIError, LocksLost) as gone:
+        fault.add_note(f"and that was not written down: {type(gone).__name__}")
