@@ -30,7 +30,7 @@ HOUSE: dict[str, str] = {
     "policy": f"{LEAVES} chart",
     "database": LEAVES,
     "book": GROUND,
-    "tables": f"{GROUND} book",
+    "tables": GROUND,
     "posting": STORED,
     "reports": CORE,
     "people": CORE,
