@@ -87,7 +87,7 @@ def by_kind(beside: Iterable[Row]) -> list[tuple[RowKind[Any], list[Row]]]:
     found: dict[RowKind[Any], list[Row]] = {}
     for row in beside:
         found.setdefault(RowKind.of(row), []).append(row)
-    return sorted(found.items(), key=lambda one: _RANK[one[0].letter])
+    return [(kind, found[kind]) for kind in sorted(found, key=lambda kind: _RANK[kind.letter])]
 
 
 def rows_digest(beside: Sequence[Row]) -> str:

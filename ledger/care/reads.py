@@ -98,7 +98,7 @@ def _since(book_id: int, command: Any, desk: Desk) -> int | None:
     since: int | None = command.target_seq
     if since is None and command.follows_stake is not None and command.source_ref is not None:
         seen = desk.sourced.get((book_id, int(command.follows_stake), command.source_ref))
-        since = None if seen is None else seen[1].seq
+        since = None if seen is None else seen.receipt.seq
     return since
 
 

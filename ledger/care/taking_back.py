@@ -138,7 +138,7 @@ class CorrectMessage(Command):
         if known is None:
             # the message came in this very batch, and was refused: it is asked for again without it
             raise WiderLocks(())
-        original = known[1]
+        original = known.receipt
         acting = desk.acting.get((holder, original.seq))
         if acting is not None:
             raise AlreadyThere(acting)
@@ -156,7 +156,7 @@ class CorrectMessage(Command):
     def _leave_tombstone(self, desk: Desk, holder: int) -> None:
         there = desk.sourced.get((holder, int(Kind.CORRECTION), self.source_ref or ""))
         if there is not None:
-            raise AlreadyThere(there[1])
+            raise AlreadyThere(there.receipt)
         book = institution_book(desk, holder, self.institution, self.area)
         book.add(Draft(Kind.CORRECTION, desk.today, source_ref=self.source_ref, keyed=True))
 

@@ -12,7 +12,7 @@ from ledger.book.state import Book
 from ledger.policy import MissingParameter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
-from ledger.posting.outcomes import AlreadyThere, Outcome, Posted, Receipt, WiderLocks
+from ledger.posting.outcomes import AlreadyThere, Answered, Outcome, Posted, Receipt, Sourced, WiderLocks
 from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 
@@ -101,10 +101,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
         place = (book_id, command.caller, command.key)
         before = desk.keys.get(place)
         if before is not None:
-            if before[0] != fingerprint:
+            if before.fingerprint != fingerprint:
                 raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
-            first = before[1]
-            return Posted(first.receipt, first.others, replayed=True)
+            return Posted(before.posted.receipt, before.posted.others, replayed=True)
     stored = desk.books.get(book_id)
     # an institution of another area may have a contract here, and that area no policy
     if stored is not None and stored.area not in attempt.versions and not is_institution(book_id):
@@ -137,12 +136,12 @@ def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | N
     first = desk.sourced.get((book_id, int(command.source_kind), command.source_ref))
     if first is None:
         return None
-    if first[0] != fingerprint:
+    if first.fingerprint != fingerprint:
         raise Refused(RefusalCode.MSGID_CONFLICT, at="source_ref")
-    acting = desk.acting.get((book_id, first[1].seq))
+    acting = desk.acting.get((book_id, first.receipt.seq))
     if acting is not None and unpack(acting.detail).get("corrected"):
         raise Refused(RefusalCode.MESSAGE_CORRECTED, at="source_ref")
-    return Posted(first[1], replayed=True)
+    return Posted(first.receipt, replayed=True)
 
 
 def _accept(
@@ -178,8 +177,8 @@ def _accept(
     attempt.decided.append(Decided(written, provenance))
     attempt.accepted.append(command)
     if place is not None and fingerprint is not None:
-        desk.keys[place] = (fingerprint, posted)
+        desk.keys[place] = Answered(fingerprint, posted)
     if command.keyed_by_source and main.source_ref is not None:
-        desk.sourced[main.book_id, int(main.kind), main.source_ref] = (fingerprint, main)
+        desk.sourced[main.book_id, int(main.kind), main.source_ref] = Sourced(fingerprint, main)
     desk.fresh_stakes -= set(command.stakes)
     return posted

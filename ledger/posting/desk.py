@@ -12,9 +12,10 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
+from ledger.months import period_of
 from ledger.policy import Policy
 from ledger.posting.needs import FoundT, Need
-from ledger.posting.outcomes import BookRef, Institution, Person, Posted, Receipt
+from ledger.posting.outcomes import Answered, BookRef, Institution, Person, Receipt, Sourced
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
 
@@ -30,7 +31,7 @@ class Desk:
     persons: dict[bytes, Person] = field(default_factory=dict)
     institutions: dict[str, Institution] = field(default_factory=dict)
     sources: set[tuple[int, int, str]] = field(default_factory=set)
-    keys: dict[tuple[int, str, str], tuple[bytes, Posted]] = field(default_factory=dict)
+    keys: dict[tuple[int, str, str], Answered] = field(default_factory=dict)
     targets: dict[tuple[int, int], Receipt] = field(default_factory=dict)
     acted: dict[tuple[int, int], Kind] = field(default_factory=dict)
     # what the commands asked for, by need
@@ -43,7 +44,7 @@ class Desk:
     # stakes that the batch lets go
     freed: set[bytes] = field(default_factory=set)
     # the entries that source documents made, with the fingerprint of their request
-    sourced: dict[tuple[int, int, str], tuple[bytes | None, Receipt]] = field(default_factory=dict)
+    sourced: dict[tuple[int, int, str], Sourced] = field(default_factory=dict)
     # the entry that acted on an entry
     acting: dict[tuple[int, int], Receipt] = field(default_factory=dict)
     # the copies that the command under decision works on
@@ -149,7 +150,7 @@ class Desk:
 
 
 def _after_death(died_on: date, day: date | None, period: int | None) -> RefusalCode | None:
-    if period is not None and period > died_on.year * 100 + died_on.month:
+    if period is not None and period > period_of(died_on):
         return RefusalCode.PERIOD_AFTER_END
     if day is not None and day > died_on:
         return RefusalCode.ACCOUNT_DECEASED

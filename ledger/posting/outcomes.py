@@ -94,9 +94,9 @@ class Receipt(NamedTuple):
         Of a payment it is what came in: its other moves say where that went.
         """
         if self.kind is Kind.PAYMENT:
-            return sum(move[2] for move in self.transfers if move[0] == Side.BANK)
+            return sum(fen for source, _target, fen, _party in self.transfers if source == Side.BANK)
         if self.transfers:
-            return sum(move[2] for move in self.transfers)
+            return sum(fen for _source, _target, fen, _party in self.transfers)
         return abs(self.held_change or 0)
 
     @property
@@ -125,6 +125,20 @@ class Posted:
     def row(self, kind: RowKind[RowT]) -> RowT | None:
         """The one row of a kind, if the entry wrote it and this is no replay."""
         return next(iter(kind.among(self.beside or ())), None)
+
+
+class Answered(NamedTuple):
+    """What a request was answered with first, and the fingerprint that tells whether it is the same again."""
+
+    fingerprint: bytes
+    posted: Posted
+
+
+class Sourced(NamedTuple):
+    """The entry that a source document made, and the fingerprint of the request that brought it."""
+
+    fingerprint: bytes | None
+    receipt: Receipt
 
 
 class Unknown(Exception):

@@ -18,7 +18,7 @@ from ledger.database.lookups import Lookup
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
 from ledger.posting.needs import Asked, Need
-from ledger.posting.outcomes import Institution, Posted, Receipt
+from ledger.posting.outcomes import Answered, Institution, Posted, Receipt, Sourced
 
 # the columns of a receipt, in the order of its fields (kind and transfers apart)
 RECEIPT_COLUMNS = (
@@ -227,7 +227,7 @@ def read_seen(
     keyed = [row for row in rows if row.by_key]
     for row, receipt in zip(keyed, receipts(connection, map(_entry_of, keyed)), strict=True):
         place = (receipt.book_id, names[receipt.caller], row.idempotency_key)
-        desk.keys[place] = (bytes(row.request_digest), Posted(receipt, replayed=True))
+        desk.keys[place] = Answered(bytes(row.request_digest), Posted(receipt, replayed=True))
 
 
 def _entry_of(row: Sequence[Any]) -> list[Any]:
@@ -240,7 +240,7 @@ def read_sourced(connection: Connection, rows: Sequence[Any], desk: Desk) -> Non
     """The entries of documents that are their own key, and what acted on them."""
     for row, receipt in zip(rows, receipts(connection, map(_entry_of, rows)), strict=True):
         digest = None if row.request_digest is None else bytes(row.request_digest)
-        desk.sourced[receipt.book_id, receipt.kind, receipt.source_ref or ""] = (digest, receipt)
+        desk.sourced[receipt.book_id, receipt.kind, receipt.source_ref or ""] = Sourced(digest, receipt)
     read_acting(connection, [(row.book_id, row.seq) for row in rows], desk)
 
 

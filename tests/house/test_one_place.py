@@ -57,14 +57,14 @@ RULES: dict[str, tuple[Callable[[ast.AST], bool], str, str]] = {
     "letters": (is_power_of_letters, "ledger/chart/parties ledger/money", "ledger.chart.parties.Party"),
     "hundreds": (
         is_by_hundred,
-        # a wage rises by so many per cent; the day of a death still counts there
-        "ledger/months ledger/money ledger/operations/sample ledger/posting/desk",
+        # a wage rises by so many per cent
+        "ledger/months ledger/money ledger/operations/sample",
         "ledger.months, and ledger.money for yuan",
     ),
     "positions": (
         is_by_position,
-        # the writer's rows and readers do, until the domains have them
-        "ledger/posting/ ledger/book/ ledger/database/writers",
+        # what writes rows of any table cannot name their columns
+        "ledger/database/writers",
         "the names of a row, or one line that unpacks it by name",
     ),
 }
