@@ -25,7 +25,7 @@ ACCOUNT = {"account_no", "status", "opened_on", "area", "name", "id_number", "di
 
 @pytest.fixture(scope="module")
 def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with running(engine, tmp_path_factory.mktemp("api"), bench=True) as client:
+    with running(engine, tmp_path_factory.mktemp("api")) as client:
         yield client
 
 
