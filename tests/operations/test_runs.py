@@ -221,6 +221,7 @@ def test_so_many_and_no_more_work_at_once(fresh_engine: Engine) -> None:
             pass
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_gives_all_back(fresh_url: str, fresh_engine: Engine) -> None:
     holding = (
         "import sys, time\n"
@@ -297,6 +298,7 @@ def operator(fresh_url: str, tmp_path: Path) -> Callable[..., tuple[int, dict[st
     return call
 
 
+@pytest.mark.slow
 def test_a_command_waits_for_nobody(
     operator: Callable[..., tuple[int, dict[str, Any], str]], fresh_engine: Engine
 ) -> None:
@@ -339,6 +341,7 @@ def output(folder: Path) -> str:
     return (folder / "runs" / f"{NAME}.log").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_run_keeps_what_it_says(client: TestClient, fresh_engine: Engine, tmp_path: Path) -> None:
     people(fresh_engine, 2)
     assert start(client) == (202, {"batch": NAME, "state": "running"})
@@ -349,6 +352,7 @@ def test_a_run_keeps_what_it_says(client: TestClient, fresh_engine: Engine, tmp_
     assert (tmp_path / "runs" / f"{NAME}.log").stat().st_mode & 0o077 == 0
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_says_why(client: TestClient, fresh_engine: Engine, tmp_path: Path) -> None:
     people(fresh_engine, 1, opened_on=date(1999, 1, 1))
     for _ in range(2):
@@ -362,6 +366,7 @@ def test_a_run_that_fails_says_why(client: TestClient, fresh_engine: Engine, tmp
         assert json.loads(said.splitlines()[-1])["code"] == "rates_missing"
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_not_started_again(client: TestClient, fresh_engine: Engine) -> None:
     people(fresh_engine, 1)
     with fresh_engine.connect() as connection, locks(connection) as take:
@@ -374,6 +379,7 @@ def test_a_run_that_goes_on_is_not_started_again(client: TestClient, fresh_engin
     assert ended(client)["done"] == 1
 
 
+@pytest.mark.slow
 def test_no_more_runs_than_there_are_places(client: TestClient, fresh_engine: Engine) -> None:
     people(fresh_engine, 1)
     with fresh_engine.connect() as connection, locks(connection) as take:
@@ -392,6 +398,7 @@ def test_no_more_runs_than_there_are_places(client: TestClient, fresh_engine: En
 CROWD = 2_000
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_it_says_so_and_goes_on_when_started_again(
     client: TestClient,
     other: TestClient,
@@ -432,6 +439,7 @@ def test_killed_in_the_middle_it_says_so_and_goes_on_when_started_again(
     assert verify(fresh_engine, last=1000).clean
 
 
+@pytest.mark.slow
 def test_two_services_start_a_run_once(client: TestClient, other: TestClient, fresh_engine: Engine) -> None:
     """Both at the same moment: whichever comes second finds it under way, or finds nothing left to do."""
     people(fresh_engine, 20)
