@@ -29,7 +29,7 @@ from api.http.errors import add_handlers
 from api.http.logs import Log, RequestLines, log_request, log_to_stderr
 from api.http.security import Verifier
 from api.http.state import Clock, State
-from api.institutions import clearings, institutions, reconciliations
+from api.institutions import clearings, institutions, reconciliations, statements
 from api.operations import bulk, health, policies, runs
 from api.operations import trial_balance as reports
 from api.people import enrolments, person_reports, residents
@@ -69,6 +69,7 @@ ROUTERS = (
     policies.router,
     reconciliations.router,
     clearings.router,
+    statements.router,
     health.router,
 )
 

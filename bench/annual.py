@@ -26,7 +26,8 @@ from ledger.clock import now_and_today
 from ledger.database.engines import connect, for_posting
 from ledger.institutions.registry import find
 from ledger.policy import RATE_SCALE
-from ledger.posting import Posted, post
+from ledger.posting import Posted
+from ledger.posting.way_in import post
 from ledger.settings import tune_process
 from tests.support.postgres import Server
 

@@ -31,7 +31,8 @@ from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports.rows import default_key
 from ledger.months import last_periods, period_of
-from ledger.posting import Posted, post
+from ledger.posting import Posted
+from ledger.posting.way_in import post
 from ledger.settings import tune_process
 from tests.support.postgres import Server
 

@@ -23,7 +23,8 @@ from ledger.chart.parties import Party
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
-from ledger.posting import Command, PersonStake, Posted, post
+from ledger.posting import Command, PersonStake, Posted
+from ledger.posting.way_in import post
 from ledger.settings import tune_process
 from tests.check import migrate
 

@@ -58,9 +58,9 @@ from ledger.posting import (
     Unknown,
     batches,
     decide_at_a_look,
-    post,
-    rehearse,
 )
+from ledger.posting.rehearsal import rehearse
+from ledger.posting.way_in import post
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.vault import Keyring

@@ -18,7 +18,8 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.policy import PocketOrder, Policy
-from ledger.posting import TARGET, BookRef, Command, Desk, Failed, Posted, Receipt, Unknown, post
+from ledger.posting import TARGET, BookRef, Command, Desk, Failed, Posted, Receipt, Unknown
+from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 
 

@@ -16,7 +16,9 @@ from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Tally
 from ledger.policy import Policy
-from ledger.posting import Command, Failed, Outcome, Posted, Unknown, post, rehearse
+from ledger.posting import Command, Failed, Outcome, Posted, Unknown
+from ledger.posting.rehearsal import rehearse
+from ledger.posting.way_in import post
 from ledger.refusals import Refused
 
 UNKNOWN_TRIES_MAX = 3

@@ -26,7 +26,9 @@ from ledger.money import format_yuan, parse_yuan
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.policy import Policy
-from ledger.posting import Command, Posted, Unknown, post, rehearse
+from ledger.posting import Command, Posted, Unknown
+from ledger.posting.rehearsal import rehearse
+from ledger.posting.way_in import post
 from ledger.refusals import Refused
 from ledger.vault import Keyring
 

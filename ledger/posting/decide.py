@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
 from ledger.book.beside import Row
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
 from ledger.policy import MissingParameter
+from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
 from ledger.posting.outcomes import AlreadyThere, Answered, Outcome, Posted, Receipt, Sourced, WiderLocks
 from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt at some commands: what was decided so far."""
-
-    commands: Sequence[Command]
-    desk: Desk
-    versions: Mapping[int, int]
-    agents: Mapping[str, int]
-    ids: list[int | None] = field(default_factory=list)
-    outcomes: list[Outcome | WiderLocks] = field(default_factory=list)
-    decided: list[Decided] = field(default_factory=list)
-    accepted: list[Command] = field(default_factory=list)
-    new_books: set[int] = field(default_factory=set)
 
 
 def decide_all(attempt: Attempt, atomic: bool) -> None:

@@ -19,8 +19,9 @@ from ledger.chart.matrix import Stage
 from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
-from ledger.posting.decide import Attempt, decide_all
+from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
 from ledger.posting.needs import Look
 from ledger.posting.outcomes import Institution, Outcome, WiderLocks

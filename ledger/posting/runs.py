@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.locks import LocksLost
 from ledger.policy import Policy
-from ledger.posting import Command, Failed, Outcome, Posted, Unknown, batches, post
+from ledger.posting import Command, Failed, Outcome, Posted, Unknown, batches
 from ledger.posting.batches import Batch
+from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 
 Clock = Callable[[], tuple[datetime, date]]

@@ -19,7 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.engines import for_posting
 from ledger.policy import Policy
-from ledger.posting import Command, Outcome, Unavailable, post
+from ledger.posting import Command, Outcome, Unavailable
+from ledger.posting.way_in import post
 
 SINGLES_MAX = 256
 WAITING_MAX = 4096

@@ -35,8 +35,10 @@ from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import RATE_SCALE
-from ledger.posting import Posted, Receipt, batches, post, rehearse
+from ledger.posting import Posted, Receipt, batches
 from ledger.posting.batches import Batch
+from ledger.posting.rehearsal import rehearse
+from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 from ledger.verify import verify

@@ -33,7 +33,8 @@ from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import Enrol
 from ledger.people.residents import resident_ref
 from ledger.policy import RATE_SCALE
-from ledger.posting import TRIES_MAX, Posted, Receipt, Unavailable, stakes
+from ledger.posting import Posted, Receipt, Unavailable, stakes
+from ledger.posting.way_in import TRIES_MAX
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic, Settled, bill_line

@@ -25,7 +25,8 @@ from ledger.chart.sides import Side
 from ledger.money import FEN_MAX, parse_yuan
 from ledger.people.persons import stake_by_number
 from ledger.policy import RATE_SCALE, Dated, DatedLine, Recovery
-from ledger.posting import Posted, Receipt, rehearse
+from ledger.posting import Posted, Receipt
+from ledger.posting.rehearsal import rehearse
 from ledger.refusals import RefusalCode
 from ledger.shares import heir_rank, parse_weights
 from ledger.verify import verify

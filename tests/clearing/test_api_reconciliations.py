@@ -18,13 +18,14 @@ from api.institutions.clearings import (
     ClearingEndAnswer,
     ClearingPage,
     InstitutionPaymentAnswer,
-    StatementAnswer,
 )
 from api.institutions.reconciliations import LINES_MAX, LinePage, ReconciliationAnswer, ReconciliationPage
+from api.institutions.statements import StatementAnswer
 from ledger.access.tokens import SCOPES, mint
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.policy import load_policies
-from ledger.posting import Posted, post
+from ledger.posting import Posted
+from ledger.posting.way_in import post
 from tests.support.api_client import NOW, key, running
 from tests.support.clinic import Clinic
 from tests.support.employer_client import refusal, taken

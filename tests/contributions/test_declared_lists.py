@@ -21,7 +21,8 @@ from ledger.contributions.estimates import Estimate
 from ledger.contributions.reads import read_declared
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import add_alias
-from ledger.posting import Posted, Receipt, rehearse
+from ledger.posting import Posted, Receipt
+from ledger.posting.rehearsal import rehearse
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter

@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 
 from ledger.imports import ImportProblem
 from ledger.imports.lines import LINE_BYTES_MAX
-from ledger.posting import Unknown, batches, post
+from ledger.posting import Unknown, batches
+from ledger.posting.way_in import post
 from ledger.refusals import Refused
 from tests.support.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
 from tests.support.people import SomeoneFactory

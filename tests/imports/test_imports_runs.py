@@ -24,7 +24,8 @@ from ledger.imports.processes import Processes
 from ledger.imports.rows import LineReader
 from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import add_alias
-from ledger.posting import batches, post
+from ledger.posting import batches
+from ledger.posting.way_in import post
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.office import (

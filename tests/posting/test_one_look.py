@@ -15,7 +15,8 @@ from ledger.chart.members import MemberClass
 from ledger.database.engines import glancing, is_postgresql, reading
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
-from ledger.posting import Command, Outcome, Posted, decide_at_a_look, rehearse
+from ledger.posting import Command, Outcome, Posted, decide_at_a_look
+from ledger.posting.rehearsal import rehearse
 from ledger.refusals import Refused
 from tests.support.chance import FIXED, SEED
 from tests.support.clinic import Clinic

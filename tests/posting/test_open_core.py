@@ -25,7 +25,8 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.rows import RowLetter
-from ledger.posting import BookRef, Command, Desk, Look, Need, Posted, Receipt, rehearse
+from ledger.posting import BookRef, Command, Desk, Look, Need, Posted, Receipt
+from ledger.posting.rehearsal import rehearse
 from ledger.refusals import RefusalCode, Refused
 from tests.support.people import World
 

@@ -20,7 +20,8 @@ from ledger.chart.kinds import Kind
 from ledger.database.engines import reading
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import account_ref, add_alias, number_digest
-from ledger.posting import BookRef, Command, Desk, Failed, Outcome, Posted, rehearse
+from ledger.posting import BookRef, Command, Desk, Failed, Outcome, Posted
+from ledger.posting.rehearsal import rehearse
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.people import KEYRING, Someone, SomeoneFactory, World, id_number

@@ -34,7 +34,8 @@ from ledger.clock import day_of
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.persons import stake_by_number
 from ledger.policy import Policy, load_policies
-from ledger.posting import Command, Outcome, Posted, Receipt, post
+from ledger.posting import Command, Outcome, Posted, Receipt
+from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 

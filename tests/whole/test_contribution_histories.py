@@ -38,7 +38,8 @@ from ledger.contributions.retirees import CreditRetiree
 from ledger.contributions.supervision import RecordStep, Step
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import PartPayment
-from ledger.posting import Command, Posted, rehearse
+from ledger.posting import Command, Posted
+from ledger.posting.rehearsal import rehearse
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter

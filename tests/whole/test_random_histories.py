@@ -25,7 +25,8 @@ from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
-from ledger.posting import Command, Outcome, Posted, post
+from ledger.posting import Command, Outcome, Posted
+from ledger.posting.way_in import post
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.chance import FIXED, SEED

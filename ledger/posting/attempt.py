@@ -1,0 +1,132 @@
+"""One attempt at some commands: whose books they are about, and what has to be read for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from ledger.posting.command import Command
+from ledger.posting.desk import Desk
+from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
+from ledger.posting.reads import read_needs, read_open, read_seen
+from ledger.posting.stakes import resolve
+from ledger.posting.writes import Decided
+
+# how often one command may find that it needs more books, once those before it are settled
+WIDENINGS_MAX = 2
+
+
+# and a group, or a rehearsal, whose commands are decided anew each time
+WIDENINGS_TOGETHER_MAX = 20
+
+
+def overtaken() -> Unavailable:
+    """Others keep changing the books that a command asks for, or what it stakes."""
+    return Unavailable("what this command needs kept changing")
+
+
+def widenings(commands: Sequence[Command]) -> int:
+    """How often commands that are decided together may ask for wider locks."""
+    return min(WIDENINGS_MAX * len(commands), WIDENINGS_TOGETHER_MAX)
+
+
+def agent_names(commands: Sequence[Command]) -> set[str]:
+    names = {command.caller for command in commands}
+    names.update(command.actor for command in commands)
+    return names
+
+
+def find_books(attempt: Attempt) -> None:
+    """The book of each command, which for somebody without an account is the one named second."""
+    attempt.ids = [_book_of(attempt.desk, command) for command in attempt.commands]
+
+
+def _book_of(desk: Desk, command: Command) -> int | None:
+    book_id = _id_of(desk, command.book)
+    if book_id is None and command.else_book is not None:
+        return _id_of(desk, command.else_book)
+    return book_id
+
+
+def _id_of(desk: Desk, ref: BookRef) -> int | None:
+    return desk.ids.get(ref) if isinstance(ref, bytes) else ref
+
+
+def follow_stakes(attempt: Attempt) -> None:
+    """A command about something that was staked belongs to the book that holds the stake."""
+    for place, command in enumerate(attempt.commands):
+        if command.follows_stake is not None:
+            attempt.ids[place] = attempt.desk.stakes.get(command.stakes[0], attempt.ids[place])
+        elif command.else_book is not None and command.stakes:
+            # what came while there was no account is answered where it stands
+            other = _id_of(attempt.desk, command.else_book)
+            if other is not None and attempt.desk.stakes.get(command.stakes[0]) == other:
+                attempt.ids[place] = other
+
+
+def resolve_books(connection: Connection, attempt: Attempt, wider: Sequence[BookRef]) -> None:
+    refs: list[BookRef] = list(wider)
+    for command in attempt.commands:
+        if isinstance(command.book, bytes):
+            refs.append(command.book)
+        if isinstance(command.else_book, bytes):
+            refs.append(command.else_book)
+        refs.extend(command.others)
+        refs.extend(command.named)
+        refs.extend(person.digest for person in command.persons)
+    if refs:
+        resolve(connection, refs, attempt.desk)
+
+
+def wanted(attempt: Attempt, wider: Sequence[BookRef]) -> set[int]:
+    ids = {book_id for book_id in attempt.ids if book_id is not None}
+    for command in attempt.commands:
+        for ref in command.others:
+            book_id = attempt.desk.ids.get(ref) if isinstance(ref, bytes) else ref
+            if book_id is not None:
+                ids.add(book_id)
+    for ref in wider:
+        book_id = attempt.desk.ids.get(ref) if isinstance(ref, bytes) else ref
+        if book_id is not None:
+            ids.add(book_id)
+    return ids
+
+
+def read_all(connection: Connection, attempt: Attempt) -> None:
+    """Everything that is read after the locks, keys first."""
+    desk, agents = attempt.desk, attempt.agents
+    there = [
+        (book_id, command)
+        for book_id, command in zip(attempt.ids, attempt.commands, strict=True)
+        if book_id is not None
+    ]
+    asked = [
+        (book_id, agents[command.caller], command.key, command.source_kind, command.source_ref)
+        for book_id, command in there
+        if book_id in desk.books and (command.key is not None or command.source_ref is not None)
+    ]
+    asked += [
+        (book_id, agents[command.caller], None, command.follows_stake, command.source_ref)
+        for book_id, command in there
+        if command.follows_stake is not None and book_id in desk.books
+    ]
+    read_seen(connection, asked, {agents[name]: name for name in agent_names(attempt.commands)}, desk)
+    read_open(connection, desk.books.values())
+    read_needs(connection, there, desk)
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One attempt at some commands: what was decided so far."""
+
+    commands: Sequence[Command]
+    desk: Desk
+    versions: Mapping[int, int]
+    agents: Mapping[str, int]
+    ids: list[int | None] = field(default_factory=list)
+    outcomes: list[Outcome | WiderLocks] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
+    accepted: list[Command] = field(default_factory=list)
+    new_books: set[int] = field(default_factory=set)

@@ -1,0 +1,71 @@
+"""Deciding without posting: dry runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from ledger.policy import Policy
+from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.attempt import (
+    Attempt,
+    agent_names,
+    find_books,
+    follow_stakes,
+    overtaken,
+    read_all,
+    resolve_books,
+    wanted,
+    widenings,
+)
+from ledger.posting.command import Command
+from ledger.posting.decide import decide_all
+from ledger.posting.desk import Desk
+from ledger.posting.outcomes import BookRef, Outcome, Person, WiderLocks
+from ledger.posting.reads import read_books
+from ledger.posting.stakes import stake_things
+
+
+def rehearse(
+    connection: Connection,
+    commands: Sequence[Command],
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+    *,
+    atomic: bool = False,
+) -> list[Outcome]:
+    """Decide without posting: a dry run. Locks nothing, stakes nothing, writes nothing.
+
+    `connection` is one for reading. The receipts show the numbers that the entries would have got.
+    """
+    agents = agent_ids(connection, agent_names(commands), create=False)
+    versions = policy_versions(connection, policies, now, create=False)
+    attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+    wider: list[BookRef] = []
+    for _widening in range(widenings(commands) + 1):
+        attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+        desk = attempt.desk
+        with connection.begin():
+            resolve_books(connection, attempt, wider)
+            for command in commands:
+                # somebody who is not known yet gets a number nobody has, for the length of the rehearsal
+                for place, person in enumerate(command.persons, start=1):
+                    desk.persons.setdefault(person.digest, Person(-place, person.name_digest))
+                if command.opens and isinstance(command.book, bytes):
+                    desk.ids.setdefault(command.book, command.candidates[0])
+            find_books(attempt)
+            stake_things(connection, commands, attempt.ids, desk, take=False)
+            follow_stakes(attempt)
+            desk.books = read_books(connection, wanted(attempt, wider))
+            read_all(connection, attempt)
+        decide_all(attempt, atomic)
+        more = [
+            ref for outcome in attempt.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
+        ]
+        if not more:
+            return [outcome for outcome in attempt.outcomes if not isinstance(outcome, WiderLocks)]
+        wider += more
+    return [overtaken() for _ in commands]

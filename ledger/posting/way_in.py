@@ -1,0 +1,207 @@
+"""The one way in: many commands are decided, written and committed together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from ledger.database.engines import is_lost, is_overtaken, is_transient
+from ledger.policy import Policy
+from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.attempt import (
+    WIDENINGS_MAX,
+    Attempt,
+    agent_names,
+    find_books,
+    follow_stakes,
+    overtaken,
+    read_all,
+    resolve_books,
+    wanted,
+    widenings,
+)
+from ledger.posting.command import Command
+from ledger.posting.decide import decide_all
+from ledger.posting.desk import Desk
+from ledger.posting.outcomes import BookRef, Failed, Outcome, Unavailable, Unknown, WiderLocks
+from ledger.posting.reads import lock_books
+from ledger.posting.stakes import (
+    StakesContended,
+    free_stakes,
+    give_back,
+    names_given,
+    stake_books,
+    stake_persons,
+    stake_things,
+)
+from ledger.posting.writes import write_batch
+from ledger.refusals import Refused
+
+TRIES_MAX = 3
+
+
+def post(
+    connection: Connection,
+    commands: Sequence[Command],
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+    *,
+    atomic: bool = False,
+) -> list[Outcome]:
+    """Post the commands and commit; one outcome for each, in order.
+
+    Parameters
+    ----------
+    connection
+        Outside a transaction; it is committed, or rolled back when everything was refused.
+    now, today
+        The instant of recording, and the area's day on which it falls.
+    policies
+        The policy of each area by its number.
+    atomic
+        One refusal undoes all: the innocent are then refused with `group_refused`.
+
+    Deadlocks, serialization failures and lock timeouts are tried again, three times in all. Any other fault
+    of the database rolls back and posts the commands one by one, so that only the culprit is `Failed` (a
+    group fails whole). A connection lost before COMMIT was sent is tried again; one lost after it makes every
+    outcome `Unknown`.
+    """
+    if not commands:
+        return []
+    pending = list(range(len(commands)))
+    extra: list[tuple[BookRef, ...]] = [()] * len(commands)
+    outcomes: list[Outcome | None] = [None] * len(commands)
+    left = widenings(commands) if atomic else WIDENINGS_MAX
+    while left >= 0:
+        attempt = [commands[place] for place in pending]
+        wider = [ref for place in pending for ref in extra[place]]
+        found = _post_tried(connection, attempt, now, today, policies, atomic, wider)
+        still: list[int] = []
+        for place, outcome in zip(pending, found, strict=True):
+            if isinstance(outcome, WiderLocks):
+                extra[place] = extra[place] + outcome.books
+                still.append(place)
+            else:
+                outcomes[place] = outcome
+        if atomic and still:
+            still = pending
+        if not still:
+            return [outcome for outcome in outcomes if outcome is not None]
+        # whoever was decided may have changed what the others need
+        left = WIDENINGS_MAX if len(still) < len(pending) else left - 1
+        pending = still
+    for place in pending:
+        outcomes[place] = overtaken()
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _post_tried(
+    connection: Connection,
+    commands: Sequence[Command],
+    now: datetime,
+    today: date,
+    policies: Mapping[int, Policy],
+    atomic: bool,
+    wider: Sequence[BookRef],
+) -> list[Outcome | WiderLocks]:
+    """One batch, tried again where that helps."""
+    for turn in range(1, TRIES_MAX + 1):
+        committing = False
+        try:
+            agents = agent_ids(connection, agent_names(commands))
+            versions = policy_versions(connection, policies, now)
+            attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+            transaction = connection.begin()
+            try:
+                _decide_and_write(connection, attempt, atomic, wider)
+                if attempt.decided:
+                    committing = True
+                    transaction.commit()
+            finally:
+                if transaction.is_active:
+                    transaction.rollback()
+        except StakesContended:
+            _leave(connection)
+            if turn < TRIES_MAX:
+                continue
+            return [overtaken() for _ in commands]
+        except DBAPIError as error:
+            _leave(connection)
+            if committing and is_lost(error):
+                return [Unknown("the connection was lost while the batch was committed") for _ in commands]
+            if turn < TRIES_MAX and (is_transient(error) or is_lost(error) or is_overtaken(error)):
+                continue
+            if len(commands) > 1 and not atomic and not is_lost(error):
+                return [
+                    outcome
+                    for command in commands
+                    for outcome in _post_tried(connection, [command], now, today, policies, False, wider)
+                ]
+            failure: Failed | Unavailable = Failed("the database did not take this command")
+            if is_lost(error):
+                failure = Unavailable("the database could not be reached")
+            failure.__cause__ = error
+            return [failure for _ in commands]
+        return attempt.outcomes
+    raise AssertionError("the last attempt returns or fails")
+
+
+def _leave(connection: Connection) -> None:
+    """Make the connection fit for the next batch; a dead one is had anew at the next begin."""
+    # Asked for always: after a lost connection the transaction is no longer active, and still in the way.
+    try:
+        connection.rollback()
+    except DBAPIError:
+        connection.invalidate()
+        connection.rollback()
+
+
+def _decide_and_write(
+    connection: Connection, attempt: Attempt, atomic: bool, wider: Sequence[BookRef]
+) -> None:
+    desk, commands = attempt.desk, attempt.commands
+    fresh = stake_persons(connection, commands, desk.now)
+    resolve_books(connection, attempt, wider)
+    fresh_books = stake_books(connection, commands, desk)
+    find_books(attempt)
+    stake_things(connection, commands, attempt.ids, desk)
+    follow_stakes(attempt)
+    mine = set(desk.fresh_stakes)
+    desk.books = lock_books(connection, wanted(attempt, wider))
+    read_all(connection, attempt)
+    decide_all(attempt, atomic)
+    unused = mine - {digest for command in attempt.accepted for digest in command.stakes}
+    free_stakes(connection, unused | desk.freed)
+    if unused and not atomic:
+        _ask_neighbours(attempt, unused)
+    if fresh or fresh_books:
+        give_back(connection, attempt.accepted, fresh, desk, fresh_books)
+        if not atomic:
+            _ask_again(attempt, fresh)
+    write_batch(connection, desk.books, attempt.new_books, attempt.decided, desk.now)
+
+
+def _ask_neighbours(attempt: Attempt, unused: set[bytes]) -> None:
+    """Who was refused because a neighbour held a stake, and was refused itself, is asked again without it."""
+    for place, command in enumerate(attempt.commands):
+        held = [digest for digest in command.stakes if digest in unused]
+        if isinstance(attempt.outcomes[place], Refused) and any(
+            attempt.desk.stakes[digest] != attempt.ids[place] for digest in held
+        ):
+            attempt.outcomes[place] = WiderLocks(())
+
+
+def _ask_again(attempt: Attempt, fresh: set[bytes]) -> None:
+    """Who was refused by the name that a refused neighbour gave to somebody new is asked again without it."""
+    unnamed = fresh - {person.digest for command in attempt.accepted for person in command.persons}
+    for place, command in enumerate(attempt.commands):
+        if isinstance(attempt.outcomes[place], Refused) and any(
+            attempt.desk.persons[digest].name_digest not in names
+            for digest, names in names_given(command).items()
+            if digest in unnamed
+        ):
+            attempt.outcomes[place] = WiderLocks(())
