@@ -67,9 +67,9 @@ class Run:
         self.name = name
         self.database = database
         self._report = scratch / f"{name}.json"
-        claims = scratch / database
-        claims.mkdir(exist_ok=True)
-        told = [f"--database={database}", f"--report={self._report}", f"--claims={claims}"]
+        shared = scratch / database
+        shared.mkdir(exist_ok=True)
+        told = [f"--database={database}", f"--report={self._report}", f"--shared={shared}"]
         told += ["-o", f"cache_dir=.pytest_cache/{name}"]  # two may not write the same one
         told += [f"--color={'yes' if sys.stdout.isatty() else 'no'}", *arguments]
         self.process = subprocess.Popen(

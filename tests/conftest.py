@@ -57,9 +57,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--fast", action="store_true", help="leave out what is slow, starts a process or needs a server"
     )
     group.addoption(
-        "--claims",
+        "--shared",
         metavar="FOLDER",
-        help="leave out the modules that others claim in FOLDER: for runs side by side",
+        help="leave out the modules that others take in FOLDER: for runs side by side",
     )
     group.addoption("--report", metavar="FILE", help="write what became of the tests to FILE, as JSON")
 
@@ -87,13 +87,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """As pytest's own, over the modules that no other run has claimed."""
+    """As pytest's own, over the modules that no other run has taken."""
     if session.config.getoption("--fast"):
         sys.addaudithook(_refuse_processes)
-    folder = session.config.getoption("--claims")
+    folder = session.config.getoption("--shared")
     if folder is None or session.testsfailed or session.config.option.collectonly:
         return None
-    ours = (item for item in session.items if _claimed(Path(folder), item.nodeid.partition("::")[0]))
+    ours = (item for item in session.items if _take(Path(folder), item.nodeid.partition("::")[0]))
     item = next(ours, None)
     while item is not None:
         following = next(ours, None)  # what both need is kept: of two modules, the database server
@@ -118,8 +118,8 @@ def pytest_collection_finish() -> None:
 
 
 @functools.cache
-def _claimed(folder: Path, module: str) -> bool:
-    """Claim a module, and say whether it is ours."""
+def _take(folder: Path, module: str) -> bool:
+    """Take a module, and say whether it is ours."""
     try:
         (folder / module.replace("/", " ")).touch(exist_ok=False)
     except FileExistsError:

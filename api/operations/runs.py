@@ -50,9 +50,16 @@ async def _start(kind: str, period: int, body: Any, request: Request) -> Respons
 
 
 def _add(
-    kind: str, path: str, starts: Callable[[str, Body], Starts], body: Body, name: str, tag: str, words: str
+    kind: str,
+    path: str,
+    starts: Callable[[str, Body], Starts],
+    body: Body,
+    *,
+    name: str,
+    summary: str,
+    description: str,
+    tag: str = TAG,
 ) -> None:
-    summary, _, description = words.partition("\n")
     described = describe(
         tag=tag,
         summary=summary,
@@ -68,20 +75,33 @@ def _add(
 
 
 _add(
-    *("year-end", "/v1/year-ends/{year}", _for_a_year, YearEnd, "end_year", TAG),
-    "Post the interest of a finished year to every account of an area\n"
-    "Goes on beside all other work. Started again, it posts what is still owed, if anything.",
+    "year-end",
+    "/v1/year-ends/{year}",
+    _for_a_year,
+    YearEnd,
+    name="end_year",
+    summary="Post the interest of a finished year to every account of an area",
+    description="Goes on beside all other work. Started again, it posts what is still owed, if anything.",
 )
 _add(
-    *("retiree-credits", "/v1/retiree-credits/{period}", _for_a_month, RetireeCredits, "credit", TAG),
-    "Credit a month to every retiree of an area, out of the pooled fund\n"
-    "Goes on beside all other work. Started again, it credits those who have not had the month.",
+    "retiree-credits",
+    "/v1/retiree-credits/{period}",
+    _for_a_month,
+    RetireeCredits,
+    name="credit",
+    summary="Credit a month to every retiree of an area, out of the pooled fund",
+    description="Goes on beside all other work. Started again, it credits those who have not had the month.",
 )
 _add(
-    *("annual-settlement", "/v1/annual-settlements/{year}", _for_a_year, AnnualSettlements, "settle_area"),
-    "annual settlements",
-    "Settle a finished year of care of everybody of an area\n"
-    "Goes on beside all other work. Started again, it settles what has changed since, if anything.",
+    "annual-settlement",
+    "/v1/annual-settlements/{year}",
+    _for_a_year,
+    AnnualSettlements,
+    name="settle_area",
+    summary="Settle a finished year of care of everybody of an area",
+    description="Goes on beside all other work."
+    " Started again, it settles what has changed since, if anything.",
+    tag="annual settlements",
 )
 
 

@@ -4,7 +4,7 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
 
 * `book`: belongs to one book. `book_id` stands first in the primary key, in every unique constraint and in
   every foreign key between book tables, so that books can be spread over machines.
-* `claim`: something unique beyond one book, keyed by the digest of what it claims and by nothing else.
+* `claim`: something unique beyond one book, keyed by the digest of what is staked and by nothing else.
 * `reference`: small and read-mostly.
 """
 
@@ -20,7 +20,6 @@ from ledger.tables.care import (
     settlement,
     third_party_case,
 )
-from ledger.tables.claims import claim, identity
 from ledger.tables.contributions import (
     LEVY_AMOUNTS,
     assessment,
@@ -40,6 +39,7 @@ from ledger.tables.references import (
     policy,
     suspension,
 )
+from ledger.tables.stakes import claim, identity
 
 __all__ = [
     "APPEND_ONLY",

@@ -1,4 +1,4 @@
-"""Claims: what is unique beyond one book, keyed by the digest of what it claims."""
+"""Stakes: what is unique beyond one book, keyed by the digest of what is staked. The table is `claim`."""
 
 from sqlalchemy import (
     BigInteger,
@@ -34,7 +34,7 @@ identity = Table(
 claim = Table(
     "claim",
     metadata,
-    # what is claimed: the n-th account of a person; later a collector's reference, an institution's message
+    # what is staked: the n-th account of a person; later a collector's reference, an institution's message
     C("digest", LargeBinary, nullable=False),
     C("book_id", BigInteger, nullable=False),
     PrimaryKeyConstraint("digest"),
