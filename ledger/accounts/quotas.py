@@ -102,7 +102,7 @@ def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool
 
 
 def end_quotas(book: Book, day: date, reason: str) -> None:
-    """End every quota that this account gave and that still stands."""
+    """End every quota that this account gave and that still stands (R36)."""
     for seq, quota in sorted(book.of(GIVEN).rows.items()):
         if not quota.ended:
             end_quota(book, seq, day, reason)

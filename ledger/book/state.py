@@ -230,7 +230,7 @@ class Book:
             self.add(Draft(Kind.EXPIRY, today, held_change=-hold.amount_fen, target_seq=hold.seq))
 
     def roll_to(self, year: int) -> None:
-        """Carry over at every 1 January up to `year`: what current_year holds moves to carried_over."""
+        """Carry over at every 1 January up to `year` (R49): what current_year holds moves to carried_over."""
         while self.open_year < year:
             self.open_year += 1
             if self.current_year:

@@ -173,6 +173,7 @@ transfer = Table(
     ForeignKeyConstraint(["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_transfer_entry"),
     CheckConstraint("amount_fen > 0", name="amount_positive"),
     CheckConstraint("from_side <> to_side", name="two_sides"),
+    # R21: account money never becomes cash
     CheckConstraint(
         f"NOT (from_side IN ({_POCKET_LIST}) AND to_side = {int(Side.BANK)})", name="pocket_not_to_bank"
     ),

@@ -1,4 +1,4 @@
-"""Every route, on its good day: the status, the shape that the issue fixes, and what follows from it."""
+"""Every route, on its good day: the status, its shape, and what follows from it."""
 
 from __future__ import annotations
 

@@ -707,6 +707,11 @@ def test_every_table_has_its_room() -> None:
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
+    books = {name for name, table in tables.metadata.tables.items() if table.info["room"] == "book"}
+    said = [*tables.APPEND_ONLY, *tables.NEVER_DELETED]
+    assert sorted(name for name in said if name in books) == sorted(books), (
+        "each of a book's tables is a fact or a state"
+    )
 
 
 # Indexes that look across books. They promise nothing, so a machine may have one of its own.

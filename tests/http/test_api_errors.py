@@ -66,7 +66,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
     elif code.startswith(("account_", "hold_", "duplicate_")) or code in {
         *("insufficient_balance", "already_reversed", "not_reversible", "period_closed", "period_after_end"),
         *("open_items", "opening_differs"),
-        # states too, which the issue did not name
+        # states too
         *("freeze_ended", "year_not_over", "rates_missing", "alias_conflict", "group_refused"),
         *("employer_differs", "already_confirmed", "already_declared", "nothing_assessed", "no_last_month"),
         *("no_good_line", "enrolment_ended", "suspense_exceeded"),
@@ -91,10 +91,9 @@ def test_a_problem_tells_amounts_in_yuan_and_days_in_iso() -> None:
 # codes that no call can lead to, and why
 UNREACHED = {
     RefusalCode.FILE_INVALID: "files come through the command line",
-    RefusalCode.CREDIT_CODE_INVALID: "employers come with the next issue",
     RefusalCode.ALIAS_CONFLICT: "second ID numbers are added by the operator",
-    RefusalCode.ACCOUNT_TRANSFERRING: "transfers between agencies come with a later issue",
-    RefusalCode.VERB_NOT_OFFERED: "kinds of later issues",
+    RefusalCode.ACCOUNT_TRANSFERRING: "transfers between agencies are not offered yet",
+    RefusalCode.VERB_NOT_OFFERED: "of kinds that are not offered yet",
     RefusalCode.PERIOD_CLOSED: "tells the year end's own run that an account is done",
 }
 

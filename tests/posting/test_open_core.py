@@ -31,7 +31,7 @@ from ledger.refusals import RefusalCode, Refused
 from tests.support.people import World
 
 NOTE = Table(
-    "note",
+    "noted_by_a_test",
     tables.metadata,
     Column("book_id", BigInteger, nullable=False),
     Column("seq", Integer, nullable=False),
@@ -41,7 +41,7 @@ NOTE = Table(
     PrimaryKeyConstraint("book_id", "seq", "line"),
 )
 TALLY = Table(
-    "tally",
+    "tallied_by_a_test",
     tables.metadata,
     Column("book_id", BigInteger, nullable=False),
     Column("topic", Text, nullable=False),
@@ -68,7 +68,7 @@ class Tally(NamedTuple):
     weight: int = 0
 
 
-TALLIES: StateKind[str, Tally] = StateKind("tally", ("topic",), Tally)
+TALLIES: StateKind[str, Tally] = StateKind("tallied_by_a_test", ("topic",), Tally)
 
 
 def _count(book: Book, row: NoteRow) -> None:
@@ -76,7 +76,7 @@ def _count(book: Book, row: NoteRow) -> None:
     book.of(TALLIES).set(row.topic, Tally(known.notes + 1, known.weight + row.weight))
 
 
-NOTE_ROW = RowKind("note", RowLetter.SUSPENSION, NoteRow, apply=_count)
+NOTE_ROW = RowKind("noted_by_a_test", RowLetter.SUSPENSION, NoteRow, apply=_count)
 
 Found = dict[int, list[str]]
 
@@ -88,7 +88,7 @@ def _keep(found: Found, desk: Desk, book_id: int, values: Sequence[Any]) -> None
 
 
 _LOOK: Look[Found] = Look(
-    "tally t",
+    "tallied_by_a_test t",
     {"t.topic": TALLY.c.topic, "t.notes": TALLY.c.notes, "t.weight": TALLY.c.weight},
     "t.book_id = {book}",
     begin=dict,
@@ -213,7 +213,7 @@ def test_who_did_not_ask_is_told(world: World) -> None:
 
 def test_a_class_is_one_kind_of_row() -> None:
     with pytest.raises(TypeError, match="NoteRow is a kind of row already"):
-        RowKind("note", RowLetter.FILING, NoteRow)
+        RowKind("noted_by_a_test", RowLetter.FILING, NoteRow)
 
 
 def test_the_digest_tells_kinds_in_the_order_of_their_letters() -> None:
