@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from datetime import date, timedelta
 from typing import Final
 
@@ -70,8 +71,8 @@ AHEAD = timedelta(days=366)
 def month_bounds(period: int) -> tuple[date, date]:
     """The first and the last day of a month YYYYMM."""
     year, month = divmod(period, 100)
-    following = date(year + month // 12, month % 12 + 1, 1)
-    return date(year, month, 1), following - timedelta(days=1)
+    # not by the first day of the month after, which December 9999 does not have
+    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
 
 
 def months_after(day: date, months: int) -> date:

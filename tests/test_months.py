@@ -92,3 +92,8 @@ def test_the_last_months_up_to_one() -> None:
 )
 def test_months_after_a_day(first: str, months: int, after: str) -> None:
     assert months_after(date.fromisoformat(first), months) == date.fromisoformat(after)
+
+
+def test_the_last_month_of_the_calendar_has_its_days() -> None:
+    assert month_bounds(999912) == (date(9999, 12, 1), date(9999, 12, 31))
+    assert month_bounds(202402) == (date(2024, 2, 1), date(2024, 2, 29))

@@ -13,9 +13,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 # what a command calls the book and the entry that a path names
 _NAMED_BY_PATH = ("book", "target_seq")
 _KEY = "Idempotency-Key"
-# A name of the caller's that may be told again: what a programmer calls a field, and nobody's number. Fewer
-# digits in a row than a birth date, a telephone or an ID number has.
-_match_name = re.compile(r"(?!.*[0-9]{5})[a-z][a-z0-9_]{0,63}").fullmatch
+# A name of the caller's that may be told again: what a programmer calls a field, and nobody's number. Two
+# digits at most, however they stand: a year of birth, a telephone and an ID number have more.
+_match_name = re.compile(r"(?!(.*[0-9]){3})[a-z][a-z0-9_]{0,63}").fullmatch
 
 
 class Place(NamedTuple):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import Request, Response
 from pydantic_core import to_json
 
@@ -12,10 +14,11 @@ from api.http.problems import DoorCode
 from api.http.routes import JSON
 from api.http.state import State, state_of
 from ledger import batches, reading
-from ledger.operations.starting import Begun
+from ledger.operations.starting import Begun, NotStarted
 from ledger.posting.runs import Run
 
 BATCH_NAME_MAX = 200
+_log = logging.getLogger(__name__)
 # a run takes minutes
 RETRY_SECONDS = "60"
 
@@ -30,7 +33,13 @@ async def start_run(request: Request, run: Run, period: int, area: int) -> Respo
         return json_answer(answer | {"dry_run": True})
     # a database that is gone is told as such, before a process finds it out
     await state.run(lambda: _look(state, name))
-    if await state.runs.start(run, period, area) is Begun.NO_PLACE:
+    try:
+        begun = await state.runs.start(run, period, area)
+    except NotStarted as fault:
+        # why stands in its output; the caller may ask again
+        _log.error("%s", fault)
+        raise Declined(DoorCode.NOT_READY, {"Retry-After": RETRY_SECONDS}) from fault
+    if begun is Begun.NO_PLACE:
         raise Declined(DoorCode.OVERLOADED, {"Retry-After": RETRY_SECONDS}, runs_max=state.runs.runs_max)
     return Response(to_json(answer), 202, {"Location": f"/v1/batches/{name}"}, media_type=JSON)
 

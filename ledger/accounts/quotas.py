@@ -15,7 +15,7 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
-from ledger.posting import Desk, Look, Need
+from ledger.posting import Desk, Look, Need, Receipt
 from ledger.posting.needs import Asked
 
 
@@ -80,8 +80,17 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Aid:
     return found
 
 
+def _follow(found: Aid, desk: Desk, receipt: Receipt, _beside: object) -> None:
+    """Let the aid of a person include a quota that this very batch gave."""
+    if receipt.kind is Kind.QUOTA:
+        quota = desk.books[receipt.book_id].of(GIVEN).rows[receipt.seq]
+        given = found.setdefault(quota.recipient_id, [])
+        given.append((quota.rank, receipt.book_id, receipt.seq))
+        given.sort()
+
+
 # the quotas given to this person, and those of every book that is locked
-QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK)
+QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK, follow=_follow)
 
 
 def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool = False) -> Draft:

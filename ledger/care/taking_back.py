@@ -84,6 +84,9 @@ class ReverseSettlement(Command):
             if row.institution_id not in desk.books:
                 raise WiderLocks([row.institution_id, *_donors_of(original)])
             settled_on = repaired_day(desk, row.institution_id, self.repairs)
+            if settled_on < row.settled_on:
+                # it would count before the bill that it takes back
+                raise Refused(RefusalCode.PERIOD_INVALID, at="repairs", earliest=row.settled_on)
         _take_back(desk, original, row, settled_on, {"reason": self.reason})
 
 

@@ -70,7 +70,7 @@ class Estimate(Command):
         if fen is None:
             last = debts.levy(previous_period(period)).principal
             if not last:
-                raise Refused(RefusalCode.NO_LAST_MONTH, at="amount_fen")
+                raise Refused(RefusalCode.NO_LAST_MONTH, at="period")
             fen = estimate(desk.policy(book.area), period, last)
         if not 0 < fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from ledger.people.id_numbers import mask_in_text
 
 BYTES_MAX = 256 * 1024
+# of a line that is told as the reason of a failure
+LINE_TOLD_MAX = 300
 LEFT_OUT = "… what came before is left out\n"
 
 
@@ -18,6 +21,17 @@ def open_output(data: Path, name: str) -> int:
     folder = data / "runs"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return os.open(folder / f"{name}.log", os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def last_line(data: Path, name: str) -> str:
+    """The last line that a run has written, masked as it stands there; nothing when there is none."""
+    try:
+        text = (data / "runs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        # its output was not kept, which was said when it began
+        return ""
+    lines = text.split("\n")
+    return next((line.strip()[:LINE_TOLD_MAX] for line in reversed(lines) if line.strip()), "")
 
 
 class KeptOutput(io.TextIOBase):
@@ -57,6 +71,11 @@ class KeptOutput(io.TextIOBase):
         self._keep(f"{line}\n")
 
     def _keep(self, line: str) -> None:
+        """Keep a line; where there is no room for it, it is lost, and the run that told it goes on."""
+        with suppress(OSError):
+            self._write(line)
+
+    def _write(self, line: str) -> None:
         kept = mask_in_text(line).encode(errors="backslashreplace")[-self._bytes_max // 2 :]
         if self._is_file and os.fstat(self._file).st_size + len(kept) > self._bytes_max:
             self._halve()

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.locks import locks
 from ledger.operations import started
-from ledger.operations.output import open_output
+from ledger.operations.output import last_line, open_output
 from ledger.posting import batches
 from ledger.posting.runs import Run
 from ledger.settings import Settings
@@ -29,8 +29,10 @@ from ledger.settings import Settings
 BEGIN_SECONDS_MAX = 60
 # and how long to end, when it is not
 END_SECONDS_MAX = 10
-# how long a database may take to let go of what a killed process held
-FREE_SECONDS_MAX = 60
+# how long a database may take to let go of what a killed process held, and to come back
+FREE_SECONDS_MAX = 300
+# how long to wait until it is tried for again
+AGAIN_SECONDS = 1
 
 _log = logging.getLogger(__name__)
 
@@ -132,14 +134,21 @@ class Starter:
             # the engine is let go of
             return
         how = f"it was ended by signal {-code}" if code < 0 else f"it ended with code {code}"
-        try:
-            with self._engine.connect() as connection:
-                self._mark_failed(connection, name, how)
-        except DBAPIError as error:
-            _log.warning("that %s failed could not be written down", name, exc_info=error)
-
-    def _mark_failed(self, connection: Connection, name: str, how: str) -> None:
+        if code > 0 and (last := last_line(self._settings.data, name)):
+            how = f"{how}: {last}"
         until = time.monotonic() + FREE_SECONDS_MAX
+        while True:
+            try:
+                with self._engine.connect() as connection:
+                    self._mark_failed(connection, name, how, until)
+                return
+            except DBAPIError as error:
+                # a run may fail because its database went away, which is back in a moment or in a while
+                if time.monotonic() >= until or self._stopping.wait(AGAIN_SECONDS):
+                    _log.warning("that %s failed could not be written down", name, exc_info=error)
+                    return
+
+    def _mark_failed(self, connection: Connection, name: str, how: str, until: float) -> None:
         while time.monotonic() < until and not self._stopping.is_set():
             batch = batches.find(connection, name)
             if batch is None or batch.state != batches.RUNNING:

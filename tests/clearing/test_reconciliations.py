@@ -422,3 +422,16 @@ def cleared(hospital: Side) -> str:
     if isinstance(outcome, Refused):
         return outcome.code
     return "cleared" if isinstance(outcome, Posted) else repr(outcome)
+
+
+def test_a_reversal_does_not_count_before_its_bill(clinic: Clinic, hospital: Side) -> None:
+    """Else the row that takes back would stand on a day on which nothing was settled."""
+    hospital.lines([DayLine("m-lost", 1, 0, 0)])
+    later = clinic.settle(
+        hospital.code, clinic.patient(), [("C", "10.00")], day=DAY, message_id="later", today=NEXT
+    )
+    reversal = ReverseSettlement(later.receipt.book_id, later.receipt.seq, "x", repairs=DAY)
+    with pytest.raises(Refused) as caught:
+        clinic.world.one(reversal, today=NEXT)
+    assert (caught.value.code, caught.value.at) == ("period_invalid", "repairs")
+    assert caught.value.facts == {"earliest": NEXT}

@@ -18,6 +18,7 @@ import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, func, select, text
+from sqlalchemy.exc import OperationalError
 
 from api.main import bare_app
 from api.operations.answers import BatchStarted
@@ -30,11 +31,13 @@ from ledger.database.locks import locks
 from ledger.operations import starting
 from ledger.operations.cli import app
 from ledger.operations.installation import NotReady
-from ledger.operations.output import LEFT_OUT, KeptOutput, open_output
+from ledger.operations.output import LEFT_OUT, KeptOutput, last_line, open_output
 from ledger.operations.places import GoesOn, NoPlace, place_for
 from ledger.operations.runs import RUNS
+from ledger.operations.starting import NotStarted
 from ledger.posting import Posted, batches
 from ledger.refusals import RefusalCode, Refused
+from ledger.settings import Settings
 from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.api_client import AREA, running
@@ -502,3 +505,67 @@ def test_what_came_before_stays_until_a_run_begins_anew(tmp_path: Path) -> None:
     second.begin_anew()
     second.write("third\n")
     assert text_of(tmp_path) == "third\n"
+
+
+def test_what_cannot_be_kept_ends_no_run(tmp_path: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        out = KeptOutput(os.dup(full.fileno()))
+        assert out.write("no room for it\n") == len("no room for it\n")
+        out.write("nor for this")
+        out.close()
+    assert last_line(tmp_path, "x") == ""
+    again = kept(tmp_path, 1000)
+    again.write("first\nlast words\n\n")
+    assert last_line(tmp_path, "x") == "last words"
+
+
+def test_a_run_that_did_not_begin_may_be_asked_for_again(
+    client: TestClient, fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(fresh_engine, 1)
+
+    async def not_started(*_asked: object) -> None:
+        raise NotStarted("it ended with code 1")
+
+    monkeypatch.setattr(starting.Starter, "start", not_started)
+    answer = client.post(PATH, json={"area": AREA})
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert answer.headers["Retry-After"] == "60"
+
+
+def test_a_database_that_comes_back_is_told_why_a_run_failed(
+    fresh_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run failed because the database went away, so the first try to say so fails too."""
+    with fresh_engine.connect() as connection:
+        batches.begin(connection, NAME, "year-end", now_and_today()[0])
+    settings = Settings.load(tmp_path, demo=True)
+    starter = starting.Starter(fresh_engine, settings, now_and_today)
+    out = KeptOutput(open_output(tmp_path, NAME))
+    out.write("the database cannot be used\n")
+    tries: list[str] = []
+    mark = starting.Starter._mark_failed
+
+    def gone_at_first(self: starting.Starter, *told: Any) -> None:
+        tries.append(told[2])
+        if len(tries) == 1:
+            raise OperationalError("SELECT 1", {}, Exception("gone"))
+        mark(self, *told)
+
+    monkeypatch.setattr(starting.Starter, "_mark_failed", gone_at_first)
+    monkeypatch.setattr(starting, "AGAIN_SECONDS", 0)
+
+    class Ended:
+        def wait(self) -> int:
+            return 1
+
+    starter._see_off(NAME, Ended())  # type: ignore[arg-type]  # as much of a process as it looks at
+    with fresh_engine.connect() as connection:
+        batch = batches.find(connection, NAME)
+    assert batch is not None
+    assert (batch.state, batch.reason) == (
+        "failed",
+        "it ended with code 1: the database cannot be used",
+    )
+    assert len(tries) == 2
+    starter.stop()

@@ -7,11 +7,14 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.mutual_aid import GiveQuota
 from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import has_account
+from ledger.care.counters import SETTLEMENT_ROW
+from ledger.people.residents import resident_ref
 from ledger.posting import Command, Posted, Receipt
 from tests.support.clinic import Clinic
-from tests.support.people import World
+from tests.support.people import SomeoneFactory, World
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +69,17 @@ def test_the_interest_of_an_account_of_the_same_batch(world: World) -> None:
     apart = [receipt for command in commands() for receipt in at_once(world, command)]
     assert moves(together) == moves(apart)
     assert together[1].amount_fen > 0
+
+
+def test_a_quota_of_the_same_batch_pays(world: World) -> None:
+    clinic = Clinic(world)
+    code, someone = clinic.institution(), SomeoneFactory()
+    patient, donor = world.open(someone), clinic.patient("300.00")
+    digest = clinic.digest(someone)
+    quota = GiveQuota(donor, digest, (digest, resident_ref(digest)), "child", 200_00, 1)
+    given, settled = world.post(quota, clinic.command(code, patient, clinic.bill([("A", "120.00")])))
+    assert isinstance(given, Posted)
+    assert isinstance(settled, Posted)
+    row = settled.row(SETTLEMENT_ROW)
+    assert row is not None
+    assert (row.mutual_pay, row.cash_pay) == (120_00, 0)
