@@ -29,14 +29,22 @@ Body = type[YearEnd] | type[RetireeCredits] | type[AnnualSettlements]
 
 
 def _for_a_year(kind: str, model: Body) -> Starts:
-    async def start(year: Annotated[Year, Path()], body: model, request: Request) -> Response:  # type: ignore[valid-type]
+    async def start(
+        year: Annotated[Year, Path()],
+        body: model,  # type: ignore[valid-type]  # read when the route is made
+        request: Request,
+    ) -> Response:
         return await _start(kind, year, body, request)
 
     return start
 
 
 def _for_a_month(kind: str, model: Body) -> Starts:
-    async def start(period: Annotated[Period, Path()], body: model, request: Request) -> Response:  # type: ignore[valid-type]
+    async def start(
+        period: Annotated[Period, Path()],
+        body: model,  # type: ignore[valid-type]  # read when the route is made
+        request: Request,
+    ) -> Response:
         if period is None:
             raise Refused(R.PERIOD_INVALID, at="period")
         return await _start(kind, period, body, request)

@@ -48,7 +48,7 @@ def find(connection: Connection, batch_id: str) -> Batch | None:
 
 
 def take(connection: Connection, batch_id: str, kind: str, now: datetime, detail: str | None = None) -> Batch:
-    """The batch of that name, made when there is none; one that had failed or finished runs again."""
+    """The batch of that name, made when there is none; one that is there already stays as it is."""
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.batch),

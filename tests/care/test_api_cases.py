@@ -259,7 +259,7 @@ def test_an_area_may_forbid_the_set_off(
     client: TestClient, hospital: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     case = advanced(client, hospital, new_patient(client, "100.00"))
-    state = client.app.state.ledger  # type: ignore[attr-defined]
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
     policies = {**state.policies, int(AREA): with_parameter("article_30.set_off", "no")}
     # the writer has its own name for them
     monkeypatch.setattr(state.writer, "_policies", policies)

@@ -218,7 +218,7 @@ def test_a_quote_writes_nothing_and_is_what_the_settlement_comes_to(
     assert rows(engine) == before
     assert (quoted["settlement"], quoted["expires_at"]) == (None, "2026-11-21T04:30:00Z")
     assert quoted["accumulator_version"] == 0
-    state: Any = client.app.state.ledger  # type: ignore[attr-defined]
+    state: Any = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
     assert quoted["policy_version"] == state.policies[int(AREA)].hash
     settled = taken(send(client, body | {"quote": quoted["quote"]}), SettlementAnswer)
     assert {name: settled[name] for name in quoted.keys() - OF_A_QUOTE - {"settlement"}} == {

@@ -56,7 +56,7 @@ def test_half_a_fen_goes_up() -> None:
 
 
 def test_the_word_of_a_rule_will_do() -> None:
-    assert to_return("person_first", ADVANCED, EXCLUDED, 200_000) == 128_000  # type: ignore[arg-type]
+    assert to_return("person_first", ADVANCED, EXCLUDED, 200_000) == 128_000  # type: ignore[arg-type]  # a plain word
 
 
 @pytest.mark.parametrize(

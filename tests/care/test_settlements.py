@@ -358,7 +358,7 @@ EXAMPLES = [
 def test_example(example: Example, engine: Engine) -> None:
     world = World(engine)
     if example.otherwise is not None:
-        world.policies = {AREA: area_that_says(*example.otherwise)}  # type: ignore[dict-item]
+        world.policies = {AREA: area_that_says(*example.otherwise)}  # type: ignore[dict-item]  # a policy made of parts
     story = Story(Clinic(world))
     for step in example.steps:
         step(story)

@@ -18,7 +18,7 @@ DOCUMENT = document(APP)
 ROUTES: dict[str, Any] = {
     route.path: route
     for route in APP.routes
-    if getattr(route, "methods", None) == {"POST"}  # type: ignore[attr-defined]
+    if getattr(route, "methods", None) == {"POST"}  # type: ignore[attr-defined]  # getattr has asked
 }
 DECLARED: dict[str, Declared] = {
     path: route.endpoint.declared for path, route in ROUTES.items() if hasattr(route.endpoint, "declared")

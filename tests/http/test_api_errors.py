@@ -559,7 +559,7 @@ def test_refusals_of_state(client: TestClient) -> None:
 def test_a_hold_that_has_expired(client: TestClient, account: str) -> None:
     body = {"amount": "1.00", "expires_at": "2026-11-21T05:00:00Z", "institution": "H0001", "source_ref": "e"}
     hold = client.post(f"/v1/accounts/{account}/holds", json=body, headers=key()).json()["hold"]
-    state = client.app.state.ledger  # type: ignore[attr-defined]
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
     now, today = state.clock()
     writer_clock = state.writer._clock
     state.writer._clock = lambda: (now + timedelta(hours=2), today)
@@ -605,7 +605,7 @@ def test_faults(
     code: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    state = client.app.state.ledger  # type: ignore[attr-defined]
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
 
     async def broken(*_: Any, **__: Any) -> Any:
         if isinstance(fault, Unknown | Failed):
@@ -635,7 +635,7 @@ def test_overloaded_in_the_middle_of_a_bulk(
     client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was posted before is told, and so is what was not."""
-    writer = client.app.state.ledger.writer  # type: ignore[attr-defined]
+    writer = client.app.state.ledger.writer  # type: ignore[attr-defined]  # Starlette's app
     real, calls = writer.post_chunk, []
 
     async def second_is_too_much(commands: Any, **more: Any) -> Any:

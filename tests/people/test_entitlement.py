@@ -40,7 +40,7 @@ def area(**values: int) -> Policy:
         field: Dated(field, (DatedLine(date(1900, 1, 1), None, value, "months", "a test"),))
         for field, value in values.items()
     }
-    return replace(EXAMPLE_AREA, care=replace(EXAMPLE_AREA.care, **changed))  # type: ignore[arg-type]
+    return replace(EXAMPLE_AREA, care=replace(EXAMPLE_AREA.care, **changed))  # type: ignore[arg-type]  # fields by name
 
 
 def on(enrolments: list[Enrolment], care_date: str, policy: Policy = EXAMPLE_AREA) -> object:
