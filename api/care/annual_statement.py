@@ -6,10 +6,12 @@ It says what was paid for which bill and by whom, and not what the person was tr
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from typing import Any, Final
+
+from ledger.money import format_yuan
 
 _STYLE: Final = """
 @page { size: A4 landscape; margin: 12mm; }
@@ -32,6 +34,7 @@ dl { display: grid; grid-template-columns: repeat(4, auto 1fr); gap: 0.5mm 3mm; 
 dt { color: #444; }
 dd { margin: 0; }
 table.sums { width: auto; min-width: 50%; }
+tfoot { display: table-row-group; font-weight: 600; }
 p.note { color: #444; margin: 2mm 0 0; }
 footer { display: flex; justify-content: space-between; margin-top: 10mm; }
 @media print { body { padding: 0; max-width: none; } th { print-color-adjust: exact; } }
@@ -72,6 +75,9 @@ _PAYMENTS: Final = {
     "claimed_back": "本次应由本人退回",
     "still_owed": "本年度累计应退未退",
 }
+_PARTS: Final = ("total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded")
+_WORKED_OUT: Final = ("pooled_pay", "large_pay")
+_PAYERS: Final = ("account_pay", "mutual_pay", "cash_pay", "hospital_share")
 _BILL_HEADINGS: Final = (
     "序号", "就诊日期", "医疗类别", "医药机构", "人员类别", "备案", "医疗费总额", "全自费", "超限价自费",
     "先行自付", "符合政策范围金额", "除外金额", "实际支付起付线", "统筹支付比例", "统筹基金支出",
@@ -115,10 +121,11 @@ def statement_html(told: Mapping[str, Any], area_name: str) -> str:
 
 
 def _bills(bills: Iterable[Mapping[str, Any]]) -> str:
+    bills = list(bills)
+    if not bills:
+        return _table(_BILL_HEADINGS, [f'<tr><td colspan="{len(_BILL_HEADINGS)}">无</td></tr>'], "bills")
     rows = [_bill(number, bill) for number, bill in enumerate(bills, start=1)]
-    if not rows:
-        rows = [f'<tr><td colspan="{len(_BILL_HEADINGS)}">无</td></tr>']
-    return _table(_BILL_HEADINGS, rows, "bills")
+    return _table(_BILL_HEADINGS, rows, "bills", foot=_totals(bills))
 
 
 def _bill(number: int, bill: Mapping[str, Any]) -> str:
@@ -130,6 +137,7 @@ def _bill(number: int, bill: Mapping[str, Any]) -> str:
     def amount(name: str) -> str:
         return _change(was[name], now[name], "amount")
 
+    ratio = _change(_percent(was["ratio"]), _percent(now["ratio"]), "amount")
     care = _CARE[bill["care_type"]]
     if now["admission"]:
         care = f"{care}(第{now['admission']}次)"
@@ -145,21 +153,52 @@ def _bill(number: int, bill: Mapping[str, Any]) -> str:
             _cell(f"{bill['institution_name']}({bill['institution']},{bill['level']}级)"),
             word("member_class", _CLASSES),
             word("filing", _FILINGS),
-            *(
-                _cell(bill[name], "amount")
-                for name in (
-                    "total", "own_expense", "over_limit", "pre_self_pay", "in_scope", "excluded",
-                )
-            ),
-            *(amount(name) for name in ("deductible", "ratio", "pooled_pay", "large_pay")),
-            *(
-                _cell(bill[name], "amount")
-                for name in ("account_pay", "mutual_pay", "cash_pay", "hospital_share")
-            ),
+            *(_cell(bill[name], "amount") for name in _PARTS),
+            amount("deductible"),
+            ratio,
+            *(amount(name) for name in _WORKED_OUT),
+            *(_cell(bill[name], "amount") for name in _PAYERS),
             _cell(reasons, "word"),
             "</tr>",
         )
-    )  # fmt: skip
+    )
+
+
+def _totals(bills: Sequence[Mapping[str, Any]]) -> str:
+    """The sums of all bills; of what was worked out anew, both where they differ."""
+
+    def total(name: str) -> str:
+        return _cell(_sum(bill[name] for bill in bills), "amount")
+
+    def worked_out(name: str) -> str:
+        was, now = (_sum(bill[when][name] for bill in bills) for when in ("was", "now"))
+        return _change(was, now, "amount")
+
+    return "".join(
+        (
+            f'<tr><td colspan="6">合计({len(bills)}笔)</td>',
+            *(total(name) for name in _PARTS),
+            worked_out("deductible"),
+            _cell("—", "amount"),
+            *(worked_out(name) for name in _WORKED_OUT),
+            *(total(name) for name in _PAYERS),
+            "<td></td></tr>",
+        )
+    )
+
+
+def _sum(amounts: Iterable[str]) -> str:
+    """The sum of amounts in yuan, written as they are."""
+    return format_yuan(sum(int(amount.replace(".", "")) for amount in amounts))
+
+
+def _percent(share: str) -> str:
+    """A share such as 0.7000 or 0.125 as people write it: 70%, 12.5%."""
+    whole, _point, decimals = share.partition(".")
+    decimals = decimals.ljust(2, "0")
+    percent = (whole + decimals[:2]).lstrip("0") or "0"
+    rest = decimals[2:].rstrip("0")
+    return f"{percent}.{rest}%" if rest else f"{percent}%"
 
 
 def _counters(told: Mapping[str, Any]) -> str:
@@ -184,9 +223,11 @@ def _sums(told: Mapping[str, Any]) -> str:
         ("差额合计", difference["total"]),
         *((heading, payments[name]) for name, heading in _PAYMENTS.items()),
     ]
-    rules = ";".join(f"{one['parameter']} = {one['value']}" for one in told["explain"])
+    threshold, ratio = told["explain"]
+    above, share = threshold["value"], _percent(ratio["value"])
+    top_up = f"年度补助:全年符合政策范围的个人负担超过{above}元的部分,补助{share}。"
     rows = [f"<tr>{_cell(heading)}{_cell(amount, 'amount')}</tr>" for heading, amount in lines]
-    return f'{_table(("项目", "金额(元)"), rows, "sums")}<p class="note">年度补助依据:{escape(rules)}</p>'
+    return f'{_table(("项目", "金额(元)"), rows, "sums")}<p class="note">{escape(top_up)}</p>'
 
 
 def _earlier(earlier: Iterable[Mapping[str, str]]) -> str:
@@ -194,9 +235,10 @@ def _earlier(earlier: Iterable[Mapping[str, str]]) -> str:
     return f'<p class="note">本单补充以下结算单:{escape(names)}</p>' if names else ""
 
 
-def _table(headings: Iterable[str], rows: Iterable[str], kind: str) -> str:
+def _table(headings: Iterable[str], rows: Iterable[str], kind: str, foot: str = "") -> str:
     head = "".join(f"<th>{escape(one)}</th>" for one in headings)
-    return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    body = f"<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<table class="{kind}">{body}{f"<tfoot>{foot}</tfoot>" if foot else ""}</table>'
 
 
 def _change(was: str, now: str, kind: str) -> str:

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from api.care.annual_answers import AnnualStatementAnswer
+from api.care.annual_statement import _percent
 from api.operations.answers import BatchStarted
 from tests.support.api_client import AREA, id_number, key, open_account, running, token
 from tests.support.care_client import new_institution, new_patient, new_resident, on, reverse, settle, shown
@@ -223,6 +224,10 @@ class Page(HTMLParser):
         self.text.append((self.open[-1] if self.open else "", data))
 
 
+def row_of_notes(page: Page) -> list[str]:
+    return [data for tag, data in page.text if tag == "p"]
+
+
 @pytest.mark.parametrize(
     ("accept", "page"),
     [
@@ -269,10 +274,17 @@ def test_the_page_says_what_the_statement_says(client: TestClient, away: str) ->
     assert "<医院>" not in text
     assert "<b>" not in text
     row = "|".join(cells)
-    for change in ("12988.00 →|16808.00", "0.6800 →|0.8800", "— →|异地长期居住", "|备案|", "住院(第1次)"):
+    for change in ("12988.00 →|16808.00", "68% →|88%", "— →|异地长期居住", "|备案|", "住院(第1次)"):
         assert change in row
     for amount in told["payments"].values():
         assert amount in cells
+    # the sums under the bills: 20,100.00 and 86.50; what comes out otherwise before and after
+    foot = cells.index("合计(2笔)")
+    assert cells[foot + 1 : foot + 16] == [
+        "20186.50", "100.00", "0.00", "0.00", "20086.50", "0.00", "900.00", "—", "12988.00 →", "16808.00",
+        "0.00", "0.00", "0.00", "7198.50", "0.00",
+    ]  # fmt: skip
+    assert "年度补助:全年符合政策范围的个人负担超过15000.00元的部分,补助60%。" in row_of_notes(page)
     everything = "".join(data for _tag, data in page.text)
     assert patient not in everything
     assert told["id_number"] in everything
@@ -283,6 +295,16 @@ def test_the_page_says_what_the_statement_says(client: TestClient, away: str) ->
                  "统筹支付比例", "统筹基金支出", "共济支付", "现金", "医院负担"):  # fmt: skip
         assert word in headings
     assert len(re.findall(r"size: A4", text)) == 1
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [("0.7000", "70%"), ("0.60", "60%"), ("1.0000", "100%"), ("0.8750", "87.5%"), ("0.0000", "0%"),
+     ("0.1", "10%"), ("0.0625", "6.25%"), ("1", "100%"), ("0.005", "0.5%")],
+)  # fmt: skip
+def test_a_share_is_written_as_people_do(share: str, written: str) -> None:
+    assert _percent(share) == written
 
 
 def test_the_page_of_a_year_of_nothing(client: TestClient, away: str) -> None:
