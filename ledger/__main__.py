@@ -30,6 +30,7 @@ from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
 from ledger.texts import AGENT_NAME_MAX, is_agent_name
+from ledger.vault import Keyring
 
 PEOPLE_DEFAULT = 200
 
@@ -81,6 +82,25 @@ def migrate(data: Data = None) -> Answer:
     """Bring the database to the newest schema."""
     before, after = installation.migrate(Settings.load(data))
     return {"before": before, "after": after, "changed": before != after}, True
+
+
+@command("keys")
+def keys(
+    data: Data = None,
+    signing: Annotated[
+        bool, typer.Option("--signing", help="Also a key that `token` signs with, and its jwks.json: to try.")
+    ] = False,
+) -> Answer:
+    """Make the keys that are missing; what is there is kept. Back them up, apart from the database."""
+    settings = Settings.load(data)
+    directory = settings.keys_directory
+    before = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
+    if signing:
+        demo.make_keys(settings)
+    else:
+        Keyring.create(directory)
+    made = sorted({file.name for file in directory.iterdir()} - before)
+    return {"keys": str(directory), "made": made}, True
 
 
 @command("token", json_on_failure=False)

@@ -21,7 +21,9 @@ from ledger.posting import Failed, Unknown
 from ledger.settings import SQLITE_FILE, Settings
 from ledger.vault import Keyring, KeyringError
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+# a wheel brings them along; in the repository they stand beside the package
+_PACKAGED = Path(__file__).resolve().parents[1] / "migrations"
+MIGRATIONS = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "migrations"
 _VERSION = table("alembic_version", column("version_num", Text))
 
 
@@ -128,7 +130,7 @@ def schema_revision(engine: Engine) -> str | None:
 def head_revision() -> str:
     """The newest revision that this program knows."""
     if not MIGRATIONS.is_dir():
-        raise NotReady(f"no migrations in {MIGRATIONS}: install with `pip install -e .` from the repository")
+        raise NotReady(f"no migrations in {MIGRATIONS}: the installation is not whole, install it again")
     head = ScriptDirectory.from_config(_alembic()).get_current_head()
     if head is None:
         raise NotReady(f"no migrations in {MIGRATIONS}")
