@@ -19,6 +19,7 @@ from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProb
 from ledger.money import parse_yuan
 from ledger.operations import (
     demo,
+    drill,  # noqa: F401  its commands join the app
     installation,
     progress,
     runs,  # noqa: F401  its commands join the app

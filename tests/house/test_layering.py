@@ -42,7 +42,7 @@ HOUSE: dict[str, str] = {
     "access": f"{CORE} people contributions",
     "imports": f"{CORE} people accounts contributions",
     "verify": f"{CORE} {WINGS} reports",
-    "operations": f"{CORE} {WINGS} reports access imports",
+    "operations": f"{CORE} {WINGS} reports access imports verify",
     # the face, which other programs import, and the operator's door
     "ledger": f"{CORE} {WINGS} reports imports",
     "__main__": f"{LEAVES} policy {WINGS} reports access imports verify operations",
