@@ -48,11 +48,8 @@ def demo_(
     settings = Settings.load(data, demo=True, host="127.0.0.1", port=port)
     taken = serving.listen(settings)
     tune_process()
-    for summary in demo.prepare(settings, people, now_and_today, progress.shown):
-        warn(
-            f"{summary.kind}: {summary.lines} lines, {summary.posted} posted,"
-            f" {summary.already} there already, {summary.refused} refused"
-        )
+    for line in demo.prepare(settings, people, now_and_today, progress.shown):
+        warn(line)
 
     def announce(address: str) -> None:
         print(f"serving on {address} (its pages: {address}/docs)")

@@ -10,6 +10,7 @@ from pathlib import Path
 from ledger.access.tokens import SCOPES, create_signing_key, mint, write_token
 from ledger.imports import Importer, Summary
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
+from ledger.operations.example_families import tell_of_families
 from ledger.operations.installation import Opened, connection_to_post, in_words, migrate, open_ledger
 from ledger.operations.sample import FILES, write_sample
 from ledger.settings import Settings
@@ -38,10 +39,10 @@ def make_keys(settings: Settings) -> None:
     create_signing_key(settings.keys_directory)
 
 
-def prepare(settings: Settings, people: int, clock: Clock, shown: Shown) -> list[Summary]:
-    """Bring the directory to where it can be served; what was imported just now, if anything.
+def prepare(settings: Settings, people: int, clock: Clock, shown: Shown) -> list[str]:
+    """Bring the directory to where it can be served; what was written just now, a line each.
 
-    Keys, data and sample files that are there are kept.
+    Keys, data and sample files that are there are kept. Without people it is an empty ledger.
     """
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     make_keys(settings)
@@ -61,17 +62,27 @@ def token_file(settings: Settings) -> Path:
     return settings.data / TOKEN_FILE
 
 
-def _load_people(opened: Opened, people: int, clock: Clock, shown: Shown) -> list[Summary]:
+def _load_people(opened: Opened, people: int, clock: Clock, shown: Shown) -> list[str]:
     directory = opened.settings.data / "sample"
     # a directory of an earlier version has the first four alone, and keeps its people as they are
     if not all((directory / name).exists() for name in FILES[:4]):
         with shown("sample files") as report:
             write_sample(directory, people, SEED, clock()[1], report)
-    summaries: list[Summary] = []
+    told: list[str] = []
     with in_words(), connection_to_post(opened.engine) as connection:
         importer = Importer(connection, opened.keyring, opened.policies, clock, actor=AGENT)
         for name in IMPORTED:
             if (directory / name).exists() and not importer.is_done(directory / name):
                 with shown(name.removesuffix(".csv")) as importer.progress:
-                    summaries.append(importer.run(directory / name))
-    return summaries
+                    told.append(_in_words(importer.run(directory / name)))
+        with shown("example families"):
+            refused = tell_of_families(connection, opened.keyring, opened.policies, clock)
+        told += (f"example families: {one} was refused" for one in refused)
+    return told
+
+
+def _in_words(summary: Summary) -> str:
+    return (
+        f"{summary.kind}: {summary.lines} lines, {summary.posted} posted,"
+        f" {summary.already} there already, {summary.refused} refused"
+    )

@@ -33,7 +33,7 @@ WORDS = (
         "claim claims claimed",
         "a patient's bill on paper, handed in afterwards; what is unique beyond one book is a stake",
         where="ledger/care/manual_claims ledger/care/case_reports ledger/care/rows ledger/care/counters"
-        " ledger/chart/rows ledger/verify/beside"
+        " ledger/chart/rows ledger/verify/beside ledger/operations/example_families"
         " api/care/claims",
         names="manual_claims manual_claim SubmitClaim DecideClaim claim_submit_days claim_decide_days"
         " MANUAL_CLAIM CLAIM_DECISION CLAIM_NOT_FOUND CLAIM_DECIDED CLAIM_TOO_LATE claims"
@@ -59,7 +59,7 @@ WORDS = (
         "settle settled settling settlement settlements settles",
         "say who pays what of a bill of care, and post it; an estate is divided, a year closed, a fee"
         " squared, a list's money spread, a day balanced",
-        where="ledger/care/ ledger/chart/ api/care/ bench/",
+        where="ledger/care/ ledger/chart/ ledger/operations/example_families api/care/ bench/",
         names="Settle ReverseSettlement AnnualSettlements settlements annual_settlements annual_settlement"
         " settlement"
         " SETTLEMENT ANNUAL_SETTLEMENT SETTLEMENT_NOT_FOUND ANNUAL_SETTLEMENT_NOT_FOUND VISIT_SETTLED"
