@@ -5,7 +5,7 @@ PYTHON ?= python3
 SIZE ?= full
 export SIZE PEERS
 
-.PHONY: demo test check fuzz bench setup clean openapi moved
+.PHONY: demo test check fuzz bench wheel setup clean openapi moved
 
 ## demo: serve on 127.0.0.1 from DATA (default demo-data); PORT and PEOPLE as in `python -m ledger demo --help`
 demo: setup
@@ -30,6 +30,10 @@ bench: setup
 ## openapi: write api/openapi.json anew
 openapi: setup
 	@.venv/bin/python -m api > api/openapi.json.new && mv api/openapi.json.new api/openapi.json
+
+## wheel: dist/*.whl, which migrates and serves without the repository; docs/install.md tells how
+wheel: setup
+	@.venv/bin/python -m hatchling build -t wheel
 
 ## setup: .venv with the pinned packages
 setup: .venv/.stamp

@@ -24,6 +24,7 @@ EXAMPLES_MAX: Final = 20
 _CHUNK: Final = 1_000
 # a line is shorter by far; one that is longer is not of such a file
 _LINE_MAX: Final = 1_000
+_LINE_END: Final = "\n"
 
 _BOOK, _ENTRY = tables.book.c, tables.entry.c
 
@@ -72,12 +73,12 @@ def write_heads(connection: Connection, file: TextIO, revision: str, now: dateti
     books = entries = 0
     with connection.begin():
         for book_id, seq, digest in connection.execution_options(yield_per=_CHUNK).execute(query):
-            comma = ",\n" if books else ""
-            file.write(f"{comma}{json.dumps([account_no(book_id), seq, digest.hex()])}")
+            line = json.dumps([account_no(book_id), seq, digest.hex()])
+            file.write(f",\n{line}" if books else line)
             books += 1
             entries += seq
     end = {"books": books, "entries": entries, "taken_at": now.isoformat()}
-    file.write(f"\n], {json.dumps(end)[1:]}\n")
+    file.write(f"{_LINE_END if books else ''}], {json.dumps(end)[1:]}\n")
     return books
 
 

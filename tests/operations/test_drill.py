@@ -136,6 +136,17 @@ def test_the_heads_are_one_object(world: World, tmp_path: Path) -> None:
     assert told["entries"] == BOOKS
 
 
+def test_an_empty_ledger_has_heads_too(
+    environment: None, fresh_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fresh_engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("LEDGER_DATABASE_URL", url)
+    heads = heads_of(tmp_path)
+    assert json.loads(heads.read_text())["heads"] == []
+    with reading(fresh_engine) as connection:
+        assert compare(connection, read_heads(heads)).whole
+
+
 @pytest.mark.slow
 def test_a_backup_made_under_load_is_whole(world: World, target: str, tmp_path: Path) -> None:
     accounts = books(world.engine)
