@@ -53,6 +53,9 @@ class RefusalCode(Worded):
         "A field is not known")
     SHAPE_INVALID = Words("shape_invalid", 422, "The request has the wrong shape", "请求的内容或格式不正确。",
         "The line is cut or a field of it has the wrong form")
+    NAME_INVALID = Words("name_invalid", 422, "The name has characters that no name has",
+        "姓名含有无法识别或不允许的字符。",
+        "The name has characters that no name has: a lost or hidden part or a private character")
     CARE_TYPE_UNKNOWN = Words("care_type_unknown", 422, "The kind of care is not known", "医疗类别不存在。")
     LINE_CLASS_UNKNOWN = Words("line_class_unknown", 422, "The class of a line is not known",
         "费用明细的目录类别不存在。")

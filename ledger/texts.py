@@ -11,7 +11,7 @@ from typing import Final
 SOURCE_REF_MAX: Final = 64
 """The longest name of a document, in characters."""
 
-NAME_MAX: Final = 64
+NAME_MAX: Final = 200
 """The longest name of a person."""
 
 EMPLOYER_NAME_MAX: Final = 256
@@ -29,8 +29,17 @@ KEY_MAX: Final = 255
 # control characters, line breaks, and marks that turn the direction of writing
 _UNPRINTABLE: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 
-TEXT_PATTERN: Final = rf"^[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
-"""Text that can be printed, and begins with something that is not blank; as the OpenAPI document has it."""
+# every character that is blank (Unicode's White_Space), and those that nobody sees
+_BLANK: Final = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_UNSEEN: Final = r"\xad\u200b-\u200f\u2060\ufeff"
+
+TEXT_PATTERN: Final = (
+    rf"^[{_BLANK}{_UNSEEN}]*[^{_BLANK}{_UNSEEN}{_UNPRINTABLE}][^{_UNPRINTABLE}]*[{_BLANK}{_UNSEEN}]*$"
+)
+"""What `read_text` takes as it is sent: something that can be seen, blanks of any kind around it."""
+
+PROSE_PATTERN: Final = rf"^[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
+"""Text for people to read, kept as it is: it can be printed, and begins with something that is not blank."""
 
 VISIBLE_PATTERN: Final = r"^[!-~]{1,64}$"
 """How an institution names its messages and bills: ASCII that can be seen, and not parsed."""
@@ -40,19 +49,43 @@ CASH_WORDS: Final = ("cash", "bank", "iban", "payee", "withdraw", "payout", "tra
 
 _CASH_INSTITUTIONS: Final = frozenset({"CASH", "ATM"})
 
-# Every dot in use between the parts of a transliterated name. The plain full stop is among them because
-# its full-width form is typed for the middle dot, and NFKC makes the two one.
-_NAME_DOTS: Final = frozenset(".\u00b7\u2022\u2027\u2219\u22c5\u2e31\u30fb")
+# Every form in which the dot between the parts of a transliterated name is typed.
+_MIDDLE_DOTS: Final = (
+    "\u00b7\u0387\u02d9\u2022\u2027\u2218\u2219\u22c5\u25cf\u25e6\u2981\u2e31\u2e33\u3002\u30fb\uff61\uff65"
+)
+_MIDDLE_DOT: Final = "\u00b7"
+# What else is typed for it. The plain full stop is among them because its full-width form is, and NFKC makes
+# the two one; the hyphens for the same reason.
+_OTHER_DOTS: Final = frozenset(".-\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
+_ONE_DOT: Final = str.maketrans(dict.fromkeys(_MIDDLE_DOTS, _MIDDLE_DOT))
 
 # fullmatch, because Python's `$` alone would let a newline through at the end.
 _match_text = re.compile(TEXT_PATTERN).fullmatch
+_blanks = re.compile(f"[{_BLANK}]+")
+_unseen = re.compile(f"[{_UNSEEN}]+")
+# halves of characters, which JSON can write and no encoding can
+_halves = re.compile("[\ud800-\udfff]")
+# they choose the shape of a character, and no other character
+_variants = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
+# what is left of a name that was read in the wrong encoding, copied off a page, or hidden on purpose
+_DAMAGED: Final = frozenset("?*<>\u25a1\ufffd")
 _match_key = re.compile(rf"[!-~]{{1,{KEY_MAX}}}").fullmatch
 _match_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 
 
-def is_text(text: str, longest: int) -> bool:
-    """Whether a text can be printed, begins with something that is not blank, and is not too long."""
-    return len(text) <= longest and _match_text(text) is not None
+def read_text(text: str, longest: int) -> str | None:
+    """A text that identifies something, in the one form in which it is kept; None for what is no such text.
+
+    Compatibility forms, such as full-width letters, become the plain ones (NFKC). Blanks of any kind around
+    it go and those inside become one space; characters that nobody sees go. Neither as it came nor as it is
+    kept is it longer than `longest` characters.
+    """
+    if len(text) > longest or _match_text(text) is None or _halves.search(text):
+        return None
+    # twice, because what was apart may combine now
+    seen = unicodedata.normalize("NFKC", _unseen.sub("", unicodedata.normalize("NFKC", text)))
+    kept = _blanks.sub(" ", seen).strip(" ")
+    return kept if 0 < len(kept) <= longest else None
 
 
 def is_key(text: str) -> bool:
@@ -83,24 +116,46 @@ def parse_day(text: str) -> date | None:
 # -- names -----------------------------------------------------------------------------------------------
 
 
+def read_name(text: str, longest: int = NAME_MAX) -> str | None:
+    """The name of somebody as it is kept: as `read_text`, and with one middle dot for all its forms.
+
+    None for what is no text. Whether it can be a name at all is for `is_name` to say.
+    """
+    return read_text(_variants.sub("", text).translate(_ONE_DOT), longest)
+
+
 def normalise_name(name: str) -> str:
     """The form of a name that is compared: without blanks, invisible characters and dots, in upper case.
 
-    Full-width and other compatibility forms become the plain ones (NFKC). To compare, not to show.
+    Full-width and other compatibility forms become the plain ones (NFKC), and the shape of a character does
+    not count. To compare, not to show.
     """
-    folded = unicodedata.normalize("NFKC", name).upper()
+    folded = unicodedata.normalize("NFKC", _variants.sub("", name).translate(_ONE_DOT)).upper()
     kept = "".join(
         character
         for character in folded
-        if not (character.isspace() or character in _NAME_DOTS or unicodedata.category(character) == "Cf")
+        if not (
+            character.isspace()
+            or character == _MIDDLE_DOT
+            or character in _OTHER_DOTS
+            or unicodedata.category(character) == "Cf"
+        )
     )
     # Once more: letters that were apart may now combine.
     return unicodedata.normalize("NFKC", kept)
 
 
 def is_name(text: str) -> bool:
-    """Whether a text names somebody: something of it is left to compare."""
-    return bool(normalise_name(text))
+    """Whether a text can be a name: something of it is left to compare, and nothing of it is damaged.
+
+    Damaged is what stands where a character was lost (U+FFFD, `?`, `\u25a1`), what is private use and shows
+    something else elsewhere, and what hides a part (`*`) or is markup (`<`, `>`).
+    """
+    return (
+        bool(normalise_name(text))
+        and _DAMAGED.isdisjoint(unicodedata.normalize("NFKC", text))
+        and not any(unicodedata.category(character) == "Co" for character in text)
+    )
 
 
 # -- cash (R21) ------------------------------------------------------------------------------------------

@@ -69,6 +69,7 @@ _SHAPE_ORDER = (
     RefusalCode.UNKNOWN_FIELD,
     RefusalCode.AMOUNT_INVALID,
     RefusalCode.SHAPE_INVALID,
+    RefusalCode.NAME_INVALID,
     RefusalCode.CARE_TYPE_UNKNOWN,
     RefusalCode.LINE_CLASS_UNKNOWN,
     RefusalCode.SHARES_INVALID,

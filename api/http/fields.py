@@ -7,6 +7,7 @@ its place among the refusals. What is no string has the wrong shape.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -30,6 +31,7 @@ from ledger.texts import (
     EMPLOYER_NAME_MAX,
     INSTITUTION_CODE_MAX,
     NAME_MAX,
+    PROSE_PATTERN,
     SOURCE_REF_MAX,
     TEXT_PATTERN,
     VISIBLE_PATTERN,
@@ -37,6 +39,8 @@ from ledger.texts import (
     is_name,
     parse_area,
     parse_day,
+    read_name,
+    read_text,
 )
 
 AMOUNT_EXAMPLE: Final = "128.50"
@@ -99,7 +103,7 @@ def not_cash(code: str) -> str:
 def named(name: str) -> str:
     """A name that names somebody."""
     if not is_name(name):
-        raise _shape("a name with at least one letter")
+        raise _wrong(RefusalCode.NAME_INVALID, "a name of whole characters, without ? * < > and \u25a1")
     return name
 
 
@@ -148,8 +152,20 @@ def _published(kind: str, **more: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": kind} | more)
 
 
-def _text(longest: int) -> StringConstraints:
-    return StringConstraints(strict=True, min_length=1, max_length=longest, pattern=TEXT_PATTERN)
+def _read(longest: int, how: Callable[[str, int], str | None]) -> BeforeValidator:
+    wanted = f"1 to {longest} characters that can be printed"
+
+    def read(value: object) -> str:
+        text = how(value, longest) if isinstance(value, str) else None
+        if text is None:
+            raise _shape(wanted)
+        return text
+
+    return BeforeValidator(read)
+
+
+def _identifying(longest: int) -> WithJsonSchema:
+    return _published("string", minLength=1, maxLength=longest, pattern=TEXT_PATTERN)
 
 
 Amount = Annotated[
@@ -189,11 +205,19 @@ KindFilter = Annotated[
     _published("string", enum=list(KIND_WORDS), description="Only entries of this kind"),
 ]
 Whole = Annotated[int, BeforeValidator(read_whole)]
-SourceRef = Annotated[str, _text(SOURCE_REF_MAX)]
-InstitutionCode = Annotated[str, _text(INSTITUTION_CODE_MAX), AfterValidator(not_cash)]
-Name = Annotated[str, _text(NAME_MAX), AfterValidator(named)]
-EmployerName = Annotated[str, _text(EMPLOYER_NAME_MAX), AfterValidator(named)]
-Words = Annotated[str, _text(256)]
+SourceRef = Annotated[str, _read(SOURCE_REF_MAX, read_text), _identifying(SOURCE_REF_MAX)]
+InstitutionCode = Annotated[
+    str,
+    _read(INSTITUTION_CODE_MAX, read_text),
+    AfterValidator(not_cash),
+    _identifying(INSTITUTION_CODE_MAX),
+]
+Name = Annotated[str, _read(NAME_MAX, read_name), AfterValidator(named), _identifying(NAME_MAX)]
+EmployerName = Annotated[
+    str, _read(EMPLOYER_NAME_MAX, read_name), AfterValidator(named), _identifying(EMPLOYER_NAME_MAX)
+]
+# what people read of a case: kept as it was written
+Words = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=PROSE_PATTERN)]
 IdText = Annotated[
     str,
     StringConstraints(strict=True),

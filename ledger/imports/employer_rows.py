@@ -14,14 +14,14 @@ from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer, RegisterEmployer, enter, find
 from ledger.contributions.payments import ReceivePayment
 from ledger.imports.chunks import Clock
-from ledger.imports.rows import CALLER, LineReader, day_of, fen_of, text_of
+from ledger.imports.rows import CALLER, LineReader, day_of, fen_of, name_of, text_of
 from ledger.months import parse_period
 from ledger.people.enrolments import Enrol
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused
-from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, is_name, normalise_name, parse_area
+from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, normalise_name, parse_area
 from ledger.vault import Keyring
 
 LISTS = "declarations"
@@ -89,9 +89,9 @@ class UnitRows(LineReader):
         return number_digest(parse_id_number(id_number, self.today), self._keyring)
 
     def _register(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        name = text_of(row["name"].strip(), EMPLOYER_NAME_MAX)
+        name = name_of(row["name"], EMPLOYER_NAME_MAX)
         area = parse_area(row["area"].strip())
-        if area is None or not is_name(name):
+        if area is None:
             raise Refused(RefusalCode.SHAPE_INVALID)
         if area not in self._areas:
             raise Refused(RefusalCode.AREA_UNKNOWN)

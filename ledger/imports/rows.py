@@ -30,9 +30,10 @@ from ledger.texts import (
     is_cash,
     is_key,
     is_name,
-    is_text,
     parse_area,
     parse_day,
+    read_name,
+    read_text,
 )
 from ledger.vault import Keyring
 
@@ -210,10 +211,21 @@ def named_fen(text: str, kind: FileKind, columns: tuple[str, ...]) -> int:
 
 
 def text_of(value: str, longest: int) -> str:
-    """A text that can be printed and is not too long. Refused with shape_invalid for another."""
-    if not is_text(value, longest):
+    """A text that identifies something, as it is kept. Refused with shape_invalid for what is none."""
+    text = read_text(value, longest)
+    if text is None:
         raise Refused(RefusalCode.SHAPE_INVALID)
-    return value
+    return text
+
+
+def name_of(value: str, longest: int = NAME_MAX) -> str:
+    """A name as it is kept. Refused with shape_invalid for no text, name_invalid for what names nobody."""
+    name = read_name(value, longest)
+    if name is None:
+        raise Refused(RefusalCode.SHAPE_INVALID)
+    if not is_name(name):
+        raise Refused(RefusalCode.NAME_INVALID)
+    return name
 
 
 def fields_of(text: str | None, columns: tuple[str, ...], *, terminated: bool) -> dict[str, str]:
@@ -267,10 +279,10 @@ class LineReader:
         return default_key(self._kind, number, source_ref)
 
     def _open_account(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        name = text_of(row["name"], NAME_MAX)
+        name = name_of(row["name"])
         sex, birth_date = row.get("sex", ""), row.get("birth_date", "")
         area = parse_area(row["area"])
-        if area is None or sex not in {"", "1", "2"} or not row["id_number"] or not is_name(name):
+        if area is None or sex not in {"", "1", "2"} or not row["id_number"]:
             raise Refused(RefusalCode.SHAPE_INVALID)
         opened_on = day_of(row["opened_on"])
         born = day_of(birth_date) if birth_date else None
@@ -322,13 +334,12 @@ class LineReader:
         return command, amount or 0
 
     def _spend(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        institution = row["institution"]
+        institution = text_of(row["institution"], INSTITUTION_CODE_MAX)
         if is_cash(institution):
             raise Refused(RefusalCode.CASH_FORBIDDEN)
         take_available = row.get("take_available", "")
         if take_available not in {"", "true", "false"}:
             raise Refused(RefusalCode.SHAPE_INVALID)
-        text_of(institution, INSTITUTION_CODE_MAX)
         source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
         effective_on = day_of(row["effective_on"])
         amount = fen_of(row["amount"])

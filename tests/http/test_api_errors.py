@@ -349,8 +349,9 @@ def test_wrong_id_numbers(client: TestClient, number: Any, code: str) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"name": "·· "}, "shape_invalid"),
-        ({"name": "x" * 65}, "shape_invalid"),
+        ({"name": "·· "}, "name_invalid"),
+        ({"name": "王?"}, "name_invalid"),
+        ({"name": "x" * 201}, "shape_invalid"),
         ({"name": "\ud800"}, "shape_invalid"),
         ({"area": "99010"}, "shape_invalid"),
         ({"area": 990100.0}, "shape_invalid"),
