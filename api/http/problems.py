@@ -14,6 +14,13 @@ class DoorCode(Worded):
         "method_not_allowed", 405, "The method is not offered here", "不支持该请求方法。"
     )
     BODY_TOO_LARGE = Words("body_too_large", 413, "The body is too large", "请求体过大。")
+    REQUEST_TIMEOUT = Words(
+        "request_timeout", 408, "The request did not come in time", "请求未在规定时间内发送完毕。"
+    )
+    PATH_TOO_LARGE = Words("path_too_large", 414, "The path is too large", "请求路径过长。")
+    HEADERS_TOO_LARGE = Words(
+        "headers_too_large", 431, "The headers are too many or too large", "请求头过多或过大。"
+    )
     MEDIA_TYPE_UNSUPPORTED = Words(
         "media_type_unsupported", 415, "The body must be application/json", "请求体必须是 application/json。"
     )

@@ -13,6 +13,8 @@ from ledger.operations.installation import NotReady, open_ledger
 from ledger.settings import Settings, tune_process
 
 APP = "api.main:app"
+# holds callers to what they may send before anybody knows who they are
+CONNECTION = "api.http.connection:Connection"
 GRACE_SECONDS = 20
 BACKLOG = 2048
 
@@ -56,8 +58,9 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
     os.environ.update(settings.environment())
     config = uvicorn.Config(
         APP,
-        http="httptools",
+        http=CONNECTION,
         loop="uvloop",
+        ws="none",
         log_level=log_level,
         access_log=False,
         server_header=False,

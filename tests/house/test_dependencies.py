@@ -12,8 +12,7 @@ from tests.house.test_layering import FILES, ROOT, imports
 OURS = {"ledger", "api"}
 # declared, and found by others than by an import of ours
 FOUND_BY_OTHERS = {
-    "httptools": "uvicorn, by the name that serving gives it",
-    "uvloop": "uvicorn, the same",
+    "uvloop": "uvicorn, by the name that serving gives it",
     "psycopg": "sqlalchemy, by the URL of the database",
     "tzdata": "zoneinfo, where the system has no zone files",
 }
