@@ -17,7 +17,9 @@ DESCRIPTION = """\
 Amounts are decimal strings in yuan with two digits (`"128.50"`), days ISO, instants RFC 3339 with offset.
 An account is named by its account number or by the ID number of its holder. Whatever is posted takes an
 `Idempotency-Key`: the same request sent again is answered with the first answer and
-`Idempotent-Replayed: true`. Every no is a problem document (RFC 9457); `code` is the contract."""
+`Idempotent-Replayed: true`. A key counts for one caller (`client_id`) and one book (account, employer or
+institution): used for another book it is another request, so let keys be unique over everything you send.
+Every no is a problem document (RFC 9457); `code` is the contract."""
 
 SCOPE_WORDS = {
     "accounts:read": "Look at accounts",
@@ -26,8 +28,9 @@ SCOPE_WORDS = {
     "postings:reverse": "Reverse entries",
     "bulk:write": "Many commands in one call",
     "employers:read": "Look at what employers owe and paid",
-    "employers:write": "Register employers, take and correct their lists, estimates, case steps",
-    "receipts:write": "Money that came from employers, and what goes back to them",
+    "employers:write": "Register employers, take and confirm their lists",
+    "contributions:act": "The agency's acts towards an employer: estimates, adjustments, refunds, case steps",
+    "receipts:write": "Money that came from employers",
     "institutions:read": "Look at institutions and their contracts",
     "institutions:write": "Register institutions, their contracts and suspensions",
     "settlements:read": "Look at settled bills and visits",

@@ -176,7 +176,7 @@ def _list_json(
     router,
     "/v1/employers/{employer}/adjustments",
     Adjust,
-    scope="employers:write",
+    scope="contributions:act",
     tag=TAG,
     summary="Correct the wages of a month that was assessed",
     answer=AdjustmentAnswer,

@@ -61,7 +61,7 @@ async def receive(body: NewReceipt, request: Request) -> Response:
     router,
     "/v1/employers/{employer}/refunds",
     RefundSurplus,
-    scope="receipts:write",
+    scope="contributions:act",
     tag=TAG,
     summary="Pay back what an employer paid beyond all debts",
     answer=RefundAnswer,

@@ -10,6 +10,7 @@ from api.http.security import Caller, lacking
 from api.http.state import state_of
 from ledger import Refused, employers
 from ledger.access.owners import INSTITUTION_OF
+from ledger.access.tokens import AGENCY_SCOPES
 from ledger.book.numbers import parse_entry_name
 from ledger.contributions.credit_codes import parse_credit_code
 
@@ -25,7 +26,12 @@ NAMED_IN_BODY: Final = frozenset(
 
 
 async def stay_within(request: Request, caller: Caller, scope: str) -> None:
-    """Raise Declined(scope_missing) unless the path leads to what the caller is bound to."""
+    """Raise Declined(scope_missing) unless the path leads to what the caller is bound to.
+
+    What the agency does to an employer or institution is out of reach, whatever scopes the token has.
+    """
+    if caller.is_bound and scope in AGENCY_SCOPES:
+        raise lacking(scope)
     if caller.employer is not None:
         reached = await _is_employers(request, caller.employer)
     elif caller.institution is not None:

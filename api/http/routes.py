@@ -38,10 +38,11 @@ DRY_RUN = {
     "description": "Answer what would happen (with status 200), and write nothing",
     "schema": {"type": "boolean", "default": False},
 }
-KEY_WORDS = {
-    True: "The same key gives the first answer again. Required, except for a dry run",
-    False: "The same key gives the first answer again",
-}
+_KEY_COUNTS = (
+    "The same key gives the first answer again. It counts for the caller (`client_id` of the token) and the"
+    " book that is posted to: the same key of another system, or for another account, is another request"
+)
+KEY_WORDS = {True: f"{_KEY_COUNTS}. Required, except for a dry run", False: _KEY_COUNTS}
 KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -30,6 +30,9 @@ TOKEN_CHARACTERS_MAX: Final = 8_192
 # which algorithm a key of a kind signs with: the key decides, never the token's own header
 ALGORITHMS: Final = {"OKP": "EdDSA", "RSA": "RS256"}
 
+ACTS: Final = "contributions:act"
+"""What the agency does to an employer. A token that is bound to one does not hold it."""
+
 OPEN: Final = ""
 """A route that asks for no token."""
 
@@ -59,11 +62,11 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/enrolments/{enrolment}/end"): "accounts:write",
     ("POST", "/v1/employers/{employer}/declarations"): "employers:write",
     ("POST", "/v1/declarations/{declaration}/confirm"): "employers:write",
-    ("POST", "/v1/employers/{employer}/estimates"): "employers:write",
-    ("POST", "/v1/employers/{employer}/adjustments"): "employers:write",
-    ("POST", "/v1/employers/{employer}/case-steps"): "employers:write",
+    ("POST", "/v1/employers/{employer}/estimates"): "contributions:act",
+    ("POST", "/v1/employers/{employer}/adjustments"): "contributions:act",
+    ("POST", "/v1/employers/{employer}/case-steps"): "contributions:act",
     ("POST", "/v1/receipts"): "receipts:write",
-    ("POST", "/v1/employers/{employer}/refunds"): "receipts:write",
+    ("POST", "/v1/employers/{employer}/refunds"): "contributions:act",
     ("POST", "/v1/year-ends/{year}"): "admin",
     ("POST", "/v1/retiree-credits/{period}"): "admin",
     ("POST", "/v1/annual-settlements/{year}"): "admin",
@@ -247,7 +250,11 @@ def _caller(rights: Mapping[str, Any]) -> Caller:
     # what is bound to both would reach what is of both, which is nothing
     if employer is not None and institution is not None:
         raise Declined(DoorCode.TOKEN_INVALID)
-    return Caller(caller, actor, frozenset(scope.split()), employer, institution)
+    scopes = frozenset(scope.split())
+    # whoever made it confused the agency with an employer: what else it says is not believed either
+    if employer is not None and ACTS in scopes:
+        raise Declined(DoorCode.TOKEN_INVALID)
+    return Caller(caller, actor, scopes, employer, institution)
 
 
 def _employer(rights: Mapping[str, Any]) -> str | None:

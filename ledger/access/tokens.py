@@ -43,6 +43,7 @@ SCOPES: Final = (
     "bulk:write",
     "employers:read",
     "employers:write",
+    "contributions:act",
     "receipts:write",
     "institutions:read",
     "institutions:write",
@@ -58,6 +59,8 @@ SCOPES: Final = (
     "reports:read",
     "admin",
 )
+AGENCY_SCOPES: Final = frozenset({"contributions:act", "institutions:write", "clearings:pay"})
+"""Acts of the agency towards an employer or an institution: nobody does them to itself."""
 
 # it stands in paths: no slash
 _match_institution = re.compile(r"[!-.0-~]{1,64}").fullmatch

@@ -131,6 +131,21 @@ def test_a_spending_and_its_replay(client: TestClient, account: str) -> None:
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
 
 
+def test_a_key_counts_for_the_caller_and_the_book(client: TestClient) -> None:
+    first, second = (open_account(client)["account_no"] for _ in range(2))
+    one_key, body = key(), {"amount": "1.00", "period": "2026-03", "effective_on": "2026-03-20"}
+    answers = [
+        client.post(
+            f"/v1/accounts/{number}/contributions", json=body | {"source_ref": "one"}, headers=one_key
+        )
+        for number in (first, second, first)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 201]
+    assert ["Idempotent-Replayed" in answer.headers for answer in answers] == [False, False, True]
+    assert answers[0].json() == answers[2].json()
+    assert answers[0].json()["account_no"] != answers[1].json()["account_no"]
+
+
 def test_a_replay_by_id_number_is_the_same_request(client: TestClient) -> None:
     opened = open_account(client)
     contribute(client, opened["account_no"])

@@ -414,7 +414,11 @@ def test_credits_of_retirees_that_cannot_be(
 # -- a token of one employer -----------------------------------------------------------------------------
 
 
-def bound(folder: Path, employer: str, scopes: Sequence[str] = SCOPES) -> dict[str, str]:
+# what a token of an employer may hold
+HELD = tuple(scope for scope in SCOPES if scope != "contributions:act")
+
+
+def bound(folder: Path, employer: str, scopes: Sequence[str] = HELD) -> dict[str, str]:
     now = datetime.now(UTC)
     made = mint(folder / "keys", scopes, "portal", "hr-1", now, timedelta(hours=1), employer=employer)
     return key() | {"Authorization": f"Bearer {made}"}
@@ -479,6 +483,65 @@ def test_a_token_of_an_employer_reaches_nothing_else(client: TestClient, folder:
         headers=bound(folder, own) | {"Content-Type": "text/csv"},
     )
     assert refusal(files) == (403, "scope_missing")
+
+
+def test_a_token_of_an_employer_does_not_act_for_the_agency(
+    client: TestClient, folder: Path, employer: str
+) -> None:
+    """It would take a paid wage back, set its own estimate, close its own case and pay itself."""
+    number = hire(client)
+    declared = declare(client, employer, "2026-06", {number: "8000.00"})["declaration"]
+    own = f"/v1/employers/{employer}"
+    acts = {
+        "estimates": {"period": "2026-07", "amount": "0.01"},
+        "adjustments": {"period": "2026-06", "reason": "x", "lines": wages({number: "0.00"})},
+        "case-steps": {"step": "closed", "on": "2026-11-21", "document": "x"},
+        "refunds": {"amount": "0.01", "source_ref": "x", "reason": "x"},
+    }
+    for act, body in acts.items():
+        refused = client.post(f"{own}/{act}", json=body, headers=bound(folder, employer))
+        assert refusal(refused) == (403, "scope_missing"), act
+        assert refused.json()["facts"] == {"scope": "contributions:act"}
+        # who holds `employers:write` and is bound to nobody does not do them either
+        unbound = {"Authorization": f"Bearer {token(folder / 'keys', HELD)}"}
+        assert refusal(client.post(f"{own}/{act}", json=body, headers=key() | unbound))[0] == 403
+        # the agency does
+        acting = {"Authorization": f"Bearer {token(folder / 'keys', ['contributions:act'])}"}
+        done = client.post(f"{own}/{act}?dry_run=true", json=body, headers=acting)
+        assert done.status_code not in {401, 403}, done.text
+    confirmed = client.post(
+        f"/v1/declarations/{declared}/confirm", json={}, headers=bound(folder, employer, ["employers:write"])
+    )
+    assert confirmed.status_code == 201
+
+
+@pytest.mark.parametrize("scopes", [SCOPES, ["contributions:act"], ["employers:read", "contributions:act"]])
+def test_a_token_of_an_employer_that_says_it_acts_is_none(
+    client: TestClient, folder: Path, employer: str, scopes: Sequence[str]
+) -> None:
+    headers = bound(folder, employer, scopes)
+    for method, path, body in (
+        ("GET", f"/v1/employers/{employer}", None),
+        ("POST", f"/v1/employers/{employer}/case-steps", {}),
+        ("POST", f"/v1/employers/{employer}/declarations", {}),
+    ):
+        answer = client.request(method, path, json=body, headers=headers)
+        assert refusal(answer) == (401, "token_invalid")
+
+
+# of the routes that post what is an employer's: the ones that it calls itself
+ITS_OWN = {
+    ("POST", "/v1/employers/{employer}/declarations"),
+    ("POST", "/v1/declarations/{declaration}/confirm"),
+}
+
+
+def test_whatever_else_is_posted_of_an_employer_is_the_agencys() -> None:
+    named = {route for route in SCOPE_OF if "{employer}" in route[1] or "{declaration}" in route[1]}
+    posted = {route for route in named if route[0] != "GET"}
+    assert {route for route in posted if SCOPE_OF[route] != "contributions:act"} == ITS_OWN
+    assert {SCOPE_OF[route] for route in ITS_OWN} == {"employers:write"}
+    assert {SCOPE_OF[route] for route in named - posted} == {"employers:read"}
 
 
 def test_a_claim_that_names_no_employer_makes_no_token(client: TestClient, folder: Path) -> None:

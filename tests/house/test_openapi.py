@@ -70,6 +70,19 @@ def _resolve(ref: dict[str, str]) -> dict[str, Any]:
     return found
 
 
+def test_it_says_for_whom_a_key_counts() -> None:
+    told = [
+        parameter["description"]
+        for _method, _path, operation in OPERATIONS
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "Idempotency-Key"
+    ]
+    assert len(told) > 30
+    for words in [*told, DOCUMENT["info"]["description"]]:
+        assert "caller" in words
+        assert "book" in words
+
+
 def test_every_reference_is_there() -> None:
     for part in json.dumps(DOCUMENT).split('"#/components/schemas/')[1:]:
         assert part.split('"')[0] in DOCUMENT["components"]["schemas"]

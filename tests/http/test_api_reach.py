@@ -21,12 +21,14 @@ from api.http.routes import LedgerRoute
 from api.http.security import SCOPE_OF, Caller
 from ledger import tables
 from ledger.access.owners import INSTITUTION_OF, cleared_for, settled_by, visited
-from ledger.access.tokens import AUDIENCE, ISSUER, SCOPES, mint
+from ledger.access.tokens import AGENCY_SCOPES, AUDIENCE, ISSUER, SCOPES, mint
 from ledger.book.detail import pack
 from ledger.book.numbers import entry_name, new_book_id
 from ledger.chart.care import SIGNED
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
+from ledger.institutions import registry
+from tests.support import care_client
 from tests.support.api_client import AREA, key, open_account, running
 from tests.support.employer_client import new_employer, refusal
 
@@ -288,6 +290,40 @@ def test_a_token_of_an_institution_reaches_nothing_else(client: TestClient, fold
         assert answer.json()["facts"] == {"scope": scope}
         asked_for += 1
     assert asked_for > 40
+
+
+# of the routes that post what is an institution's: the ones that it calls itself
+ITS_OWN = {
+    *NAMED_IN_BODY,
+    ("POST", "/v1/settlements/{settlement}/reversal"),
+    ("POST", "/v1/visits/{visit}/end"),
+    ("POST", "/v1/institutions/{institution}/reconciliations"),
+    ("POST", "/v1/institutions/{institution}/clearings"),
+    ("POST", "/v1/clearings/{clearing}/end"),
+}
+
+
+def test_whatever_else_is_posted_of_an_institution_is_the_agencys() -> None:
+    posted = {route for route in SCOPE_OF if route[0] != "GET" and is_open_to_some_institution(route)}
+    assert {route for route in posted if SCOPE_OF[route] not in AGENCY_SCOPES} == ITS_OWN
+
+
+def test_an_institution_does_not_act_for_the_agency(client: TestClient, folder: Path, engine: Engine) -> None:
+    """It would give itself a contract, and say that it was paid."""
+    own = care_client.new_institution(client)
+    with engine.connect() as connection:
+        registered = registry.find(connection, own)
+    clearing = entry_name(registered.party_id, 1)
+    base = f"/v1/institutions/{own}"
+    for path, body, scope in (
+        (f"{base}/contracts", {"from": "2026-01-01", "to": None, "services": []}, "institutions:write"),
+        (f"{base}/suspensions", {"from": "2026-01-01", "to": None, "reason": "x"}, "institutions:write"),
+        (f"/v1/clearings/{clearing}/payment", {"source_ref": "x"}, "clearings:pay"),
+    ):
+        answer = client.post(path, json=body, headers=bound(folder, own))
+        assert refusal(answer) == (403, "scope_missing")
+        assert answer.json()["facts"] == {"scope": scope}
+    assert client.get(base, headers=bound(folder, own)).status_code == 200
 
 
 def test_a_route_asks_for_the_scope_first_and_then_how_far_it_reaches(
