@@ -13,7 +13,9 @@ from api.http.answers import Answer, ProblemError, yuan
 class OutcomeAnswer(Answer):
     """What became of one command of a bulk."""
 
-    status: Literal["posted", "refused", "failed", "unknown"]
+    status: Literal["posted", "refused", "failed", "unknown"] = Field(
+        description="`failed` was not posted, `unknown` may have been: send both again with the same key"
+    )
     replayed: bool | None = Field(None, description="Only of what was posted")
     receipt: dict[str, Any] | None = Field(None, description="Only of what was posted")
     code: str | None = Field(

@@ -1,7 +1,7 @@
 """Many commands in one call, each with an outcome of its own.
 
 A command that cannot be read is a refused outcome like any other. What can be read goes to the writer in
-chunks of 1,000, one being posted while the next is read.
+chunks of 1,000, one being posted while the next is read; the next waits until it is known what became of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic_core import to_json
 
 from api.http.errors import Fault, database_is_gone, errors_json, faults_of_refusal
 from api.http.posting import wants_dry_run
-from api.http.problems import Code, DoorCode
+from api.http.problems import DoorCode
 from api.http.receipts import receipt_json
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.security import Caller
@@ -48,7 +48,14 @@ Place = Command | Unreadable
     ),
 )
 async def bulk(body: Bulk, request: Request) -> Response:
-    """Needs no Idempotency-Key: every command has its own. A token needs the scope of each verb, too."""
+    """Needs no Idempotency-Key: every command has its own. A token needs the scope of each verb, too.
+
+    Commands are posted in their order, by the thousand, and each has an outcome: `posted`, `refused`,
+    `unknown` (it may have been posted) or `failed` (it was not). After a thousand that failed or is unknown
+    nothing more is posted, and the rest is `failed`. Send what is `unknown` or `failed` again, in the same
+    order and with the same keys: what was posted is answered, and not posted twice. 503 says that nothing
+    was.
+    """
     if len(body.commands) > (ATOMIC_MAX if body.atomic else COMMANDS_MAX):
         limit = ATOMIC_MAX if body.atomic else COMMANDS_MAX
         raise Refused(R.BULK_TOO_LARGE, commands_max=limit)
@@ -62,8 +69,8 @@ async def bulk(body: Bulk, request: Request) -> Response:
     else:
         written = await _post_chunks(state, who, body.commands)
     outcomes = ",".join(part for part in written if part)
-    end = '],"dry_run":true}' if wants_dry_run(request) else "]}"
-    return Response(f'{{"outcomes":[{outcomes}{end}', media_type=JSON)
+    more = ',"dry_run":true' if wants_dry_run(request) else ""
+    return Response(f'{{"outcomes":[{outcomes}]{more}}}', media_type=JSON)
 
 
 def _scopes(items: Sequence[Any]) -> set[str]:
@@ -73,37 +80,65 @@ def _scopes(items: Sequence[Any]) -> set[str]:
 
 
 async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[str]:
-    """Every chunk posted by itself; reading the next goes on while one is posted."""
+    """Chunk after chunk; the next is read while one is posted, and handed over when that one is.
+
+    Where one was not posted, or nobody knows, those after it are not: a command may rest on any before it.
+    Raises Overloaded, Stopped when that was the first.
+    """
     written: list[str] = []
-    before: tuple[int, list[Place], asyncio.Task[list[Outcome]] | None] | None = None
-    for start in range(0, len(items), CHUNK):
-        places = await asyncio.to_thread(_read, state, who, items[start : start + CHUNK])
-        commands = [place for place in places if isinstance(place, Command)]
-        task = asyncio.ensure_future(state.writer.post_chunk(commands)) if commands else None
-        if before is not None:
-            written.append(await _written(*before, nothing_posted=not written))
-        before = (start, places, task)
-    if before is not None:
-        written.append(await _written(*before, nothing_posted=not written))
+    stopped: Exception | None = None
+    handed_over = False
+    following: asyncio.Task[list[Place]] | None = None
+    try:
+        for start in range(0, len(items), CHUNK):
+            places = await (following or _reading(state, who, items, start))
+            following = _reading(state, who, items, start + CHUNK) if start + CHUNK < len(items) else None
+            commands = [place for place in places if isinstance(place, Command)]
+            outcomes: Sequence[Outcome | Exception] = [stopped] * len(commands) if stopped else ()
+            if commands and stopped is None:
+                outcomes = await _post_chunk(state, commands, first=not handed_over)
+                handed_over = True
+                stopped = _stopping(outcomes)
+            written.append(await asyncio.to_thread(_write, places, outcomes, start))
+    finally:
+        if following is not None:
+            following.cancel()
     return written
 
 
-async def _written(
-    start: int, places: list[Place], task: asyncio.Task[list[Outcome]] | None, *, nothing_posted: bool
-) -> str:
-    """One chunk's outcomes as JSON, once they are there."""
-    outcomes: Sequence[Outcome | Exception] = ()
-    if task is not None:
-        try:
-            outcomes = await task
-        except (Overloaded, Stopped) as full:
-            # nothing was posted yet: the whole call is sent again. Later, the outcomes have to be told
-            if nothing_posted:
-                raise
-            outcomes = [full] * sum(isinstance(place, Command) for place in places)
-        except Exception as fault:  # noqa: BLE001  the chunks before it are posted, and have to be told
-            outcomes = [fault] * sum(isinstance(place, Command) for place in places)
-    return await asyncio.to_thread(_write, places, outcomes, start)
+def _reading(state: State, who: Caller, items: Sequence[Any], start: int) -> asyncio.Task[list[Place]]:
+    return asyncio.ensure_future(asyncio.to_thread(_read, state, who, items[start : start + CHUNK]))
+
+
+async def _post_chunk(
+    state: State, commands: Sequence[Command], *, first: bool
+) -> Sequence[Outcome | Exception]:
+    """One chunk's outcomes. Raises Overloaded, Stopped for the first: then the whole call is sent again."""
+    try:
+        return await state.writer.post_chunk(commands)
+    except (Overloaded, Stopped) as full:
+        if first:
+            raise
+        return [full] * len(commands)
+    except Exception as fault:  # noqa: BLE001  the chunks before it are posted, and have to be told
+        return [fault] * len(commands)
+
+
+class _NotReached(Exception):
+    """A command that was not handed over, because of what became of one before it."""
+
+    def __init__(self, code: DoorCode) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+def _stopping(outcomes: Sequence[Outcome | Exception]) -> Exception | None:
+    """What is told of every command after a chunk, when none of them may be posted any more."""
+    left = [outcome for outcome in outcomes if not isinstance(outcome, Posted | Refused)]
+    if any(isinstance(outcome, Unknown) for outcome in left):
+        return _NotReached(DoorCode.DATABASE_UNAVAILABLE)
+    # a few that the database did not take are like refused ones; all of them are no chance
+    return _NotReached(_code(left[0])) if left and len(left) == len(outcomes) else None
 
 
 async def _post_group(state: State, who: Caller, items: Sequence[Any]) -> str:
@@ -174,7 +209,9 @@ def _faults(refused: Refused, place: Place, number: int) -> list[Fault]:
     return [fault._replace(pointer=f"/commands/{number}{fault.pointer}") for fault in found]
 
 
-def _code(fault: Exception) -> Code:
+def _code(fault: Exception) -> DoorCode:
+    if isinstance(fault, _NotReached):
+        return fault.code
     if isinstance(fault, Overloaded | Stopped):
         return DoorCode.OVERLOADED
     if database_is_gone(fault) or (isinstance(fault, Failed) and database_is_gone(fault.__cause__)):

@@ -632,27 +632,6 @@ def test_faults(
         assert bulk.json()["outcomes"] == [{"status": word, "code": code}]
 
 
-def test_overloaded_in_the_middle_of_a_bulk(
-    client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was posted before is told, and so is what was not."""
-    writer = client.app.state.ledger.writer  # type: ignore[attr-defined]  # Starlette's app
-    real, calls = writer.post_chunk, []
-
-    async def second_is_too_much(commands: Any, **more: Any) -> Any:
-        calls.append(len(commands))
-        if len(calls) == 2:
-            raise Overloaded
-        return await real(commands, **more)
-
-    monkeypatch.setattr(writer, "post_chunk", second_is_too_much)
-    item = {"verb": "spend", "account": account, "idempotency_key": "k", **spending(amount="5000.00")}
-    outcomes = client.post("/v1/bulk", json={"commands": [item] * 2_500}).json()["outcomes"]
-    assert calls == [1_000, 1_000, 500]
-    codes = [outcome["code"] for outcome in outcomes]
-    assert codes == ["insufficient_balance"] * 1_000 + ["overloaded"] * 1_000 + ["insufficient_balance"] * 500
-
-
 def test_a_read_without_a_database(client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: Any, **__: Any) -> Any:
         raise Gone
