@@ -70,6 +70,7 @@ _variants = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]+
 # what is left of a name that was read in the wrong encoding, copied off a page, or hidden on purpose
 _DAMAGED: Final = frozenset("?*<>\u25a1\ufffd")
 _match_key = re.compile(rf"[!-~]{{1,{KEY_MAX}}}").fullmatch
+_find_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _match_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 
 
@@ -86,6 +87,11 @@ def read_text(text: str, longest: int) -> str | None:
     seen = unicodedata.normalize("NFKC", _unseen.sub("", unicodedata.normalize("NFKC", text)))
     kept = _blanks.sub(" ", seen).strip(" ")
     return kept if 0 < len(kept) <= longest else None
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds what stands in no name: control characters and halves of characters."""
+    return _find_control(text) is not None
 
 
 def is_key(text: str) -> bool:
