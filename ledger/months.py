@@ -27,6 +27,11 @@ def format_period(period: int) -> str:
     return f"{period // 100:04d}-{period % 100:02d}"
 
 
+def format_year(year: int) -> str:
+    """Write a year: 2026 is "2026", and 101 is "0101"."""
+    return f"{year:04d}"
+
+
 def is_period(period: int) -> bool:
     """Whether a number is a month as YYYYMM."""
     return 1 <= period % 100 <= 12

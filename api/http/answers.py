@@ -15,6 +15,12 @@ Month = Annotated[
 ]
 
 
+PeriodOrYear = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]{4}(-(0[1-9]|1[0-2]))?$", "examples": ["2026-03"]}),
+]
+
+
 SIGNED_AMOUNT = r"^-?(0|[1-9][0-9]*)\.[0-9]{2}$"
 
 
@@ -48,7 +54,9 @@ class ReceiptAnswer(Answer):
     balance: str = yuan("Both pockets after the entry")
     current_year: str = yuan("The pocket of this year after the entry")
     carried_over: str = yuan("The pocket of earlier years after the entry")
-    period: str | None = Field(description="The month owed, or the year of an interest")
+    period: PeriodOrYear | None = Field(
+        description="The month owed, or the year of an interest or an annual settlement"
+    )
     fact_on: date | None = Field(description="The old date of a fact that came too late for it")
     source_ref: str | None
     policy_version: int

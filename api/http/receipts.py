@@ -17,8 +17,9 @@ from pydantic_core import to_json
 from ledger import Kind, Receipt, Side
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
+from ledger.chart.kinds import ONCE_A_YEAR
 from ledger.money import format_yuan
-from ledger.months import format_period
+from ledger.months import format_period, format_year
 
 
 def receipt_json(receipt: Receipt) -> str:
@@ -76,17 +77,17 @@ def _base(receipt: Receipt) -> str:
         f',"kind":"{_WORDS[receipt.kind]}","amount":"{format_yuan(receipt.amount_fen)}"'
         f',"effective_on":"{receipt.effective_on}","recorded_at":"{instant(receipt.recorded_at)}"'
         f',"balance":"{format_yuan(current + carried)}","current_year":"{format_yuan(current)}"'
-        f',"carried_over":"{format_yuan(carried)}","period":{_period(receipt.period)}'
+        f',"carried_over":"{format_yuan(carried)}","period":{_period(receipt.kind, receipt.period)}'
         f',"fact_on":{"null" if fact_on is None else _quoted(fact_on.isoformat())}'
         f',"source_ref":{source_ref},"policy_version":{receipt.policy_version}'
     )
 
 
-def _period(period: int | None) -> str:
-    """A month, or the year of an interest."""
+def _period(kind: Kind, period: int | None) -> str:
+    """A month, or the year of what is posted once a year."""
     if period is None:
         return "null"
-    return f'"{period if period < 10_000 else format_period(period)}"'
+    return f'"{format_year(period) if kind in ONCE_A_YEAR else format_period(period)}"'
 
 
 def _spending(receipt: Receipt) -> str:

@@ -27,7 +27,6 @@ from api.http.security import OPEN, SCOPE_OF
 from api.http.state import caller_of, state_of
 from api.http.strict_json import read_json
 from ledger import RefusalCode
-from ledger.texts import has_control
 
 JSON = "application/json"
 LARGE = 1 << 16
@@ -44,7 +43,6 @@ _KEY_COUNTS = (
     " book that is posted to: the same key of another system, or for another account, is another request"
 )
 KEY_WORDS = {True: f"{_KEY_COUNTS}. Required, except for a dry run", False: _KEY_COUNTS}
-_NO_CONTROL = "a text without control characters"
 KEY_SCHEMA = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -167,10 +165,6 @@ class LedgerRoute(APIRoute):
                 if caller.is_bound:
                     await stay_within(request, caller, needed)
                 scope["ledger.caller"] = caller
-            for name, text in scope["path_params"].items():
-                # nothing is called so, and PostgreSQL takes no text with a zero in it
-                if has_control(text):
-                    raise ShapeRefused([Fault(RefusalCode.SHAPE_INVALID, "path", name, _NO_CONTROL)])
             body = await request.json() if takes_body else None
             if body_says_whose:
                 stay_within_body(caller_of(request), needed, body)
@@ -221,11 +215,6 @@ def check_query(query: QueryParams, known: Iterable[str], body: object) -> None:
     ]
     if len(query.multi_items()) != len(query):
         faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "", "a query key stands there twice"))
-    faults += [
-        Fault(RefusalCode.SHAPE_INVALID, "query", name, _NO_CONTROL)
-        for name, text in query.items()
-        if name in known and has_control(text)
-    ]
     if query.get("dry_run", "true") not in {"true", "false"}:
         faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "dry_run", "true or false"))
     if faults:

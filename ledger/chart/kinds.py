@@ -145,5 +145,8 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
 
 REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})
 
+# kinds whose period is a year, and not a month
+ONCE_A_YEAR = frozenset({Kind.INTEREST, Kind.ANNUAL_SETTLEMENT})
+
 # kinds whose source document is its own key: an institution's message, and its correction
 ANSWERED_BY_SOURCE = frozenset({Kind.SETTLEMENT, Kind.CORRECTION})

@@ -97,7 +97,7 @@ def _sqlite_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
 def _sqlite_value(value: date) -> str:
     """Dates and instants as SQLAlchemy's own SQLite types write them."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+        return value.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
     return value.isoformat()
 
 

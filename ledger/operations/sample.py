@@ -167,7 +167,7 @@ def _write_employers(file: IO[str], people: int, seed: int) -> list[str]:
 def _write_payment(file: IO[str], employer: int, code: str, owed: int, today: date) -> None:
     """What an employer has paid for this month."""
     paid = owed // 2 if employer % _HALF_PAYS == _HALF_PAYS - 1 else owed
-    period = f"{today:%Y-%m}"
+    period = format_period(period_of(today))
     file.write(f"{code},SK-{employer:06d}-{period},{period},{today},{format_yuan(paid)}\n")
 
 
@@ -215,7 +215,7 @@ def _write_person(
     # the base of the last month is the wage of this one
     wage_now = incoming[-1].fen * 50
     files["declarations.csv"].write(
-        f"{employer_code},{window.today:%Y-%m},{id_number},{format_yuan(wage_now)}\n"
+        f"{employer_code},{format_period(period_of(window.today))},{id_number},{format_yuan(wage_now)}\n"
     )
     base = _base(wage_now, window.today.year if window.today.month >= 7 else window.today.year - 1)
     premium = round_half_up(base * 2, 100) + round_half_up(base * 75, 1000)
