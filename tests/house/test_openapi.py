@@ -15,8 +15,10 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from sqlalchemy import Engine
 
 from api.__main__ import text
+from api.http.security import SCOPE_OF
 from api.main import bare_app
 from api.openapi import document
+from ledger.access.tokens import SCOPES
 from tests.support import care_client
 from tests.support.api_client import contribute, key, open_account, running, spending
 from tests.support.employer_client import hire, new_employer, owe
@@ -68,6 +70,18 @@ def test_every_operation_is_described(method: str, path: str, operation: dict[st
 def _resolve(ref: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = DOCUMENT["components"]["schemas"][ref["$ref"].rsplit("/", 1)[1]]
     return found
+
+
+def test_a_token_is_put_into_a_field() -> None:
+    """A scheme that a page has a field for, and no address that there is not."""
+    (scheme,) = DOCUMENT["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert "tokenUrl" not in json.dumps(DOCUMENT)
+    for scope in SCOPES:
+        assert f"`{scope}`: " in scheme["description"]
+    for method, path, operation in OPERATIONS:
+        scope = SCOPE_OF[method.upper(), path]
+        assert operation["security"] == ([{"token": [scope]}] if scope else [])
 
 
 def test_it_says_for_whom_a_key_counts() -> None:
