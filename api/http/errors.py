@@ -7,7 +7,7 @@ there, not what stood there.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -95,14 +95,28 @@ def faults_of(errors: Iterable[Mapping[str, Any]], body: object) -> list[Fault]:
     for error in errors:
         place, *path = error["loc"] or ("body",)
         code = _BY_ERROR_TYPE.get(error["type"], RefusalCode.SHAPE_INVALID)
+        detail = _detail(error, code)
         if code is RefusalCode.UNKNOWN_FIELD and not may_be_told(str(path[-1])):
             # the name of an unknown field is the caller's: one that might be more than a name is not told
+            detail += _which(body, path)
             path = path[:-1]
         pointer = "".join(f"/{part}" for part in path) if place == "body" else "/".join(map(str, path))
-        faults.append(Fault(code, str(place), pointer, _detail(error, code)))
+        faults.append(Fault(code, str(place), pointer, detail))
     if names_cash(body):
         faults.append(Fault(RefusalCode.CASH_FORBIDDEN, "body", "", "account money is never paid as cash"))
     return faults
+
+
+def _which(body: object, path: Sequence[Any]) -> str:
+    """Which member of its object a field is, where its name is not told."""
+    part: Any = body
+    for step in path[:-1]:
+        if isinstance(part, dict):
+            part = part.get(step)
+        else:
+            part = part[step] if isinstance(part, list) and step in range(len(part)) else None
+    members = list(part) if isinstance(part, dict) else []
+    return f": number {members.index(path[-1]) + 1} of its object" if path[-1] in members else ""
 
 
 def faults_of_refusal(refused: Refused, places: Places | None) -> list[Fault]:

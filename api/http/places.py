@@ -13,9 +13,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 # what a command calls the book and the entry that a path names
 _NAMED_BY_PATH = ("book", "target_seq")
 _KEY = "Idempotency-Key"
-# A name of the caller's that may be told again: what a programmer calls a field, and nobody's number. Two
-# digits at most, however they stand: a year of birth, a telephone and an ID number have more.
-_match_name = re.compile(r"(?!(.*[0-9]){3})[a-z][a-z0-9_]{0,63}").fullmatch
+# A name of the caller's that may be told again: what a programmer calls a field, `self_pay` or `selfPay`,
+# and nobody's number. Two digits at most, however they stand: a year of birth, a telephone and an ID number
+# have more.
+_match_name = re.compile(r"(?!(.*[0-9]){3})[a-z][A-Za-z0-9_]{0,63}").fullmatch
 
 
 class Place(NamedTuple):
@@ -47,6 +48,8 @@ class Places:
             place = Place("body", f"/{field.alias or name}")
             self._places |= {name: place, field.alias or name: place}
         self._places.setdefault("idempotency_key", Place("header", _KEY))
+        if "employer" in in_path:
+            self._places.setdefault("credit_code", Place("path", "employer"))
         if in_path:
             self._places |= dict.fromkeys(_NAMED_BY_PATH, Place("path", in_path[0]))
         self._places |= {name: self._places[told] for name, told in (names or {}).items()}

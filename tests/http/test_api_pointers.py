@@ -475,6 +475,7 @@ def test_a_file_says_its_month_in_the_query(client: TestClient, there: dict[str,
     [
         ("extra", "/extra"),
         ("amount_2", "/amount_2"),
+        ("sourceRef", "/sourceRef"),
         # what might be more than a name
         ("Extra", ""),
         ("extra-field", ""),
@@ -501,6 +502,50 @@ def test_an_unknown_field_is_named_when_it_is_just_a_name(
     below["lines"][0][name] = 1
     answer = client.post("/v1/settlements", json=below, headers=key())
     assert places(answer) == [("body", f"/lines/0{told}")]
+    # one that is not told is counted
+    place = "" if told else f": number {len(below['lines'][0])} of its object"
+    assert answer.json()["errors"][0]["detail"] == f"a field that is not known{place}"
+
+
+def objects(part: Any, pointer: str = "") -> Iterator[str]:
+    """The pointer of every object in a body."""
+    if isinstance(part, dict):
+        yield pointer
+    for name, below in part.items() if isinstance(part, dict) else enumerate(part):
+        if isinstance(below, dict | list):
+            yield from objects(below, f"{pointer}/{name}")
+
+
+@pytest.mark.parametrize("path", sorted(set(POSTED) - NOT_WALKED))
+def test_an_unknown_field_is_named_wherever_it_stands(
+    client: TestClient, there: dict[str, str], path: str
+) -> None:
+    for pointer in objects(bodies(there)[path]):
+        body = changed(bodies(there)[path], f"{pointer}/forgotten", 1)
+        answer = call(client, path, names_of(path, there), body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "unknown_field")
+        assert places(answer) == [("body", f"{pointer}/forgotten")]
+
+
+GOT = [
+    (path, parameter["in"], parameter["name"])
+    for path, operations in DOCUMENT["paths"].items()
+    if "get" in operations
+    for parameter in operations["get"].get("parameters", ())
+    if parameter["in"] in {"path", "query"}
+]
+
+
+@pytest.mark.parametrize(("path", "place", "name"), GOT)
+def test_a_refusal_says_which_part_of_what_is_read(
+    client: TestClient, there: dict[str, str], path: str, place: str, name: str
+) -> None:
+    names = there | {"area": AREA, "day": "2026-10-10", "batch": "none", "year": "2025"}
+    for value in ("x", "2099-01-01", "0001-01-01", "9999-12", "0001-01", "0"):
+        url = path.format(**names | ({name: value} if place == "path" else {}))
+        answer = client.get(url, params={name: value} if place == "query" else {})
+        if answer.status_code >= 400 and answer.json()["code"] != "batch_not_found":
+            assert places(answer) == [(place, name)], (value, answer.text)
 
 
 @pytest.mark.parametrize("atomic", [False, True])
