@@ -5,8 +5,7 @@ uvicorn api.main:app        settings from the environment, as ledger/settings.py
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,15 +24,19 @@ from api.contributions import (
 from api.contributions import reports as contribution_reports
 from api.docs import add_docs
 from api.http.asgi import Door
+from api.http.deadlines import Deadlines
 from api.http.errors import add_handlers
-from api.http.logs import Log, RequestLines, log_request, log_to_stderr
+from api.http.logs import Log, log_request, log_to_stderr
+from api.http.metrics import RequestCounts
+from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
 from api.institutions import clearings, institutions, reconciliations, statements
 from api.operations import bulk, health, policies, runs
 from api.operations import trial_balance as reports
 from api.people import enrolments, person_reports, residents
-from ledger import now_and_today
+from ledger import REPORTS, now_and_today
+from ledger.operations import serving
 from ledger.operations.installation import Opened, open_ledger
 from ledger.settings import Settings, tune_process
 
@@ -81,24 +84,41 @@ def create_app(
     clock: Clock = now_and_today,
     log: Log = log_request,
     first: Sequence[APIRouter] = (),
+    on_death: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """The app over a ledger that is open. What `first` has is tried before its own routes."""
-    state = State(opened, verifier, clock)
+    """The app over a ledger that is open. What `first` has is tried before its own routes.
+
+    `on_death` is called when a writer has died: the process can only be started again.
+    """
+    state = State(opened, verifier, clock, on_death)
+    deadlines = Deadlines(opened.settings.deadline_seconds)
+    counts = RequestCounts(by_caller=opened.settings.metrics_callers)
+    page = MetricsPage(state, counts, deadlines)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         state.start()
+        page.start()
         try:
             yield
         finally:
+            page.stop()
             state.stop()
 
-    app = bare_app(lifespan=lifespan, log=log, first=first)
-    app.state.ledger = state
+    app = bare_app(lifespan=lifespan, log=log, first=first, deadlines=deadlines, counts=counts)
+    page.add_to(app)
+    app.state.ledger, app.state.metrics = state, page
     return app
 
 
-def bare_app(*, lifespan: Any = None, log: Log = log_request, first: Sequence[APIRouter] = ()) -> FastAPI:
+def bare_app(
+    *,
+    lifespan: Any = None,
+    log: Log = log_request,
+    first: Sequence[APIRouter] = (),
+    deadlines: Deadlines | None = None,
+    counts: RequestCounts | None = None,
+) -> FastAPI:
     """Every route, and nothing behind them: enough for the OpenAPI document."""
     app = FastAPI(
         title="Medical account ledger",
@@ -115,19 +135,20 @@ def bare_app(*, lifespan: Any = None, log: Log = log_request, first: Sequence[AP
         app.router.routes.extend(router.routes)
     add_handlers(app)
     add_docs(app)
-    app.add_middleware(Door, log=log)
+    app.add_middleware(Door, log=log, deadlines=deadlines, counts=counts)
     return app
 
 
 def served_app(*, first: Sequence[APIRouter] = ()) -> FastAPI:
     """The app of this installation. Without database or keys it does not start: see open_ledger, Verifier."""
     settings = Settings.load()
-    log_to_stderr()
+    log = log_to_stderr(settings.log_level or "info")
     app = create_app(
-        open_ledger(settings),
+        open_ledger(settings, REPORTS),
         Verifier.load(settings.jwks_file),
-        log=RequestLines(sys.stderr.buffer).write,
+        log=log,
         first=first,
+        on_death=serving.end_the_process,
     )
     tune_process()
     return app

@@ -40,7 +40,9 @@ from ledger.contributions.employers import RegisterEmployer
 from ledger.contributions.estimates import Estimate
 from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.supervision import RecordStep
-from ledger.database.engines import connect, glancing, is_lost, reading
+from ledger.database.engines import connect, for_purpose, glancing, reading
+from ledger.database.faults import Trouble, is_lost, trouble
+from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
 from ledger.imports.lists import ListLine, read_list
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons
@@ -55,6 +57,7 @@ from ledger.posting import (
     PersonStake,
     Posted,
     Receipt,
+    Unavailable,
     Unknown,
     batches,
     decide_at_a_look,
@@ -67,8 +70,13 @@ from ledger.vault import Keyring
 
 __all__ = [
     "KIND_WORDS",
+    "LOOKS",
+    "OFFICE",
+    "POSTING",
     "PRECEDENCE",
+    "PROBE",
     "RELATIONS",
+    "REPORTS",
     "AddContract",
     "Adjust",
     "Bill",
@@ -111,6 +119,7 @@ __all__ = [
     "PersonStake",
     "Policy",
     "Posted",
+    "Purpose",
     "Quoted",
     "Receipt",
     "ReceivePayment",
@@ -135,6 +144,8 @@ __all__ = [
     "Stopped",
     "SubmitClaim",
     "Suspend",
+    "Trouble",
+    "Unavailable",
     "Unknown",
     "Writer",
     "annual_settlements",
@@ -142,6 +153,7 @@ __all__ = [
     "connect",
     "decide_at_a_look",
     "employers",
+    "for_purpose",
     "glancing",
     "is_lost",
     "load_policies",
@@ -154,4 +166,5 @@ __all__ = [
     "rehearse",
     "reports",
     "resident_ref",
+    "trouble",
 ]

@@ -27,6 +27,7 @@ from ledger.operations import (
 )
 from ledger.operations import sample as samples
 from ledger.operations.cli import Answer, Data, app, command, fail, warn
+from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
@@ -224,11 +225,13 @@ def verify(data: Data = None) -> Answer:
     from ledger.verify import verify as verify_all
 
     settings = Settings.load(data)
-    engine = installation.connect_ready(settings)
+    engine = installation.connect_to_verify(settings)
     tune_process()
     try:
         with in_words(), progress.shown("verify") as report:
             summary = verify_all(engine, progress=report)
+        if not wrote_down_verified(engine, now_and_today()[0], summary.findings_total):
+            warn("when this verify ended is not written down: the database only reads, or has no room")
     finally:
         engine.dispose()
     if not summary.clean:

@@ -8,6 +8,10 @@
     LEDGER_DEMO          true: keys of its own making, and then only on a loopback address
     LEDGER_HOST, LEDGER_PORT
     LEDGER_RUNS_MAX      how many long runs may go on at once, over all processes on the database; default 2
+    LEDGER_DEADLINE_SECONDS  when a call is told that there is no answer, 2 to 600; default 10
+    LEDGER_LOG_LEVEL     debug, info (one line a request), warning or error; default info, in a demo warning
+    LEDGER_METRICS_ADDRESS  HOST:PORT to serve /metrics on, in place of the service's own address
+    LEDGER_METRICS_CALLERS  true: /metrics counts by calling system too
 
 Nothing here opens anything. No setting has a secret for its default.
 """
@@ -29,7 +33,10 @@ PORT_MAX = 65_535
 RUNS_MAX_MAX = 32
 DIGITS_MAX = 6
 # the settings that are numbers, and their bounds
-_NUMBERS = {"port": (0, PORT_MAX), "runs_max": (1, RUNS_MAX_MAX)}
+_NUMBERS = {"port": (0, PORT_MAX), "runs_max": (1, RUNS_MAX_MAX), "deadline_seconds": (2, 600)}
+_TRUTHS = frozenset({"demo", "metrics_callers"})
+_TEXTS = frozenset({"database_url", "host", "log_level", "metrics_address"})
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -51,6 +58,12 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     runs_max: int = 2
+    deadline_seconds: int = 10
+    # None: as the command has it
+    log_level: str | None = None
+    # None: on the address of the service
+    metrics_address: str | None = None
+    metrics_callers: bool = False
 
     def __repr__(self) -> str:
         # a database URL may hold a password
@@ -65,6 +78,9 @@ class Settings:
         for name, (least, most) in _NUMBERS.items():
             if not least <= getattr(settings, name) <= most:
                 raise _out_of_bounds(name)
+        if settings.log_level is not None and settings.log_level not in LOG_LEVELS:
+            raise SettingsError(f"LEDGER_LOG_LEVEL: one of {', '.join(LOG_LEVELS)}")
+        settings.metrics_socket  # noqa: B018  raises, when it cannot be read
         if settings.demo and not settings.is_loopback:
             raise SettingsError(
                 f"demo mode serves on a loopback address only, not on {settings.host}; "
@@ -93,6 +109,19 @@ class Settings:
         return self.keys_directory / "jwks.json" if self.jwks is None else self.jwks
 
     @property
+    def metrics_socket(self) -> tuple[str, int] | None:
+        """Where /metrics is served by itself; None: with the service. Raises SettingsError."""
+        if self.metrics_address is None:
+            return None
+        host, colon, port = self.metrics_address.rpartition(":")
+        host = host.removeprefix("[").removesuffix("]")
+        if not (colon and host and port.isascii() and port.isdigit() and len(port) <= DIGITS_MAX):
+            raise SettingsError("LEDGER_METRICS_ADDRESS: HOST:PORT, such as 127.0.0.1:9100")
+        if int(port) > PORT_MAX:
+            raise SettingsError(f"LEDGER_METRICS_ADDRESS: a port up to {PORT_MAX}")
+        return host, int(port)
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address."""
         if self.host == "localhost":
@@ -112,7 +141,13 @@ class Settings:
             "LEDGER_HOST": self.host,
             "LEDGER_PORT": str(self.port),
             "LEDGER_RUNS_MAX": str(self.runs_max),
+            "LEDGER_DEADLINE_SECONDS": str(self.deadline_seconds),
+            "LEDGER_METRICS_CALLERS": "true" if self.metrics_callers else "false",
         }
+        if self.log_level is not None:
+            values["LEDGER_LOG_LEVEL"] = self.log_level
+        if self.metrics_address is not None:
+            values["LEDGER_METRICS_ADDRESS"] = self.metrics_address
         if self.database_url is not None:
             values["LEDGER_DATABASE_URL"] = self.database_url
         if self.policies is not None:
@@ -136,12 +171,12 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
             if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
                 raise _out_of_bounds(field.name)
             values[field.name] = int(text)
-        elif field.name == "demo":
+        elif field.name in _TRUTHS:
             if text.lower() not in _YES | _NO:
-                raise SettingsError("LEDGER_DEMO: true or false")
-            values["demo"] = text.lower() in _YES
+                raise SettingsError(f"LEDGER_{field.name.upper()}: true or false")
+            values[field.name] = text.lower() in _YES
         else:
-            values[field.name] = text if field.name in {"database_url", "host"} else Path(text)
+            values[field.name] = text if field.name in _TEXTS else Path(text)
     return values
 
 

@@ -14,6 +14,7 @@ from alembic import context
 from sqlalchemy import Connection, text
 
 from ledger.database.engines import connect
+from ledger.database.purposes import SCHEMA
 from ledger.tables import metadata
 
 # One migrator at a time. The number is "ledger" in ASCII, so that pg_locks shows whose lock it is.
@@ -60,7 +61,7 @@ def configure(**how: Any) -> None:
 @contextmanager
 def connected() -> Iterator[Connection]:
     """A connection of our own, with the guards of its database."""
-    engine = connect(database_url())
+    engine = connect(database_url(), purpose=SCHEMA)
     try:
         with engine.connect() as connection:
             guard = guarded_sqlite if connection.dialect.name == "sqlite" else guarded_postgresql

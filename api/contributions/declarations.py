@@ -77,7 +77,9 @@ async def _declare(
     check_totals(sent, control)
     state, who = state_of(request), caller_of(request)
     book_id = (await employer_of(request, employer)).book_id
-    lines = await state.glance(lambda connection: as_declared(connection, state, book_id, sent))
+    lines = await state.readers_for(request).glance(
+        lambda connection: as_declared(connection, state, book_id, sent)
+    )
     command = Declare(book_id, period, lines, (), who.caller, who.actor, key)
     done = await take_of_employer(request, command)
     receipt = done.receipt
@@ -87,7 +89,7 @@ async def _declare(
         shown = declared_lines(connection, book_id, receipt.seq) if lines_told is None else lines_told
         return _list_json(connection, state, (book_id, receipt.seq), receipt.period or 0, shown, None)
 
-    return respond(request, await state.read(look), done)
+    return respond(request, await state.report(look), done)
 
 
 def _described_with_files() -> dict[str, Any]:
@@ -142,7 +144,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
             connection, state, (book_id, seq), done.receipt.period or 0, shown, done.receipt.detail
         )
 
-    return respond(request, await state.read(look), done)
+    return respond(request, await state.report(look), done)
 
 
 def _list_json(
@@ -188,7 +190,9 @@ async def adjust(employer: str, body: NewAdjustment, request: Request) -> Respon
     state, who = state_of(request), caller_of(request)
     book_id = (await employer_of(request, employer)).book_id
     rows = rows_of_json(body.lines, zero=True)
-    lines = await state.glance(lambda connection: as_declared(connection, state, book_id, rows))
+    lines = await state.readers_for(request).glance(
+        lambda connection: as_declared(connection, state, book_id, rows)
+    )
     command = Adjust(
         book_id,
         body.period,
@@ -206,7 +210,9 @@ async def adjust(employer: str, body: NewAdjustment, request: Request) -> Respon
         changes = [line for line in written if line.kind is LineKind.ADJUSTED]
     else:
         seq = done.receipt.seq
-        changes = await state.glance(lambda connection: adjusted_lines(connection, book_id, seq))
+        changes = await state.readers_for(request).glance(
+            lambda connection: adjusted_lines(connection, book_id, seq)
+        )
     return respond(request, to_json(_adjustment(done.receipt, rows, changes)).decode(), done)
 
 

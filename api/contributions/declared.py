@@ -56,7 +56,7 @@ async def declaration(declaration: str, request: Request) -> Response:
             "lines": [_line_json(line, numbers) for line in shown.lines],
         }
 
-    return json_answer(await state.read(look))
+    return json_answer(await state.report(look))
 
 
 def _masked(connection: Any, keyring: Keyring, lines: Sequence[DeclaredLine]) -> dict[int, str]:

@@ -1,22 +1,29 @@
 """What every request passes on its way in and every answer on its way out, as one plain ASGI middleware.
 
-It gives the request its id, holds bodies to their limit, sets the headers that keep browsers careful, turns
-whatever nobody expected into a problem document, and writes one log line: with the route's template, never
-the path (an ID number may stand in it), and never a body.
+It gives the request its id (the caller's own, where it is sound), holds bodies to their limit and the call to
+its deadline, sets the headers that keep browsers careful, turns whatever nobody expected into a problem
+document, counts, and writes one log line: with the route's template, never the path (an ID number may stand
+in it), and never a body.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.errors import answer_to
-from api.http.logs import Log
+from api.http.deadlines import Deadlines
+from api.http.errors import answer_to, problem
+from api.http.logs import Log, masked
+from api.http.metrics import RequestCounts
+from api.http.problems import DoorCode
+from api.http.request_ids import request_id_of
 
 BODY_MAX: Final = 1 << 20
 BULK_BODY_MAX: Final = 16 << 20
@@ -49,19 +56,24 @@ _PAGES: Final = ("/docs", "/static/")
 
 
 class Door:
-    """The one middleware of the app."""
+    """The one middleware of the app. Without deadlines and counts it does without them."""
 
-    def __init__(self, app: ASGIApp, log: Log) -> None:
+    def __init__(
+        self, app: ASGIApp, log: Log, deadlines: Deadlines | None = None, counts: RequestCounts | None = None
+    ) -> None:
         self._app = app
         self._log = log
+        self._deadlines = deadlines or Deadlines(float("inf"))
+        self._counts = counts or RequestCounts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
+        began = scope["ledger.began"] = time.monotonic()
         # not os.urandom: a system call lets the writer thread in, and the next request waits for it
-        request_id = f"{random.getrandbits(96):024x}"
+        sent = dict(scope["headers"])
+        request_id = request_id_of(sent) or f"{random.getrandbits(96):024x}"
         scope["ledger.request_id"] = request_id
         path: str = scope["path"]
         headers = _PAGE_HEADERS if path.startswith(_PAGES) else _API_HEADERS
@@ -71,23 +83,51 @@ class Door:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                scope["ledger.answering"] = True
                 own = {name for name, _value in message["headers"]}
                 # a page that is an answer says itself what it may show
                 ours = [(name, value) for name, value in headers if name not in own]
                 message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode()), *ours]
             await send(message)
 
+        task = self._deadlines.begin(scope)
         try:
-            limited = _limited(scope, receive, BULK_BODY_MAX if _is_large(path) else BODY_MAX)
+            limited = _limited(sent, receive, BULK_BODY_MAX if _is_large(path) else BODY_MAX)
             await self._app(scope, limited, send_out)
         except ClientDisconnect:
             pass  # nobody is there to be told, and a command that was handed over is posted all the same
+        except asyncio.CancelledError:
+            if not scope.get("ledger.late"):
+                raise
+            task.uncancel()
+            await problem(DoorCode.DEADLINE, scope)(scope, receive, send_out)
         except Exception as fault:  # noqa: BLE001  whatever nobody expected is a problem document, and is logged there
             answer = answer_to(fault, scope)
             if status == 0:
                 await answer(scope, receive, send_out)
         finally:
-            self._log(_line(scope, status, began))
+            self._deadlines.end(task)
+            self._tell(scope, status, time.monotonic() - began)
+
+    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+        route = scope.get("ledger.template", "none")
+        code = scope.get("ledger.code")
+        who = scope.get("ledger.caller")
+        caller, actor = (None, None) if who is None else masked(who.caller, who.actor)
+        self._counts.seen(method, route, status, seconds, code, caller)
+        self._log(
+            {
+                "request_id": scope["ledger.request_id"],
+                "method": method,
+                "route": route,
+                "status": status,
+                "code": code,
+                "ms": round(seconds * 1000, 2),
+                "caller": caller,
+                "actor": actor,
+            }
+        )
 
 
 def _is_large(path: str) -> bool:
@@ -97,14 +137,14 @@ def _is_large(path: str) -> bool:
     )
 
 
-def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+def _limited(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> Receive:
     """A `receive` that gives no more than `limit` bytes. Raises HTTPException(413), at once where it can."""
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            # the server holds the body to the length that was announced
-            if value.isdigit() and int(value) <= limit:
-                return receive
-            raise HTTPException(413)
+    length = headers.get(b"content-length")
+    if length is not None:
+        # the server holds the body to the length that was announced
+        if length.isdigit() and int(length) <= limit:
+            return receive
+        raise HTTPException(413)
     got = 0
 
     async def counted() -> Message:
@@ -116,18 +156,6 @@ def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
         return message
 
     return counted
-
-
-def _line(scope: Scope, status: int, began: float) -> dict[str, object]:
-    caller = scope.get("ledger.caller")
-    return {
-        "request_id": scope["ledger.request_id"],
-        "method": scope["method"] if scope["method"] in _METHODS else "OTHER",
-        "route": scope.get("ledger.template", "none"),
-        "status": status,
-        "ms": round((time.perf_counter() - began) * 1000, 2),
-        "caller": None if caller is None else caller.caller,
-    }
 
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})

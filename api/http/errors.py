@@ -21,7 +21,17 @@ from starlette.types import Scope
 
 from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
-from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown, is_lost
+from ledger import (
+    Failed,
+    Overloaded,
+    RefusalCode,
+    Refused,
+    Stopped,
+    Trouble,
+    Unavailable,
+    Unknown,
+    trouble,
+)
 from ledger.money import format_yuan
 from ledger.texts import asks_for_cash
 
@@ -218,6 +228,7 @@ def problem(
 ) -> Response:
     """A problem answer."""
     document = problem_document(code, scope.get("ledger.request_id", ""), facts, faults)
+    scope["ledger.code"] = code.value
     more = dict(headers or {})
     if document["status"] == 503:
         more.setdefault("Retry-After", RETRY_AFTER)
@@ -241,12 +252,8 @@ def answer_to(error: Exception, scope: Scope) -> Response:
     if isinstance(error, HTTPException):
         code = _BY_STATUS.get(error.status_code, DoorCode.REQUEST_REFUSED)
         return problem(code, scope, headers=error.headers)
-    if isinstance(error, Unknown):
-        return problem(DoorCode.OUTCOME_UNKNOWN, scope)
-    if isinstance(error, Overloaded | Stopped):
-        return problem(DoorCode.OVERLOADED, scope)
-    if database_is_gone(error) or (isinstance(error, Failed) and database_is_gone(error.__cause__)):
-        return problem(DoorCode.DATABASE_UNAVAILABLE, scope)
+    if (passing := code_of_trouble(error)) is not None:
+        return problem(passing, scope)
     _log.error("fault", exc_info=error, extra={"request_id": scope.get("ledger.request_id", "")})
     return problem(DoorCode.INTERNAL_ERROR, scope)
 
@@ -259,9 +266,29 @@ _BY_STATUS = {
 }
 
 
-def database_is_gone(error: Any) -> bool:
+def code_of_trouble(error: BaseException) -> DoorCode | None:
+    """What is told of a fault that is nobody's fault and will pass; None for any other."""
+    if isinstance(error, Unavailable):
+        return DoorCode.DATABASE_UNAVAILABLE
+    if isinstance(error, Unknown):
+        return DoorCode.OUTCOME_UNKNOWN
+    if isinstance(error, Overloaded | Stopped):
+        return DoorCode.OVERLOADED
+    what = trouble(error.__cause__ if isinstance(error, Failed) else error)
+    return None if what is None else _BY_TROUBLE[what]
+
+
+_BY_TROUBLE = {
+    Trouble.BUSY: DoorCode.DATABASE_UNAVAILABLE,
+    Trouble.SLOW: DoorCode.DEADLINE,
+    Trouble.LOST: DoorCode.DATABASE_UNAVAILABLE,
+    Trouble.UNABLE: DoorCode.DATABASE_UNAVAILABLE,
+}
+
+
+def database_is_gone(error: BaseException) -> bool:
     """Whether a fault means that the database is not there, rather than that it did not like something."""
-    return hasattr(error, "connection_invalidated") and is_lost(error)
+    return trouble(error) is Trouble.LOST
 
 
 def add_handlers(app: FastAPI) -> None:

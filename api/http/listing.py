@@ -159,9 +159,9 @@ async def answer_pages(
     cursors = Cursors(state.keyring, place)
     after = None if cursor is None else cursors.read(cursor)
     if wants_csv(request):
-        first = await state.read(_behind(page_after, after, CSV_PAGE))
+        first = await state.report(_behind(page_after, after, CSV_PAGE))
         return _csv_answer(name, _pages(state, listing, first, page_after))
-    found = await state.read(_behind(page_after, after, limit + 1))
+    found = await state.readers_for(request).read(_behind(page_after, after, limit + 1))
     more = len(found) > limit
     return json_answer(
         {
@@ -182,14 +182,14 @@ async def _pages(state: State, listing: Listing, page: Page, page_after: PageAft
         yield listing.lines(item for _, item in page)
         if len(page) < CSV_PAGE:
             return
-        page = await state.read(_behind(page_after, page[-1][0], CSV_PAGE))
+        page = await state.report(_behind(page_after, page[-1][0], CSV_PAGE))
 
 
 async def answer_whole(
     request: Request, listing: Listing, name: str, items: Callable[[Any], list[dict[str, Any]]]
 ) -> Response:
     """A list that is never long: all of it, as JSON or as CSV."""
-    found = await state_of(request).read(items)
+    found = await state_of(request).readers_for(request).read(items)
     if not wants_csv(request):
         return json_answer({"items": found}, VARY)
     return _csv_answer(name, _at_once(listing.heading() + listing.lines(found)))

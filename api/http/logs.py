@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 from pydantic_core import to_json
@@ -14,11 +16,19 @@ from pydantic_core import to_json
 from ledger.people.id_numbers import mask_in_text
 
 FLUSH_SECONDS: Final = 0.1
+NAMES_REMEMBERED: Final = 10_000
 
 Log = Callable[[dict[str, object]], None]
 """Takes what is said of one request."""
 
 _requests = logging.getLogger("api.request")
+_threads = logging.getLogger("api.thread")
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED)
+def masked(caller: str, actor: str) -> tuple[str, str]:
+    """The names of a caller and of who acts, without an ID number in them."""
+    return mask_in_text(caller), mask_in_text(actor)
 
 
 def log_request(line: dict[str, object]) -> None:
@@ -68,12 +78,31 @@ class JsonLine(logging.Formatter):
         return to_json(line).decode()
 
 
-def log_to_stderr() -> None:
-    """Let every logger of the process write such lines. For the served app; a test keeps its own logging."""
+def log_to_stderr(level: str) -> Log:
+    """Let everything that the process says be such lines, from that level on; what takes those of requests.
+
+    For the served app; a test keeps its own logging.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonLine())
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error"):
+        # the server's own handlers write plain text, and its lines come through the root as well
+        server = logging.getLogger(name)
+        server.handlers, server.propagate = [], True
     # the server's own lines hold the path
     logging.getLogger("uvicorn.access").disabled = True
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _log_of_thread
+    if root.isEnabledFor(logging.INFO):
+        return RequestLines(sys.stderr.buffer).write
+    return lambda _line: None
+
+
+def _log_of_thread(ended: threading.ExceptHookArgs) -> None:
+    """A thread that ended by a fault says so in a line like every other."""
+    if ended.exc_value is not None:
+        name = ended.thread.name if ended.thread is not None else "a thread"
+        _threads.critical("%s has ended", name, exc_info=ended.exc_value)

@@ -32,9 +32,15 @@ class DoorCode(Worded):
         "The outcome is unknown: send the same key again",
         "结果未知，请用相同的 Idempotency-Key 重试。",
     )
-    OVERLOADED = Words("overloaded", 503, "Too many commands are waiting", "服务繁忙，请稍后重试。")
+    OVERLOADED = Words("overloaded", 503, "Too much is waiting", "服务繁忙，请稍后重试。")
     DATABASE_UNAVAILABLE = Words(
         "database_unavailable", 503, "The database is not available", "数据库暂时不可用。"
+    )
+    DEADLINE = Words(
+        "deadline",
+        503,
+        "No answer in time: send the same again, a command with the same key",
+        "处理超时，请以相同的 Idempotency-Key 重试，即可得知结果。",
     )
     NOT_READY = Words("not_ready", 503, "The service is not ready", "服务尚未就绪。")
 

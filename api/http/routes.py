@@ -232,6 +232,8 @@ _ALWAYS: tuple[Code, ...] = (
     RefusalCode.SHAPE_INVALID,
     DoorCode.INTERNAL_ERROR,
     DoorCode.DATABASE_UNAVAILABLE,
+    DoorCode.DEADLINE,
+    DoorCode.OVERLOADED,
 )
 _TOKEN: tuple[Code, ...] = (DoorCode.TOKEN_MISSING, DoorCode.TOKEN_INVALID, DoorCode.SCOPE_MISSING)
 _BODY: tuple[Code, ...] = (
@@ -240,7 +242,7 @@ _BODY: tuple[Code, ...] = (
     DoorCode.BODY_TOO_LARGE,
     DoorCode.MEDIA_TYPE_UNSUPPORTED,
 )
-_POSTING: tuple[Code, ...] = (DoorCode.OVERLOADED, DoorCode.OUTCOME_UNKNOWN)
+_POSTING: tuple[Code, ...] = (DoorCode.OUTCOME_UNKNOWN,)
 _KEY: tuple[Code, ...] = (
     RefusalCode.IDEMPOTENCY_KEY_MISSING,
     RefusalCode.IDEMPOTENCY_KEY_INVALID,

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import Request
 
-from api.http.errors import database_is_gone
+from api.http.deadlines import is_long
+from api.http.probe import Probe
+from api.http.readers import Readers
 from api.http.security import Caller, Verifier
 from ledger import (
+    LOOKS,
+    OFFICE,
+    POSTING,
+    PROBE,
+    REPORTS,
     BookRef,
     Command,
     Outcome,
     Policy,
+    Purpose,
     Writer,
     decide_at_a_look,
+    for_purpose,
     glancing,
     now_and_today,
     persons,
@@ -29,9 +35,11 @@ from ledger import (
     resident_ref,
 )
 from ledger.institutions.registry import Registered
+from ledger.operations.figures import Watched
 from ledger.operations.installation import Opened
 from ledger.operations.starting import Starter
 from ledger.people.id_numbers import parse_id_number
+from ledger.settings import Settings
 
 
 def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
@@ -44,17 +52,27 @@ def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
     return digest, resident_ref(digest)
 
 
-READERS = 4
+LOOKING = 4
+REPORTING = 2
 T = TypeVar("T")
 Clock = Callable[[], tuple[datetime, date]]
-Opener = Callable[[Any], Any]
 
 
 class State:
-    """The ledger at work behind one app."""
+    """The ledger at work behind one app.
 
-    def __init__(self, opened: Opened, verifier: Verifier, clock: Clock = now_and_today) -> None:
-        self.engine = opened.engine
+    `on_death` is called when a writer has died, after which the process can only be started again.
+    """
+
+    def __init__(
+        self,
+        opened: Opened,
+        verifier: Verifier,
+        clock: Clock = now_and_today,
+        on_death: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._opened = opened
+        self._on_death = on_death
         self.policies = opened.policies
         self.keyring = opened.keyring
         self.verifier = verifier
@@ -62,22 +80,29 @@ class State:
         # what never changes once it is there: institutions by code, policies by the version entries name
         self.institutions: dict[str, Registered] = {}
         self.stored_policies: dict[int, Policy] = {}
-        self._settings = opened.settings
-        self.runs = Starter(self.engine, self._settings, clock)
-        self.writer = Writer(self.engine, self.policies, clock)
+        self._make()
+
+    def _make(self) -> None:
+        engine = self._opened.engine
+        self.engine = for_purpose(engine, LOOKS)
+        self._engines = [self.engine, for_purpose(engine, REPORTS), for_purpose(engine, PROBE, pool_size=1)]
+        self.runs = Starter(self.engine, self._opened.settings, self.clock)
+        self.writer = self._writer(POSTING)
         # what employers send may take seconds, and nobody at a counter should wait for it
-        self.office = Writer(self.engine, self.policies, clock)
-        self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
-        self._mine = threading.local()
-        self._opened: list[Any] = []
+        self.office = self._writer(OFFICE)
+        self._looking = Readers(self.engine, LOOKING, "looking")
+        self._reporting = Readers(self._engines[1], REPORTING, "reporting")
+        self.probe = Probe(self._engines[2])
+        self.figures = Watched(self._engines[2], self.clock)
+
+    def _writer(self, purpose: Purpose) -> Writer:
+        return Writer(
+            self._opened.engine, self.policies, self.clock, purpose=purpose, on_death=self._on_death
+        )
 
     def start(self) -> None:
         """A writer and readers that were stopped do not start again: they are made anew."""
-        self._threads = ThreadPoolExecutor(READERS, "ledger-reader")
-        self._mine = threading.local()
-        self.runs = Starter(self.engine, self._settings, self.clock)
-        self.writer = Writer(self.engine, self.policies, self.clock)
-        self.office = Writer(self.engine, self.policies, self.clock)
+        self._make()
         self.writer.start()
         self.office.start()
 
@@ -86,11 +111,26 @@ class State:
         self.runs.stop()
         self.writer.stop()
         self.office.stop()
-        self._threads.shutdown()
-        for connection in self._opened:
-            connection.close()
-        self._opened.clear()
-        self.engine.dispose()
+        self._looking.stop()
+        self._reporting.stop()
+        self.probe.stop()
+        self.figures.stop()
+        for engine in (*self._engines, self._opened.engine):
+            engine.dispose()
+
+    @property
+    def settings(self) -> Settings:
+        return self._opened.settings
+
+    @property
+    def readers(self) -> dict[str, Readers]:
+        """The threads that read, by what they are for."""
+        return {"looks": self._looking, "reports": self._reporting}
+
+    @property
+    def writers(self) -> dict[str, Writer]:
+        """The threads that post, by what they are for."""
+        return {"counter": self.writer, "office": self.office}
 
     def ref(self, account: str) -> BookRef:
         """The account that a path or body names. Raises Refused."""
@@ -98,75 +138,52 @@ class State:
 
     # -- reading: a few threads, each with a connection of its own ----------------------------------------
 
+    def readers_for(self, request: Request) -> Readers:
+        """The threads that read for a request: those of reports, where its route may take long."""
+        return self._reporting if is_long(request.scope) else self._looking
+
     async def read(self, look: Callable[[Any], T]) -> T:
         """Run one look in a reader thread, inside one read transaction: all it sees is of one moment."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look, reading)
+        return await self._looking.read(look)
+
+    async def report(self, look: Callable[[Any], T]) -> T:
+        """The same for a look that may take long."""
+        return await self._reporting.read(look)
 
     async def glance(self, look: Callable[[Any], T]) -> T:
-        """The same without a transaction, which saves two trips to the database.
+        """The same as `read` without a transaction, which saves two trips to the database.
 
         For a look of one statement, or at entries alone, which never change.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._look, look, glancing)
-
-    def _look(self, look: Callable[[Any], T], how: Opener) -> T:
-        return self._again_when_lost(partial(self._look_once, look, how))
-
-    def _look_once(self, look: Callable[[Any], T], how: Opener) -> T:
-        connection = self._connection(how)
-        with connection.begin():
-            return look(connection)
-
-    def _again_when_lost(self, work: Callable[[], T]) -> T:
-        """Run what only reads; when the connection was lost, once more on a new one."""
-        try:
-            return work()
-        except Exception as error:
-            if not database_is_gone(error):
-                raise
-            # not left to reconnect by itself: it would come back without being read-only
-            for connection in self._mine.connections.values():
-                self._opened.remove(connection)
-                connection.close()
-            self._mine.connections = {}
-            return work()
-
-    def _connection(self, how: Opener) -> Any:
-        """This thread's own connection of a kind."""
-        connections: dict[Opener, Any] = self._mine.__dict__.setdefault("connections", {})
-        connection = connections.get(how)
-        if connection is None:
-            connection = connections[how] = how(self.engine)
-            self._opened.append(connection)
-        return connection
+        return await self._looking.glance(look)
 
     async def rehearse(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Outcome]:
         """What would become of some commands. Writes nothing."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, partial(self._rehearse, commands, atomic))
+        readers = self._looking if len(commands) == 1 else self._reporting
+        return await readers.run(partial(self._rehearse, readers, commands, atomic))
 
-    def _rehearse(self, commands: Sequence[Command], atomic: bool) -> list[Outcome]:
+    def _rehearse(self, readers: Readers, commands: Sequence[Command], atomic: bool) -> list[Outcome]:
         def once() -> list[Outcome]:
             now, today = self.clock()
-            return rehearse(self._connection(reading), commands, now, today, self.policies, atomic=atomic)
+            return rehearse(readers.connection(reading), commands, now, today, self.policies, atomic=atomic)
 
-        return self._again_when_lost(once)
+        return readers.again_when_lost(once)
 
     async def presettle(self, command: Command) -> Outcome:
         """What would become of one bill: by one look where that is enough, else rehearsed."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._presettle, command)
+        return await self._looking.run(partial(self._presettle, self._looking, command))
 
-    def _presettle(self, command: Command) -> Outcome:
+    def _presettle(self, readers: Readers, command: Command) -> Outcome:
         def once() -> Outcome | None:
             now, today = self.clock()
-            return decide_at_a_look(self._connection(glancing), command, now, today, self.policies)
+            return decide_at_a_look(readers.connection(glancing), command, now, today, self.policies)
 
-        seen = self._again_when_lost(once)
-        return self._rehearse([command], False)[0] if seen is None else seen
+        seen = readers.again_when_lost(once)
+        return self._rehearse(readers, [command], False)[0] if seen is None else seen
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something that blocks in a thread of the same few."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await self._looking.run(work)
 
 
 def state_of(request: Request) -> State:

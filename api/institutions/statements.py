@@ -111,7 +111,7 @@ async def statement(
     if wants_csv(request):
         name = f"statement-{month_text(period)}"
         return await answer_whole(request, _STATEMENT, name, lambda connection: _days(look(connection)))
-    return json_answer({"institution": found.code, **_statement(await state.read(look))}, VARY)
+    return json_answer({"institution": found.code, **_statement(await state.report(look))}, VARY)
 
 
 def _statement(one: statements.Statement) -> dict[str, Any]:

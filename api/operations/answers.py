@@ -74,3 +74,4 @@ class Health(Answer):
     """The service answers."""
 
     status: Literal["ok"]
+    version: str = Field(examples=["0.1.0"])

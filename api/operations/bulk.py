@@ -13,10 +13,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
+from starlette.types import Scope
 
-from api.http.errors import Fault, database_is_gone, errors_json, faults_of_refusal
+from api.http.deadlines import is_late
+from api.http.errors import Fault, code_of_trouble, errors_json, faults_of_refusal
 from api.http.posting import wants_dry_run
-from api.http.problems import DoorCode
+from api.http.problems import Code, DoorCode
 from api.http.receipts import receipt_json
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.security import Caller
@@ -24,7 +26,7 @@ from api.http.state import State, caller_of, state_of
 from api.operations.answers import BulkAnswer
 from api.operations.bodies import Bulk
 from api.operations.bulk_commands import PLACES, READERS, Unreadable, read_command
-from ledger import Command, Failed, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unknown
+from ledger import Command, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unknown
 
 COMMANDS_MAX = 10_000
 ATOMIC_MAX = 1_000
@@ -67,7 +69,7 @@ async def bulk(body: Bulk, request: Request) -> Response:
     elif body.atomic:
         written = [await _post_group(state, who, body.commands)]
     else:
-        written = await _post_chunks(state, who, body.commands)
+        written = await _post_chunks(state, who, body.commands, request.scope)
     outcomes = ",".join(part for part in written if part)
     more = ',"dry_run":true' if wants_dry_run(request) else ""
     return Response(f'{{"outcomes":[{outcomes}]{more}}}', media_type=JSON)
@@ -79,11 +81,11 @@ def _scopes(items: Sequence[Any]) -> set[str]:
     return {READERS[verb].declared.scope for verb in verbs if verb in READERS}
 
 
-async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[str]:
+async def _post_chunks(state: State, who: Caller, items: Sequence[Any], scope: Scope) -> list[str]:
     """Chunk after chunk; the next is read while one is posted, and handed over when that one is.
 
     Where one was not posted, or nobody knows, those after it are not: a command may rest on any before it.
-    Raises Overloaded, Stopped when that was the first.
+    Raises Overloaded, Stopped when that was the first, and is cancelled when its time is over before that.
     """
     written: list[str] = []
     stopped: Exception | None = None
@@ -96,10 +98,16 @@ async def _post_chunks(state: State, who: Caller, items: Sequence[Any]) -> list[
             commands = [place for place in places if isinstance(place, Command)]
             outcomes: Sequence[Outcome | Exception] = [stopped] * len(commands) if stopped else ()
             if commands and stopped is None:
-                outcomes = await _post_chunk(state, commands, first=not handed_over)
-                handed_over = True
+                first, handed_over = not handed_over, True
+                outcomes = await _post_chunk(state, commands, scope, first=first)
                 stopped = _stopping(outcomes)
             written.append(await asyncio.to_thread(_write, places, outcomes, start))
+    except asyncio.CancelledError:
+        if not handed_over or not is_late(scope):
+            raise
+        # the call is over time while the next chunk is read: what became of those before it has to be told
+        left = len(items) - CHUNK * len(written)
+        written.append(",".join([_failed(_NotReached(DoorCode.DEADLINE))] * left))
     finally:
         if following is not None:
             following.cancel()
@@ -111,7 +119,7 @@ def _reading(state: State, who: Caller, items: Sequence[Any], start: int) -> asy
 
 
 async def _post_chunk(
-    state: State, commands: Sequence[Command], *, first: bool
+    state: State, commands: Sequence[Command], scope: Scope, *, first: bool
 ) -> Sequence[Outcome | Exception]:
     """One chunk's outcomes. Raises Overloaded, Stopped for the first: then the whole call is sent again."""
     try:
@@ -120,8 +128,19 @@ async def _post_chunk(
         if first:
             raise
         return [full] * len(commands)
+    except asyncio.CancelledError:
+        if not is_late(scope):
+            raise
+        # what was handed over is posted all the same, only nobody waits for it
+        return [_OverTime()] * len(commands)
     except Exception as fault:  # noqa: BLE001  the chunks before it are posted, and have to be told
         return [fault] * len(commands)
+
+
+class _OverTime(Unknown):
+    """A command that was handed over, and of which nobody knows by now what became."""
+
+    code = DoorCode.DEADLINE
 
 
 class _NotReached(Exception):
@@ -136,7 +155,8 @@ def _stopping(outcomes: Sequence[Outcome | Exception]) -> Exception | None:
     """What is told of every command after a chunk, when none of them may be posted any more."""
     left = [outcome for outcome in outcomes if not isinstance(outcome, Posted | Refused)]
     if any(isinstance(outcome, Unknown) for outcome in left):
-        return _NotReached(DoorCode.DATABASE_UNAVAILABLE)
+        late = isinstance(left[0], _OverTime)
+        return _NotReached(DoorCode.DEADLINE if late else DoorCode.DATABASE_UNAVAILABLE)
     # a few that the database did not take are like refused ones; all of them are no chance
     return _NotReached(_code(left[0])) if left and len(left) == len(outcomes) else None
 
@@ -194,8 +214,12 @@ def outcome_json(outcome: Outcome | Exception, place: Place, number: int) -> str
         refused = {"status": "refused", "code": outcome.code.value}
         return to_json(refused | {"errors": errors_json(faults)} if faults else refused).decode()
     if isinstance(outcome, Unknown):
-        return f'{{"status":"unknown","code":"{DoorCode.OUTCOME_UNKNOWN.value}"}}'
-    return f'{{"status":"failed","code":"{_code(outcome).value}"}}'
+        return f'{{"status":"unknown","code":"{_code(outcome).value}"}}'
+    return _failed(outcome)
+
+
+def _failed(fault: Exception) -> str:
+    return f'{{"status":"failed","code":"{_code(fault).value}"}}'
 
 
 def _faults(refused: Refused, place: Place, number: int) -> list[Fault]:
@@ -209,11 +233,7 @@ def _faults(refused: Refused, place: Place, number: int) -> list[Fault]:
     return [fault._replace(pointer=f"/commands/{number}{fault.pointer}") for fault in found]
 
 
-def _code(fault: Exception) -> DoorCode:
-    if isinstance(fault, _NotReached):
+def _code(fault: Exception) -> Code:
+    if isinstance(fault, _NotReached | _OverTime):
         return fault.code
-    if isinstance(fault, Overloaded | Stopped):
-        return DoorCode.OVERLOADED
-    if database_is_gone(fault) or (isinstance(fault, Failed) and database_is_gone(fault.__cause__)):
-        return DoorCode.DATABASE_UNAVAILABLE
-    return DoorCode.INTERNAL_ERROR
+    return code_of_trouble(fault) or DoorCode.INTERNAL_ERROR

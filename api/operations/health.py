@@ -11,6 +11,7 @@ from api.http.routes import LedgerRoute, describe
 from api.http.state import state_of
 from api.operations.answers import Health
 from ledger.operations.installation import head_revision, schema_revision
+from ledger.version import VERSION
 
 router = APIRouter(route_class=LedgerRoute)
 TAG = "health"
@@ -22,7 +23,7 @@ TAG = "health"
 )
 async def livez(request: Request) -> Response:  # noqa: ARG001  as every handler is called
     """Says nothing about the database."""
-    return json_answer({"status": "ok"})
+    return json_answer({"status": "ok", "version": VERSION})
 
 
 @router.get(
@@ -36,8 +37,10 @@ async def livez(request: Request) -> Response:  # noqa: ARG001  as every handler
     ),
 )
 async def readyz(request: Request) -> Response:
-    """503 while it is not."""
+    """503 while it is not, within two seconds."""
     state = state_of(request)
-    if await state.run(lambda: schema_revision(state.engine) != head_revision()):
+    if not await state.probe.ask(lambda engine: schema_revision(engine) == head_revision()):
         raise Declined(DoorCode.NOT_READY)
-    return json_answer({"status": "ok"})
+    if any(writer.is_dead for writer in state.writers.values()):
+        raise Declined(DoorCode.NOT_READY)
+    return json_answer({"status": "ok", "version": VERSION})

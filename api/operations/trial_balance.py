@@ -46,7 +46,7 @@ async def trial_balance(
             "cumulative": _sides(shown.cumulative),
         }
 
-    return json_answer(await state.read(look))
+    return json_answer(await state.report(look))
 
 
 def _sides(totals: Iterable[reports.SideTotal]) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, Select, exists, select
 
 from ledger import tables
 from ledger.book.chain import microseconds
@@ -237,19 +237,20 @@ def sweep(
     return expired
 
 
-def _overdue(connection: Connection, now: datetime, after: int) -> list[int]:
-    """The next books with an open hold whose time is over, in order."""
+def books_with_holds_due(now: datetime) -> Select[tuple[int]]:
+    """The books with an open hold whose time is over."""
     book, hold, closing = tables.book, tables.entry.alias("hold"), tables.entry.alias("closing")
     closed = exists().where(closing.c.book_id == hold.c.book_id, closing.c.target_seq == hold.c.seq)
     open_hold = exists().where(
         hold.c.book_id == book.c.book_id, hold.c.kind == int(Kind.HOLD), hold.c.expires_at <= now, ~closed
     )
-    query = (
-        select(book.c.book_id)
-        .where(book.c.held > 0, book.c.book_id > after, open_hold)
-        .order_by(book.c.book_id)
-        .limit(SWEEP_CHUNK)
-    )
+    return select(book.c.book_id).where(book.c.held > 0, open_hold)
+
+
+def _overdue(connection: Connection, now: datetime, after: int) -> list[int]:
+    """The next of them behind a book, in order."""
+    book_id = tables.book.c.book_id
+    query = books_with_holds_due(now).where(book_id > after).order_by(book_id).limit(SWEEP_CHUNK)
     with connection.begin():
         return list(connection.scalars(query))
 

@@ -6,6 +6,7 @@ of a lookup, and writes are `executemany`.
 """
 
 import sqlite3
+from typing import Any
 
 from sqlalchemy import (
     Connection,
@@ -14,38 +15,58 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
+
+from ledger.database.bounded import BoundedConnection
+from ledger.database.purposes import RUN, SCHEMA, Purpose
 
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 10
+# how long a thread waits for a connection that others of its process have
+POOL_SECONDS_MAX = 5
 # one generic plan per statement; a lock that is not had within ten seconds is tried again by posting
 PG_OPTIONS = "-c plan_cache_mode=force_generic_plan -c TimeZone=UTC -c lock_timeout=10s -c jit=off"
 # Posting looks up a few hundred rows by key, in tables of any size. A plan made while the tables were still
-# empty would scan them, and is kept: so these connections are told that an index is always right. When their
-# machine is gone, what they have locked is free after two minutes.
-PG_POSTING = (
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
-    " -c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
+# empty would scan them, and is kept: so these connections are told that an index is always right.
+PG_POSTING = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+# A cable that was cut is noticed in half a minute on either side: by the client, which connects anew, and by
+# the server, which then lets go of what the client had locked.
+_KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 4}
+CONNECT_SECONDS_MAX = 5
+UNSENT_SECONDS_MAX = 30
+_PG_KEEPALIVE = (
+    " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
+    f" -c tcp_user_timeout={UNSENT_SECONDS_MAX}s"
 )
 
 
-def connect(url: str | URL, *, pool_size: int = POOL_SIZE) -> Engine:
-    """An engine for a database URL (`postgresql+psycopg://…` or `sqlite:///file`)."""
-    return _connect(url, pool_size, PG_OPTIONS)
+def connect(url: str | URL, *, pool_size: int = POOL_SIZE, purpose: Purpose = RUN) -> Engine:
+    """An engine for a database URL (`postgresql+psycopg://…` or `sqlite:///file`).
+
+    `purpose` says how long one statement may take on PostgreSQL.
+    """
+    return _connect(url, pool_size, PG_OPTIONS, purpose)
 
 
-def for_posting(engine: Engine) -> Engine:
+def for_purpose(engine: Engine, purpose: Purpose, *, pool_size: int = POOL_SIZE) -> Engine:
+    """An engine over the same database for reading with other limits.
+
+    On SQLite it is the same engine. Whoever asked for it disposes of it.
+    """
+    return _connect(engine.url, pool_size, PG_OPTIONS, purpose) if is_postgresql(engine) else engine
+
+
+def for_posting(engine: Engine, purpose: Purpose = RUN) -> Engine:
     """An engine over the same database for whoever posts: the writer, files, the year end.
 
     On SQLite it is the same engine. Whoever asked for it disposes of it.
     """
     if not is_postgresql(engine):
         return engine
-    return _connect(engine.url, 1, f"{PG_OPTIONS} {PG_POSTING}")
+    return _connect(engine.url, 1, f"{PG_OPTIONS} {PG_POSTING}", purpose)
 
 
-def _connect(url: str | URL, pool_size: int, pg_options: str) -> Engine:
+def _connect(url: str | URL, pool_size: int, pg_options: str, purpose: Purpose) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         waiting = {"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000}
@@ -53,21 +74,55 @@ def _connect(url: str | URL, pool_size: int, pg_options: str) -> Engine:
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
-    return create_engine(
+    engine = create_engine(
         parsed,
-        connect_args={"prepare_threshold": 1, "options": pg_options},
+        connect_args={"prepare_threshold": 1, **_limits(parsed, purpose, pg_options)},
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_timeout=POOL_SECONDS_MAX,
         pool_pre_ping=False,
     )
+    return _bounded(engine, purpose)
 
 
 def connect_once(url: str) -> Engine:
-    """An engine without a pool, for work that comes and goes (migrations, a single look)."""
+    """An engine without a pool, for work that comes and goes (migrations, a single look).
+
+    It waits as long as a migration takes, but not for a machine that is not there.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return connect(url)
-    return create_engine(url, poolclass=NullPool)
+    return _bounded(create_engine(url, poolclass=NullPool, connect_args=_limits(parsed, SCHEMA, "")), SCHEMA)
+
+
+def _limits(url: URL, purpose: Purpose, pg_options: str) -> dict[str, Any]:
+    """What libpq is told of waiting. What the URL itself says of connecting goes before."""
+    limits: dict[str, Any] = {
+        "connect_timeout": CONNECT_SECONDS_MAX,
+        "tcp_user_timeout": UNSENT_SECONDS_MAX * 1000,
+        **_KEEPALIVE,
+    }
+    limits = {name: value for name, value in limits.items() if name not in url.query}
+    # what a client locked that went without a word is free again when it has said nothing for as long
+    options = (
+        f"{pg_options}{_PG_KEEPALIVE} -c statement_timeout={purpose.statement_seconds}s"
+        f" -c idle_in_transaction_session_timeout={purpose.statement_seconds}s"
+    )
+    said = url.query.get("options")
+    return limits | {"options": f"{options} {said}" if isinstance(said, str) else options}
+
+
+def _bounded(engine: Engine, purpose: Purpose) -> Engine:
+    """Let each of the engine's connections give up waiting for a server that says nothing any more."""
+
+    def open_bounded(_dialect: Any, _record: Any, arguments: Any, named: Any) -> BoundedConnection:
+        connection = BoundedConnection.connect(*arguments, **named)
+        connection.answer_seconds = purpose.answer_seconds
+        return connection
+
+    event.listen(engine, "do_connect", open_bounded)
+    return engine
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
@@ -107,35 +162,3 @@ def glancing(engine: Engine) -> Connection:
 
 def is_postgresql(bind: Engine | Connection) -> bool:
     return bind.dialect.name == "postgresql"
-
-
-def is_transient(error: DBAPIError) -> bool:
-    """Whether the batch may simply be posted again: deadlock, serialization, lock timeout, SQLite busy."""
-    code = getattr(error.orig, "sqlstate", None)
-    if code is not None:
-        return code in {"40001", "40P01", "55P03"}
-    return isinstance(error.orig, sqlite3.OperationalError) and "locked" in str(error.orig)
-
-
-def is_overtaken(error: DBAPIError) -> bool:
-    """Whether somebody else opened the same book a moment before: the next try finds it."""
-    diagnosis = getattr(error.orig, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) == "pk_book"
-
-
-def is_lost(error: DBAPIError) -> bool:
-    """Whether the database itself is gone or going: it refused the connection, dropped it, or shuts down."""
-    if error.connection_invalidated:
-        return True
-    if isinstance(error.orig, sqlite3.Error):
-        return False
-    code = getattr(error.orig, "sqlstate", None)
-    if code is None:
-        return isinstance(error, InterfaceError | OperationalError)
-    return str(code).startswith(("08", "57P"))
-
-
-# -- rows handed over in one piece -----------------------------------------------------------------------
-
-
-# -- writing the book ------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ledger.book.detail import unpack
-from ledger.database.engines import is_lost, is_transient
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Tally
@@ -79,7 +78,7 @@ class Poster:
             if not any(isinstance(outcome, Unknown) for outcome in outcomes):
                 break
         for outcome in outcomes:
-            if isinstance(outcome, Unknown) or (isinstance(outcome, Failed) and _is_everybodys(outcome)):
+            if isinstance(outcome, Unknown):
                 raise database_problem(outcome.__cause__ or outcome) from outcome
         return outcomes
 
@@ -104,12 +103,6 @@ def database_problem(error: BaseException) -> ImportProblem:
         f"the database cannot be used ({said[0] if said else type(error).__name__});"
         " import the file again to go on"
     )
-
-
-def _is_everybodys(failure: Failed) -> bool:
-    """Whether a fault is that of the database as a whole, and not of one line."""
-    cause = failure.__cause__
-    return isinstance(cause, DBAPIError) and (is_lost(cause) or is_transient(cause))
 
 
 def _count(tally: Tally, outcome: Posted, fen: int) -> None:

@@ -20,6 +20,7 @@ from ledger.policy import PolicyError
 from ledger.refusals import Refused
 from ledger.settings import SettingsError
 from ledger.vault import KeyringError
+from ledger.version import VERSION
 
 app = typer.Typer(
     help="The ledger of personal medical accounts: the operator's commands.",
@@ -29,6 +30,22 @@ app = typer.Typer(
     # a stack trace may show what people sent
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        print(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """The ledger of personal medical accounts: the operator's commands."""
+
 
 Data = Annotated[
     Path | None,
@@ -47,6 +64,7 @@ PROBLEMS = (
     TokenError,
     ImportProblem,
     serving.Taken,
+    serving.Broken,
 )
 
 

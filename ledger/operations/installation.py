@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from ledger.database.engines import connect, connect_once, for_posting, reading
+from ledger.database.purposes import RUN, VERIFY, Purpose
 from ledger.policy import Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.settings import SQLITE_FILE, Settings
@@ -41,7 +42,7 @@ class Opened:
     settings: Settings
 
 
-def open_ledger(settings: Settings) -> Opened:
+def open_ledger(settings: Settings, purpose: Purpose = RUN) -> Opened:
     """Open an installation whose database is there and migrated.
 
     Raises NotReady (database, keys) and PolicyError (policy files); makes nothing.
@@ -51,7 +52,7 @@ def open_ledger(settings: Settings) -> Opened:
         keyring = Keyring.load(settings.keys_directory)
     except KeyringError as error:
         raise NotReady(f"keys in {settings.keys_directory}: {error}; only `demo` makes keys itself") from None
-    engine = connect_ready(settings)
+    engine = connect_ready(settings, purpose)
     return Opened(engine, policies, keyring, settings)
 
 
@@ -78,13 +79,18 @@ def connection_to_post(engine: Engine) -> Iterator[Connection]:
             posting.dispose()
 
 
-def connect_ready(settings: Settings) -> Engine:
+def connect_to_verify(settings: Settings) -> Engine:
+    """An engine whose statements may take as long as a check of the whole. Raises NotReady."""
+    return connect_ready(settings, VERIFY)
+
+
+def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
     """An engine on the migrated database; NotReady when it is missing, unreachable or of another version."""
     if settings.is_sqlite_file and not (settings.data / SQLITE_FILE).exists():
         # SQLite would make an empty file in its place
         raise NotReady(f"no database in {settings.data}: run `python -m ledger migrate` or `demo` first")
     with _reachable():
-        engine = connect(settings.url)
+        engine = connect(settings.url, purpose=purpose)
         try:
             current, head = schema_revision(engine), head_revision()
         except BaseException:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from typing import ClassVar
 
 import uvicorn
 
@@ -19,8 +23,35 @@ GRACE_SECONDS = 20
 BACKLOG = 2048
 
 
+# how long callers have to be told, where nobody else ends the process
+TELL_SECONDS = 1.0
+# the exit code of a process that cannot go on, as sysexits.h has it for an internal fault
+BROKEN = 70
+
+_log = logging.getLogger(__name__)
+
+
 class Taken(Exception):
     """The address cannot be listened on."""
+
+
+class Broken(Exception):
+    """The service ended because it could not go on. Whoever looks after it starts it again."""
+
+
+def end_the_process() -> None:
+    """A part without which nothing works is dead: end this process, in order where that goes, but surely.
+
+    May be called from any thread. The exit code is not zero, so that a supervisor starts it again.
+    """
+    _log.critical("a writer has died: this process ends, so that it is started again")
+    seconds = TELL_SECONDS
+    if _Server.running is not None:
+        _Server.running.is_broken = _Server.running.should_exit = True
+        seconds += GRACE_SECONDS
+    last = threading.Timer(seconds, os._exit, (BROKEN,))
+    last.daemon = True
+    last.start()
 
 
 def check(settings: Settings) -> None:
@@ -51,17 +82,20 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None], log_level: str) -> bool:
-    """Serve until a signal comes; False when the service could not start.
+    """Serve until a signal comes; False when the service could not start. Raises Broken.
 
-    `announce` is told the address once calls are answered there.
+    `announce` is told the address once calls are answered there. `log_level` is what is logged where no
+    setting says so.
     """
+    settings = replace(settings, log_level=settings.log_level or log_level)
     os.environ.update(settings.environment())
     config = uvicorn.Config(
         APP,
         http=CONNECTION,
         loop="uvloop",
         ws="none",
-        log_level=log_level,
+        # the app lets all lines be JSON, also the server's
+        log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
@@ -74,13 +108,20 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
     server = _Server(config, lambda: announce(f"http://{f'[{host}]' if ':' in host else host}:{port}"))
     with suppress(KeyboardInterrupt):
         server.run(sockets=[taken])
+    if server.is_broken:
+        raise Broken("a writer has died, see the log; start the service again")
     return server.started
 
 
 class _Server(uvicorn.Server):
+    # the one of this process
+    running: ClassVar[_Server | None] = None
+
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
         self._announce = announce
+        self.is_broken = False
+        type(self).running = self
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

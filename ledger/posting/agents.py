@@ -15,6 +15,10 @@ from ledger.policy import Policy
 _AGENTS: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
 _VERSIONS: WeakKeyDictionary[Engine, dict[tuple[int, str], int]] = WeakKeyDictionary()
 _TRIES_MAX = 20
+# how many names a process keeps the numbers of
+REMEMBERED_MAX = 20_000
+# how many are looked for in one statement
+NAMES_MAX = 500
 
 
 def agent_ids(connection: Connection, names: Iterable[str], *, create: bool = True) -> Mapping[str, int]:
@@ -23,16 +27,23 @@ def agent_ids(connection: Connection, names: Iterable[str], *, create: bool = Tr
     With `create=False` (a dry run) a new name gets 0, which no entry carries.
     """
     known = _AGENTS.setdefault(connection.engine, {})
-    missing = [name for name in set(names) if name not in known]
+    asked = set(names)
+    missing = [name for name in asked if name not in known]
     if not missing:
         return known
-    with connection.begin():
-        rows = connection.execute(select(tables.agent.c.name, tables.agent.c.agent_id)).all()
-    known.update({row.name: row.agent_id for row in rows})
+    if len(known) + len(missing) > REMEMBERED_MAX:
+        # another one, and not this one emptied: whoever posts beside us still looks into it
+        known = _AGENTS[connection.engine] = {name: known[name] for name in asked if name in known}
+    # of those who are missing only: there are as many names as people who ever acted
+    for start in range(0, len(missing), NAMES_MAX):
+        some = missing[start : start + NAMES_MAX]
+        query = select(tables.agent.c.name, tables.agent.c.agent_id).where(tables.agent.c.name.in_(some))
+        with connection.begin():
+            known.update({row.name: row.agent_id for row in connection.execute(query)})
+    if not create:
+        return {**known, **{name: 0 for name in missing if name not in known}}
     for name in missing:
         if name not in known:
-            if not create:
-                return {**known, **{other: 0 for other in missing if other not in known}}
             known[name] = _make_agent(connection, name)
     return known
 

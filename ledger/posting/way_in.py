@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from ledger.database.engines import is_lost, is_overtaken, is_transient
+from ledger.database.faults import Trouble, is_overtaken, is_transient, trouble
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids, policy_versions
 from ledger.posting.attempt import (
@@ -43,6 +44,10 @@ from ledger.refusals import Refused
 TRIES_MAX = 3
 
 
+def _nobody_asks(_seconds: float) -> None:
+    """Who is told how long a commit took, when nobody asked."""
+
+
 def post(
     connection: Connection,
     commands: Sequence[Command],
@@ -51,6 +56,7 @@ def post(
     policies: Mapping[int, Policy],
     *,
     atomic: bool = False,
+    committed: Callable[[float], None] = _nobody_asks,
 ) -> list[Outcome]:
     """Post the commands and commit; one outcome for each, in order.
 
@@ -64,10 +70,13 @@ def post(
         The policy of each area by its number.
     atomic
         One refusal undoes all: the innocent are then refused with `group_refused`.
+    committed
+        Is told after each COMMIT how many seconds it took.
 
-    Deadlocks, serialization failures and lock timeouts are tried again, three times in all. Any other fault
-    of the database rolls back and posts the commands one by one, so that only the culprit is `Failed` (a
-    group fails whole). A connection lost before COMMIT was sent is tried again; one lost after it makes every
+    Deadlocks, serialization failures, lock and statement timeouts are tried again, three times in all. A
+    fault of the database that is none of a command's doing (`faults.Trouble`) makes outcomes `Unavailable`;
+    any other rolls back and posts the commands one by one, so that only the culprit is `Failed` (a group
+    fails whole). A connection lost before COMMIT was sent is tried again; one lost after it makes every
     outcome `Unknown`.
     """
     if not commands:
@@ -79,7 +88,7 @@ def post(
     while left >= 0:
         attempt = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
-        found = _post_tried(connection, attempt, now, today, policies, atomic, wider)
+        found = _post_tried(connection, attempt, now, today, policies, atomic, wider, committed)
         still: list[int] = []
         for place, outcome in zip(pending, found, strict=True):
             if isinstance(outcome, WiderLocks):
@@ -107,6 +116,7 @@ def _post_tried(
     policies: Mapping[int, Policy],
     atomic: bool,
     wider: Sequence[BookRef],
+    committed: Callable[[float], None],
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
     for turn in range(1, TRIES_MAX + 1):
@@ -120,37 +130,52 @@ def _post_tried(
                 _decide_and_write(connection, attempt, atomic, wider)
                 if attempt.decided:
                     committing = True
+                    began = time.perf_counter()
                     transaction.commit()
+                    committed(time.perf_counter() - began)
             finally:
                 if transaction.is_active:
                     transaction.rollback()
         except StakesContended:
-            _leave(connection)
+            leave(connection)
             if turn < TRIES_MAX:
                 continue
             return [overtaken() for _ in commands]
         except DBAPIError as error:
-            _leave(connection)
-            if committing and is_lost(error):
-                return [Unknown("the connection was lost while the batch was committed") for _ in commands]
-            if turn < TRIES_MAX and (is_transient(error) or is_lost(error) or is_overtaken(error)):
+            leave(connection)
+            what = trouble(error)
+            if committing and what in _UNSURE:
+                return [Unknown("the database was lost while the batch was committed") for _ in commands]
+            if turn < TRIES_MAX and (is_transient(error) or what is Trouble.LOST or is_overtaken(error)):
                 continue
-            if len(commands) > 1 and not atomic and not is_lost(error):
+            if len(commands) > 1 and not atomic and what not in _UNSURE:
                 return [
                     outcome
                     for command in commands
-                    for outcome in _post_tried(connection, [command], now, today, policies, False, wider)
+                    for outcome in _post_tried(
+                        connection, [command], now, today, policies, False, wider, committed
+                    )
                 ]
             failure: Failed | Unavailable = Failed("the database did not take this command")
-            if is_lost(error):
-                failure = Unavailable("the database could not be reached")
+            if what is not None:
+                failure = Unavailable(_UNAVAILABLE[what])
             failure.__cause__ = error
             return [failure for _ in commands]
         return attempt.outcomes
     raise AssertionError("the last attempt returns or fails")
 
 
-def _leave(connection: Connection) -> None:
+# a COMMIT that ends like this may have been carried out
+_UNSURE = frozenset({Trouble.LOST, Trouble.UNABLE})
+_UNAVAILABLE = {
+    Trouble.BUSY: "others were in the way",
+    Trouble.SLOW: "the database took too long",
+    Trouble.LOST: "the database could not be reached",
+    Trouble.UNABLE: "the database cannot be written",
+}
+
+
+def leave(connection: Connection) -> None:
     """Make the connection fit for the next batch; a dead one is had anew at the next begin."""
     # Asked for always: after a lost connection the transaction is no longer active, and still in the way.
     try:

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
 from api.http.asgi import BODY_MAX, BULK_BODY_MAX
 from api.http.errors import answer_to, problem_document
 from api.http.problems import DoorCode
-from ledger import Failed, Overloaded, RefusalCode, Stopped, Unknown
+from ledger import Failed, Overloaded, RefusalCode, Stopped, Unavailable, Unknown
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -574,10 +575,11 @@ def test_a_hold_that_has_expired(client: TestClient, account: str) -> None:
 # -- faults ----------------------------------------------------------------------------------------------
 
 
-class Gone(Exception):
-    """What a lost connection looks like from outside."""
+class Gone(OperationalError):
+    """A lost connection."""
 
-    connection_invalidated = True
+    def __init__(self) -> None:
+        super().__init__("SELECT", {}, Exception("gone"), connection_invalidated=True)
 
 
 def _failed(cause: Exception) -> Failed:
@@ -590,6 +592,7 @@ def _failed(cause: Exception) -> Failed:
     ("fault", "status", "code"),
     [
         (Unknown("x"), 503, "outcome_unknown"),
+        (Unavailable("x"), 503, "database_unavailable"),
         (Failed(SENTINEL), 500, "internal_error"),
         (_failed(Gone()), 503, "database_unavailable"),
         (Gone(), 503, "database_unavailable"),

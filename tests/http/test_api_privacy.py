@@ -97,8 +97,10 @@ def test_a_request_is_one_line_with_the_template(client: TestClient, lines: list
         ("GET", "none", 404, None),
         ("GET", "/livez", 200, None),
     ]
+    assert [line["code"] for line in lines] == [None, "route_not_found", None]
+    assert [line["actor"] for line in lines] == ["clerk-7", None, None]
     assert lines[0]["request_id"] == answer.headers["X-Request-Id"]
-    assert set(lines[0]) == {"request_id", "method", "route", "status", "ms", "caller"}
+    assert set(lines[0]) == {*("request_id", "method", "route", "status", "code", "ms", "caller", "actor")}
 
 
 def test_a_fault_is_logged_masked(

@@ -24,7 +24,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, LiteralString, Self
@@ -186,6 +186,26 @@ class Server(Databases):
                 time.sleep(0.005)
 
         self._end(kill_all)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP to all its processes, and SIGCONT at the end: it is there, and says nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)  # first, so that it makes no child meanwhile
+        stopped = [*_children(self._process.pid), self._process.pid]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._folder / SOCKET_NAME
 
     def __enter__(self) -> Self:
         return self

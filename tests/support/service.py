@@ -97,16 +97,16 @@ class Service:
             self.process = None
 
     def call(
-        self, method: str, path: str, body: Any = None, key: str | None = None
+        self, method: str, path: str, body: Any = None, key: str | None = None, *, seconds: float = 120
     ) -> tuple[int, dict[str, Any], dict[str, str]]:
-        """One request on a connection of its own; raises Gone when no whole answer came."""
+        """One request on a connection of its own; raises Gone when no whole answer came in time."""
         headers = {"Content-Type": "application/json"}
         token = self.data / "token"
         if token.exists():
             headers["Authorization"] = f"Bearer {token.read_text().strip()}"
         if key is not None:
             headers["Idempotency-Key"] = key
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()

@@ -27,7 +27,7 @@ from ledger.chart.matrix import Stage
 from ledger.database.engines import connect
 from ledger.posting import BookRef, Command, Desk, Outcome, Posted
 from ledger.posting.batches import Batch
-from ledger.posting.writer import WAITING_MAX, Overloaded, Stopped, Writer
+from ledger.posting.writer import SHARE_MAX, Overloaded, Stopped, Writer
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
@@ -472,17 +472,17 @@ def test_more_than_can_wait_are_turned_away(world: World) -> None:
 
     async def story() -> None:
         writer = Writer(world.engine, world.policies, lambda: (world.now, world.today))
-        waiting = [asyncio.ensure_future(writer.post(credit(f"c-{n}"))) for n in range(WAITING_MAX - 1)]
+        waiting = [asyncio.ensure_future(writer.post(credit(f"c-{n}"))) for n in range(SHARE_MAX - 1)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded):
             await writer.post_chunk([credit("x-1"), credit("x-2")])
         last = asyncio.ensure_future(writer.post(credit("last")))
         await asyncio.sleep(0)
-        assert writer.waiting == WAITING_MAX
+        assert writer.waiting == SHARE_MAX
         with pytest.raises(Overloaded):
             await writer.post(credit("x-3"))
         writer.start()
-        assert words(await asyncio.gather(*waiting, last)) == {"posted": WAITING_MAX}
+        assert words(await asyncio.gather(*waiting, last)) == {"posted": SHARE_MAX}
         assert writer.waiting == 0
         assert words([await writer.post(credit("x-3"))]) == {"posted": 1}
         writer.stop()
@@ -490,7 +490,7 @@ def test_more_than_can_wait_are_turned_away(world: World) -> None:
             await writer.post(credit("x-4"))
 
     run(story)
-    assert sum(pockets(world.engine, account, world.today)) == WAITING_MAX + 1
+    assert sum(pockets(world.engine, account, world.today)) == SHARE_MAX + 1
 
 
 def test_a_writer_that_stops_posts_first_what_waits(world: World) -> None:

@@ -1,0 +1,103 @@
+"""A deadline for every call: who asked is told in time that there is no answer, whatever is the matter.
+
+One timer looks at all calls; one for each call would cost a posting more than its log line. A call whose
+answer has begun is left alone: what it still reads is held by the limits of its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Final
+
+from starlette.types import Scope
+
+SWEEP_SECONDS: Final = 0.25
+# what reads or posts very much at once has so many times the time
+LONG_FACTOR: Final = 6
+
+LONG: Final = frozenset({
+    ("POST", "/v1/bulk"),
+    ("POST", "/v1/employers/{employer}/declarations"),
+    ("POST", "/v1/declarations/{declaration}/confirm"),
+    ("POST", "/v1/employers/{employer}/adjustments"),
+    ("POST", "/v1/employers/{employer}/estimates"),
+    ("POST", "/v1/employers/{employer}/refunds"),
+    ("POST", "/v1/receipts"),
+    ("POST", "/v1/institutions/{institution}/reconciliations"),
+    ("POST", "/v1/institutions/{institution}/clearings"),
+    ("GET", "/v1/institutions/{institution}/reconciliations"),
+    ("GET", "/v1/institutions/{institution}/reconciliations/{day}/lines"),
+    ("GET", "/v1/institutions/{institution}/clearings"),
+    ("GET", "/v1/institutions/{institution}/statement"),
+    ("GET", "/v1/employers/{employer}/arrears"),
+    ("GET", "/v1/employers/{employer}/payments"),
+    ("GET", "/v1/employers/{employer}/payments/{period}"),
+    ("GET", "/v1/declarations/{declaration}"),
+    ("GET", "/v1/reports/trial-balance"),
+    ("GET", "/v1/reports/arrears"),
+    ("GET", "/v1/reports/overdue-registrations"),
+    ("GET", "/v1/reports/undeclared"),
+    # these wait until the process of a run says that it is under way
+    ("POST", "/v1/year-ends/{year}"),
+    ("POST", "/v1/retiree-credits/{period}"),
+    ("POST", "/v1/annual-settlements/{year}"),
+})  # fmt: skip
+"""Routes of which one call reads or posts very much at once."""
+
+
+def is_long(scope: Scope) -> bool:
+    """Whether the route of a request is one that may take long; the route is known once its token is read."""
+    return (scope["method"], scope.get("ledger.template")) in LONG
+
+
+def is_late(scope: Scope) -> bool:
+    """Whether the time of a call is over: its task was cancelled because of that, once."""
+    return bool(scope.get("ledger.late"))
+
+
+class Deadlines:
+    """The calls that are under way, and the timer that ends those which take longer than `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._under_way: dict[asyncio.Task[object], Scope] = {}
+        # the loop whose timer goes on
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def under_way(self) -> int:
+        """How many calls are being answered."""
+        return len(self._under_way)
+
+    def begin(self, scope: Scope) -> asyncio.Task[object]:
+        """A call begins, in the task at work; `scope["ledger.began"]` says when, in monotonic time."""
+        # asked for by its loop, the task at work costs a third
+        task = None if self._loop is None else asyncio.current_task(self._loop)
+        if task is None:
+            task = self._begin_to_sweep()
+        self._under_way[task] = scope
+        return task
+
+    def end(self, task: asyncio.Task[object]) -> None:
+        self._under_way.pop(task, None)
+
+    def _begin_to_sweep(self) -> asyncio.Task[object]:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  a call is answered in a task
+        self._loop = task.get_loop()
+        self._loop.call_later(SWEEP_SECONDS, self._sweep, self._loop)
+        return task
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        now = time.monotonic()
+        for task, scope in list(self._under_way.items()):
+            seconds = self._seconds * LONG_FACTOR if is_long(scope) else self._seconds
+            if now - scope["ledger.began"] > seconds and not scope.get("ledger.answering"):
+                scope["ledger.late"] = True
+                del self._under_way[task]
+                task.cancel()
+        if self._under_way:
+            loop.call_later(SWEEP_SECONDS, self._sweep, loop)
+        elif self._loop is loop:
+            self._loop = None

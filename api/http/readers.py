@@ -1,0 +1,123 @@
+"""Threads that read: a few for each purpose, each with connections of its own, and with a bounded queue.
+
+What a counter waits for has threads apart from reports, so that a report keeps nobody at a counter waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from api.http.errors import database_is_gone
+from ledger import Overloaded, glancing, reading
+
+# more than this cannot be read before whoever asked has gone
+WAITING_MAX: Final = 2_000
+# a connection that was lost at once was stale; one that was silent for long is not tried again
+STALE_SECONDS: Final = 1.0
+
+T = TypeVar("T")
+Opener = Callable[[Any], Any]
+
+
+class Readers:
+    """`count` threads that read from `engine`."""
+
+    def __init__(self, engine: Any, count: int, name: str) -> None:
+        self.engine = engine
+        self._threads = ThreadPoolExecutor(count, f"ledger-{name}")
+        self._mine = threading.local()
+        self._opened: list[Any] = []
+        # looks that were asked for and have no answer; looks that threads are at
+        self._asked = 0
+        self._at_work: set[object] = set()
+
+    @property
+    def active(self) -> int:
+        """How many threads read just now."""
+        return len(self._at_work)
+
+    @property
+    def waiting(self) -> int:
+        """How many looks wait for a thread."""
+        return max(self._asked - len(self._at_work), 0)
+
+    def stop(self) -> None:
+        """Let those end that read, and let go of the connections."""
+        self._threads.shutdown(cancel_futures=True)
+        for connection in self._opened:
+            connection.close()
+        self._opened.clear()
+
+    async def read(self, look: Callable[[Any], T]) -> T:
+        """Run one look inside one read transaction: all it sees is of one moment. Raises Overloaded."""
+        return await self.run(partial(self._look, look, reading))
+
+    async def glance(self, look: Callable[[Any], T]) -> T:
+        """The same without a transaction, which saves two trips to the database.
+
+        For a look of one statement, or at entries alone, which never change.
+        """
+        return await self.run(partial(self._look, look, glancing))
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Run what blocks in one of the threads. Raises Overloaded."""
+        if self._asked >= WAITING_MAX:
+            raise Overloaded
+        self._asked += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
+        finally:
+            self._asked -= 1
+
+    def _work(self, work: Callable[[], T]) -> T:
+        self._at_work.add(work)
+        try:
+            return work()
+        finally:
+            self._at_work.discard(work)
+
+    # -- in a thread -------------------------------------------------------------------------------------
+
+    def _look(self, look: Callable[[Any], T], how: Opener) -> T:
+        return self.again_when_lost(partial(self._look_once, look, how))
+
+    def _look_once(self, look: Callable[[Any], T], how: Opener) -> T:
+        connection = self.connection(how)
+        with connection.begin():
+            return look(connection)
+
+    def again_when_lost(self, work: Callable[[], T]) -> T:
+        """Run what only reads; when the connection was lost, once more on a new one."""
+        began = time.monotonic()
+        try:
+            return work()
+        except Exception as error:
+            if not database_is_gone(error):
+                raise
+            # not left to reconnect by itself: it would come back without being read-only
+            for connection in self._connections().values():
+                self._opened.remove(connection)
+                connection.close()
+            self._connections().clear()
+            if time.monotonic() - began > STALE_SECONDS:
+                raise
+            return work()
+
+    def connection(self, how: Opener) -> Any:
+        """This thread's own connection of a kind."""
+        connections = self._connections()
+        connection = connections.get(how)
+        if connection is None:
+            connection = connections[how] = how(self.engine)
+            self._opened.append(connection)
+        return connection
+
+    def _connections(self) -> dict[Opener, Any]:
+        connections: dict[Opener, Any] = self._mine.__dict__.setdefault("connections", {})
+        return connections
