@@ -26,7 +26,7 @@ from api.http.state import State, caller_of, state_of
 from api.operations.answers import BulkAnswer
 from api.operations.bodies import Bulk
 from api.operations.bulk_commands import PLACES, READERS, Unreadable, read_command
-from ledger import Command, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unknown
+from ledger import Command, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unavailable, Unknown
 
 COMMANDS_MAX = 10_000
 ATOMIC_MAX = 1_000
@@ -105,6 +105,7 @@ async def _post_chunks(state: State, who: Caller, items: Sequence[Any], scope: S
     except asyncio.CancelledError:
         if not handed_over or not is_late(scope):
             raise
+        _go_on()
         # the call is over time while the next chunk is read: what became of those before it has to be told
         left = len(items) - CHUNK * len(written)
         written.append(",".join([_failed(_NotReached(DoorCode.DEADLINE))] * left))
@@ -131,10 +132,18 @@ async def _post_chunk(
     except asyncio.CancelledError:
         if not is_late(scope):
             raise
+        _go_on()
         # what was handed over is posted all the same, only nobody waits for it
         return [_OverTime()] * len(commands)
     except Exception as fault:  # noqa: BLE001  the chunks before it are posted, and have to be told
         return [fault] * len(commands)
+
+
+def _go_on() -> None:
+    """Let this task answer, though it was cancelled."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 class _OverTime(Unknown):
@@ -146,7 +155,7 @@ class _OverTime(Unknown):
 class _NotReached(Exception):
     """A command that was not handed over, because of what became of one before it."""
 
-    def __init__(self, code: DoorCode) -> None:
+    def __init__(self, code: Code) -> None:
         super().__init__(code.value)
         self.code = code
 
@@ -154,7 +163,7 @@ class _NotReached(Exception):
 def _stopping(outcomes: Sequence[Outcome | Exception]) -> Exception | None:
     """What is told of every command after a chunk, when none of them may be posted any more."""
     left = [outcome for outcome in outcomes if not isinstance(outcome, Posted | Refused)]
-    if any(isinstance(outcome, Unknown) for outcome in left):
+    if any(map(_is_unknown, left)):
         late = isinstance(left[0], _OverTime)
         return _NotReached(DoorCode.DEADLINE if late else DoorCode.DATABASE_UNAVAILABLE)
     # a few that the database did not take are like refused ones; all of them are no chance
@@ -213,9 +222,14 @@ def outcome_json(outcome: Outcome | Exception, place: Place, number: int) -> str
         faults = _faults(outcome, place, number)
         refused = {"status": "refused", "code": outcome.code.value}
         return to_json(refused | {"errors": errors_json(faults)} if faults else refused).decode()
-    if isinstance(outcome, Unknown):
+    if _is_unknown(outcome):
         return f'{{"status":"unknown","code":"{_code(outcome).value}"}}'
     return _failed(outcome)
+
+
+def _is_unknown(outcome: Outcome | Exception) -> bool:
+    """Whether a command may have been posted; of one that never reached the database it is known."""
+    return isinstance(outcome, Unknown) and not isinstance(outcome, Unavailable)
 
 
 def _failed(fault: Exception) -> str:

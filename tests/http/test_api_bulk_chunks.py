@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown
 from ledger.posting import Unavailable
@@ -34,10 +35,11 @@ def account(client: TestClient) -> str:
     return number
 
 
-class Gone(Exception):
-    """What a lost connection looks like from outside."""
+class Gone(OperationalError):
+    """A lost connection."""
 
-    connection_invalidated = True
+    def __init__(self) -> None:
+        super().__init__("SELECT", {}, Exception("gone"), connection_invalidated=True)
 
 
 def gone() -> Failed:
@@ -107,7 +109,7 @@ POSTED = ("posted", None)
         (Overloaded(), ("failed", "overloaded"), ("failed", "overloaded")),
         (Stopped(), ("failed", "overloaded"), ("failed", "overloaded")),
         (Unknown("x"), ("unknown", "outcome_unknown"), ("failed", "database_unavailable")),
-        (Unavailable("x"), ("unknown", "outcome_unknown"), ("failed", "database_unavailable")),
+        (Unavailable("x"), ("failed", "database_unavailable"), ("failed", "database_unavailable")),
         (Failed("x"), ("failed", "internal_error"), ("failed", "internal_error")),
         (gone(), ("failed", "database_unavailable"), ("failed", "database_unavailable")),
         (Gone(), ("failed", "database_unavailable"), ("failed", "database_unavailable")),

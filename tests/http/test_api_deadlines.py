@@ -234,3 +234,42 @@ def test_more_than_can_be_read_is_turned_away(
     assert told(client.get(f"/v1/accounts/{account}/balance")) == (503, "overloaded")
     gate.open()
     assert {told(one.result()) for one in waiting} == {(500, "internal_error")}
+
+
+# -- a bulk ----------------------------------------------------------------------------------------------
+
+
+def test_of_a_bulk_at_its_deadline_every_command_is_told(
+    client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = client.app.state.ledger.writer  # type: ignore[attr-defined]  # Starlette's app
+    real, handed = writer.post_chunk, []
+
+    async def second_hangs(commands: Any, **more: Any) -> Any:
+        handed.append(len(commands))
+        if len(handed) == 2:
+            await asyncio.Event().wait()
+        return await real(commands, **more)
+
+    monkeypatch.setattr(writer, "post_chunk", second_hangs)
+    monkeypatch.setattr("api.http.deadlines.LONG_FACTOR", 2)
+    items = [
+        {"verb": "spend", "account": account, "idempotency_key": f"k{n}", **spending(source_ref=f"b{n}")}
+        for n in range(2_100)
+    ]
+    answer = client.post("/v1/bulk", json={"commands": items})
+    assert answer.status_code == 200, answer.text
+    outcomes = [(one["status"], one.get("code")) for one in answer.json()["outcomes"]]
+    assert handed == [1_000, 1_000]
+    assert {status for status, _code in outcomes[:1_000]} <= {"posted", "refused"}
+    assert outcomes[1_000:2_000] == [("unknown", "deadline")] * 1_000
+    assert outcomes[2_000:] == [("failed", "deadline")] * 100
+
+
+def test_a_bulk_of_which_nothing_was_handed_over_in_time_is_a_503(
+    client: TestClient, account: str, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.operations.bulk._read", gate)
+    monkeypatch.setattr("api.http.deadlines.LONG_FACTOR", 1)
+    item = {"verb": "spend", "account": account, "idempotency_key": "k", **spending()}
+    assert told(client.post("/v1/bulk", json={"commands": [item]})) == (503, "deadline")
