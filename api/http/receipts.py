@@ -122,6 +122,7 @@ _SIDES: Final = {int(side): side.name.lower() for side in Side}
 # what of a detail is told: people and books stand in it by numbers that are the ledger's own affair
 _TOLD: Final = (
     "authority",
+    "debit",
     "document",
     "evidence",
     "died_on",

@@ -11,7 +11,10 @@ from typing import Any
 
 from ledger.book.beside import KeyT, RowKind, State, StateKind, ValueT
 from ledger.book.chain import TransferLine
+from ledger.book.dated_back import split, take
+from ledger.book.detail import pack
 from ledger.book.draft import Draft
+from ledger.book.numbers import entry_name
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import STAGE_STATUS, Status
 from ledger.chart.sides import Side
@@ -55,6 +58,7 @@ class Book:
         "book_id",
         "carried_over",
         "current_year",
+        "days",
         "died_on",
         "drafts",
         "freezes",
@@ -71,7 +75,6 @@ class Book:
         "reserved",
         "stage",
         "states",
-        "stood",
     )
 
     def __init__(
@@ -109,8 +112,9 @@ class Book:
         self.head = head
         self.holds: dict[int, OpenHold] = {}
         self.freezes: dict[int, OpenFreeze] = {}
-        # what each year's own current_year amounts to by value date; read when a late fact needs it
-        self.stood: dict[int, int] = {}
+        # What each value date changed: (current_year, both pockets), carry_over entries left out. It is read
+        # for a debit that is dated back, at least from the year of that debit on; None when it was not.
+        self.days: dict[date, tuple[int, int]] | None = None if last_seq else {}
         # what stands beside the book, by kind; read when a command needs it
         self.states: dict[StateKind[Any, Any], State[Any, Any]] = {}
         # opened by the batch that is under way: nothing can stand beside it yet
@@ -140,8 +144,7 @@ class Book:
             other.holds = dict(self.holds)
         if self.freezes:
             other.freezes = dict(self.freezes)
-        if self.stood:
-            other.stood = dict(self.stood)
+        other.days = None if self.days is None else dict(self.days)
         if self.drafts:
             other.drafts = list(self.drafts)
         if self.states:
@@ -190,7 +193,7 @@ class Book:
     def add(self, draft: Draft) -> Draft:
         """Append an entry: apply its transfers, give it its number. Raises BookBroken on a bug."""
         allowed = MOVES.get(draft.kind, frozenset())
-        before = self.current_year
+        before = self.current_year, self.carried_over
         for source, target, fen, _party in draft.transfers:
             if fen <= 0 or (source, target) not in allowed:
                 raise BookBroken(f"kind {draft.kind.word} does not move {source} to {target}")
@@ -202,9 +205,11 @@ class Book:
                 self.current_year += fen
             elif target == _CO:
                 self.carried_over += fen
-        if self.current_year != before and draft.kind is not Kind.CARRY_OVER:
-            year = draft.effective_on.year
-            self.stood[year] = self.stood.get(year, 0) + self.current_year - before
+        if self.days is not None and draft.transfers and draft.kind is not Kind.CARRY_OVER:
+            change, total = self.days.get(draft.effective_on, (0, 0))
+            change += self.current_year - before[0]
+            total += self.current_year + self.carried_over - sum(before)
+            self.days[draft.effective_on] = change, total
         if draft.held_change is not None:
             self.held += draft.held_change
         if draft.reserved_change is not None:
@@ -286,26 +291,35 @@ class Book:
 
         `also` are the entry's transfers beside those from the pockets.
 
-        In a year already carried it takes from that year's current_year as it stood, and the difference is
-        carried back out of carried_over first, so that no pocket is below zero at any step.
+        One that is dated back takes from the pockets as they stood on its value date. What it moves between
+        the pockets on later days is written before it, from the last day to the first, so that no pocket is
+        below zero at any step (`dated_back`).
         """
         late = self.late_year(draft.effective_on)
         if late is None:
             self.roll_to(draft.effective_on.year)
-            from_current, from_carried = _split(
+        if late is None and self.days is None:
+            from_current, from_carried = split(
                 amount_fen, self.current_year, self.carried_over, current_year_first
             )
         else:
-            stood = max(self.stood.get(late, 0), 0)
-            from_current, _ = _split(amount_fen, stood, self.carried_over - stood, current_year_first)
-            from_current = min(from_current, stood)
-            from_carried = amount_fen - from_current
-            # What carried_over no longer holds was spent since: this year's pocket stands in for it, and
-            # `back` is then less than came out of the old year's pocket, or moves the other way.
-            back = min(from_current, self.carried_over - from_carried)
-            if back:
-                move = (_CO, _CY, back, None) if back > 0 else (_CY, _CO, -back, None)
-                self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), (move,)))
+            from_current, from_carried, moves = take(
+                self.days or {},
+                self.open_year,
+                self.current_year,
+                self.carried_over,
+                draft.effective_on,
+                amount_fen,
+                current_year_first=current_year_first,
+            )
+            # every move names the debit that it is for
+            name = entry_name(self.book_id, self.last_seq + len(moves) + 1) if moves else ""
+            for day, fen, turns in reversed(moves):
+                move = (_CO, _CY, fen, None) if fen > 0 else (_CY, _CO, -fen, None)
+                if turns:
+                    self.add(Draft(Kind.CARRY_OVER, day, (move,)))
+                else:
+                    self.add(Draft(Kind.RECLASSIFICATION, day, (move,), detail=pack(debit=name)))
         pockets = ((_CY, from_current), (_CO, from_carried))
         draft.transfers = (*((side, int(target), fen, party) for side, fen in pockets if fen), *also)
         return self.add(draft)
@@ -335,12 +349,3 @@ class Book:
         if late is not None and to_current:
             self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, to_current, None),)))
         return draft
-
-
-def _split(amount: int, current_year: int, carried_over: int, current_year_first: bool) -> tuple[int, int]:
-    """How a debit falls on the pockets: (from current_year, from carried_over)."""
-    if current_year_first:
-        first = min(amount, max(current_year, 0))
-        return first, amount - first
-    second = min(amount, max(carried_over, 0))
-    return amount - second, second

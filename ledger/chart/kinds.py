@@ -23,6 +23,8 @@ class Kind(IntEnum):
     DEATH = 13
     ESTATE = 14
     INHERITANCE = 15
+    # what a debit dated back moves between the pockets on a later day
+    RECLASSIFICATION = 16
     # of an employer's book
     DECLARATION = 20
     ASSESSMENT = 21
@@ -110,6 +112,7 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
+    Kind.RECLASSIFICATION: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
     # what was paid before the list came goes where the list says, the rest back to the payer

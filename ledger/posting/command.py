@@ -54,7 +54,7 @@ class Command:
     refused_with: ClassVar[tuple[RefusalCode, ...]] = ()
     needs: ClassVar[frozenset[Need[Any]]] = frozenset()
     opens: ClassVar[bool] = False
-    # takes money out of the pockets: a debit valued in an old year must know what that year's pocket stood at
+    # takes money out of the pockets on a day that is asked for: one dated back must know how they stood then
     debits: ClassVar[bool] = False
     # its source document is its key, whoever sends it: the same again gets the first answer
     keyed_by_source: ClassVar[bool] = False

@@ -82,6 +82,9 @@ def decide_at_a_look(
         return None
     if not isinstance(command.book, bytes) or command.others:
         return None
+    if command.debits and command.effective_on is not None and command.effective_on < today:
+        # it has to know how the pockets stood on that day
+        return None
     needs = sorted(command.needs, key=attrgetter("place"))
     looks = tuple(need.look for need in needs if need.look is not None)
     if len(looks) < len(needs):

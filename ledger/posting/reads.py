@@ -7,13 +7,14 @@ from datetime import date
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, column
+from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, column
 
 from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.detail import unpack
 from ledger.book.state import Book, OpenFreeze, OpenHold
 from ledger.chart.kinds import ANSWERED_BY_SOURCE, Kind
+from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
@@ -130,13 +131,17 @@ _OPEN = Lookup(
     book_id="big",
     kind="small",
 )
-_STOOD = Lookup(
-    "SELECT e.book_id, e.effective_on, SUM(CASE 1 WHEN t.to_side THEN t.amount_fen"
-    " WHEN t.from_side THEN -t.amount_fen ELSE 0 END)"
+_POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
+_DAYS = Lookup(
+    "SELECT e.book_id, e.effective_on,"
+    f" SUM(CASE {int(Side.CURRENT_YEAR)} WHEN t.to_side THEN t.amount_fen"
+    " WHEN t.from_side THEN -t.amount_fen ELSE 0 END),"
+    f" SUM(CASE WHEN t.to_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END"
+    f" - CASE WHEN t.from_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END)"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
     f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
     " AND e.effective_on >= given.since GROUP BY e.book_id, e.effective_on",
-    [_E.book_id, _E.effective_on, tables.transfer.c.amount_fen],
+    [_E.book_id, _E.effective_on, column("change", BigInteger), column("total", BigInteger)],
     book_id="big",
     since="date",
 )
@@ -270,13 +275,16 @@ def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> No
         )
 
 
-def read_stood(connection: Connection, books: Iterable[Book]) -> None:
-    """What each year's own current_year amounts to, for books that a fact of an old year is coming to."""
+def read_days(connection: Connection, books: Iterable[Book], years: Mapping[int, int]) -> None:
+    """What each value date changed, for books that a debit dated back is coming to; from which year on."""
     by_id = {book.book_id: book for book in books}
-    asked = [(book.book_id, f"{book.interest_year + 1}-01-01") for book in by_id.values()]
-    for book_id, day, amount in _STOOD.run(connection, asked):
-        stood = by_id[book_id].stood
-        stood[day.year] = stood.get(day.year, 0) + int(amount)
+    for book in by_id.values():
+        book.days = {}
+    asked = [(book_id, f"{years[book_id]}-01-01") for book_id in by_id]
+    for book_id, day, current_year, total in _DAYS.run(connection, asked):
+        days = by_id[book_id].days
+        if days is not None:
+            days[day] = int(current_year), int(total)
 
 
 def _read_target(connection: Connection, asked: Asked, desk: Desk) -> bool:
@@ -304,28 +312,33 @@ def read_targets(connection: Connection, places: Sequence[tuple[int, int]], desk
 def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], desk: Desk) -> None:
     """What the commands asked for beside books and keys: each need is read once for all who asked."""
     codes: set[str] = set()
-    late: set[int] = set()
+    # by book, the first year that a debit dated back is coming to
+    dated_back: dict[int, int] = {}
     asked: dict[Need[Any], list[tuple[int, Command]]] = {}
-    crowded = len({book_id for book_id, _ in commands}) < len(commands)
     for book_id, command in commands:
         if command.institution is not None:
             codes.add(command.institution)
         for need in command.needs:
             asked.setdefault(need, []).append((book_id, command))
-        book = desk.books.get(book_id)
-        day = command.effective_on
-        # Another command of the batch, or a hold that expires, may carry the year before this one is decided.
-        if (
-            command.debits
-            and book is not None
-            and day is not None
-            and book.interest_year < day.year < (desk.today.year if crowded or book.held else book.open_year)
-        ):
-            late.add(book_id)
+        if command.debits:
+            year = _year_dated_back(command, desk.books.get(book_id), desk.today)
+            if year is not None:
+                dated_back[book_id] = min(year, dated_back.get(book_id, year))
     read_institutions(connection, codes, desk)
-    read_stood(connection, [desk.books[book_id] for book_id in late])
+    read_days(connection, [desk.books[book_id] for book_id in dated_back], dated_back)
     if asked:
         _read_asked(connection, asked, desk)
+
+
+def _year_dated_back(command: Command, book: Book | None, today: date) -> int | None:
+    """The year in which a debit is valued that comes after its day; None for one that is valued today.
+
+    So is a debit of a year whose interest is posted.
+    """
+    day = command.effective_on
+    if book is None or day is None or day >= today or day.year <= book.interest_year:
+        return None
+    return day.year
 
 
 def _read_asked(

@@ -31,6 +31,7 @@ RULES: dict[Kind, str] = {
     Kind.DEATH: "R53",
     Kind.ESTATE: "R54, R57, K7",
     Kind.INHERITANCE: "R57, K7",
+    Kind.RECLASSIFICATION: "K5, K6",
     Kind.DECLARATION: "R7",
     Kind.ASSESSMENT: "R7, R9",
     Kind.ESTIMATE: "R10",

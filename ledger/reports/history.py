@@ -5,8 +5,9 @@ what is known now:
 
 * money valued in the year of the day stands in `current_year`, all from before stands in `carried_over`;
   so a turn of the year needs no `carry_over` entry to be seen, and none is counted;
-* but a fact of an earlier year that came when that year was already carried, and found its money spent,
-  took it out of the `current_year` of the year in which it came. It does so here for the days of that year.
+* but a debit of an earlier year that came when that year was already carried, and found its money spent, took
+  it out of the `current_year` of the year in which it came, in books written before there was a
+  `reclassification`. It does so here for the days of that year; of later books the rule counts nothing.
 
 Without the second rule the sum would be right and its two parts would not be those of the book's row.
 """

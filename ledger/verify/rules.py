@@ -15,7 +15,7 @@ from sqlalchemy import Row
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
 from ledger.book.interest import Interest, year_interest
-from ledger.book.numbers import is_institution, party_of
+from ledger.book.numbers import is_institution, parse_entry_name, party_of
 from ledger.chart.kinds import MOVES, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
@@ -68,6 +68,7 @@ _OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - 
 # what may stand in a book because of a command about another one, under the policy of that one's area
 _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE, Kind.MUTUAL_AID, Kind.REVERSAL, Kind.CARRY_OVER, Kind.EXPIRY, Kind.ESTATE,
+    Kind.RECLASSIFICATION,
 })  # fmt: skip
 # stands for either pocket
 _POCKET = 0
@@ -257,6 +258,22 @@ def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
     return None
 
 
+def moves_between_pockets_fit(walk: Walk, line: WalkedEntry) -> str | None:
+    """Money is moved between the pockets for a debit dated back that follows at once, and only so (K5, K6)."""
+    if line.kind == Kind.RECLASSIFICATION:
+        named = parse_entry_name(unpack(line.detail)["debit"])
+        if named is None or named[0] != walk.book_id or named[1] <= line.seq:
+            return "it is for no debit that follows it"
+        walk.moved_for.setdefault(named[1], []).append((line.effective_on, line.amount_fen))
+        return None
+    if walk.moved_for and line.kind != Kind.CARRY_OVER:
+        moved = walk.moved_for.pop(line.seq, None)
+        taken = -line.change(Side.CURRENT_YEAR) - line.change(Side.CARRIED_OVER)
+        if moved is None or any(day <= line.effective_on or fen > taken for day, fen in moved):
+            return "what was moved between the pockets before it was not moved for it"
+    return None
+
+
 def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
     """The interest of a year, computed again from the entries before and the policy that it names (K5)."""
     if line.kind != Kind.INTEREST:
@@ -308,6 +325,7 @@ ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("stage_wrong", fits_the_stage),
     ("target_wrong", target_fits),
     ("hold_wrong", holds_follow),
+    ("move_not_allowed", moves_between_pockets_fit),
     ("interest_wrong", interest_is_what_is_owed),
 )
 

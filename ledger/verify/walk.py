@@ -94,6 +94,8 @@ class Walk:
     stage: int = Stage.ACTIVE
     lines: dict[int, WalkedEntry] = field(default_factory=dict)
     acted_on: set[int] = field(default_factory=set)
+    # by the number of a debit to come, what was moved between the pockets for it: (day, fen)
+    moved_for: dict[int, list[tuple[date, int]]] = field(default_factory=dict)
     # by year of the value date, for the interest of a year
     changes: dict[int, list[DayChange]] = field(default_factory=dict)
     totals: dict[int, int] = field(default_factory=dict)

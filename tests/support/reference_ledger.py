@@ -1,8 +1,8 @@
 """A second ledger, small and slow, to compare the real one with. Plain Python, nothing of `ledger/` in it.
 
 Written from the rules and not from the code, in another way than the ledger is: an account is its two pockets
-as they are today, what each year put into its current_year (`pot`), and a list of value-dated facts. Interest
-walks over every day. A request is a dict, an answer is an Answer or the code of a refusal.
+as they are today, and a list of value-dated facts. Interest walks over every day, and so does a debit that is dated
+back. A request is a dict, an answer is an Answer or the code of a refusal.
 """
 
 from __future__ import annotations
@@ -75,8 +75,6 @@ class Account:
     current: int = 0
     carried: int = 0
     died_on: date | None = None
-    # year → what its current_year amounts to by value date
-    pot: dict[int, int] = field(default_factory=dict)
     # (value date, change of current_year, change of carried_over); the turns of the years left out
     changes: list[tuple[date, int, int]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
@@ -135,40 +133,62 @@ class Account:
 
     def note(self, day: date, current: int, carried: int) -> None:
         self.changes.append((day, current, carried))
-        self.pot[day.year] = self.pot.get(day.year, 0) + current
+
+    def stood(self, day: date) -> tuple[int, int]:
+        """The pockets at the end of a day: money of its year, and all from before."""
+        known = [one for one in self.changes if one[0] <= day]
+        current = sum(change for on, change, _ in known if on.year == day.year)
+        return current, sum(change + other for _, change, other in known) - current
+
+    def stand(self) -> None:
+        """The pockets as they are today: those of the end of the year that something was valued in last."""
+        self.current, self.carried = self.stood(date(self.year, 12, 31))
 
     def put(self, day: date, current: int, carried: int) -> None:
         """Money comes in. What an old year's pocket gets was carried over since."""
         self.turn(day.year)
         self.note(day, current, carried)
-        if day.year < self.year:
-            self.carried += current + carried
-        else:
-            self.current += current
-            self.carried += carried
+        self.stand()
 
     def take(self, day: date, amount: int, *, current_first: bool) -> tuple[int, int]:
-        """Money goes out of the pockets as they stood in the year of that day; what each of them gave."""
+        """Money goes out of the pockets as they stood on that day; what each of them gave.
+
+        What the day did not have comes out of the pockets as they are at the end of its year. Then every day
+        after it is looked at: a pocket that is below zero while the other has something hands its part of the
+        debit over to the other.
+        """
         self.turn(day.year)
-        if day.year < self.year:
-            current = max(self.pot.get(day.year, 0), 0)
-            carried = max(self.carried - current, 0)
-        else:
-            current, carried = self.current, self.carried
-        if current_first:
-            from_current = min(amount, current)
-        else:
-            from_current = min(amount - min(amount, carried), current)
-        self.note(day, -from_current, from_current - amount)
-        if day.year < self.year:
-            # all of that is in carried_over today, but for what was spent since
-            gone = min(amount, self.carried)
-            self.carried -= gone
-            self.current -= amount - gone
-        else:
-            self.current -= from_current
-            self.carried -= amount - from_current
-        return from_current, amount - from_current
+        parts = [0, 0]
+        order = (0, 1) if current_first else (1, 0)
+        last = max((one[0] for one in self.changes), default=day)
+        for pockets in (self.stood(day), self.stood(date(day.year, 12, 31))):
+            for pocket in order:
+                there = pockets[pocket] - parts[pocket]
+                parts[pocket] += min(max(there, 0), amount - sum(parts))
+        parts[order[1]] += amount - sum(parts)
+        self.note(day, -parts[0], -parts[1])
+        bears = list(parts)
+        stands = list(self.stood(day))
+        changed: dict[date, list[int]] = {}
+        for on, *change in self.changes:
+            sums = changed.setdefault(on, [0, 0])
+            sums[0] += change[0]
+            sums[1] += change[1]
+        while day < last:
+            day += timedelta(days=1)
+            if (day.month, day.day) == (1, 1):
+                stands, bears = [0, sum(stands)], [0, amount]
+            for pocket in (0, 1):
+                stands[pocket] += changed.get(day, (0, 0))[pocket]
+            for lacking, other in ((0, 1), (1, 0)):
+                handed = min(-stands[lacking], stands[other], bears[lacking])
+                if stands[lacking] < 0 < stands[other] and handed:
+                    bears[lacking], bears[other] = bears[lacking] - handed, bears[other] + handed
+                    stands[lacking], stands[other] = stands[lacking] + handed, stands[other] - handed
+                    self.note(day, handed if lacking == 0 else -handed, handed if lacking else -handed)
+                    break
+        self.stand()
+        return parts[0], parts[1]
 
 
 class ReferenceLedger:

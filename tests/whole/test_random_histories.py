@@ -28,6 +28,7 @@ from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Outcome, Posted
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
+from ledger.reports import balance
 from ledger.verify import verify
 from tests.support.chance import FIXED, SEED
 from tests.support.people import AREA, World, noon
@@ -307,6 +308,17 @@ class History:
             assert held(engine, book, self.world.now) == account.held(self.world.now)
             assert row(engine, book).reserved == account.reserved
 
+    def compare_days(self) -> None:
+        """The pockets of days gone by, as the ledger shows them and as the other one adds them up."""
+        now, today = self.world.now, self.today
+        with self.connection.begin():
+            for book, account in self.reference.accounts.items():
+                for _ in range(12):
+                    day = account.opened_on + (today - account.opened_on) * self.random.random()
+                    there = balance(self.connection, book, as_of=day, now=now, today=today)
+                    shown = there.current_year, there.carried_over
+                    assert shown == account.stood(day), f"the pockets of {book} at the end of {day}"
+
     def compare_interest(self) -> None:
         table = tables.entry.c
         query = select(table.book_id, table.period, table.detail).where(table.kind == int(Kind.INTEREST))
@@ -370,6 +382,7 @@ def play(connection: Connection, seed: int, order: str) -> History:
             history.compare_books()
     assert not closings, "the history ended before its last year end"
     history.compare_books()
+    history.compare_days()
     return history
 
 

@@ -1,0 +1,261 @@
+"""A debit dated back takes the pockets as they stood on its value date; later days follow from it (K5, K6)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, select
+
+from ledger import tables
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.holds import Capture, Hold
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
+from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
+from ledger.chart.kinds import Kind
+from ledger.posting import Receipt
+from ledger.reports import balance
+from ledger.verify import verify
+from tests.support.people import AREA, World, noon
+from tests.support.stories import entries, fen, moves, row, yuan
+from tests.verify.test_verify import chain_anew, rewritten, run, with_every_right
+from tests.whole.test_random_histories import pockets_in
+
+CY, CO = 1, 2
+
+
+@pytest.fixture
+def world(fresh_engine: Engine) -> World:
+    return World(fresh_engine, now=noon(date(2025, 12, 1)))
+
+
+def opened(world: World, current: str = "100.00", carried: str = "5,000.00") -> int:
+    return world.open(opened_on=date(2025, 1, 1), opening=(fen(current), fen(carried)))
+
+
+def came_in(world: World, account: int, amount: str, day: date) -> Receipt:
+    month = day.year * 100 + day.month
+    return world.one(Contribute(account, fen(amount), month, day, world.ref()))
+
+
+def spent(world: World, account: int, amount: str, day: date) -> Receipt:
+    return world.one(Spend(account, fen(amount), day, "H0001", world.ref()))
+
+
+def stood(world: World, account: int, day: date) -> tuple[str, str]:
+    """The pockets at the end of a day, as they are known now."""
+    with world.engine.connect() as connection:
+        there = balance(connection, account, as_of=day, now=world.now, today=world.today)
+    return yuan(there.current_year), yuan(there.carried_over)
+
+
+def is_clean(world: World) -> None:
+    assert not verify(world.engine).findings
+
+
+def interest_of(world: World, account: int, year: int) -> str:
+    receipt = world.one(PostInterest(account, year), today=date(year + 1, 1, 5))
+    return yuan(receipt.amount_fen)
+
+
+def test_the_pockets_of_the_value_date_pay(world: World) -> None:
+    account = opened(world)
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    spent(world, account, "600.00", date(2025, 3, 5))
+    assert stood(world, account, date(2025, 3, 4)) == ("100.00", "5,000.00")
+    assert stood(world, account, date(2025, 3, 6)) == ("0.00", "4,500.00")
+    assert stood(world, account, date(2025, 7, 4)) == ("900.00", "4,500.00")
+    assert interest_of(world, account, 2025) == "52.80"
+    is_clean(world)
+
+
+def days(world: World, account: int, *which: date) -> list[tuple[str, str]]:
+    return [stood(world, account, day) for day in which]
+
+
+def test_what_was_spent_since_comes_out_of_the_other_pocket(world: World) -> None:
+    account = opened(world)
+    spent(world, account, "100.00", date(2025, 4, 1))
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    late = spent(world, account, "600.00", date(2025, 3, 5))
+    # the day had both pockets, and the debit of April finds the first one empty by then
+    assert days(world, account, date(2025, 3, 5), date(2025, 3, 31)) == [("0.00", "4,500.00")] * 2
+    assert days(world, account, date(2025, 4, 1), date(2025, 7, 3)) == [("0.00", "4,400.00")] * 2
+    assert days(world, account, date(2025, 7, 4), world.today) == [("900.00", "4,400.00")] * 2
+    moved, paid = entries(world.engine, account)[-2:]
+    assert (moved.kind, moved.effective_on) == (Kind.RECLASSIFICATION, date(2025, 4, 1))
+    assert unpack(moved.detail) == {"debit": late.name}
+    assert paid.seq == late.seq
+    assert moves(world.engine, account, late.seq) == [(CY, 12, 100_00), (CO, 12, 500_00)]
+    is_clean(world)
+
+
+def test_a_day_on_which_too_much_was_spent_is_below_zero_until_money_comes(world: World) -> None:
+    account = opened(world, "100.00", "200.00")
+    spent(world, account, "300.00", date(2025, 4, 1))
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    spent(world, account, "250.00", date(2025, 3, 5))
+    assert days(world, account, date(2025, 3, 5)) == [("0.00", "50.00")]
+    assert days(world, account, date(2025, 4, 1)) == [("-100.00", "-150.00")]
+    assert days(world, account, date(2025, 7, 4), world.today) == [("650.00", "0.00")] * 2
+    is_clean(world)
+
+
+def test_a_year_carried_over_pays_alike(world: World) -> None:
+    """The same story told in January comes to the same pockets and the same interest."""
+    world.now = noon(date(2026, 1, 20))
+    account = opened(world)
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    came_in(world, account, "10.00", date(2026, 1, 3))
+    spent(world, account, "600.00", date(2025, 3, 5))
+    assert days(world, account, date(2025, 3, 6)) == [("0.00", "4,500.00")]
+    assert days(world, account, date(2025, 12, 31)) == [("900.00", "4,500.00")]
+    assert days(world, account, date(2026, 1, 2), date(2026, 1, 3)) == [
+        ("0.00", "5,400.00"),
+        ("10.00", "5,400.00"),
+    ]
+    assert interest_of(world, account, 2025) == "52.80"
+    is_clean(world)
+
+
+def test_carried_over_money_of_last_year_that_was_spent_since(world: World) -> None:
+    """What January's pocket no longer holds comes out of this year's, from the day on which it was spent."""
+    world.now = noon(date(2026, 6, 1))
+    account = opened(world, "100.00", "500.00")
+    came_in(world, account, "400.00", date(2026, 2, 1))
+    spent(world, account, "900.00", date(2026, 3, 1))
+    spent(world, account, "80.00", date(2025, 11, 11))
+    assert days(world, account, date(2025, 11, 11)) == [("20.00", "500.00")]
+    assert days(world, account, date(2026, 1, 1)) == [("0.00", "520.00")]
+    assert days(world, account, date(2026, 2, 1)) == [("400.00", "520.00")]
+    assert days(world, account, date(2026, 3, 1)) == [("0.00", "20.00")]
+    assert (row(world.engine, account).current_year, row(world.engine, account).carried_over) == (0, 20_00)
+    is_clean(world)
+
+
+def test_carried_over_first_takes_that_first(world: World) -> None:
+    world.policies = {AREA: pockets_in("carried_over_first")}
+    account = opened(world, "100.00", "50.00")
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    spent(world, account, "120.00", date(2025, 3, 5))
+    assert days(world, account, date(2025, 3, 5), world.today) == [("30.00", "0.00"), ("930.00", "0.00")]
+    is_clean(world)
+
+
+def test_a_hold_captured_for_an_earlier_day(world: World) -> None:
+    account = opened(world)
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    hold = world.one(Hold(account, fen("700.00"), noon(date(2025, 12, 20)), "H0001", world.ref()))
+    world.one(Capture(account, hold.seq, fen("600.00"), date(2025, 3, 5), world.ref()))
+    assert days(world, account, date(2025, 3, 6), world.today) == [
+        ("0.00", "4,500.00"),
+        ("900.00", "4,500.00"),
+    ]
+    is_clean(world)
+
+
+def test_a_contribution_taken_back_as_of_an_earlier_day(world: World) -> None:
+    account = opened(world, "0.00", "5,000.00")
+    wrong = came_in(world, account, "300.00", date(2025, 3, 1))
+    spent(world, account, "250.00", date(2025, 5, 1))
+    came_in(world, account, "70.00", date(2025, 6, 1))
+    world.one(Reverse(account, wrong.seq, "not theirs", date(2025, 3, 10)))
+    assert days(world, account, date(2025, 3, 9), date(2025, 3, 10)) == [
+        ("300.00", "5,000.00"),
+        ("0.00", "5,000.00"),
+    ]
+    assert days(world, account, date(2025, 5, 1), date(2025, 6, 1)) == [
+        ("0.00", "4,750.00"),
+        ("70.00", "4,750.00"),
+    ]
+    is_clean(world)
+
+
+def test_it_comes_back_to_the_pockets_that_it_came_from(world: World) -> None:
+    account = opened(world)
+    came_in(world, account, "900.00", date(2025, 7, 4))
+    late = spent(world, account, "600.00", date(2025, 3, 5))
+    back = world.one(Reverse(account, late.seq, "wrong person"))
+    assert moves(world.engine, account, back.seq) == [(12, CY, 100_00), (12, CO, 500_00)]
+    assert days(world, account, world.today) == [("1,000.00", "5,000.00")]
+    is_clean(world)
+
+
+def test_after_a_year_end_it_comes_back_to_carried_over(world: World) -> None:
+    account = opened(world)
+    late = spent(world, account, "600.00", date(2025, 3, 5))
+    world.now = noon(date(2026, 2, 1))
+    back = world.one(Reverse(account, late.seq, "wrong person"))
+    assert moves(world.engine, account, back.seq) == [(12, CO, 600_00)]
+    is_clean(world)
+
+
+def test_commands_of_one_batch_see_each_other(world: World) -> None:
+    account = opened(world)
+    commands = (
+        Contribute(account, fen("900.00"), 202507, date(2025, 7, 4), world.ref()),
+        Spend(account, fen("100.00"), date(2025, 4, 1), "H0001", world.ref()),
+        Spend(account, fen("600.00"), date(2025, 3, 5), "H0001", world.ref()),
+    )
+    world.post(*commands)
+    assert days(world, account, date(2025, 3, 6), date(2025, 4, 1), world.today) == [
+        ("0.00", "4,500.00"),
+        ("0.00", "4,400.00"),
+        ("900.00", "4,400.00"),
+    ]
+    is_clean(world)
+
+
+def test_an_account_opened_by_the_same_batch(world: World) -> None:
+    opening = world.opening(opened_on=date(2025, 1, 1), opening=(fen("100.00"), fen("5,000.00")))
+    digest = opening.book
+    world.post(
+        opening,
+        Contribute(digest, fen("900.00"), 202507, date(2025, 7, 4), world.ref()),
+        Spend(digest, fen("600.00"), date(2025, 3, 5), "H0001", world.ref()),
+    )
+    [account] = {one.book_id for one in _all_entries(world) if one.source_ref}
+    assert stood(world, account, date(2025, 3, 6)) == ("0.00", "4,500.00")
+    is_clean(world)
+
+
+def test_a_debit_of_today_reads_nothing_more(world: World) -> None:
+    account = opened(world)
+
+    def asks(day: date) -> int:
+        asked: list[str] = []
+        event.listen(world.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        spent(world, account, "1.00", day)
+        return sum("SUM(CASE" in statement for statement in asked)
+
+    assert asks(world.today) == 0
+    assert asks(date(2025, 11, 30)) == 1
+
+
+@pytest.mark.slow
+def test_verify_finds_a_move_between_the_pockets_without_its_debit(world: World) -> None:
+    account = opened(world)
+    spent(world, account, "100.00", date(2025, 4, 1))
+    late = spent(world, account, "600.00", date(2025, 3, 5))
+    is_clean(world)
+    assert entries(world.engine, account)[-2].kind == Kind.RECLASSIFICATION
+    for debit in (entry_name(account, late.seq + 1), entry_name(account + 1, late.seq), "x", late.name):
+        with with_every_right(world.engine) as connection:
+            rewritten(connection, account, late.seq - 1, lambda facts, told=debit: facts.update(debit=told))
+        codes = [finding.code for finding in verify(world.engine).findings]
+        assert codes == ([] if debit == late.name else ["move_not_allowed"]), debit
+    # for a debit of the same day or less there is nothing to move
+    with with_every_right(world.engine) as connection:
+        run(connection, "UPDATE entry SET effective_on = '2025-03-05' WHERE book_id = :b AND seq = :s",
+            b=account, s=late.seq - 1)  # fmt: skip
+        chain_anew(connection, account)
+    assert [finding.code for finding in verify(world.engine).findings] == ["move_not_allowed"]
+
+
+def _all_entries(world: World) -> list[Any]:
+    with world.engine.connect() as connection:
+        return list(connection.execute(select(tables.entry)))
