@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
-from ledger.accounts.quotas import GIVEN, QUOTAS, Quota, end_quota
+from ledger.accounts.quotas import GIVEN, LATEST_GIFTS, QUOTAS, Quota, end_quota
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -48,7 +49,7 @@ class GiveQuota(Command):
         RefusalCode.AMOUNT_INVALID,
         RefusalCode.QUOTA_TOO_HIGH,
     )
-    needs = frozenset({QUOTAS, ENROLMENTS})
+    needs = frozenset({QUOTAS, LATEST_GIFTS, ENROLMENTS})
 
     book: BookRef
     recipient: bytes
@@ -82,6 +83,10 @@ class GiveQuota(Command):
             raise Refused(RefusalCode.QUOTA_TOO_HIGH, at="amount_fen", available=max(book.available, 0))
         today = max(desk.today, book.opened_on)
         book.roll_to(today.year)
+        latest = desk.of(LATEST_GIFTS).get(recipient.person_id)
+        if latest is not None and latest >= desk.now:
+            # of one rank who gave first pays first
+            book.not_before(latest + timedelta(microseconds=1))
         draft = book.add(
             Draft(
                 Kind.QUOTA,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -48,22 +49,35 @@ def _keep(found: Aid, desk: Desk, _asking: int, values: Sequence[Any]) -> None:
         found.setdefault(quota.recipient_id, []).append((quota.rank, book_id, seq))
 
 
+# the entry that gave it says when
+_GIVEN_WHEN = "JOIN entry g ON g.book_id = q.book_id AND g.seq = q.seq"
 _LOOK: Look[Aid] = Look(
     "quota q",
     {f"q.{name}": tables.quota.c[name] for name in _COLUMNS},
     "q.recipient_id = {person}",
     begin=dict,
     keep=_keep,
+    joins=_GIVEN_WHEN,
     where="NOT q.ended",
-    order="q.rank, q.book_id, q.seq",
+    # of one rank who gave first
+    order="q.rank, g.recorded_at, q.book_id, q.seq",
 )
 # those of the donors who are locked, and those that were given to the patients
 _QUOTAS = Lookup(
-    f"SELECT {_LOOK.columns} FROM {{given}} JOIN quota q ON q.book_id = given.book_id"
-    f" UNION SELECT {_LOOK.columns} FROM {{given}}"
-    " JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended",
-    _LOOK.types,
+    f"SELECT {_LOOK.columns}, g.recorded_at FROM {{given}} JOIN quota q ON q.book_id = given.book_id"
+    f" {_GIVEN_WHEN} UNION SELECT {_LOOK.columns}, g.recorded_at FROM {{given}}"
+    f" JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended {_GIVEN_WHEN}"
+    # by rank, by when it was given, and then by book and number
+    f" ORDER BY {_COLUMNS.index('rank') + 1}, {len(_COLUMNS) + 1}, 1, 2",
+    [*_LOOK.types, tables.entry.c.recorded_at],
     book_id="big",
+    person_id="big",
+)
+_LATEST = Lookup(
+    "SELECT given.person_id, MAX(g.recorded_at) FROM {given}"
+    f" JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended {_GIVEN_WHEN}"
+    " GROUP BY given.person_id",
+    [tables.quota.c.recipient_id, tables.entry.c.recorded_at],
     person_id="big",
 )
 
@@ -73,10 +87,8 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Aid:
     for book in desk.books.values():
         book.put(GIVEN)
     asked = [(book_id, book.person_id or 0) for book_id, book in desk.books.items()]
-    for values in _QUOTAS.run(connection, asked):
+    for *values, _given_at in _QUOTAS.run(connection, asked):
         _keep(found, desk, 0, values)
-    for given in found.values():
-        given.sort()
     return found
 
 
@@ -86,11 +98,31 @@ def _follow(found: Aid, desk: Desk, receipt: Receipt, _beside: object) -> None:
         quota = desk.books[receipt.book_id].of(GIVEN).rows[receipt.seq]
         given = found.setdefault(quota.recipient_id, [])
         given.append((quota.rank, receipt.book_id, receipt.seq))
-        given.sort()
+        # nobody of its rank gave later
+        given.sort(key=itemgetter(0))
 
 
 # the quotas given to this person, and those of every book that is locked
 QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK, follow=_follow)
+
+
+# by person, when the last of the quotas that stand was given to them
+LatestGifts = dict[int, datetime]
+
+
+def _read_latest(connection: Connection, asked: Asked, desk: Desk) -> LatestGifts:
+    people = {desk.persons[one.recipient].person_id for _, one in asked if one.recipient in desk.persons}
+    return dict(tuple(row) for row in _LATEST.run(connection, [(person,) for person in sorted(people)]))
+
+
+def _follow_latest(found: LatestGifts, desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.kind is Kind.QUOTA:
+        quota = desk.books[receipt.book_id].of(GIVEN).rows[receipt.seq]
+        found[quota.recipient_id] = receipt.recorded_at
+
+
+# who gave first is told by the instants of the entries: no two quotas of a person are of one instant
+LATEST_GIFTS: Need[LatestGifts] = Need("the last quotas given", _read_latest, follow=_follow_latest)
 
 
 def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool = False) -> Draft:

@@ -1,8 +1,8 @@
 """Which pockets a debit takes from: today's when it is valued today, else those of its value date (K5, K6).
 
 A debit dated back finds the pockets as they stood at the end of its value date, by the policy's order. What
-was in a pocket on that day may have been spent since; from the day on which it was, the other pocket bears the
-debit in its place. So on every later day the two pockets stand as they would have stood had the debit been
+was in a pocket on that day may have been spent since; from the day on which it was, the other pocket bears
+the debit in its place. So on every later day the two pockets stand as they would have stood had the debit been
 known when its day came, no pocket is below zero on a day on which the other has something, unless it was so
 without the debit, and their sum is never touched.
 

@@ -24,6 +24,7 @@ class Draft:
         "keyed",
         "kind",
         "period",
+        "recorded_at",
         "reserved_change",
         "seq",
         "source_ref",
@@ -64,5 +65,7 @@ class Draft:
         # the rows that the entry writes beside itself, for the few kinds that do
         self.beside = beside
         self.seq = 0
+        # when it is recorded: now, unless its book was written to later than that
+        self.recorded_at: datetime | None = None
         self.current_year_after = 0
         self.carried_over_after = 0

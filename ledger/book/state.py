@@ -72,6 +72,7 @@ class Book:
         "open_year",
         "opened_on",
         "person_id",
+        "recorded_at",
         "reserved",
         "stage",
         "states",
@@ -94,6 +95,7 @@ class Book:
         open_freezes: int,
         stage: int,
         head: bytes,
+        recorded_at: datetime | None = None,
     ) -> None:
         self.book_id = book_id
         self.current_year = current_year
@@ -110,6 +112,8 @@ class Book:
         self.open_freezes = open_freezes
         self.stage = stage
         self.head = head
+        # when its last entry was recorded, or the earliest instant of the next one
+        self.recorded_at = recorded_at
         self.holds: dict[int, OpenHold] = {}
         self.freezes: dict[int, OpenFreeze] = {}
         # What each value date changed: (current_year, both pockets), carry_over entries left out. It is read
@@ -139,6 +143,7 @@ class Book:
             self.open_freezes,
             self.stage,
             self.head,
+            self.recorded_at,
         )
         if self.holds:
             other.holds = dict(self.holds)
@@ -187,6 +192,11 @@ class Book:
         """The one status that callers see."""
         statuses = self.statuses(today)
         return statuses[-1] if statuses[0] is Status.ACTIVE else statuses[0]
+
+    def not_before(self, instant: datetime) -> None:
+        """The next entries are recorded no earlier than that."""
+        if self.recorded_at is None or self.recorded_at < instant:
+            self.recorded_at = instant
 
     # -- adding entries ------------------------------------------------------------------------------
 

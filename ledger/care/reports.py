@@ -161,7 +161,7 @@ _QUOTAS = (
             tables.book, _B.book_id == _Q.book_id
         )
     )
-    .order_by(_Q.rank, _Q.book_id, _Q.seq)
+    .order_by(_Q.rank, _E.recorded_at, _Q.book_id, _Q.seq)
 )
 _GIVEN = _QUOTAS.where(_Q.book_id == _BOOK)
 _RECEIVED = _QUOTAS.where(

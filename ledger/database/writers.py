@@ -40,7 +40,8 @@ class BookWriter:
         self._postgresql = self._make_postgresql()
         book_columns, entry_columns, transfer_columns = self._columns
         self._sqlite = (
-            f"UPDATE book SET {', '.join(f'{name} = ?' for name in book_columns[1:])} WHERE book_id = ?",
+            f"UPDATE book SET {', '.join(f'{name} = ?' for name in (RECORDED_AT, *book_columns[1:]))}"
+            " WHERE book_id = ?",
             f"INSERT INTO entry ({RECORDED_AT}, {', '.join(entry_columns)})"
             f" VALUES ({', '.join('?' * (len(entry_columns) + 1))})",
             f"INSERT INTO transfer ({', '.join(transfer_columns)})"
@@ -56,7 +57,8 @@ class BookWriter:
 
         sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
         return text(
-            f"WITH b AS (UPDATE book SET {sets} FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
+            f"WITH b AS (UPDATE book SET {RECORDED_AT} = CAST(:{RECORDED_AT} AS timestamptz), {sets}"
+            f" FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
             f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
             f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)})"
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
@@ -82,9 +84,9 @@ class BookWriter:
             connection.execute(self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer = self._sqlite
-        if books:
-            connection.exec_driver_sql(update, [_sqlite_row(row[1:] + row[:1]) for row in books])
         recorded = _sqlite_value(recorded_at)
+        if books:
+            connection.exec_driver_sql(update, [(recorded, *_sqlite_row(row[1:] + row[:1])) for row in books])
         connection.exec_driver_sql(insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
         if transfers:
             connection.exec_driver_sql(insert_transfer, list(transfers))

@@ -145,7 +145,11 @@ def _accept(
             attempt.new_books.add(book_id)
         desk.books[book_id] = copy
         written.append((copy, list(drafts)))
+        # never before what stands in the book already, whatever the clock says
+        before = copy.recorded_at
+        recorded_at = copy.recorded_at = desk.now if before is None or before <= desk.now else before
         for draft in drafts:
+            draft.recorded_at = recorded_at
             receipt = receipt_of(draft, copy, desk, version, caller, actor)
             if draft.keyed:
                 main, beside = receipt, draft.beside

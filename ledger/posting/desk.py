@@ -166,7 +166,7 @@ def receipt_of(draft: Draft, book: Book, desk: Desk, policy_version: int, caller
         draft.period,
         draft.effective_on,
         draft.fact_on,
-        desk.now,
+        draft.recorded_at or desk.now,
         draft.current_year_after,
         draft.carried_over_after,
         draft.held_change,

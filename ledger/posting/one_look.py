@@ -40,8 +40,8 @@ _INSTITUTION = (
     _rows_of("c", ("valid_from", "valid_to", "services"), "contract c WHERE c.code = :code"),
     _rows_of("s", ("valid_from", "valid_to"), "suspension s WHERE s.code = :code"),
 )
-# The chain's head is for who writes.
-_BOOK = tuple(name for name in BOOK_COLUMNS if name != "head")
+# The chain's head, and when it was written, are for who writes.
+_BOOK = tuple(name for name in BOOK_COLUMNS if name not in {"head", "recorded_at"})
 _FIRST_ACCOUNT = f"sha256(convert_to('{ACCOUNT.decode()}|' || p.person_id || '|1', 'UTF8'))"
 
 

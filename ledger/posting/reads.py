@@ -58,6 +58,7 @@ BOOK_COLUMNS = (
     "open_freezes",
     "stage",
     "head",
+    "recorded_at",
 )
 _E = tables.entry.c
 _B = tables.book.c
@@ -78,6 +79,13 @@ _READ = Lookup(
     f"SELECT {', '.join(BOOK_COLUMNS)} FROM book WHERE book_id {{in_given}}",
     [_B[name] for name in BOOK_COLUMNS],
     book_id="big",
+)
+_RECORDED = Lookup(
+    "SELECT e.book_id, e.recorded_at FROM {given} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.seq = given.seq",
+    [_E.book_id, _E.recorded_at],
+    book_id="big",
+    seq="int",
 )
 # Both questions in one statement: which of these keys, and which of these documents, are in the book.
 _SEEN = Lookup(
@@ -162,13 +170,24 @@ _INSTITUTIONS = Lookup(
 def lock_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
     """Lock the books in id order and read them. How books are locked is this function and no other."""
     rows = _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)])
-    return {row.book_id: Book(*row) for row in rows}
+    books = {row.book_id: Book(*row) for row in rows}
+    _read_recorded(connection, books)
+    return books
 
 
 def read_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
     """The same without locks, for a dry run and for reads."""
     rows = _READ.run(connection, [(book_id,) for book_id in sorted(ids)])
-    return {row.book_id: Book(*row) for row in rows}
+    books = {row.book_id: Book(*row) for row in rows}
+    _read_recorded(connection, books)
+    return books
+
+
+def _read_recorded(connection: Connection, books: Mapping[int, Book]) -> None:
+    """When the last entry was recorded, for books that a version without that column wrote to last."""
+    asked = [(book.book_id, book.last_seq) for book in books.values() if book.recorded_at is None]
+    for book_id, recorded_at in _RECORDED.run(connection, asked):
+        books[book_id].recorded_at = recorded_at
 
 
 def read_open(connection: Connection, books: Iterable[Book]) -> None:

@@ -16,6 +16,7 @@ from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.database.writers import BookWriter, RowWriter
+from ledger.posting.clock_behind import tell_of_a_clock_behind
 from ledger.posting.reads import BOOK_COLUMNS
 
 # the columns of a book that a posting may change
@@ -48,6 +49,18 @@ class Decided:
         self.provenance = provenance
 
 
+class _Instant:
+    """What is written as recorded at one instant: rows of books, of entries and of transfers."""
+
+    __slots__ = ("books", "entries", "recorded_us", "transfers")
+
+    def __init__(self, recorded_at: datetime) -> None:
+        self.recorded_us = microseconds(recorded_at)
+        self.books: list[tuple[Any, ...]] = []
+        self.entries: list[tuple[Any, ...]] = []
+        self.transfers: list[tuple[Any, ...]] = []
+
+
 def write_batch(
     connection: Connection,
     books: dict[int, Book],
@@ -57,11 +70,10 @@ def write_batch(
 ) -> None:
     """Write all that was decided. After the digests are made, nothing here may refuse.
 
-    `books` hold their state after the whole batch, and their heads from before it.
+    `books` hold their state after the whole batch, and their heads from before it. All is recorded `now`, but
+    for what belongs into a book that was written to later than that.
     """
-    recorded_us = microseconds(now)
-    entries: list[tuple[Any, ...]] = []
-    transfers: list[tuple[Any, ...]] = []
+    instants = {now: _Instant(now)}
     touched: set[int] = set()
     beside: list[tuple[int, Draft]] = []
     for one in decided:
@@ -71,6 +83,8 @@ def write_batch(
             book_id = book.book_id
             touched.add(book_id)
             head = book.head
+            # those of one command are of one instant
+            at = _at(instants, drafts[0].recorded_at or now)
             for draft in drafts:
                 own_key, own_digest = (key, request_digest) if draft.keyed else (None, None)
                 expires = draft.expires_at
@@ -78,20 +92,20 @@ def write_batch(
                     head,
                     canonical(
                         book_id, draft.seq, draft.kind, draft.period, draft.effective_on, draft.fact_on,
-                        recorded_us, draft.current_year_after, draft.carried_over_after, draft.held_change,
+                        at.recorded_us, draft.current_year_after, draft.carried_over_after, draft.held_change,
                         draft.reserved_change, draft.target_seq, policy_version, caller, actor,
                         None if expires is None else microseconds(expires), own_key, own_digest,
                         draft.source_ref, draft.detail, draft.transfers,
                     ),
                 )  # fmt: skip
-                entries.append((
+                at.entries.append((
                     book_id, draft.current_year_after, draft.carried_over_after, draft.held_change,
                     draft.reserved_change, expires, draft.seq, draft.period, draft.effective_on,
                     draft.fact_on, caller, actor, draft.target_seq, policy_version, int(draft.kind),
                     own_key, own_digest, draft.source_ref, draft.detail, head,
                 ))  # fmt: skip
                 for line, (source, target, fen, party) in enumerate(draft.transfers, start=1):
-                    transfers.append((book_id, fen, party, draft.seq, line, source, target))
+                    at.transfers.append((book_id, fen, party, draft.seq, line, source, target))
                 if draft.beside:
                     beside.append((book_id, draft))
             book.head = head
@@ -101,12 +115,22 @@ def write_batch(
             tables.book.insert(),
             [{name: getattr(books[book_id], name) for name in BOOK_COLUMNS} for book_id in fresh],
         )
-    _WRITER.write(
-        connection, [_row(books[book_id]) for book_id in sorted(touched - new_books)], entries, transfers, now
-    )
+    for book_id in sorted(touched - new_books):
+        _at(instants, books[book_id].recorded_at or now).books.append(_row(books[book_id]))
+    for recorded_at, at in sorted(instants.items()):
+        _WRITER.write(connection, at.books, at.entries, at.transfers, recorded_at)
+    if len(instants) > 1:
+        tell_of_a_clock_behind(now, max(instants))
     if beside:
         _write_beside(connection, beside)
     _write_states(connection, [books[book_id] for book_id in sorted(touched) if books[book_id].states])
+
+
+def _at(instants: dict[datetime, _Instant], recorded_at: datetime) -> _Instant:
+    found = instants.get(recorded_at)
+    if found is None:
+        found = instants[recorded_at] = _Instant(recorded_at)
+    return found
 
 
 # puts the values of a row into the order of its table's columns

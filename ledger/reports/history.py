@@ -38,7 +38,10 @@ _CHANGES = (
         _E.seq,
         _E.kind,
         _E.effective_on,
-        _E.recorded_at,
+        # when it was known: not before what stands before it, in books that a clock set back was let into
+        type_coerce(func.max(_E.recorded_at).over(order_by=_E.seq, rows=(None, 0)), Instant).label(
+            "recorded_at"
+        ),
         _E.policy_version,
         _E.reserved_change,
         _current_year.label("current_year"),

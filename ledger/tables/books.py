@@ -48,6 +48,8 @@ book = Table(
     C("open_freezes", SmallInteger, nullable=False),
     C("stage", SmallInteger, nullable=False),
     C("head", LargeBinary, nullable=False),
+    # when its last entry was recorded: no later one is recorded before. None: nothing since there is this column
+    C("recorded_at", Instant),
     PrimaryKeyConstraint("book_id"),
     CheckConstraint("current_year >= 0", name="current_year_not_negative"),
     CheckConstraint("carried_over >= 0", name="carried_over_not_negative"),

@@ -259,7 +259,7 @@ def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
 
 
 def moves_between_pockets_fit(walk: Walk, line: WalkedEntry) -> str | None:
-    """Money is moved between the pockets for a debit dated back that follows at once, and only so (K5, K6)."""
+    """Money moves between the pockets for a debit dated back that follows at once, and only so (K5, K6)."""
     if line.kind == Kind.RECLASSIFICATION:
         named = parse_entry_name(unpack(line.detail)["debit"])
         if named is None or named[0] != walk.book_id or named[1] <= line.seq:
@@ -345,6 +345,8 @@ def has_this_state(walk: Walk, row: Row[tuple[object, ...]]) -> str | None:
         return (
             f"open_year is {row.open_year}, and its entries are of {walk.opened_on.year} to {walk.last_year}"
         )
+    if row.recorded_at not in {None, walk.recorded_at}:
+        return f"recorded_at is {row.recorded_at}, its last entry has {walk.recorded_at}"
     year = ("open_year",) if walk.has_pockets else ()
     return _differs(
         walk, row, ("area", "opened_on", "died_on", "stage", *year, "interest_year", "open_freezes")

@@ -87,8 +87,9 @@ class Walk:
     opened_on: date = date.max
     died_on: date | None = None
     open_year: int = 0
-    # in which something was last recorded
+    # in which something was last recorded, and when
     last_year: int = 0
+    recorded_at: datetime | None = None
     interest_year: int = 0
     open_freezes: int = 0
     stage: int = Stage.ACTIVE
@@ -120,6 +121,7 @@ class Walk:
         self.reserved += line.reserved_change or 0
         self.open_year = max(self.open_year, line.effective_on.year)
         self.last_year = max(self.last_year, day_of(line.recorded_at).year)
+        self.recorded_at = line.recorded_at
         self.lines[line.seq] = line
         if line.target_seq is not None:
             self.acted_on.add(line.target_seq)

@@ -1,4 +1,4 @@
-"""A debit dated back takes the pockets as they stood on its value date; later days follow from it (K5, K6)."""
+"""A debit dated back takes the pockets as they stood on its value date, and later days follow (K5, K6)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A second ledger, small and slow, to compare the real one with. Plain Python, nothing of `ledger/` in it.
 
 Written from the rules and not from the code, in another way than the ledger is: an account is its two pockets
-as they are today, and a list of value-dated facts. Interest walks over every day, and so does a debit that is dated
-back. A request is a dict, an answer is an Answer or the code of a refusal.
+as they are today, and a list of value-dated facts. Interest walks over every day, and so does a debit that is
+dated back. A request is a dict, an answer is an Answer or the code of a refusal.
 """
 
 from __future__ import annotations

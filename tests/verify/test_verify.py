@@ -441,7 +441,8 @@ def test_an_inheritance_that_was_taken_away(world: World) -> None:
         run(
             connection,
             "UPDATE book SET last_seq = :s, carried_over = 0,"
-            f" head = (SELECT digest FROM entry {AT} :s) WHERE book_id = :b",
+            f" head = (SELECT digest FROM entry {AT} :s),"
+            f" recorded_at = (SELECT recorded_at FROM entry {AT} :s) WHERE book_id = :b",
             b=family.child, s=last,
         )  # fmt: skip
     assert found(world, family) == {
@@ -503,7 +504,8 @@ def test_a_closed_account_is_empty(fresh_engine: Engine) -> None:
         )
         run(
             connection,
-            f"UPDATE book SET last_seq = :s, head = (SELECT digest FROM entry {AT} :s), {amounts}"
+            f"UPDATE book SET last_seq = :s, head = (SELECT digest FROM entry {AT} :s), {amounts},"
+            f" recorded_at = (SELECT recorded_at FROM entry {AT} :s)"
             " WHERE book_id = :b",
             b=family.dead,
             s=last,
