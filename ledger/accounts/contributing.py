@@ -50,7 +50,7 @@ class Contribute(Command):
         if self.period is None or self.period > period_of(desk.today):
             raise Refused(RefusalCode.PERIOD_INVALID, at="period")
         effective_on, fact_on = book.value_date(self.effective_on, desk.today)
-        desk.require_new_source(Kind.CONTRIBUTION, self.source_ref)
+        reversal_seq = desk.require_new_source(Kind.CONTRIBUTION, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         book.credit(
@@ -59,6 +59,7 @@ class Contribute(Command):
                 effective_on,
                 period=self.period,
                 fact_on=fact_on,
+                target_seq=reversal_seq,
                 source_ref=self.source_ref,
                 keyed=True,
             ),

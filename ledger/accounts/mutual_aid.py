@@ -189,7 +189,7 @@ class PayPremium(Command):
             raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.SPENDING, day=desk.today)
         policy = desk.policy(book.area)
-        desk.require_new_source(Kind.PREMIUM, self.source_ref)
+        reversal_seq = desk.require_new_source(Kind.PREMIUM, self.source_ref)
         if not policy.care.aid_resident_premium.on(desk.today):
             raise Refused(RefusalCode.VERB_NOT_OFFERED)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
@@ -201,6 +201,7 @@ class PayPremium(Command):
             Draft(
                 Kind.PREMIUM,
                 max(desk.today, book.opened_on),
+                target_seq=reversal_seq,
                 source_ref=self.source_ref,
                 detail=pack(recipient=recipient.person_id, relation=self.relation, year=self.year),
                 keyed=True,

@@ -10,7 +10,7 @@ from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.chart.kinds import REVERSIBLE, Kind
+from ledger.chart.kinds import CREDITS, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.posting import TARGET, BookRef, Command, Desk, Receipt
@@ -69,7 +69,7 @@ class Reverse(Command):
             keyed=True,
         )
         same_year = effective_on.year == original.effective_on.year
-        if original.kind is Kind.CONTRIBUTION:
+        if original.kind in CREDITS:
             _take_back(book, draft, original, same_year)
         else:
             _give_back(book, draft, original, same_year)
@@ -83,15 +83,18 @@ def _from_an_employer(original: Receipt) -> bool:
 
 
 def _take_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
-    """A credit goes back: out of the pocket it came into, which after a year end is carried_over."""
+    """A credit goes back where it came from: out of its pocket, which after a year end is carried_over."""
     if original.amount_fen > book.available:
         raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
-    book.debit(draft, original.amount_fen, Side.COLLECTION_CLEARING, None, current_year_first=same_year)
+    [(source, _pocket, _fen, party)] = original.transfers
+    book.debit(draft, original.amount_fen, Side(source), party, current_year_first=same_year)
 
 
 def _give_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
-    """A debit comes back from the institution it went to."""
+    """A debit comes back from where it went to, an institution or the collector."""
     current = sum(fen for source, _, fen, _ in original.transfers if source == Side.CURRENT_YEAR)
     carried = sum(fen for source, _, fen, _ in original.transfers if source == Side.CARRIED_OVER)
-    party = next((party for source, _, _, party in original.transfers if source in POCKETS), None)
-    book.restore(draft, (current, carried), Side.INSTITUTION_PAYABLE, party, same_year=same_year)
+    went = [(target, party) for source, target, _, party in original.transfers if source in POCKETS]
+    # what moved nothing, as when the account was empty and all of it was cash, comes back as nothing
+    target, party = went[0] if went else (Side.INSTITUTION_PAYABLE, None)
+    book.restore(draft, (current, carried), Side(target), party, same_year=same_year)

@@ -59,7 +59,7 @@ class Spend(Command):
         desk.allow(Verb.SPENDING, day=self.effective_on)
         effective_on, fact_on = book.value_date(self.effective_on, desk.today)
         institution = desk.designated(self.institution, self.effective_on)
-        desk.require_new_source(Kind.SPENDING, self.source_ref)
+        reversal_seq = desk.require_new_source(Kind.SPENDING, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         paid = min(self.amount_fen, book.available)
@@ -73,6 +73,7 @@ class Spend(Command):
                 Kind.SPENDING,
                 effective_on,
                 fact_on=fact_on,
+                target_seq=reversal_seq,
                 source_ref=self.source_ref,
                 detail=pack(cash_rest=rest) if rest else None,
                 keyed=True,

@@ -107,8 +107,8 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.CAPTURE: _pairs(_ANY_POCKET, (Side.INSTITUTION_PAYABLE,)),
     # the mirror of what may be reversed, after a year end into or out of carried_over
     Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), (*_ANY_POCKET, *_PAYERS))
-    | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
-    | _pairs((Side.MUTUAL_AID_CLEARING,), _ANY_POCKET),
+    | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING, Side.POOLED_FUND))
+    | _pairs((Side.MUTUAL_AID_CLEARING, Side.COLLECTION_CLEARING), _ANY_POCKET),
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
@@ -146,7 +146,11 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
 }
 
 
-REVERSIBLE = frozenset({Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE})
+REVERSIBLE = frozenset({
+    Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE, Kind.RETIREE_CREDIT, Kind.PREMIUM,
+})  # fmt: skip
+# money that came in: to reverse it takes it out again
+CREDITS = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
 
 # kinds whose period is a year, and not a month
 ONCE_A_YEAR = frozenset({Kind.INTEREST, Kind.ANNUAL_SETTLEMENT})

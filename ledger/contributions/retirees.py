@@ -75,7 +75,7 @@ class CreditRetiree(Command):
             raise Refused(RefusalCode.NOT_ENROLLED, at="period")
         first, _last = month_bounds(period)
         fen = desk.policy(book.area).retiree_credit.on(first)
-        desk.require_new_source(Kind.RETIREE_CREDIT, source_of(period))
+        reversal_seq = desk.require_new_source(Kind.RETIREE_CREDIT, source_of(period))
         if not fen:
             raise Refused(RefusalCode.VERB_NOT_OFFERED)
         effective_on, fact_on = book.value_date(max(first, book.opened_on), desk.today)
@@ -85,6 +85,7 @@ class CreditRetiree(Command):
                 effective_on,
                 period=period,
                 fact_on=fact_on,
+                target_seq=reversal_seq,
                 source_ref=source_of(period),
                 keyed=True,
             ),

@@ -10,7 +10,7 @@ from typing import Any
 from ledger.book.beside import Row
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import REVERSIBLE, Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.months import period_of
 from ledger.policy import Policy
@@ -31,6 +31,8 @@ class Desk:
     persons: dict[bytes, Person] = field(default_factory=dict)
     institutions: dict[str, Institution] = field(default_factory=dict)
     sources: set[tuple[int, int, str]] = field(default_factory=set)
+    # documents whose entry was reversed, with the number of the reversal: they may be booked again
+    taken_back: dict[tuple[int, int, str], int] = field(default_factory=dict)
     keys: dict[tuple[int, str, str], Answered] = field(default_factory=dict)
     targets: dict[tuple[int, int], Receipt] = field(default_factory=dict)
     acted: dict[tuple[int, int], Kind] = field(default_factory=dict)
@@ -115,10 +117,15 @@ class Desk:
             raise Refused(RefusalCode.CONTRACT_SUSPENDED, at="institution")
         return institution
 
-    def require_new_source(self, kind: Kind, source_ref: str) -> None:
-        """A source document makes one entry of a kind in a book."""
-        if (self.book.book_id, int(kind), source_ref) in self.sources:
+    def require_new_source(self, kind: Kind, source_ref: str) -> int | None:
+        """A source document makes one entry of a kind in a book; once that was reversed, it makes another.
+
+        Returns the number of the reversal that the new entry then acts on, None for a new document.
+        """
+        place = (self.book.book_id, int(kind), source_ref)
+        if place in self.sources:
             raise Refused(RefusalCode.DUPLICATE_SOURCE_REF, at="source_ref")
+        return self.taken_back.get(place)
 
     def remember(self, receipt: Receipt, beside: Sequence[Row]) -> None:
         """Let the next command of the batch see an entry of this one."""
@@ -126,12 +133,20 @@ class Desk:
         self.targets[book_id, receipt.seq] = receipt
         if receipt.source_ref is not None:
             self.sources.add((book_id, int(receipt.kind), receipt.source_ref))
+        if receipt.kind is Kind.REVERSAL and receipt.target_seq is not None:
+            self._free_document(self.targets.get((book_id, receipt.target_seq)), receipt.seq)
         if receipt.target_seq is not None:
             self.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
             self.acting[book_id, receipt.target_seq] = receipt
         for need, found in self.found.items():
             if need.follow is not None:
                 need.follow(found, self, receipt, beside)
+
+    def _free_document(self, original: Receipt | None, reversal_seq: int) -> None:
+        if original is not None and original.source_ref is not None and original.kind in REVERSIBLE:
+            place = (original.book_id, int(original.kind), original.source_ref)
+            self.sources.discard(place)
+            self.taken_back[place] = reversal_seq
 
     def is_free(self, digest: bytes) -> bool:
         """Whether nobody holds what a command stakes, and the batch took it for the command's own book.

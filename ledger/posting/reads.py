@@ -13,7 +13,7 @@ from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.detail import unpack
 from ledger.book.state import Book, OpenFreeze, OpenHold
-from ledger.chart.kinds import ANSWERED_BY_SOURCE, Kind
+from ledger.chart.kinds import ANSWERED_BY_SOURCE, REVERSIBLE, Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.posting.command import Command
@@ -244,14 +244,25 @@ def read_seen(
     `asked` are (book, caller, key, kind, source_ref). A replay is answered before any rule is applied to it.
     """
     rows = _SEEN.run(connection, asked)
-    for row in rows:
-        if not row.by_key and row.source_ref is not None:
-            desk.sources.add((row.book_id, row.kind, row.source_ref))
+    _read_documents(connection, [row for row in rows if not row.by_key and row.source_ref is not None], desk)
     read_sourced(connection, [row for row in rows if not row.by_key and row.kind in ANSWERED_BY_SOURCE], desk)
     keyed = [row for row in rows if row.by_key]
     for row, receipt in zip(keyed, receipts(connection, map(_entry_of, keyed)), strict=True):
         place = (receipt.book_id, names[receipt.caller], row.idempotency_key)
         desk.keys[place] = Answered(bytes(row.request_digest), Posted(receipt, replayed=True))
+
+
+def _read_documents(connection: Connection, rows: Sequence[Any], desk: Desk) -> None:
+    """The documents that stand; one whose entry was reversed may come again."""
+    reversible = [(row.book_id, row.seq) for row in rows if row.kind in REVERSIBLE]
+    read_acting(connection, reversible, desk)
+    for row in rows:
+        place = (row.book_id, row.kind, row.source_ref)
+        acting = desk.acting.get((row.book_id, row.seq)) if row.kind in REVERSIBLE else None
+        if acting is None or acting.kind is not Kind.REVERSAL:
+            desk.sources.add(place)
+        else:
+            desk.taken_back[place] = max(acting.seq, desk.taken_back.get(place, 0))
 
 
 def _entry_of(row: Sequence[Any]) -> list[Any]:

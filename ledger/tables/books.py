@@ -129,12 +129,14 @@ entry = Table(
         postgresql_where=text("idempotency_key IS NOT NULL"),
         sqlite_where=text("idempotency_key IS NOT NULL"),
     ),
-    # the same document twice is one entry of a kind
+    # the same document twice is one entry of a kind; one that was taken back is taken again by an entry that
+    # acts on the reversal, which only one can
     Index(
         "uq_entry_source",
         "book_id",
         "kind",
         "source_ref",
+        text("coalesce(target_seq, 0)"),
         unique=True,
         postgresql_where=text("source_ref IS NOT NULL"),
         sqlite_where=text("source_ref IS NOT NULL"),

@@ -29,12 +29,16 @@ BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
 
 _KINDS = frozenset(int(kind) for kind in Kind)
 _CLOSES_HOLD = frozenset({Kind.CAPTURE, Kind.RELEASE, Kind.EXPIRY})
+# what may act on the reversal of its like, and else acts on nothing
+_AGAIN = REVERSIBLE - {Kind.CAPTURE}
 # what an entry of a kind may point at; a kind that is missing points at nothing
 _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
+    # a document that was taken back is booked again
+    **dict.fromkeys(_AGAIN, frozenset({Kind.REVERSAL})),
     Kind.FREEZE_END: frozenset({Kind.FREEZE}),
     Kind.ESTATE: frozenset({Kind.REVERSAL}),
     Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
@@ -136,6 +140,13 @@ def balances_follow(walk: Walk, line: WalkedEntry) -> str | None:
     return None
 
 
+def document_is_new(walk: Walk, line: WalkedEntry) -> str | None:
+    """A document makes one entry of a kind, until that is reversed."""
+    if line.kind in REVERSIBLE and (line.kind, line.source_ref) in walk.documents:
+        return "its document was booked before"
+    return None
+
+
 def holds_follow(walk: Walk, line: WalkedEntry) -> str | None:
     held, reserved = line.held_change, line.reserved_change
     if line.kind == Kind.HOLD:
@@ -204,7 +215,8 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
     fitting = _TARGETS.get(line.kind)
     if line.target_seq is None:
-        return None if fitting is None or line.kind == Kind.ESTATE else "it acts on no entry"
+        free = fitting is None or line.kind == Kind.ESTATE or line.kind in _AGAIN
+        return None if free else "it acts on no entry"
     target = walk.lines.get(line.target_seq)
     if fitting is None or target is None or target.kind not in fitting:
         return f"it cannot act on entry {line.target_seq}"
@@ -212,6 +224,10 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
         return f"entry {line.target_seq} was acted on before"
     if line.kind == Kind.REVERSAL:
         return _mirrors(line, target)
+    if line.kind in _AGAIN:
+        first = walk.lines[target.target_seq or 0]
+        if (first.kind, first.source_ref) != (line.kind, line.source_ref):
+            return f"it is not the document that entry {target.seq} took back"
     if target.kind == Kind.HOLD:
         if line.held_change != -(target.held_change or 0):
             return f"it does not close the hold of entry {target.seq} as a whole"
@@ -324,6 +340,7 @@ ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("date_wrong", dates_fit),
     ("stage_wrong", fits_the_stage),
     ("target_wrong", target_fits),
+    ("document_twice", document_is_new),
     ("hold_wrong", holds_follow),
     ("move_not_allowed", moves_between_pockets_fit),
     ("interest_wrong", interest_is_what_is_owed),

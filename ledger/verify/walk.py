@@ -11,7 +11,7 @@ from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange
 from ledger.book.numbers import has_account
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import REVERSIBLE, Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
 from ledger.policy import Policy
@@ -95,6 +95,8 @@ class Walk:
     stage: int = Stage.ACTIVE
     lines: dict[int, WalkedEntry] = field(default_factory=dict)
     acted_on: set[int] = field(default_factory=set)
+    # the documents of reversible entries that stand: (kind, source_ref)
+    documents: set[tuple[int, str | None]] = field(default_factory=set)
     # by the number of a debit to come, what was moved between the pockets for it: (day, fen)
     moved_for: dict[int, list[tuple[date, int]]] = field(default_factory=dict)
     # by year of the value date, for the interest of a year
@@ -125,6 +127,7 @@ class Walk:
         self.lines[line.seq] = line
         if line.target_seq is not None:
             self.acted_on.add(line.target_seq)
+        self._note_document(line)
         kind = line.kind
         if kind == Kind.OPENING:
             self.opened_on = line.effective_on
@@ -141,6 +144,13 @@ class Walk:
             self.died_on = date.fromisoformat(unpack(line.detail)["died_on"])
         elif kind == Kind.ESTATE:
             self.stage = Stage.CLOSED
+
+    def _note_document(self, line: WalkedEntry) -> None:
+        if line.kind in REVERSIBLE and line.source_ref is not None:
+            self.documents.add((line.kind, line.source_ref))
+        elif line.kind == Kind.REVERSAL:
+            target = self.lines[line.target_seq or 0]
+            self.documents.discard((target.kind, target.source_ref))
 
     def _note_change(self, line: WalkedEntry) -> None:
         if not line.transfers or line.kind == Kind.CARRY_OVER:

@@ -29,9 +29,30 @@ branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
 
+_SOURCE = {
+    "unique": True,
+    "postgresql_where": sa.text("source_ref IS NOT NULL"),
+    "sqlite_where": sa.text("source_ref IS NOT NULL"),
+}
+_PREMIUM = {"postgresql_where": sa.text("kind = 56"), "sqlite_where": sa.text("kind = 56")}
+
+
 def upgrade() -> None:
     op.add_column("book", sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=True))
+    again = ["book_id", "kind", "source_ref", sa.text("coalesce(target_seq, 0)")]
+    if op.get_bind().dialect.name != "postgresql":
+        op.drop_index("uq_entry_source", "entry")
+        op.create_index("uq_entry_source", "entry", again, **_SOURCE)
+        return
+    # the new one first: there is no moment at which a document could be booked twice
+    with op.get_context().autocommit_block():
+        op.create_index("uq_entry_source_again", "entry", again, postgresql_concurrently=True, **_SOURCE)
+        op.drop_index("uq_entry_source", "entry", postgresql_concurrently=True)
+        op.execute("ALTER INDEX uq_entry_source_again RENAME TO uq_entry_source")
 
 
 def downgrade() -> None:
+    once = ["book_id", "kind", "source_ref"]
+    op.drop_index("uq_entry_source", "entry")
+    op.create_index("uq_entry_source", "entry", once, **_SOURCE)
     op.drop_column("book", "recorded_at")
