@@ -97,7 +97,7 @@ def test_all_of_it_in_one_batch(world: World, atomic: bool) -> None:
     )
     assert said(world, *commands, atomic=atomic) == ["posted"] * 5
     assert said(world, spend(world, account)) == ["duplicate_source_ref"]
-    assert row(world.engine, account).current_year == 4_500
+    assert row(world.engine, account).carried_over == 4_500
     assert verify(world.engine).findings == []
 
 
