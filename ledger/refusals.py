@@ -285,6 +285,8 @@ class RefusalCode(Worded):
     # insufficient
     INSUFFICIENT_BALANCE = Words("insufficient_balance", 409, "The balance does not suffice",
         "账户余额不足。")
+    PREMIUM_NOT_OWED = Words("premium_not_owed", 409, "Not so much of that year's premium is owed",
+        "该年度应缴保费不足该金额。")
     # not by its own fault: a neighbour in an atomic group was refused
     GROUP_REFUSED = Words("group_refused", 409, "Another command of the group was refused",
         "同组的其他指令被拒绝。",

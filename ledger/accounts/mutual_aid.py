@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from ledger.accounts.quotas import GIVEN, LATEST_GIFTS, QUOTAS, Quota, end_quota
@@ -18,6 +18,7 @@ from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.entitlement import entitlement
+from ledger.people.premiums_owed import PREMIUMS, own_part
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -25,6 +26,8 @@ from ledger.refusals import RefusalCode, Refused
 # what a recipient is to the donor (R35)
 RELATIONS: Final = ("spouse", "parent", "child", "sibling", "grandparent", "grandchild")
 RANK_MAX: Final = 99
+# nobody owed a premium before there was the scheme
+FIRST_YEAR: Final = 1990
 
 
 @dataclass(eq=False)
@@ -143,7 +146,11 @@ class EndQuota(Command):
 
 @dataclass(eq=False)
 class PayPremium(Command):
-    """Pay a relative's premium of the resident scheme from this account (R19, R37)."""
+    """Pay a relative's premium of the resident scheme from this account (R19, R37).
+
+    At most what the relative still owes for the year. The last of `named` is the resident's book: it is
+    locked, so that two payers do not pay the same.
+    """
 
     verb = "premium"
     source_kind = Kind.PREMIUM
@@ -155,14 +162,18 @@ class PayPremium(Command):
         RefusalCode.ACCOUNT_TRANSFERRING,
         RefusalCode.ACCOUNT_DECEASED,
         RefusalCode.ACCOUNT_FROZEN,
+        # a year before 1990, or after the next one
+        RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
         RefusalCode.DUPLICATE_SOURCE_REF,
         # the area does not allow it
         RefusalCode.VERB_NOT_OFFERED,
         RefusalCode.AMOUNT_INVALID,
         RefusalCode.INSUFFICIENT_BALANCE,
+        # nobody who owes nothing
+        RefusalCode.PREMIUM_NOT_OWED,
     )
-    needs = frozenset({ENROLMENTS})
+    needs = frozenset({ENROLMENTS, PREMIUMS})
 
     book: BookRef
     recipient: bytes
@@ -174,6 +185,10 @@ class PayPremium(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    others: tuple[BookRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.others = self.named[-1:]
 
     def content(self) -> str:
         return f"{self.recipient.hex()}|{self.relation}|{self.amount_fen}|{self.year}|{self.source_ref}"
@@ -188,6 +203,9 @@ class PayPremium(Command):
         if recipient is None or not _insured(desk, self.named):
             raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.SPENDING, day=desk.today)
+        latest = date(desk.today.year + 1, 12, 31)
+        if not FIRST_YEAR <= self.year <= latest.year:
+            raise Refused(RefusalCode.PERIOD_INVALID, at="year", latest=latest)
         policy = desk.policy(book.area)
         reversal_seq = desk.require_new_source(Kind.PREMIUM, self.source_ref)
         if not policy.care.aid_resident_premium.on(desk.today):
@@ -196,6 +214,9 @@ class PayPremium(Command):
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > book.available:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE, at="amount_fen")
+        owed = self._owed(desk, recipient.person_id)
+        if self.amount_fen > owed:
+            raise Refused(RefusalCode.PREMIUM_NOT_OWED, at="amount_fen", owed_fen=max(owed, 0))
         order = policy.pocket_order.on(desk.today)
         book.debit(
             Draft(
@@ -210,6 +231,18 @@ class PayPremium(Command):
             Side.COLLECTION_CLEARING,
             None,
             current_year_first=order is PocketOrder.CURRENT_YEAR_FIRST,
+        )
+
+    def _owed(self, desk: Desk, person_id: int) -> int:
+        """What the relative still owes for the year, in fen; nothing for who is no resident."""
+        found = desk.of(PREMIUMS)
+        book_id = desk.ids.get(self.others[0]) if isinstance(self.others[0], bytes) else self.others[0]
+        resident = None if book_id is None else desk.look_at(book_id)
+        if resident is None:
+            return 0
+        enrolled = found.enrolled.get(resident.book_id, ())
+        return own_part(desk.policy(resident.area), enrolled, self.year) - found.paid.get(
+            (person_id, self.year), 0
         )
 
 

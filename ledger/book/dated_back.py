@@ -2,9 +2,9 @@
 
 A debit dated back finds the pockets as they stood at the end of its value date, by the policy's order. What
 was in a pocket on that day may have been spent since; from the day on which it was, the other pocket bears
-the debit in its place. So on every later day the two pockets stand as they would have stood had the debit been
-known when its day came, no pocket is below zero on a day on which the other has something, unless it was so
-without the debit, and their sum is never touched.
+the debit in its place. So on every later day the two pockets stand as they would have stood had the debit
+been known when its day came, no pocket is below zero on a day on which the other has something, unless it was
+so without the debit, and their sum is never touched.
 
 Pure arithmetic on integers, in fen.
 """

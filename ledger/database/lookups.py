@@ -53,7 +53,8 @@ class Lookup:
     """A SELECT over rows that are handed over: `{given}` in its text is a table of them.
 
     `columns` names each column of `given` and its type: big, int, small, text or bytes. `{in_given}` stands
-    for a condition on the first of them, `{lock}` for the locking clause. `returns` are the table columns
+    for a condition on the first of them, `{lock}` for the locking clause, `{>=}` and `{<}` compare texts
+    character by character, whatever the language of the database. `returns` are the table columns
     that the SELECT yields, in order: they give back dates and instants as such on both databases.
     """
 
@@ -65,6 +66,8 @@ class Lookup:
             sql.replace("{given}", f"unnest({', '.join(casts)}) AS given({', '.join(columns)})")
             .replace("{in_given}", f"= ANY({casts[0]})")
             .replace("{lock}", " FOR NO KEY UPDATE")
+            .replace("{>=}", "~>=~")
+            .replace("{<}", "~<~")
         ).columns(*returns)
         picks = [
             f"from_hex(json_extract(value, '$[{place}]'))"
@@ -78,6 +81,8 @@ class Lookup:
             sql.replace("{given}", f"(SELECT {named} FROM json_each(:given)) AS given")
             .replace("{in_given}", f"IN (SELECT {picks[0]} FROM json_each(:given))")
             .replace("{lock}", "")
+            .replace("{>=}", ">=")
+            .replace("{<}", "<")
         ).columns(*returns)
 
     def run(

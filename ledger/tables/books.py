@@ -48,7 +48,7 @@ book = Table(
     C("open_freezes", SmallInteger, nullable=False),
     C("stage", SmallInteger, nullable=False),
     C("head", LargeBinary, nullable=False),
-    # when its last entry was recorded: no later one is recorded before. None: nothing since there is this column
+    # when its last entry was recorded, and none is before; None: by a version that did not have the column
     C("recorded_at", Instant),
     PrimaryKeyConstraint("book_id"),
     CheckConstraint("current_year >= 0", name="current_year_not_negative"),
@@ -158,6 +158,14 @@ entry = Table(
         unique=True,
         postgresql_where=text(f"kind = {int(Kind.INTEREST)}"),
         sqlite_where=text(f"kind = {int(Kind.INTEREST)}"),
+    ),
+    # the premiums that were paid for a person: the detail begins with whom
+    Index(
+        "ix_entry_premium",
+        "detail",
+        postgresql_where=text(f"kind = {int(Kind.PREMIUM)}"),
+        sqlite_where=text(f"kind = {int(Kind.PREMIUM)}"),
+        postgresql_ops={"detail": "text_pattern_ops"},
     ),
     info={"room": "book"},
 )

@@ -34,7 +34,11 @@ _SOURCE = {
     "postgresql_where": sa.text("source_ref IS NOT NULL"),
     "sqlite_where": sa.text("source_ref IS NOT NULL"),
 }
-_PREMIUM = {"postgresql_where": sa.text("kind = 56"), "sqlite_where": sa.text("kind = 56")}
+_PREMIUM = {
+    "postgresql_where": sa.text("kind = 56"),
+    "sqlite_where": sa.text("kind = 56"),
+    "postgresql_ops": {"detail": "text_pattern_ops"},
+}
 
 
 def upgrade() -> None:
@@ -43,16 +47,19 @@ def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         op.drop_index("uq_entry_source", "entry")
         op.create_index("uq_entry_source", "entry", again, **_SOURCE)
+        op.create_index("ix_entry_premium", "entry", ["detail"], **_PREMIUM)
         return
     # the new one first: there is no moment at which a document could be booked twice
     with op.get_context().autocommit_block():
         op.create_index("uq_entry_source_again", "entry", again, postgresql_concurrently=True, **_SOURCE)
         op.drop_index("uq_entry_source", "entry", postgresql_concurrently=True)
         op.execute("ALTER INDEX uq_entry_source_again RENAME TO uq_entry_source")
+        op.create_index("ix_entry_premium", "entry", ["detail"], postgresql_concurrently=True, **_PREMIUM)
 
 
 def downgrade() -> None:
     once = ["book_id", "kind", "source_ref"]
+    op.drop_index("ix_entry_premium", "entry")
     op.drop_index("uq_entry_source", "entry")
     op.create_index("uq_entry_source", "entry", once, **_SOURCE)
     op.drop_column("book", "recorded_at")

@@ -254,12 +254,13 @@ def test_a_donor_sees_no_more_than_the_day_the_amount_and_the_kind(client: TestC
 def test_a_dry_run_writes_nothing(client: TestClient, engine: Engine) -> None:
     donor, relative = new_patient(client, "500.00"), new_patient(client)
     quota = give(client, donor, relative, "100.00")["quota"]
+    child = new_resident(client, id_number())
     before = rows(engine)
     body = {"recipient": relative, "relation": "child", "amount": "10.00", "rank": 1}
     for path, sent in (
         (f"/v1/accounts/{donor}/quotas", body),
         (f"/v1/quotas/{quota}/end", {}),
-        (f"/v1/accounts/{donor}/premiums", premium(relative)),
+        (f"/v1/accounts/{donor}/premiums", premium(child)),
     ):
         answer = client.post(path, json=sent, params={"dry_run": "true"})
         assert (answer.status_code, answer.json()["dry_run"]) == (200, True), answer.text
@@ -275,6 +276,10 @@ def test_a_dry_run_writes_nothing(client: TestClient, engine: Engine) -> None:
         ({"relation": "friend"}, 422, "not_relative"),
         ({"amount": "0.00"}, 422, "amount_invalid"),
         ({"amount": "1000.01"}, 409, "insufficient_balance"),
+        ({"amount": "400.01"}, 409, "premium_not_owed"),
+        ({"year": 2028}, 422, "period_invalid"),
+        ({"year": 2999}, 422, "period_invalid"),
+        ({"year": 2025}, 409, "premium_not_owed"),
         ({"year": 27}, 422, "shape_invalid"),
         ({"year": "2027"}, 422, "shape_invalid"),
         ({"bank_account": "6222"}, 422, "cash_forbidden"),
@@ -301,6 +306,19 @@ def test_whose_premium_and_where(client: TestClient) -> None:
     taken(client.post(path, json=premium(relative), headers=key()), ReceiptAnswer)
     twice = client.post(path, json=premium(relative), headers=key())
     assert refusal(twice) == (409, "duplicate_source_ref")
+
+
+def test_a_premium_is_taken_back_and_paid_again(client: TestClient) -> None:
+    payer, relative = new_patient(client, "1000.00"), new_resident(client, id_number())
+    path, body = f"/v1/accounts/{payer}/premiums", premium(relative)
+    paid = taken(client.post(path, json=body, headers=key()), ReceiptAnswer)
+    more = client.post(path, json=body | {"source_ref": "another", "amount": "0.01"}, headers=key())
+    assert (refusal(more), more.json()["facts"]) == ((409, "premium_not_owed"), {"owed": "0.00"})
+    back = client.post(f"/v1/entries/{paid['entry']}/reversal", json={"reason": "wrong child"}, headers=key())
+    told = back.json()
+    assert (back.status_code, told["balance"], told["reverses"]) == (201, "1000.00", paid["entry"]), told
+    again = taken(client.post(path, json=body, headers=key()), ReceiptAnswer)
+    assert (again["amount"], again["balance"]) == ("400.00", "600.00")
 
 
 def test_what_was_written_here_adds_up(client: TestClient, engine: Engine) -> None:

@@ -44,6 +44,7 @@ from ledger.people.residents import resident_ref
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Desk, Posted
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+from tests.support.clinic import Clinic
 from tests.support.people import AREA, NOW, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, estate, paid_to, row
 
@@ -69,6 +70,8 @@ class Member:
     mismatched: Someone = field(default_factory=SomeoneFactory)
     relative: Someone = field(default_factory=SomeoneFactory)
     relatives_book: int = 0
+    # a resident
+    child: Someone = field(default_factory=SomeoneFactory)
     # visits of this person, and one of somebody else, by what they are to the tests
     visits: dict[str, tuple[int, int]] = field(default_factory=dict)
     opening: OpenAccount = field(init=False)
@@ -139,10 +142,11 @@ class Member:
     def gave(self) -> None:
         """Two quotas to a relative, one of them ended; and a premium for the relative."""
         self.relatives_book = self.world.open(self.relative)
+        Clinic(self.world).resident(self.child)
         for name in ("quota", "ended_quota"):
             self.seqs[name] = self.world.one(self.quota(self.relative, 100)).seq
         self.world.one(EndQuota(self.book, self.seqs["ended_quota"]))
-        self.world.one(self.premium(self.relative, 1, source_ref="used"))
+        self.world.one(self.premium(self.child, 1, source_ref="used"))
 
     def quota(self, to: Someone, amount_fen: int | None, **rest: Any) -> GiveQuota:
         request = {"relation": "child", "rank": 1} | rest
@@ -752,7 +756,7 @@ ORDERS = [
     ),
     Order(
         "pay_premium",
-        lambda _: {"to": "relative", "amount_fen": 1, "source_ref": "new"},
+        lambda _: {"to": "child", "amount_fen": 1, "source_ref": "new"},
         lambda m, **request: _keyed(m.premium, request),
         [
             KEY,
@@ -762,12 +766,14 @@ ORDERS = [
             CLOSED,
             DEAD,
             FROZEN,
+            Fault("period_invalid", {"year": 2999}),
             DUPLICATE,
             AMOUNT,
             TOO_MUCH,
+            Fault("premium_not_owed", {"year": 2025}),
         ],
         before=("gave",),
-        alone=[*AMOUNTS],
+        alone=[*AMOUNTS, Fault("period_invalid", {"year": 1989})],
     ),
     Order(
         "register_visit",

@@ -723,6 +723,8 @@ ACROSS_BOOKS = {
     "ix_settlement_institution_day",
     # a patient's donors: the quotas stand in their books
     "ix_quota_recipient",
+    # what was paid of a resident's premium stands in the accounts of the relatives who paid
+    "ix_entry_premium",
     # the claims that must be decided next, whoever handed them in
     "ix_manual_claim_decide_by",
 }

@@ -73,7 +73,14 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("no_good_line", "enrolment_ended", "suspense_exceeded"),
         *("institution_differs", "contract_overlaps", "cancelled_before_arrival", "message_corrected"),
         *("not_last", "reversal_window_passed", "quote_stale", "visit_settled", "visit_ended"),
-        *("quota_ended", "quota_too_high", "donor_paused", "not_reconciled", "already_cleared"),
+        *(
+            "quota_ended",
+            "quota_too_high",
+            "premium_not_owed",
+            "donor_paused",
+            "not_reconciled",
+            "already_cleared",
+        ),
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed",),
     }:
