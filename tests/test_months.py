@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.months import (
+    check_days,
     first_day,
     format_period,
     is_period,
@@ -18,6 +19,7 @@ from ledger.months import (
     period_of,
     previous_period,
 )
+from ledger.refusals import Refused
 
 days = st.dates(date(1, 2, 1), date(9998, 12, 31))
 
@@ -97,3 +99,12 @@ def test_months_after_a_day(first: str, months: int, after: str) -> None:
 def test_the_last_month_of_the_calendar_has_its_days() -> None:
     assert month_bounds(999912) == (date(9999, 12, 1), date(9999, 12, 31))
     assert month_bounds(202402) == (date(2024, 2, 1), date(2024, 2, 29))
+
+
+def test_days_of_an_enrolment_that_goes_on_or_ends() -> None:
+    today = date(2026, 11, 28)
+    check_days(date(2026, 1, 1), None, today)
+    check_days(date(2026, 1, 1), date(2026, 1, 1), today)
+    with pytest.raises(Refused) as refused:
+        check_days(date(2026, 1, 2), date(2026, 1, 1), today)
+    assert (refused.value.code, refused.value.at) == ("period_invalid", "valid_to")

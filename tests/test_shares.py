@@ -189,3 +189,9 @@ def test_heirs_stand_in_the_order_of_the_rule() -> None:
     ]
     assert sorted(reversed(expected)) == expected
     assert len(set(expected)) == len(expected)
+
+
+def test_a_parent_comes_before_whoever_is_no_close_relative() -> None:
+    young_parent = heir_rank("parent", date(1980, 1, 1), None)
+    old_friend = heir_rank("other", date(1930, 1, 1), None)
+    assert sorted([old_friend, young_parent]) == [young_parent, old_friend]

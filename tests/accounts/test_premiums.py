@@ -175,3 +175,14 @@ def test_a_retirees_credit_taken_back_after_the_turn_of_the_year(clinic: Clinic)
     back = world.one(Reverse(account, paid.seq, "not a retiree"))
     assert moves(world.engine, account, back.seq) == [(CO, 11, paid.amount_fen)]
     assert verify(world.engine).findings == []
+
+
+def test_the_first_day_of_the_year_as_a_resident_says_the_group(clinic: Clinic) -> None:
+    world = clinic.world
+    someone = resident(clinic, group="minor", valid_from=date(2026, 2, 1), valid_to=date(2026, 6, 30))
+    later = clinic.enrolling(someone)
+    later.valid_from = date(2026, 7, 1)
+    world.one(later)
+    account = world.open(opening=(0, fen("1,000.00")))
+    assert world.refusal(paying(clinic, account, someone, "200.01")) == "premium_not_owed"
+    world.one(paying(clinic, account, someone, "200.00"))

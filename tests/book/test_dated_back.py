@@ -216,3 +216,16 @@ def test_a_debit_of_nothing_moves_nothing() -> None:
     both.debit(date(2024, 12, 5), 0, True)
     assert both.book.drafts[-1].transfers == ()
     assert [one.kind for one in both.book.drafts] == [Kind.CONTRIBUTION, Kind.SPENDING]
+
+
+def test_what_was_spent_bit_by_bit_is_borne_bit_by_bit() -> None:
+    both = Both()
+    both.into_carried(date(2025, 1, 1), 1_000)
+    both.into_current(date(2025, 1, 2), 100)
+    both.debit(date(2025, 4, 1), 30, True)
+    both.debit(date(2025, 5, 1), 20, True)
+    both.debit(date(2025, 3, 5), 100, True)
+    moves = [(one.effective_on, one.transfers[0][2]) for one in both.book.drafts[-3:-1]]
+    assert moves == [(date(2025, 5, 1), 20), (date(2025, 4, 1), 30)]
+    stands = dict(zip(both.days(), by_day(both.book.drafts, both.days()), strict=True))
+    assert [stands[date(2025, month, 1)] for month in (4, 5)] == [(0, 970), (0, 950)]
