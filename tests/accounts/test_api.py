@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
 from api.docs import STATIC
+from ledger.version import VERSION
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 from tests.support.care_client import contract, new_institution
 
@@ -625,7 +626,7 @@ def test_no_such_batch(client: TestClient, name: str) -> None:
 
 def test_health(client: TestClient) -> None:
     for path in ("/livez", "/readyz"):
-        assert client.get(path).json() == {"status": "ok"}
+        assert client.get(path).json() == {"status": "ok", "version": VERSION}
 
 
 def test_not_ready_with_another_schema(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
