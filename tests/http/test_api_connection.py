@@ -326,6 +326,26 @@ def test_who_is_worked_for_is_not_cut_off() -> None:
         assert answer(caller)[0] == 200
 
 
+def test_who_waits_for_a_body_is_told_that_it_will_not_come() -> None:
+    got: list[str] = []
+    told = threading.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request":
+            got.append(message["type"])
+        got.append(message["type"])
+        told.set()
+
+    class Patient(Hurried):
+        LINGER_SECONDS = 60.0
+
+    with served(app, Patient) as port, called(port) as caller:
+        caller.sendall(head("/a", "POST", content_length="9") + b"\r\n1234")
+        assert told.wait(30)
+        assert got[-1] == "http.disconnect"
+        assert code(everything(caller)) == (408, "request_timeout")
+
+
 def test_others_are_served_while_some_are_half_sent(client: TestClient, port: int) -> None:
     with called(port) as first, called(port) as second, called(port) as third:
         first.sendall(b"GET /li")
