@@ -14,7 +14,8 @@ from sqlalchemy import (
     create_engine,
     event,
 )
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
 from ledger.database.bounded import BoundedConnection
@@ -38,6 +39,32 @@ _PG_KEEPALIVE = (
     " -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
     f" -c tcp_user_timeout={UNSENT_SECONDS_MAX}s"
 )
+
+# what of an SQLSTATE says that a value was at fault: the message may show it, and the rest of its row
+_CLASSES_OF_VALUES = ("22", "23")
+
+
+class OtherDatabase(ArgumentError):
+    """A URL that names no PostgreSQL and no file of SQLite. The message does not show it."""
+
+
+def database_url(url: str | URL) -> URL:
+    """A URL read, if it is that of a database that this program works on. Raises OtherDatabase."""
+    try:
+        parsed = make_url(url)
+        driver = parsed.get_driver_name()
+    # a port that is no number is a ValueError, an unknown database one that names a missing module
+    except (ArgumentError, ValueError):
+        raise OtherDatabase(_WANTED) from None
+    kind = parsed.get_backend_name()
+    if kind == "postgresql" and driver == "psycopg":
+        return parsed
+    if kind == "sqlite" and driver == "pysqlite" and parsed.database not in {None, "", ":memory:"}:
+        return parsed
+    raise OtherDatabase(_WANTED)
+
+
+_WANTED = "a database is named as postgresql+psycopg://user@host/name or sqlite:////path/file"
 
 
 def connect(url: str | URL, *, pool_size: int = POOL_SIZE, purpose: Purpose = RUN) -> Engine:
@@ -67,10 +94,10 @@ def for_posting(engine: Engine, purpose: Purpose = RUN) -> Engine:
 
 
 def _connect(url: str | URL, pool_size: int, pg_options: str, purpose: Purpose) -> Engine:
-    parsed = make_url(url)
+    parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
         waiting = {"isolation_level": None, "timeout": BUSY_TIMEOUT_MS / 1000}
-        engine = create_engine(parsed, connect_args=waiting)
+        engine = _without_values(create_engine(parsed, connect_args=waiting, hide_parameters=True))
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
@@ -81,8 +108,9 @@ def _connect(url: str | URL, pool_size: int, pg_options: str, purpose: Purpose) 
         max_overflow=pool_size,
         pool_timeout=POOL_SECONDS_MAX,
         pool_pre_ping=False,
+        hide_parameters=True,
     )
-    return _bounded(engine, purpose)
+    return _bounded(_without_values(engine), purpose)
 
 
 def connect_once(url: str) -> Engine:
@@ -90,10 +118,12 @@ def connect_once(url: str) -> Engine:
 
     It waits as long as a migration takes, but not for a machine that is not there.
     """
-    parsed = make_url(url)
+    parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return connect(url)
-    return _bounded(create_engine(url, poolclass=NullPool, connect_args=_limits(parsed, SCHEMA, "")), SCHEMA)
+        return connect(parsed)
+    limits = _limits(parsed, SCHEMA, "")
+    engine = create_engine(parsed, poolclass=NullPool, connect_args=limits, hide_parameters=True)
+    return _bounded(_without_values(engine), SCHEMA)
 
 
 def _limits(url: URL, purpose: Purpose, pg_options: str) -> dict[str, Any]:
@@ -123,6 +153,32 @@ def _bounded(engine: Engine, purpose: Purpose) -> Engine:
 
     event.listen(engine, "do_connect", open_bounded)
     return engine
+
+
+def _without_values(engine: Engine) -> Engine:
+    """An engine whose errors show no value that was sent.
+
+    SQLAlchemy hides the parameters themselves. PostgreSQL's own message quotes them again where one of them
+    was at fault, in its first line or behind DETAIL and CONTEXT: of those its code and what it names stay.
+    """
+    event.listen(engine, "handle_error", _hide_values)
+    return engine
+
+
+def _hide_values(context: ExceptionContext) -> None:
+    fault, told = context.original_exception, context.sqlalchemy_exception
+    code = getattr(fault, "sqlstate", None)
+    if code is None:
+        return
+    said = str(fault)
+    if code.startswith(_CLASSES_OF_VALUES):
+        named = fault.diag.constraint_name or fault.diag.column_name  # type: ignore[attr-defined]  # psycopg's
+        shown = f"{type(fault).__name__} ({code}){f': {named}' if named else ''}"
+    else:
+        shown = said.partition("\n")[0]
+    fault.args = (shown,)
+    if told is not None and told.args:
+        told.args = (str(told.args[0]).replace(said, shown), *told.args[1:])
 
 
 def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
