@@ -145,7 +145,12 @@ def served_app(*, first: Sequence[APIRouter] = ()) -> FastAPI:
     log = log_to_stderr(settings.log_level or "info")
     app = create_app(
         open_ledger(settings, REPORTS),
-        Verifier.load(settings.jwks_file),
+        Verifier.load(
+            settings.jwks_file,
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+            hours_max=settings.token_hours_max,
+        ),
         log=log,
         first=first,
         on_death=serving.end_the_process,

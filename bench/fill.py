@@ -27,7 +27,8 @@ from ledger.database.engines import connect
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.months import period_of
 from ledger.policy import Policy, load_policies
-from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.agents import agent_ids
+from ledger.posting.in_force import policy_versions
 from tests.check import migrate
 from tests.support.postgres import Server
 

@@ -15,22 +15,24 @@ import typer
 from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
+from ledger.database.purposes import VERIFY
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
 from ledger.money import parse_yuan
 from ledger.operations import (
     demo,
     drill,  # noqa: F401  its commands join the app
     installation,
+    policies,  # noqa: F401  its command joins the app
     progress,
     runs,  # noqa: F401  its commands join the app
     serving,
 )
 from ledger.operations import sample as samples
-from ledger.operations.cli import Answer, Data, app, command, fail, warn
+from ledger.operations.cli import Answer, Data, app, command, fail, problem_of, warn
 from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
-from ledger.settings import Settings, tune_process
+from ledger.settings import Settings, SettingsError, tune_process
 from ledger.texts import AGENT_NAME_MAX, is_agent_name
 from ledger.vault import Keyring
 
@@ -47,17 +49,17 @@ def demo_(
 ) -> None:
     """Serve on this machine only, from one directory: keys, database, sample people, token."""
     settings = Settings.load(data, demo=True, host="127.0.0.1", port=port)
-    taken = serving.listen(settings)
     tune_process()
-    for line in demo.prepare(settings, people, now_and_today, progress.shown):
-        warn(line)
 
     def announce(address: str) -> None:
         print(f"serving on {address} (its pages: {address}/docs)")
         print(f"token in   {demo.token_file(settings)}", flush=True)
 
-    if not serving.run(settings, taken, announce, "warning"):
-        raise NotReady("the service did not start")
+    with serving.listen(settings) as taken:
+        for line in demo.prepare(settings, people, now_and_today, progress.shown):
+            warn(line)
+        if not serving.run(settings, taken, announce, "warning"):
+            raise NotReady("the service did not start")
 
 
 @command("serve", json_on_failure=False)
@@ -71,9 +73,11 @@ def serve(
     if settings.demo:
         demo.make_keys(settings)
     serving.check(settings)
-    taken = serving.listen(settings)
-    if not serving.run(settings, taken, lambda address: print(f"serving on {address}", flush=True), "info"):
-        raise NotReady("the service did not start")
+    with serving.listen(settings) as taken:
+        if not serving.run(
+            settings, taken, lambda address: print(f"serving on {address}", flush=True), "info"
+        ):
+            raise NotReady("the service did not start")
 
 
 @command("migrate")
@@ -120,6 +124,11 @@ def token(
 ) -> None:
     """Print a bearer token signed with the key of the data directory."""
     settings = Settings.load(data)
+    if hours > settings.token_hours_max:
+        raise SettingsError(
+            f"--hours {hours}: no token may live longer than {settings.token_hours_max}"
+            " hours (LEDGER_TOKEN_HOURS_MAX)"
+        )
     now, _today = now_and_today()
     lifetime = timedelta(hours=hours)
     print(
@@ -132,6 +141,8 @@ def token(
             lifetime,
             employer=employer,
             institution=institution,
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
         )
     )
 
@@ -213,7 +224,7 @@ def _control_totals(lines: int | None, total: str | None) -> ControlTotals:
 
 def _failed_file(error: Refused | ImportProblem) -> dict[str, object]:
     if isinstance(error, Refused):
-        said, _well = fail(error.code.value, str(error.facts.get("problem", "refused")), error.facts)
+        said, _well = fail(error.code.value, problem_of(error), error.facts)
     else:
         said, _well = fail("not_ready", str(error), {"problem": str(error)})
     return said
@@ -225,11 +236,11 @@ def verify(data: Data = None) -> Answer:
     from ledger.verify import verify as verify_all
 
     settings = Settings.load(data)
-    engine = installation.connect_to_verify(settings)
+    engine, keyring = installation.open_to_look(settings, VERIFY)
     tune_process()
     try:
         with in_words(), progress.shown("verify") as report:
-            summary = verify_all(engine, progress=report)
+            summary = verify_all(engine, keyring=keyring, progress=report)
         if not wrote_down_verified(engine, now_and_today()[0], summary.findings_total):
             warn("when this verify ended is not written down: the database only reads, or has no room")
     finally:

@@ -1,10 +1,14 @@
 """The settings that both doors use: from the environment (LEDGER_…) and the `--data` of the command line.
 
-    LEDGER_DATA          the data directory; default ./demo-data, as `make demo` has it
+    LEDGER_DATA          the data directory; the demo's is ./demo-data, and nobody else falls back to it
     LEDGER_DATABASE_URL  the database; wins over the SQLite file in the data directory
     LEDGER_KEYS          the directory of the keys; default <data>/keys
     LEDGER_POLICIES      the directory of the areas' policy files; default the ones shipped
     LEDGER_JWKS          the public keys that tokens are verified with; default <keys>/jwks.json
+    LEDGER_TOKEN_ISSUER, LEDGER_TOKEN_AUDIENCE
+                         what `iss` and `aud` of a token must be; default medical-account-ledger
+    LEDGER_TOKEN_HOURS_MAX
+                         the longest life of a token, from `iat` to `exp`; default 8784, a year
     LEDGER_DEMO          true: keys of its own making, and then only on a loopback address
     LEDGER_HOST, LEDGER_PORT
     LEDGER_RUNS_MAX      how many long runs may go on at once, over all processes on the database; default 2
@@ -13,7 +17,8 @@
     LEDGER_METRICS_ADDRESS  HOST:PORT to serve /metrics on, in place of the service's own address
     LEDGER_METRICS_CALLERS  true: /metrics counts by calling system too
 
-Nothing here opens anything. No setting has a secret for its default.
+Any other name that begins with LEDGER_ is refused: misspelt, it would silently change nothing. Nothing here
+opens anything. No setting has a secret for its default.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,11 +38,23 @@ SQLITE_FILE = "ledger.db"
 PORT_MAX = 65_535
 RUNS_MAX_MAX = 32
 DIGITS_MAX = 6
+TOKEN_NAME = "medical-account-ledger"  # noqa: S105  what our own tokens name, no secret
+TOKEN_HOURS_MAX_MAX = 24 * 366
 # the settings that are numbers, and their bounds
-_NUMBERS = {"port": (0, PORT_MAX), "runs_max": (1, RUNS_MAX_MAX), "deadline_seconds": (2, 600)}
+_NUMBERS = {
+    "port": (0, PORT_MAX),
+    "runs_max": (1, RUNS_MAX_MAX),
+    "deadline_seconds": (2, 600),
+    "token_hours_max": (1, TOKEN_HOURS_MAX_MAX),
+}
 _TRUTHS = frozenset({"demo", "metrics_callers"})
-_TEXTS = frozenset({"database_url", "host", "log_level", "metrics_address"})
+# the settings that are texts; what is none of these is a path
+_TEXTS = frozenset({
+    "database_url", "host", "log_level", "metrics_address", "token_issuer", "token_audience",
+})  # fmt: skip
 LOG_LEVELS = ("debug", "info", "warning", "error")
+# what only the tests' own runs are told
+_OF_TESTS = ("LEDGER_TEST_", "LEDGER_FUZZ_")
 _YES, _NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -64,6 +82,11 @@ class Settings:
     # None: on the address of the service
     metrics_address: str | None = None
     metrics_callers: bool = False
+    token_issuer: str = TOKEN_NAME
+    token_audience: str = TOKEN_NAME
+    token_hours_max: int = TOKEN_HOURS_MAX_MAX
+    # nobody said which data directory: what would be taken from it is refused
+    unsaid: bool = False
 
     def __repr__(self) -> str:
         # a database URL may hold a password
@@ -74,7 +97,7 @@ class Settings:
         """The settings of the environment; what is given here wins. Raises SettingsError."""
         values = _from_environment(os.environ)
         values |= {name: value for name, value in {"data": data, **more}.items() if value is not None}
-        settings = cls(**values)
+        settings = cls(**values, unsaid="data" not in values and not values.get("demo", False))
         for name, (least, most) in _NUMBERS.items():
             if not least <= getattr(settings, name) <= most:
                 raise _out_of_bounds(name)
@@ -90,9 +113,10 @@ class Settings:
 
     @property
     def url(self) -> str:
-        """The database URL. It may hold a password: not for logs."""
+        """The database URL. It may hold a password: not for logs. Raises SettingsError when nobody said."""
         if self.database_url is not None:
             return self.database_url
+        self._want_data()
         return f"sqlite:///{self.data.absolute() / SQLITE_FILE}"
 
     @property
@@ -102,11 +126,23 @@ class Settings:
 
     @property
     def keys_directory(self) -> Path:
-        return self.data / "keys" if self.keys is None else self.keys
+        """Where the keys are. Raises SettingsError when nobody said."""
+        if self.keys is not None:
+            return self.keys
+        self._want_data()
+        return self.data / "keys"
 
     @property
     def jwks_file(self) -> Path:
         return self.keys_directory / "jwks.json" if self.jwks is None else self.jwks
+
+    def _want_data(self) -> None:
+        """The demo's data is nobody's default but the demo's."""
+        if self.unsaid:
+            raise SettingsError(
+                "nothing says which installation is meant: give --data DIR or set LEDGER_DATA"
+                f" (--data {DEFAULT_DATA} is the demo's), or set LEDGER_DATABASE_URL and LEDGER_KEYS"
+            )
 
     @property
     def metrics_socket(self) -> tuple[str, int] | None:
@@ -134,15 +170,15 @@ class Settings:
     def environment(self) -> dict[str, str]:
         """These settings as environment variables: `load()` in another process gives the same."""
         values = {
-            "LEDGER_DATA": str(self.data.absolute()),
-            "LEDGER_KEYS": str(self.keys_directory.absolute()),
-            "LEDGER_JWKS": str(self.jwks_file.absolute()),
             "LEDGER_DEMO": "true" if self.demo else "false",
             "LEDGER_HOST": self.host,
             "LEDGER_PORT": str(self.port),
             "LEDGER_RUNS_MAX": str(self.runs_max),
             "LEDGER_DEADLINE_SECONDS": str(self.deadline_seconds),
             "LEDGER_METRICS_CALLERS": "true" if self.metrics_callers else "false",
+            "LEDGER_TOKEN_ISSUER": self.token_issuer,
+            "LEDGER_TOKEN_AUDIENCE": self.token_audience,
+            "LEDGER_TOKEN_HOURS_MAX": str(self.token_hours_max),
         }
         if self.log_level is not None:
             values["LEDGER_LOG_LEVEL"] = self.log_level
@@ -150,8 +186,14 @@ class Settings:
             values["LEDGER_METRICS_ADDRESS"] = self.metrics_address
         if self.database_url is not None:
             values["LEDGER_DATABASE_URL"] = self.database_url
-        if self.policies is not None:
-            values["LEDGER_POLICIES"] = str(self.policies.absolute())
+        keys = None if self.unsaid and self.keys is None else self.keys_directory
+        paths = {
+            "DATA": None if self.unsaid else self.data,
+            "KEYS": keys,
+            "JWKS": self.jwks if keys is None else self.jwks_file,
+            "POLICIES": self.policies,
+        }
+        values |= {f"LEDGER_{name}": str(path.absolute()) for name, path in paths.items() if path is not None}
         return values
 
 
@@ -162,10 +204,14 @@ def _out_of_bounds(name: str) -> SettingsError:
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
     """What the environment says, read into the types of the fields. An empty variable says nothing."""
+    names = {f"LEDGER_{field.name.upper()}" for field in fields(Settings)} - {"LEDGER_UNSAID"}
+    for name in sorted(environment):
+        if name.startswith("LEDGER_") and name not in names and not name.startswith(_OF_TESTS):
+            raise _unknown(name, names)
     values: dict[str, Any] = {}
     for field in fields(Settings):
         text = environment.get(f"LEDGER_{field.name.upper()}", "")
-        if not text:
+        if not text or field.name == "unsaid":
             continue
         if field.name in _NUMBERS:
             if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX):
@@ -178,6 +224,15 @@ def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
         else:
             values[field.name] = text if field.name in _TEXTS else Path(text)
     return values
+
+
+def _unknown(name: str, names: set[str]) -> SettingsError:
+    nearest = get_close_matches(name.upper(), sorted(names), n=1, cutoff=0.0)[0]
+    # a name may be anything, and the message is one line
+    shown = name if name.isprintable() else ascii(name)
+    return SettingsError(
+        f"{shown} is no setting of this program; the nearest is {nearest}: rename or unset it"
+    )
 
 
 def tune_process() -> None:

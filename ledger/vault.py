@@ -1,9 +1,11 @@
 """The keys, and what they protect: personal data at rest is sealed, and found again by a keyed digest.
 
 A key directory holds `seal-<id>.key` (AES-256-GCM keys, id 1 to 65535) and `index.key` (HMAC-SHA-256), each
-file 32 bytes in base64. All seal keys open; the one with the highest id seals. To rotate, put a file with a
-higher id beside the others on every machine, then restart. The index key cannot be rotated without
-computing every digest anew.
+file 32 bytes in base64 that nobody but its owner may read. All seal keys open; the one with the highest id
+seals. To rotate, put a file with a higher id beside the others on every machine, then restart. The index key
+cannot be rotated without computing every digest anew.
+
+A fingerprint says which key a file holds and nothing else about it: a keyed digest over a fixed text.
 
 A sealed value is: format number (1 byte), key id (2 bytes, big end first), nonce (12), ciphertext with its
 tag (text + 16). The first three bytes and the context are authenticated with it.
@@ -15,6 +17,7 @@ import hashlib
 import hmac
 import os
 import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -31,6 +34,9 @@ _HEADER_BYTES: Final = 3
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _KEY_ID_MAX: Final = 65535
+# what nobody but the owner of a key file may have
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_FILE_BYTES_MAX: Final = 4096
 _match_seal_file = re.compile(r"seal-([1-9][0-9]{0,4})\.key").fullmatch
 
 
@@ -41,7 +47,7 @@ class KeyringError(Exception):
 class Keyring:
     """The keys of one installation. Safe to share between threads; shows only key ids."""
 
-    __slots__ = ("_current_id", "_keyed", "_seal_keys")
+    __slots__ = ("_current_id", "_fingerprints", "_keyed", "_seal_keys")
 
     def __init__(self, seal_keys: Mapping[int, bytes], index_key: bytes) -> None:
         """Take seal keys by id and the index key, 32 bytes each; `load` and `create` are the usual doors."""
@@ -54,6 +60,8 @@ class Keyring:
         # The key is taken in once. And not hmac.digest: that lets other threads run meanwhile, and may then
         # wait a hundred times as long as it worked until it is its turn again.
         self._keyed = hmac.new(index_key, digestmod=hashlib.sha256)
+        named = {seal_file(key_id): key for key_id, key in seal_keys.items()} | {INDEX_FILE: index_key}
+        self._fingerprints = {name: _fingerprint(name, key) for name, key in named.items()}
 
     @classmethod
     def load(cls, directory: Path) -> "Keyring":
@@ -121,12 +129,63 @@ class Keyring:
         keyed.update(message)
         return keyed.digest()
 
+    @property
+    def fingerprints(self) -> Mapping[str, bytes]:
+        """The 32-byte fingerprint of every key by the name of its file."""
+        return self._fingerprints
+
+    @property
+    def sealing(self) -> str:
+        """The name of the file of the key that seals from now on."""
+        return seal_file(self._current_id)
+
     def __repr__(self) -> str:
         return f"Keyring(current={self._current_id}, ids={sorted(self._seal_keys)})"
 
     def __reduce__(self) -> str:
         # A pickle would carry the keys to wherever it is written.
         raise TypeError("a keyring is not copied or pickled; load it again")
+
+
+def seal_file(key_id: int) -> str:
+    """The name of the file of a seal key."""
+    return f"seal-{key_id}.key"
+
+
+def sealed_with(sealed: bytes) -> str:
+    """The name of the file of the key that a sealed value names. Raises KeyringError when it is none."""
+    key_id = int.from_bytes(sealed[1:_HEADER_BYTES], "big")
+    if len(sealed) < _HEADER_BYTES or sealed[:1] != _FORMAT or not key_id:
+        raise KeyringError("the sealed value has an unknown form")
+    return seal_file(key_id)
+
+
+def have_keys(directory: Path) -> bool:
+    """Whether anything lies there that is called like a key."""
+    return (directory / INDEX_FILE).exists() or any(directory.glob("seal-*.key"))
+
+
+def read_private(path: Path) -> bytes:
+    """The content of a file that nobody but its owner may read.
+
+    Raises KeyringError when others may, and for what is no file; OSError when it cannot be read.
+    """
+    # not blocking: what is called like a key may be a pipe
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if not stat.S_ISREG(mode):
+            raise KeyringError(f"{path.name}: not a file")
+        if mode & _OTHERS:
+            raise KeyringError(
+                f"{path.name}: others than its owner may read it (mode {stat.S_IMODE(mode):03o}):"
+                f" chmod 600 {path}"
+            )
+        return file.read(_FILE_BYTES_MAX)
+
+
+def _fingerprint(name: str, key: bytes) -> bytes:
+    # no digest of a value begins like this: those begin with a length in eight bytes
+    return hmac.digest(key, f"fingerprint of the ledger's {name}".encode(), hashlib.sha256)
 
 
 def _encode(text: str) -> bytes:
@@ -139,7 +198,7 @@ def _encode(text: str) -> bytes:
 
 def _read_key(path: Path) -> bytes:
     try:
-        key = base64.b64decode(path.read_bytes().strip(), validate=True)
+        key = base64.b64decode(read_private(path).strip(), validate=True)
     except FileNotFoundError:
         raise KeyringError(f"{path.name}: missing") from None
     except OSError as error:

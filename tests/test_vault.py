@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import Keyring, KeyringError, sealed_with
 
 KEY_1, KEY_2, INDEX = b"1" * 32, b"2" * 32, b"i" * 32
 KEYRING = Keyring({1: KEY_1}, INDEX)
@@ -22,8 +22,9 @@ CONTEXT = b"person/id_number/4711"
 VALID_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-def write_key(directory: Path, name: str, key: bytes) -> None:
+def write_key(directory: Path, name: str, key: bytes, mode: int = 0o600) -> None:
     (directory / name).write_bytes(base64.b64encode(key) + b"\n")
+    (directory / name).chmod(mode)
 
 
 def mode(path: Path) -> int:
@@ -189,6 +190,7 @@ def test_creating_beside_another_process_keeps_the_first_key(
 def test_malformed_key_is_not_replaced_but_named(tmp_path: Path) -> None:
     write_key(tmp_path, "index.key", INDEX)
     (tmp_path / "seal-1.key").write_text("")
+    (tmp_path / "seal-1.key").chmod(0o600)
     with pytest.raises(KeyringError, match=r"^seal-1\.key: must hold 32 bytes"):
         Keyring.create(tmp_path)
     assert (tmp_path / "seal-1.key").read_text() == ""
@@ -234,6 +236,7 @@ def test_unfit_key_file_is_named_without_its_content(
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
     with pytest.raises(KeyringError, match=message) as refused:
         Keyring.load(tmp_path)
     assert content is None or content not in str(refused.value)
@@ -249,5 +252,40 @@ def test_unreadable_key_file_is_named(tmp_path: Path) -> None:
 def test_key_from_another_tool_loads(tmp_path: Path) -> None:
     write_key(tmp_path, "seal-65535.key", KEY_1)
     (tmp_path / "index.key").write_bytes(base64.b64encode(INDEX))
+    (tmp_path / "index.key").chmod(0o400)
     (tmp_path / "notes.txt").write_text("not a key")
     assert repr(Keyring.load(tmp_path)) == "Keyring(current=65535, ids=[65535])"
+
+
+@pytest.mark.parametrize("name", ["index.key", "seal-1.key"])
+@pytest.mark.parametrize("open_to", [0o644, 0o640, 0o604, 0o602, 0o660, 0o777, 0o601])
+def test_a_key_that_others_may_read_is_not_taken(tmp_path: Path, name: str, open_to: int) -> None:
+    write_key(tmp_path, "seal-1.key", KEY_1)
+    write_key(tmp_path, "index.key", INDEX)
+    Keyring.load(tmp_path)
+    (tmp_path / name).chmod(open_to)
+    with pytest.raises(KeyringError, match=rf"^{name}: others than its owner may read it .*chmod 600"):
+        Keyring.load(tmp_path)
+
+
+def test_a_pipe_in_the_place_of_a_key_keeps_nobody_waiting(tmp_path: Path) -> None:
+    write_key(tmp_path, "seal-1.key", KEY_1)
+    os.mkfifo(tmp_path / "index.key", 0o600)
+    with pytest.raises(KeyringError, match=r"^index\.key: not a file"):
+        Keyring.load(tmp_path)
+
+
+def test_a_fingerprint_is_of_one_key_in_one_file(tmp_path: Path) -> None:
+    prints = Keyring({1: KEY_1, 2: KEY_2}, INDEX).fingerprints
+    assert set(prints) == {"index.key", "seal-1.key", "seal-2.key"}
+    assert len({*prints.values(), KEY_1, KEY_2, INDEX}) == 6, "all differ, and none is a key"
+    assert {len(one) for one in prints.values()} == {32}
+    again = Keyring({1: KEY_1, 2: KEY_2}, INDEX).fingerprints
+    assert again == prints
+    swapped = Keyring({1: KEY_2, 2: KEY_1}, KEY_1).fingerprints
+    assert not set(swapped.values()) & set(prints.values()), "the same key under another name is another"
+    assert ROTATED.sealing == "seal-2.key"
+    assert sealed_with(KEYRING.seal("x", CONTEXT)) == "seal-1.key"
+    for wrong in (b"", b"\x01\x00", b"\x02\x00\x01", b"\x01\x00\x00"):
+        with pytest.raises(KeyringError, match="unknown form"):
+            sealed_with(wrong)

@@ -112,7 +112,7 @@ class Door:
     def _tell(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         route = scope.get("ledger.template", "none")
-        code = scope.get("ledger.code")
+        code, why = scope.get("ledger.code"), scope.get("ledger.why")
         who = scope.get("ledger.caller")
         caller, actor = (None, None) if who is None else masked(who.caller, who.actor)
         self._counts.seen(method, route, status, seconds, code, caller)
@@ -126,6 +126,7 @@ class Door:
                 "ms": round(seconds * 1000, 2),
                 "caller": caller,
                 "actor": actor,
+                **({} if why is None else {"token_refused": why}),
             }
         )
 

@@ -24,6 +24,7 @@ from api.http.problems import Code, DoorCode
 from ledger import (
     Failed,
     Overloaded,
+    PolicyOutdated,
     RefusalCode,
     Refused,
     Stopped,
@@ -64,6 +65,9 @@ class ShapeRefused(Refused):
 
 class Declined(Exception):
     """A no that only HTTP knows: a token, a scope, a media type, a service that is not there."""
+
+    # what the log is told and the caller is not
+    why = ""
 
     def __init__(self, code: DoorCode, headers: Mapping[str, str] | None = None, **facts: object) -> None:
         super().__init__(code.value)
@@ -246,12 +250,16 @@ def answer_to(error: Exception, scope: Scope) -> Response:
         faults = faults_of_refusal(error, scope.get("ledger.places"))
         return problem(error.code, scope, error.facts, faults)
     if isinstance(error, Declined):
+        if error.why:
+            scope["ledger.why"] = error.why
         return problem(error.code, scope, error.facts, headers=error.headers)
     if isinstance(error, RequestValidationError):
         return answer_to(ShapeRefused(faults_of(error.errors(), error.body)), scope)
     if isinstance(error, HTTPException):
         code = _BY_STATUS.get(error.status_code, DoorCode.REQUEST_REFUSED)
         return problem(code, scope, headers=error.headers)
+    if isinstance(error, PolicyOutdated):
+        return problem(DoorCode.POLICY_OUTDATED, scope, {"area": f"{error.area:06d}"})
     if (passing := code_of_trouble(error)) is not None:
         return problem(passing, scope)
     _log.error("fault", exc_info=error, extra={"request_id": scope.get("ledger.request_id", "")})
@@ -268,6 +276,8 @@ _BY_STATUS = {
 
 def code_of_trouble(error: BaseException) -> DoorCode | None:
     """What is told of a fault that is nobody's fault and will pass; None for any other."""
+    if isinstance(error, PolicyOutdated):
+        return DoorCode.POLICY_OUTDATED
     if isinstance(error, Unavailable):
         return DoorCode.DATABASE_UNAVAILABLE
     if isinstance(error, Unknown):

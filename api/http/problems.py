@@ -43,6 +43,18 @@ class DoorCode(Worded):
         "处理超时，请以相同的 Idempotency-Key 重试，即可得知结果。",
     )
     NOT_READY = Words("not_ready", 503, "The service is not ready", "服务尚未就绪。")
+    KEYS_DIFFER = Words(
+        "keys_differ",
+        503,
+        "The keys of the service are not those of its database",
+        "服务的密钥与数据库不符。",
+    )
+    POLICY_OUTDATED = Words(
+        "policy_outdated",
+        503,
+        "A newer policy of the area is in force than this service has",
+        "本服务的统筹区政策版本已过期，请稍后重试。",
+    )
 
 
 Code = RefusalCode | DoorCode

@@ -242,7 +242,7 @@ _BODY: tuple[Code, ...] = (
     DoorCode.BODY_TOO_LARGE,
     DoorCode.MEDIA_TYPE_UNSUPPORTED,
 )
-_POSTING: tuple[Code, ...] = (DoorCode.OUTCOME_UNKNOWN,)
+_POSTING: tuple[Code, ...] = (DoorCode.OUTCOME_UNKNOWN, DoorCode.POLICY_OUTDATED)
 _KEY: tuple[Code, ...] = (
     RefusalCode.IDEMPOTENCY_KEY_MISSING,
     RefusalCode.IDEMPOTENCY_KEY_INVALID,

@@ -1,13 +1,13 @@
 """Who calls: bearer tokens, and the one table that says which scope a route asks for.
 
 A token names the calling system (`client_id`, part of every idempotency key) and the person who acts
-(`sub`). A verified token is remembered by its digest until it expires: verifying one costs as much as the
-rest of a request.
+(`sub`). A verified token is remembered by its digest until it expires, or the keys change: verifying one
+costs as much as the rest of a request. Why one was refused stands in the log and not in the answer.
 """
 
 from __future__ import annotations
 
-import json
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -20,16 +20,15 @@ import jwt
 from api.http.errors import Declined
 from api.http.problems import DoorCode
 from ledger import Refused
+from ledger.access.jwks import JwksFile, KeysMissing, parse_jwks
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.settings import TOKEN_HOURS_MAX_MAX
 from ledger.texts import is_agent_name
 
 LEEWAY_SECONDS: Final = 30
 REMEMBERED_MAX: Final = 10_000
 TOKEN_CHARACTERS_MAX: Final = 8_192
-# which algorithm a key of a kind signs with: the key decides, never the token's own header
-ALGORITHMS: Final = {"OKP": "EdDSA", "RSA": "RS256"}
-
 ACTS: Final = "contributions:act"
 """What the agency does to an employer. A token that is bound to one does not hold it."""
 
@@ -163,34 +162,62 @@ def lacking(scope: str) -> Declined:
     )
 
 
-class KeysMissing(Exception):
-    """The JWKS file has no key that tokens could be verified with. The message names the file."""
+__all__ = ["OPEN", "SCOPE_OF", "Caller", "Declined", "KeysMissing", "TokenRefused", "Verifier", "lacking"]
+
+
+class TokenRefused(Declined):
+    """A token that is not taken. `why` is one of the words below, or one with the name of a claim."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(DoorCode.TOKEN_INVALID)
+        self.why = why
+
+
+# the first that fits: the library's errors are classes below each other
+_WHY: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (jwt.ExpiredSignatureError, "expired"),
+    (jwt.ImmatureSignatureError, "not_yet_valid"),
+    (jwt.InvalidAudienceError, "wrong_audience"),
+    (jwt.InvalidIssuerError, "wrong_issuer"),
+    (jwt.InvalidAlgorithmError, "wrong_algorithm"),
+    (jwt.InvalidSignatureError, "wrong_signature"),
+)
+_match_missing = re.compile(r'Token is missing the "(exp|iat|sub|aud|iss|client_id)" claim').fullmatch
+# with these another key may still fit
+_OF_THE_KEY: Final = (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError)
+
+
+def _why(error: Exception) -> str:
+    # one of those that we ask for, no word of the token's
+    if missing := _match_missing(str(error)):
+        return f"without_{missing[1]}"
+    return next((why for kind, why in _WHY if isinstance(error, kind)), "malformed")
 
 
 class Verifier:
-    """Verifies bearer tokens against the public keys of a JWKS file."""
+    """Verifies bearer tokens against the public keys of a JWKS: a dict, or a file that may change."""
 
-    def __init__(self, jwks: Mapping[str, Any], clock: Callable[[], float] = time.time) -> None:
-        """Take the JWKS as a dict; keys of other kinds, or for encryption, are passed over."""
-        self._keys: list[jwt.PyJWK] = []
-        for key in jwks.get("keys", ()):
-            algorithm = ALGORITHMS.get(key.get("kty"))
-            if algorithm is not None and key.get("use", "sig") == "sig":
-                public = {name: value for name, value in key.items() if name not in _PRIVATE}
-                self._keys.append(jwt.PyJWK(public, algorithm))
+    def __init__(
+        self,
+        jwks: Mapping[str, Any] | JwksFile,
+        clock: Callable[[], float] = time.time,
+        *,
+        issuer: str = ISSUER,
+        audience: str = AUDIENCE,
+        hours_max: int = TOKEN_HOURS_MAX_MAX,
+    ) -> None:
+        """What a token must name as `iss` and `aud`, and how long it may live from `iat` to `exp`."""
+        self._file = jwks if isinstance(jwks, JwksFile) else None
+        self._keys = jwks.keys if isinstance(jwks, JwksFile) else parse_jwks(jwks)
         self._clock = clock
+        self._issuer, self._audience = issuer, audience
+        self._seconds_max = hours_max * 3600
         self._remembered: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
 
     @classmethod
-    def load(cls, path: Path) -> Verifier:
+    def load(cls, path: Path, **rules: Any) -> Verifier:
         """Read the JWKS file. Raises KeysMissing: without keys the service does not start."""
-        try:
-            verifier = cls(json.loads(path.read_bytes()))
-        except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError):
-            raise KeysMissing(f"{path} is not a readable JWKS file") from None
-        if not verifier._keys:
-            raise KeysMissing(f"{path} has no EdDSA or RS256 key")
-        return verifier
+        return cls(JwksFile(path), **rules)
 
     def check(self, authorization: str | None) -> Caller:
         """The caller behind an Authorization header. Raises Declined (401)."""
@@ -200,7 +227,11 @@ class Verifier:
         if scheme.lower() != "bearer" or not token:
             raise Declined(DoorCode.TOKEN_MISSING)
         if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
-            raise Declined(DoorCode.TOKEN_INVALID)
+            raise TokenRefused("malformed")
+        if self._file is not None and self._file.has_changed():
+            self._keys = self._file.keys
+            # some were verified by keys that are gone
+            self._remembered.clear()
         digest = sha256(token.encode()).digest()
         remembered = self._remembered.get(digest)
         if remembered is not None and self._clock() < remembered[0]:
@@ -214,46 +245,55 @@ class Verifier:
     def _verify(self, token: str) -> tuple[float, Caller]:
         try:
             named = jwt.get_unverified_header(token).get("kid")
-        except jwt.PyJWTError:
-            raise Declined(DoorCode.TOKEN_INVALID) from None
+            rights = self._rights(token, named)
+            issued, expires = float(rights["iat"]), float(rights["exp"])
+        # a number that is none, or none that a machine counts to
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise TokenRefused(_why(error)) from None
+        if expires - issued > self._seconds_max:
+            raise TokenRefused("lives_too_long")
+        return expires + LEEWAY_SECONDS, _caller(rights)
+
+    def _rights(self, token: str, named: str | None) -> Mapping[str, Any]:
+        """What a token says that one of the keys has signed. Raises TokenRefused, or the library's errors."""
+        refused: Exception | None = None
         for key in self._keys:
             if named is not None and key.key_id is not None and key.key_id != named:
                 continue
             try:
-                rights = jwt.decode(
+                rights: Mapping[str, Any] = jwt.decode(
                     token,
                     key,
                     algorithms=[key.algorithm_name],
-                    audience=AUDIENCE,
-                    issuer=ISSUER,
+                    audience=self._audience,
+                    issuer=self._issuer,
                     leeway=LEEWAY_SECONDS,
                     options={"require": ["exp", "iat", "sub", "aud", "iss", "client_id"]},
                 )
-            except jwt.PyJWTError:
+            except _OF_THE_KEY as error:
+                refused = error
                 continue
-            return float(rights["exp"]) + LEEWAY_SECONDS, _caller(rights)
-        raise Declined(DoorCode.TOKEN_INVALID)
-
-
-# the private parts of a key have no business in a JWKS of public keys
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth"})
+            return rights
+        if refused is None:
+            raise TokenRefused("unknown_kid")
+        raise refused
 
 
 def _caller(rights: Mapping[str, Any]) -> Caller:
     caller, actor, scope = rights["client_id"], rights["sub"], rights.get("scope", "")
-    for name in (caller, actor):
+    for right, name in (("client_id", caller), ("sub", actor)):
         if not (isinstance(name, str) and is_agent_name(name)):
-            raise Declined(DoorCode.TOKEN_INVALID)
+            raise TokenRefused(f"unfit_{right}")
     if not isinstance(scope, str):
-        raise Declined(DoorCode.TOKEN_INVALID)
+        raise TokenRefused("unfit_scope")
     employer, institution = _employer(rights), _institution(rights)
     # what is bound to both would reach what is of both, which is nothing
     if employer is not None and institution is not None:
-        raise Declined(DoorCode.TOKEN_INVALID)
+        raise TokenRefused("bound_twice")
     scopes = frozenset(scope.split())
     # whoever made it confused the agency with an employer: what else it says is not believed either
     if employer is not None and ACTS in scopes:
-        raise Declined(DoorCode.TOKEN_INVALID)
+        raise TokenRefused("bound_and_acting")
     return Caller(caller, actor, scopes, employer, institution)
 
 
@@ -264,7 +304,7 @@ def _employer(rights: Mapping[str, Any]) -> str | None:
     try:
         return parse_credit_code(rights["employer"])
     except (Refused, AttributeError):
-        raise Declined(DoorCode.TOKEN_INVALID) from None
+        raise TokenRefused("unfit_employer") from None
 
 
 def _institution(rights: Mapping[str, Any]) -> str | None:
@@ -273,5 +313,5 @@ def _institution(rights: Mapping[str, Any]) -> str | None:
         return None
     code = rights["institution"]
     if not is_institution_code(code):
-        raise Declined(DoorCode.TOKEN_INVALID)
+        raise TokenRefused("unfit_institution")
     return code

@@ -29,9 +29,11 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.refusals import Refused
+from ledger.settings import TOKEN_NAME
+from ledger.vault import KeyringError, read_private
 
-ISSUER: Final = "medical-account-ledger"
-AUDIENCE: Final = "medical-account-ledger"
+ISSUER: Final = TOKEN_NAME
+AUDIENCE: Final = TOKEN_NAME
 ALGORITHM: Final = "EdDSA"
 SIGNING_FILE: Final = "token-signing.pem"
 JWKS_FILE: Final = "jwks.json"
@@ -109,6 +111,8 @@ def mint(
     *,
     employer: str | None = None,
     institution: str | None = None,
+    issuer: str = ISSUER,
+    audience: str = AUDIENCE,
 ) -> str:
     """A signed token: `caller` is the system that calls, `actor` the person who acts. Raises TokenError.
 
@@ -127,8 +131,8 @@ def mint(
         raise TokenError("a token lives longer than nothing")
     key = _signing_key(directory)
     rights: dict[str, object] = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
+        "iss": issuer,
+        "aud": audience,
         "sub": actor,
         "client_id": caller,
         "scope": " ".join(wanted),
@@ -173,7 +177,9 @@ def write_token(path: Path, token: str) -> None:
 def _signing_key(directory: Path) -> Ed25519PrivateKey:
     path = directory / SIGNING_FILE
     try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
+        key = load_pem_private_key(read_private(path), password=None)
+    except KeyringError as error:
+        raise TokenError(f"{directory}: {error}") from None
     except FileNotFoundError:
         raise TokenError(
             f"no {SIGNING_FILE} in {directory}: tokens come from your identity provider"

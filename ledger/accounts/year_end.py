@@ -62,7 +62,7 @@ def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> 
     if policy is None:
         raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     if today <= date(year, 12, 31):
-        raise Refused(RefusalCode.YEAR_NOT_OVER, at="year")
+        raise Refused(RefusalCode.YEAR_NOT_OVER, at="year", year=year, over_on=date(year + 1, 1, 1))
     first, last = date(year, 1, 1), date(year, 12, 31)
     for parameter in (policy.interest_demand, policy.interest_three_month, policy.day_basis):
         try:

@@ -292,7 +292,7 @@ def check(year: int, area: int, today: date, policies: Mapping[int, Policy]) -> 
         raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     last = date(year, 12, 31)
     if today <= last:
-        raise Refused(RefusalCode.YEAR_NOT_OVER, at="year")
+        raise Refused(RefusalCode.YEAR_NOT_OVER, at="year", year=year, over_on=date(year + 1, 1, 1))
     care = policy.care
     for parameter in (care.top_up_threshold, care.top_up_ratio, care.filing_late_days):
         try:

@@ -40,12 +40,15 @@ _PG_KEEPALIVE = (
     f" -c tcp_user_timeout={UNSENT_SECONDS_MAX}s"
 )
 
-# what of an SQLSTATE says that a value was at fault: the message may show it, and the rest of its row
-_CLASSES_OF_VALUES = ("22", "23")
+# data exceptions: the message's own first line quotes the value that was at fault
+_QUOTES_A_VALUE = "22"
 
 
 class OtherDatabase(ArgumentError):
     """A URL that names no PostgreSQL and no file of SQLite. The message does not show it."""
+
+    def __init__(self) -> None:
+        super().__init__("write postgresql+psycopg://user@host/name or sqlite:////path/file")
 
 
 def database_url(url: str | URL) -> URL:
@@ -55,16 +58,13 @@ def database_url(url: str | URL) -> URL:
         driver = parsed.get_driver_name()
     # a port that is no number is a ValueError, an unknown database one that names a missing module
     except (ArgumentError, ValueError):
-        raise OtherDatabase(_WANTED) from None
+        raise OtherDatabase from None
     kind = parsed.get_backend_name()
     if kind == "postgresql" and driver == "psycopg":
         return parsed
     if kind == "sqlite" and driver == "pysqlite" and parsed.database not in {None, "", ":memory:"}:
         return parsed
-    raise OtherDatabase(_WANTED)
-
-
-_WANTED = "a database is named as postgresql+psycopg://user@host/name or sqlite:////path/file"
+    raise OtherDatabase
 
 
 def connect(url: str | URL, *, pool_size: int = POOL_SIZE, purpose: Purpose = RUN) -> Engine:
@@ -158,8 +158,8 @@ def _bounded(engine: Engine, purpose: Purpose) -> Engine:
 def _without_values(engine: Engine) -> Engine:
     """An engine whose errors show no value that was sent.
 
-    SQLAlchemy hides the parameters themselves. PostgreSQL's own message quotes them again where one of them
-    was at fault, in its first line or behind DETAIL and CONTEXT: of those its code and what it names stay.
+    SQLAlchemy hides the parameters themselves. PostgreSQL's own message quotes them again behind DETAIL and
+    CONTEXT ("Failing row contains …"), and of a value that it cannot read in its first line already.
     """
     event.listen(engine, "handle_error", _hide_values)
     return engine
@@ -171,9 +171,8 @@ def _hide_values(context: ExceptionContext) -> None:
     if code is None:
         return
     said = str(fault)
-    if code.startswith(_CLASSES_OF_VALUES):
-        named = fault.diag.constraint_name or fault.diag.column_name  # type: ignore[attr-defined]  # psycopg's
-        shown = f"{type(fault).__name__} ({code}){f': {named}' if named else ''}"
+    if code.startswith(_QUOTES_A_VALUE):
+        shown = f"{type(fault).__name__} ({code})"
     else:
         shown = said.partition("\n")[0]
     fault.args = (shown,)

@@ -15,7 +15,7 @@ from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Tally
 from ledger.policy import Policy
-from ledger.posting import Command, Failed, Outcome, Posted, Unknown
+from ledger.posting import Command, Failed, Outcome, PolicyOutdated, Posted, Unknown
 from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
@@ -75,6 +75,9 @@ class Poster:
                 raise database_problem(error) from error
             except Exception as fault:  # noqa: BLE001  a bug that one line met must not hold up the others
                 return self._after_fault(commands, fault)
+            for outcome in outcomes:
+                if isinstance(outcome, PolicyOutdated):
+                    raise outdated_problem(outcome) from outcome
             if not any(isinstance(outcome, Unknown) for outcome in outcomes):
                 break
         for outcome in outcomes:
@@ -94,6 +97,13 @@ class Poster:
         failure = Failed("this line met a bug")
         failure.__cause__ = fault
         return [failure]
+
+
+def outdated_problem(outdated: PolicyOutdated) -> ImportProblem:
+    """That these policy files are older than what is in force; no line is to blame."""
+    return ImportProblem(
+        f"{outdated}; put the newest policy file in its place and import the file again to go on"
+    )
 
 
 def database_problem(error: BaseException) -> ImportProblem:

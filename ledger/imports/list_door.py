@@ -18,7 +18,7 @@ from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import find
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.reads import read_declared
-from ledger.imports.chunks import Clock
+from ledger.imports.chunks import Clock, outdated_problem
 from ledger.imports.lists import ListLine, read_list
 from ledger.imports.rejected import ImportProblem, RejectedLines
 from ledger.imports.rows import CALLER
@@ -26,7 +26,7 @@ from ledger.money import format_yuan, parse_yuan
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.policy import Policy
-from ledger.posting import Command, Posted, Unknown
+from ledger.posting import Command, PolicyOutdated, Posted, Unknown
 from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
@@ -125,6 +125,8 @@ class ListDoor:
         outcome = act(self.connection, [command], now, today, self.policies)[0]
         if isinstance(outcome, Posted):
             return outcome
+        if isinstance(outcome, PolicyOutdated):
+            raise outdated_problem(outcome) from outcome
         if isinstance(outcome, Unknown):
             raise ImportProblem("the outcome is unknown; hand the same file in again") from outcome
         raise outcome

@@ -1,4 +1,8 @@
-"""How a command of the operator runs and answers: JSON on stdout, one line on stderr when it fails."""
+"""How a command of the operator runs and answers: JSON on stdout, one line on stderr when it fails.
+
+Exit codes: 1 what was refused, what was found wrong, and what may be tried again as it is (no database); 2 a
+wrong call or a wrong setting, which somebody has to put right first. Nothing was begun then.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +11,67 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, Final, ParamSpec
 
 import typer
+from typer.core import TyperGroup
 
+from ledger.access.jwks import KeysMissing
 from ledger.access.tokens import TokenError
 from ledger.imports import ImportProblem
 from ledger.operations import serving
-from ledger.operations.installation import NotReady
+from ledger.operations.installation import NotReady, OldPolicies
 from ledger.people.id_numbers import mask_in_text
+from ledger.people.sealing import KeysDiffer
 from ledger.policy import PolicyError
 from ledger.refusals import Refused
 from ledger.settings import SettingsError
 from ledger.vault import KeyringError
 from ledger.version import VERSION
 
+USAGE: Final = 2
+# what the framework raises for any wrong call; it gives only the classes below it a public name
+_Misuse: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
+)
+
+
+class Commands(TyperGroup):
+    """The commands together; a wrong call is told as every other thing that goes wrong is."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """As the framework's own, but for what it does with a wrong call."""
+        if not more.get("standalone_mode", True):
+            return super().main(*args, **more)
+        try:
+            code = super().main(*args, **more | {"standalone_mode": False})
+        except typer.Abort:
+            fail("interrupted", "interrupted", {})
+            sys.exit(1)
+        except _Misuse as error:
+            sys.exit(_misused(error))
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _misused(error: Any) -> int:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "python -m ledger"
+    problem = (
+        " ".join(error.format_message().split()).rstrip(".") if _is_short(error) else "a command is wanted"
+    )
+    problem = f"{problem}; see `{path} --help`"
+    said, _well = fail("usage", problem, {"problem": problem})
+    _print(said)
+    return USAGE
+
+
+def _is_short(error: Any) -> bool:
+    # a call without any command is told by the framework with the whole help
+    return type(error).__name__ != "NoArgsIsHelpError"
+
+
 app = typer.Typer(
+    cls=Commands,
     help="The ledger of personal medical accounts: the operator's commands.",
     add_completion=False,
     no_args_is_help=True,
@@ -55,17 +104,20 @@ Data = Annotated[
 Answer = tuple[dict[str, Any], bool]
 Parameters = ParamSpec("Parameters")
 
-# expected: told in one line, without a stack trace
-PROBLEMS = (
-    SettingsError,
-    NotReady,
-    KeyringError,
-    PolicyError,
-    TokenError,
-    ImportProblem,
-    serving.Taken,
-    serving.Broken,
-)
+# expected: told in one line, without a stack trace; by which code, and what the process ends with
+PROBLEMS: Final[dict[type[Exception], tuple[str, int]]] = {
+    SettingsError: ("settings_invalid", USAGE),
+    KeyringError: ("keys_invalid", USAGE),
+    KeysDiffer: ("keys_differ", USAGE),
+    KeysMissing: ("jwks_invalid", USAGE),
+    PolicyError: ("policy_invalid", USAGE),
+    OldPolicies: ("policy_outdated", USAGE),
+    NotReady: ("not_ready", 1),
+    TokenError: ("not_ready", 1),
+    ImportProblem: ("not_ready", 1),
+    serving.Taken: ("not_ready", 1),
+    serving.Broken: ("not_ready", 1),
+}
 
 
 def command(name: str, *, json_on_failure: bool = True) -> Callable[..., Any]:
@@ -93,27 +145,42 @@ def tell(
 
     What is expected to go wrong and is `passing` is left to the caller.
     """
+    exit_code = 1
     try:
         answer = work()
     except passing:
         raise
     except Refused as refused:
-        problem = refused.facts.get("problem", "refused")
-        answer = fail(refused.code.value, str(problem), refused.facts)
-    except PROBLEMS as error:
-        answer = fail("not_ready", str(error), {"problem": str(error)})
+        answer = fail(refused.code.value, problem_of(refused), refused.facts)
+    except tuple(PROBLEMS) as error:
+        code, exit_code = next(told for kind, told in PROBLEMS.items() if isinstance(error, kind))
+        answer = fail(code, str(error), {"problem": str(error)})
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
         answer = fail("not_ready", what, {"problem": what})
     if answer is None:
         return 0
     said, well = answer
-    if well or json_on_failure:
-        print(mask_in_text(json.dumps(said, default=str)), flush=True)
-    return 0 if well else 1
+    if well or json_on_failure or exit_code == USAGE:
+        _print(said)
+    return 0 if well else exit_code
+
+
+def problem_of(refused: Refused) -> str:
+    """A refusal in the words of its table, with what is known about it."""
+    if "problem" in refused.facts:
+        return str(refused.facts["problem"])
+    told = ", ".join(f"{name} {value}" for name, value in refused.facts.items())
+    return f"{refused.code.words.title} ({told})" if told else refused.code.words.title
+
+
+def _print(said: dict[str, Any]) -> None:
+    print(mask_in_text(json.dumps(said, default=str)), flush=True)
 
 
 def fail(code: str, problem: str, facts: dict[str, object]) -> Answer:
+    """Tell on stderr, in one line, what went wrong; what the answer says of it."""
+    problem = " ".join(problem.split())
     print(mask_in_text(f"ledger: {code}: {problem}"), file=sys.stderr, flush=True)
     return {"code": code, **facts}, False
 

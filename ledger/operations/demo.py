@@ -51,7 +51,16 @@ def prepare(settings: Settings, people: int, clock: Clock, shown: Shown) -> list
     try:
         with in_words(), opened.engine.connect() as connection:
             register(connection, EXAMPLE_INSTITUTIONS)
-        token = mint(settings.keys_directory, SCOPES, AGENT, AGENT, clock()[0], TOKEN_LIFETIME)
+        token = mint(
+            settings.keys_directory,
+            SCOPES,
+            AGENT,
+            AGENT,
+            clock()[0],
+            min(TOKEN_LIFETIME, timedelta(hours=settings.token_hours_max)),
+            issuer=settings.token_issuer,
+            audience=settings.token_audience,
+        )
         write_token(token_file(settings), token)
         return _load_people(opened, people, clock, shown) if people else []
     finally:

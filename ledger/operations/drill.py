@@ -14,6 +14,7 @@ import typer
 
 from ledger.clock import now_and_today
 from ledger.database.engines import reading
+from ledger.database.purposes import VERIFY
 from ledger.operations import progress
 from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.heads import Compared, HeadsProblem, compare, read_heads, write_heads
@@ -23,7 +24,7 @@ from ledger.operations.installation import (
     head_revision,
     in_words,
     migrate,
-    open_ledger,
+    open_with_keys,
 )
 from ledger.operations.restoring import restore, target_of
 from ledger.settings import Settings, tune_process
@@ -59,11 +60,11 @@ def drill(settings: Settings, backup: Path, into: str, heads: Path | None) -> An
         if before is None:
             raise NotReady(f"{backup.name}: restored, and there is no ledger in it")
     # refused with keys that are not the backup's
-    opened = open_ledger(restored)
+    opened = open_with_keys(restored, VERIFY)
     compared = None
     try:
         with in_words(), took.step("verify"), progress.shown("verify") as report:
-            verdict = verify(opened.engine, progress=report)
+            verdict = verify(opened.engine, keyring=opened.keyring, progress=report)
         if heads is not None:
             with in_words(), took.step("heads"), reading(opened.engine) as connection:
                 compared = compare(connection, read_heads(heads))

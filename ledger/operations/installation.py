@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,12 +15,15 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from ledger.database.engines import connect, connect_once, for_posting, reading
-from ledger.database.purposes import RUN, VERIFY, Purpose
-from ledger.policy import Policy, load_policies
+from ledger.clock import now_and_today
+from ledger.database.engines import OtherDatabase, connect, connect_once, for_posting, reading
+from ledger.database.purposes import RUN, Purpose
+from ledger.people.sealing import check_keys, is_sealed, record_keys
+from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
-from ledger.settings import SQLITE_FILE, Settings
-from ledger.vault import Keyring, KeyringError
+from ledger.posting.in_force import outdated_areas, policy_versions
+from ledger.settings import SQLITE_FILE, Settings, SettingsError
+from ledger.vault import Keyring, KeyringError, have_keys
 
 # a wheel brings them along; in the repository they stand beside the package
 _PACKAGED = Path(__file__).resolve().parents[1] / "migrations"
@@ -30,6 +33,10 @@ _VERSION = table("alembic_version", column("version_num", Text))
 
 class NotReady(Exception):
     """The installation cannot be opened. The message tells the operator what to do."""
+
+
+class OldPolicies(NotReady):
+    """Policy files are older than what is in force: nothing is posted by them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,81 @@ class Opened:
 
 
 def open_ledger(settings: Settings, purpose: Purpose = RUN) -> Opened:
-    """Open an installation whose database is there and migrated.
+    """Open an installation to post: its database is there and migrated, keys and policies belong to it.
 
-    Raises NotReady (database, keys) and PolicyError (policy files); makes nothing.
+    Raises NotReady (database), KeyringError and KeysDiffer (keys), PolicyError and OldPolicies (policies).
+    New keys and new policies are written down: the policies are in force from now on.
     """
-    policies = {int(area): policy for area, policy in load_policies(settings.policies).items()}
+    opened = open_with_keys(settings, purpose)
     try:
-        keyring = Keyring.load(settings.keys_directory)
-    except KeyringError as error:
-        raise NotReady(f"keys in {settings.keys_directory}: {error}; only `demo` makes keys itself") from None
+        with _reachable(), opened.engine.connect() as connection:
+            versions = policy_versions(connection, opened.policies, now_and_today()[0])
+            with connection.begin():
+                outdated = outdated_areas(connection, versions)
+        if outdated:
+            raise OldPolicies(_too_old(sorted(outdated), settings))
+    except BaseException:
+        opened.engine.dispose()
+        raise
+    return opened
+
+
+def _too_old(areas: Sequence[int], settings: Settings) -> str:
+    named = [f"{area:06d}" for area in areas]
+    return (
+        f"another policy of area {', '.join(named)} is in force than the file in"
+        f" {settings.policies or PACKAGED_POLICIES} has: put the newest file there, or, if this one shall"
+        f" hold again, say `python -m ledger policies --put-in-force {named[0]}`"
+    )
+
+
+def open_with_keys(settings: Settings, purpose: Purpose = RUN) -> Opened:
+    """The same whatever policies are in force, and nothing about them is written down."""
+    policies = {int(area): policy for area, policy in load_policies(settings.policies).items()}
+    keyring = load_keys(settings)
     engine = connect_ready(settings, purpose)
+    try:
+        with _reachable(), engine.connect() as connection:
+            record_keys(connection, keyring, now_and_today()[0])
+    except BaseException:
+        engine.dispose()
+        raise
     return Opened(engine, policies, keyring, settings)
+
+
+def load_keys(settings: Settings) -> Keyring:
+    """The keys that the settings name. Raises KeyringError, with the directory and what to do."""
+    try:
+        return Keyring.load(settings.keys_directory)
+    except KeyringError as error:
+        raise KeyringError(
+            f"keys in {settings.keys_directory}: {error}"
+            " (LEDGER_KEYS names the directory; only `demo` makes keys)"
+        ) from None
+
+
+def open_to_look(settings: Settings, purpose: Purpose = RUN) -> tuple[Engine, Keyring | None]:
+    """A migrated database to look at, and the keys that belong to it; None where nothing needs them yet.
+
+    Raises NotReady, KeyringError, KeysDiffer; writes nothing.
+    """
+    engine = connect_ready(settings, purpose)
+    try:
+        with _reachable():
+            return engine, _keys_to_look_with(settings, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _keys_to_look_with(settings: Settings, engine: Engine) -> Keyring | None:
+    """The keys, checked; None where there are neither keys nor people."""
+    with reading(engine) as connection, connection.begin():
+        if not have_keys(settings.keys_directory) and not is_sealed(connection):
+            return None
+        keyring = load_keys(settings)
+        check_keys(connection, keyring)
+        return keyring
 
 
 @contextmanager
@@ -79,18 +150,17 @@ def connection_to_post(engine: Engine) -> Iterator[Connection]:
             posting.dispose()
 
 
-def connect_to_verify(settings: Settings) -> Engine:
-    """An engine whose statements may take as long as a check of the whole. Raises NotReady."""
-    return connect_ready(settings, VERIFY)
-
-
 def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
-    """An engine on the migrated database; NotReady when it is missing, unreachable or of another version."""
+    """An engine on the migrated database; NotReady when it is missing, unreachable or of another version.
+
+    Raises SettingsError when nothing names a database, or what names one is none.
+    """
+    url = settings.url
     if settings.is_sqlite_file and not (settings.data / SQLITE_FILE).exists():
         # SQLite would make an empty file in its place
         raise NotReady(f"no database in {settings.data}: run `python -m ledger migrate` or `demo` first")
     with _reachable():
-        engine = connect(settings.url, purpose=purpose)
+        engine = connect(url, purpose=purpose)
         try:
             current, head = schema_revision(engine), head_revision()
         except BaseException:
@@ -104,20 +174,31 @@ def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
 
 
 def migrate(settings: Settings) -> tuple[str | None, str]:
-    """Bring the database to the newest schema, from any folder; the revision before and after."""
+    """Bring the database to the newest schema, from any folder; the revision before and after.
+
+    Raises NotReady; KeyringError and KeysDiffer, and then nothing is changed.
+    """
+    url = settings.url
     if settings.is_sqlite_file:
+        if settings.data.exists() and not settings.data.is_dir():
+            raise SettingsError(f"{settings.data} is no directory (--data, LEDGER_DATA)")
         try:
             settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise NotReady(f"{settings.data}: {error.strerror}") from None
     with _reachable():
-        engine = connect_once(settings.url)
+        engine = connect_once(url)
         try:
             before = schema_revision(engine)
+            # before anything is changed: it may be another database than was meant
+            keyring = _keys_to_look_with(settings, engine)
             if before != head_revision():
                 config = _alembic()
-                config.attributes["url"] = settings.url
+                config.attributes["url"] = url
                 command.upgrade(config, "head")
+            if keyring is not None:
+                with engine.connect() as connection:
+                    record_keys(connection, keyring, now_and_today()[0])
             return before, head_revision()
         finally:
             engine.dispose()
@@ -165,8 +246,12 @@ def _reachable() -> Iterator[None]:
     """Turn what a database says that is not there, or not ours, into one line without its URL."""
     try:
         yield
+    except OtherDatabase as other:
+        raise SettingsError(
+            f"LEDGER_DATABASE_URL is not a database URL that this program knows: {other}"
+        ) from None
     except ArgumentError:
-        raise NotReady("LEDGER_DATABASE_URL is not a database URL that this program knows") from None
+        raise SettingsError("LEDGER_DATABASE_URL is not a database URL that this program knows") from None
     except CommandError as error:
         raise NotReady(f"the database cannot be migrated: {error}") from None
     except DBAPIError as error:

@@ -13,7 +13,8 @@ from typing import ClassVar
 
 import uvicorn
 
-from ledger.operations.installation import NotReady, open_ledger
+from ledger.access.jwks import read_jwks
+from ledger.operations.installation import open_ledger
 from ledger.settings import Settings, tune_process
 
 APP = "api.main:app"
@@ -55,12 +56,9 @@ def end_the_process() -> None:
 
 
 def check(settings: Settings) -> None:
-    """Raise what stands against serving: keys or policies missing, a database that is not ready."""
+    """Raise what stands against serving: no keys or policies, none to verify tokens with, no database."""
     open_ledger(settings).engine.dispose()
-    if not settings.jwks_file.is_file():
-        raise NotReady(
-            f"no {settings.jwks_file}: put the public keys of your identity provider there, as a JWKS"
-        )
+    read_jwks(settings.jwks_file)
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -54,12 +54,27 @@ class Known:
 
 def number_digest(id_number: IdNumber, keyring: Keyring) -> bytes:
     """What an ID number is found by. An old 15-digit number has the digest of its 18-digit form."""
-    return keyring.digest("id_number", id_number.number)
+    return digest_of_number(id_number.number, keyring)
+
+
+def digest_of_number(number: str, keyring: Keyring) -> bytes:
+    """The same of a number as it is stored: 18 digits, and good when it was."""
+    return keyring.digest("id_number", number)
 
 
 def name_digest(name: str, keyring: Keyring) -> bytes:
     """What tells whether two names are the same: NFKC, without spaces and middle dots."""
     return keyring.digest("name", normalise_name(name))
+
+
+def open_number(sealed: bytes, digest: bytes, keyring: Keyring) -> str:
+    """A stored ID number, opened. Raises KeyringError."""
+    return keyring.open(sealed, _NUMBER + digest)
+
+
+def open_name(sealed: bytes, digest: bytes, keyring: Keyring) -> str:
+    """A stored name, opened. Raises KeyringError."""
+    return keyring.open(sealed, _NAME + digest)
 
 
 def account_ref(text: str, keyring: Keyring, today: date) -> BookRef:

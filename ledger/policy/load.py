@@ -121,6 +121,8 @@ def load_policies(directory: Path | None = None) -> dict[str, Policy]:
         try:
             # Not read_text: it would turn line ends, and the hash is over the bytes of the file.
             text = path.read_bytes().decode()
+        except OSError as error:
+            raise PolicyError(str(path), f"cannot be read ({error.strerror})") from None
         except UnicodeDecodeError as error:
             raise PolicyError(path.name, "not UTF-8") from error
         policy = load_policy(text, path.name)

@@ -1,19 +1,16 @@
-"""Callers, actors and policy versions as small numbers. A number once given never changes, so it is kept."""
+"""Callers and actors as small numbers. A number once given never changes, so it is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ledger import tables
-from ledger.policy import Policy
 
 _AGENTS: WeakKeyDictionary[Engine, dict[str, int]] = WeakKeyDictionary()
-_VERSIONS: WeakKeyDictionary[Engine, dict[tuple[int, str], int]] = WeakKeyDictionary()
 _TRIES_MAX = 20
 # how many names a process keeps the numbers of
 REMEMBERED_MAX = 20_000
@@ -62,44 +59,3 @@ def _make_agent(connection: Connection, name: str) -> int:
         except IntegrityError:
             continue
     raise RuntimeError("no number could be had for a caller")
-
-
-def policy_versions(
-    connection: Connection, policies: Mapping[int, Policy], now: datetime, *, create: bool = True
-) -> Mapping[int, int]:
-    """The version number of each area's policy; a new version is stored whole, to recompute any year."""
-    known = _VERSIONS.setdefault(connection.engine, {})
-    versions: dict[int, int] = {}
-    for area, policy in policies.items():
-        place = (area, policy.hash)
-        if place not in known:
-            number = _policy_version(connection, area, policy, now, create=create)
-            if number == 0:
-                versions[area] = 0
-                continue
-            known[place] = number
-        versions[area] = known[place]
-    return versions
-
-
-def _policy_version(connection: Connection, area: int, policy: Policy, now: datetime, *, create: bool) -> int:
-    table = tables.policy
-    stored = select(table.c.version).where(table.c.area == area, table.c.hash == policy.hash)
-    for _ in range(_TRIES_MAX):
-        try:
-            with connection.begin():
-                found = connection.scalar(stored)
-                if found is not None:
-                    return int(found)
-                if not create:
-                    return 0
-                number = (connection.scalar(select(func.max(table.c.version))) or 0) + 1
-                connection.execute(
-                    insert(table).values(
-                        version=number, area=area, hash=policy.hash, content=policy.text, recorded_at=now
-                    )
-                )
-                return number
-        except IntegrityError:
-            continue
-    raise RuntimeError("no number could be had for a policy version")

@@ -130,3 +130,5 @@ class Attempt:
     decided: list[Decided] = field(default_factory=list)
     accepted: list[Command] = field(default_factory=list)
     new_books: set[int] = field(default_factory=set)
+    # the areas of which a newer policy is in force than the one that is decided by
+    outdated: frozenset[int] = frozenset()

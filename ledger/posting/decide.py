@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ledger.book.beside import Row
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution
@@ -10,7 +12,16 @@ from ledger.policy import MissingParameter
 from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
-from ledger.posting.outcomes import AlreadyThere, Answered, Outcome, Posted, Receipt, Sourced, WiderLocks
+from ledger.posting.outcomes import (
+    AlreadyThere,
+    Answered,
+    Outcome,
+    PolicyOutdated,
+    Posted,
+    Receipt,
+    Sourced,
+    WiderLocks,
+)
 from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 
@@ -25,9 +36,13 @@ def decide_all(attempt: Attempt, atomic: bool) -> None:
             attempt.outcomes.append(refused)
         except WiderLocks as wider:
             attempt.outcomes.append(wider)
+        except PolicyOutdated as outdated:
+            attempt.outcomes.append(outdated)
         else:
             attempt.outcomes.append(outcome)
-    if atomic and any(isinstance(outcome, Refused | WiderLocks) for outcome in attempt.outcomes):
+    if atomic and any(
+        isinstance(outcome, Refused | WiderLocks | PolicyOutdated) for outcome in attempt.outcomes
+    ):
         _undo_group(attempt, before)
 
 
@@ -51,10 +66,12 @@ def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
         ]
         attempt.outcomes = [WiderLocks(books) for _ in attempt.outcomes]
         return
+    # by the newer policy the refusals might be others: the group as a whole is for another process
+    instead = next((outcome for outcome in attempt.outcomes if isinstance(outcome, PolicyOutdated)), None)
     attempt.outcomes = [
         outcome
-        if isinstance(outcome, Refused) or _stands(outcome, undone)
-        else Refused(RefusalCode.GROUP_REFUSED)
+        if _stands(outcome, undone) or (instead is None and isinstance(outcome, Refused))
+        else instead or Refused(RefusalCode.GROUP_REFUSED)
         for outcome in attempt.outcomes
     ]
 
@@ -91,6 +108,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
     # an institution of another area may have a contract here, and that area no policy
     if stored is not None and stored.area not in attempt.versions and not is_institution(book_id):
         raise Refused(RefusalCode.AREA_UNKNOWN)
+    if attempt.outdated and stored is not None:
+        _want_in_force(attempt, [stored])
+    freed = set(desk.freed) if attempt.outdated else desk.freed
     desk.working = {}
     desk.book = None
     if stored is not None:
@@ -105,8 +125,22 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
     except MissingParameter as missing:
         # what the area has not decided for a day is refused, not guessed
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+    if attempt.outdated:
+        # a book that was opened just now, and those of other areas
+        try:
+            _want_in_force(attempt, desk.working.values())
+        except PolicyOutdated:
+            desk.freed = freed
+            raise
     # From here on the command is accepted: nothing below may refuse.
     return _accept(attempt, command, place, fingerprint)
+
+
+def _want_in_force(attempt: Attempt, books: Iterable[Book]) -> None:
+    """Raise PolicyOutdated for a book of an area of which a newer policy is in force."""
+    for book in books:
+        if book.area in attempt.outdated:
+            raise PolicyOutdated(book.area)
 
 
 def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | None) -> Posted | None:

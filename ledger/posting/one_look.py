@@ -18,11 +18,12 @@ from ledger.book.state import Book
 from ledger.chart.matrix import Stage
 from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
-from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.agents import agent_ids
 from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
+from ledger.posting.in_force import NEWEST, outdated_areas, policy_versions
 from ledger.posting.needs import Look
 from ledger.posting.outcomes import Institution, Outcome, WiderLocks
 from ledger.posting.reads import BOOK_COLUMNS
@@ -55,7 +56,7 @@ def _one_look(looks: tuple[Look[Any], ...]) -> Executable:
     beside = ", ".join((*_INSTITUTION, *(look.in_one for look in looks)))
     return (
         text(
-            f"SELECT json_build_array(json_build_array({', '.join(f'b.{name}' for name in _BOOK)}),"
+            f"SELECT json_build_array(json_build_array({', '.join(f'b.{name}' for name in _BOOK)}), {NEWEST},"
             f" {beside}) AS seen FROM identity p JOIN claim h ON h.digest = {_FIRST_ACCOUNT}"
             " JOIN book b ON b.book_id = h.book_id WHERE p.digest = :digest"
             f" AND b.stage <> {int(Stage.CLOSED)} AND b.held = 0 AND b.open_freezes = 0"
@@ -93,10 +94,11 @@ def decide_at_a_look(
     versions = policy_versions(connection, policies, now, create=False)
     with connection.begin():
         seen = connection.scalar(_one_look(looks), {"digest": command.book, "code": command.institution})
-    if seen is None:
-        return None
+        if seen is None:
+            return None
+        outdated = outdated_areas(connection, versions, seen[1])
     desk = Desk(now, today, policies)
-    values, institution, contracts, suspensions, *beside = seen
+    values, _newest, institution, contracts, suspensions, *beside = seen
     book = _book_of(desk, values)
     _keep_institution(desk, command.institution or "", institution, contracts, suspensions)
     for need, look, rows in zip(needs, looks, beside, strict=True):
@@ -104,7 +106,7 @@ def decide_at_a_look(
         look.put_states(book)
         for row in look.out_of_one(rows):
             look.keep(found, desk, book.book_id, row)
-    attempt = Attempt([command], desk, versions, agents, ids=[book.book_id])
+    attempt = Attempt([command], desk, versions, agents, ids=[book.book_id], outdated=outdated)
     decide_all(attempt, atomic=False)
     [outcome] = attempt.outcomes
     return None if isinstance(outcome, WiderLocks) else outcome

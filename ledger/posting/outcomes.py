@@ -149,6 +149,17 @@ class Unavailable(Unknown):
     """The database could not be reached: nothing was written, and the same request may be sent again."""
 
 
+class PolicyOutdated(Unavailable):
+    """A newer policy of the area is in force than the one decided by: nothing was written.
+
+    Another process may take the same request, and so may this one with the newer policy.
+    """
+
+    def __init__(self, area: int) -> None:
+        super().__init__(f"a newer policy of area {area:06d} is in force")
+        self.area = area
+
+
 class Failed(Exception):
     """A fault of the database that only this command met. The cause is chained."""
 

@@ -18,6 +18,7 @@ from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.in_force import NEWEST
 from ledger.posting.needs import Asked, Need
 from ledger.posting.outcomes import Answered, Institution, Posted, Receipt, Sourced
 
@@ -70,11 +71,11 @@ def _columns(*names: str) -> list[ColumnElement[Any]]:
     return [_E[name] if name in _E else _B[name] for name in names]
 
 
-_LOCK = Lookup(
-    f"SELECT {', '.join(BOOK_COLUMNS)} FROM book WHERE book_id {{in_given}} ORDER BY book_id{{lock}}",
-    [_B[name] for name in BOOK_COLUMNS],
-    book_id="big",
-)
+# with each book what tells whether another policy was put in force: it costs no statement of its own
+_STANDING = f"SELECT {', '.join(BOOK_COLUMNS)}, {NEWEST} AS newest FROM book WHERE book_id {{in_given}}"
+_STANDING_RETURNS = [*(_B[name] for name in BOOK_COLUMNS), column("newest", Integer)]
+_LOCK = Lookup(f"{_STANDING} ORDER BY book_id{{lock}}", _STANDING_RETURNS, book_id="big")
+_LOOK = Lookup(_STANDING, _STANDING_RETURNS, book_id="big")
 _READ = Lookup(
     f"SELECT {', '.join(BOOK_COLUMNS)} FROM book WHERE book_id {{in_given}}",
     [_B[name] for name in BOOK_COLUMNS],
@@ -167,16 +168,28 @@ _INSTITUTIONS = Lookup(
 )
 
 
-def lock_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
+Standing = tuple[dict[int, Book], int | None]
+"""Books by number, and what NEWEST was when they were read; None when none was."""
+
+
+def lock_books(connection: Connection, ids: Iterable[int]) -> Standing:
     """Lock the books in id order and read them. How books are locked is this function and no other."""
-    rows = _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)])
-    books = {row.book_id: Book(*row) for row in rows}
+    return _standing(connection, _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)]))
+
+
+def look_at_books(connection: Connection, ids: Iterable[int]) -> Standing:
+    """The same without locks, for a dry run."""
+    return _standing(connection, _LOOK.run(connection, [(book_id,) for book_id in sorted(ids)]))
+
+
+def _standing(connection: Connection, rows: Sequence[Any]) -> Standing:
+    books = {row[0]: Book(*row[:-1]) for row in rows}
     _read_recorded(connection, books)
-    return books
+    return books, rows[0][-1] if rows else None
 
 
 def read_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
-    """The same without locks, for a dry run and for reads."""
+    """Books as they stand, without locks, for reads."""
     rows = _READ.run(connection, [(book_id,) for book_id in sorted(ids)])
     books = {row.book_id: Book(*row) for row in rows}
     _read_recorded(connection, books)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from ledger.policy import Policy
-from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.agents import agent_ids
 from ledger.posting.attempt import (
     Attempt,
     agent_names,
@@ -23,8 +23,9 @@ from ledger.posting.attempt import (
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
+from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Outcome, Person, WiderLocks
-from ledger.posting.reads import read_books
+from ledger.posting.reads import look_at_books
 from ledger.posting.stakes import stake_things
 
 
@@ -59,7 +60,8 @@ def rehearse(
             find_books(attempt)
             stake_things(connection, commands, attempt.ids, desk, take=False)
             follow_stakes(attempt)
-            desk.books = read_books(connection, wanted(attempt, wider))
+            desk.books, newest = look_at_books(connection, wanted(attempt, wider))
+            attempt.outdated = outdated_areas(connection, versions, newest)
             read_all(connection, attempt)
         decide_all(attempt, atomic)
         more = [

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.faults import Trouble, is_overtaken, is_transient, trouble
 from ledger.policy import Policy
-from ledger.posting.agents import agent_ids, policy_versions
+from ledger.posting.agents import agent_ids
 from ledger.posting.attempt import (
     WIDENINGS_MAX,
     Attempt,
@@ -27,6 +27,7 @@ from ledger.posting.attempt import (
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
+from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Failed, Outcome, Unavailable, Unknown, WiderLocks
 from ledger.posting.reads import lock_books
 from ledger.posting.stakes import (
@@ -196,7 +197,8 @@ def _decide_and_write(
     stake_things(connection, commands, attempt.ids, desk)
     follow_stakes(attempt)
     mine = set(desk.fresh_stakes)
-    desk.books = lock_books(connection, wanted(attempt, wider))
+    desk.books, newest = lock_books(connection, wanted(attempt, wider))
+    attempt.outdated = outdated_areas(connection, attempt.versions, newest)
     read_all(connection, attempt)
     decide_all(attempt, atomic)
     unused = mine - {digest for command in attempt.accepted for digest in command.stakes}

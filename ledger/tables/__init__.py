@@ -36,7 +36,9 @@ from ledger.tables.references import (
     contract,
     employer,
     institution,
+    key_fingerprint,
     policy,
+    policy_in_force,
     suspension,
 )
 from ledger.tables.stakes import claim, identity
@@ -63,11 +65,13 @@ __all__ = [
     "filing",
     "identity",
     "institution",
+    "key_fingerprint",
     "levy",
     "levy_line",
     "manual_claim",
     "metadata",
     "policy",
+    "policy_in_force",
     "quota",
     "reconciled_day",
     "settlement",
@@ -79,7 +83,7 @@ __all__ = [
 # What the database itself never lets anybody change or take away; the migrations make the triggers.
 APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
-    "filing", "manual_claim",
+    "filing", "manual_claim", "key_fingerprint", "policy_in_force",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

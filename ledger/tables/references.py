@@ -6,6 +6,7 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -26,6 +27,30 @@ policy = Table(
     C("recorded_at", Instant, nullable=False),
     PrimaryKeyConstraint("version"),
     UniqueConstraint("area", "hash"),
+    info={"room": "reference"},
+)
+
+policy_in_force = Table(
+    "policy_in_force",
+    metadata,
+    # when a version of an area was put in force; of each area the one with the highest number is
+    C("number", Integer, nullable=False, autoincrement=False),
+    C("area", Integer, nullable=False),
+    C("version", Integer, ForeignKey("policy.version", name="fk_policy_in_force_policy"), nullable=False),
+    C("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("number"),
+    info={"room": "reference"},
+)
+
+key_fingerprint = Table(
+    "key_fingerprint",
+    metadata,
+    # the file of a key that personal data was sealed or is found with, and the keyed digest that tells it
+    C("name", Text, nullable=False),
+    C("fingerprint", LargeBinary, nullable=False),
+    C("recorded_at", Instant, nullable=False),
+    PrimaryKeyConstraint("name"),
+    CheckConstraint("length(fingerprint) = 32", name="fingerprint_is_a_digest"),
     info={"room": "reference"},
 )
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, Select, Table, func, select
 
 from ledger import tables
 from ledger.reports import look
+from ledger.vault import Keyring
 from ledger.verify.across import (
     accounts_are_staked_once,
     estates_reach_the_heirs,
@@ -57,6 +58,7 @@ from ledger.verify.institutions import (
     months_are_those_of_their_bills,
     nothing_else_is_staked,
 )
+from ledger.verify.twins import people_are_there_once
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Verdict", "verify"]
 
@@ -125,6 +127,7 @@ class Verdict:
 def verify(
     engine: Engine,
     *,
+    keyring: Keyring | None = None,
     first: int | None = None,
     last: int | None = None,
     chunk: int = CHUNK,
@@ -132,6 +135,7 @@ def verify(
 ) -> Verdict:
     """Check the books from number `first` to `last` (default: all), `chunk` at a time, in ascending order.
 
+    With the keys it also opens who is known and finds those who are there twice; without, it cannot.
     `progress` is told how many books are done and how many there are. Holds no lock: what is posted
     meanwhile is seen or not, a book at a time as a whole.
     """
@@ -141,6 +145,8 @@ def verify(
         total = _count(connection, tables.book, start, end)
         for across in ACROSS:
             verdict.add(across(connection, start, end))
+        if keyring is not None:
+            verdict.add(people_are_there_once(connection, keyring, start, end))
     while start <= end:
         with look(engine) as connection:
             numbers: list[int] = list(connection.scalars(_next(start, end, chunk)))

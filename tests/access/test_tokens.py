@@ -132,6 +132,10 @@ def test_without_a_signing_key_there_are_no_tokens(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match="identity provider"):
         mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
     (tmp_path / SIGNING_FILE).write_text("nonsense")
+    (tmp_path / SIGNING_FILE).chmod(0o644)
+    with pytest.raises(TokenError, match="others than its owner may read it"):
+        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
+    (tmp_path / SIGNING_FILE).chmod(0o600)
     with pytest.raises(TokenError, match="not a private key"):
         mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
 

@@ -636,6 +636,19 @@ def test_not_ready_with_another_schema(client: TestClient, monkeypatch: pytest.M
     assert answer.headers["Retry-After"]
 
 
+@pytest.mark.parametrize(
+    ("looks", "found", "code"),
+    [("are_other_keys", True, "keys_differ"), ("outdated_areas", {990100}, "policy_outdated")],
+)
+def test_not_ready_with_other_keys_or_an_older_policy(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, looks: str, found: object, code: str
+) -> None:
+    monkeypatch.setattr(f"api.operations.health.{looks}", lambda *_told: found)
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["code"]) == (503, code)
+    assert answer.headers["Retry-After"]
+
+
 def test_the_documentation_needs_no_internet(client: TestClient) -> None:
     page = client.get("/docs")
     assert page.status_code == 200

@@ -40,13 +40,12 @@ from ledger.posting.batches import Batch
 from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
 from tests.support.chance import seeds
 from tests.support.clinic import Clinic, LineText, Settled
 from tests.support.office import command_line, finish
-from tests.support.people import AREA, SomeoneFactory, World, noon
+from tests.support.people import AREA, SomeoneFactory, World, noon, write_keys
 from tests.support.stories import Heir, estate, fen, moves
 
 R = RefusalCode
@@ -642,7 +641,7 @@ LAST_YEAR = now_and_today()[1].year - 1
 @pytest.fixture
 def crowd(fresh_url: str, tmp_path: Path) -> Iterator[tuple[Story, list[int], Path]]:
     """People with a bill of last year each, in a database for the command line."""
-    Keyring.create(tmp_path / "keys")
+    write_keys(tmp_path / "keys")
     engine = connect(fresh_url)
     story = story_of(engine)
     story.world.now = datetime.now(UTC)

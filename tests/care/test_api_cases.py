@@ -31,6 +31,7 @@ from tests.support.care_client import (
     shown,
 )
 from tests.support.employer_client import refusal, taken
+from tests.support.people import hold
 
 ALL = ["invoice", "fee_list", "diagnosis", "records"]
 SIXTY = {"kind": "third_party", "share": "0.60"}
@@ -263,7 +264,11 @@ def test_an_area_may_forbid_the_set_off(
     policies = {**state.policies, int(AREA): with_parameter("article_30.set_off", "no")}
     # the writer has its own name for them
     monkeypatch.setattr(state.writer, "_policies", policies)
-    assert refusal(recover(client, case, means="set_off")) == (409, "set_off_not_allowed")
+    hold(state.engine, policies)
+    try:
+        assert refusal(recover(client, case, means="set_off")) == (409, "set_off_not_allowed")
+    finally:
+        hold(state.engine, state.policies)
 
 
 # -- manual claims -------------------------------------------------------------------------------------------

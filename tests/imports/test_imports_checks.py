@@ -17,9 +17,8 @@ from ledger.imports import INTERNAL_ERROR, ControlTotals, Summary
 from ledger.imports.reasons import reason
 from ledger.posting import batches
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import Keyring
 from tests.support.office import ACCOUNTS, CONTRIBUTIONS, SPENDINGS, Office, contribution, counts
-from tests.support.people import SomeoneFactory
+from tests.support.people import SomeoneFactory, write_keys
 
 OPENINGS = f"{ACCOUNTS},opening_current_year,opening_carried_over,opening_source_ref"
 
@@ -167,7 +166,7 @@ def test_every_code_has_a_reason_that_fits_a_column() -> None:
 def test_the_command_line_takes_totals_and_previews(
     office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Keyring.create(tmp_path / "keys")
+    write_keys(tmp_path / "keys")
     url = office.world.engine.url.render_as_string(hide_password=False)
     monkeypatch.setenv("LEDGER_DATABASE_URL", url)
     monkeypatch.setenv("LEDGER_KEYS", str(tmp_path / "keys"))

@@ -26,7 +26,6 @@ from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import add_alias
 from ledger.posting import batches
 from ledger.posting.way_in import post
-from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.office import (
     ACCOUNTS,
@@ -41,7 +40,7 @@ from tests.support.office import (
     timeless,
     undisturbed_import,
 )
-from tests.support.people import KEYRING, NOW, SomeoneFactory, World, id_number
+from tests.support.people import KEYRING, NOW, SomeoneFactory, World, id_number, write_keys
 
 MONTHS = ("2026-01", "2026-02", "2026-03", "2026-04", "2026-05")
 FEN = 16_000
@@ -370,7 +369,7 @@ def scene(
                 for month in months
                 for n, number in enumerate(numbers)
             )
-    Keyring.create(folder / "keys")
+    write_keys(folder / "keys")
     template = new_database(True)
     finish(command_line(template, folder / "keys", "import", accounts))
     return Scene(template, folder / "keys", people, file, one_month)

@@ -25,9 +25,8 @@ from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.operations.sample import write_sample
-from ledger.vault import Keyring
 from ledger.verify import verify
-from tests.support.people import SomeoneFactory, World, id_number, noon
+from tests.support.people import SomeoneFactory, World, id_number, noon, write_keys
 from tests.support.service import Service
 from tests.support.units import Unit
 
@@ -71,7 +70,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     """A data directory with keys, as an operator makes it."""
-    Keyring.create(tmp_path / "data/keys")
+    write_keys(tmp_path / "data/keys")
     return tmp_path / "data"
 
 
@@ -289,7 +288,7 @@ def test_without_keys_nothing_is_opened(run: Callable[..., Answer], tmp_path: Pa
     run("migrate", "--data", tmp_path)
     for command in (("serve",), ("import", "x.csv"), ("year-end", "2024", "--area", "990100"), ("sweep",)):
         answer = run(*command, "--data", tmp_path)
-        assert answer.code == 1
+        assert (answer.code, answer.json["code"]) == (2, "keys_invalid")
         assert "keys" in answer.err
         assert answer.err.count("\n") == 1
     assert not (tmp_path / "keys").exists()
@@ -298,7 +297,7 @@ def test_without_keys_nothing_is_opened(run: Callable[..., Answer], tmp_path: Pa
 def test_without_a_jwks_nothing_is_served(run: Callable[..., Answer], data: Path) -> None:
     run("migrate", "--data", data)
     answer = run("serve", "--data", data)
-    assert answer.code == 1
+    assert (answer.code, answer.json["code"]) == (2, "jwks_invalid")
     assert "jwks.json" in answer.err
 
 
@@ -307,22 +306,23 @@ def test_demo_mode_is_for_this_machine(
 ) -> None:
     monkeypatch.setenv("LEDGER_DEMO", "true")
     answer = run("serve", "--data", data, "--host", "0.0.0.0")
-    assert answer.code == 1
+    assert (answer.code, answer.json["code"]) == (2, "settings_invalid")
     assert "loopback" in answer.err
 
 
 @pytest.mark.parametrize(
-    ("url", "says"),
-    [("nonsense", "not a database URL"), ("sqlite:////nowhere/at/all.db", "cannot be used"),
-     ("postgresql+psycopg://u:geheim@127.0.0.1:1/d", "cannot be used")],
+    ("url", "says", "code"),
+    [("nonsense", "not a database URL", 2), ("sqlite:////nowhere/at/all.db", "cannot be used", 1),
+     ("postgresql+psycopg://u:geheim@127.0.0.1:1/d", "cannot be used", 1)],
 )  # fmt: skip
 def test_a_database_that_is_not_there_is_one_line(
-    run: Callable[..., Answer], data: Path, monkeypatch: pytest.MonkeyPatch, url: str, says: str
+    run: Callable[..., Answer], data: Path, monkeypatch: pytest.MonkeyPatch, url: str, says: str, code: int
 ) -> None:
     monkeypatch.setenv("LEDGER_DATABASE_URL", url)
     for command in (("migrate",), ("verify",), ("import", "x.csv")):
         answer = run(*command, "--data", data)
-        assert (answer.code, answer.err.count("\n")) == (1, 1)
+        assert (answer.code, answer.err.count("\n")) == (code, 1)
+        assert answer.json["code"] == ("not_ready" if code == 1 else "settings_invalid")
         assert says in answer.err
         assert "geheim" not in answer.err + answer.out
 
@@ -339,7 +339,7 @@ def test_a_policy_that_cannot_be_used_is_named(
     (tmp_path / "990100.toml").write_text("nonsense")
     monkeypatch.setenv("LEDGER_POLICIES", str(tmp_path))
     answer = run("sweep", "--data", data)
-    assert answer.code == 1
+    assert (answer.code, answer.json["code"]) == (2, "policy_invalid")
     assert "990100.toml" in answer.err
 
 

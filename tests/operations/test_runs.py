@@ -38,11 +38,10 @@ from ledger.operations.starting import NotStarted
 from ledger.posting import Posted, batches
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings
-from ledger.vault import Keyring
 from ledger.verify import verify
 from tests.support.api_client import AREA, running
 from tests.support.office import command_line
-from tests.support.people import World, id_number, noon
+from tests.support.people import World, id_number, noon, write_keys
 
 YEAR = now_and_today()[1].year - 1
 NAME = f"year-end-{AREA}-{YEAR}"
@@ -291,7 +290,7 @@ def test_whoever_loses_the_connection_does_not_go_on_without_locks(
 @pytest.fixture
 def operator(fresh_url: str, tmp_path: Path) -> Callable[..., tuple[int, dict[str, Any], str]]:
     """Runs a command in a process of its own: its exit code, its JSON, and what it said beside."""
-    Keyring.create(tmp_path / "keys")
+    write_keys(tmp_path / "keys")
 
     def call(*arguments: str) -> tuple[int, dict[str, Any], str]:
         process = command_line(fresh_url, tmp_path / "keys", *arguments)

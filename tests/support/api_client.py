@@ -27,6 +27,7 @@ from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
 from ledger.settings import Settings
 from ledger.vault import Keyring
+from tests.support.people import write_keys
 
 TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -56,8 +57,8 @@ def key() -> dict[str, str]:
 
 
 def opened(engine: Engine, folder: Path) -> Opened:
-    """An installation over an engine that is there already; its keys are made in `folder`."""
-    keyring = Keyring.create(folder / "keys")
+    """An installation over an engine that is there; its keys, those of every world, go into `folder`."""
+    keyring = Keyring.load(write_keys(folder / "keys"))
     create_signing_key(folder / "keys")
     with engine.connect() as connection:
         register(connection, EXAMPLE_INSTITUTIONS)

@@ -27,6 +27,7 @@ from ledger.access.tokens import SCOPES, mint
 from ledger.policy import load_policy
 from tests.support.api_client import AREA, contribute, key, open_account
 from tests.support.employer_client import taken
+from tests.support.people import hold
 
 CARE_DAY = "2026-03-10"
 NAME = "示例医院"
@@ -181,11 +182,14 @@ def rule(client: Any, **values: str) -> Iterator[None]:
         parameter = re.escape(name.replace("__", "."))
         text, found = re.subn(rf'(name = "{parameter}"\nunit = ".*"\nvalue = )".*"', rf'\1"{value}"', text)
         assert found, name
+    engine = client.app.state.ledger.engine
     policies[int(AREA)] = load_policy(text, "changed")
+    hold(engine, policies)
     try:
         yield
     finally:
         policies[int(AREA)] = policy
+        hold(engine, policies)
 
 
 def bound(folder: Path, institution: str, scopes: Sequence[str] = SCOPES) -> dict[str, str]:

@@ -10,10 +10,12 @@ Their ID numbers stand in county 9999, which there is not, and no two are the sa
 
 from __future__ import annotations
 
+import base64
 import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -35,6 +37,7 @@ from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.people.persons import stake_by_number
 from ledger.policy import Policy, load_policies
 from ledger.posting import Command, Outcome, Posted, Receipt
+from ledger.posting.in_force import put_in_force
 from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
@@ -42,7 +45,8 @@ from ledger.vault import Keyring
 AREA = 990100
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 # The same keys in every world, so that two of them over one database find each other's people.
-KEYRING = Keyring({1: bytes(range(32))}, bytes(range(32, 64)))
+SEAL_KEY, INDEX_KEY = bytes(range(32)), bytes(range(32, 64))
+KEYRING = Keyring({1: SEAL_KEY}, INDEX_KEY)
 _FIRST_BIRTHDAY = date(1940, 1, 1)
 _FAMILY_NAMES = "王李张刘陈杨赵黄周吴"
 _GIVEN_NAMES = "伟芳娜敏静磊洋艳勇杰"
@@ -55,6 +59,16 @@ def id_number(number: int, *, born: date | None = None, prefix: str = "119999") 
     # GB 11643: each digit times 2 to the power of its place from the right, modulo 11
     total = sum(int(digit) * 2 ** (17 - place) for place, digit in enumerate(body))
     return body + "0123456789X"[(1 - total) % 11]
+
+
+def write_keys(directory: Path, *, index: bytes = INDEX_KEY, **seals: bytes) -> Path:
+    """A key directory, by default with the keys of every world; `seal_2=…` writes seal-2.key, and so on."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name, key in {"index": index, **(seals or {"seal_1": SEAL_KEY})}.items():
+        file = directory / f"{name.replace('_', '-')}.key"
+        file.touch(mode=0o600)
+        file.write_bytes(base64.b64encode(key) + b"\n")
+    return directory
 
 
 @dataclass(frozen=True)
@@ -88,6 +102,24 @@ def packaged_policies() -> Mapping[int, Policy]:
     return {int(area): policy for area, policy in load_policies().items()}
 
 
+# the hash of each area's policy that was put in force last, by database
+_in_force: dict[str, dict[int, str]] = {}
+
+
+def hold(engine: Engine, policies: Mapping[int, Policy]) -> None:
+    """Let these policies be the ones in force on a database, whatever was before."""
+    there = _in_force.setdefault(str(engine.url), {})
+    # the first is put in force by whoever posts by it
+    for area, policy in policies.items():
+        there.setdefault(area, policy.hash)
+    changed = {area: policy for area, policy in policies.items() if there.get(area) != policy.hash}
+    if changed:
+        with engine.connect() as connection:
+            for area, policy in changed.items():
+                put_in_force(connection, area, policy, NOW)
+                there[area] = policy.hash
+
+
 class World:
     """One database with the example area in it. Holds no connection, so it needs no closing."""
 
@@ -95,7 +127,7 @@ class World:
         self.engine = engine
         self.now = now
         self.keyring = KEYRING
-        self.policies: Mapping[int, Policy] = dict(packaged_policies())
+        self._policies: Mapping[int, Policy] = dict(packaged_policies())
         self._references = 0
         with engine.connect() as connection:
             register(connection, EXAMPLE_INSTITUTIONS)
@@ -103,6 +135,16 @@ class World:
                 self.institution: int = connection.execute(
                     select(tables.institution.c.party_id).where(tables.institution.c.code == "H0001")
                 ).scalar_one()
+
+    @property
+    def policies(self) -> Mapping[int, Policy]:
+        """The policies that this world goes by: whoever asks for them has them in force."""
+        hold(self.engine, self._policies)
+        return self._policies
+
+    @policies.setter
+    def policies(self, policies: Mapping[int, Policy]) -> None:
+        self._policies = policies
 
     @property
     def today(self) -> date:

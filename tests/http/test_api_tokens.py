@@ -1,0 +1,344 @@
+"""What an identity provider names, how its keys change under way, and why a token was refused."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from api.http.security import TokenRefused, Verifier
+from ledger.access import jwks as jwks_module
+from ledger.access.jwks import LOOK_SECONDS, JwksFile, KeysMissing
+from ledger.settings import TOKEN_NAME
+from tests.support.api_client import running
+
+NOW = datetime.now(UTC)
+
+
+class Provider:
+    """An identity provider: its keys by their names, and a file that it writes."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.keys: dict[str, Ed25519PrivateKey] = {}
+
+    def makes(self, name: str) -> None:
+        self.keys[name] = Ed25519PrivateKey.generate()
+
+    def text(self, *names: str) -> str:
+        keys = []
+        for name in names:
+            x = (
+                base64.urlsafe_b64encode(self.keys[name].public_key().public_bytes_raw())
+                .rstrip(b"=")
+                .decode()
+            )
+            keys.append({"kty": "OKP", "crv": "Ed25519", "x": x, "kid": name, "use": "sig"})
+        return json.dumps({"keys": keys})
+
+    def publishes(self, *names: str) -> None:
+        """As a provider's client does it: another file in the place of the old one."""
+        draft = self.file.with_suffix(".new")
+        draft.write_text(self.text(*names))
+        draft.replace(self.file)
+
+    def token(self, name: str, **more: Any) -> str:
+        rights = {
+            "iss": TOKEN_NAME, "aud": TOKEN_NAME, "sub": "clerk", "client_id": "tests",
+            "scope": "reports:read", "iat": int(NOW.timestamp()),
+            "exp": int((NOW + timedelta(minutes=30)).timestamp()), **more,
+        }  # fmt: skip
+        rights = {right: value for right, value in rights.items() if value is not None}
+        return jwt.encode(rights, self.keys[name], algorithm="EdDSA", headers={"kid": name})
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Provider:
+    made = Provider(tmp_path / "jwks.json")
+    for name in ("first", "second", "third"):
+        made.makes(name)
+    made.publishes("first")
+    return made
+
+
+class Watch:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def passes(self, seconds: float = LOOK_SECONDS) -> None:
+        self.now += seconds
+
+
+def why(verifier: Verifier, bearer: str) -> str:
+    """Why a token is refused; nothing when it is taken."""
+    try:
+        verifier.check(f"Bearer {bearer}")
+    except TokenRefused as refused:
+        return refused.why
+    return ""
+
+
+# -- the file changes ----------------------------------------------------------------------------------------
+
+
+def test_keys_come_and_go_without_a_restart(provider: Provider) -> None:
+    watch = Watch()
+    verifier = Verifier(JwksFile(provider.file, watch))
+    old, new = provider.token("first"), provider.token("second")
+    assert (why(verifier, old), why(verifier, new)) == ("", "unknown_kid")
+    provider.publishes("first", "second")
+    watch.passes()
+    assert (why(verifier, old), why(verifier, new)) == ("", "")
+    # what was remembered under a key goes with the key
+    provider.publishes("second")
+    watch.passes()
+    assert (why(verifier, old), why(verifier, new)) == ("unknown_kid", "")
+
+
+BROKEN = {
+    "empty": "",
+    "begun": "{",
+    "half": '{"keys": [{"kty": "OKP", "crv": "Ed2',
+    "without keys": '{"keys": []}',
+    "a list": "[]",
+    "a number": '{"keys": 7}',
+    "a zero": "\x00",
+    "a short key": '{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "short", "kid": "first"}]}',
+    "deep": "[" * 100_000,
+    "numbers": '{"keys": [7]}',
+    "a strange kind": '{"keys": [{"kty": ["OKP"]}]}',
+    "no UTF-8": "\udcff",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+def test_a_broken_file_leaves_the_keys_of_before(
+    provider: Provider, broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    watch = Watch()
+    verifier = Verifier(JwksFile(provider.file, watch))
+    provider.file.write_text(broken, encoding="utf-8", errors="surrogateescape")
+    with caplog.at_level(logging.INFO):
+        for _look in range(3):
+            watch.passes()
+            assert why(verifier, provider.token("first")) == ""
+    [record] = caplog.records
+    assert (record.levelname, "keys of before count on" in record.getMessage()) == ("WARNING", True)
+    # finished by whoever was writing it
+    provider.file.write_text(provider.text("second"))
+    watch.passes()
+    assert why(verifier, provider.token("second")) == ""
+    assert why(verifier, provider.token("first")) == "unknown_kid"
+
+
+def test_a_file_that_goes_and_comes_back(provider: Provider, caplog: pytest.LogCaptureFixture) -> None:
+    watch = Watch()
+    verifier = Verifier(JwksFile(provider.file, watch))
+    provider.file.unlink()
+    for _look in range(3):
+        watch.passes()
+        assert why(verifier, provider.token("first")) == ""
+    assert len(caplog.records) == 1
+    provider.publishes("third")
+    watch.passes()
+    assert why(verifier, provider.token("third")) == ""
+
+
+def test_the_disk_is_asked_once_a_second(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = Watch()
+    verifier = Verifier(JwksFile(provider.file, watch))
+    stats, reads = [0], [0]
+    stat, read = jwks_module._stamp, jwks_module.read_jwks
+
+    def counted_stat(path: Path) -> tuple[int, ...]:
+        stats[0] += 1
+        return stat(path)
+
+    def counted_read(path: Path) -> list[jwt.PyJWK]:
+        reads[0] += 1
+        return read(path)
+
+    monkeypatch.setattr(jwks_module, "_stamp", counted_stat)
+    monkeypatch.setattr(jwks_module, "read_jwks", counted_read)
+    for number in range(1_280):
+        # half of them unknown, as in an attack
+        why(verifier, provider.token("first") if number % 2 else "x.y.z")
+        watch.passes(LOOK_SECONDS / 128)
+    assert (stats[0], reads[0]) == (9, 0)
+    provider.file.write_text("{")
+    for _number in range(384):
+        why(verifier, "x.y.z")
+        watch.passes(LOOK_SECONDS / 128)
+    assert (stats[0], reads[0]) == (12, 1), "what is broken is read once"
+
+
+def test_the_same_size_at_another_time_is_another_file(provider: Provider) -> None:
+    """Written over in place: neither its name nor its length is another."""
+    provider.keys["later"], provider.keys["first"] = provider.keys["first"], Ed25519PrivateKey.generate()
+    before = provider.file.stat()
+    watch = Watch()
+    verifier = Verifier(JwksFile(provider.file, watch))
+    provider.file.write_text(provider.text("first"))
+    os.utime(provider.file, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000))
+    assert provider.file.stat().st_size == before.st_size
+    watch.passes()
+    assert why(verifier, provider.token("first")) == ""
+
+
+@pytest.mark.parametrize("what", ["hostname", "folder", "pipe", "nothing", "endless", "large"])
+def test_what_is_no_jwks_is_one_line(tmp_path: Path, what: str) -> None:
+    file = tmp_path / what
+    if what == "hostname":
+        file.write_text("some-host\n")
+    elif what == "folder":
+        file.mkdir()
+    elif what == "pipe":
+        os.mkfifo(file)
+    elif what == "endless":
+        file = Path("/dev/zero")
+    elif what == "large":
+        file.write_text('{"keys": []}' + " " * (1 << 20))
+    with pytest.raises(KeysMissing, match="as a JWKS, or name the file by LEDGER_JWKS") as missing:
+        Verifier.load(file)
+    assert str(file) in str(missing.value)
+    assert "\n" not in str(missing.value)
+
+
+# -- what it asks of a token ---------------------------------------------------------------------------------
+
+
+def test_issuer_and_audience_are_settings(provider: Provider) -> None:
+    theirs = {"iss": "https://id.example/realms/agency", "aud": "ledger"}
+    verifier = Verifier(JwksFile(provider.file), issuer=theirs["iss"], audience=theirs["aud"])
+    assert why(verifier, provider.token("first", **theirs)) == ""
+    assert why(verifier, provider.token("first", **theirs | {"aud": ["other", "ledger"]})) == ""
+    assert why(verifier, provider.token("first", **theirs | {"iss": TOKEN_NAME})) == "wrong_issuer"
+    assert why(verifier, provider.token("first", **theirs | {"aud": TOKEN_NAME})) == "wrong_audience"
+    assert why(verifier, provider.token("first", **theirs | {"iss": f"{theirs['iss']}/"})) == "wrong_issuer"
+    assert why(Verifier(JwksFile(provider.file)), provider.token("first")) == ""
+    assert why(Verifier(JwksFile(provider.file)), provider.token("first", **theirs)) == "wrong_issuer"
+
+
+def test_a_token_lives_no_longer_than_allowed(provider: Provider) -> None:
+    verifier = Verifier(JwksFile(provider.file), hours_max=2)
+    born = int(NOW.timestamp())
+    assert why(verifier, provider.token("first", iat=born, exp=born + 2 * 3600)) == ""
+    assert why(verifier, provider.token("first", iat=born, exp=born + 2 * 3600 + 1)) == "lives_too_long"
+    # nor does it help to have been made long ago
+    assert why(verifier, provider.token("first", iat=born - 3600, exp=born + 3601)) == "lives_too_long"
+    assert why(verifier, provider.token("first", iat=0)) == "lives_too_long"
+    year = Verifier(JwksFile(provider.file))
+    assert why(year, provider.token("first", iat=born, exp=born + 366 * 86400)) == ""
+    assert why(year, provider.token("first", iat=born, exp=born + 366 * 86400 + 1)) == "lives_too_long"
+
+
+REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"exp": int(NOW.timestamp()) - 60}, "expired"),
+    ({"nbf": int(NOW.timestamp()) + 6000}, "not_yet_valid"),
+    ({"iat": int(NOW.timestamp()) + 6000, "exp": int(NOW.timestamp()) + 9000}, "not_yet_valid"),
+    ({"iss": "somebody"}, "wrong_issuer"),
+    ({"iss": None}, "without_iss"),
+    ({"aud": "another"}, "wrong_audience"),
+    ({"aud": None}, "without_aud"),
+    ({"client_id": None}, "without_client_id"),
+    ({"sub": None}, "without_sub"),
+    ({"iat": None}, "without_iat"),
+    ({"exp": None}, "without_exp"),
+    ({"client_id": ""}, "unfit_client_id"),
+    ({"sub": "a\nb"}, "unfit_sub"),
+    ({"scope": ["reports:read"]}, "unfit_scope"),
+    ({"employer": "x"}, "unfit_employer"),
+    ({"employer": 7}, "unfit_employer"),
+    ({"institution": "H/1"}, "unfit_institution"),
+    ({"employer": "91999999000000001K", "institution": "H0001"}, "bound_twice"),
+)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"), REFUSED, ids=[f"{reason}-{place}" for place, (_, reason) in enumerate(REFUSED)]
+)
+def test_why_a_token_is_refused(provider: Provider, wrong: dict[str, Any], reason: str) -> None:
+    assert why(Verifier(JwksFile(provider.file)), provider.token("first", **wrong)) == reason
+
+
+@pytest.mark.parametrize("number", ["1e999", "NaN", "-Infinity", '"12"', "[]", "1e400", "null", "true"])
+@pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
+def test_numbers_that_are_none(provider: Provider, claim: str, number: str) -> None:
+    """Signed by the provider, and still no reason to fall over."""
+    rights = json.dumps({
+        "iss": TOKEN_NAME, "aud": TOKEN_NAME, "sub": "clerk", "client_id": "tests",
+        "iat": int(NOW.timestamp()), "exp": int(NOW.timestamp()) + 900, claim: 0,
+    }).replace(f'"{claim}": 0', f'"{claim}": {number}')  # fmt: skip
+    parts = [
+        base64.urlsafe_b64encode(part.encode()).rstrip(b"=")
+        for part in ('{"alg": "EdDSA", "typ": "JWT", "kid": "first"}', rights)
+    ]
+    signed = b".".join(parts)
+    signature = base64.urlsafe_b64encode(provider.keys["first"].sign(signed)).rstrip(b"=")
+    refused = why(Verifier(JwksFile(provider.file)), (signed + b"." + signature).decode())
+    assert refused or claim == "nbf"
+
+
+def test_tokens_of_others(provider: Provider) -> None:
+    verifier = Verifier(JwksFile(provider.file))
+    provider.keys["first"] = Ed25519PrivateKey.generate()
+    assert why(verifier, provider.token("first")) == "wrong_signature"
+    assert why(verifier, provider.token("second")) == "unknown_kid"
+    assert why(verifier, "x.y.z") == "malformed"
+    assert why(verifier, "一" * 10) == "malformed"
+    assert why(verifier, "x" * 9_000) == "malformed"
+
+
+# -- in the log, and nowhere else ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def log() -> list[dict[str, object]]:
+    return []
+
+
+@pytest.fixture
+def client(engine: Engine, tmp_path: Path, log: list[dict[str, object]]) -> Iterator[TestClient]:
+    with running(engine, tmp_path, log=log.append) as client:
+        yield client
+
+
+@pytest.mark.sqlite
+def test_the_log_says_why_and_never_what(
+    client: TestClient, provider: Provider, log: list[dict[str, object]], caplog: pytest.LogCaptureFixture
+) -> None:
+    client.app.state.ledger.verifier = Verifier(JwksFile(provider.file))  # type: ignore[attr-defined]  # FastAPI's
+    for wrong, reason in REFUSED:
+        secret = "the-actor-of-this-token"
+        bearer = provider.token("first", **{"sub": secret} | wrong)
+        answer = client.get("/v1/reports/trial-balance", headers={"Authorization": f"Bearer {bearer}"})
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid")
+        assert log[-1]["token_refused"] == reason
+        # neither the token nor a part of it, nor what stands in it; and the caller is not told why
+        said = json.dumps(log) + caplog.text + answer.text + str(answer.headers)
+        for part in (*bearer.split("."), secret):
+            assert part not in said
+        assert reason not in answer.text + str(answer.headers)
+    good = client.get(
+        "/v1/reports/trial-balance", headers={"Authorization": f"Bearer {provider.token('first')}"}
+    )
+    assert good.status_code == 200
+    assert "token_refused" not in log[-1]
+    client.get("/v1/reports/trial-balance", headers={"Authorization": ""})
+    assert "token_refused" not in log[-1], "there was none"
