@@ -13,7 +13,8 @@ from api.http.problems import DoorCode
 # whoever asks is answered within two seconds, with something left for the way
 ANSWER_SECONDS: Final = 1.2
 
-Look = Callable[[Any], bool]
+# what stands against sending anything here, or None
+Look = Callable[[Any], DoorCode | None]
 
 
 class Probe:
@@ -22,12 +23,12 @@ class Probe:
     def __init__(self, engine: Any) -> None:
         self.engine = engine
         self._thread = ThreadPoolExecutor(1, "ledger-probe")
-        self._asking: asyncio.Future[bool] | None = None
+        self._asking: asyncio.Future[DoorCode | None] | None = None
 
     def stop(self) -> None:
         self._thread.shutdown(cancel_futures=True)
 
-    async def ask(self, look: Look) -> bool:
+    async def ask(self, look: Look) -> DoorCode | None:
         """What the look says. Raises Declined(database_unavailable) when it takes too long."""
         if self._asking is None or self._asking.done():
             loop = asyncio.get_running_loop()
@@ -39,7 +40,7 @@ class Probe:
         except TimeoutError:
             raise Declined(DoorCode.DATABASE_UNAVAILABLE) from None
 
-    def _look(self, look: Look) -> bool:
+    def _look(self, look: Look) -> DoorCode | None:
         try:
             return look(self.engine)
         except Exception as error:

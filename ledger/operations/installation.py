@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from ledger.clock import now_and_today
 from ledger.database.engines import OtherDatabase, connect, connect_once, for_posting, reading
 from ledger.database.purposes import RUN, Purpose
+from ledger.people import compared_names
 from ledger.people.sealing import check_keys, is_sealed, record_keys
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
@@ -199,6 +200,8 @@ def migrate(settings: Settings) -> tuple[str | None, str]:
             if keyring is not None:
                 with engine.connect() as connection:
                     record_keys(connection, keyring, now_and_today()[0])
+                    if compared_names.is_due(connection):
+                        compared_names.digest_anew(connection, keyring, now_and_today()[0])
             return before, head_revision()
         finally:
             engine.dispose()

@@ -47,7 +47,7 @@ def digest_anew(connection: Connection, keyring: Keyring, now: datetime) -> int:
             others = [
                 {"person": row.digest, "anew": anew}
                 for row in rows
-                if (anew := name_digest(open_name(keyring, row.digest, row.name_sealed), keyring))
+                if (anew := name_digest(open_name(row.name_sealed, row.digest, keyring), keyring))
                 != row.name_digest
             ]
             if others:

@@ -122,11 +122,6 @@ def stake_by_name(name: str, place: str, keyring: Keyring) -> PersonStake:
     return PersonStake(digest, None, keyring.seal(name, _NAME + digest), name_digest(name, keyring))
 
 
-def open_name(keyring: Keyring, digest: bytes, sealed: bytes) -> str:
-    """The name of the person found by a digest, opened. Raises KeyringError."""
-    return keyring.open(sealed, _NAME + digest)
-
-
 def known(connection: Connection, keyring: Keyring, person_ids: Iterable[int]) -> dict[int, Known]:
     """The people behind person numbers, opened. Whoever shows them decides about masks."""
     table = tables.identity.c
@@ -140,7 +135,7 @@ def known(connection: Connection, keyring: Keyring, person_ids: Iterable[int]) -
         person_id: Known(
             person_id,
             None if number is None else keyring.open(bytes(number), _NUMBER + bytes(digest)),
-            open_name(keyring, bytes(digest), bytes(name)),
+            open_name(bytes(name), bytes(digest), keyring),
         )
         for person_id, digest, number, name in connection.execute(query)
     }
@@ -169,7 +164,7 @@ def add_alias(
         ).one_or_none()
         if row is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
-        name = open_name(keyring, digest, bytes(row.name_sealed))
+        name = open_name(bytes(row.name_sealed), digest, keyring)
         connection.execute(
             insert_or_leave(connection, tables.identity),
             {
