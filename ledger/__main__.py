@@ -15,7 +15,6 @@ import typer
 from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
-from ledger.database.purposes import VERIFY
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
 from ledger.money import parse_yuan
 from ledger.operations import (
@@ -236,7 +235,7 @@ def verify(data: Data = None) -> Answer:
     from ledger.verify import verify as verify_all
 
     settings = Settings.load(data)
-    engine, keyring = installation.open_to_look(settings, VERIFY)
+    engine, keyring = installation.open_to_verify(settings)
     tune_process()
     try:
         with in_words(), progress.shown("verify") as report:

@@ -20,10 +20,11 @@ from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.heads import Compared, HeadsProblem, compare, read_heads, write_heads
 from ledger.operations.installation import (
     NotReady,
-    connect_ready,
     head_revision,
     in_words,
+    load_keys,
     migrate,
+    open_to_look,
     open_with_keys,
 )
 from ledger.operations.restoring import restore, target_of
@@ -51,6 +52,8 @@ def drill(settings: Settings, backup: Path, into: str, heads: Path | None) -> An
     Raises NotReady when it cannot be restored or opened; never touches a database that has tables.
     """
     url = target_of(into)
+    # before hours are spent on what could not be opened
+    load_keys(settings)
     restored = replace(settings, database_url=url.render_as_string(hide_password=False))
     took = Clocked()
     with took.step("restore"):
@@ -108,10 +111,10 @@ def _told(compared: Compared) -> dict[str, object]:
     }
 
 
-@command("heads", json_on_failure=False)
+@command("heads")
 def heads_(data: Data = None) -> None:
     """Print how far every book is, to be kept apart from a backup: `heads > heads.json`, then the backup."""
-    engine = connect_ready(Settings.load(data))
+    engine, _keyring = open_to_look(Settings.load(data))
     try:
         with in_words(), reading(engine) as connection:
             books = write_heads(connection, sys.stdout, head_revision(), now_and_today()[0])

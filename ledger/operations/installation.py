@@ -17,9 +17,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from ledger.clock import now_and_today
 from ledger.database.engines import OtherDatabase, connect, connect_once, for_posting, reading
-from ledger.database.purposes import RUN, Purpose
+from ledger.database.purposes import RUN, VERIFY, Purpose
 from ledger.people import compared_names
-from ledger.people.sealing import check_keys, is_sealed, record_keys
+from ledger.people.sealing import are_recorded, check_keys, is_sealed, record_keys
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
@@ -58,16 +58,31 @@ def open_ledger(settings: Settings, purpose: Purpose = RUN) -> Opened:
     """
     opened = open_with_keys(settings, purpose)
     try:
-        with _reachable(), opened.engine.connect() as connection:
-            versions = policy_versions(connection, opened.policies, now_and_today()[0])
-            with connection.begin():
-                outdated = outdated_areas(connection, versions)
+        with _reachable():
+            outdated = _outdated(opened)
         if outdated:
             raise OldPolicies(_too_old(sorted(outdated), settings))
     except BaseException:
         opened.engine.dispose()
         raise
     return opened
+
+
+def _outdated(opened: Opened) -> frozenset[int]:
+    """The areas of which another policy is in force; one that nobody has seen is put in force.
+
+    Only reads where it can: what is opened beside a long posting must not wait for it on SQLite.
+    """
+    now = now_and_today()[0]
+    with reading(opened.engine) as connection:
+        versions = policy_versions(connection, opened.policies, now, create=False)
+        if all(versions.values()):
+            with connection.begin():
+                return outdated_areas(connection, versions)
+    with opened.engine.connect() as connection:
+        versions = policy_versions(connection, opened.policies, now)
+        with connection.begin():
+            return outdated_areas(connection, versions)
 
 
 def _too_old(areas: Sequence[int], settings: Settings) -> str:
@@ -85,12 +100,20 @@ def open_with_keys(settings: Settings, purpose: Purpose = RUN) -> Opened:
     keyring = load_keys(settings)
     engine = connect_ready(settings, purpose)
     try:
-        with _reachable(), engine.connect() as connection:
-            record_keys(connection, keyring, now_and_today()[0])
+        with _reachable():
+            _record_keys(engine, keyring)
     except BaseException:
         engine.dispose()
         raise
     return Opened(engine, policies, keyring, settings)
+
+
+def _record_keys(engine: Engine, keyring: Keyring) -> None:
+    with reading(engine) as connection, connection.begin():
+        if are_recorded(connection, keyring):
+            return
+    with engine.connect() as connection:
+        record_keys(connection, keyring, now_and_today()[0])
 
 
 def load_keys(settings: Settings) -> Keyring:
@@ -100,7 +123,7 @@ def load_keys(settings: Settings) -> Keyring:
     except KeyringError as error:
         raise KeyringError(
             f"keys in {settings.keys_directory}: {error}"
-            " (LEDGER_KEYS names the directory; only `demo` makes keys)"
+            " (LEDGER_KEYS names the directory; `keys` makes new ones)"
         ) from None
 
 
@@ -116,6 +139,11 @@ def open_to_look(settings: Settings, purpose: Purpose = RUN) -> tuple[Engine, Ke
     except BaseException:
         engine.dispose()
         raise
+
+
+def open_to_verify(settings: Settings) -> tuple[Engine, Keyring | None]:
+    """The same, with statements that may take as long as a check of the whole."""
+    return open_to_look(settings, VERIFY)
 
 
 def _keys_to_look_with(settings: Settings, engine: Engine) -> Keyring | None:

@@ -64,6 +64,13 @@ def record_keys(connection: Connection, keyring: Keyring, now: datetime) -> None
             _compare(_recorded(connection), keyring)
 
 
+def are_recorded(connection: Connection, keyring: Keyring) -> bool:
+    """Check the keys as `check_keys` does; whether nothing is left to write down of them."""
+    recorded = _recorded(connection)
+    _compare(recorded, keyring)
+    return keyring.sealing in recorded
+
+
 def are_other_keys(connection: Connection, keyring: Keyring) -> bool:
     """Whether the fingerprints say that the keys are not the database's: one small read, for a probe."""
     try:
