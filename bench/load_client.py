@@ -120,9 +120,9 @@ class _Run:
         """A bill of ten lines for anybody, under a message id of its own."""
         key = self._key()
         body = (
-            b'{"institution":"%s","message_id":"%s","id_number":"%s","care_type":"outpatient",'
+            b'{"institution":"%s","message_id":"%s","bill_no":"%s","id_number":"%s","care_type":"outpatient",'
             b'"care_date":"%s","use_account":true,"lines":[%s]}'
-        ) % (INSTITUTION.encode(), key, random.choice(self.people), self.day, BILL)
+        ) % (INSTITUTION.encode(), key, key, random.choice(self.people), self.day, BILL)
         return self._post(path, key, body)
 
     def answered(self, nanoseconds: int, status: bytes, answer: bytes) -> None:

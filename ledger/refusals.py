@@ -112,6 +112,8 @@ class RefusalCode(Worded):
         "There is no such settlement")
     QUOTA_NOT_FOUND = Words("quota_not_found", 404, "No such quota", "共济额度不存在。",
         "There is no such quota")
+    FILING_NOT_FOUND = Words("filing_not_found", 404, "No such filing", "未查到相应的备案。",
+        "There is no such filing")
     CASE_NOT_FOUND = Words("case_not_found", 404, "No such case", "案件不存在。",
         "There is no such case")
     CLAIM_NOT_FOUND = Words("claim_not_found", 404, "No such claim", "手工报销申请不存在。",
@@ -203,8 +205,8 @@ class RefusalCode(Worded):
     DUPLICATE_SOURCE_REF = Words("duplicate_source_ref", 409, "The source document was booked before",
         "该来源单据已入账。",
         "The document was booked for this account before")
-    DUPLICATE_BILL = Words("duplicate_bill", 409, "The institution's bill number was settled before",
-        "该机构的此单据号已结算。")
+    DUPLICATE_BILL = Words("duplicate_bill", 409, "The institution's bill was settled before",
+        "该机构的此单据已结算：单据号或费用明细相同。")
     DUPLICATE_BENEFIT = Words("duplicate_benefit", 409, "What is claimed was settled before",
         "该费用已结算，不得重复报销。")
     CANCELLED_BEFORE_ARRIVAL = Words("cancelled_before_arrival", 409,
@@ -214,6 +216,9 @@ class RefusalCode(Worded):
     DUPLICATE_LINE = Words("duplicate_line", 409, "The person stands in the list twice",
         "同一人员在清单中重复。")
     DUPLICATE_PERIOD = Words("duplicate_period", 409, "The month was assessed before", "该人员该期间已核定。")
+    ENROLMENT_DIFFERS = Words("enrolment_differs", 409, "The enrolment was recorded with another last day",
+        "该参保登记已存在，且终止日期不同。",
+        "The enrolment was recorded with another last day: end it by its name")
     ALREADY_CONFIRMED = Words("already_confirmed", 409, "The declaration was confirmed before",
         "该申报已确认。")
     ALREADY_DECLARED = Words("already_declared", 409, "The month was declared or estimated before",

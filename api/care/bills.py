@@ -26,7 +26,7 @@ from ledger.chart.care import CARE_WORDS, CAUSE_WORDS, Filing
 from ledger.money import parse_yuan
 from ledger.policy import RATE_SCALE
 
-LINES_MAX: Final = 1000
+LINES_MAX: Final = 20_000
 RATIO_PATTERN: Final = r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$"
 
 
@@ -85,11 +85,11 @@ class BillLineFields(Strict):
     self_pay_ratio: Ratio = Field(0, json_schema_extra={"default": "0"})
 
     def line(self) -> BillLine:
-        """The line; of no amount where one of its amounts can be none."""
+        """The line; of an amount that is none where one of its amounts can be none."""
         if self.amount is None:
-            return BillLine(self.item, self.line_class, 0)
+            return BillLine(self.item, self.line_class, NONE_SUCH)
         if self.over_limit is None:
-            return BillLine(self.item, self.line_class, 0, NONE_SUCH)
+            return BillLine(self.item, self.line_class, NONE_SUCH, NONE_SUCH)
         return BillLine(self.item, self.line_class, self.amount, self.over_limit, self.self_pay_ratio)
 
 
@@ -151,6 +151,9 @@ class BillFields(Strict):
     hospital_share: Total = Field(None, description="What the institution bears itself")
     injury: bool = Field(False, description="Of an injury: then the cause is to be declared")
     cause: CauseFields | None = None
+    again: bool = Field(
+        False, description="The institution's word that it is another bill than one that is alike"
+    )
 
     @property
     def cause_is_unknown(self) -> bool:
@@ -173,4 +176,5 @@ class BillFields(Strict):
             self.hospital_share or 0,
             self.total,
             bill_no,
+            self.again,
         )

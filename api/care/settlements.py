@@ -53,7 +53,7 @@ R = RefusalCode
 TAG = "settlements"
 # what a message may be refused for, beside its bill: a quote is asked for without one
 _OF_MESSAGE: Final = frozenset({
-    R.MSGID_CONFLICT, R.DUPLICATE_BILL, R.CANCELLED_BEFORE_ARRIVAL, R.MESSAGE_CORRECTED, R.QUOTE_STALE,
+    R.MSGID_CONFLICT, R.CANCELLED_BEFORE_ARRIVAL, R.MESSAGE_CORRECTED, R.QUOTE_STALE,
 })  # fmt: skip
 # what the door itself may refuse of a bill; cause_unknown is said instead of cause_required
 _OF_DOOR: Final = (R.CARE_TYPE_UNKNOWN, R.LINE_CLASS_UNKNOWN, *OF_ACCOUNT)
@@ -148,7 +148,8 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
     state, who = state_of(request), caller_of(request)
     quoted = None if body.quote is None else open_quote(body.quote, state.keyring)
     book, else_book = patient_of(state, body.id_number)
-    party = await _party(request, body.institution)
+    found = await _institution(request, body.institution)
+    party, area = found or (None, None)
     command = _Settling(
         book,
         else_book,
@@ -167,6 +168,7 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
         quoting or party is None,
         who.caller,
         who.actor,
+        outside=area is not None and area not in state.policies,
     )
     try:
         if command.quoting:
@@ -182,11 +184,13 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
     return command, done
 
 
-async def _party(request: Request, code: str) -> int | None:
+async def _institution(request: Request, code: str) -> tuple[int, int] | None:
+    """The book and the area of an institution; None for one that nobody knows."""
     try:
-        return (await institution_of(request, code)).party_id
+        found = await institution_of(request, code)
     except Refused:
         return None
+    return found.party_id, found.area
 
 
 @router.post(

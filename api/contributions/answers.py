@@ -12,6 +12,7 @@ from api.http.answers import Answer, yuan
 
 ENTRY_EXAMPLE = "E483920174650K-17"
 DRY_RUN = "Only in the answer of a dry run: true"
+SQUARED = "Only where there is one: what of the money squared late fees of the employer, and does not go back"
 
 
 class EmployerAnswer(Answer):
@@ -74,6 +75,7 @@ class ConfirmationAnswer(DeclarationAnswer):
     to_accounts: str = yuan("Of what waited, credited to the persons")
     to_pooled_fund: str = yuan("Of what waited, the employer's part")
     returned: str = yuan("Of what waited, more than is owed: it goes back to the payer")
+    late_fee: str | None = Field(None, description=SQUARED)
 
 
 class PaymentAnswer(Answer):
@@ -93,6 +95,7 @@ class RefundAnswer(Answer):
 
     refund: str = Field(examples=[ENTRY_EXAMPLE])
     amount: str = yuan("What goes back")
+    late_fee: str | None = Field(None, description=SQUARED)
     dry_run: bool | None = Field(None, description=DRY_RUN)
 
 
@@ -114,6 +117,7 @@ class AdjustmentAnswer(Answer):
     employee_total: str = yuan("Signed")
     employer_total: str = yuan("Signed")
     returned: str = yuan("What was paid beyond the new amounts, and goes back to the payer")
+    late_fee: str | None = Field(None, description=SQUARED)
     receivable: str = yuan("Of what goes back, no longer in the accounts: owed by the persons")
     lines: list[AssessedLine | RefusedLine]
     dry_run: bool | None = Field(None, description=DRY_RUN)

@@ -166,7 +166,8 @@ def _list_json(
     }
     if confirmation is not None:
         told = unpack(confirmation)
-        answer |= {name: format_yuan(told[name]) for name in ("to_accounts", "to_pooled_fund", "returned")}
+        names = ("to_accounts", "to_pooled_fund", "returned", "late_fee")
+        answer |= {name: format_yuan(told[name]) for name in names if name in told}
     answer["lines"] = declared_json(connection, state, place[0], view.lines)
     return to_json(answer).decode()
 
@@ -236,6 +237,7 @@ def _adjustment(receipt: Receipt, rows: Sequence[Row], changes: Sequence[Assessm
         "employee_total": format_yuan(told["employee"]),
         "employer_total": format_yuan(told["employer"]),
         "returned": format_yuan(told["returned"]),
+        **({"late_fee": format_yuan(told["late_fee"])} if "late_fee" in told else {}),
         "receivable": format_yuan(told["receivable"]),
         "lines": lines,
     }

@@ -76,5 +76,9 @@ async def refund(employer: str, body: NewRefund, request: Request) -> Response:
         found.book_id, body.amount, body.source_ref, body.reason, body.period, who.caller, who.actor, key
     )
     done = await take_of_employer(request, command)
-    answer = {"refund": done.receipt.name, "amount": format_yuan(done.receipt.amount_fen)}
+    told = unpack(done.receipt.detail)
+    late_fee = told.get("late_fee", 0)
+    answer = {"refund": done.receipt.name, "amount": format_yuan(done.receipt.amount_fen - late_fee)}
+    if late_fee:
+        answer["late_fee"] = format_yuan(late_fee)
     return respond(request, to_json(answer).decode(), done)

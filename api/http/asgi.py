@@ -27,7 +27,10 @@ from api.http.request_ids import request_id_of
 
 BODY_MAX: Final = 1 << 20
 BULK_BODY_MAX: Final = 16 << 20
+# a bill of 20,000 lines
+BILL_BODY_MAX: Final = 8 << 20
 BULK_PATH: Final = "/v1/bulk"
+BILL_PATHS: Final = frozenset({"/v1/settlements", "/v1/settlements/quote", "/v1/claims"})
 # an employer's list has up to 100,000 lines, an institution's day up to 10,000
 LIST_PATHS: Final = (("/v1/employers/", "/declarations"), ("/v1/institutions/", "/reconciliations"))
 REQUEST_ID: Final = b"x-request-id"
@@ -92,7 +95,7 @@ class Door:
 
         task = self._deadlines.begin(scope)
         try:
-            limited = _limited(sent, receive, BULK_BODY_MAX if _is_large(path) else BODY_MAX)
+            limited = _limited(sent, receive, _body_max(path))
             await self._app(scope, limited, send_out)
         except ClientDisconnect:
             pass  # nobody is there to be told, and a command that was handed over is posted all the same
@@ -131,11 +134,13 @@ class Door:
         )
 
 
-def _is_large(path: str) -> bool:
-    """Whether many things come in one call there."""
-    return path == BULK_PATH or any(
-        path.startswith(first) and path.endswith(last) for first, last in LIST_PATHS
-    )
+def _body_max(path: str) -> int:
+    """How many bytes a body may have there: more where many things come in one call."""
+    if path in BILL_PATHS:
+        return BILL_BODY_MAX
+    if path == BULK_PATH or any(path.startswith(first) and path.endswith(last) for first, last in LIST_PATHS):
+        return BULK_BODY_MAX
+    return BODY_MAX
 
 
 def _limited(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> Receive:

@@ -64,7 +64,10 @@ async def enrol(account: str, body: NewEnrolment, request: Request) -> Response:
         who.actor,
         key,
     )
-    return await _answer(request, await take(request, command))
+    done = await take(request, command)
+    # the same under another key is answered as it was then
+    done.replayed = done.replayed or not done.created
+    return await _answer(request, done)
 
 
 def _employer_id(connection: Any, ref: BookRef, credit_code: str) -> int:

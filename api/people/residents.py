@@ -81,7 +81,7 @@ async def enrol(body: NewResident, request: Request) -> Response:
     """A resident has no account; the latest word on a day counts."""
     key = key_of(request)
     state, who = state_of(request), caller_of(request)
-    stake, _parsed = persons.stake_by_number(body.id_number, body.name, state.keyring, state.clock()[1])
+    stake, parsed = persons.stake_by_number(body.id_number, body.name, state.keyring, state.clock()[1])
     command = EnrolResident(
         resident_ref(stake.digest),
         (stake,),
@@ -90,11 +90,14 @@ async def enrol(body: NewResident, request: Request) -> Response:
         body.group,
         body.first,
         body.last,
+        parsed.birth_date,
         who.caller,
         who.actor,
         key,
     )
     done = await take(request, command)
+    # the same under another key is answered as it was then
+    done.replayed = done.replayed or not done.created
     told = unpack(done.receipt.detail)
     answer = {
         "enrolment": done.receipt.name,

@@ -13,7 +13,7 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Verb
+from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
@@ -76,7 +76,7 @@ class GiveQuota(Command):
             raise Refused(RefusalCode.QUOTA_SELF, at="recipient")
         if self.relation not in RELATIONS:
             raise Refused(RefusalCode.NOT_RELATIVE, at="relation")
-        if recipient is None or not _insured(desk, self.named):
+        if recipient is None or not _insured(desk, self.named, desk.today, desk.today):
             raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.MUTUAL_AID)
         _check_not_paused(desk, book)
@@ -200,11 +200,16 @@ class PayPremium(Command):
             raise Refused(RefusalCode.QUOTA_SELF, at="recipient")
         if self.relation not in RELATIONS:
             raise Refused(RefusalCode.NOT_RELATIVE, at="relation")
-        if recipient is None or not _insured(desk, self.named):
+        latest = date(desk.today.year + 1, 12, 31)
+        is_in_bounds = FIRST_YEAR <= self.year <= latest.year
+        # a premium may be for a year to come, or one that has passed
+        if recipient is None or not (
+            _insured(desk, self.named, desk.today, desk.today)
+            or (is_in_bounds and _insured(desk, self.named, date(self.year, 1, 1), date(self.year, 12, 31)))
+        ):
             raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.SPENDING, day=desk.today)
-        latest = date(desk.today.year + 1, 12, 31)
-        if not FIRST_YEAR <= self.year <= latest.year:
+        if not is_in_bounds:
             raise Refused(RefusalCode.PERIOD_INVALID, at="year", latest=latest)
         policy = desk.policy(book.area)
         reversal_seq = desk.require_new_source(Kind.PREMIUM, self.source_ref)
@@ -246,15 +251,22 @@ class PayPremium(Command):
         )
 
 
-def _insured(desk: Desk, named: Sequence[BookRef]) -> bool:
-    """Whether the recipient is insured: has an account that is open, or a resident's book."""
+def _insured(desk: Desk, named: Sequence[BookRef], first: date, last: date) -> bool:
+    """Whether the recipient is insured on one of some days, in any scheme (R35): has a book that is open and
+    an enrolment that holds, or an account without any enrolment.
+    """
     ids = [desk.ids[ref] for ref in named if isinstance(ref, bytes) and ref in desk.ids]
-    return any(_is_open(desk, book_id) for book_id in ids)
+    return any(_holds(desk, book_id, first, last) for book_id in ids)
 
 
-def _is_open(desk: Desk, book_id: int) -> bool:
+def _holds(desk: Desk, book_id: int, first: date, last: date) -> bool:
     book = desk.look_at(book_id)
-    return book is not None and not book.died_on
+    if book is None or book.died_on or book.stage == Stage.CLOSED:
+        return False
+    enrolments = desk.of(ENROLMENTS).get(book_id, ())
+    return not enrolments or any(
+        one.first <= last and (one.last is None or one.last >= first) for one in enrolments
+    )
 
 
 def _check_not_paused(desk: Desk, book: Book) -> None:

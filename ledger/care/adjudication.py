@@ -7,14 +7,24 @@ from datetime import date
 
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
-from ledger.care.benefits import Benefit, Parts, add_up, benefit, care_table, check_items, payable
+from ledger.care.benefits import (
+    Benefit,
+    Parts,
+    add_up,
+    benefit,
+    best_filing,
+    care_table,
+    check_items,
+    filings_of,
+    payable,
+)
 from ledger.care.bills import Bill
 from ledger.care.counters import Accumulator, used_in
 from ledger.care.reads import FILINGS
 from ledger.care.rows import Circumstances, SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
-from ledger.people.enrolled import ENROLMENTS
+from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.people.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy
 from ledger.posting import Desk, Institution
@@ -94,11 +104,23 @@ def check_cause(bill: Bill) -> None:
         raise Refused(RefusalCode.CAUSE_REQUIRED, at="cause")
 
 
-def insured(desk: Desk, policy: Policy, day: date) -> tuple[MemberClass, Coverage]:
-    """What the person is to the scheme on a day of care. Raises Refused(period_before_enrolment)."""
+def insured(desk: Desk, policy: Policy, day: date, *, look_elsewhere: bool) -> tuple[MemberClass, Coverage]:
+    """What the person is to the scheme on a day of care.
+
+    `look_elsewhere` says that ELSEWHERE was asked for: who seems to wait may have been insured in another
+    scheme meanwhile (R43).
+    """
     book: Book = desk.book
     enrolments = desk.of(ENROLMENTS).get(book.book_id, ())
-    return entitlement(policy, enrolments, day, resident=not has_account(book.book_id))
+    elsewhere = desk.of(ELSEWHERE).get(book.book_id, ()) if look_elsewhere else ()
+    return entitlement(
+        policy,
+        enrolments,
+        day,
+        resident=not has_account(book.book_id),
+        opened_on=book.opened_on,
+        elsewhere=elsewhere,
+    )
 
 
 def circumstances(
@@ -124,31 +146,46 @@ def circumstances(
     )
 
 
+def check_filing(desk: Desk, institution: str, bill: Bill) -> None:
+    """Raise Refused(filing_not_found) for a filing that is said, is not on file, and has to be (R40).
+
+    Inside the area none may be said at all; that is refused later.
+    """
+    book: Book = desk.book
+    where, said = desk.institutions.get(institution), bill.filing
+    if where is None or where.area == book.area or not said:
+        return
+    care = desk.policy(book.area).care
+    if care.must_be_on_file(said.word, bill.care_date) and said not in _on_file(desk, bill, where.area):
+        raise Refused(RefusalCode.FILING_NOT_FOUND, at="filing")
+
+
 def filed(desk: Desk, policy: Policy, institution: Institution, bill: Bill) -> tuple[Filing, Cut]:
     """What was filed for the care of a bill, and whether points come off for it (R40).
 
-    Outside the insured's area the message says it; inside, what the agency has on file does.
+    Outside the insured's area the message says it, and when it names none, what the agency has on file does;
+    inside the area only that counts.
     """
     book: Book = desk.book
     if institution.area != book.area:
-        return bill.filing or Filing.NONE, Cut.OUT_OF_AREA
+        known = [bill.filing] if bill.filing else _on_file(desk, bill, institution.area)
+        return best_filing(policy, bill.care_date, known), Cut.OUT_OF_AREA
     if bill.filing is not None:
         raise Refused(RefusalCode.FILING_NOT_APPLICABLE, at="filing")
     if bill.care_type is not CareType.INPATIENT or institution.level < REFERRAL_FROM_LEVEL:
         return Filing.NONE, Cut.NONE
     if not policy.care.referral_required.on(bill.care_date):
         return Filing.NONE, Cut.NONE
-    for filed_before in desk.of(FILINGS).get(book.book_id, ()):
-        row = filed_before.row
-        inside = row.area is None or row.area == book.area
-        if (
-            inside
-            and row.filing in {Filing.REFERRED, Filing.EMERGENCY}
-            and row.valid_from <= bill.care_date
-            and (row.valid_to is None or bill.care_date <= row.valid_to)
-        ):
-            return row.filing, Cut.NONE
+    for filing in _on_file(desk, bill, book.area):
+        if filing in {Filing.REFERRED, Filing.EMERGENCY}:
+            return filing, Cut.NONE
     return Filing.NONE, Cut.NO_REFERRAL
+
+
+def _on_file(desk: Desk, bill: Bill, area: int) -> list[Filing]:
+    """What is on file for the day of a bill and the area of its care."""
+    known = desk.of(FILINGS).get(desk.book.book_id, ())
+    return filings_of((one.row for one in known), bill.care_date, area)
 
 
 def adjudicate(policy: Policy, year: Accumulator, bill: Bill, told: Circumstances) -> Adjudicated:

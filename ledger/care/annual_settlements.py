@@ -30,7 +30,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.people.enrolled import ENROLMENTS
+from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import (
     TARGET,
@@ -76,7 +76,7 @@ class CloseYear(Command):
         RefusalCode.RATES_MISSING,
     )
     needs = frozenset({
-        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, FILINGS,
+        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS,
     })  # fmt: skip
 
     book: BookRef
@@ -112,6 +112,8 @@ class CloseYear(Command):
             desk.of(ENROLMENTS).get(book.book_id, ()),
             desk.of(FILINGS).get(book.book_id, ()),
             self.areas,
+            book.opened_on,
+            desk.of(ELSEWHERE).get(book.book_id, ()),
         )
         found = recompute(desk.policy(book.area), year, rows, facts)
         if last is not None and not found.differs:

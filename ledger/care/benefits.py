@@ -5,12 +5,12 @@ rounded half up once, and what is left is a subtraction, so that the parts alway
 the policy raises MissingParameter when the area has no figures for the day.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from ledger.care.rows import BillLine, Circumstances, Used
-from ledger.chart.care import CareTable, CareType, Coverage, Cut
+from ledger.care.rows import BillLine, Circumstances, FilingRow, Used
+from ledger.chart.care import CareTable, CareType, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX, round_half_up
 from ledger.policy import RATE_SCALE, AdmissionTable, Policy, YearlyTable
@@ -69,10 +69,12 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
 
     The personal share of class B is added exactly over its lines and rounded once for the bill (K2).
 
-    Raises Refused: amount_invalid for a bill without lines, a line that is not above zero, and more than
-    FEN_MAX; amount_mismatch when a line's `over_limit` is not within its amount, or the lines do not add up
-    to `declared_total` (R26); line_class_unknown for another class; shape_invalid for a share of class B that
-    is none.
+    A line may be of nothing (a free item that the list names), a whole bill not.
+
+    Raises Refused: amount_invalid for a bill without lines, a line below zero, more than FEN_MAX, and a bill
+    that comes to nothing; amount_mismatch when a line's `over_limit` is not within its amount, or the lines
+    do not add up to `declared_total` (R26); line_class_unknown for another class; shape_invalid for a share
+    of class B that is none.
     """
     total = own_expense = over_limit = exact_self_pay = 0
     within = True
@@ -81,10 +83,10 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
     for line in lines:
         amount = line.amount
         total += amount
-        if amount <= 0 or total > FEN_MAX:
+        if amount < 0 or total > FEN_MAX:
             # a line of no amount says by its limit which of the two could not be read
             what = "over_limit" if line.over_limit < 0 else "amount"
-            at = _in_line(lines, line, what) if not 0 < amount <= FEN_MAX else "lines"
+            at = _in_line(lines, line, what) if not 0 <= amount <= FEN_MAX else "lines"
             raise Refused(RefusalCode.AMOUNT_INVALID, at=at)
         above = line.over_limit
         within = within and 0 <= above <= amount
@@ -98,6 +100,8 @@ def add_up(lines: Sequence[BillLine], declared_total: int | None = None) -> Part
             exact_self_pay += (amount - above) * line.self_pay_ratio
         elif line.line_class != "A":
             raise Refused(RefusalCode.LINE_CLASS_UNKNOWN, at=_in_line(lines, line, "class"))
+    if total == 0:
+        raise Refused(RefusalCode.AMOUNT_INVALID, at="lines")
     if not within:
         above_it = next(line for line in lines if not 0 <= line.over_limit <= line.amount)
         raise Refused(RefusalCode.AMOUNT_MISMATCH, at=_in_line(lines, above_it, "over_limit"))
@@ -209,6 +213,23 @@ def points(policy: Policy, circumstances: Circumstances) -> int:
     if circumstances.cut is Cut.NO_REFERRAL:
         return policy.care.referral_points.on(circumstances.care_date)
     return policy.care.out_of_area_points[circumstances.filing.word].on(circumstances.care_date)
+
+
+def filings_of(filings: Iterable[FilingRow], day: date, area: int) -> list[Filing]:
+    """Those of some filings that hold on a day of care in an area (R40)."""
+    return [
+        one.filing
+        for one in filings
+        if one.area in {None, area}
+        and one.valid_from <= day
+        and (one.valid_to is None or day <= one.valid_to)
+    ]
+
+
+def best_filing(policy: Policy, day: date, known: Iterable[Filing]) -> Filing:
+    """The one that takes the fewest points off outside the area; none when nothing is known (R40)."""
+    taken_off = policy.care.out_of_area_points
+    return min(known, key=lambda one: taken_off[one.word].on(day), default=Filing.NONE)
 
 
 def _above_the_cap(policy: Policy, circumstances: Circumstances, rest: int, used: Used) -> int:

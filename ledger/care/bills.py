@@ -30,6 +30,13 @@ class Bill:
     # what the sender thinks the lines come to
     total: int | None = None
     bill_no: str | None = None
+    # the institution's word that it is another bill than one that is alike
+    again: bool = False
+
+    @cached_property
+    def sum_of_lines(self) -> int:
+        """What the lines come to."""
+        return sum(line.amount for line in self.lines)
 
     @cached_property
     def document(self) -> str:
@@ -44,4 +51,5 @@ class Bill:
             f"|{None if cause is None else f'{cause.kind.word} {cause.share}'}"
             # a length in front, so that no number can be cut otherwise into the same text
             f"|{None if bill_no is None else f'{len(bill_no)}:{bill_no}'}|{self.document}"
+            f"{'|again' if self.again else ''}"
         )

@@ -12,7 +12,8 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.care.adjudication import adjudicate, check_cause, circumstances, insured
+from ledger.care.adjudication import adjudicate, check_cause, check_filing, circumstances, insured
+from ledger.care.alike import ALIKE, is_alike
 from ledger.care.bills import Bill
 from ledger.care.counters import used_in
 from ledger.care.reads import ACCUMULATORS, FILINGS
@@ -22,7 +23,7 @@ from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
-from ledger.people.enrolled import ENROLMENTS
+from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.people.entitlement import working_day_after
 from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -42,7 +43,8 @@ class SubmitClaim(Command):
 
     `book` is the patient's account, `else_book` the resident's book of a patient who has none. The bill takes
     its number at the institution: settled over the network it is not taken here, and a bill that is handed in
-    here is not settled there. `bill_no` is required, and the account never pays (R21): `use_account` is not.
+    here is not settled there; nor is one that is alike (`care.alike`). `bill_no` is required, and the account
+    never pays (R21): `use_account` is not.
 
     The bill is worked out, so that one which could never be paid is refused at once, and paid by nobody yet.
     What is missing of the evidence may come with the decision.
@@ -52,12 +54,12 @@ class SubmitClaim(Command):
     refused_with = (
         RefusalCode.SHAPE_INVALID,
         RefusalCode.LINE_CLASS_UNKNOWN,
+        RefusalCode.FILING_NOT_FOUND,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         # care after death
         RefusalCode.ACCOUNT_DECEASED,
         RefusalCode.PERIOD_INVALID,
-        RefusalCode.PERIOD_BEFORE_ENROLMENT,
         RefusalCode.RATES_MISSING,
         RefusalCode.INSTITUTION_UNKNOWN,
         RefusalCode.NOT_DESIGNATED,
@@ -70,7 +72,7 @@ class SubmitClaim(Command):
         RefusalCode.AMOUNT_MISMATCH,
         RefusalCode.ITEM_NOT_ELIGIBLE,
     )
-    needs = frozenset({ACCUMULATORS, ENROLMENTS, FILINGS})
+    needs = frozenset({ACCUMULATORS, ALIKE, ENROLMENTS, ELSEWHERE, FILINGS})
 
     book: BookRef
     else_book: BookRef | None
@@ -87,7 +89,7 @@ class SubmitClaim(Command):
     def __post_init__(self) -> None:
         if not self.bill.bill_no or self.bill.use_account or self.evidence - set(EVIDENCE):
             raise ValueError("a claim has a bill number, no use of the account, and known evidence")
-        self.stakes = (bill_stake(self.institution_id, self.bill.bill_no),)
+        self.stakes = (bill_stake(self.institution_id, self.bill.care_date.year, self.bill.bill_no),)
 
     def content(self) -> str:
         evidence = ",".join(sorted(self.evidence))
@@ -96,18 +98,21 @@ class SubmitClaim(Command):
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
         bill = self.bill
+        check_filing(desk, self.institution, bill)
         desk.allow(Verb.CARE_CASE, day=bill.care_date)
         if not bill.care_date <= self.received_on <= desk.today:
             wrong = "received_on" if bill.care_date <= desk.today else "care_date"
             raise Refused(RefusalCode.PERIOD_INVALID, at=wrong, earliest=bill.care_date, latest=desk.today)
         policy = desk.policy(book.area)
-        known = insured(desk, policy, bill.care_date)
+        known = insured(desk, policy, bill.care_date, look_elsewhere=True)
         submit_days = policy.care.claim_submit_days.on(bill.care_date)
         decide_by = working_day_after(self.received_on, policy.care.claim_decide_days.on(bill.care_date))
         institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
         told = circumstances(desk, policy, institution, bill, known)
         if not desk.is_free(self.stakes[0]):
             raise Refused(RefusalCode.DUPLICATE_BENEFIT, at="bill_no")
+        if not bill.again and is_alike(desk, self):
+            raise Refused(RefusalCode.DUPLICATE_BENEFIT, at="lines")
         check_cause(bill)
         if self.received_on > bill.care_date + timedelta(days=submit_days):
             raise Refused(RefusalCode.CLAIM_TOO_LATE, at="received_on", days_max=submit_days)
@@ -147,6 +152,8 @@ def _facts(bill: Bill, institution: str, evidence: frozenset[str]) -> dict[str, 
         facts["cause"] = [int(bill.cause.kind), bill.cause.share]
     if bill.hospital_share:
         facts["hospital_share"] = bill.hospital_share
+    if bill.again:
+        facts["again"] = True
     return facts
 
 
@@ -180,10 +187,10 @@ class DecideClaim(Command):
     verb = "decide_claim"
     refused_with = (
         RefusalCode.CLAIM_NOT_FOUND,
+        RefusalCode.FILING_NOT_FOUND,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         RefusalCode.ACCOUNT_DECEASED,
-        RefusalCode.PERIOD_BEFORE_ENROLMENT,
         RefusalCode.RATES_MISSING,
         RefusalCode.FILING_NOT_APPLICABLE,
         RefusalCode.CLAIM_DECIDED,
@@ -193,7 +200,7 @@ class DecideClaim(Command):
         # by what is known now
         RefusalCode.ITEM_NOT_ELIGIBLE,
     )
-    needs = frozenset({TARGET, ACCUMULATORS, ENROLMENTS, FILINGS})
+    needs = frozenset({TARGET, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS})
 
     book: BookRef
     target_seq: int
@@ -218,6 +225,8 @@ class DecideClaim(Command):
         told = unpack(entry.detail)
         if told["rows"] != rows_digest((self.claim,)) or told["institution"] != self.institution:
             raise AssertionError("what was read of a claim is what its entry vouches for")
+        if self.approve:
+            check_filing(desk, self.institution, claimed_bill(self.claim, entry.detail))
         desk.allow(Verb.CARE_CASE, day=self.claim.care_date)
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.CLAIM_DECIDED)
@@ -226,7 +235,8 @@ class DecideClaim(Command):
             facts["evidence"] = [word for word in EVIDENCE if word in self.evidence]
         book.roll_to(desk.today.year)
         if not self.approve:
-            desk.freed.add(bill_stake(self.claim.institution_id, self.claim.bill_no))
+            of_year = self.claim.care_date.year
+            desk.freed.add(bill_stake(self.claim.institution_id, of_year, self.claim.bill_no))
             self._add(desk, facts)
             return
         missing = still_missing(self.evidence | set(told["evidence"]))
@@ -239,7 +249,7 @@ class DecideClaim(Command):
         book: Book = desk.book
         policy = desk.policy(book.area)
         institution = desk.institutions[self.institution]
-        known = insured(desk, policy, bill.care_date)
+        known = insured(desk, policy, bill.care_date, look_elsewhere=True)
         told = circumstances(desk, policy, institution, bill, known)
         found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)
         return found.row(bill, Channel.MANUAL, institution.party_id, desk.today)

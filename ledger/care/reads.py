@@ -58,16 +58,23 @@ ACCUMULATORS: Need[dict[None, None]] = Need("the counters of care", look=_COUNTE
 # by book and entry
 Settled = dict[int, dict[int, SettlementRow]]
 
-_SETTLED = Lookup(
-    f"SELECT s.book_id, s.seq, {_of('s', _ROW)} FROM {{given}} JOIN settlement s"
-    " ON s.book_id = given.book_id AND s.seq >= given.since AND s.care_date >= given.first"
-    " AND s.care_date <= given.last ORDER BY s.book_id, s.seq",
-    [_S.book_id, _S.seq, *_columns(tables.settlement, *_ROW)],
-    book_id="big",
-    since="int",
-    first="date",
-    last="date",
-)
+
+def _settled(listed: str) -> Lookup:
+    return Lookup(
+        f"SELECT s.book_id, s.seq, {listed} FROM {{given}} JOIN settlement s"
+        " ON s.book_id = given.book_id AND s.seq >= given.since AND s.care_date >= given.first"
+        " AND s.care_date <= given.last ORDER BY s.book_id, s.seq",
+        [_S.book_id, _S.seq, *_columns(tables.settlement, *_ROW)],
+        book_id="big",
+        since="int",
+        first="date",
+        last="date",
+    )
+
+
+_SETTLED = _settled(_of("s", _ROW))
+# no command asks for the lines of what was settled, and they may be many
+_WITHOUT_LINES = _settled(_of("s", _ROW).replace("s.lines", "CAST(NULL AS TEXT)"))
 
 
 def settlement_row(values: Sequence[Any]) -> SettlementRow:
@@ -85,10 +92,12 @@ def settlement_row(values: Sequence[Any]) -> SettlementRow:
     )
 
 
-def read_settled(connection: Connection, asked: Sequence[tuple[int, int, str, str]]) -> Settled:
+def read_settled(
+    connection: Connection, asked: Sequence[tuple[int, int, str, str]], lookup: Lookup = _SETTLED
+) -> Settled:
     """Settled bills by book and entry, of (book, first entry, first and last day of care)."""
     found: Settled = {}
-    for book_id, seq, *values in _SETTLED.run(connection, asked):
+    for book_id, seq, *values in lookup.run(connection, asked):
         found.setdefault(book_id, {})[seq] = settlement_row(values)
     return found
 
@@ -114,7 +123,7 @@ def _read_settled(connection: Connection, asked: Asked, desk: Desk) -> Settled:
         elif since is not None:
             wanted.append((book_id, since, "0001-01-01", "9999-12-31"))
             targets.append((book_id, since))
-    found = read_settled(connection, list(dict.fromkeys(wanted)))
+    found = read_settled(connection, list(dict.fromkeys(wanted)), _WITHOUT_LINES)
     missing = [place for place in dict.fromkeys(targets) if place not in desk.targets]
     for receipt in read_entries(connection, missing):
         desk.targets[receipt.book_id, receipt.seq] = receipt

@@ -13,7 +13,16 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from ledger.care.benefits import Benefit, Parts, benefit, care_table, payable, top_up
+from ledger.care.benefits import (
+    Benefit,
+    Parts,
+    benefit,
+    best_filing,
+    care_table,
+    filings_of,
+    payable,
+    top_up,
+)
 from ledger.care.counters import NOTHING_USED, Accumulator
 from ledger.care.rows import Circumstances, FilingRow, SettlementRow, standing
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
@@ -22,7 +31,6 @@ from ledger.chart.sides import Side
 from ledger.people.entitlement import entitlement
 from ledger.people.membership import Enrolment
 from ledger.policy import Policy
-from ledger.refusals import RefusalCode, Refused
 
 # what may come out otherwise of a bill; all else of its row is what it was
 RECOMPUTED: Final = (
@@ -45,6 +53,10 @@ class Facts(NamedTuple):
     filings: Sequence[tuple[int, date, FilingRow]]
     # the areas of institutions outside the person's own, by the numbers of their books
     areas: Mapping[int, int]
+    # the day from which there is an account
+    opened_on: date = date.min
+    # what the person's other books say of insurance
+    elsewhere: Sequence[Enrolment] = ()
 
 
 class Again(NamedTuple):
@@ -253,19 +265,24 @@ def _payable(policy: Policy, row: SettlementRow) -> int:
 
 
 def _entitled(policy: Policy, row: SettlementRow, facts: Facts) -> tuple[MemberClass, Coverage]:
-    """The class and the coverage of the day of care; before the first enrolment the fund takes no part."""
-    try:
-        return entitlement(policy, facts.enrolments, row.care_date, resident=facts.resident)
-    except Refused as refused:
-        if refused.code is not RefusalCode.PERIOD_BEFORE_ENROLMENT:
-            raise
-        return row.member_class, Coverage.PAUSED
+    """The class and the coverage of the day of care."""
+    return entitlement(
+        policy,
+        facts.enrolments,
+        row.care_date,
+        resident=facts.resident,
+        opened_on=facts.opened_on,
+        elsewhere=facts.elsewhere,
+    )
 
 
 def _filed(
     policy: Policy, row: SettlementRow, facts: Facts, filings: Sequence[FilingRow]
 ) -> tuple[Filing, Cut]:
-    """The filing that takes the fewest points off the ratio: what the bill had, or what is on file for it."""
+    """The filing that takes the fewest points off the ratio: what the bill had, or what is on file for it.
+
+    What the bill had counts for nothing where the area wants it on file.
+    """
     if row.cut is Cut.NONE:
         return row.filing, row.cut
     outside = row.cut is Cut.OUT_OF_AREA
@@ -273,16 +290,11 @@ def _filed(
     if outside:
         # nothing is on file for one area alone where the area is not known
         place = facts.areas.get(row.institution_id or 0, 0)
-    on_file = [
-        one.filing
-        for one in filings
-        if one.area in {None, place}
-        and one.valid_from <= row.care_date
-        and (one.valid_to is None or row.care_date <= one.valid_to)
-    ]
+    on_file = filings_of(filings, row.care_date, place)
     if outside:
-        taken_off = policy.care.out_of_area_points
-        return min((row.filing, *on_file), key=lambda one: taken_off[one.word].on(row.care_date)), row.cut
+        if not policy.care.must_be_on_file(row.filing.word, row.care_date):
+            on_file = [row.filing, *on_file]
+        return best_filing(policy, row.care_date, on_file), row.cut
     for filing in on_file:
         if filing in {Filing.REFERRED, Filing.EMERGENCY}:
             return filing, Cut.NONE

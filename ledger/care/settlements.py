@@ -14,19 +14,21 @@ from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
-from ledger.care.adjudication import adjudicate, check_cause, circumstances, insured
+from ledger.care.adjudication import adjudicate, check_cause, check_filing, circumstances, insured
+from ledger.care.alike import ALIKE, is_alike
 from ledger.care.benefits import payers
 from ledger.care.bills import Bill
 from ledger.care.counters import used_in
 from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
 from ledger.care.rows import SettlementRow, standing
 from ledger.care.stakes import bill_stake, message_stake
-from ledger.chart.care import CareType, Channel
+from ledger.chart.care import CareType, Channel, Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
+from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.institutions.agreed import AGREED, repaired_day
-from ledger.people.enrolled import ENROLMENTS
+from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import TARGET, BookRef, Command, Desk, Institution, Need, WiderLocks
 from ledger.refusals import RefusalCode, Refused
@@ -57,7 +59,7 @@ class Settle(Command):
 
     `book` is the patient's account, `else_book` the resident's book of a patient who has none. The message
     id is the idempotency key. With `quoting` it is a pre-settlement: rehearsed, never posted, and it stakes
-    neither message nor bill number.
+    no message. A bill is settled once: by its number in a year of care, and by what is in it (see `alike`).
 
     The funds pay by the rules of the care date, then the own account as far as it goes, then relatives by
     rank, both only with `use_account`; the rest is cash. The value date is the day of posting.
@@ -69,6 +71,7 @@ class Settle(Command):
         RefusalCode.SHAPE_INVALID,
         RefusalCode.LINE_CLASS_UNKNOWN,
         RefusalCode.VISIT_NOT_FOUND,
+        RefusalCode.FILING_NOT_FOUND,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         # care after death
@@ -76,7 +79,6 @@ class Settle(Command):
         RefusalCode.ACCOUNT_FROZEN,
         # care to come
         RefusalCode.PERIOD_INVALID,
-        RefusalCode.PERIOD_BEFORE_ENROLMENT,
         RefusalCode.RATES_MISSING,
         RefusalCode.INSTITUTION_UNKNOWN,
         RefusalCode.NOT_DESIGNATED,
@@ -115,21 +117,25 @@ class Settle(Command):
     stakes: tuple[bytes, ...] = ()
     others: tuple[BookRef, ...] = ()
     days: tuple[date, date] | None = None
+    # known to be outside the person's area: then what is on file is read at once
+    outside: bool = False
 
     def __post_init__(self) -> None:
         self._needs = self._needed()
         self.target_seq = None if self.visit is None else self.visit[1]
+        self._number: bytes | None = None
+        if self.bill.bill_no is not None:
+            self._number = bill_stake(self.institution_id, self.bill.care_date.year, self.bill.bill_no)
         if self.repairs is not None:
             # what was agreed on for the day must not change meanwhile
             self.others = (self.institution_id,)
             self.days = (self.repairs, self.repairs)
+        numbers = () if self._number is None else (self._number,)
         if self.quoting:
+            self.stakes = numbers
             return
         self.source_ref = self.key = f"{self.institution}/{self.message_id}"
-        stakes = [message_stake(self.institution, self.message_id)]
-        if self.bill.bill_no is not None:
-            stakes.append(bill_stake(self.institution_id, self.bill.bill_no))
-        self.stakes = tuple(stakes)
+        self.stakes = (message_stake(self.institution, self.message_id), *numbers)
 
     @property
     def needs(self) -> frozenset[Need[Any]]:  # type: ignore[override]  # what is read depends on the bill
@@ -137,7 +143,11 @@ class Settle(Command):
 
     def _needed(self) -> frozenset[Need[Any]]:
         needs: frozenset[Need[Any]] = _ALWAYS
-        if self.bill.care_type is CareType.INPATIENT:
+        if not self.bill.again:
+            needs |= {ALIKE}
+        # a quote reads all by one look, so that it costs it nothing to ask
+        inpatient = self.bill.care_type is CareType.INPATIENT
+        if inpatient or self.outside or self.quoting or self.bill.filing is not None:
             needs |= {FILINGS}
         if self.visit is not None:
             needs |= {TARGET, SETTLEMENTS}
@@ -158,6 +168,7 @@ class Settle(Command):
         book: Book = desk.book
         self._check_message(desk)
         self._check_visit_is_known(desk)
+        check_filing(desk, self.institution, self.bill)
         desk.allow(Verb.SETTLEMENT, day=self.bill.care_date)
         if self.bill.care_date > desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, at="care_date", latest=desk.today)
@@ -166,8 +177,9 @@ class Settle(Command):
         settled_on = desk.today
         if self.repairs is not None:
             settled_on = repaired_day(desk, self.institution_id, self.repairs)
-        known = insured(desk, policy, bill.care_date)
+        known = insured(desk, policy, bill.care_date, look_elsewhere=ELSEWHERE in self._needs)
         institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
+        self._know_enough(known, outside=institution.area != book.area)
         told = circumstances(desk, policy, institution, bill, known)
         self._check_visit_is_theirs(desk, institution)
         self._check_duplicates(desk)
@@ -191,7 +203,17 @@ class Settle(Command):
         )
         if self.quoted is not None and self.quoted.digest != self.result_digest(row):
             raise Refused(RefusalCode.QUOTE_STALE, at="quote")
-        paid.write(row, self.source_ref)
+        paid.write(row, self.source_ref, again=bill.again)
+
+    def _know_enough(self, known: tuple[MemberClass, Coverage], *, outside: bool) -> None:
+        """Have read what few bills go by, and have it decided again: what is on file outside the area, and
+        whether who seems to wait was insured elsewhere.
+        """
+        _class, coverage = known
+        waits = coverage is Coverage.WAITING and ELSEWHERE not in self._needs
+        if waits or (outside and FILINGS not in self._needs):
+            self._needs |= {ELSEWHERE, FILINGS}
+            raise WiderLocks(())
 
     def _check_message(self, desk: Desk) -> None:
         """The message must not be somebody else's, nor one that was taken back before it came (R25, R30)."""
@@ -202,11 +224,13 @@ class Settle(Command):
             raise Refused(RefusalCode.MSGID_CONFLICT, at="message_id")
 
     def _check_duplicates(self, desk: Desk) -> None:
+        # in the order of the refusals: a bill settled before, a message taken back before it came
+        if self._number is not None and not desk.is_free(self._number):
+            raise Refused(RefusalCode.DUPLICATE_BILL, at="bill_no")
+        if not self.bill.again and is_alike(desk, self):
+            raise Refused(RefusalCode.DUPLICATE_BILL, at="lines")
         if self.quoting:
             return
-        # in the order of the refusals: a bill settled before, a message taken back before it came
-        if len(self.stakes) > 1 and not desk.is_free(self.stakes[1]):
-            raise Refused(RefusalCode.DUPLICATE_BILL, at="bill_no")
         if is_institution(desk.stakes[self.stakes[0]]):
             raise Refused(RefusalCode.CANCELLED_BEFORE_ARRIVAL, at="message_id")
 
@@ -278,7 +302,7 @@ class _Paid:
                 found.append(((donor_id, seq), quota))
         return found
 
-    def write(self, row: SettlementRow, source_ref: str | None) -> None:
+    def write(self, row: SettlementRow, source_ref: str | None, *, again: bool) -> None:
         """The donors' entries first: the patient's entry names them, so that a reversal finds them."""
         desk, book, party = self.desk, self.book, self.institution.party_id
         seq = self._seq_to_come()
@@ -293,7 +317,9 @@ class _Paid:
         )
         also = tuple((int(side), int(Side.INSTITUTION_PAYABLE), fen, party) for side, fen in funds if fen)
         beside = (row,)
-        facts = {"aid": aid} if aid else {}
+        facts: dict[str, object] = {"aid": aid} if aid else {}
+        if again:
+            facts["again"] = True
         book.debit(
             Draft(
                 Kind.SETTLEMENT,

@@ -10,6 +10,6 @@ def message_stake(institution: str, message_id: str) -> bytes:
     return sha256(f"message|{institution}|{message_id}".encode()).digest()
 
 
-def bill_stake(institution_id: int, bill_no: str) -> bytes:
-    """What an institution's bill stakes: it is settled once, under whatever message."""
-    return sha256(f"bill|{institution_id}|{bill_no}".encode()).digest()
+def bill_stake(institution_id: int, year: int, bill_no: str) -> bytes:
+    """What an institution's bill of a year of care stakes: it is settled once, under whatever message."""
+    return sha256(f"bill|{institution_id}|{year}|{bill_no}".encode()).digest()

@@ -200,7 +200,7 @@ def _take_back(
         hand_on(desk, book, draft)
     if row.bill_no is not None and row.institution_id is not None:
         # a bill that was taken back may be settled anew under its number
-        desk.freed.add(bill_stake(row.institution_id, row.bill_no))
+        desk.freed.add(bill_stake(row.institution_id, row.care_date.year, row.bill_no))
 
 
 def _check_state(desk: Desk, book: Book, original: Receipt, row: SettlementRow) -> None:

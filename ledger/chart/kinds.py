@@ -127,8 +127,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.ADJUSTMENT: _pairs((Side.POOLED_FUND, Side.RECEIVABLE, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
     | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))
     | _LATE_FEE_BACK,
+    # of what waits in suspense, late fees are squared before anything goes back
     Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
-    | _pairs((Side.SUSPENSE,), (Side.BANK,)),
+    | _pairs((Side.SUSPENSE,), (Side.POOLED_FUND, Side.BANK)),
     Kind.RETIREE_CREDIT: _pairs((Side.POOLED_FUND,), (_CY,)),
     Kind.SETTLEMENT: _pairs((*_ANY_POCKET, *_PAYERS), (Side.INSTITUTION_PAYABLE,)),
     Kind.MUTUAL_AID: _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),

@@ -19,6 +19,7 @@ from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, L
 from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all, next_entry
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, OPEN_MONTH
+from ledger.contributions.squaring import square_fees
 from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.sealed import SEALED_NUMBERS
@@ -32,9 +33,10 @@ NOTHING = Premium(0, 0, 0)
 class Adjust(Command):
     """Correct the wages of a month (YYYYMM) that was assessed; a wage of 0 takes the person off it.
 
-    Each line writes the difference of base and both parts. What was paid beyond the new amount goes back to
-    the payer: the employer's part out of the pooled fund, the employee's out of the account; what the
-    account no longer has is booked as a receivable from the person, and the account is never below zero.
+    Each line writes the difference of base and both parts. What was paid beyond the new amount squares late
+    fees of the employer and then goes back to the payer: the employer's part out of the pooled fund, the
+    employee's out of the account; what the account no longer has is booked as a receivable from the person,
+    and the account is never below zero.
 
     A line that cannot be taken has its code in the detail and disturbs no other. Refused as a whole with
     period_invalid, no_good_line, rates_missing.
@@ -133,10 +135,19 @@ class _Back:
     to_forward: int = 0
     receivables: dict[int, int] = field(default_factory=dict)
     from_pooled_fund: int = 0
+    # of a late fee that is owed no more, what waits for the payer
     excess_fee: int = 0
+    # of what was paid too much, what squares late fees, and the lines of other months about it
+    late_fee: int = 0
+    fees: tuple[LevyLine, ...] = ()
 
     @property
     def total(self) -> int:
+        """What goes back to the payer."""
+        return self.overpaid - self.late_fee
+
+    @property
+    def overpaid(self) -> int:
         return (
             self.from_accounts
             + self.forward
@@ -154,6 +165,7 @@ class _Back:
             (Side.POOLED_FUND, Side.COLLECTION_CLEARING, self.from_pooled_fund),
             (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.forward + self.released),
             (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.to_pooled_fund),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.late_fee),
             (Side.COLLECTION_CLEARING, Side.SUSPENSE, self.to_forward),
             (Side.COLLECTION_CLEARING, Side.BANK, self.total),
             (Side.POOLED_FUND, Side.SUSPENSE, self.excess_fee),
@@ -197,7 +209,10 @@ def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
         # what waited for the whole month has all it needs now
         back.released, back.left = month.spread_waiting()
         back.to_pooled_fund, back.to_forward = month.to_pooled_fund, month.forward
-    back.excess_fee = month.square_excess_fee(desk.today)
+    excess = month.square_excess_fee(desk.today)
+    squared = square_fees(desk, book, [month], back.overpaid + excess, desk.today)
+    back.late_fee, back.fees = min(squared.fen, back.overpaid), squared.lines
+    back.excess_fee = excess - (squared.fen - back.late_fee)
     return back
 
 
@@ -234,7 +249,7 @@ def _write(
     refused: dict[str, str],
     adjusted: list[AssessmentLine],
 ) -> None:
-    levies = [line for line in (month.levy_line,) if line is not None]
+    levies = [line for line in (month.levy_line, *back.fees) if line is not None]
     if back.excess_fee:
         levies.append(LevyLine(NO_PERIOD, desk.today, surplus=back.excess_fee))
     beside = (*sorted(levies), *month.lines)
@@ -255,6 +270,7 @@ def _write(
                 returned=back.total,
                 receivable=sum(back.receivables.values()),
                 late_fee_back=back.excess_fee,
+                **({"late_fee": back.late_fee} if back.late_fee else {}),
                 rows=rows_digest(beside),
             ),
         )
@@ -264,7 +280,7 @@ def _write(
 @dataclass(eq=False)
 class RefundSurplus(Command):
     """Pay back to an employer what waits in suspense for it (R16): what it paid beyond all debts, or, with a
-    `period`, what it paid for a month whose list never came.
+    `period`, what it paid for a month whose list never came. What it owes of late fees by now stays.
     """
 
     verb = "refund"
@@ -274,7 +290,8 @@ class RefundSurplus(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.DUPLICATE_SOURCE_REF,
         RefusalCode.AMOUNT_INVALID,
-        # more than there is
+        RefusalCode.RATES_MISSING,
+        # more than there is beyond the late fees that are owed
         RefusalCode.SUSPENSE_EXCEEDED,
     )
     needs = frozenset({DEBTS})
@@ -298,24 +315,35 @@ class RefundSurplus(Command):
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.period is None:
             there = debts_of(book).levy(NO_PERIOD).surplus
-            line = LevyLine(NO_PERIOD, desk.today, surplus=-self.amount_fen)
         else:
             levy = debts_of(book).levy(checked_period(self.period, desk.today))
             # what waits for a month that is owed is a payment of it
             there = 0 if levy.principal else levy.waiting
-            line = LevyLine(self.period, desk.today, waiting=-self.amount_fen)
+        squared = square_fees(desk, book, (), there, desk.today)
+        there -= squared.fen
         if self.amount_fen > there:
             raise Refused(RefusalCode.SUSPENSE_EXCEEDED, at="amount_fen", surplus_fen=there)
-        beside = (line,)
+        gone = -self.amount_fen - squared.fen
+        line = (
+            LevyLine(NO_PERIOD, desk.today, surplus=gone)
+            if self.period is None
+            else LevyLine(self.period, desk.today, waiting=gone)
+        )
+        moves = ((Side.POOLED_FUND, squared.fen), (Side.BANK, self.amount_fen))
+        beside = tuple(sorted((line, *squared.lines)))
         book.add(
             Draft(
                 Kind.REFUND_TO_PAYER,
                 desk.today,
-                ((int(Side.SUSPENSE), int(Side.BANK), self.amount_fen, None),),
+                tuple((int(Side.SUSPENSE), int(side), fen, None) for side, fen in moves if fen),
                 period=self.period,
                 source_ref=self.source_ref,
                 keyed=True,
                 beside=beside,
-                detail=pack(reason=self.reason, rows=rows_digest(beside)),
+                detail=pack(
+                    reason=self.reason,
+                    rows=rows_digest(beside),
+                    **({"late_fee": squared.fen} if squared.fen else {}),
+                ),
             )
         )

@@ -23,6 +23,7 @@ from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine,
 from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, DECLARED, OPEN_MONTH
+from ledger.contributions.squaring import square_fees
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.posting import TARGET, BookRef, Command, Desk
@@ -110,7 +111,8 @@ class Confirm(Command):
     """Confirm the list that the entry `target_seq` handed in: from now on its lines are owed.
 
     An estimate of the month ends. What waits in suspense for the month is spread over the persons, each
-    credit valued on the day its money was received, and what is left goes back to the payer.
+    credit valued on the day its money was received. What is left squares late fees of the employer, those of
+    the month first, and only then goes back to the payer.
 
     A line that can no longer be taken (assessed by another list, died since) is left out, and one that comes
     to something else by now (another class) is assessed anew; the entry keeps the code, or the new amounts.
@@ -167,9 +169,9 @@ class Confirm(Command):
         if month.levy.estimated:
             month.change(estimated=-month.levy.estimated)
         spread = _spread(desk, month)
-        levies = [line for line in (month.levy_line,) if line is not None]
-        if spread.excess:
-            levies.append(LevyLine(NO_PERIOD, desk.today, surplus=spread.excess))
+        levies = [line for line in (month.levy_line, *spread.fees) if line is not None]
+        if spread.surplus:
+            levies.append(LevyLine(NO_PERIOD, desk.today, surplus=spread.surplus))
         beside = (*sorted(levies), *month.lines)
         book.add(
             Draft(
@@ -190,37 +192,48 @@ class Confirm(Command):
                     to_pooled_fund=month.to_pooled_fund,
                     returned=spread.returned,
                     rows=rows_digest(beside),
+                    **({"late_fee": spread.late_fee} if spread.late_fee else {}),
                 ),
             )
         )
 
 
 class _Spread(NamedTuple):
-    """What became of the money that waited for a list."""
+    """What became of the money that waited for a list, and of a late fee that is owed no more."""
 
     released: int
+    # squares late fees of the employer
+    late_fee: int
     returned: int
-    excess: int
+    surplus: int
+    # those of other months
+    fees: Sequence[LevyLine]
 
     def transfers(self, month: Month) -> tuple[TransferLine, ...]:
         moves = (
             (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.released),
             (Side.COLLECTION_CLEARING, Side.POOLED_FUND, month.to_pooled_fund),
             (Side.COLLECTION_CLEARING, Side.SUSPENSE, month.forward),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.late_fee),
             (Side.COLLECTION_CLEARING, Side.BANK, self.returned),
-            (Side.POOLED_FUND, Side.SUSPENSE, self.excess),
+            (Side.POOLED_FUND, Side.SUSPENSE, self.surplus),
         )
         return tuple((int(source), int(target), fen, None) for source, target, fen in moves if fen)
 
 
 def _spread(desk: Desk, month: Month) -> _Spread:
-    """Spread what waited for the list over its persons; what is left goes back to the payer."""
+    """Spread what waited for the list over its persons; what is left squares fees, or goes back."""
     if month.levy.waiting:
         # of somebody from an earlier list it is only known after the lock that there is nobody any more
         lock_all(desk, [due.account_id for due in month.open_rows()])
         month.annul_ended()
-    released, returned = month.spread_waiting()
-    return _Spread(released, returned, month.square_excess_fee(desk.today))
+    released, left = month.spread_waiting()
+    excess = month.square_excess_fee(desk.today)
+    squared = square_fees(desk, desk.book, [month], left + excess, desk.today)
+    late_fee = min(squared.fen, left)
+    # a fee that is owed no more squares another one inside the fund
+    surplus = excess - (squared.fen - late_fee)
+    return _Spread(released, late_fee, left - late_fee, surplus, squared.lines)
 
 
 class ListView(NamedTuple):

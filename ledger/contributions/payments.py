@@ -16,6 +16,7 @@ from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import EMPLOYERS_SINCE, Month, Reveal, checked_period, employer_book, lock_all
 from ledger.contributions.reads import DEBTS, OPEN_MONTHS
+from ledger.contributions.squaring import NOTHING_SQUARED, Squared, square_fees
 from ledger.money import FEN_MAX
 from ledger.months import first_day
 from ledger.people.sealed import SEALED_NUMBERS
@@ -91,6 +92,8 @@ class _Made:
     # waited for persons who owe nothing any more
     freed: int = 0
     excess: int = 0
+    # of these two, what squares late fees of other months
+    squared: Squared = NOTHING_SQUARED
     months: list[Month] = field(default_factory=list)
 
     def _order(self) -> list[int]:
@@ -119,6 +122,8 @@ class _Made:
             if not self.rest:
                 break
             self._pay_month(period)
+        over = self.freed + self.excess
+        self.squared = square_fees(self.desk, self.book, self.months, over, self.desk.today)
 
     def _pay_month(self, period: int) -> None:
         command = self.command
@@ -174,7 +179,8 @@ class _Made:
             self.rest = 0
             if (line := month.levy_line) is not None:
                 levies[own] = line
-        surplus = self.rest + self.freed + self.excess
+        levies |= {line.period: line for line in self.squared.lines}
+        surplus = self.rest + self.freed + self.excess - self.squared.fen
         if surplus:
             levies[NO_PERIOD] = LevyLine(NO_PERIOD, command.received_on, surplus=surplus)
         lines: list[AssessmentLine] = [line for month in self.months for line in month.lines]
@@ -185,9 +191,9 @@ class _Made:
         forward = sum(month.forward for month in self.months)
         moves = (
             (Side.BANK, Side.COLLECTION_CLEARING, amount),
-            (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.released),
+            (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.released + self.squared.fen),
             (Side.COLLECTION_CLEARING, Side.POOLED_FUND, to_pooled_fund),
-            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.late_fee + self.excess),
+            (Side.COLLECTION_CLEARING, Side.POOLED_FUND, self.late_fee + self.excess + self.squared.fen),
             (Side.COLLECTION_CLEARING, Side.SUSPENSE, self.waiting + self.rest + forward),
             (Side.POOLED_FUND, Side.SUSPENSE, self.excess),
         )
@@ -227,7 +233,8 @@ class _Made:
         """What is owed on the day of receipt: for the month it names, else for all."""
         debts, own = debts_of(self.book), self.command.period
         policy = self.desk.policy(self.book.area)
-        paid = {month.period: month.levy for month in self.months}
+        paid = {line.period: debts.levy(line.period).add(line) for line in self.squared.lines}
+        paid |= {month.period: month.levy for month in self.months}
         owed = 0
         for period in debts.open_periods() if own is None else [own]:
             levy = paid.get(period) or debts.levy(period)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.book.beside import RowKind, plain
+from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.rows import RowLetter
-from ledger.people.membership import Enrolment, EnrolmentRow
-from ledger.posting import Desk, Look, Need, Receipt
-from ledger.posting.needs import Asked
+from ledger.people.membership import Enrolment, EnrolmentRow, same_enrolment
+from ledger.posting import Command, Desk, Look, Need, Receipt, WiderLocks
+from ledger.posting.needs import Asked, own_books
+from ledger.posting.stakes import ACCOUNT, books_held
+from ledger.refusals import RefusalCode, Refused
 
 # by book, in the order in which they were recorded
 Enrolments = dict[int, list[Enrolment]]
+
+# what stands in front of a person's digest where the resident's book is meant
+RESIDENT = b"resident"
 
 ENROLMENT_ROW = RowKind("enrolment", RowLetter.ENROLMENT, EnrolmentRow, told=plain)
 
@@ -24,8 +31,8 @@ _N = tables.enrolment.c
 
 
 def _keep(found: Enrolments, _desk: object, book_id: int, values: Sequence[Any]) -> None:
-    seq, member_class, employer_id, first, last = values
-    found.setdefault(book_id, []).append(Enrolment(seq, MemberClass(member_class), employer_id, first, last))
+    seq, member_class, *rest = values
+    found.setdefault(book_id, []).append(Enrolment(seq, MemberClass(member_class), *rest))
 
 
 # those that nothing took the place of
@@ -37,6 +44,7 @@ _LOOK: Look[Enrolments] = Look(
         "n.employer_id": _N.employer_id,
         "n.valid_from": _N.valid_from,
         "n.valid_to": _N.valid_to,
+        "n.subsidy_group": _N.subsidy_group,
     },
     "n.book_id = {book}",
     begin=dict,
@@ -64,10 +72,57 @@ def _follow(found: Enrolments, _desk: Desk, receipt: Receipt, beside: Sequence[A
     for row in ENROLMENT_ROW.among(beside):
         standing = [one for one in found.get(receipt.book_id, ()) if one.seq != row.replaces_seq]
         new = Enrolment(
-            receipt.seq, MemberClass(row.member_class), row.employer_id, row.valid_from, row.valid_to
+            receipt.seq,
+            MemberClass(row.member_class),
+            row.employer_id,
+            row.valid_from,
+            row.valid_to,
+            row.subsidy_group,
         )
         found[receipt.book_id] = [*standing, new]
 
 
 # the enrolments of this book, and of those that it looks at
 ENROLMENTS: Need[Enrolments] = Need("enrolments", _read, look=_LOOK, follow=_follow)
+
+
+def _read_elsewhere(connection: Connection, asked: Asked, desk: Desk) -> Enrolments:
+    persons = {book_id: desk.books[book_id].person_id for book_id in own_books(asked, desk)}
+    schemes = (ACCOUNT, RESIDENT)
+    holders = {(scheme, person) for person in persons.values() if person is not None for scheme in schemes}
+    held = books_held(connection, holders)
+    others = {
+        book_id: [
+            other for scheme in schemes for other in held.get((scheme, person or 0), ()) if other != book_id
+        ]
+        for book_id, person in persons.items()
+    }
+    found = read_enrolments(connection, (other for some in others.values() for other in some))
+    return {
+        book_id: [one for other in some for one in found.get(other, ())] for book_id, some in others.items()
+    }
+
+
+def already_there(desk: Desk, command: Command, sought: Enrolment) -> Receipt | None:
+    """The entry of the enrolment that says the same and was recorded before, if any.
+
+    Raises Refused(enrolment_differs) when it has another last day: an enrolment is ended by its name. One
+    that was ended meanwhile is there all the same when it is sent as it was.
+    """
+    book_id = desk.book.book_id
+    known = same_enrolment(desk.of(ENROLMENTS).get(book_id, ()), sought)
+    if known is None:
+        return None
+    entry = desk.target(known.seq)
+    if entry is None:
+        # which entry it is was not known before
+        command.target_seq = known.seq
+        raise WiderLocks(())
+    told, stands = sought.last or date.max, known.last or date.max
+    if told < stands or (told > stands and entry.kind is not Kind.ENROLMENT_END):
+        raise Refused(RefusalCode.ENROLMENT_DIFFERS, at="valid_to")
+    return entry
+
+
+# what the other books of a person say of insurance: the resident's, an account closed before
+ELSEWHERE: Need[Enrolments] = Need("enrolments elsewhere", _read_elsewhere)

@@ -13,8 +13,9 @@ from ledger.chart.matrix import Verb
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
 from ledger.months import check_days
-from ledger.people.membership import EnrolmentRow
-from ledger.posting import TARGET, BookRef, Command, Desk
+from ledger.people.enrolled import ENROLMENTS, already_there
+from ledger.people.membership import Enrolment, EnrolmentRow
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -22,7 +23,8 @@ from ledger.refusals import RefusalCode, Refused
 class Enrol(Command):
     """Record that a person is of a class from a day on, at an employer or at none.
 
-    The latest word on a month counts, so a change of class is simply the next enrolment.
+    The latest word on a month counts, so a change of class is simply the next enrolment. The same one sent
+    again (class, employer, first day), under whatever key, is answered with the first; the wage is no part.
     """
 
     verb = Verb.ENROLMENT
@@ -33,8 +35,11 @@ class Enrol(Command):
         RefusalCode.ACCOUNT_TRANSFERRING,
         # ends before it begins, begins before 1990 or more than a year ahead
         RefusalCode.PERIOD_INVALID,
+        # the same with another last day
+        RefusalCode.ENROLMENT_DIFFERS,
         RefusalCode.WAGE_INVALID,
     )
+    needs = frozenset({TARGET, ENROLMENTS})
 
     book: BookRef
     member_class: MemberClass
@@ -45,6 +50,8 @@ class Enrol(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # the enrolment that is there, once it was found
+    target_seq: int | None = None
 
     def content(self) -> str:
         return (
@@ -57,8 +64,12 @@ class Enrol(Command):
             raise Refused(RefusalCode.SCHEME_NO_ACCOUNT, at="member_class")
         desk.allow(Verb.ENROLMENT)
         check_days(self.valid_from, self.valid_to, desk.today)
+        sought = Enrolment(0, self.member_class, self.employer_id, self.valid_from, self.valid_to)
+        there = already_there(desk, self, sought)
         if self.wage_fen is not None and not 0 < self.wage_fen <= FEN_MAX:
             raise Refused(RefusalCode.WAGE_INVALID, at="wage_fen")
+        if there is not None:
+            raise AlreadyThere(there)
         row = EnrolmentRow(
             int(self.member_class), self.employer_id, self.wage_fen, self.valid_from, self.valid_to, None
         )

@@ -19,6 +19,8 @@ class Enrolment(NamedTuple):
     employer_id: int | None
     first: date
     last: date | None
+    # of a resident
+    subsidy_group: str | None = None
 
 
 class EnrolmentRow(NamedTuple):
@@ -31,6 +33,26 @@ class EnrolmentRow(NamedTuple):
     valid_to: date | None
     replaces_seq: int | None
     subsidy_group: str | None = None
+
+
+def same_enrolment(enrolments: Sequence[Enrolment], sought: Enrolment) -> Enrolment | None:
+    """The enrolment that was recorded before and says the same: class, employer or none, group, first day.
+
+    Its last day may be another one. It counts as long as it is the latest word of its employer about its
+    first day: after another class from that day on, the first class is a new word.
+    """
+    there = [
+        one
+        for one in enrolments
+        if one.employer_id == sought.employer_id
+        and one.first <= sought.first
+        and (one.last is None or one.last >= sought.first)
+    ]
+    latest = max(there, key=lambda one: one.seq, default=None)
+    if latest is None:
+        return None
+    said = (latest.member_class, latest.subsidy_group, latest.first)
+    return latest if said == (sought.member_class, sought.subsidy_group, sought.first) else None
 
 
 def class_in(enrolments: Sequence[Enrolment], employer_id: int | None, period: int) -> MemberClass:

@@ -1,9 +1,10 @@
-"""What a resident's insurance costs (R10). Pure."""
+"""What a resident's insurance costs, and whose age a subsidy goes by (R69). Pure."""
 
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.money import round_half_up
+from ledger.months import months_after
 from ledger.policy import RATE_SCALE, Policy
 
 
@@ -13,6 +14,23 @@ class ResidentPremium(NamedTuple):
     premium_fen: int
     own_fen: int
     subsidy_fen: int
+
+
+_YEAR: Final = 12
+_OF_AGE: Final = 18 * _YEAR
+_ELDERLY: Final = 60 * _YEAR
+
+
+def is_of_age_for(group: str | None, born_on: date, day: date) -> bool:
+    """Whether somebody is of the age that a subsidy group asks for, on the first day of an enrolment (R69).
+
+    A minor is under 18, the elderly are 60 and above; the other groups ask for none.
+    """
+    if group == "minor":
+        return day < months_after(born_on, _OF_AGE)
+    if group == "low_income_elderly":
+        return day >= months_after(born_on, _ELDERLY)
+    return True
 
 
 def resident_premium(policy: Policy, day: date, group: str | None) -> ResidentPremium:

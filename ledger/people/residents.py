@@ -14,13 +14,12 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.months import check_days
-from ledger.people.membership import EnrolmentRow
-from ledger.people.resident_premiums import ResidentPremium, resident_premium
-from ledger.posting import Command, Desk, PersonStake, scheme_ref
+from ledger.people.enrolled import ENROLMENTS, RESIDENT, already_there
+from ledger.people.membership import Enrolment, EnrolmentRow
+from ledger.people.resident_premiums import ResidentPremium, is_of_age_for, resident_premium
+from ledger.posting import TARGET, AlreadyThere, Command, Desk, PersonStake, scheme_ref
 from ledger.refusals import RefusalCode, Refused
 
-# what stands in front of a person's digest where the resident's book is meant
-RESIDENT = b"resident"
 # A resident's book has no pockets and earns no interest: no year of it is ever owed any.
 _NO_INTEREST = 9999
 
@@ -36,18 +35,24 @@ class EnrolResident(Command):
 
     `book` is `resident_ref` of the keyed digest of the ID number: the person's book without an account,
     which the first enrolment opens. The latest word on a day counts. The entry keeps what the person pays
-    for a year and what is paid for them, by the rules of the first day.
+    for a year and what is paid for them, by the rules of the first day. A group that goes by age is held
+    against `born_on`, the birth date in the ID number.
     """
 
     verb = "enrol_resident"
     refused_with = (
         # no such group
         RefusalCode.SHAPE_INVALID,
+        # not of the group's age
+        RefusalCode.ID_MISMATCH,
         # another name behind the number
         RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON,
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
+        # the same with another last day
+        RefusalCode.ENROLMENT_DIFFERS,
     )
+    needs = frozenset({TARGET, ENROLMENTS})
     opens = True
 
     book: bytes
@@ -57,9 +62,12 @@ class EnrolResident(Command):
     group: str | None
     valid_from: date
     valid_to: date | None = None
+    born_on: date | None = None
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # the enrolment that is there, once it was found
+    target_seq: int | None = None
 
     def content(self) -> str:
         return (
@@ -69,6 +77,8 @@ class EnrolResident(Command):
 
     def decide(self, desk: Desk) -> None:
         policy = desk.policy(self.area)
+        if self.born_on is not None and not is_of_age_for(self.group, self.born_on, self.valid_from):
+            raise Refused(RefusalCode.ID_MISMATCH, at="group")
         person = desk.persons[self.persons[0].digest]
         if person.name_digest != self.persons[0].name_digest:
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
@@ -78,6 +88,11 @@ class EnrolResident(Command):
         premium = resident_premium(policy, self.valid_from, self.group)
         if desk.book is None:
             self._open(desk, person.person_id)
+        else:
+            sought = Enrolment(0, MemberClass.RESIDENT, None, self.valid_from, self.valid_to, self.group)
+            there = already_there(desk, self, sought)
+            if there is not None:
+                raise AlreadyThere(there)
         desk.book.add(self._entry(desk.today, premium))
 
     def _open(self, desk: Desk, person_id: int) -> None:

@@ -16,6 +16,8 @@ CARE_CLASSES: Final = ("active", "retired")
 CARE_LEVELS: Final = (1, 2, 3)
 # What was filed for care outside the area (rule R40).
 FILINGS: Final = ("long_term", "referred", "emergency", "none")
+# Those that can be on file.
+FILED: Final = FILINGS[:-1]
 
 ClassAndLevel = tuple[str, int]
 
@@ -71,6 +73,9 @@ CARE_UNITS: dict[str, str] = {
 # An area has all of these or none: without them chronic care goes by the outpatient table.
 CHRONIC_UNITS: dict[str, str] = _yearly_units("chronic")
 
+# An area may leave these out: what a bill says of a filing is then believed.
+ON_FILE_UNITS: dict[str, str] = {f"filing.must_be_on_file.{filing}": "yes_or_no" for filing in FILED}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class YearlyTable:
@@ -123,6 +128,8 @@ class CarePolicy:
     reversal_days: Dated[int]
     # how many days after the end of a year a late filing still counts
     filing_late_days: Dated[int]
+    # what of the filings that bills name has to be on file; no line is no: ask `must_be_on_file`
+    filing_on_file: Mapping[str, Dated[bool]]
     claim_submit_days: Dated[int]
     # working days
     claim_decide_days: Dated[int]
@@ -136,6 +143,11 @@ class CarePolicy:
     def has_chronic(self, day: date) -> bool:
         """Whether chronic care has a table of its own on `day`: its parameters hold on the same days."""
         return self.chronic.cap["active"].holds_on(day)
+
+    def must_be_on_file(self, filing: str, day: date) -> bool:
+        """Whether a filing that a bill names has to be on file; "none" never has."""
+        switch = self.filing_on_file.get(filing)
+        return switch is not None and switch.holds_on(day) and switch.on(day)
 
 
 class Reader(Protocol):
@@ -188,6 +200,9 @@ def read_care(required: Reader, optional: Reader) -> CarePolicy:
         quote_minutes=required("settlement.quote_minutes", values.parse_minutes),
         reversal_days=required("settlement.reversal_days", values.parse_days),
         filing_late_days=required("filing.late_days", values.parse_late_days),
+        filing_on_file={
+            filing: optional(f"filing.must_be_on_file.{filing}", values.parse_switch) for filing in FILED
+        },
         claim_submit_days=required("claims.submit_days", values.parse_days),
         claim_decide_days=required("claims.decide_days", values.parse_days),
         recovery=required("article_30.recovery", values.parse_recovery),

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from ledger.policy import values
-from ledger.policy.care import read_care
+from ledger.policy.care import CHRONIC_UNITS, read_care
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
 from ledger.policy.parameters import (
     ALL_UNITS,
-    OPTIONAL_UNITS,
     SUBSIDY_GROUPS,
     SUBSIDY_SHARE,
     Policy,
@@ -236,12 +235,12 @@ def _check_never_above(low: Dated[int], high: Dated[int], filename: str) -> None
 
 
 def _check_all_or_none(by_name: Mapping[str, list[ParameterLine]], filename: str) -> None:
-    """PolicyError when an area has some of the optional parameters, or not all of them on the same days."""
-    given = [name for name in OPTIONAL_UNITS if by_name[name]]
+    """PolicyError when an area has some of the chronic parameters, or not all of them on the same days."""
+    given = [name for name in CHRONIC_UNITS if by_name[name]]
     if not given:
         return
     days = _first_and_last(by_name[given[0]])
-    for name in OPTIONAL_UNITS:
+    for name in CHRONIC_UNITS:
         lines = by_name[name]
         if not lines:
             raise PolicyError(filename, f"missing parameter: {given[0]} is there, and needs it", name)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
-from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, CarePolicy
+from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
@@ -42,7 +42,7 @@ UNITS: dict[str, str] = {
     **CARE_UNITS,
 }
 # … and those that an area may leave out.
-OPTIONAL_UNITS: dict[str, str] = CHRONIC_UNITS
+OPTIONAL_UNITS: dict[str, str] = CHRONIC_UNITS | ON_FILE_UNITS
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
 

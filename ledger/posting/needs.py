@@ -33,7 +33,8 @@ class Look(Generic[FoundT]):
     `states` are what its rows put beside the book; they stand there also when there are no rows.
 
     `on` says which rows, of `{book}` or of `{person}`; a row that is read by a person belongs to the book of
-    whoever asked.
+    whoever asked. `given` are values of a command, which `table` names as `:name`; such a look is for one
+    book, and its need has a `read` of its own.
     """
 
     def __init__(
@@ -48,11 +49,13 @@ class Look(Generic[FoundT]):
         joins: str = "",
         where: str = "",
         order: str = "",
+        given: Callable[[Any], Mapping[str, Any]] | None = None,
     ) -> None:
         listed = ", ".join(columns)
         self.begin = begin
         self.keep = keep
         self.states = states
+        self.given = given
         self.columns = listed
         self.types = list(columns.values())
         self._days = [place for place, column in enumerate(self.types) if isinstance(column.type, Date)]

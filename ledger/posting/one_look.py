@@ -46,14 +46,20 @@ _BOOK = tuple(name for name in BOOK_COLUMNS if name not in {"head", "recorded_at
 _FIRST_ACCOUNT = f"sha256(convert_to('{ACCOUNT.decode()}|' || p.person_id || '|1', 'UTF8'))"
 
 
+def _held(stakes: int) -> str:
+    """Who holds so many stakes."""
+    digests = ", ".join(f":stake_{place}" for place in range(stakes))
+    return _rows_of("k", ("digest", "book_id"), f"claim k WHERE k.digest IN ({digests})")
+
+
 @functools.cache
-def _one_look(looks: tuple[Look[Any], ...]) -> Executable:
-    """The statement that reads the first account of a person with all of this beside it.
+def _one_look(looks: tuple[Look[Any], ...], stakes: int) -> Executable:
+    """The statement that reads the first account of a person with all of this beside it, and who holds what.
 
     It comes as one value: each column more would cost the driver as much as its work. A closed account, one
     with holds or freezes, and a book that is no account are left to `rehearse`.
     """
-    beside = ", ".join((*_INSTITUTION, *(look.in_one for look in looks)))
+    beside = ", ".join((*_INSTITUTION, _held(stakes) if stakes else "NULL", *(look.in_one for look in looks)))
     return (
         text(
             f"SELECT json_build_array(json_build_array({', '.join(f'b.{name}' for name in _BOOK)}), {NEWEST},"
@@ -61,7 +67,10 @@ def _one_look(looks: tuple[Look[Any], ...]) -> Executable:
             " JOIN book b ON b.book_id = h.book_id WHERE p.digest = :digest"
             f" AND b.stage <> {int(Stage.CLOSED)} AND b.held = 0 AND b.open_freezes = 0"
         )
-        .bindparams(bindparam("digest", type_=LargeBinary))
+        .bindparams(
+            bindparam("digest", type_=LargeBinary),
+            *(bindparam(f"stake_{place}", type_=LargeBinary) for place in range(stakes)),
+        )
         .columns(column("seen", JSON))
     )
 
@@ -92,14 +101,22 @@ def decide_at_a_look(
         return None
     agents = agent_ids(connection, [command.caller, command.actor], create=False)
     versions = policy_versions(connection, policies, now, create=False)
+    given: dict[str, Any] = {"digest": command.book, "code": command.institution}
+    given |= {f"stake_{place}": digest for place, digest in enumerate(command.stakes)}
+    for look in looks:
+        given |= look.given(command) if look.given is not None else {}
     with connection.begin():
-        seen = connection.scalar(_one_look(looks), {"digest": command.book, "code": command.institution})
+        seen = connection.scalar(_one_look(looks, len(command.stakes)), given)
         if seen is None:
             return None
         outdated = outdated_areas(connection, versions, seen[1])
     desk = Desk(now, today, policies)
-    values, _newest, institution, contracts, suspensions, *beside = seen
+    values, _newest, institution, contracts, suspensions, held, *beside = seen
     book = _book_of(desk, values)
+    # a digest is shown as \x and its hex
+    desk.stakes = {bytes.fromhex(digest[2:]): holder for digest, holder in held or ()}
+    desk.fresh_stakes = set(command.stakes) - desk.stakes.keys()
+    desk.stakes |= dict.fromkeys(desk.fresh_stakes, book.book_id)
     _keep_institution(desk, command.institution or "", institution, contracts, suspensions)
     for need, look, rows in zip(needs, looks, beside, strict=True):
         found = desk.found[need] = look.begin()

@@ -64,10 +64,9 @@ def rehearse(
             attempt.outdated = outdated_areas(connection, versions, newest)
             read_all(connection, attempt)
         decide_all(attempt, atomic)
-        more = [
-            ref for outcome in attempt.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
-        ]
-        if not more:
+        asking = [outcome for outcome in attempt.outcomes if isinstance(outcome, WiderLocks)]
+        if not asking:
             return [outcome for outcome in attempt.outcomes if not isinstance(outcome, WiderLocks)]
-        wider += more
+        # some ask for more books, some for nothing but another look
+        wider += [ref for outcome in asking for ref in outcome.books]
     return [overtaken() for _ in commands]

@@ -105,7 +105,19 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
         for scheme, digest in asked.values()
         if digest in desk.persons
     }
-    books: dict[tuple[bytes, int], int] = {}
+    books = {holder: held[-1] for holder, held in books_held(connection, looking).items()}
+    for ref, (scheme, digest) in asked.items():
+        person = desk.persons.get(digest)
+        if person is not None and (scheme, person.person_id) in books:
+            desk.ids[ref] = books[scheme, person.person_id]
+
+
+def books_held(
+    connection: Connection, holders: Iterable[tuple[bytes, int]]
+) -> dict[tuple[bytes, int], list[int]]:
+    """The books of persons, by scheme and person, the first one first; who has none is missing."""
+    looking = set(holders)
+    books: dict[tuple[bytes, int], list[int]] = {}
     ordinal = 1
     while looking:
         by_digest = {
@@ -114,14 +126,11 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
         looking = set()
         for digest, book_id, stage in _HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
             holder = by_digest[bytes(digest)]
-            books[holder] = book_id
+            books.setdefault(holder, []).append(book_id)
             if stage == Stage.CLOSED:
                 looking.add(holder)
         ordinal += 1
-    for ref, (scheme, digest) in asked.items():
-        person = desk.persons.get(digest)
-        if person is not None and (scheme, person.person_id) in books:
-            desk.ids[ref] = books[scheme, person.person_id]
+    return books
 
 
 def stake_books(connection: Connection, commands: Sequence[Command], desk: Desk) -> set[bytes]:

@@ -136,6 +136,8 @@ settlement = Table(
     ),
     # what an institution settled on a day, over all patients: read by its reconciliation
     Index("ix_settlement_institution_day", "institution_id", "settled_on"),
+    # the bills of a person's day, which another one may be the same as; and of a year
+    Index("ix_settlement_care_day", "book_id", "care_date"),
     # a bill is taken back once
     Index(
         "uq_settlement_reversed",

@@ -16,7 +16,7 @@ from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.people.residents import RESIDENT
+from ledger.people.enrolled import RESIDENT
 from ledger.posting import Receipt, holding_digest
 from ledger.posting.reads import RECEIPT_COLUMNS, read_entries, receipts
 from ledger.posting.stakes import ACCOUNT

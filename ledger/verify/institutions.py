@@ -84,14 +84,14 @@ def _stakes_wanted(connection: Connection, first: int, last: int) -> Iterator[tu
     for book_id, seq, source_ref in streamed(connection, messages):
         institution, _, message_id = (source_ref or "").partition("/")
         yield message_stake(institution, message_id), book_id, seq, "message"
-    for book_id, seq, institution_id, bill_no in streamed(connection, _bills(first, last)):
-        yield bill_stake(institution_id, bill_no), book_id, seq, "bill"
+    for book_id, seq, institution_id, care_date, bill_no in streamed(connection, _bills(first, last)):
+        yield bill_stake(institution_id, care_date.year, bill_no), book_id, seq, "bill"
 
 
 def _bills(first: int, last: int) -> Select[Any]:
     """The numbers of bills that stand, and of manual claims that were not turned down."""
     undone = tables.settlement.alias().c
-    standing = select(_S.book_id, _S.seq, _S.institution_id, _S.bill_no).where(
+    standing = select(_S.book_id, _S.seq, _S.institution_id, _S.care_date, _S.bill_no).where(
         _S.book_id.between(first, last),
         _S.bill_no.is_not(None),
         _S.channel == int(Channel.NETWORK),
@@ -99,7 +99,9 @@ def _bills(first: int, last: int) -> Select[Any]:
         ~select(undone.seq).where(undone.book_id == _S.book_id, undone.reverses_seq == _S.seq).exists(),
     )
     decision = tables.entry.alias().c
-    handed_in = select(_MANUAL.book_id, _MANUAL.seq, _MANUAL.institution_id, _MANUAL.bill_no).where(
+    handed_in = select(
+        _MANUAL.book_id, _MANUAL.seq, _MANUAL.institution_id, _MANUAL.care_date, _MANUAL.bill_no
+    ).where(
         _MANUAL.book_id.between(first, last),
         ~select(decision.seq)
         .where(
@@ -110,7 +112,7 @@ def _bills(first: int, last: int) -> Select[Any]:
         .exists(),
     )
     both = union_all(standing, handed_in).subquery().c
-    return select(both.book_id, both.seq, both.institution_id, both.bill_no)
+    return select(both.book_id, both.seq, both.institution_id, both.care_date, both.bill_no)
 
 
 def nothing_else_is_staked(connection: Connection, first: int, last: int) -> Iterator[Finding]:

@@ -88,7 +88,7 @@ def test_who_owes_nothing(clinic: Clinic) -> None:
     world.open(employee)
     assert world.refusal(paying(clinic, account, employee, "400.00")) == "premium_not_owed"
     last_year = resident(clinic, valid_from=date(2025, 1, 1), valid_to=date(2025, 12, 31))
-    assert world.refusal(paying(clinic, account, last_year, "400.00")) == "premium_not_owed"
+    assert world.refusal(paying(clinic, account, last_year, "400.00")) == "recipient_not_insured"
     world.one(paying(clinic, account, last_year, "400.00", 2025))
     assert world.refusal(paying(clinic, account, resident(clinic), "400.00", 2025)) == "premium_not_owed"
 

@@ -274,7 +274,7 @@ def test_a_bill_is_settled_once_under_whatever_message(client: TestClient, hospi
 def test_a_message_that_was_taken_back_stays_so(client: TestClient, hospital: str) -> None:
     patient = new_patient(client, "500.00")
     body = bill(hospital, patient, E26)
-    settled = settle(client, hospital, patient, E26, message_id=body["message_id"])
+    settled = taken(send(client, body), SettlementAnswer)
     told = taken(correct(client, hospital, body["message_id"]), CorrectionAnswer)
     assert (told["result"], told["settlement"]) == ("reversed", settled["settlement"])
     assert shown(client, patient)["balance"] == "500.00"
@@ -282,6 +282,22 @@ def test_a_message_that_was_taken_back_stays_so(client: TestClient, hospital: st
     again = correct(client, hospital, body["message_id"])
     assert again.headers["Idempotent-Replayed"] == "true"
     assert again.json() == told
+
+
+def test_what_is_said_to_be_filed_has_to_be_on_file_where_the_area_asks_for_it(client: TestClient) -> None:
+    away, patient = new_institution(client, level=1, area="990300"), new_patient(client)
+    said = {"filing": "referred"}
+    assert settle(client, away, patient, E26, **said)["ratio"] == "0.7000"
+    with rule(client, filing__must_be_on_file__referred="yes"):
+        refused = send(client, bill(away, patient, E26, **said))
+        assert refusal(refused) == (404, "filing_not_found")
+        assert [one["pointer"] for one in refused.json()["errors"]] == ["/filing"]
+        assert settle(client, away, patient, E26)["ratio"] == "0.6000"
+        filed = {"kind": "referred", "from": CARE_DAY, "area": "990300", "evidence": "x"}
+        made = client.post(f"/v1/accounts/{patient}/filings", json=filed, headers=key())
+        assert made.status_code == 201, made.text
+        for more in (said, {}):
+            assert settle(client, away, patient, E26, **more)["ratio"] == "0.7000"
 
 
 def test_a_reversal_gives_back_what_each_had_paid(client: TestClient, hospital: str) -> None:
@@ -373,7 +389,7 @@ SHAPES: dict[str, tuple[dict[str, Any], str, str]] = {
     "a filing": ({"filing": "maybe"}, "shape_invalid", "/filing"),
     "a day": ({"care_date": "2026-02-30"}, "shape_invalid", "/care_date"),
     "no lines": ({"lines": []}, "shape_invalid", "/lines"),
-    "too many lines": ({"lines": [A] * 1001}, "shape_invalid", "/lines"),
+    "too many lines": ({"lines": [A] * 20_001}, "shape_invalid", "/lines"),
     "lines that are none": ({"lines": "X1"}, "shape_invalid", "/lines"),
     "a line that is none": ({"lines": [A, ["X1"]]}, "shape_invalid", "/lines/1"),
     "a line without an amount": (
@@ -434,13 +450,6 @@ def _suspended(client: TestClient, hospital: str, good: dict[str, Any]) -> dict[
     body = {"from": "2026-03-01", "to": "2026-03-31", "reason": "inspection"}
     assert client.post(f"/v1/institutions/{resting}/suspensions", json=body, headers=key()).status_code == 201
     return {"institution": resting}
-
-
-def _enrolled_later(client: TestClient, hospital: str, good: dict[str, Any]) -> dict[str, Any]:
-    body = {"member_class": "active", "from": "2026-05-01"}
-    path = f"/v1/accounts/{good['id_number']}/enrolments"
-    assert client.post(path, json=body, headers=key()).status_code == 201
-    return {}
 
 
 def _dead(client: TestClient, hospital: str, good: dict[str, Any]) -> dict[str, Any]:
@@ -515,7 +524,6 @@ BAD: dict[str, tuple[Refusing, int, str]] = {
     ),
     "a contract that rests": (_suspended, 422, "contract_suspended"),
     "care to come": (plain(care_date="2026-11-22"), 422, "period_invalid"),
-    "care before the first enrolment": (_enrolled_later, 422, "period_before_enrolment"),
     "care after death": (_dead, 409, "account_deceased"),
     "a closed account": (_closed, 409, "account_closed"),
     "a frozen account": (_frozen, 409, "account_frozen"),

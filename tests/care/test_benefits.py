@@ -344,7 +344,8 @@ def test_class_a_has_no_share_and_class_c_no_limit() -> None:
 
 BAD_BILLS: dict[str, tuple[list[BillLine], int | None, RefusalCode]] = {
     "no lines": ([], None, RefusalCode.AMOUNT_INVALID),
-    "a line of nothing": ([BillLine("X", "A", 0)], None, RefusalCode.AMOUNT_INVALID),
+    "a bill of nothing": ([BillLine("X", "A", 0), c("0.00")], None, RefusalCode.AMOUNT_INVALID),
+    "above the limit of nothing": ([a("2.00"), BillLine("X", "A", 0, 1)], None, RefusalCode.AMOUNT_MISMATCH),
     "a negative line": ([a("2.00"), BillLine("X", "A", -1)], None, RefusalCode.AMOUNT_INVALID),
     "a line above all": ([BillLine("X", "A", FEN_MAX + 1)], None, RefusalCode.AMOUNT_INVALID),
     "a sum above all": ([BillLine("X", "A", FEN_MAX), a("0.01")], None, RefusalCode.AMOUNT_INVALID),
@@ -353,7 +354,7 @@ BAD_BILLS: dict[str, tuple[list[BillLine], int | None, RefusalCode]] = {
     "a negative limit": ([BillLine("X", "A", 100, -1)], None, RefusalCode.AMOUNT_MISMATCH),
     "another total": ([a("2.00")], 201, RefusalCode.AMOUNT_MISMATCH),
     "the amount comes before its sum": (
-        [a("2.00", "2.01"), BillLine("X", "A", 0)],
+        [a("2.00", "2.01"), BillLine("X", "A", -1)],
         None,
         RefusalCode.AMOUNT_INVALID,
     ),
@@ -368,6 +369,12 @@ def test_a_bad_bill_is_refused(lines: list[BillLine], declared: int | None, code
     with pytest.raises(Refused) as refused:
         add_up(lines, declared)
     assert refused.value.code is code
+
+
+def test_a_line_of_nothing_is_a_line() -> None:
+    # what is handed out free of charge stands on the list, wherever it stands
+    nothing = BillLine("X", "B", 0, 0, RATE_SCALE)
+    assert add_up([nothing, a("2.00"), nothing], 200) == add_up([a("2.00")])
 
 
 def test_the_largest_bill_there_is() -> None:

@@ -405,7 +405,8 @@ def test_a_person_claims_for_the_days_of_life_and_enrolment(claims: Claims) -> N
     assert paid.row.pooled_pay > 0
     enrolled = world.open()
     world.one(Enrol(enrolled, MemberClass.ACTIVE, None, CARE_DAY, None))
-    assert claims.refused(enrolled, day=CARE_DAY - timedelta(days=1)) == R.PERIOD_BEFORE_ENROLMENT
+    before = claims.approve(claims.submit(enrolled, day=CARE_DAY - timedelta(days=1)))
+    assert (before.row.pooled_pay, before.row.coverage) == (0, Coverage.PAUSED)
     claims.submit(enrolled)
 
 

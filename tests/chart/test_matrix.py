@@ -700,7 +700,6 @@ ORDERS = [
             FROZEN,
             period(care_date=TOMORROW),
             period(repairs=AFTER),
-            Fault("period_before_enrolment", {"care_date": BEFORE_OPENING}, apart=frozenset({DEAD.code})),
             NO_INSTITUTION,
             NO_CONTRACT,
             SUSPENDED,

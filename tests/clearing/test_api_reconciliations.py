@@ -427,7 +427,7 @@ def test_an_institution_settles_its_own_days_and_pays_nothing(
 def test_a_day_of_ten_thousand_lines_is_one_call(hospital: Hospital, clinic: Clinic) -> None:
     """Five thousand at the agency too. The body is larger than others may be."""
     patients = [clinic.patient() for _ in range(100)]
-    bill = clinic.bill([("C", "10.00")])
+    bill = clinic.bill([("C", "10.00")], bill_no=None, again=True)
     messages = [f"HIS-{hospital.code}-20260310-window-17-bill-{number:021d}" for number in range(LINES_MAX)]
     commands = [
         clinic.command(hospital.code, patients[place % 100], bill, message_id=message)

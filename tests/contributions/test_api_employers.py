@@ -91,7 +91,7 @@ def test_an_employer_is_registered_once(client: TestClient) -> None:
         ({"credit_code": ""}, (422, "credit_code_invalid")),
         ({"credit_code": "9" * 65}, (422, "shape_invalid")),
         ({"credit_code": 91}, (422, "shape_invalid")),
-        ({"name": " . "}, (422, "shape_invalid")),
+        ({"name": " . "}, (422, "name_invalid")),
         ({"name": ""}, (422, "shape_invalid")),
         ({"area": "990199"}, (422, "area_unknown")),
         ({"area": "990199", "credit_code": "x"}, (422, "area_unknown")),

@@ -16,9 +16,7 @@ R = RefusalCode
 COMMANDS = {command.__name__: command for command in commands()}
 # what the source seems to raise, and no decision ever does
 NEVER: dict[str, dict[RefusalCode, str]] = {
-    "GiveQuota": {R.PERIOD_BEFORE_ENROLMENT: "only enrolments that have begun are looked at"},
     "CloseYear": {
-        R.PERIOD_BEFORE_ENROLMENT: "caught: the fund takes no part",
         R.AMOUNT_INVALID: "bills that were settled have amounts",
         R.AMOUNT_MISMATCH: "no fund pays what the hospital has borne",
     },

@@ -13,7 +13,6 @@ from ledger.months import months_after
 from ledger.people.entitlement import entitlement, working_day_after
 from ledger.people.membership import Enrolment
 from ledger.policy import Dated, DatedLine, MissingParameter, Policy, load_policies
-from ledger.refusals import RefusalCode, Refused
 
 EXAMPLE_AREA = load_policies()["990100"]
 ACTIVE, RETIRED, FLEXIBLE = MemberClass.ACTIVE, MemberClass.RETIRED, MemberClass.FLEXIBLE
@@ -161,11 +160,58 @@ def test_a_book_without_account_is_a_residents() -> None:
     assert entitlement(EXAMPLE_AREA, [], day("1995-01-01"), resident=True) == found
 
 
-def test_care_before_the_first_enrolment_is_refused() -> None:
-    with pytest.raises(Refused) as refused:
-        on(enrolled(("2021-01-01", None), LONG_AGO), "2019-12-31")
-    assert refused.value.code is RefusalCode.PERIOD_BEFORE_ENROLMENT
-    assert refused.value.facts == {"earliest": date(2020, 1, 1)}
+def test_before_the_first_enrolment_the_fund_takes_no_part() -> None:
+    first = (*LONG_AGO, MemberClass.FLEXIBLE)
+    later = enrolled(("2021-01-01", None), first)
+    assert on(later, "2019-12-31") == (MemberClass.FLEXIBLE, PAUSED)
+    assert on(later, "2020-01-01") == (MemberClass.FLEXIBLE, COVERED)
+
+
+@pytest.mark.parametrize("enrolments", [[], enrolled(("2020-01-01", None))], ids=["none", "before it"])
+def test_before_the_opening_the_fund_takes_no_part(enrolments: list[Enrolment]) -> None:
+    def found(care_date: str) -> object:
+        opened_on = day("2026-03-10")
+        return entitlement(EXAMPLE_AREA, enrolments, day(care_date), resident=False, opened_on=opened_on)
+
+    assert found("2026-03-09") == (ACTIVE, PAUSED)
+    assert found("2026-03-10") == (ACTIVE, COVERED)
+
+
+ELSEWHERE = {
+    "the whole gap": ([("2026-01-01", "2026-04-01")], COVERED),
+    "all but three months": ([("2026-01-01", "2026-01-01")], COVERED),
+    "the end of it": ([("2026-01-02", "2026-04-01")], COVERED),
+    "two parts of it": ([("2026-03-01", None), ("2025-06-01", "2026-02-01")], COVERED),
+    "nothing of it": ([("2019-01-01", "2025-12-31")], WAITING),
+    "what comes after it": ([("2026-04-02", None)], WAITING),
+    "long before it all": ([("2000-01-01", "2001-01-01")], WAITING),
+}
+
+
+@pytest.mark.parametrize(("spans", "coverage"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_insurance_of_another_scheme_closes_a_gap(
+    spans: list[tuple[str, str | None]], coverage: Coverage
+) -> None:
+    elsewhere = enrolled(*((*span, MemberClass.RESIDENT) for span in spans))
+    for order in (elsewhere, elsewhere[::-1]):
+        found = entitlement(EXAMPLE_AREA, BACK_LATE, day("2026-04-02"), resident=False, elsewhere=order)
+        assert found == (ACTIVE, coverage)
+
+
+def test_a_gap_that_ended_in_another_scheme_makes_wait_from_there() -> None:
+    back = enrolled(LONG_AGO, ("2026-06-01", None))
+    elsewhere = enrolled(("2026-05-01", "2026-05-31"))
+    found = [
+        entitlement(EXAMPLE_AREA, back, day(care), resident=False, elsewhere=elsewhere)[1]
+        for care in ("2026-10-31", "2026-11-01")
+    ]
+    assert found == [WAITING, COVERED]
+
+
+def test_what_was_before_the_first_enrolment_makes_nobody_wait() -> None:
+    two = enrolled(("2026-01-01", "2026-01-31"), ("2026-02-01", None))
+    before = enrolled(("2024-01-01", "2024-12-31"))
+    assert entitlement(EXAMPLE_AREA, two, day("2026-02-01"), resident=False, elsewhere=before)[1] is COVERED
 
 
 def test_an_area_decides_gap_and_wait() -> None:
@@ -204,11 +250,7 @@ def test_the_fund_takes_part_only_where_somebody_is_enrolled(
     covering = [
         one for one in enrolments if one.first <= care_date and (one.last is None or care_date <= one.last)
     ]
-    try:
-        member_class, coverage = entitlement(EXAMPLE_AREA, enrolments, care_date, resident=False)
-    except Refused:
-        assert care_date < min(one.first for one in enrolments)
-        return
+    member_class, coverage = entitlement(EXAMPLE_AREA, enrolments, care_date, resident=False)
     assert (coverage is PAUSED) == (not covering)
     if covering:
         assert member_class is covering[-1].member_class

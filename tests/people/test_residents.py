@@ -1,5 +1,6 @@
 """Residents: insured without an account, their premium subsidised by group (E40, R69)."""
 
+import itertools
 from datetime import date
 from pathlib import Path
 
@@ -12,11 +13,15 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, new_book_id
 from ledger.chart.parties import Party
 from ledger.people.persons import stake_by_number
+from ledger.people.resident_premiums import is_of_age_for
 from ledger.people.residents import EnrolResident, resident_ref
 from ledger.posting import Posted
 from ledger.refusals import RefusalCode
-from tests.support.api_client import id_number, key, running
+from tests.support.api_client import key, running
 from tests.support.people import AREA, Someone, SomeoneFactory, World
+from tests.support.people import id_number as number_of
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -33,9 +38,16 @@ def enrol(
     name: str | None = None,
     key: str | None = None,
 ) -> EnrolResident:
-    claim, _ = stake_by_number(person.id_number, name or person.name, world.keyring, world.today)
+    claim, parsed = stake_by_number(person.id_number, name or person.name, world.keyring, world.today)
     numbers = tuple(new_book_id(Party.RESIDENT) for _ in range(4))
-    return EnrolResident(resident_ref(claim.digest), (claim,), numbers, AREA, group, first, key=key)
+    return EnrolResident(
+        resident_ref(claim.digest), (claim,), numbers, AREA, group, first, born_on=parsed.birth_date, key=key
+    )
+
+
+def born(day: date) -> Someone:
+    """Somebody born on a day."""
+    return Someone(number_of(next(_numbers), born=day), "李小明")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +63,9 @@ def enrol(
 def test_the_own_part_and_the_subsidy_make_the_premium(
     world: World, group: str | None, own_part: int, subsidy: int
 ) -> None:
-    told = unpack(world.one(enrol(world, SomeoneFactory(), group)).detail)
+    of_age = {"minor": date(2015, 6, 1), "low_income_elderly": date(1960, 6, 1)}
+    person = born(of_age.get(group or "", date(1990, 6, 1)))
+    told = unpack(world.one(enrol(world, person, group)).detail)
     assert (told["own_part"], told["subsidy"], told["premium"]) == (own_part, subsidy, 40_000)
 
 
@@ -62,15 +76,47 @@ def test_a_resident_has_a_book_and_no_account(world: World) -> None:
     account = world.open(person)
     assert account_no(account).startswith("P")
     # the account does not hide the resident's book, nor the other way round
-    assert world.one(enrol(world, person, "minor", date(2026, 7, 1))).book_id == book
+    assert world.one(enrol(world, person, "minimum_living", date(2026, 7, 1))).book_id == book
 
 
 def test_the_same_person_enrolled_twice_has_one_book(world: World) -> None:
     person = SomeoneFactory()
-    outcomes = world.post(enrol(world, person), enrol(world, person, "minor", date(2026, 7, 1)))
+    outcomes = world.post(enrol(world, person), enrol(world, person, "severely_disabled", date(2026, 7, 1)))
     books = {outcome.receipt.book_id for outcome in outcomes if isinstance(outcome, Posted)}
     assert len(books) == 1
     assert len(outcomes) == 2
+
+
+AGES = {
+    "17 and the last day": ("minor", date(2008, 1, 2), True),
+    "18 today": ("minor", date(2008, 1, 1), False),
+    "18 for a day": ("minor", date(2007, 12, 31), False),
+    "born on that day": ("minor", date(2026, 1, 1), True),
+    "59 and the last day": ("low_income_elderly", date(1966, 1, 2), False),
+    "60 today": ("low_income_elderly", date(1966, 1, 1), True),
+    "60 for a day": ("low_income_elderly", date(1965, 12, 31), True),
+    "a hundred": ("low_income_elderly", date(1920, 1, 1), True),
+    "a child who is disabled": ("severely_disabled", date(2020, 1, 1), True),
+    "an old one with little": ("minimum_living", date(1940, 1, 1), True),
+    "no group": (None, date(1990, 1, 1), True),
+}
+
+
+@pytest.mark.parametrize(("group", "born_on", "taken"), AGES.values(), ids=AGES)
+def test_a_group_by_age_is_held_against_the_id_number(
+    world: World, group: str | None, born_on: date, taken: bool
+) -> None:
+    command = enrol(world, born(born_on), group)
+    if taken:
+        world.one(command)
+    else:
+        assert world.refusal(command) is RefusalCode.ID_MISMATCH
+
+
+def test_who_was_born_on_a_leap_day_comes_of_age_in_march() -> None:
+    leap_day = date(2008, 2, 29)
+    assert is_of_age_for("minor", leap_day, date(2026, 2, 28))
+    assert not is_of_age_for("minor", leap_day, date(2026, 3, 1))
 
 
 def test_a_repeated_request_is_one_enrolment(world: World) -> None:
@@ -102,7 +148,7 @@ def test_the_database_gives_a_resident_no_pocket(world: World) -> None:
 
 def test_over_the_api(engine: Engine, tmp_path: Path) -> None:
     body = {
-        "id_number": id_number(),
+        "id_number": born(date(2015, 6, 1)).id_number,
         "name": "李小明",
         "area": "990100",
         "group": "minor",
@@ -121,3 +167,8 @@ def test_over_the_api(engine: Engine, tmp_path: Path) -> None:
         assert client.get(f"/v1/accounts/{told['resident_no']}").status_code == 404
         wrong = client.post("/v1/residents", json=body | {"group": "heroes"}, headers=key())
         assert (wrong.status_code, wrong.json()["code"]) == (422, "shape_invalid")
+        grown = client.post("/v1/residents", json=body | {"from": "2033-06-01"}, headers=key())
+        assert (grown.status_code, grown.json()["code"]) == (422, "id_mismatch")
+        old = client.post("/v1/residents", json=body | {"group": "low_income_elderly"}, headers=key())
+        assert (old.status_code, old.json()["code"]) == (422, "id_mismatch")
+        assert [one["pointer"] for one in old.json()["errors"]] == ["/group"]

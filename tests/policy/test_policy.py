@@ -32,6 +32,7 @@ from ledger.policy import (
     load_policy,
     parse_rate,
 )
+from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
 
 AREA = '[area]\ncode = "990100"\nname = "示例市"\n'
 
@@ -225,7 +226,7 @@ def test_every_parameter_has_a_field_of_its_own() -> None:
     policy = load_policies()["990100"]
     assert sorted(dated_fields(policy)) == sorted(UNITS | OPTIONAL_UNITS)
     assert sorted(GOOD) == sorted(UNITS)
-    assert sorted(GOOD_CHRONIC) == sorted(OPTIONAL_UNITS)
+    assert sorted([*GOOD_CHRONIC, *ON_FILE_UNITS]) == sorted(OPTIONAL_UNITS)
     assert tuple(policy.resident_subsidies) == SUBSIDY_GROUPS
 
 
@@ -377,7 +378,7 @@ def test_chronic_parameters_hold_for_their_days() -> None:
     held = [policy.care.has_chronic(date.fromisoformat(day)) for day in ("2025-12-31", "2026-01-01")]
     assert held == [True, False]
     lines, missing = in_force(policy, date(2025, 6, 1))
-    assert [row.name for row in lines] == [*UNITS, *OPTIONAL_UNITS]
+    assert [row.name for row in lines] == [*UNITS, *CHRONIC_UNITS]
     assert missing == []
     lines, missing = in_force(policy, date(2026, 1, 1))
     assert [row.name for row in lines] == list(UNITS)
@@ -385,9 +386,9 @@ def test_chronic_parameters_hold_for_their_days() -> None:
 
 
 @pytest.mark.parametrize("complete", [True, False], ids=["in use", "stored"])
-@pytest.mark.parametrize("parameter", OPTIONAL_UNITS)
+@pytest.mark.parametrize("parameter", CHRONIC_UNITS)
 def test_chronic_parameters_are_there_together(parameter: str, complete: bool) -> None:
-    there = next(name for name in OPTIONAL_UNITS if name != parameter)
+    there = next(name for name in CHRONIC_UNITS if name != parameter)
     with pytest.raises(PolicyError) as error:
         load_policy(area_with("") + chronic(without=parameter), "990100.toml", complete=complete)
     problem = f"{parameter}: missing parameter: {there} is there, and needs it"
@@ -940,7 +941,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
     assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
     assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
     assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
-    assert list(shown("2026-03-01")) == list(UNITS)
+    assert list(shown("2026-03-01")) == [*UNITS, *ON_FILE_UNITS]
 
 
 @pytest.mark.parametrize(
@@ -955,7 +956,8 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
 def test_what_has_no_value_on_a_day_is_named(day: str, missing: list[str]) -> None:
     lines, found = in_force(load_policies()["990100"], date.fromisoformat(day))
     assert found == missing
-    assert [row.name for row in lines] == [name for name in UNITS if name not in missing]
+    there = [*UNITS, *ON_FILE_UNITS] if missing != list(UNITS) else []
+    assert [row.name for row in lines] == [name for name in there if name not in missing]
 
 
 @given(st.dates(date(1999, 1, 1), date(2029, 1, 1)))

@@ -39,8 +39,8 @@ def test_a_bill_is_settled_for_an_account_of_the_same_batch(world: World) -> Non
 
     def commands() -> tuple[Command, Command, Command]:
         opening = world.opening(opening=(100_00, 0))
-        bill = clinic.bill([("A", "500.00"), ("C", "20.00")])
-        return opening, clinic.command(code, opening.book, bill), clinic.command(code, opening.book, bill)
+        one, other = (clinic.bill([("A", "500.00"), ("C", "20.00")]) for _ in range(2))
+        return opening, clinic.command(code, opening.book, one), clinic.command(code, opening.book, other)
 
     together = at_once(world, *commands())
     apart = [receipt for command in commands() for receipt in at_once(world, command)]

@@ -34,6 +34,7 @@ NAME = "示例医院"
 SERVICES = ("outpatient", "inpatient", "pharmacy", "chronic")
 _codes = itertools.count(1)
 _messages = itertools.count(1)
+_bills = itertools.count(1)
 
 # class, amount; then what of it is above the limit, and of class B the personal share, a tenth unless said
 LineText = tuple[str, ...]
@@ -97,8 +98,9 @@ def lines(*texts: LineText) -> list[dict[str, str]]:
 
 
 def bill(institution: str, patient: str, texts: Sequence[LineText], **more: Any) -> dict[str, Any]:
-    """The body of a settlement."""
+    """The body of a settlement; its bill has a number of its own, so that no two are the same by chance."""
     return {
+        "bill_no": f"no-{next(_bills)}",
         "institution": institution,
         "message_id": message(),
         "id_number": patient,

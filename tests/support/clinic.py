@@ -37,6 +37,7 @@ from tests.support.people import AREA, Someone, SomeoneFactory, World
 
 CARE_DAY = date(2026, 3, 10)
 _codes = itertools.count(1)
+_bills = itertools.count(1)
 
 # class, amount, and of class A or B what is above the limit, of B the personal share
 LineText = tuple[str, ...]
@@ -66,8 +67,10 @@ class Settled:
 class Clinic:
     """Everything about care that a test wants to say in one line."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, numbers: bool = True) -> None:
         self.world = world
+        # whether bills have numbers
+        self.numbers = numbers
         self.parties: dict[str, int] = {}
         self._refs: dict[int, Any] = {}
 
@@ -122,6 +125,9 @@ class Clinic:
         cause: Cause | None = None,
         **rest: Any,
     ) -> Bill:
+        """A bill, with a number of its own unless it says otherwise: no two are the same by chance."""
+        if self.numbers:
+            rest.setdefault("bill_no", f"no-{next(_bills)}")
         return Bill(
             CareType[care_type.upper()],
             day,

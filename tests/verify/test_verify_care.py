@@ -30,7 +30,7 @@ from ledger.database.engines import is_postgresql
 from ledger.institutions.registry import Suspend
 from ledger.policy import RATE_SCALE
 from ledger.verify import verify
-from tests.support.clinic import Clinic
+from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import AREA, SomeoneFactory, World
 from tests.verify.test_verify import chain_anew, run, with_every_right
 
@@ -79,7 +79,7 @@ class Care:
 
 
 def some_care(world: World) -> Care:
-    clinic = Clinic(world)
+    clinic = Clinic(world, numbers=False)
     code = clinic.institution(1)  # H-1 the book, H-2 a contract
     hospital = clinic.parties[code]
     someone, relative = SomeoneFactory(), SomeoneFactory()
@@ -154,7 +154,7 @@ CHANGES: dict[str, tuple[str, str]] = {
         f"UPDATE settlement SET pooled_pay = pooled_pay + 1, cash_pay = cash_pay - 1 {OF} :p AND seq = 3",
     ),
     "the day of care": (
-        "rows_wrong P-2, counters_wrong P 2025, counters_wrong P 2026",
+        "rows_wrong P-2, counters_wrong P 2025, counters_wrong P 2026, claim_wrong P-2",
         f"UPDATE settlement SET care_date = '2025-10-05' {OF} :p AND seq = 2",
     ),
     "the day on which a bill counts": (
@@ -271,7 +271,11 @@ def test_what_was_changed_about_care_is_found(world: World, what: str) -> None:
 def digest_of(care: Care, what: str) -> bytes:
     """ "message never", "bill B1": what is claimed."""
     kind, _, name = what.partition(" ")
-    return message_stake(care.code, name) if kind == "message" else bill_stake(care.hospital, name)
+    return (
+        message_stake(care.code, name)
+        if kind == "message"
+        else bill_stake(care.hospital, CARE_DAY.year, name)
+    )
 
 
 # what is claimed, and where it is missed when nobody claims it any more

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 
 from ledger import (
@@ -35,6 +35,7 @@ from ledger import (
     connect,
     persons,
     reports,
+    tables,
 )
 from ledger.accounts.year_end import YEAR_END
 from ledger.verify import verify
@@ -183,7 +184,7 @@ def asked_before(world: World) -> dict[str, Command]:
     """The requests whose answers are in expected.json, by their keys."""
     zhang, entries, place = book_of("zhang"), TOLD["entries"], TOLD["institution"]
     day, reveal = date(2027, 3, 12), persons.number_opener(KEYRING)
-    clinic = Clinic(world)
+    clinic = Clinic(world, numbers=False)
     clinic.parties[place["code"]] = place["book"]
     bill = clinic.bill([("A", "700.00"), ("B", "200.00"), ("C", "10.00")], day=date(2027, 3, 30))
     heirs = [
@@ -264,13 +265,45 @@ def test_an_account_goes_on(going_on: World) -> None:
     after = balance(world, zhang)
     assert (after.balance, after.held) == (before.balance + 16_000 - 10_000 + 4_560 - 5_000, 0)
     place = TOLD["institution"]
-    clinic = Clinic(world)
+    clinic = Clinic(world, numbers=False)
     clinic.parties[place["code"]] = place["book"]
     settled = world.posted(clinic.command(place["code"], zhang, clinic.bill([("A", "700.00")], day=TODAY)))
     assert from_pockets(settled) > 0
     assert balance(world, zhang).balance == after.balance - from_pockets(settled)
     assert clinic.correct(place["code"], "before-kept").receipt.kind is Kind.REVERSAL
     _nothing_old_has_changed(world, was)
+
+
+def test_a_bill_of_before_is_known_again(going_on: World) -> None:
+    """By what is in it, which nothing was staked for then, and by its number, which is now that of a year."""
+    world, place, zhang, day = going_on, TOLD["institution"], book_of("zhang"), date(2027, 3, 30)
+    clinic = Clinic(world, numbers=False)
+    clinic.parties[place["code"]] = place["book"]
+    lines = [("A", "700.00"), ("B", "200.00"), ("C", "10.00")]
+    assert clinic.refused(place["code"], zhang, lines, day=day) == "duplicate_bill"
+    assert clinic.refused(place["code"], zhang, lines, day=day, bill_no="1") == "duplicate_bill"
+    [(number, of_day)] = _numbers(world, "before-bill")
+    for year, refused in ((of_day.year, True), (of_day.year - 1, False)):
+        other = [("A", f"{year}.00")]
+        command = clinic.command(
+            place["code"], zhang, clinic.bill(other, day=of_day.replace(year=year), bill_no=number)
+        )
+        if refused:
+            assert world.refusal(command) == "duplicate_bill"
+        else:
+            world.one(command)
+    assert clinic.correct(place["code"], "before-kept").receipt.kind is Kind.REVERSAL
+    clinic.settle(place["code"], zhang, lines, day=day)
+    assert [str(one) for one in verify(world.engine).findings] == []
+
+
+def _numbers(world: World, bill_no: str) -> list[tuple[str, date]]:
+    settled = tables.settlement.c
+    with world.engine.connect() as connection:
+        rows = connection.execute(
+            select(settled.bill_no, settled.care_date).where(settled.bill_no == bill_no)
+        ).all()
+    return [(number, day) for number, day in rows]
 
 
 def test_an_employer_goes_on(going_on: World) -> None:

@@ -186,7 +186,7 @@ def test_a_number_that_is_let_go_between_two_looks_is_staked(
     assert isinstance(clinic.world.post(command)[0], Posted)
     monkeypatch.undo()
     with clinic.world.engine.connect() as connection:
-        digest = bill_stake(clinic.parties[code], "1")
+        digest = bill_stake(clinic.parties[code], CARE_DAY.year, "1")
         holder = select(tables.claim.c.book_id).where(tables.claim.c.digest == digest)
         assert connection.scalar(holder) == patient
     assert clinic.refused(code, patient, [("A", "1.00")], bill_no="1") == "duplicate_bill"
