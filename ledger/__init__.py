@@ -9,7 +9,7 @@ What the doors and other programs import. `connect` gives an engine; commands go
 """
 
 from ledger import reports
-from ledger.accounts.closure import RELATIONS, DivideEstate, HeirShare, ReportDeath
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
@@ -43,6 +43,7 @@ from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, for_purpose, glancing, reading
 from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
+from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.imports.lists import ListLine, read_list
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons

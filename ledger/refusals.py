@@ -267,7 +267,8 @@ class RefusalCode(Worded):
         "该预留已结算或已释放。")
     HOLD_EXPIRED = Words("hold_expired", 409, "The hold has expired", "该预留已过期。")
     FREEZE_ENDED = Words("freeze_ended", 409, "The freeze was ended before", "该冻结已解除。")
-    OPEN_ITEMS = Words("open_items", 409, "Holds are still open", "尚有未结清的预留。")
+    OPEN_ITEMS = Words("open_items", 409, "Something is still open and has to be settled first",
+        "尚有未办结的事项，请先办结。")
     SHARES_INVALID = Words("shares_invalid", 422, "The shares do not divide the whole", "继承份额不正确。")
     VERB_NOT_OFFERED = Words("verb_not_offered", 422, "This is not offered", "暂不提供该业务。")
     # amount

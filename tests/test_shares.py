@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import SHARES_MAX, Share, divide, divide_shares, heir_rank, parse_weights
 
-SPOUSE = heir_rank("spouse", date(1960, 5, 1), b"s")
-CHILD_A = heir_rank("child", date(1985, 1, 1), b"a")
-CHILD_B = heir_rank("child", date(1988, 1, 1), b"b")
-GRANDCHILD_1 = heir_rank("grandchild", date(2010, 1, 1), b"1")
-GRANDCHILD_2 = heir_rank("grandchild", date(2012, 1, 1), b"2")
+SPOUSE = heir_rank("spouse", date(1960, 5, 1), "s")
+CHILD_A = heir_rank("child", date(1985, 1, 1), "a")
+CHILD_B = heir_rank("child", date(1988, 1, 1), "b")
+GRANDCHILD_1 = heir_rank("grandchild", date(2010, 1, 1), "1")
+GRANDCHILD_2 = heir_rank("grandchild", date(2012, 1, 1), "2")
 
 
 def in_order(count: int) -> list[tuple[int]]:
@@ -174,17 +174,17 @@ def test_longest_share_text_is_taken() -> None:
 def test_heirs_stand_in_the_order_of_the_rule() -> None:
     expected = [
         heir_rank("spouse", None, None),
-        heir_rank("child", date(1980, 1, 1), b"z"),
-        heir_rank("child", date(1990, 1, 1), b"a"),
-        heir_rank("child", None, b"a"),
-        heir_rank("parent", date(1930, 1, 1), b"a"),
+        heir_rank("child", date(1980, 1, 1), "z"),
+        heir_rank("child", date(1990, 1, 1), "a"),
+        heir_rank("child", None, "a"),
+        heir_rank("parent", date(1930, 1, 1), "a"),
         heir_rank("parent", date(1935, 1, 1), None),
-        heir_rank("sibling", date(1955, 1, 1), b"a"),
-        heir_rank("sibling", date(1955, 1, 1), b"b"),
-        heir_rank("grandparent", date(1955, 1, 1), b"c"),
+        heir_rank("sibling", date(1955, 1, 1), "a"),
+        heir_rank("sibling", date(1955, 1, 1), "b"),
+        heir_rank("grandparent", date(1955, 1, 1), "c"),
         heir_rank("friend", date(1955, 1, 1), None),
-        heir_rank("sibling", date(1956, 1, 1), b"a"),
-        heir_rank("sibling", None, b"a"),
+        heir_rank("sibling", date(1956, 1, 1), "a"),
+        heir_rank("sibling", None, "a"),
         heir_rank("sibling", None, None),
     ]
     assert sorted(reversed(expected)) == expected

@@ -171,12 +171,25 @@ class ShareAnswer(Answer):
     paid_to: Literal["account", "payout"]
 
 
+class SetOffAnswer(Answer):
+    """Something that the dead person owed for certain, and what of it was taken before the division."""
+
+    what: Literal["third_party", "annual_settlement", "contribution", "late_credit"]
+    name: str = Field(
+        description="The case, the year of care, the employer's book and the month, or the credit",
+        examples=["P483920174650K-17", "2025"],
+    )
+    owed: str = yuan("What was owed")
+    amount: str = yuan("What was taken; the rest is taken out of what comes later")
+
+
 class EstateAnswer(Answer):
     """How an estate is divided; `receipts` once it was confirmed."""
 
     balance: str = yuan("Before interest")
     interest: str = yuan("Every interest still owed, to the day before the payout")
-    estate: str = yuan("What is divided")
+    set_off: list[SetOffAnswer] = Field(description="What was owed for certain and was taken first")
+    estate: str = yuan("What is divided: balance and interest less what was set off")
     shares: list[ShareAnswer]
     receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")

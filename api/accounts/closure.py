@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -32,10 +33,11 @@ from ledger import (
     reports,
 )
 from ledger.book.detail import unpack
-from ledger.book.numbers import account_no
+from ledger.book.numbers import account_no, entry_name
 from ledger.money import format_yuan
+from ledger.months import format_period
 from ledger.people.id_numbers import mask_name, parse_id_number
-from ledger.shares import heir_rank, parse_weights
+from ledger.shares import HeirRank, heir_rank, parse_weights
 from ledger.texts import normalise_name
 
 router = APIRouter(route_class=LedgerRoute)
@@ -106,12 +108,18 @@ class _Named(NamedTuple):
     """A heir as the request names them, found or to be written down; `shown` is the name in the answer."""
 
     stake: PersonStake
-    by_number: bool
-    birth: Any
+    # the ID number, where the heir is known by it, and the birth date that it says
+    number: str | None
+    birth: date | None
+    name: str
     shown: str
 
-    def rank(self, relation: str) -> Any:
-        return heir_rank(relation, self.birth, self.stake.digest if self.by_number else None)
+    @property
+    def by_number(self) -> bool:
+        return self.number is not None
+
+    def rank(self, relation: str) -> HeirRank:
+        return heir_rank(relation, self.birth, self.number, self.name)
 
 
 def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tuple[int, list[_Named]]:
@@ -125,7 +133,7 @@ def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tu
             name = heir.name or ""
             nth = namesakes[normalise_name(name)] = namesakes.get(normalise_name(name), 0) + 1
             stake = persons.stake_by_name(name, f"{account_no(book_id)}|{nth}", state.keyring)
-            heirs.append(_Named(stake, False, None, name))
+            heirs.append(_Named(stake, None, None, normalise_name(name), name))
             continue
         try:
             heirs.append(_by_number(connection, state, heir.id_number, heir.name, place))
@@ -141,7 +149,7 @@ def _by_number(connection: Any, state: State, id_number: str, name: str | None, 
         wanted = "the name of a heir whom the ledger does not know"
         raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
     stake, parsed = persons.stake_by_number(id_number, known, state.keyring, state.clock()[1])
-    return _Named(stake, True, parsed.birth_date, name or mask_name(known))
+    return _Named(stake, parsed.number, parsed.birth_date, "", name or mask_name(known))
 
 
 def _known_name(connection: Any, state: State, id_number: str) -> str | None:
@@ -172,14 +180,33 @@ async def _first_refusal(state: State, command: DivideEstate, wrong: Refused) ->
 def _estate_json(receipt: Receipt, heirs: list[_Named]) -> dict[str, Any]:
     """The answer, from what the entry itself keeps, so that it is the same whenever it is asked for."""
     detail = unpack(receipt.detail)
+    owed = detail.get("set_off", [])
+    divided = detail["balance"] + detail["interest"] - sum(line["amount"] for line in owed)
     return {
         "balance": format_yuan(detail["balance"]),
         "interest": format_yuan(detail["interest"]),
-        "estate": format_yuan(detail["balance"] + detail["interest"]),
+        "set_off": [_debt_json(receipt.book_id, line) for line in owed],
+        "estate": format_yuan(divided),
         "shares": [
             {"name": heir.shown, "amount": format_yuan(line["amount"]), "paid_to": line["paid_to"]}
             for heir, line in zip(heirs, detail["heirs"], strict=True)
         ],
+    }
+
+
+def _debt_json(book_id: int, line: dict[str, Any]) -> dict[str, str]:
+    """A debt that was set off, named by what it is owed on: a case, a year, an employer's month, a credit."""
+    if line["what"] == "annual_settlement":
+        name = str(line["year"])
+    elif line["what"] == "contribution":
+        name = f"{account_no(line['employer'])}/{format_period(line['period'])}"
+    else:
+        name = entry_name(book_id, line["case"] if line["what"] == "third_party" else line["credit"])
+    return {
+        "what": line["what"],
+        "name": name,
+        "owed": format_yuan(line["owed"]),
+        "amount": format_yuan(line["amount"]),
     }
 
 

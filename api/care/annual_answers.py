@@ -24,6 +24,9 @@ from ledger.policy import RATE_SCALE, Dated
 
 RATIO_DECIMALS: Final = 4
 ReasonWord = Literal["coverage", "member_class", "filing", "admission", "order"]
+_PAYMENTS = (
+    "to_bank", "to_account", "to_relatives", "to_heirs", "forgiven", "claimed_back", "still_owed",
+)  # fmt: skip
 # the amounts of a bill that are worked out anew, whose reasons are told
 _EXPLAINED: Final = frozenset({"deductible", "ratio", "pooled_pay", "large_pay"})
 _OF_THE_BILL: Final = (
@@ -97,10 +100,15 @@ class YearDifference(Answer):
 
 
 class YearPayments(Answer):
-    """What became of the difference: `total` = to_bank + to_account + forgiven - claimed_back."""
+    """What became of the difference.
+
+    `total` = to_bank + to_account + to_relatives + to_heirs + forgiven - claimed_back.
+    """
 
     to_bank: str = yuan("Paid to the person's bank account: what had been cash")
-    to_account: str = yuan("Put into the account: what account and relatives had paid")
+    to_account: str = yuan("Put into the account: what the account had paid")
+    to_relatives: str = yuan("Given back to relatives: what they had paid, into the quota while that stands")
+    to_heirs: str = yuan("Of a closed account: to the heirs in the shares of the estate")
     forgiven: str = yuan("Of what earlier statements of the year claimed back: not owed any more")
     claimed_back: str = yuan("Owed by the person because of it")
     still_owed: str = yuan("Owed by the person after it, of this year's settlements")
@@ -156,10 +164,7 @@ def statement_json(policy: Policy, found: YearStatement, person: Known | None) -
         "before": _counters(found.before),
         "after": _counters(found.after),
         "difference": _difference(found),
-        "payments": {
-            name: format_yuan(getattr(found, name))
-            for name in ("to_bank", "to_account", "forgiven", "claimed_back", "still_owed")
-        },
+        "payments": {name: format_yuan(getattr(found, name)) for name in _PAYMENTS},
         "explain": list(_of_the_top_up(policy, date(found.year, 12, 31))),
         "earlier": [
             {"statement": one.name, "settled_on": one.settled_on.isoformat()} for one in found.earlier

@@ -70,7 +70,9 @@ _COUNTERS: Final = {
 }
 _PAYMENTS: Final = {
     "to_bank": "转入本人银行账户(原现金支付部分)",
-    "to_account": "退回个人账户(原个人账户、共济账户支付部分)",
+    "to_account": "退回个人账户(原个人账户支付部分)",
+    "to_relatives": "退回共济人(原共济账户支付部分)",
+    "to_heirs": "支付继承人(账户已注销)",
     "forgiven": "冲减以前应退款",
     "claimed_back": "本次应由本人退回",
     "still_owed": "本年度累计应退未退",

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from api.http.answers import Answer
 from api.http.declaring import posting
-from api.http.fields import CareWord, Day, IdText, InstitutionCode, Nothing, Strict
+from api.http.fields import CareWord, Day, IdText, InstitutionCode, Strict, Words, example
 from api.http.listing import json_answer
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
@@ -69,8 +69,18 @@ class VisitView(Answer):
     institution: str
     care_type: CareWord
     first: date = Field(alias="from")
-    ended_on: date | None = Field(description="The day on which the registration was taken back")
+    ended_on: date | None = Field(description="The day as of which the registration was taken back")
+    reason: str | None = Field(description="Why it was taken back, where that was said")
     settlements: list[str] = Field(description="Its settled bills that were not taken back")
+
+
+class VisitEnd(Strict):
+    """Why a registration is taken back, and as of which day."""
+
+    model_config = example(to="2026-03-12", reason="discharged without a bill")
+
+    to: Day | None = Field(None, description="From the day it began to today, which is what left out means")
+    reason: Words | None = None
 
 
 class VisitEndAnswer(Answer):
@@ -78,6 +88,7 @@ class VisitEndAnswer(Answer):
 
     visit: str
     ended_on: date
+    reason: str | None
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
 
 
@@ -132,18 +143,26 @@ async def register_visit(body: NewVisit, request: Request) -> Response:
     summary="Take the registration of a visit back",
     answer=VisitEndAnswer,
 )
-async def end_visit(visit: str, request: Request, body: Nothing | None = None) -> Response:  # noqa: ARG001  read, to refuse what is not empty
-    """A visit with a settled bill stays. The body is empty, or an empty object."""
+async def end_visit(visit: str, request: Request, body: VisitEnd | None = None) -> Response:
+    """No bill of it is settled from then on. A visit with a settled bill stays."""
     key = key_of(request)
     who = caller_of(request)
     book_id, seq = entry_of(visit, R.VISIT_NOT_FOUND)
+    told = body or VisitEnd(to=None)
+    command = EndVisit(book_id, seq, who.caller, who.actor, key, told.to, told.reason or "")
     try:
-        done = await take(request, EndVisit(book_id, seq, who.caller, who.actor, key))
+        done = await take(request, command)
     except Refused as refused:
         if refused.code is R.ACCOUNT_NOT_FOUND:
             raise Refused(R.VISIT_NOT_FOUND, at=refused.at) from None
         raise
-    answer = {"visit": target_name(done.receipt), "ended_on": done.receipt.effective_on.isoformat()}
+    ended = unpack(done.receipt.detail)
+    answer = {
+        "visit": target_name(done.receipt),
+        # one of before there was a day to say has the day of its entry
+        "ended_on": ended.get("to", done.receipt.effective_on.isoformat()),
+        "reason": ended.get("reason"),
+    }
     return respond(request, to_json(answer).decode(), done)
 
 
@@ -164,6 +183,7 @@ async def visit(visit: str, request: Request) -> Response:
             "care_type": found.care_type.word,
             "from": found.begins_on.isoformat(),
             "ended_on": None if found.ended_on is None else found.ended_on.isoformat(),
+            "reason": found.reason,
             "settlements": [entry_name(book_id, bill) for bill in found.settled_by],
         }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
@@ -133,8 +133,15 @@ class LedgerRoute(APIRoute):
     def _places(self) -> Places:
         """Where the request has the fields that a refusal may name."""
         takes, model = self.dependant, self._body_model()
-        # a body that may be left out has no fields
-        fields = model if isinstance(model, type) and issubclass(model, BaseModel) else None
+        # of a body that may be left out, the one that may be there
+        fields = next(
+            (
+                one
+                for one in (model, *get_args(model))
+                if isinstance(one, type) and issubclass(one, BaseModel)
+            ),
+            None,
+        )
         return Places(
             fields,
             [str(field.alias) for field in takes.path_params],

@@ -1,29 +1,30 @@
-"""The end of an account (R53–R58): a death is reported, the estate divided, the account closed for ever."""
+"""The report of a death (R53): what was set aside, and what should not have come, goes back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
-from fractions import Fraction
+from datetime import date
+from typing import Any
 
-from ledger.accounts.inheritance import Heir, pay_heirs, receives
-from ledger.accounts.owed_interest import CHANGES, post_interest
-from ledger.accounts.quotas import QUOTAS, end_quotas
+from ledger.accounts.late_credits import LATE_CREDITS, give_back
+from ledger.accounts.quotas import GIVEN, QUOTAS, end_quota, end_quotas
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
-from ledger.posting import BookRef, Command, Desk, PersonStake
+from ledger.months import period_of
+from ledger.posting import BookRef, Command, Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-from ledger.shares import HeirRank
-
-RELATIONS = ("spouse", "child", "parent", "sibling", "grandparent", "other")
 
 
 @dataclass(eq=False)
 class ReportDeath(Command):
-    """Record that the person died on `died_on`, with what proves it."""
+    """Record that the person died on `died_on`, with what proves it.
+
+    What was reserved for relatives is free again, and so is what relatives had reserved for the person. What
+    was credited for months after the death goes back to the fund, or to its payer.
+    """
 
     verb = Verb.DEATH
     refused_with = (
@@ -33,7 +34,8 @@ class ReportDeath(Command):
         # a day to come
         RefusalCode.PERIOD_INVALID,
     )
-    needs = frozenset({QUOTAS})
+    needs = frozenset({QUOTAS, LATE_CREDITS})
+    debits = True
 
     book: BookRef
     died_on: date
@@ -41,6 +43,11 @@ class ReportDeath(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    effective_on: date | None = None
+
+    def __post_init__(self) -> None:
+        # what goes back lies after it, perhaps in a year that was carried since
+        self.effective_on = self.died_on
 
     def content(self) -> str:
         return f"{self.died_on}|{self.evidence}"
@@ -50,15 +57,19 @@ class ReportDeath(Command):
         desk.allow(Verb.DEATH)
         if self.died_on > desk.today:
             raise Refused(RefusalCode.PERIOD_INVALID, at="died_on", latest=desk.today)
+        facts: dict[str, Any] = {"died_on": self.died_on.isoformat(), "evidence": self.evidence}
+        donors = _lock_donors(desk, book)
+        # says that quotas for the dead end with the report, which they did not always
+        facts["freed"] = len(donors)
         # valued on the day of death itself, so that an estate paid after it is never before a value date
         effective_on, fact_on = book.value_date(max(self.died_on, book.opened_on), desk.today)
         book.roll_to(effective_on.year)
-        book.add(
+        death = book.add(
             Draft(
                 Kind.DEATH,
                 effective_on,
                 fact_on=fact_on,
-                detail=pack(died_on=self.died_on.isoformat(), evidence=self.evidence),
+                detail=pack(**facts),
                 keyed=True,
             )
         )
@@ -66,92 +77,27 @@ class ReportDeath(Command):
         end_quotas(book, effective_on, "death")
         book.stage = Stage.DECEASED
         book.died_on = self.died_on
+        _free_quotas(desk, donors)
+        returned, receivable = give_back(desk, book, period_of(self.died_on))
+        if returned or receivable:
+            facts |= {"returned": returned, "receivable": receivable}
+            death.detail = pack(**facts)
 
 
-@dataclass(slots=True)
-class HeirShare:
-    """A heir as the request names them, found by `digest`; `weight` is None when all share equally."""
+def _lock_donors(desk: Desk, book: Book) -> list[tuple[Book, int]]:
+    """The relatives who have reserved money for this person, each with the quota; their books are locked."""
+    given = desk.of(QUOTAS).get(book.person_id or 0, [])
+    unlocked = sorted({donor_id for _rank, donor_id, _seq in given} - desk.books.keys())
+    if unlocked:
+        raise WiderLocks(unlocked)
+    donors = [(desk.other(donor_id), seq) for _rank, donor_id, seq in given]
+    return [(donor, seq) for donor, seq in donors if donor is not None]
 
-    digest: bytes
-    known_by_number: bool
-    relation: str
-    weight: Fraction
-    rank: HeirRank
 
-
-@dataclass(eq=False)
-class DivideEstate(Command):
-    """Divide the balance among the heirs and close the account.
-
-    First the interest of every year still owed and of the days before `paid_on`, then each share to the
-    heir's own open account or to a payout order. Rehearsed, it shows what would happen; posted, it is final.
-    """
-
-    verb = Verb.ESTATE
-    refused_with = (
-        # a heir's name is not that of the number
-        RefusalCode.ID_MISMATCH,
-        RefusalCode.ACCOUNT_CLOSED,
-        RefusalCode.ACCOUNT_NOT_DECEASED,
-        # `paid_on` after today, or before a value date or the day of death
-        RefusalCode.PERIOD_INVALID,
-        RefusalCode.RATES_MISSING,
-        # a hold is open
-        RefusalCode.OPEN_ITEMS,
-        # one heir twice, or the dead person
-        RefusalCode.SHARES_INVALID,
-    )
-    needs = frozenset({CHANGES})
-
-    book: BookRef
-    heirs: tuple[HeirShare, ...]
-    persons: tuple[PersonStake, ...]
-    paid_on: date
-    caller: str = ""
-    actor: str = ""
-    key: str | None = None
-
-    @property
-    def others(self) -> tuple[BookRef, ...]:  # type: ignore[override]  # computed, where the base has a default
-        return tuple(heir.digest for heir in self.heirs if heir.known_by_number)
-
-    def content(self) -> str:
-        heirs = ";".join(f"{heir.digest.hex()},{heir.relation},{heir.weight}" for heir in self.heirs)
-        return f"{self.paid_on}|{heirs}"
-
-    def decide(self, desk: Desk) -> None:
-        book: Book = desk.book
-        for place, stake in enumerate(self.persons):
-            if desk.persons[stake.digest].name_digest != stake.name_digest:
-                raise Refused(RefusalCode.ID_MISMATCH, at=f"heirs/{place}/name")
-        desk.allow(Verb.ESTATE)
-        if book.died_on is None:
-            raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
-        earliest = max(desk.of(CHANGES).latest.get(book.book_id, book.opened_on), book.died_on)
-        if not earliest <= self.paid_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="paid_on", earliest=earliest, latest=desk.today)
-        before = book.current_year + book.carried_over
-        # before what follows, because missing rates are refused before open items and wrong shares
-        interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
-        book.roll_to(self.paid_on.year)
-        if book.held or book.reserved:
-            raise Refused(RefusalCode.OPEN_ITEMS)
-        heirs = self._heirs(desk, book)
-        pay_heirs(
-            desk, book, heirs, self.paid_on, facts={"balance": before, "interest": interest}, keyed=True
-        )
-        book.stage = Stage.CLOSED
-
-    def _heirs(self, desk: Desk, book: Book) -> list[Heir]:
-        people = [desk.persons[heir.digest].person_id for heir in self.heirs]
-        if len(set(people)) < len(people) or book.person_id in people:
-            raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
-        # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
-        order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)
-        ranks = {place: rank for rank, place in enumerate(order)}
-        heirs: list[Heir] = []
-        for place, heir in enumerate(self.heirs):
-            account = desk.other(heir.digest) if heir.known_by_number else None
-            book_id = account.book_id if account is not None and receives(account) else None
-            heirs.append(Heir(people[place], heir.relation, heir.weight, ranks[place], book_id))
-        return heirs
+def _free_quotas(desk: Desk, donors: list[tuple[Book, int]]) -> None:
+    """End what relatives had reserved for somebody who has died: nothing more is paid out of it (R36)."""
+    for donor, seq in donors:
+        if not donor.of(GIVEN).rows[seq].ended:
+            day = max(desk.today, donor.opened_on)
+            donor.roll_to(day.year)
+            end_quota(donor, seq, day, "death of the recipient")

@@ -109,6 +109,18 @@ def pay_heirs(
     )
 
 
+def out_of_pockets(
+    book: Book, fen: int, target: Side, *, current_year_first: bool
+) -> tuple[TransferLine, ...]:
+    """The moves that take `fen`, at most the balance, out of the pockets for a person's debt."""
+    first = book.current_year if current_year_first else book.carried_over
+    part = min(fen, first)
+    from_current = part if current_year_first else fen - part
+    pockets = ((Side.CURRENT_YEAR, from_current), (Side.CARRIED_OVER, fen - from_current))
+    party = book.book_id if target is Side.RECEIVABLE else None
+    return tuple((int(side), int(target), moved, party) for side, moved in pockets if moved)
+
+
 def receives(book: Book | None) -> bool:
     """Whether a heir's account takes an inheritance: an open account of a living person, frozen or not."""
     return book is not None and book.stage == Stage.ACTIVE
@@ -148,47 +160,94 @@ def heirs_to_lock(desk: Desk, books: Iterable[Book]) -> list[int]:
         heir.book_id
         for book in books
         if book.stage == Stage.CLOSED
-        for heir in recorded_heirs(_estate_of(desk, book))
+        for heir in recorded_heirs(_estate_of(desk, book).estate)
         if heir.book_id is not None
     }
     return sorted(heirs - desk.books.keys())
 
 
-# how closed accounts were divided, by book
-Estates = dict[int, Receipt]
+class Divided(NamedTuple):
+    """How a closed account was divided, and what its estate still owes, by the line of what was set off."""
+
+    estate: Receipt
+    owed: dict[int, int]
+
+
+# by book
+Estates = dict[int, Divided]
 _ESTATES = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
     f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL",
     ENTRY_RETURNS,
     book_id="big",
 )
+# what was set off since an estate was divided
+_SET_OFF_SINCE = Lookup(
+    f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id AND e.seq > given.seq"
+    f" AND e.kind = {int(Kind.SET_OFF)}",
+    ENTRY_RETURNS,
+    book_id="big",
+    seq="int",
+)
 
 
 def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
     # of its own book, and of whoever else the money came from
     closed = [(book.book_id,) for book in desk.books.values() if book.stage == Stage.CLOSED]
-    return {receipt.book_id: receipt for receipt in receipts(connection, _ESTATES.run(connection, closed))}
+    found: Estates = {}
+    for receipt in receipts(connection, _ESTATES.run(connection, closed)):
+        found[receipt.book_id] = _divided(receipt)
+    owing = [(book_id, one.estate.seq) for book_id, one in found.items() if one.owed]
+    for receipt in receipts(connection, _SET_OFF_SINCE.run(connection, owing)):
+        _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
+    return found
+
+
+def _divided(estate: Receipt) -> Divided:
+    lines = unpack(estate.detail).get("set_off", ())
+    left = {number: line["owed"] - line["amount"] for number, line in enumerate(lines)}
+    return Divided(estate, {number: fen for number, fen in left.items() if fen})
+
+
+def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
+    line = unpack(detail)["line"]
+    owed[line] -= fen
 
 
 def _follow(found: Estates, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     if receipt.kind is Kind.ESTATE and receipt.target_seq is None:
-        found[receipt.book_id] = receipt
+        found[receipt.book_id] = _divided(receipt)
+    elif receipt.kind is Kind.SET_OFF and receipt.book_id in found:
+        _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
 
 
 # how a closed account was divided, for money that comes back to it
 ESTATE: Need[Estates] = Need("the estate", _read, follow=_follow)
 
 
-def _estate_of(desk: Desk, book: Book) -> Receipt:
-    estate = desk.of(ESTATE).get(book.book_id)
-    if estate is None:
+def _estate_of(desk: Desk, book: Book) -> Divided:
+    divided = desk.of(ESTATE).get(book.book_id)
+    if divided is None:
         raise AssertionError("a closed account was divided by an estate entry")
-    return estate
+    return divided
 
 
 def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
-    """Money that comes back to a closed account goes at once to the same heirs in the same shares (R33)."""
-    balance = book.current_year + book.carried_over
-    if balance:
-        heirs = recorded_heirs(_estate_of(desk, book))
+    """Money that comes to a closed account goes at once to the same heirs in the same shares (R33).
+
+    What the estate could not pay of the person's debts is set off first.
+    """
+    divided = _estate_of(desk, book)
+    owed = dict(divided.owed)
+    for draft in book.drafts:
+        # set off by this very command, which may bring money to one account twice
+        if draft.kind is Kind.SET_OFF:
+            _paid_off(owed, draft.detail, sum(fen for _source, _target, fen, _party in draft.transfers))
+    for line, left in sorted(owed.items()):
+        fen = min(left, book.current_year + book.carried_over)
+        if fen:
+            moves = out_of_pockets(book, fen, Side.RECEIVABLE, current_year_first=True)
+            book.add(Draft(Kind.SET_OFF, returned.effective_on, moves, detail=pack(line=line)))
+    if book.current_year + book.carried_over:
+        heirs = recorded_heirs(divided.estate)
         pay_heirs(desk, book, heirs, returned.effective_on, facts={}, target_seq=returned.seq)

@@ -64,6 +64,11 @@ class GiveQuota(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    others: tuple[BookRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        # whose death is reported at the same time would leave the quota standing
+        self.others = self.named
 
     def content(self) -> str:
         consents = "|".join(self.consents)

@@ -61,6 +61,9 @@ class YearStatement:
     after: Accumulator
     to_bank: int
     to_account: int
+    # given back to relatives who had paid; to the heirs, when the account was closed
+    to_relatives: int
+    to_heirs: int
     claimed_back: int
     # what was asked back for this year before and is not owed any more, and what is still owed
     forgiven: int
@@ -118,6 +121,9 @@ def _statement(
         Accumulator(**told["after"]),
         to_bank=told["to_bank"],
         to_account=told["to_account"],
+        # statements of before gave relatives' money to the account
+        to_relatives=told.get("to_relatives", 0),
+        to_heirs=told.get("to_heirs", 0),
         claimed_back=told["claimed_back"],
         forgiven=told["forgiven"],
         still_owed=told["still_owed"],

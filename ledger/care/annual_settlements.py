@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
+from ledger.accounts.inheritance import ESTATE, hand_on
+from ledger.accounts.quotas import QUOTAS
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -22,7 +24,17 @@ from ledger.book.numbers import has_account
 from ledger.book.state import Book
 from ledger.care.counters import Accumulator
 from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
-from ledger.care.recomputation import Again, Division, Facts, Part, Year, divide, recompute
+from ledger.care.recomputation import (
+    Again,
+    Division,
+    Facts,
+    Part,
+    Year,
+    divide,
+    divide_for_heirs,
+    recompute,
+)
+from ledger.care.relatives import YEAR_ENTRIES, Return, give_back, lock_relatives, returned_before, returns
 from ledger.care.rows import SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.kinds import Kind
@@ -39,7 +51,6 @@ from ledger.posting import (
     Command,
     Desk,
     Receipt,
-    WiderLocks,
 )
 from ledger.posting.runs import Chunks, Run, moved_alike
 from ledger.refusals import RefusalCode, Refused
@@ -62,21 +73,21 @@ class CloseYear(Command):
     the last one. One table's difference is one entry, and the entry that is the statement comes last. A year
     that still goes on may be settled too; what comes after is settled by a supplement.
 
-    Of what funds pay, what account and relatives had paid goes into the person's account. The rest is set
-    against what the person owes them from this year's settlements, and what is left, which had been cash,
-    goes to the bank (R21). What is asked back is owed by the person.
+    Of what funds pay, what relatives had paid goes back to them, and what the account had paid into the
+    account. The rest is set against what the person owes funds from this year's settlements, and what is
+    left, which had been cash, goes to the bank (R21). What is asked back is owed by the person. Of a closed
+    account it goes to the heirs, and nothing is asked back that is not paid at the same time (R33).
     """
 
     verb = "settle_year"
     refused_with = (
         # nothing was ever settled for the year
         RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND,
-        RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         RefusalCode.RATES_MISSING,
     )
     needs = frozenset({
-        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS,
+        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS, YEAR_ENTRIES, QUOTAS, ESTATE,
     })  # fmt: skip
 
     book: BookRef
@@ -85,7 +96,7 @@ class CloseYear(Command):
     # missing it is not known that something was filed for its area alone
     areas: Mapping[int, int]
     else_book: BookRef | None = None
-    # the last statement of the year, where it is known; else it is found
+    # the last statement of the year, where it is known
     target_seq: int | None = None
     caller: str = CALLER
     actor: str = CALLER
@@ -104,8 +115,9 @@ class CloseYear(Command):
         }
         if not rows:
             raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND)
-        desk.allow(Verb.CARE_CASE)
-        last = self._last(desk, rows)
+        desk.allow(Verb.ANNUAL_SETTLEMENT)
+        last = _last(desk, rows)
+        entries = desk.of(YEAR_ENTRIES).get(book.book_id, {})
         facts = Facts(
             not has_account(book.book_id),
             book.area,
@@ -115,36 +127,46 @@ class CloseYear(Command):
             book.opened_on,
             desk.of(ELSEWHERE).get(book.book_id, ()),
         )
-        found = recompute(desk.policy(book.area), year, rows, facts)
+        found = recompute(desk.policy(book.area), year, rows, facts, returned_before(entries))
+        closed = book.stage == Stage.CLOSED
+        if closed:
+            found = found.for_heirs()
         if last is not None and not found.differs:
             raise AlreadyThere(last)
         owed = 0 if last is None else unpack(last.detail)["still_owed"]
-        _Statement(desk, book, year, found, divide(found, owed)).write()
+        division = divide_for_heirs(found) if closed else divide(found, owed)
+        back = returns(entries, found.aid_back, division.to_relatives)
+        lock_relatives(desk, book, back)
+        _Statement(desk, book, year, found, division, back).write()
 
-    def _last(self, desk: Desk, rows: Mapping[int, SettlementRow]) -> Receipt | None:
-        """The last statement of the year; asked for when it was not read."""
-        statements = [seq for seq, row in rows.items() if row.channel is Channel.ANNUAL]
-        if not statements:
-            return None
-        last = desk.target(max(statements))
-        if last is None:
-            self.target_seq = max(statements)
-            raise WiderLocks([desk.book.book_id])
-        return last
+
+def _last(desk: Desk, rows: Mapping[int, SettlementRow]) -> Receipt | None:
+    """The last statement of the year."""
+    statements = [seq for seq, row in rows.items() if row.channel is Channel.ANNUAL]
+    if not statements:
+        return None
+    last = desk.target(max(statements))
+    if last is None:
+        raise AssertionError("the statements of the year were read")
+    return last
 
 
 class _Statement:
     """The entries of one annual settlement."""
 
-    def __init__(self, desk: Desk, book: Book, year: int, found: Year, division: Division) -> None:
+    def __init__(
+        self, desk: Desk, book: Book, year: int, found: Year, division: Division, back: Sequence[Return]
+    ) -> None:
         self.desk = desk
         self.book = book
         self.year = year
         self.found = found
         self.division = division
+        self.back = back
         # where there is still room for what funds pay, in order
         self._sinks = {
-            Side.CURRENT_YEAR: division.to_account,
+            Side.MUTUAL_AID_CLEARING: division.to_relatives,
+            Side.CURRENT_YEAR: division.to_account + division.to_heirs,
             Side.RECEIVABLE: division.set_against,
             Side.BANK: division.to_bank,
         }
@@ -155,12 +177,17 @@ class _Statement:
         *others, last = self.found.parts()
         for part in others:
             self._add(part, {})
-        self._add(last, _facts(self.found, self.division), keyed=True)
+        facts = _facts(self.found, self.division)
+        if self.back:
+            facts["aid"] = give_back(self.desk, book, book.last_seq + 1, self.back)
+        statement = self._add(last, facts, keyed=True)
+        if book.stage == Stage.CLOSED:
+            hand_on(self.desk, book, statement)
 
-    def _add(self, part: Part, facts: dict[str, Any], *, keyed: bool = False) -> None:
+    def _add(self, part: Part, facts: dict[str, Any], *, keyed: bool = False) -> Draft:
         moves = self._moves(part)
         beside = (self._row(part, moves),)
-        self.book.add(
+        return self.book.add(
             Draft(
                 Kind.ANNUAL_SETTLEMENT,
                 self.desk.today,
@@ -192,6 +219,7 @@ class _Statement:
     def _row(self, part: Part, moves: tuple[TransferLine, ...]) -> SettlementRow:
         """A difference is no bill: nothing is in scope, and what funds and account pay comes off the cash."""
         back = sum(fen for _source, target, fen, _party in moves if target == Side.CURRENT_YEAR)
+        aid = sum(fen for _source, target, fen, _party in moves if target == Side.MUTUAL_AID_CLEARING)
         funds = part.pooled + part.large + part.top_up
         bills = self.found.bills
         return SettlementRow(
@@ -207,7 +235,7 @@ class _Statement:
             Filing.NONE,
             Cut.NONE,
             0,
-            back > 0,
+            back + aid > 0,
             *(0,) * 6,
             part.deductible,
             0,
@@ -215,8 +243,8 @@ class _Statement:
             part.large,
             part.top_up,
             -back,
-            0,
-            back - funds,
+            -aid,
+            back + aid - funds,
             0,
             part.own_burden,
         )
@@ -233,6 +261,8 @@ def _facts(found: Year, division: Division) -> dict[str, Any]:
         "after": _counters(found.after),
         "to_bank": division.to_bank,
         "to_account": division.to_account,
+        "to_relatives": division.to_relatives,
+        "to_heirs": division.to_heirs,
         "claimed_back": division.claimed_back,
         "forgiven": division.forgiven,
         "still_owed": division.still_owed,
@@ -266,11 +296,11 @@ def _changed(bill: Again) -> dict[str, Any]:
 # -- the run over an area ----------------------------------------------------------------------------------
 
 _B, _A, _I, _S = tables.book.c, tables.accumulator.c, tables.institution.c, tables.settlement.c
-# of some books those of the area that are not closed, with the last statement of the year
+# of some books those of the area, with the last statement of the year; those of the dead that are closed too
 _OF_THE_AREA = Lookup(
     "SELECT b.book_id, (SELECT MAX(s.seq) FROM settlement s WHERE s.book_id = b.book_id"
     " AND s.channel = :annual AND s.care_date >= given.first AND s.care_date <= given.last)"
-    " FROM {given} JOIN book b ON b.book_id = given.book_id AND b.area = :area AND b.stage <> :closed"
+    " FROM {given} JOIN book b ON b.book_id = given.book_id AND b.area = :area"
     " ORDER BY b.book_id",
     [_B.book_id, _S.seq],
     book_id="big",
@@ -315,7 +345,7 @@ class _People:
         query = (
             select(func.count())
             .select_from(tables.accumulator.join(tables.book, _B.book_id == _A.book_id))
-            .where(_A.year == self._year, _B.area == self._area, _B.stage != int(Stage.CLOSED))
+            .where(_A.year == self._year, _B.area == self._area)
         )
         with self._connection.begin():
             return self._connection.scalar(query) or 0
@@ -340,13 +370,12 @@ class _People:
         return self._connection.scalars(query.order_by(_A.book_id).limit(CHUNK)).all()
 
     def _last_statements(self, books: Sequence[int]) -> dict[int, int | None]:
-        """Those of the area that are not closed, each with the last statement of the year."""
+        """Those of the area, each with the last statement of the year."""
         found = _OF_THE_AREA.run(
             self._connection,
             [(book, f"{self._year}-01-01", f"{self._year}-12-31") for book in books],
             annual=int(Channel.ANNUAL),
             area=self._area,
-            closed=int(Stage.CLOSED),
         )
         return dict(tuple(row) for row in found)
 

@@ -9,7 +9,7 @@ cause stay what they were. The yearly top-up comes on what is then left to the p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -39,6 +39,9 @@ RECOMPUTED: Final = (
 )  # fmt: skip
 # The last one carries what belongs to no table: the large fund's share goes with inpatient care.
 _TABLES: Final = (CareTable.CHRONIC, CareTable.OUTPATIENT, CareTable.INPATIENT)
+
+# the counters of what funds paid, in the order in which what nobody is left to pay is left off
+_PAID: Final = ("chronic_pooled", "outpatient_pooled", "inpatient_pooled", "large", "top_up")
 
 
 class Facts(NamedTuple):
@@ -113,6 +116,8 @@ class Year:
     # of what account and relatives paid of the year's bills: what it should not have been, and did not come
     # back yet. Below zero when more came back than that
     account_back: int
+    # the relatives' part of it, by bill, the last one in the order of care first
+    aid_back: tuple[tuple[int, int], ...] = ()
 
     def parts(self) -> tuple[Part, ...]:
         """The differences by table, at least one; the last one has what belongs to no table."""
@@ -127,6 +132,28 @@ class Year:
         found = [Part(table, *moved) for table, moved in more.items() if any(moved)] or [Part(CareTable.NONE)]
         found[-1] = found[-1]._replace(top_up=self._more("top_up"), own_burden=self._more("own_burden"))
         return tuple(found)
+
+    def for_heirs(self) -> Year:
+        """The same without what nobody is left to pay: it asks no more back than it pays to heirs.
+
+        Where nothing is paid nothing differs: what should be asked back stays as it was settled.
+        """
+        flows = [(name, self._more(name)) for name in _PAID]
+        paid = sum(fen for _name, fen in flows if fen > 0)
+        if not paid:
+            return replace(self, after=self.before, account_back=0, aid_back=())
+        asked_back = -sum(fen for _name, fen in flows if fen < 0)
+        forgone = max(asked_back - (paid - self.to_relatives(paid)), 0)
+        kept: dict[str, int] = {}
+        for name, fen in flows:
+            part = min(max(-fen, 0), forgone)
+            forgone -= part
+            kept[name] = getattr(self.after, name) + part
+        return replace(self, after=self.after._replace(**kept))
+
+    def to_relatives(self, paid: int) -> int:
+        """What relatives get back of what funds pay."""
+        return min(sum(fen for _bill, fen in self.aid_back), max(self.account_back, 0), paid)
 
     @property
     def differs(self) -> bool:
@@ -148,6 +175,9 @@ class Division(NamedTuple):
     # what the person owed before it and owes after it, of this year's settlements
     owed: int
     still_owed: int
+    # of what funds pay: given back to relatives, put into a closed account for its heirs
+    to_relatives: int = 0
+    to_heirs: int = 0
 
     @property
     def claimed_back(self) -> int:
@@ -166,8 +196,14 @@ def by_care_date(bill: tuple[int, SettlementRow]) -> tuple[date, int]:
     return row.care_date, seq
 
 
-def recompute(policy: Policy, year: int, rows: Mapping[int, SettlementRow], facts: Facts) -> Year:
-    """A year of care, of all its rows by entry.
+def recompute(
+    policy: Policy,
+    year: int,
+    rows: Mapping[int, SettlementRow],
+    facts: Facts,
+    returned: Mapping[int, int] | None = None,
+) -> Year:
+    """A year of care, of all its rows by entry. `returned` came back to relatives before, by bill.
 
     A filing counts when it was recorded by the policy's deadline after the end of the year. The account and
     relatives are taken to have paid no more of a bill than they did, and cash is what is left; the top-up
@@ -185,7 +221,7 @@ def recompute(policy: Policy, year: int, rows: Mapping[int, SettlementRow], fact
         before = before.add(row)
         if row.channel is Channel.ANNUAL:
             # what came back then stands in it below zero
-            account_back += row.account_pay
+            account_back += row.account_pay + row.mutual_pay
     bills = []
     cash = still_paid = 0
     for seq, row in sorted(standing(rows).items(), key=by_care_date):
@@ -198,22 +234,60 @@ def recompute(policy: Policy, year: int, rows: Mapping[int, SettlementRow], fact
             still_paid += of_others
             cash += _payable(policy, now) - of_others
     added = top_up(policy, last, used.own_burden)
-    account_back += min(max(added - cash, 0), still_paid)
-    return Year(tuple(bills), before, used._replace(version=before.version, top_up=added), account_back)
+    of_the_top_up = min(max(added - cash, 0), still_paid)
+    return Year(
+        tuple(bills),
+        before,
+        used._replace(version=before.version, top_up=added),
+        account_back + of_the_top_up,
+        _aid_back(bills, of_the_top_up, returned or {}),
+    )
+
+
+def _aid_back(
+    bills: Sequence[Again], of_the_top_up: int, returned: Mapping[int, int]
+) -> tuple[tuple[int, int], ...]:
+    """What relatives get back of each bill: they pay last, so it comes back to them before the account."""
+    found: list[tuple[int, int]] = []
+    for bill in reversed(bills):
+        still = bill.now.mutual_pay if bill.now.care_table is not CareTable.NONE else 0
+        made_up = min(of_the_top_up, still)
+        of_the_top_up -= made_up
+        due = bill.was.mutual_pay - bill.now.mutual_pay + made_up - returned.get(bill.seq, 0)
+        if due > 0:
+            found.append((bill.seq, due))
+    return tuple(found)
 
 
 def divide(year: Year, owed: int) -> Division:
     """Who gets the difference of a year, or owes it. `owed` is what the person owes from its earlier ones.
 
-    Of what funds pay, what account and relatives had paid goes into the account. The rest is set against what
-    the person owes funds, and only what is left then, which had been cash, goes to the bank (R21).
+    Of what funds pay, what relatives had paid goes back to them, and what the account had paid into the
+    account. The rest is set against what the person owes funds, and only what is left then, which had been
+    cash, goes to the bank (R21).
     """
     flows = [fen for part in year.parts() for _side, fen in part.flows()]
     owing = owed - sum(fen for fen in flows if fen < 0)
     paid = sum(fen for fen in flows if fen > 0)
-    to_account = min(max(year.account_back, 0), paid)
-    set_against = min(paid - to_account, owing)
-    return Division(to_account, set_against, paid - to_account - set_against, owed, owing - set_against)
+    to_relatives = year.to_relatives(paid)
+    to_account = min(max(year.account_back, 0), paid) - to_relatives
+    left = paid - to_relatives - to_account
+    set_against = min(left, owing)
+    return Division(to_account, set_against, left - set_against, owed, owing - set_against, to_relatives)
+
+
+def divide_for_heirs(year: Year) -> Division:
+    """The same of a year of somebody whose account is closed, which has asked no more back than it pays.
+
+    What relatives had paid goes back to them; of the rest what funds ask back is set against it, and the
+    heirs get what is left, be it account money or cash (R33). Of what the estate still owes, the account
+    itself takes that out first.
+    """
+    flows = [fen for part in year.parts() for _side, fen in part.flows()]
+    asked_back = -sum(fen for fen in flows if fen < 0)
+    paid = sum(fen for fen in flows if fen > 0)
+    to_relatives = year.to_relatives(paid)
+    return Division(0, asked_back, 0, 0, 0, to_relatives, paid - to_relatives - asked_back)
 
 
 def _again(

@@ -215,7 +215,9 @@ class Visit(NamedTuple):
     institution: str
     care_type: CareType
     begins_on: date
+    # the day as of which the registration was taken back, and why
     ended_on: date | None
+    reason: str | None
     settled_by: tuple[int, ...]
 
 
@@ -230,7 +232,7 @@ class Filed(NamedTuple):
 
 
 _VISIT = (
-    select(_E.detail, _ACTING.c.effective_on.label("ended_on"))
+    select(_E.detail, _ACTING.c.effective_on.label("ended_on"), _ACTING.c.detail.label("ended"))
     .select_from(tables.entry.outerjoin(_ACTING, _IS_ACTING))
     .where(_E.book_id == _BOOK, _E.seq == _SEQ, _E.kind == int(Kind.VISIT))
 )
@@ -262,14 +264,15 @@ def visit(connection: Connection, book_id: int, seq: int) -> Visit:
     found = connection.execute(_VISIT, at).one_or_none()
     if found is None:
         raise Refused(RefusalCode.VISIT_NOT_FOUND, at="target_seq")
-    told = unpack(found.detail)
+    told, ended = unpack(found.detail), unpack(found.ended)
     return Visit(
         book_id,
         seq,
         told["institution"],
         CARE_WORDS[told["care_type"]],
         date.fromisoformat(told["begins_on"]),
-        found.ended_on,
+        date.fromisoformat(ended["to"]) if "to" in ended else found.ended_on,
+        ended.get("reason"),
         tuple(connection.scalars(_BILLS, at)),
     )
 

@@ -261,8 +261,9 @@ def _give_back(
     quota = quotas.rows[quota_seq]
     reserved = None
     if not quota.ended:
-        quotas.set(quota_seq, quota._replace(remaining=quota.remaining + fen))
-        reserved = fen
+        # never above what was given: an annual settlement may have filled it up before
+        reserved = min(fen, quota.amount - quota.remaining) or None
+        quotas.set(quota_seq, quota._replace(remaining=quota.remaining + (reserved or 0)))
     draft = Draft(
         Kind.REVERSAL,
         max(desk.today, donor.opened_on),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.detail import pack
+from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing
@@ -69,12 +69,18 @@ class RegisterVisit(Command):
 
 @dataclass(eq=False)
 class EndVisit(Command):
-    """Take the registration `target_seq` back; a visit with a settled bill stays."""
+    """Take the registration `target_seq` back as of the day `to` (None: today).
+
+    No bill of it is settled from then on. A visit with a settled bill stays. What is neither settled nor
+    taken back keeps the estate of the patient open.
+    """
 
     verb = "end_visit"
     refused_with = (
         RefusalCode.VISIT_NOT_FOUND,
         RefusalCode.ACCOUNT_CLOSED,
+        # before it began, or a day to come
+        RefusalCode.PERIOD_INVALID,
         RefusalCode.VISIT_SETTLED,
         RefusalCode.VISIT_ENDED,
     )
@@ -85,9 +91,13 @@ class EndVisit(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    to: date | None = None
+    reason: str = ""
 
     def content(self) -> str:
-        return f"{self.target_seq}"
+        # without them it is the request that it was before it had them
+        told = f"|{self.to or ''}|{self.reason}" if self.to or self.reason else ""
+        return f"{self.target_seq}{told}"
 
     def decide(self, desk: Desk) -> None:
         book = desk.book
@@ -95,10 +105,17 @@ class EndVisit(Command):
         if visit is None or visit.kind is not Kind.VISIT:
             raise Refused(RefusalCode.VISIT_NOT_FOUND, at="target_seq")
         desk.allow(Verb.RELEASE)
+        begins_on = date.fromisoformat(unpack(visit.detail)["begins_on"])
+        to = self.to or desk.today
+        if not begins_on <= to <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, at="to", earliest=begins_on, latest=desk.today)
         bills = standing(desk.of(SETTLEMENTS).get(book.book_id, {})).values()
         if any(bill.visit_seq == self.target_seq for bill in bills):
             raise Refused(RefusalCode.VISIT_SETTLED)
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.VISIT_ENDED)
         book.roll_to(desk.today.year)
-        book.add(Draft(Kind.VISIT_END, desk.today, target_seq=self.target_seq, keyed=True))
+        facts = {"to": to.isoformat()} | ({"reason": self.reason} if self.reason else {})
+        book.add(
+            Draft(Kind.VISIT_END, desk.today, target_seq=self.target_seq, detail=pack(**facts), keyed=True)
+        )

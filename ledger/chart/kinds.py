@@ -37,12 +37,16 @@ class Kind(IntEnum):
     ENROLMENT_END = 27
     RETIREE_CREDIT = 30
     REFUND_TO_PAYER = 31
+    # a credit for a month after death
+    CREDIT_BACK = 36
     # of a patient's book
     SETTLEMENT = 40
     # of a donor's book
     QUOTA = 41
     QUOTA_END = 42
     MUTUAL_AID = 43
+    # what an annual settlement gives back of it
+    AID_BACK = 38
     # of a patient's book again
     VISIT = 44
     VISIT_END = 45
@@ -131,16 +135,24 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
     | _pairs((Side.SUSPENSE,), (Side.POOLED_FUND, Side.BANK)),
     Kind.RETIREE_CREDIT: _pairs((Side.POOLED_FUND,), (_CY,)),
+    Kind.CREDIT_BACK: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.POOLED_FUND, Side.COLLECTION_CLEARING)),
     Kind.SETTLEMENT: _pairs((*_ANY_POCKET, *_PAYERS), (Side.INSTITUTION_PAYABLE,)),
     Kind.MUTUAL_AID: _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),
+    Kind.AID_BACK: _pairs((Side.MUTUAL_AID_CLEARING,), _ANY_POCKET),
     # what is paid to a person's bank account is the fund's money, never the account's (R21, R41)
     Kind.CLAIM_DECISION: _pairs(_FUNDS, (Side.BANK,)),
     Kind.ADVANCE: _pairs((Side.POOLED_FUND,), (Side.BANK, Side.INSTITUTION_PAYABLE)),
     Kind.RECOVERY: _pairs((Side.BANK,), (Side.POOLED_FUND,)),
-    Kind.SET_OFF: _pairs(_ANY_POCKET, (Side.POOLED_FUND,)),
-    # what the account had paid comes back to the account, and only what was cash to the bank (R21)
+    # of an estate: what a person owes the fund, or owes on what was booked as a receivable; what the estate
+    # does not hold of an advance becomes one
+    Kind.SET_OFF: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.POOLED_FUND,))
+    | _pairs(_ANY_POCKET, (Side.RECEIVABLE,)),
+    # what the account had paid comes back to the account, what relatives had paid to them, and only what was
+    # cash to the bank (R21)
     # and before that, it is set against what the person owes another fund, or owed before
-    Kind.ANNUAL_SETTLEMENT: _pairs(_FUNDS, (Side.BANK, Side.RECEIVABLE, *_ANY_POCKET))
+    Kind.ANNUAL_SETTLEMENT: _pairs(
+        _FUNDS, (Side.BANK, Side.RECEIVABLE, Side.MUTUAL_AID_CLEARING, *_ANY_POCKET)
+    )
     | _pairs((Side.RECEIVABLE,), _FUNDS),
     Kind.PREMIUM: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
     Kind.INSTITUTION_PAYMENT: _pairs((Side.INSTITUTION_PAYABLE,), (Side.BANK,)),

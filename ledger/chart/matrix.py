@@ -58,6 +58,7 @@ class Verb(Enum):
     QUOTA_END = "quota_end"
     # what the agency does about a person's care beside a settlement: visits, filings, claims, cases
     CARE_CASE = "care_case"
+    ANNUAL_SETTLEMENT = "annual_settlement"
     # of later issues
     TRANSFER_OUT = "transfer_out"
 
@@ -109,6 +110,8 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.MUTUAL_AID: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
     Verb.QUOTA_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
     Verb.CARE_CASE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
+    # of a closed account it pays the heirs, and claims from nobody (R33)
+    Verb.ANNUAL_SETTLEMENT: (_YES, _YES, _YES, _YES, _MOVING, _YES),
     Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
 }
 MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Status
+from ledger.chart.matrix import Stage, Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
@@ -49,7 +50,7 @@ class Adjust(Command):
         RefusalCode.RATES_MISSING,
         RefusalCode.NO_GOOD_LINE,
     )
-    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS})
+    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE})
 
     book: BookRef
     period: int | None
@@ -99,6 +100,11 @@ class Adjust(Command):
         due = NOTHING
         if line.wage_fen != 0:
             due = judge(desk, desk.book, month.period, account_id, line.wage_fen, again=True)
+        account = desk.look_at(account_id)
+        credited = row.employee_paid - max(row.suspended, 0)
+        if account is not None and account.stage == Stage.CLOSED and credited > due.employee_fen:
+            # the heirs have it: nobody is left to owe it (R33)
+            raise Refused(RefusalCode.ACCOUNT_CLOSED)
         month.assess(
             AssessmentLine(
                 account_id,

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -126,7 +127,7 @@ class Confirm(Command):
         RefusalCode.NO_GOOD_LINE,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS})
+    needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE})
 
     book: BookRef
     target_seq: int

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from ledger.accounts.inheritance import hand_on, heirs_to_lock
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
@@ -66,8 +67,10 @@ def has_ended(account: Book, period: int) -> bool:
 
 
 def lock_all(desk: Desk, accounts: Iterable[int]) -> None:
-    """Have the accounts locked: raises WiderLocks with those that are not."""
-    missing = [account for account in accounts if account not in desk.books]
+    """Have the accounts locked, and those of the heirs of closed ones: raises WiderLocks with the rest."""
+    wanted = list(accounts)
+    missing = [account for account in wanted if account not in desk.books]
+    missing += heirs_to_lock(desk, [desk.books[account] for account in wanted if account in desk.books])
     if missing:
         raise WiderLocks(missing)
 
@@ -221,11 +224,14 @@ class Month:
         )
 
     def _credit(self, account_id: int, fen: int, received_on: date) -> bool:
-        """Credit one account; False when it takes nothing any more, and the money waits to be forwarded."""
+        """Credit one account; False when it takes nothing any more, and the money waits to be forwarded.
+
+        What comes for the month of a life that is over goes to the heirs of the closed account (R33).
+        """
         account = self._desk.other(account_id)
         if account is None:
             raise AssertionError("an account is locked before it is paid into")
-        if account.stage in {Stage.CLOSED, Stage.TRANSFERRING}:
+        if account.stage == Stage.TRANSFERRING:
             return False
         effective_on, fact_on = account.value_date(max(received_on, account.opened_on), self._desk.today)
         if effective_on != received_on:
@@ -234,7 +240,7 @@ class Month:
         if received_on != self.day:
             # a list may find money of several days that waited for it
             source_ref += f"/{received_on}"
-        account.credit(
+        draft = account.credit(
             Draft(
                 Kind.CONTRIBUTION, effective_on, period=self.period, fact_on=fact_on, source_ref=source_ref
             ),
@@ -242,6 +248,8 @@ class Month:
             Side.COLLECTION_CLEARING,
             self._book.book_id,
         )
+        if account.stage == Stage.CLOSED:
+            hand_on(self._desk, account, draft)
         return True
 
     def _rank(self, account_id: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
@@ -46,7 +47,7 @@ class ReceivePayment(Command):
         RefusalCode.DUPLICATE_SOURCE_REF,
         RefusalCode.AMOUNT_INVALID,
     )
-    needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS})
+    needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS, ESTATE})
 
     book: BookRef
     amount_fen: int | None

@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from ledger.accounts.closure import DivideEstate, HeirShare, ReportDeath
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.freezes import Freeze
 from ledger.accounts.mutual_aid import GiveQuota, PayPremium
 from ledger.accounts.opening import OpenAccount, OpeningBalance
@@ -39,6 +39,7 @@ from ledger.contributions.credit_codes import credit_code_check
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.retirees import RETIREE_CREDITS
+from ledger.estates.division import DivideEstate, HeirShare
 from ledger.institutions import registry
 from ledger.money import round_half_up
 from ledger.months import first_day, last_periods, next_period, period_of, previous_period
@@ -270,7 +271,7 @@ def _a_life_that_ended(families: Families) -> None:
         tuple(
             HeirShare(
                 heir.stake.digest, True, relation, Fraction(1, len(heirs)),
-                heir_rank(relation, heir.birth_date, heir.stake.digest),
+                heir_rank(relation, heir.birth_date, heir.id_number, heir.name),
             )
             for heir, relation in heirs
         ),

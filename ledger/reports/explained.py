@@ -46,6 +46,8 @@ RULES: dict[Kind, str] = {
     Kind.QUOTA: "R36",
     Kind.QUOTA_END: "R36",
     Kind.MUTUAL_AID: "R37",
+    Kind.AID_BACK: "R36, R42",
+    Kind.CREDIT_BACK: "R15",
     Kind.VISIT: "R22",
     Kind.VISIT_END: "R22",
     Kind.FILING: "R40",

@@ -50,6 +50,11 @@ from ledger.verify.credits import (
     lines_are_in_the_accounts,
     money_in_is_somewhere,
 )
+from ledger.verify.estates import (
+    aid_came_back_by_a_statement,
+    estates_set_off_what_was_owed,
+    nothing_is_reserved_for_the_dead,
+)
 from ledger.verify.finding import Finding
 from ledger.verify.institutions import (
     books_of_institutions_are_known,
@@ -86,6 +91,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     cases_follow_from_their_entries,
     quotas_follow_from_their_entries,
     aid_stands_in_both_books,
+    aid_came_back_by_a_statement,
+    nothing_is_reserved_for_the_dead,
+    estates_set_off_what_was_owed,
     books_of_institutions_are_known,
     messages_and_bills_are_staked,
     days_follow_from_their_entries,

@@ -24,7 +24,7 @@ from ledger.verify.streams import Key, keyed, side_by_side, streamed
 _B, _E, _T, _S = tables.book.c, tables.entry.c, tables.transfer.c, tables.settlement.c
 _Q = tables.quota.c
 _ROWS_AT_ONCE = 500
-_OF_QUOTAS = (Kind.QUOTA, Kind.QUOTA_END, Kind.MUTUAL_AID, Kind.REVERSAL)
+_OF_QUOTAS = (Kind.QUOTA, Kind.QUOTA_END, Kind.MUTUAL_AID, Kind.AID_BACK, Kind.REVERSAL)
 
 
 class _Quota(NamedTuple):

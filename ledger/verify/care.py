@@ -280,6 +280,8 @@ def _count(cases: dict[int, _Case | str], seq: int, kind: int, told: dict[str, A
         # the kind of the cause is the bill's, and compared with it
         cases[seq] = _Case(told["settlement"], 0, told["excluded"])
         return
+    if "case" not in told:
+        return  # what an estate set off beside cases
     known = cases[told["case"]]
     if isinstance(known, str):
         return

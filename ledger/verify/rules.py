@@ -21,7 +21,9 @@ from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
+from ledger.months import period_of
 from ledger.policy import MissingParameter
+from ledger.verify.targets import target_fits, target_kind
 from ledger.verify.walk import Walk, WalkedEntry
 
 EntryRule = Callable[[Walk, WalkedEntry], str | None]
@@ -29,26 +31,6 @@ BookRule = Callable[[Walk, "Row[tuple[object, ...]]"], str | None]
 
 _KINDS = frozenset(int(kind) for kind in Kind)
 _CLOSES_HOLD = frozenset({Kind.CAPTURE, Kind.RELEASE, Kind.EXPIRY})
-# what may act on the reversal of its like, and else acts on nothing
-_AGAIN = REVERSIBLE - {Kind.CAPTURE}
-# what an entry of a kind may point at; a kind that is missing points at nothing
-_TARGETS: dict[int, frozenset[Kind]] = {
-    Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID},
-    Kind.CAPTURE: frozenset({Kind.HOLD}),
-    Kind.RELEASE: frozenset({Kind.HOLD}),
-    Kind.EXPIRY: frozenset({Kind.HOLD}),
-    # a document that was taken back is booked again
-    **dict.fromkeys(_AGAIN, frozenset({Kind.REVERSAL})),
-    Kind.FREEZE_END: frozenset({Kind.FREEZE}),
-    Kind.ESTATE: frozenset({Kind.REVERSAL}),
-    Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
-    Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
-    Kind.QUOTA_END: frozenset({Kind.QUOTA}),
-    Kind.VISIT_END: frozenset({Kind.VISIT}),
-    Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM}),
-    Kind.CLEARING_END: frozenset({Kind.CLEARING}),
-    Kind.INSTITUTION_PAYMENT: frozenset({Kind.CLEARING}),
-}
 # what is about care, and needs no account
 _OF_CARE = frozenset({
     Kind.SETTLEMENT, Kind.REVERSAL, Kind.VISIT, Kind.VISIT_END, Kind.FILING, Kind.THIRD_PARTY_CASE,
@@ -72,12 +54,14 @@ _OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - 
 # what may stand in a book because of a command about another one, under the policy of that one's area
 _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE, Kind.MUTUAL_AID, Kind.REVERSAL, Kind.CARRY_OVER, Kind.EXPIRY, Kind.ESTATE,
-    Kind.RECLASSIFICATION,
+    Kind.RECLASSIFICATION, Kind.QUOTA_END, Kind.SET_OFF, Kind.AID_BACK,
 })  # fmt: skip
-# stands for either pocket
-_POCKET = 0
-# what comes back of an advance goes to the fund, whatever became of the account
-_AFTER_CLOSING = frozenset({Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY})
+# what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
+# is set against what the estate still owes, and then goes to the heirs
+_AFTER_CLOSING = frozenset({
+    Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
+    Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION,
+})  # fmt: skip
 _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kind.QUOTA, Kind.MUTUAL_AID})
 
 
@@ -174,15 +158,12 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
         return reserved is None or reserved < 0
     if line.kind == Kind.MUTUAL_AID:
         return reserved == -line.amount_fen and line.amount_fen != 0
-    if line.kind == Kind.REVERSAL and _target_kind(walk, line) == Kind.MUTUAL_AID:
+    if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.MUTUAL_AID:
         # into the quota, or free when the quota has ended since
+        return reserved is None or 0 <= reserved <= line.amount_fen
+    if line.kind == Kind.AID_BACK:
         return reserved is None or reserved == line.amount_fen
     return reserved is None
-
-
-def _target_kind(walk: Walk, line: WalkedEntry) -> int | None:
-    target = None if line.target_seq is None else walk.lines.get(line.target_seq)
-    return None if target is None else target.kind
 
 
 def dates_fit(walk: Walk, line: WalkedEntry) -> str | None:
@@ -208,57 +189,11 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
             return "an estate is divided once, after the report of death; what comes later names its reversal"
         if line.current_year_after or line.carried_over_after or walk.held or walk.reserved:
             return "an estate leaves nothing behind"
+    if line.kind == Kind.CREDIT_BACK and (
+        walk.died_on is None or (line.period or 0) <= period_of(walk.died_on)
+    ):
+        return "a credit goes back that was not for a month after death"
     return None
-
-
-def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
-    """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
-    fitting = _TARGETS.get(line.kind)
-    if line.target_seq is None:
-        free = fitting is None or line.kind == Kind.ESTATE or line.kind in _AGAIN
-        return None if free else "it acts on no entry"
-    target = walk.lines.get(line.target_seq)
-    if fitting is None or target is None or target.kind not in fitting:
-        return f"it cannot act on entry {line.target_seq}"
-    if line.target_seq in walk.acted_on:
-        return f"entry {line.target_seq} was acted on before"
-    if line.kind == Kind.REVERSAL:
-        return _mirrors(line, target)
-    if line.kind in _AGAIN:
-        first = walk.lines[target.target_seq or 0]
-        if (first.kind, first.source_ref) != (line.kind, line.source_ref):
-            return f"it is not the document that entry {target.seq} took back"
-    if target.kind == Kind.HOLD:
-        if line.held_change != -(target.held_change or 0):
-            return f"it does not close the hold of entry {target.seq} as a whole"
-        if line.kind == Kind.CAPTURE:
-            released = unpack(line.detail).get("released", 0)
-            if line.amount_fen + released != target.held_change or released < 0:
-                return f"what it captures and releases is not the hold of entry {target.seq}"
-    return None
-
-
-def _mirrors(line: WalkedEntry, target: WalkedEntry) -> str | None:
-    if line.amount_fen != target.amount_fen:
-        return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
-    came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}
-    if _summed(line) != came or line.period != target.period:
-        return f"it does not mirror entry {target.seq}"
-    if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID}:
-        same_year = line.effective_on.year == target.effective_on.year
-        current_year = -target.change(Side.CURRENT_YEAR) if same_year else 0
-        if line.change(Side.CURRENT_YEAR) != current_year:
-            return f"it does not give back to the pockets what entry {target.seq} took from them"
-    return None
-
-
-def _summed(line: WalkedEntry) -> dict[tuple[int, int, int | None], int]:
-    """What an entry moves from where to where, the pockets taken for one."""
-    sums: dict[tuple[int, int, int | None], int] = {}
-    for source, target, fen, party in line.transfers:
-        key = (_POCKET if source in POCKETS else source, _POCKET if target in POCKETS else target, party)
-        sums[key] = sums.get(key, 0) + fen
-    return sums
 
 
 def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:

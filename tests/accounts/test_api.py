@@ -279,7 +279,7 @@ def test_an_estate_is_shown_then_divided(client: TestClient, account: str) -> No
     shown = client.post(path, json=body)
     assert shown.status_code == 200
     estate = shown.json()
-    assert set(estate) == {"balance", "interest", "estate", "shares"}
+    assert set(estate) == {"balance", "interest", "set_off", "estate", "shares"}
     assert estate["balance"] == "1000.00"
     assert [share["paid_to"] for share in estate["shares"]] == ["payout", "account", "payout"]
     assert [share["name"] for share in estate["shares"]] == ["李四", "王*", "赵六"]

@@ -46,7 +46,7 @@ from tests.support.chance import seeds
 from tests.support.clinic import Clinic, LineText, Settled
 from tests.support.office import command_line, finish
 from tests.support.people import AREA, SomeoneFactory, World, noon, write_keys
-from tests.support.stories import Heir, estate, fen, moves
+from tests.support.stories import Heir, estate, fen, moves, shared_out
 
 R = RefusalCode
 YEAR = 2025
@@ -270,7 +270,7 @@ def test_account_money_goes_back_into_the_account(story: Story) -> None:
     assert (stood.current_year, stood.carried_over) == (fen("1,910.00"), fen("2,988.00"))
 
 
-def test_relatives_money_goes_into_the_patients_account(story: Story) -> None:
+def test_relatives_money_goes_back_into_their_quota(story: Story) -> None:
     someone = SomeoneFactory()
     book = story.world.open(someone, opened_on=FIRST, today=FIRST)
     donor = story.patient("10000.00")
@@ -280,9 +280,21 @@ def test_relatives_money_goes_into_the_patients_account(story: Story) -> None:
     assert (bill.row.mutual_pay, bill.row.cash_pay) == (fen("5,000.00"), fen("2,012.00"))
     story.file(book, Filing.LONG_TERM)
     # 3,820.00 in all: the cash first, and then what relatives had paid
-    assert story.settled(book) == {"to_bank": "2012.00", "to_account": "1808.00"}
-    assert story.clinic.balance(donor) == fen("5,000.00")
+    done = story.settle(book)
+    told = unpack(done.receipt.detail)
+    assert (told["to_bank"], told["to_account"], told["to_relatives"]) == (
+        fen("2,012.00"),
+        0,
+        fen("1,808.00"),
+    )
+    stood = story.clinic.book(donor)
+    assert (story.clinic.balance(donor), stood.reserved) == (fen("6,808.00"), fen("1,808.00"))
+    # after the year end, into carried_over (K6)
+    assert (stood.current_year, story.clinic.balance(book)) == (0, 0)
+    [back] = [other for other in done.others if other.kind is not Kind.CARRY_OVER]
+    assert (back.kind, back.book_id, back.reserved_change) == (Kind.AID_BACK, donor, fen("1,808.00"))
     assert quota.book_id == donor
+    assert not story.settle(book).created
 
 
 def test_what_is_claimed_back_is_owed_and_comes_off_what_is_paid_later(story: Story) -> None:
@@ -439,7 +451,7 @@ def test_what_was_all_taken_back_is_a_year_of_nothing(story: Story) -> None:
     assert done.receipt.transfers == ()
 
 
-def test_the_frozen_and_the_dead_are_settled_and_the_closed_are_not(story: Story) -> None:
+def test_the_frozen_and_the_dead_are_settled_and_the_closed_for_their_heirs(story: Story) -> None:
     frozen, dead, closed = (story.patient("100.00") for _ in range(3))
     for book in (frozen, dead, closed):
         story.bill(book, "20000.00", 6, at=story.elsewhere, care_type="inpatient")
@@ -447,11 +459,22 @@ def test_the_frozen_and_the_dead_are_settled_and_the_closed_are_not(story: Story
     story.world.one(Freeze(frozen, "court", "x", date(YEAR, 1, 1), None), today=date(YEAR, 12, 1))
     story.world.one(ReportDeath(dead, date(YEAR, 8, 1), "register"), today=date(YEAR, 9, 1))
     story.world.one(ReportDeath(closed, date(YEAR, 8, 1), "register"), today=IN_TIME)
-    heirs = [Heir("child", SomeoneFactory())]
+    children = [SomeoneFactory() for _ in range(3)]
+    account = story.world.open(children[0], opened_on=FIRST, today=FIRST)
+    heirs = [Heir("child", child) for child in children]
     story.world.one(estate(story.world, closed, heirs, SETTLING), today=SETTLING)
+    inherited = story.clinic.balance(account)
     assert story.settled(frozen) == {"to_bank": "1910.00"}
     assert story.settled(dead) == {"to_bank": "1910.00"}
-    assert story.world.refusal(story.command(closed), today=SETTLING) is R.ACCOUNT_CLOSED
+    done = story.settle(closed)
+    assert unpack(done.receipt.detail)["to_heirs"] == fen("1,910.00")
+    [handed_on] = [other for other in done.others if other.kind is Kind.ESTATE]
+    assert handed_on.target_seq == done.receipt.seq
+    assert sorted(shared_out(handed_on)) == ["636.66", "636.67", "636.67"]
+    assert story.clinic.balance(account) - inherited in {fen("636.66"), fen("636.67")}
+    assert not story.settle(closed).created
+    assert story.clinic.balance(closed) == 0
+    story.in_order()
 
 
 def test_a_resident_has_a_statement_and_nothing_to_come(story: Story) -> None:
@@ -557,16 +580,15 @@ def test_a_run_settles_everybody_who_had_care(alone: Story) -> None:
     alone.world.one(estate(alone.world, closed, [Heir("child", SomeoneFactory())], IN_TIME), today=IN_TIME)
     assert alone.settled(ill[4]) == {"to_bank": "3740.74"}
     first = alone.run()
-    assert (first.state, first.done, first.refused) == ("finished", 9, 0)
-    assert first.amount_fen == 9 * fen("3,740.74")
-    assert [alone.statements(book) for book in ill] == [1] * 10
-    assert alone.statements(closed) == 0
+    assert (first.state, first.done, first.refused) == ("finished", 10, 0)
+    assert first.amount_fen == 10 * fen("3,740.74")
+    assert [alone.statements(book) for book in (*ill, closed)] == [1] * 11
     assert alone.clinic.book(neighbour).last_seq == 1
     again = alone.run()
-    assert (again.state, again.done, again.amount_fen) == ("finished", 9, first.amount_fen)
+    assert (again.state, again.done, again.amount_fen) == ("finished", 10, first.amount_fen)
     # what has changed since is settled, and nothing else
     alone.bill(ill[0], "1000.00", 9, posted=SETTLING)
-    assert alone.run().done == 10
+    assert alone.run().done == 11
     assert [alone.statements(book) for book in ill] == [2, *[1] * 9]
     alone.in_order()
 

@@ -94,7 +94,8 @@ def test_a_person_s_year(client: TestClient, away: str) -> None:
         "pooled_pay": "1910.00", "large_pay": "0.00", "top_up_pay": "0.00", "total": "1910.00",
     }  # fmt: skip
     assert told["payments"] == {
-        "to_bank": "1910.00", "to_account": "0.00", "forgiven": "0.00", "claimed_back": "0.00",
+        "to_bank": "1910.00", "to_account": "0.00", "to_relatives": "0.00", "to_heirs": "0.00",
+        "forgiven": "0.00", "claimed_back": "0.00",
         "still_owed": "0.00",
     }  # fmt: skip
     assert told["before"]["inpatient_pooled"] == "12988.00"

@@ -704,7 +704,7 @@ def test_a_visit_from_its_registration_to_its_bill(client: TestClient, hospital:
     assert (seen["settlements"], seen["ended_on"]) == ([settled], None)
     reverse(client, settled)
     ended = taken(client.post(f"/v1/visits/{name}/end", headers=key()), VisitEndAnswer)
-    assert ended == {"visit": name, "ended_on": TODAY.isoformat()}
+    assert ended == {"visit": name, "ended_on": TODAY.isoformat(), "reason": None}
     seen = client.get(f"/v1/visits/{name}").json()
     assert (seen["settlements"], seen["ended_on"]) == ([], TODAY.isoformat())
     for nothing in ("x", f"{account_no(new_book_id(Party.PERSON))}-2"):

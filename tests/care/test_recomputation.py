@@ -59,6 +59,8 @@ class Rows:
         self.policy = policy
         self.rows: dict[int, SettlementRow] = {}
         self.used = NOTHING_USED
+        # what came back to relatives, by bill
+        self.returned: dict[int, int] = {}
 
     def add(self, row: SettlementRow) -> int:
         seq = 10 + len(self.rows)
@@ -107,22 +109,30 @@ class Rows:
         return self.add(self.rows[seq].mirrored(seq, LAST))
 
     def year(self, known: Facts | None = None) -> Year:
-        return recompute(self.policy, YEAR, self.rows, known or facts())
+        return recompute(self.policy, YEAR, self.rows, known or facts(), self.returned)
 
     def settle(self, known: Facts | None = None, owed: int = 0) -> Division:
         """Settle the year: its differences are rows from here on."""
         found = self.year(known)
         division = divide(found, owed)
-        back = division.to_account
+        back, aid = division.to_account, division.to_relatives
+        left = aid
+        for bill, fen_of_bill in found.aid_back:
+            part_of_bill = min(left, fen_of_bill)
+            self.returned[bill] = self.returned.get(bill, 0) + part_of_bill
+            left -= part_of_bill
         for part in found.parts():
             funds = part.pooled + part.large + part.top_up
-            taken = min(back, max(funds, 0))
+            to_aid = min(aid, max(funds, 0))
+            aid -= to_aid
+            taken = min(back, max(funds, 0) - to_aid)
             back -= taken
             self.add(
                 SettlementRow(
                     Channel.ANNUAL, part.care_table, OUTPATIENT, LAST, None, LAST, 1, ACTIVE,
                     Coverage.COVERED, Filing.NONE, Cut.NONE, 0, True, 0, 0, 0, 0, 0, 0, part.deductible, 0,
-                    part.pooled, part.large, part.top_up, -taken, 0, taken - funds, 0, part.own_burden,
+                    part.pooled, part.large, part.top_up, -taken, -to_aid, taken + to_aid - funds, 0,
+                    part.own_burden,
                 )
             )  # fmt: skip
         return division
@@ -354,23 +364,29 @@ def late_filing(**paid: int) -> tuple[Year, Rows]:
 
 
 @pytest.mark.parametrize(
-    ("paid", "to_account", "to_bank"),
+    ("paid", "to_relatives", "to_account", "to_bank"),
     [
-        ({}, "0.00", "1,910.00"),
+        ({}, "0.00", "0.00", "1,910.00"),
         # what the account paid in scope; class C was cash and stays so
-        ({"account": 1_000_000}, "1,910.00", "0.00"),
-        ({"relatives": 1_000_000}, "1,910.00", "0.00"),
+        ({"account": 1_000_000}, "0.00", "1,910.00", "0.00"),
+        ({"relatives": 1_000_000}, "1,910.00", "0.00", "0.00"),
         # cash comes after the account, so it is what there is less of
-        ({"account": fen("3,000.00")}, "0.00", "1,910.00"),
-        ({"account": fen("6,000.00")}, "898.00", "1,012.00"),
-        ({"account": fen("3,000.00"), "relatives": fen("3,000.00")}, "898.00", "1,012.00"),
+        ({"account": fen("3,000.00")}, "0.00", "0.00", "1,910.00"),
+        ({"account": fen("6,000.00")}, "0.00", "898.00", "1,012.00"),
+        # and relatives after the account
+        ({"account": fen("3,000.00"), "relatives": fen("3,000.00")}, "898.00", "0.00", "1,012.00"),
+        ({"account": fen("6,412.00"), "relatives": fen("500.00")}, "500.00", "1,310.00", "100.00"),
     ],
-    ids=["cash", "account", "relatives", "mostly cash", "both", "all three"],
+    ids=["cash", "account", "relatives", "mostly cash", "both", "all three", "relatives first"],
 )
-def test_account_money_comes_back_to_the_account(paid: dict[str, int], to_account: str, to_bank: str) -> None:
+def test_money_comes_back_to_whom_it_came_from(
+    paid: dict[str, int], to_relatives: str, to_account: str, to_bank: str
+) -> None:
     year, _rows = late_filing(**paid)
     division = divide(year, 0)
-    assert (division.to_account, division.to_bank) == (fen(to_account), fen(to_bank))
+    assert (division.to_relatives, division.to_account, division.to_bank) == (
+        fen(to_relatives), fen(to_account), fen(to_bank),
+    )  # fmt: skip
 
 
 def test_what_cash_paid_of_another_bill_does_not_turn_account_money_into_cash() -> None:
@@ -502,7 +518,8 @@ def test_however_often_it_is_settled_the_year_comes_to_what_it_comes_to(
         assert min(division) >= 0
         # sum of what was settled + difference == what is computed
         moved = sum(fen for part in found.parts() for _side, fen in part.flows())
-        assert moved == division.to_bank + division.to_account + division.forgiven - division.claimed_back
+        paid_out = division.to_bank + division.to_account + division.to_relatives
+        assert moved == paid_out + division.forgiven - division.claimed_back
         assert rows.used._replace(version=0, admissions=0) == found.after._replace(version=0, admissions=0)
         assert _funds(rows.used) == _funds(before) + moved
         again = rows.year(known)

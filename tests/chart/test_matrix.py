@@ -180,7 +180,9 @@ class Member:
             ("seen", self.book),
             ("other", stranger),
         ):
-            visit = RegisterVisit(book, None, "H0001", CareType.INPATIENT, DIED_ON)
+            # a stay that is open would keep the estate from being divided
+            care_type = CareType.OUTPATIENT if name == "open" else CareType.INPATIENT
+            visit = RegisterVisit(book, None, "H0001", care_type, DIED_ON)
             self.visits[name] = (book, self.world.one(visit).seq)
         self.world.one(EndVisit(*self.visits["ended"]))
         self.world.one(self.bill("used", care_date=DIED_ON, bill_no="used", visit="seen"))
@@ -347,11 +349,13 @@ settlement      yes                   account_transferring
 mutual_aid      yes                   account_transferring
 quota_end       yes                   yes
 care_case       yes                   account_transferring
+annual_settlement  yes                account_transferring
 transfer_out    verb_not_offered      account_transferring
 """
 LATER_ROWS = """
                 active            frozen            deceased          closed
 quota_end       yes               yes               yes               account_closed
+annual_settlement  yes            yes               yes               yes
 transfer_out    verb_not_offered  account_frozen    account_deceased  account_closed
 inheritance     yes               yes               account_deceased  account_closed
 """

@@ -30,10 +30,10 @@ from ledger.contributions.levies import DeclaredLine
 from ledger.contributions.retirees import RETIREE_CREDITS, CreditRetiree
 from ledger.contributions.supervision import RecordStep, Step
 from ledger.posting import Failed, Posted
-from ledger.refusals import RefusalCode
+from ledger.refusals import RefusalCode, Refused
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
-from tests.support.people import AREA, NOW, SomeoneFactory, World
+from tests.support.people import AREA, NOW, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, entries, estate, moves, pockets, yuan
 from tests.support.units import Unit, credit_code
 
@@ -64,9 +64,11 @@ def dies(unit: Unit, account: int, day: date) -> None:
     unit.world.one(ReportDeath(account, day, "certificate"))
 
 
-def close(unit: Unit, account: int, died_on: date) -> None:
+def close(unit: Unit, account: int, died_on: date, *heirs: Someone | str) -> None:
     dies(unit, account, died_on)
-    unit.world.one(estate(unit.world, account, [Heir("child", "王五")], unit.world.today))
+    unit.world.one(
+        estate(unit.world, account, [Heir("child", heir) for heir in heirs or ("王五",)], unit.world.today)
+    )
 
 
 # -- in which order ----------------------------------------------------------------------------------------
@@ -211,32 +213,33 @@ def test_freed_money_reaches_month_after_month(unit: Unit) -> None:
     assert [unit.balance(others[period][0]) > 0 for period in periods[:3]] == [True] * 3
 
 
-def test_the_part_of_a_closed_account_waits_to_be_forwarded(unit: Unit) -> None:
-    living, gone = unit.hire(), unit.hire()
+def test_the_part_of_a_closed_account_goes_to_the_heirs(unit: Unit) -> None:
+    """A month of life that is paid late has a door: the shares of the estate (R33)."""
+    living, gone, someone = unit.hire(), unit.hire(), SomeoneFactory()
+    child = unit.world.open(someone)
     unit.declare(MARCH, {living: WAGE, gone: WAGE})
-    close(unit, gone, date(2026, 5, 1))
+    close(unit, gone, date(2026, 5, 1), someone, "王五", "赵六")
     told = unit.pay(2 * OWED, IN_TIME, MARCH)
-    assert (told["to_accounts"], told["to_pooled_fund"], told["to_suspense"]) == (ACCOUNT, 2 * FUND, ACCOUNT)
-    assert (unit.month(MARCH)["forward"], unit.surplus()) == (ACCOUNT, 0)
-    assert unit.of(gone, MARCH).suspended == ACCOUNT
+    assert (told["to_accounts"], told["to_pooled_fund"], told["to_suspense"]) == (2 * ACCOUNT, 2 * FUND, 0)
+    assert (unit.month(MARCH)["forward"], unit.surplus()) == (0, 0)
+    assert unit.of(gone, MARCH).suspended == 0
+    # 160.00 for three
+    assert (unit.balance(gone), unit.balance(child)) == (0, 5_334)
+    assert verify(unit.world.engine).findings == []
 
 
-def test_what_was_never_forwarded_comes_back_out_of_suspense(unit: Unit) -> None:
-    """A correction of somebody whose part never reached an account makes nobody's debt."""
+def test_what_the_heirs_have_is_asked_back_from_nobody(unit: Unit) -> None:
     gone = unit.hire()
     unit.declare(MARCH, {gone: WAGE})
     unit.pay(38_000, IN_TIME, MARCH)
     assert unit.balance(gone) == 8_000
     close(unit, gone, date(2026, 5, 1))
-    unit.pay(38_000, IN_TIME, MARCH)
-    # to 4,872.00: of 62.56 for the account all stands in suspense
-    told = unit.adjust(MARCH, {gone: 0})
-    assert told["returned"] == OWED
-    # 80.00 went to the heirs, and are owed; 80.00 were in suspense
-    assert told["receivable"] == 8_000
-    assert unit.month(MARCH)["forward"] == 0
-    assert unit.left_on(Side.SUSPENSE) == 0
-    assert unit.left_on(Side.RECEIVABLE) == -8_000
+    with pytest.raises(Refused) as refused:
+        unit.adjust(MARCH, {gone: 0})
+    assert refused.value.code is RefusalCode.NO_GOOD_LINE
+    # what was not paid yet may still be taken off
+    assert unit.adjust(MARCH, {gone: 400_000})["receivable"] == 0
+    assert unit.left_on(Side.RECEIVABLE) == 0
 
 
 # -- corrections -------------------------------------------------------------------------------------------

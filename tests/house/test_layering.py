@@ -21,7 +21,7 @@ LEAVES = "money months texts shares clock refusals vault settings measures versi
 GROUND = f"{LEAVES} chart policy"
 STORED = f"{GROUND} database tables book"
 CORE = f"{STORED} posting"
-WINGS = "people institutions accounts contributions care clearing"
+WINGS = "people institutions accounts contributions care estates clearing"
 
 HOUSE: dict[str, str] = {
     # what a row names may be imported; leaves import each other and nothing else of ours
@@ -36,8 +36,9 @@ HOUSE: dict[str, str] = {
     "people": CORE,
     "institutions": CORE,
     "accounts": f"{CORE} people institutions",
-    "contributions": f"{CORE} people institutions",
+    "contributions": f"{CORE} people institutions accounts",
     "care": f"{CORE} people institutions accounts reports",
+    "estates": f"{CORE} people institutions accounts contributions care",
     "clearing": f"{CORE} institutions care reports",
     "access": f"{CORE} people contributions",
     "imports": f"{CORE} people accounts contributions",

@@ -19,6 +19,7 @@ NEVER: dict[str, dict[RefusalCode, str]] = {
     "CloseYear": {
         R.AMOUNT_INVALID: "bills that were settled have amounts",
         R.AMOUNT_MISMATCH: "no fund pays what the hospital has borne",
+        R.PERIOD_INVALID: "what goes to heirs is valued today",
     },
     "DecideClaim": dict.fromkeys(
         (R.SHAPE_INVALID, R.LINE_CLASS_UNKNOWN, R.AMOUNT_INVALID), "refused when it was handed in"

@@ -320,7 +320,10 @@ def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
         Kind.INSTITUTION_PAYMENT,
     }  # fmt: skip
     # a refund is one in an employer's book or in an account; a bill is paid by the funds and the account
-    both = {Kind.REFUND_TO_PAYER, Kind.SETTLEMENT, Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT}
+    both = {
+        Kind.REFUND_TO_PAYER, Kind.SETTLEMENT, Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.CREDIT_BACK,
+        Kind.SET_OFF,
+    }  # fmt: skip
     for kind, moves in MOVES.items():
         in_pockets = {bool({source, target} & POCKETS) for source, target in moves}
         assert in_pockets == (

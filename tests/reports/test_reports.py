@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event
 
-from ledger.accounts.closure import DivideEstate, HeirShare, ReportDeath
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
@@ -19,6 +19,7 @@ from ledger.book.numbers import account_no
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import POCKETS, Side
+from ledger.estates.division import DivideEstate, HeirShare
 from ledger.people.persons import stake_by_number
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import (
@@ -347,7 +348,7 @@ def settle(world: World, book: int) -> None:
         True,
         "child",
         parse_weights([None])[0],
-        heir_rank("child", parsed.birth_date, claim.digest),
+        heir_rank("child", parsed.birth_date, parsed.number),
     )
     world.one(DivideEstate(book, (share,), (claim,), world.today))
 

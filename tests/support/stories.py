@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, Row, func, select
 
 from ledger import tables
-from ledger.accounts.closure import DivideEstate, HeirShare
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
+from ledger.estates.division import DivideEstate, HeirShare
 from ledger.people.persons import stake_by_name, stake_by_number
 from ledger.posting import PersonStake, Receipt
 from ledger.shares import heir_rank, parse_weights
@@ -117,14 +117,14 @@ def estate(
     for place, (heir, weight) in enumerate(
         zip(heirs, parse_weights([heir.share for heir in heirs]), strict=True)
     ):
-        birth_date = None
+        birth_date = number = None
         if isinstance(heir.who, Someone):
             stake, parsed = stake_by_number(heir.who.id_number, heir.who.name, world.keyring, world.today)
-            birth_date = parsed.birth_date
+            birth_date, number = parsed.birth_date, parsed.number
         else:
             stake = stake_by_name(heir.who, f"{book_id}|{place}", world.keyring)
         by_number = isinstance(heir.who, Someone)
-        rank = heir_rank(heir.relation, birth_date, stake.digest if by_number else None)
+        rank = heir_rank(heir.relation, birth_date, number, "" if number else str(heir.who))
         shares.append(HeirShare(stake.digest, by_number, heir.relation, weight, rank))
         stakes.append(stake)
     return DivideEstate(book_id, tuple(shares), tuple(stakes), paid_on, key=key)

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from ledger import tables
-from ledger.accounts.closure import DivideEstate, HeirShare, ReportDeath
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
@@ -25,6 +25,7 @@ from ledger.accounts.year_end import PostInterest
 from ledger.book.chain import canonical, digest, genesis, microseconds
 from ledger.book.numbers import account_no, entry_name
 from ledger.database.engines import connect, is_postgresql
+from ledger.estates.division import DivideEstate, HeirShare
 from ledger.people.persons import stake_by_name, stake_by_number
 from ledger.shares import heir_rank, parse_weights
 from ledger.verify import Finding, Verdict, verify
@@ -95,10 +96,10 @@ def a_death(world: World) -> Family:
     for place, (person, weight) in enumerate(zip(people, weights, strict=True)):
         if place < 2:
             claim, parsed = stake_by_number(person.id_number, person.name, world.keyring, today)
-            rank = heir_rank("child", parsed.birth_date, claim.digest)
+            rank = heir_rank("child", parsed.birth_date, parsed.number)
         else:
             claim = stake_by_name(person.name, f"{dead}|{place}", world.keyring)
-            rank = heir_rank("child", None, claim.digest)
+            rank = heir_rank("child", None, None, person.name)
         claims.append(claim)
         heirs.append(HeirShare(claim.digest, place < 2, "child", weight, rank))
     estate = world.posted(DivideEstate(dead, tuple(heirs), tuple(claims), today), today=today)

@@ -38,6 +38,11 @@ from ledger import (
     tables,
 )
 from ledger.accounts.year_end import YEAR_END
+from ledger.book.numbers import parse_entry_name
+from ledger.care import case_reports
+from ledger.care.manual_claims import DecideClaim
+from ledger.care.third_party import RecordRecovery
+from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.check import migrate, models_equal_migrations
 from tests.support.clinic import Clinic
@@ -329,7 +334,17 @@ def test_people_come_and_go(going_on: World) -> None:
     gone = Contribute(book_of("retired"), 100, 202707, TODAY, "after-c-2")
     assert world.refusal(gone, today=date(2027, 7, 2)) == "period_after_end"
     inherited = balance(world, book_of("li")).balance
-    divided = world.posted(estate(world, book_of("retired"), [Heir("spouse", LI)], TODAY))
+    dividing = estate(world, book_of("retired"), [Heir("spouse", LI)], TODAY)
+    refused = world.post(dividing)[0]
+    assert isinstance(refused, Refused)
+    # what was open before it was asked for is found
+    assert [one["what"] for one in refused.facts["items"]] == ["claim", "advance"]  # type: ignore[attr-defined]
+    paper, case = (parse_entry_name(one["name"]) or (0, 0) for one in refused.facts["items"])  # type: ignore[attr-defined]
+    with world.engine.connect() as connection, connection.begin():
+        seen = case_reports.claim(connection, *paper)
+    world.one(DecideClaim(*paper, seen.institution, seen.row, False, "estate"))
+    world.one(RecordRecovery(*case, 10**8, TODAY, "bank", "after-r-1"))
+    divided = world.posted(dividing)
     assert {one.kind for one in divided.others} >= {Kind.INHERITANCE, Kind.INTEREST}
     assert balance(world, book_of("li")).balance > inherited
     with world.engine.connect() as connection:

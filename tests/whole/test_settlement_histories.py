@@ -40,6 +40,7 @@ from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
 from ledger.clearing.days import DayTotals
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clearing.reports import aided
+from ledger.contributions.retirees import CreditRetiree
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.residents import resident_ref
@@ -121,7 +122,8 @@ class History:
     VERBS: ClassVar[dict[str, float]] = {
         "settle": 30, "again": 4, "reverse": 8, "correct": 5, "give": 10, "end_quota": 3, "premium": 1,
         "contribute": 8, "spend": 3, "reverse_spending": 1, "hold": 4, "release": 2, "freeze": 1,
-        "end_freeze": 4, "die": 0.6, "divide": 2, "enrol": 3, "end_enrolment": 1, "visit": 4, "end_visit": 2,
+        "end_freeze": 4, "die": 1, "divide": 4, "settle_up": 6, "credit": 4,
+        "enrol": 3, "end_enrolment": 1, "visit": 4, "end_visit": 2,
         "file": 2, "suspend": 0.3, "open_case": 4, "advance": 4, "recover": 4, "claim": 4, "decide": 4,
         "settle_year": 4, "interest": 2, "reconcile": 8, "clear": 3, "end_clearing": 1, "pay": 1,
     }  # fmt: skip
@@ -239,6 +241,32 @@ class History:
         book = self.random.choice(self.made[Kind.DEATH])[0] if Kind.DEATH in self.made else self._account()
         who = self.random.sample([one for known, one in self.people if known != book], 2)
         return estate(self.world, book, [Heir("child", one) for one in who], self.today)
+
+    def _settle_up(self) -> Command:
+        """Whatever keeps the estate of somebody open is looked at."""
+        died = self.made.get(Kind.DEATH)
+        if not died:
+            return self._visit()
+        book = self.random.choice(died)[0]
+        acts: list[Command] = [
+            EndVisit(*one, to=None, reason="estate")
+            for one in self.made.get(Kind.VISIT, ())
+            if one[0] == book
+        ]
+        acts += [
+            DecideClaim(whose, seq, code, claim, False, "estate")
+            for whose, seq, code, claim in self.claims
+            if whose == book
+        ]
+        acts += [
+            RecordRecovery(*one, 10**7, self.today, "set_off", self.world.ref("r"))
+            for one in self.made.get(Kind.THIRD_PARTY_CASE, ())
+            if one[0] == book
+        ]
+        return self.random.choice(acts) if acts else self._divide()
+
+    def _credit(self) -> Command:
+        return CreditRetiree(self._account(), self.today.year * 100 + self.today.month)
 
     def _enrol(self) -> Command:
         member_class = self.random.choice((MemberClass.ACTIVE, MemberClass.ACTIVE, MemberClass.RETIRED))

@@ -1,0 +1,109 @@
+"""Dividing the estate of a dead person, and closing the account for ever (R54–R58)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from fractions import Fraction
+
+from ledger.accounts.inheritance import Heir, pay_heirs, receives
+from ledger.accounts.owed_interest import CHANGES, post_interest
+from ledger.book.state import Book
+from ledger.chart.matrix import Stage, Verb
+from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
+from ledger.estates.owed import OWED, set_off
+from ledger.posting import BookRef, Command, Desk, PersonStake
+from ledger.refusals import RefusalCode, Refused
+from ledger.shares import HeirRank
+
+RELATIONS = ("spouse", "child", "parent", "sibling", "grandparent", "other")
+
+
+@dataclass(slots=True)
+class HeirShare:
+    """A heir as the request names them, found by `digest`; `weight` is None when all share equally."""
+
+    digest: bytes
+    known_by_number: bool
+    relation: str
+    weight: Fraction
+    rank: HeirRank
+
+
+@dataclass(eq=False)
+class DivideEstate(Command):
+    """Divide the balance among the heirs and close the account.
+
+    First the interest of every year still owed and of the days before `paid_on`, then what the person owes
+    for certain is set off, then each share goes to the heir's own open account or to a payout order.
+    Rehearsed, it shows what would happen; posted, it is final. What is still open is refused by its name.
+    """
+
+    verb = Verb.ESTATE
+    refused_with = (
+        # a heir's name is not that of the number
+        RefusalCode.ID_MISMATCH,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_NOT_DECEASED,
+        # `paid_on` after today, or before a value date or the day of death
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        # a hold, a claim, a stay, an advance, a month after death
+        RefusalCode.OPEN_ITEMS,
+        # one heir twice, or the dead person
+        RefusalCode.SHARES_INVALID,
+    )
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS})
+
+    book: BookRef
+    heirs: tuple[HeirShare, ...]
+    persons: tuple[PersonStake, ...]
+    paid_on: date
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    @property
+    def others(self) -> tuple[BookRef, ...]:  # type: ignore[override]  # computed, where the base has a default
+        return tuple(heir.digest for heir in self.heirs if heir.known_by_number)
+
+    def content(self) -> str:
+        heirs = ";".join(f"{heir.digest.hex()},{heir.relation},{heir.weight}" for heir in self.heirs)
+        return f"{self.paid_on}|{heirs}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        for place, stake in enumerate(self.persons):
+            if desk.persons[stake.digest].name_digest != stake.name_digest:
+                raise Refused(RefusalCode.ID_MISMATCH, at=f"heirs/{place}/name")
+        desk.allow(Verb.ESTATE)
+        if book.died_on is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
+        earliest = max(desk.of(CHANGES).latest.get(book.book_id, book.opened_on), book.died_on)
+        if not earliest <= self.paid_on <= desk.today:
+            raise Refused(RefusalCode.PERIOD_INVALID, at="paid_on", earliest=earliest, latest=desk.today)
+        before = book.current_year + book.carried_over
+        # before what follows, because missing rates are refused before open items and wrong shares
+        interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
+        book.roll_to(self.paid_on.year)
+        check_nothing_open(desk, book)
+        heirs = self._heirs(desk, book)
+        facts: dict[str, object] = {"balance": before, "interest": interest}
+        if owed := set_off(desk, book, self.paid_on):
+            facts["set_off"] = owed
+        pay_heirs(desk, book, heirs, self.paid_on, facts=facts, keyed=True)
+        book.stage = Stage.CLOSED
+
+    def _heirs(self, desk: Desk, book: Book) -> list[Heir]:
+        people = [desk.persons[heir.digest].person_id for heir in self.heirs]
+        if len(set(people)) < len(people) or book.person_id in people:
+            raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
+        # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
+        order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)
+        ranks = {place: rank for rank, place in enumerate(order)}
+        heirs: list[Heir] = []
+        for place, heir in enumerate(self.heirs):
+            account = desk.other(heir.digest) if heir.known_by_number else None
+            book_id = account.book_id if account is not None and receives(account) else None
+            heirs.append(Heir(people[place], heir.relation, heir.weight, ranks[place], book_id))
+        return heirs

@@ -1,0 +1,103 @@
+"""What has to be settled before an estate is divided, because what comes later has no door (R54)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no, entry_name
+from ledger.book.state import Book
+from ledger.chart.care import CareType
+from ledger.chart.kinds import Kind
+from ledger.database.lookups import Lookup
+from ledger.estates.owed import OWED
+from ledger.months import format_period, period_of
+from ledger.posting import Desk, Need
+from ledger.posting.needs import Asked, own_books
+from ledger.refusals import RefusalCode, Refused
+
+_E, _I, _A = tables.entry.c, tables.institution.c, tables.assessment.c
+
+# a claim is open until a decision stands
+_UNDECIDED = Lookup(
+    "SELECT m.book_id, m.seq, i.code FROM {given} JOIN manual_claim m ON m.book_id = given.book_id"
+    " JOIN institution i ON i.party_id = m.institution_id WHERE NOT EXISTS (SELECT 1 FROM entry d"
+    f" WHERE d.book_id = m.book_id AND d.target_seq = m.seq AND d.kind = {int(Kind.CLAIM_DECISION)}"
+    " AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.book_id = d.book_id AND r.target_seq = d.seq))"
+    " ORDER BY m.book_id, m.seq",
+    [_E.book_id, _E.seq, _I.code],
+    book_id="big",
+)
+# registered visits that were not taken back and have no bill that stands
+_VISITS = Lookup(
+    "SELECT e.book_id, e.seq, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind = {int(Kind.VISIT)}"
+    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
+    " AND NOT EXISTS (SELECT 1 FROM settlement s WHERE s.book_id = e.book_id AND s.visit_seq = e.seq"
+    " AND s.reverses_seq IS NULL AND NOT EXISTS (SELECT 1 FROM settlement r"
+    " WHERE r.book_id = s.book_id AND r.reverses_seq = s.seq)) ORDER BY e.book_id, e.seq",
+    [_E.book_id, _E.seq, _E.detail],
+    book_id="big",
+)
+# months after death that an employer has paid for, and that reached the account
+_MONTHS = Lookup(
+    "SELECT a.account_id, a.book_id, a.period FROM {given} JOIN assessment a"
+    " ON a.account_id = given.book_id AND a.period > given.period"
+    " WHERE a.employee_paid > CASE WHEN a.suspended > 0 THEN a.suspended ELSE 0 END"
+    " ORDER BY a.account_id, a.period, a.book_id",
+    [_A.account_id, _A.book_id, _A.period],
+    book_id="big",
+    period="int",
+)
+
+
+class OpenItem(NamedTuple):
+    """Something that is still open: what it is, the entry or month that it is known by, and where it lies."""
+
+    what: str
+    name: str
+    where: str
+
+
+# by book
+Items = dict[int, list[OpenItem]]
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
+    books = {book_id: desk.books[book_id] for book_id in own_books(asked, desk)}
+    ids = [(book_id,) for book_id in books]
+    found: Items = {book_id: [] for book_id in books}
+    for book_id, seq, code in _UNDECIDED.run(connection, ids):
+        found[book_id].append(OpenItem("claim", entry_name(book_id, seq), code))
+    for book_id, seq, detail in _VISITS.run(connection, ids):
+        told = unpack(detail)
+        if told["care_type"] == CareType.INPATIENT.word:
+            found[book_id].append(OpenItem("stay", entry_name(book_id, seq), told["institution"]))
+    died = [(book.book_id, period_of(book.died_on)) for book in books.values() if book.died_on is not None]
+    for book_id, employer_id, period in _MONTHS.run(connection, died):
+        found[book_id].append(OpenItem("contribution", format_period(period), account_no(employer_id)))
+    return found
+
+
+# read after the locks; whoever changes one of them has the lock of the book
+OPEN_ITEMS: Need[Items] = Need("what is open of an estate", _read)
+
+
+def check_nothing_open(desk: Desk, book: Book) -> None:
+    """Raise Refused(open_items) with all that is open, by kind and then in the order of the book."""
+    items = list(desk.of(OPEN_ITEMS).get(book.book_id, ()))
+    items += [
+        OpenItem("advance", entry_name(book.book_id, case.seq), case.institution)
+        for case in desk.of(OWED).cases.get(book.book_id, ())
+        if case.is_open(desk, book.area)
+    ]
+    items += [
+        OpenItem("hold", entry_name(book.book_id, seq), unpack(hold.detail).get("institution", ""))
+        for seq, hold in sorted(book.holds.items())
+    ]
+    if items or book.held or book.reserved:
+        told: list[dict[str, Any]] = [item._asdict() for item in items]
+        raise Refused(RefusalCode.OPEN_ITEMS, items=told)

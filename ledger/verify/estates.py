@@ -1,0 +1,161 @@
+"""Estates and the dead: what was set off is what was owed, and nothing stays reserved for who has died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from ledger import tables
+from ledger.book.detail import unpack
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import POCKETS, Side
+from ledger.posting.reads import RECEIPT_COLUMNS, read_entries, receipts
+from ledger.verify.finding import Finding, line_name
+from ledger.verify.streams import streamed
+
+_B, _E, _Q, _T = tables.book.c, tables.entry.c, tables.quota.c, tables.transfer.c
+_ROWS_AT_ONCE = 500
+
+
+def nothing_is_reserved_for_the_dead(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A quota for somebody whose death was reported has ended: its money is the donor's (R36)."""
+    held = (
+        select(_Q.book_id, _Q.seq)
+        .join_from(tables.quota, tables.book, _B.person_id == _Q.recipient_id)
+        .join(tables.entry, _E.book_id == _B.book_id)
+        # a death that was reported before quotas ended with it says nothing of them
+        .where(
+            _Q.book_id.between(first, last),
+            ~_Q.ended,
+            _B.died_on.is_not(None),
+            _E.kind == int(Kind.DEATH),
+            _E.detail.like('%"freed":%'),
+        )
+        .order_by(_Q.book_id, _Q.seq)
+        .distinct()
+    )
+    for book_id, seq in connection.execute(held):
+        what = "it is reserved for somebody who has died: end it"
+        yield Finding("quota_for_the_dead", line_name(book_id, seq), what)
+
+
+# -- set off ------------------------------------------------------------------------------------------------
+
+
+def estates_set_off_what_was_owed(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Of each debt that an estate names, what it says was taken then was taken, and never more than was owed.
+
+    What is still owed after all that was set off is what the account's receivables have left, but for what an
+    employer got back: that stands in the employer's book.
+    """
+    moved = (
+        select(func.coalesce(func.sum(_T.amount_fen), 0))
+        .where(_T.book_id == _E.book_id, _T.seq == _E.seq, _T.from_side.in_([int(one) for one in POCKETS]))
+        .scalar_subquery()
+    )
+    entries = streamed(
+        connection,
+        select(_E.book_id, _E.seq, _E.kind, _E.target_seq, _E.detail, moved.label("fen"))
+        .where(_E.book_id.between(first, last), _E.kind.in_([int(Kind.SET_OFF), int(Kind.ESTATE)]))
+        .order_by(_E.book_id, _E.seq),
+    )
+    for book_id, rows in groupby(entries, key=attrgetter("book_id")):
+        taken: dict[int, int] = {}
+        lines: list[dict[str, Any]] = []
+        estate = 0
+        try:
+            for row in rows:
+                told = unpack(row.detail)
+                if row.kind == Kind.SET_OFF and "line" in told:
+                    taken[told["line"]] = taken.get(told["line"], 0) + int(row.fen)
+                elif row.kind == Kind.ESTATE and row.target_seq is None:
+                    lines, estate = told.get("set_off", []), row.seq
+                    if {n: one["amount"] for n, one in enumerate(lines) if one["amount"]} != {
+                        n: fen for n, fen in taken.items() if fen
+                    }:
+                        yield Finding(
+                            "set_off_wrong", line_name(book_id, estate), "it set off another amount"
+                        )
+        except (KeyError, TypeError, ValueError) as error:
+            what = f"what it says cannot be read ({type(error).__name__})"
+            yield Finding("set_off_wrong", line_name(book_id, estate or 1), what)
+            continue
+        for number, fen in sorted(taken.items()):
+            if number >= len(lines) or fen > lines[number]["owed"]:
+                what = f"{fen} fen were set off on its line {number}, which owed less"
+                yield Finding("set_off_wrong", line_name(book_id, estate or 1), what)
+        if lines:
+            yield from _left(connection, book_id, estate, lines, taken)
+
+
+def _left(
+    connection: Connection, book_id: int, estate: int, lines: list[dict[str, Any]], taken: dict[int, int]
+) -> Iterator[Finding]:
+    side = int(Side.RECEIVABLE)
+    sums = [
+        int(
+            connection.scalar(
+                select(func.coalesce(func.sum(_T.amount_fen), 0)).where(_T.book_id == book_id, where == side)
+            )
+            or 0
+        )
+        for where in (_T.from_side, _T.to_side)
+    ]
+    of_employers = sum(one["owed"] for one in lines if one["what"] == "contribution")
+    left = sum(one["owed"] for one in lines) - sum(taken.values())
+    if sums[0] - sums[1] + of_employers != left:
+        what = f"{left} fen are still owed by its lines, its receivables leave {sums[0] - sums[1]}"
+        yield Finding("set_off_wrong", line_name(book_id, estate), what)
+
+
+# -- what came back to relatives -----------------------------------------------------------------------------
+
+
+def aid_came_back_by_a_statement(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """What a statement gave back to a relative stands in the relative's book, and nothing else does."""
+    for kind in (Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK):
+        query = (
+            select(*(_E[name] for name in RECEIPT_COLUMNS))
+            .where(_E.book_id.between(first, last), _E.kind == int(kind))
+            .order_by(_E.book_id, _E.seq)
+            .execution_options(yield_per=_ROWS_AT_ONCE)
+        )
+        for some in connection.execute(query).partitions(_ROWS_AT_ONCE):
+            here = receipts(connection, some)
+            try:
+                ends = {place for one in here for place in _ends(one)}
+            except (KeyError, TypeError, ValueError) as error:
+                what = f"what it says cannot be read ({type(error).__name__})"
+                yield Finding("aid_wrong", line_name(here[0].book_id, here[0].seq), what)
+                continue
+            there = {(one.book_id, one.seq): one for one in read_entries(connection, sorted(ends))}
+            for one in here:
+                for place in _ends(one):
+                    other = there.get(place)
+                    if other is None or not _agree(
+                        *((one, other) if kind is Kind.AID_BACK else (other, one))
+                    ):
+                        what = f"{line_name(*place)} is not what it names"
+                        yield Finding("aid_wrong", line_name(one.book_id, one.seq), what)
+
+
+def _ends(entry: Any) -> list[tuple[int, int]]:
+    """The entries in other books that belong to this one."""
+    told = unpack(entry.detail)
+    if entry.kind is Kind.AID_BACK:
+        book_id, seq = told["statement"]
+        return [(int(book_id), int(seq))]
+    return [(int(book_id), int(seq)) for book_id, seq, *_rest in told.get("aid", ())]
+
+
+def _agree(back: Any, statement: Any) -> bool:
+    """Whether a statement names what came back: book, entry, donation, quota and amount."""
+    if back.kind is not Kind.AID_BACK or statement.kind is not Kind.ANNUAL_SETTLEMENT:
+        return False
+    told = unpack(back.detail)
+    line = [back.book_id, back.seq, told["donation"], told["quota"], back.amount_fen]
+    return line in [facts for *facts, _bill_seq in unpack(statement.detail).get("aid", ())]

@@ -1,0 +1,98 @@
+"""What an entry may point at: its target is of a kind that it can act on, and not acted on before."""
+
+from __future__ import annotations
+
+from ledger.book.detail import unpack
+from ledger.chart.kinds import REVERSIBLE, Kind
+from ledger.chart.sides import POCKETS, Side
+from ledger.verify.walk import Walk, WalkedEntry
+
+# what may act on the reversal of its like, and else acts on nothing
+_AGAIN = REVERSIBLE - {Kind.CAPTURE}
+# stands for either pocket
+_POCKET = 0
+# what an entry of a kind may point at; a kind that is missing points at nothing
+_TARGETS: dict[int, frozenset[Kind]] = {
+    Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID},
+    Kind.CAPTURE: frozenset({Kind.HOLD}),
+    Kind.RELEASE: frozenset({Kind.HOLD}),
+    Kind.EXPIRY: frozenset({Kind.HOLD}),
+    # a document that was taken back is booked again
+    **dict.fromkeys(_AGAIN, frozenset({Kind.REVERSAL})),
+    Kind.FREEZE_END: frozenset({Kind.FREEZE}),
+    Kind.ESTATE: frozenset({Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION}),
+    Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
+    Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
+    Kind.QUOTA_END: frozenset({Kind.QUOTA}),
+    Kind.VISIT_END: frozenset({Kind.VISIT}),
+    Kind.CREDIT_BACK: frozenset({Kind.RETIREE_CREDIT, Kind.CONTRIBUTION}),
+    Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM}),
+    Kind.CLEARING_END: frozenset({Kind.CLEARING}),
+    Kind.INSTITUTION_PAYMENT: frozenset({Kind.CLEARING}),
+}
+
+
+def target_kind(walk: Walk, line: WalkedEntry) -> int | None:
+    target = None if line.target_seq is None else walk.lines.get(line.target_seq)
+    return None if target is None else target.kind
+
+
+def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
+    """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
+    fitting = _TARGETS.get(line.kind)
+    if line.target_seq is None:
+        free = fitting is None or line.kind == Kind.ESTATE or line.kind in _AGAIN
+        return None if free else "it acts on no entry"
+    target = walk.lines.get(line.target_seq)
+    if fitting is None or target is None or target.kind not in fitting:
+        return f"it cannot act on entry {line.target_seq}"
+    if line.target_seq in walk.acted_on:
+        return f"entry {line.target_seq} was acted on before"
+    if line.kind == Kind.REVERSAL:
+        return _mirrors(line, target)
+    if line.kind in _AGAIN:
+        first = walk.lines[target.target_seq or 0]
+        if (first.kind, first.source_ref) != (line.kind, line.source_ref):
+            return f"it is not the document that entry {target.seq} took back"
+    if line.kind == Kind.CREDIT_BACK:
+        return _goes_back(line, target)
+    if target.kind == Kind.HOLD:
+        if line.held_change != -(target.held_change or 0):
+            return f"it does not close the hold of entry {target.seq} as a whole"
+        if line.kind == Kind.CAPTURE:
+            released = unpack(line.detail).get("released", 0)
+            if line.amount_fen + released != target.held_change or released < 0:
+                return f"what it captures and releases is not the hold of entry {target.seq}"
+    return None
+
+
+def _mirrors(line: WalkedEntry, target: WalkedEntry) -> str | None:
+    if line.amount_fen != target.amount_fen:
+        return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
+    came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}
+    if _summed(line) != came or line.period != target.period:
+        return f"it does not mirror entry {target.seq}"
+    if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID}:
+        same_year = line.effective_on.year == target.effective_on.year
+        current_year = -target.change(Side.CURRENT_YEAR) if same_year else 0
+        if line.change(Side.CURRENT_YEAR) != current_year:
+            return f"it does not give back to the pockets what entry {target.seq} took from them"
+    return None
+
+
+def _goes_back(line: WalkedEntry, target: WalkedEntry) -> str | None:
+    """All of a credit goes back where it came from: from the account, and what that lacks as a receivable."""
+    came_from = {source for source, _target, _fen, _party in target.transfers}
+    goes_to = {there for _source, there, _fen, _party in line.transfers}
+    if line.amount_fen != target.amount_fen or goes_to != came_from or line.period != target.period:
+        return f"it does not give back entry {target.seq}"
+    return None
+
+
+def _summed(line: WalkedEntry) -> dict[tuple[int, int, int | None], int]:
+    """What an entry moves from where to where, the pockets taken for one."""
+    sums: dict[tuple[int, int, int | None], int] = {}
+    for source, target, fen, party in line.transfers:
+        key = (_POCKET if source in POCKETS else source, _POCKET if target in POCKETS else target, party)
+        sums[key] = sums.get(key, 0) + fen
+    return sums
