@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from sqlalchemy import Engine, select, update
 
 from ledger import tables
+from ledger.database.engines import connect
 from ledger.people.compared_names import _PAGE, KIND, RULE, digest_anew, is_due
 from ledger.people.persons import name_digest
 from ledger.posting import batches
 from ledger.refusals import RefusalCode
-from tests.support.people import KEYRING, NOW, Someone, World, id_number
+from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
+from tests.support.people import KEYRING, NOW, Someone, World, id_number, write_keys
 
 DOTTED = "艾力·买买提"
 HYPHENED = "艾力-买买提"
@@ -67,3 +72,20 @@ def test_it_goes_over_everybody_and_writes_what_differs(
         assert (batch.state, batch.done) == (batches.FINISHED, 6)
         assert digest_anew(connection, KEYRING, NOW) == 0
     assert digests(fresh_engine) == before
+
+
+def test_migrate_makes_them_anew(
+    run: Callable[..., Answer],  # noqa: F811  the fixture
+    fresh_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = connect(fresh_url)
+    World(engine).open(Someone(id_number(9), HYPHENED))
+    by_the_old_rule(engine, HYPHENED)
+    write_keys(tmp_path / "keys")
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
+    monkeypatch.setenv("LEDGER_KEYS", str(tmp_path / "keys"))
+    assert run("migrate").json["changed"] is False
+    assert digests(engine) == {name_digest(DOTTED, KEYRING)}
+    engine.dispose()
