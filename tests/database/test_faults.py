@@ -164,7 +164,7 @@ def test_a_posting_that_meets_a_passing_fault_is_503_and_may_be_sent_again(
             assert answer.headers["retry-after"] == "1"
             item = {"verb": "spend", "account": account, "idempotency_key": "b", **spending()}
             bulk = client.post("/v1/bulk", json={"commands": [item, {**item, "idempotency_key": "c"}]})
-            assert bulk.json()["outcomes"] == [{"status": "unknown", "code": code}] * 2, sqlstate
+            assert bulk.json()["outcomes"] == [{"status": "failed", "code": code}] * 2, sqlstate
         assert posting(client, account, body, headers).status_code == 201, sqlstate
     balance = client.get(f"/v1/accounts/{account}/balance").json()["balance"]
     assert balance == f"{1000 - len(PASSING)}.00"
