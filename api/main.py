@@ -32,8 +32,9 @@ from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
 from api.institutions import clearings, institutions, reconciliations, statements
-from api.operations import bulk, health, policies, runs
+from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
+from api.operations.uploads import Uploads
 from api.people import enrolments, person_reports, residents
 from ledger import REPORTS, now_and_today
 from ledger.operations import serving
@@ -56,6 +57,7 @@ ROUTERS = (
     enrolments.router,
     supervision.router,
     runs.router,
+    imports.router,
     residents.router,
     annual_settlements.router,
     visits.router,
@@ -96,12 +98,14 @@ def create_app(
     page = MetricsPage(state, counts, deadlines)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state.start()
         page.start()
+        uploads = app.state.uploads = Uploads()
         try:
             yield
         finally:
+            uploads.stop()
             page.stop()
             state.stop()
 

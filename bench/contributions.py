@@ -29,7 +29,7 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
-from ledger.imports.rows import default_key
+from ledger.imports.rows import content_key
 from ledger.months import last_periods, period_of
 from ledger.posting import Posted
 from ledger.posting.way_in import post
@@ -43,10 +43,10 @@ FEN = 16_000
 TEMPLATE = "contributions_template"
 
 
-def _reference(month: int, i: int, line: int) -> tuple[str, str]:
-    """The document of a line, and the idempotency key that the import makes of it and its place."""
+def _reference(month: int, i: int, day: date) -> tuple[str, str]:
+    """The document of a line, and the idempotency key that the import makes of what it says."""
     source_ref = document(month, i)
-    return source_ref, default_key("contributions", line, source_ref)
+    return source_ref, content_key("contributions", source_ref, month, day, FEN)
 
 
 # -- the worker that posts -------------------------------------------------------------------------------
@@ -55,9 +55,9 @@ def _reference(month: int, i: int, line: int) -> tuple[str, str]:
 class _Half:
     """One connection's share of the lines."""
 
-    def __init__(self, url: str, first: int, last: int, books: int, months: list[int]) -> None:
+    def __init__(self, url: str, first: int, last: int, months: list[int]) -> None:
         self._engine = connect(url)
-        self._first, self._last, self._books = first, last, books
+        self._first, self._last = first, last
         self._months = months
         self._policies = policies()
         # seconds on the clock when each tenth was done
@@ -67,10 +67,9 @@ class _Half:
         self.fault: BaseException | None = None
 
     def _lines(self, today: date) -> Iterator[Contribute]:
-        for place, month in enumerate(self._months):
+        for month in self._months:
             for i in range(self._first, self._last + 1):
-                # the first line of the file is its header
-                source_ref, key = _reference(month, i, place * self._books + i + 1)
+                source_ref, key = _reference(month, i, today)
                 yield Contribute(
                     book_number(i), FEN, month, today, source_ref, caller=CALLER, actor=CALLER, key=key
                 )
@@ -108,7 +107,7 @@ def _post_all(question: Answer) -> Answer:
     months = last_periods(question["months"], period_of(now_and_today()[1]))
     tune_process()
     halves = [
-        _Half(url, books * place // CONNECTIONS + 1, books * (place + 1) // CONNECTIONS, books, months)
+        _Half(url, books * place // CONNECTIONS + 1, books * (place + 1) // CONNECTIONS, months)
         for place in range(CONNECTIONS)
     ]
     threads = [threading.Thread(target=half.run) for half in halves]
@@ -140,24 +139,24 @@ def _post_all(question: Answer) -> Answer:
 def _stage(connection: psycopg.Connection[Any], books: int, months: list[int], day: date) -> None:
     """The same lines, resolved and ready, in an unlogged table."""
     source_ref = "concat(month, lpad(i::text, 8, '0'))"
-    line = f"((place - 1) * {books} + i + 1)"
     asked = f"concat({FEN}, '|', month, '|', '{day}', '|', {source_ref})"
     digest = chain_sql.fingerprint(Verb.CONTRIBUTION.value, BOOK_SQL, asked)
     listed = ",".join(map(str, months))
     connection.execute(
         f"CREATE UNLOGGED TABLE staged AS SELECT month, {BOOK_SQL} AS book_id, {FEN}::bigint AS fen,"
-        f" '{day}'::date AS effective_on, {source_ref} AS source_ref, {_key_sql(line, source_ref)} AS key,"
+        f" '{day}'::date AS effective_on, {source_ref} AS source_ref, {_key_sql(source_ref, day)} AS key,"
         f" {digest} AS request_digest"
-        f" FROM unnest('{{{listed}}}'::int[]) WITH ORDINALITY AS m(month, place),"
+        f" FROM unnest('{{{listed}}}'::int[]) AS m(month),"
         f" generate_series(1, {books}) i".encode()
     )
     connection.execute("VACUUM ANALYZE staged")
 
 
-def _key_sql(line: str, source_ref: str) -> str:
-    """`default_key` in SQL."""
-    digest = f"encode(sha256(convert_to({source_ref}, 'UTF8')), 'hex')"
-    return f"concat('c', {line}, '/', left({digest}, 5))"
+def _key_sql(source_ref: str, day: date) -> str:
+    """`content_key` in SQL."""
+    told = f"concat_ws(chr(31), 'contributions', {source_ref}, month, '{day}', {FEN})"
+    digest = f"substring(sha256(convert_to({told}, 'UTF8')) FROM 1 FOR 9)"
+    return f"concat('c', translate(encode({digest}, 'base64'), '+/', '-_'))"
 
 
 def _bare_month(month: int, known: Numbers) -> str:

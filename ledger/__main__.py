@@ -16,6 +16,7 @@ from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.clock import now_and_today
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
+from ledger.imports.examples import help_text
 from ledger.money import parse_yuan
 from ledger.operations import (
     demo,
@@ -146,12 +147,12 @@ def token(
     )
 
 
-@command("import")
+@command("import", epilog=help_text())
 def import_(
     files: Annotated[
         list[Path],
-        typer.Argument(help="Files in the order of their import; a first word accounts, contributions or"
-                       " spendings says what they must be, else their headers tell."),
+        typer.Argument(help="Files in the order of their import; a first word such as contributions says what"
+                       " they must be, else their headings tell."),
     ],
     data: Data = None,
     actor: Annotated[str, typer.Option(help="The person who imports.")] = "import",
@@ -167,8 +168,11 @@ def import_(
     preview: Annotated[
         bool, typer.Option("--preview", help="Check every line and post nothing.")
     ] = False,
+    include_hidden: Annotated[
+        bool, typer.Option("--include-hidden", help="Hidden or filtered rows of a workbook count too.")
+    ] = False,
 ) -> Answer:  # fmt: skip
-    """Post CSV files of accounts, contributions and spendings. Safe to run again after any interruption."""
+    """Post CSV or XLSX files of any kind. Safe to run again, in any order and after any interruption."""
     kind = None
     if len(files) > 1 and str(files[0]) in KINDS and not files[0].exists():
         kind, files = str(files[0]), files[1:]
@@ -192,6 +196,7 @@ def import_(
             actor,
             rejected_directory=rejected,
             processes=PROCESSES,
+            include_hidden=include_hidden,
         )
         import_one = importer.preview if preview else importer.run
         for file in files:
@@ -208,6 +213,11 @@ def import_(
             well = well and summary.ok
             if summary.rejected_file is not None:
                 warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
+            if summary.passed_over:
+                warn(f"{file}: columns that were passed over: {', '.join(summary.passed_over)}")
+            if summary.hidden_rows or summary.hidden_columns:
+                told = f"rows {summary.hidden_rows or 'none'}, columns {summary.hidden_columns or 'none'}"
+                warn(f"{file}: what was hidden was counted: {told}")
             if not summary.agrees:
                 warn(f"{file}: the totals of the file and of the receipts differ")
     return (said[0] if len(files) == 1 else {"files": said, "ok": well}), well

@@ -64,6 +64,8 @@ class RefusalCode(Worded):
     FILE_INVALID = Words("file_invalid", 422, "The file cannot be read", "文件无法读取。")
     TOTALS_DIFFER = Words("totals_differ", 422, "The control totals do not match the lines",
         "控制合计与明细不符。")
+    HIDDEN_ROWS = Words("hidden_rows", 422, "The sheet has hidden rows or columns",
+        "工作表含有隐藏或筛选掉的行列，请取消隐藏，或声明一并计入。")
     FORMULA_IN_CELL = Words("formula_in_cell", 422, "A cell holds a formula",
         "单元格含有公式，请粘贴为数值。",
         "A cell holds a formula: paste it as a value")

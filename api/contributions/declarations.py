@@ -62,7 +62,7 @@ class _ListRoute(FileRoute):
     async def take_file(self, request: Request, upload: Upload) -> Response:
         key = key_of(request)
         period, control = asked(request)
-        rows = await rows_of(upload)
+        rows = await rows_of(upload, request)
         return await _declare(request, request.path_params["employer"], period, rows, control, key)
 
 
@@ -98,7 +98,7 @@ def _described_with_files() -> dict[str, Any]:
         summary="Hand in the list of a month and see what would be assessed",
         answer=DeclarationAnswer,
         status=201,
-        refusals=(*OF_EMPLOYER, *Declare.refused_with, R.FILE_INVALID, R.TOTALS_DIFFER),
+        refusals=(*OF_EMPLOYER, *Declare.refused_with, R.FILE_INVALID, R.HIDDEN_ROWS, R.TOTALS_DIFFER),
         body=True,
         posting=True,
         key=True,

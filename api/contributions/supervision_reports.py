@@ -13,7 +13,18 @@ from api.contributions.report_answers import (
     UndeclaredPage,
 )
 from api.http.fields import Area, Day, MonthText, month_of, month_text
-from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
+from api.http.listing import (
+    CHINESE,
+    LIMIT_DEFAULT,
+    Cursor,
+    Listing,
+    Page,
+    PageLimit,
+    answer_pages,
+    language_of,
+    wants_csv,
+    with_csv,
+)
 from api.http.problems import Code, DoorCode
 from api.http.routes import LedgerRoute, describe
 from api.http.runs import BATCH_NAME_MAX
@@ -235,15 +246,18 @@ async def rejected(
     if not (batch.isascii() and batch.isprintable() and len(batch) <= BATCH_NAME_MAX):
         raise Refused(R.BATCH_NOT_FOUND, at="batch")
 
+    chinese = wants_csv(request) and language_of(request) == CHINESE
+
     def page(connection: Any, after: int | None, limit: int) -> Page:
         found = arrears_reports.rejected_lines(connection, batch, after=after or 0, limit=limit)
-        return [(line, _rejected_json(line, code)) for line, code in found]
+        return [(line, _rejected_json(line, code, chinese=chinese)) for line, code in found]
 
     return await answer_pages(request, _REJECTED, "rejected-lines", f"rejected|{batch}", page, cursor, limit)
 
 
-def _rejected_json(line: int, code: str) -> dict[str, Any]:
-    return {"line": line, "code": code, "reason": _code(code).words.title}
+def _rejected_json(line: int, code: str, *, chinese: bool) -> dict[str, Any]:
+    words = _code(code).words
+    return {"line": line, "code": code, "reason": words.detail if chinese else words.title}
 
 
 def _code(text: str) -> Code:

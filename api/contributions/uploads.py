@@ -26,7 +26,7 @@ MEDIA: Final[Mapping[str, Literal["csv", "xlsx"]]] = {
     "application/csv": "csv",
     XLSX: "xlsx",
 }
-PERIOD, LINES, WAGES = "period", "lines", "wages"
+PERIOD, LINES, WAGES, INCLUDE_HIDDEN = "period", "lines", "wages", "include_hidden"
 _WITH_FILES = "Only with a file; JSON says it in the body"
 QUERY: Final[list[dict[str, Any]]] = [
     {
@@ -52,16 +52,23 @@ QUERY: Final[list[dict[str, Any]]] = [
         "description": f"Control total: what the wages come to. {_WITH_FILES}",
         "schema": {"type": "string", "pattern": AMOUNT_PATTERN},
     },
+    {
+        "name": INCLUDE_HIDDEN,
+        "in": "query",
+        "required": False,
+        "description": f"Hidden or filtered rows and hidden columns count. {_WITH_FILES}",
+        "schema": {"type": "boolean", "default": False},
+    },
 ]
 _FILE_WORDS = "A line of headings, then a line for each person: `id_number,wage` or `证件号码,工资`"
 CONTENT: Final[dict[str, Any]] = {
-    "text/csv": {"schema": {"type": "string", "description": f"CSV, UTF-8 or GBK. {_FILE_WORDS}"}},
+    "text/csv": {"schema": {"type": "string", "description": f"CSV, UTF-8 or GB18030. {_FILE_WORDS}"}},
     "application/csv": {"schema": {"type": "string", "description": "The same"}},
     XLSX: {
         "schema": {
             "type": "string",
             "format": "binary",
-            "description": f"A workbook; its first sheet counts. {_FILE_WORDS}",
+            "description": f"A workbook; the one sheet with a list counts. {_FILE_WORDS}",
         }
     },
 }
@@ -147,19 +154,26 @@ def asked(request: Request) -> tuple[int | None, Control | None]:
 
 def refuse_query(request: Request) -> None:
     """Raise Refused when the query says what the body says: two answers to one question are none."""
-    if not {PERIOD, LINES, WAGES}.isdisjoint(request.query_params):
+    if not {PERIOD, LINES, WAGES, INCLUDE_HIDDEN}.isdisjoint(request.query_params):
         raise Refused(R.SHAPE_INVALID, problem="with JSON, month and control totals stand in the body")
 
 
-async def rows_of(upload: Upload) -> list[Row]:
-    """The lines of a file. Raises Refused: file_invalid, cash_forbidden."""
+async def rows_of(upload: Upload, request: Request) -> list[Row]:
+    """The lines of a file. Raises Refused: file_invalid, cash_forbidden, hidden_rows."""
+    include_hidden = _flag(request.query_params.get(INCLUDE_HIDDEN, "false"))
     # others are answered meanwhile
-    return await asyncio.to_thread(_rows, upload)
+    return await asyncio.to_thread(_rows, upload, include_hidden)
 
 
-def _rows(upload: Upload) -> list[Row]:
+def _flag(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ShapeRefused([Fault(R.SHAPE_INVALID, "query", INCLUDE_HIDDEN, "true or false")])
+    return text == "true"
+
+
+def _rows(upload: Upload, include_hidden: bool) -> list[Row]:
     rows: list[Row] = []
-    for line in read_list(io.BytesIO(upload.content), upload.media):
+    for line in read_list(io.BytesIO(upload.content), upload.media, include_hidden=include_hidden):
         if len(rows) == LINES_MAX:
             raise Refused(R.FILE_INVALID, problem=f"the list has more than {LINES_MAX} lines")
         # a wage that is none is judged with the person, who comes before it

@@ -30,6 +30,9 @@ BULK_BODY_MAX: Final = 16 << 20
 # a bill of 20,000 lines
 BILL_BODY_MAX: Final = 8 << 20
 BULK_PATH: Final = "/v1/bulk"
+# a file as large as the reader takes, and what is around it in a form
+FILE_BODY_MAX: Final = (64 << 20) + (64 << 10)
+FILE_PATHS: Final = "/v1/imports/"
 BILL_PATHS: Final = frozenset({"/v1/settlements", "/v1/settlements/quote", "/v1/claims"})
 # an employer's list has up to 100,000 lines, an institution's day up to 10,000
 LIST_PATHS: Final = (("/v1/employers/", "/declarations"), ("/v1/institutions/", "/reconciliations"))
@@ -138,6 +141,8 @@ def _body_max(path: str) -> int:
     """How many bytes a body may have there: more where many things come in one call."""
     if path in BILL_PATHS:
         return BILL_BODY_MAX
+    if path.startswith(FILE_PATHS):
+        return FILE_BODY_MAX
     if path == BULK_PATH or any(path.startswith(first) and path.endswith(last) for first, last in LIST_PATHS):
         return BULK_BODY_MAX
     return BODY_MAX

@@ -38,6 +38,14 @@ LONG: Final = frozenset({
     ("GET", "/v1/reports/arrears"),
     ("GET", "/v1/reports/overdue-registrations"),
     ("GET", "/v1/reports/undeclared"),
+    # a file is answered with 202 before its time is over, and goes on
+    ("POST", "/v1/imports/accounts"),
+    ("POST", "/v1/imports/contributions"),
+    ("POST", "/v1/imports/spendings"),
+    ("POST", "/v1/imports/employers"),
+    ("POST", "/v1/imports/enrolments"),
+    ("POST", "/v1/imports/declarations"),
+    ("POST", "/v1/imports/receipts"),
     # these wait until the process of a run says that it is under way
     ("POST", "/v1/year-ends/{year}"),
     ("POST", "/v1/retiree-credits/{period}"),
@@ -49,6 +57,11 @@ LONG: Final = frozenset({
 def is_long(scope: Scope) -> bool:
     """Whether the route of a request is one that may take long; the route is known once its token is read."""
     return (scope["method"], scope.get("ledger.template")) in LONG
+
+
+def seconds_left(scope: Scope, seconds: float) -> float:
+    """How much of its time a long call has left, where others have so many seconds."""
+    return float(scope["ledger.began"]) + seconds * LONG_FACTOR - time.monotonic()
 
 
 def is_late(scope: Scope) -> bool:

@@ -1,7 +1,8 @@
 """Lists: as JSON, page by page, or as CSV, whole and for a spreadsheet; the Accept header says which.
 
 The CSV is what spreadsheets of this country open rightly: UTF-8 with its mark (without it they read GBK),
-lines that end in CRLF, Chinese headings, and no cell that they would take for a formula.
+lines that end in CRLF, Chinese headings and words, and no cell that they would take for a formula. With
+`language=en` headings and words are those of the JSON.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
+from api.http.csv_words import WORDS, YES_AND_NO
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import read_count
 from api.http.routes import JSON
 from api.http.state import State, state_of
 from ledger import Keyring, RefusalCode
+from ledger.csv_out import BYTE_ORDER_MARK, csv_line
 
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
 
@@ -47,10 +50,14 @@ def json_answer(body: dict[str, Any] | str, headers: dict[str, str] | None = Non
 CSV = "text/csv"
 CSV_PAGE = 500
 VARY = {"Vary": "Accept"}
-BYTE_ORDER_MARK = "\ufeff"
-# what makes a spreadsheet run a cell instead of showing it
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-_match_number = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
+ENGLISH, CHINESE = "en", "zh"
+LANGUAGE: dict[str, Any] = {
+    "name": "language",
+    "in": "query",
+    "required": False,
+    "description": "Of a CSV: Chinese headings and words, or those of the JSON",
+    "schema": {"type": "string", "enum": [CHINESE, ENGLISH], "default": CHINESE},
+}
 # where a page ended: what the next one begins after
 Key = Any
 Page = Sequence[tuple[Key, dict[str, Any]]]
@@ -62,35 +69,37 @@ class Listing(NamedTuple):
 
     columns: Mapping[str, str]
 
-    def heading(self) -> str:
-        return f"{BYTE_ORDER_MARK}{_line(self.columns.values())}"
+    def heading(self, language: str = CHINESE) -> str:
+        headings = self.columns.values() if language == CHINESE else self.columns
+        return f"{BYTE_ORDER_MARK}{csv_line(headings, END)}"
 
-    def lines(self, items: Iterable[Mapping[str, Any]]) -> str:
-        return "".join(_line(_cell(item[name]) for name in self.columns) for item in items)
+    def lines(self, items: Iterable[Mapping[str, Any]], language: str = CHINESE) -> str:
+        return "".join(
+            csv_line((_told(item[name], name, language) for name in self.columns), END) for item in items
+        )
 
 
-def _cell(value: object) -> str:
-    """What stands in a cell: nothing for null, and never a formula."""
-    if value is None:
-        return ""
+END = "\r\n"
+
+
+def _told(value: object, name: str, language: str) -> object:
+    """What stands in the cell of a column: the API's word, or the Chinese one."""
     if isinstance(value, bool):
-        return "是" if value else "否"
+        yes, no = YES_AND_NO[language]
+        return yes if value else no
     if isinstance(value, list):
-        return " ".join(map(_cell, value))
-    text = str(value)
-    if text.startswith(_FORMULA_STARTS) and not _match_number(text):
-        return f"'{text}"
-    return text
+        return " ".join(str(_told(one, name, language)) for one in value)
+    if language == CHINESE and isinstance(value, str):
+        return WORDS.get(name, {}).get(value, value)
+    return value
 
 
-def _line(cells: Iterable[str]) -> str:
-    return ",".join(map(_quoted, cells)) + "\r\n"
-
-
-def _quoted(text: str) -> str:
-    if any(character in text for character in ',"\r\n'):
-        return '"' + text.replace('"', '""') + '"'
-    return text
+def language_of(request: Request) -> str:
+    """In which language a CSV is asked for. Raises ShapeRefused for another."""
+    language = request.query_params.get("language", CHINESE)
+    if language not in {CHINESE, ENGLISH}:
+        raise ShapeRefused([Fault(RefusalCode.SHAPE_INVALID, "query", "language", "zh or en")])
+    return language
 
 
 def wants_csv(request: Request) -> bool:
@@ -158,9 +167,10 @@ async def answer_pages(
     state = state_of(request)
     cursors = Cursors(state.keyring, place)
     after = None if cursor is None else cursors.read(cursor)
+    language = language_of(request)
     if wants_csv(request):
         first = await state.report(_behind(page_after, after, CSV_PAGE))
-        return _csv_answer(name, _pages(state, listing, first, page_after))
+        return _csv_answer(name, _pages(state, listing, first, page_after, language))
     found = await state.readers_for(request).read(_behind(page_after, after, limit + 1))
     more = len(found) > limit
     return json_answer(
@@ -176,10 +186,12 @@ def _behind(page_after: PageAfter, after: Key, limit: int) -> Callable[[Any], Pa
     return lambda connection: page_after(connection, after, limit)
 
 
-async def _pages(state: State, listing: Listing, page: Page, page_after: PageAfter) -> AsyncIterator[str]:
-    yield listing.heading()
+async def _pages(
+    state: State, listing: Listing, page: Page, page_after: PageAfter, language: str
+) -> AsyncIterator[str]:
+    yield listing.heading(language)
     while page:
-        yield listing.lines(item for _, item in page)
+        yield listing.lines((item for _, item in page), language)
         if len(page) < CSV_PAGE:
             return
         page = await state.report(_behind(page_after, page[-1][0], CSV_PAGE))
@@ -189,10 +201,11 @@ async def answer_whole(
     request: Request, listing: Listing, name: str, items: Callable[[Any], list[dict[str, Any]]]
 ) -> Response:
     """A list that is never long: all of it, as JSON or as CSV."""
+    language = language_of(request)
     found = await state_of(request).readers_for(request).read(items)
     if not wants_csv(request):
         return json_answer({"items": found}, VARY)
-    return _csv_answer(name, _at_once(listing.heading() + listing.lines(found)))
+    return _csv_answer(name, _at_once(listing.heading(language) + listing.lines(found, language)))
 
 
 async def _at_once(text: str) -> AsyncIterator[str]:
@@ -210,4 +223,6 @@ def with_csv(described: dict[str, Any]) -> dict[str, Any]:
         "description": "The list; as CSV when `Accept` asks for `text/csv`",
         "content": {CSV: {"schema": {"type": "string"}}},
     }
+    more = described.get("openapi_extra") or {}
+    described["openapi_extra"] = more | {"parameters": [*more.get("parameters", ()), LANGUAGE]}
     return described

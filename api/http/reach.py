@@ -25,6 +25,12 @@ NAMED_IN_BODY: Final = frozenset(
 """The routes to which only the body names the institution, as its member `institution`."""
 
 
+LINES_NAME_EMPLOYERS: Final = frozenset(
+    {("POST", "/v1/imports/declarations"), ("GET", "/v1/imports/declarations/template")}
+)
+"""The routes of files whose lines name the employer: of a bound caller only its own lines are taken."""
+
+
 async def stay_within(request: Request, caller: Caller, scope: str) -> None:
     """Raise Declined(scope_missing) unless the path leads to what the caller is bound to.
 
@@ -60,6 +66,8 @@ async def _is_employers(request: Request, credit_code: str) -> bool:
     named = request.path_params
     if "employer" in named:
         return _is_named(credit_code, named["employer"])
+    if _route(request) in LINES_NAME_EMPLOYERS:
+        return True
     return "declaration" in named and await _has_declared(request, credit_code, named["declaration"])
 
 

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError, to_json
 from api.http.answers import Answer, yuan
 from api.http.declaring import posting
 from api.http.fields import AMOUNT_EXAMPLE, Day, Strict, Visible, example
-from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
+from api.http.listing import CHINESE, LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
 from api.http.posting import key_of, posted, respond, take, wants_dry_run
 from api.http.receipts import instant
 from api.http.routes import LedgerRoute, describe
@@ -290,14 +290,15 @@ def _difference_json(one: Difference) -> dict[str, Any]:
 class _Compared(Listing):
     """Comparisons as CSV: the totals of both sides stand side by side."""
 
-    def lines(self, items: Iterable[Mapping[str, Any]]) -> str:
-        return super().lines(
+    def lines(self, items: Iterable[Mapping[str, Any]], language: str = CHINESE) -> str:
+        flat = (
             {
                 **item,
                 **{f"{side}.{name}": fen for side in ("ours", "theirs") for name, fen in item[side].items()},
             }
             for item in items
         )
+        return super().lines(flat, language)
 
 
 _RECONCILIATIONS = _Compared(

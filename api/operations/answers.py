@@ -53,6 +53,39 @@ class BatchAnswer(Answer):
     reason: str | None = Field(description="Why it failed, in one line; null unless it did")
 
 
+class RejectedAnswer(Answer):
+    """A line that was not taken. What stood in it is not told."""
+
+    line: int
+    code: str = Field(examples=["amount_invalid"])
+    reason: str
+    column: str | None = Field(description="Which column is to blame, where it is one")
+    expected: str | None = Field(description="What was expected there")
+
+
+class ImportAnswer(Answer):
+    """What became of a file; of one that goes on only its batch and state."""
+
+    batch: str | None = Field(description="Null of a preview", examples=["import-accounts-0a1b2c3d-4e5f6071"])
+    state: Literal["running", "finished", "failed"] | None = Field(description="Null of a preview")
+    kind: str | None = None
+    preview: bool | None = None
+    lines: int | None = None
+    posted: int | None = Field(None, description="Of a preview: what an import would post")
+    already: int | None = Field(None, description="Lines that stand in the book already")
+    refused: int | None = None
+    amount: str | None = Field(None, description="What the accepted lines name")
+    posted_amount: str | None = None
+    already_amount: str | None = None
+    cash_rest: str | None = None
+    refused_amount: str | None = None
+    totals_agree: bool | None = None
+    passed_over: list[str] | None = Field(None, description="Columns that were not read")
+    hidden_rows: str | None = None
+    hidden_columns: str | None = None
+    rejected: list[RejectedAnswer] | None = Field(None, description="The first thousand")
+
+
 class SideItem(Answer):
     """What left a side and what came to it."""
 

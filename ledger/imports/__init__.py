@@ -1,8 +1,8 @@
 """Files of accounts, contributions, spendings, employers and their lists, posted through the one way in.
 
-Each line has an idempotency key made of its place in the file, so a file imported again, or after any
-interruption, posts nothing twice. A bad line goes to the rejected lines with the code the API would give; the
-good lines are posted all the same. A run that was interrupted goes on at the bookmark of its batch.
+Each line has an idempotency key made of what it says, so a file imported again, in whatever order, or after
+any interruption, posts nothing twice. A bad line goes to the rejected lines with the code the API would give;
+the good lines are posted all the same. A run that was interrupted goes on at the bookmark of its batch.
 """
 
 from __future__ import annotations
@@ -21,14 +21,16 @@ from sqlalchemy.exc import DBAPIError
 from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
 from ledger.imports.chunks import Clock, Poster, database_problem
+from ledger.imports.columns import KINDS
 from ledger.imports.control import ControlTotals
 from ledger.imports.employer_lists import ListBlocks, ListPoster
 from ledger.imports.employer_rows import LISTS, UNIT_KINDS, UnitRows
-from ledger.imports.lines import Survey, TextLine, read_lines, survey
+from ledger.imports.file_lines import FileRead
 from ledger.imports.processes import Here, Processes
+from ledger.imports.reader import open_file
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem, RejectedLines
-from ledger.imports.rows import KINDS, FileKind, LineReader, read_header
+from ledger.imports.rows import CALLER, LineReader
 from ledger.imports.summary import Summary
 from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import number_opener
@@ -56,7 +58,6 @@ PAYMENTS = 50
 # bytes done, bytes in all
 Progress = Callable[[int, int], None]
 _NO_TOTALS = ControlTotals()
-_NO_LINE = TextLine(0, None, terminated=False, end=0)
 
 
 @dataclass(slots=True)
@@ -65,7 +66,9 @@ class Importer:
 
     `clock` gives now and the area's day, anew for each chunk; `actor` is the person who imports. Lists of
     rejected lines go beside the files, or into `rejected_directory`. With more than one of `processes` a
-    large file is posted on PostgreSQL by as many; the clock must then be a function of a module.
+    large file is posted on PostgreSQL by as many; the clock must then be a function of a module. `caller` is
+    the system in whose name the entries are made; `only_employer` the credit code of the one employer whose
+    lines are taken. With `include_hidden` what is hidden in a workbook counts.
     """
 
     connection: Connection
@@ -76,11 +79,16 @@ class Importer:
     progress: Progress | None = None
     rejected_directory: Path | None = None
     processes: int = 1
+    include_hidden: bool = False
+    caller: str = CALLER
+    only_employer: str | None = None
+    # told the name of the batch once there is one
+    begun: Callable[[str], None] | None = None
 
     def run(self, path: Path, kind: str | None = None, totals: ControlTotals = _NO_TOTALS) -> Summary:
         """Import one file, of the kind its header tells.
 
-        Refused (file_invalid, cash_forbidden, totals_differ) for a file that cannot be taken as a whole:
+        Refused (file_invalid, cash_forbidden, hidden_rows, totals_differ) for a file that cannot be taken:
         nothing of it is posted. Raises ImportProblem when the file or the database cannot be used; what is
         posted by then stays, and the same call goes on.
         """
@@ -98,78 +106,81 @@ class Importer:
     def is_done(self, path: Path) -> bool:
         """Whether this very content was imported to its end before."""
         with closing(_open(path)) as file:
-            seen = survey(file)
-            _first, kind, _columns = _header(read_lines(file, seen.encoding), None)
-        batch = batches.find(self.connection, _batch_id(kind.name, seen))
+            opened = open_file(file, include_hidden=True)
+        batch = batches.find(self.connection, _batch_id(opened))
         return batch is not None and batch.state == batches.FINISHED
 
     def _open(self, path: Path, expected: str | None, totals: ControlTotals, *, post: bool) -> Summary:
         try:
             with closing(_open(path)) as content:
                 before = os.fstat(content.fileno())
-                seen = survey(content)
-                lines = read_lines(content, seen.encoding)
-                first, kind, columns = _header(lines, expected)
+                opened = open_file(content, expected, include_hidden=self.include_hidden)
                 if totals.given:
-                    totals.check(lines, kind, columns)
-                file = _File(path, content, before, seen, kind, columns, (first.number, first.end))
+                    totals.check(opened.lines(), opened.layout)
+                file = _File(path, content, before, opened)
                 return self._post(file) if post else self._rehearse(file)
         except DBAPIError as error:
             raise database_problem(error) from error
 
     def _post(self, file: _File) -> Summary:
-        name = _batch_id(file.kind.name, file.seen)
+        name = _batch_id(file.opened)
         with self._listing(file, "rejected") as rejected:
-            summary = Summary(name, file.kind.name)
-            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.seen.size)
+            summary = _summary(file.opened)
+            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.opened.size)
             going.batch = batches.take(self.connection, name, "import", self.clock()[0])
+            if self.begun is not None:
+                self.begun(name)
             with self._posters(file) as posters:
                 self._go(file, going, posters)
             return going.finish()
 
     def _rehearse(self, file: _File) -> Summary:
-        name = _batch_id(file.kind.name, file.seen)
         with self._listing(file, "preview") as rejected, reading(self.connection.engine) as connection:
-            summary = Summary(name, file.kind.name, preview=True)
-            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.seen.size)
+            summary = _summary(file.opened)
+            summary.preview = True
+            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.opened.size)
             self._go(file, going, self._here(file, connection, rehearsing=True))
             return going.finish()
 
     def _go(self, file: _File, going: FileUnderWay, posters: Here | Processes) -> None:
-        lines = read_lines(file.content, file.seen.encoding, going.begin() or file.after_header)
+        lines = file.opened.lines(going.begin())
         for block in posters.post(self._blocks(file, posters.ways, rehearsing=going.batch is None).of(lines)):
             going.take(block)
             if self.progress is not None:
-                self.progress(block.end, file.seen.size)
+                self.progress(block.end, file.opened.size)
         file.require_unchanged()
 
     def _posters(self, file: _File) -> Here | Processes:
         # a file about employers names few books, and each of its lines may reach many accounts
-        large = file.seen.size >= PROCESSES_FROM_BYTES and file.kind.name not in UNIT_KINDS
+        kind = file.opened.layout.kind.name
+        large = file.opened.size >= PROCESSES_FROM_BYTES and kind not in UNIT_KINDS
         if large and self.processes > 1 and is_postgresql(self.connection):
-            return Processes(self.processes, self.connection.engine.url, self.policies, self.clock)
+            return Processes(self.processes, self.connection.engine.url, self.policies, self.clock, kind)
         return self._here(file, self.connection)
 
     def _here(self, file: _File, connection: Connection, *, rehearsing: bool = False) -> Here:
-        if file.kind.name == LISTS:
+        kind = file.opened.layout.kind.name
+        if kind == LISTS:
             reveal = number_opener(self.keyring)
             return Here(ListPoster(connection, self.policies, self.clock, rehearsing, reveal=reveal))
-        return Here(Poster(connection, self.policies, self.clock, rehearsing))
+        return Here(Poster(connection, self.policies, self.clock, rehearsing, kind))
 
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
-        kind, columns = file.kind.name, file.columns
+        layout = file.opened.layout
+        kind = layout.kind.name
         if kind not in UNIT_KINDS:
-            rows = LineReader(kind, columns, self.keyring, self.actor, self.clock()[1])
+            rows = LineReader(layout, self.keyring, self.actor, self.clock()[1], self.caller)
             return Blocks(self.connection, self.policies, self.clock, rows, ways)
         unit_rows = UnitRows(
-            kind,
-            columns,
+            layout,
             self.keyring,
             self.actor,
             self.connection,
             self.clock,
             self.policies,
             rehearsing=rehearsing,
+            caller=self.caller,
+            only_employer=self.only_employer,
         )
         if kind == LISTS:
             return ListBlocks(unit_rows)
@@ -195,11 +206,7 @@ class _File:
     content: BinaryIO
     # what it was like before the first reading
     before: os.stat_result
-    seen: Survey
-    kind: FileKind
-    columns: tuple[str, ...]
-    # the header's line number, and where it ends, in bytes
-    after_header: tuple[int, int]
+    opened: FileRead
 
     def require_unchanged(self) -> None:
         """Raise ImportProblem when somebody wrote to it meanwhile: what was read is neither old nor new."""
@@ -208,15 +215,19 @@ class _File:
             raise ImportProblem(f"{self.path}: was changed while it was read; import it again")
 
 
-def _header(lines: Iterator[TextLine], expected: str | None) -> tuple[TextLine, FileKind, tuple[str, ...]]:
-    """The first line, the kind of file that it tells, and its columns."""
-    first = next(lines, _NO_LINE)
-    return first, *read_header(first.text, expected)
-
-
-def _batch_id(kind: str, seen: Survey) -> str:
+def _batch_id(opened: FileRead) -> str:
     # parted, so that it is never taken for an ID number and masked
-    return f"import-{kind}-{seen.digest[:8]}-{seen.digest[8:16]}"
+    return f"import-{opened.layout.kind.name}-{opened.digest[:8]}-{opened.digest[8:16]}"
+
+
+def _summary(opened: FileRead) -> Summary:
+    return Summary(
+        _batch_id(opened),
+        opened.layout.kind.name,
+        passed_over=opened.layout.passed_over,
+        hidden_rows=opened.hidden_rows,
+        hidden_columns=opened.hidden_columns,
+    )
 
 
 def _open(path: Path) -> BinaryIO:

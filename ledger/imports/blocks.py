@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ledger.imports.chunks import Chunk, Clock
-from ledger.imports.lines import TextLine
+from ledger.imports.faults import judged_again
+from ledger.imports.file_lines import FileLine, is_aside
 from ledger.imports.rows import LineReader
 from ledger.imports.summary import Tally
 from ledger.policy import Policy
@@ -47,19 +48,20 @@ class Blocks:
     # of each part; None: LINES
     lines: int | None = None
 
-    def of(self, lines: Iterable[TextLine]) -> Iterator[Block]:
+    def of(self, lines: Iterable[FileLine]) -> Iterator[Block]:
         """The blocks, made one at a time as they are asked for. Lines that are no command are refused."""
         commands, block = Chunk(), self._new()
         for line in lines:
             block.last, block.end = line.number, line.end
-            if line.text is not None and not line.text.strip():
-                continue  # an empty line is no line
-            block.tally.lines += 1
             try:
-                command, fen = self.rows.command(line.number, line.text, terminated=line.terminated)
+                command, fen = self.rows.command(line)
             except Refused as refusal:
-                block.tally.rejected.append((line.number, refusal.code.value))
+                if is_aside(self.rows.layout, line):
+                    continue
+                block.tally.lines += 1
+                block.tally.rejected.append(judged_again(self.rows.layout, line, refusal))
             else:
+                block.tally.lines += 1
                 commands.commands.append(command)
                 commands.places.append((line.number, fen))
             if block.tally.lines == (self.lines or LINES) * self.ways:

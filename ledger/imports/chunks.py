@@ -11,9 +11,12 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ledger.book.detail import unpack
+from ledger.imports.already import as_booked
+from ledger.imports.columns import KINDS
+from ledger.imports.faults import blamed
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
-from ledger.imports.summary import Tally
+from ledger.imports.summary import Rejected, Tally
 from ledger.policy import Policy
 from ledger.posting import Command, Failed, Outcome, PolicyOutdated, Posted, Unknown
 from ledger.posting.rehearsal import rehearse
@@ -50,18 +53,30 @@ class Poster:
     policies: Mapping[int, Policy]
     clock: Clock
     rehearsing: bool = False
+    kind: str = "contributions"
     faults: int = 0
 
     def post(self, chunk: Chunk) -> Tally:
         tally = Tally()
-        for (number, fen), outcome in zip(chunk.places, self._post(chunk.commands), strict=True):
+        outcomes = self._with_what_is_there(chunk.commands)
+        for (number, fen), outcome in zip(chunk.places, outcomes, strict=True):
             if isinstance(outcome, Posted):
                 _count(tally, outcome, fen)
             else:
                 tally.refused_fen += fen
-                code = outcome.code.value if isinstance(outcome, Refused) else INTERNAL_ERROR
-                tally.rejected.append((number, code))
+                tally.rejected.append(
+                    blamed(KINDS[self.kind], number, outcome)
+                    if isinstance(outcome, Refused)
+                    else Rejected(number, INTERNAL_ERROR)
+                )
         return tally
+
+    def _with_what_is_there(self, commands: Sequence[Command]) -> list[Outcome]:
+        """Post a chunk, but for what the book says already."""
+        try:
+            return as_booked(self.connection, commands, self._post(commands), self.clock(), self.policies)
+        except SQLAlchemyError as error:
+            raise database_problem(error) from error
 
     def _post(self, commands: Sequence[Command]) -> list[Outcome]:
         """Post a chunk; again when its fate is unknown, which its keys make safe."""

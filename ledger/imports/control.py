@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ledger.imports.lines import TextLine
-from ledger.imports.rows import FileKind, named_fen
+from ledger.imports.file_lines import FileLine, is_aside
+from ledger.imports.headings import Layout
+from ledger.imports.rows import named_fen
 from ledger.money import format_yuan
 from ledger.refusals import RefusalCode, Refused
 
@@ -22,17 +23,19 @@ class ControlTotals:
     def given(self) -> bool:
         return self.lines is not None or self.amount_fen is not None
 
-    def check(self, lines: Iterable[TextLine], kind: FileKind, columns: tuple[str, ...]) -> None:
+    def check(self, lines: Iterable[FileLine], layout: Layout) -> None:
         """Count the lines after the header and what they name. Refused (totals_differ) with what is there.
 
         A line whose amount cannot be read counts as a line of nothing.
         """
         count = fen = 0
         for line in lines:
-            if line.text is not None and not line.text.strip():
-                continue  # an empty line is no line
+            who = "" if line.row is None else line.row.get(layout.kind.who, "")
+            # whoever is somebody has a number, and a total is nobody's
+            if not any(map(str.isdigit, who)) and is_aside(layout, line):
+                continue
             count += 1
-            fen += 0 if line.text is None else named_fen(line.text, kind, columns)
+            fen += 0 if line.row is None else named_fen(line.row, layout.kind.amounts)
         if (self.lines is not None and self.lines != count) or (
             self.amount_fen is not None and self.amount_fen != fen
         ):

@@ -1,15 +1,14 @@
 """Files of employers' lists: whole months of many employers, assessed and confirmed.
 
 Lines of one employer and month that follow each other are one list. It is handed in and confirmed like one
-that comes over the API; its key is the place of its first line, so a file taken up again confirms what it had
-only handed in, and assesses nobody twice.
+that comes over the API; its key is its content, so a file taken up again confirms what it had only handed in,
+and assesses nobody twice. A line that was assessed just so by an earlier list is there already.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Final
 
 from ledger.book.detail import unpack
@@ -18,18 +17,21 @@ from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.month import Reveal
 from ledger.contributions.reads import read_declared
+from ledger.imports.already import assessed
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Chunk, Poster
+from ledger.imports.columns import KINDS
 from ledger.imports.employer_rows import UnitRows
-from ledger.imports.lines import TextLine
-from ledger.imports.lists import judged
+from ledger.imports.faults import blamed, judged_again
+from ledger.imports.file_lines import FileLine, is_aside
+from ledger.imports.lists import judge_line
 from ledger.imports.reasons import INTERNAL_ERROR
-from ledger.imports.rows import CALLER, fields_of
-from ledger.imports.summary import Tally
+from ledger.imports.rows import content_key
+from ledger.imports.spellings import month_of, plain
+from ledger.imports.summary import Rejected, Tally
 from ledger.money import parse_yuan
-from ledger.months import parse_period
 from ledger.posting import Command, Outcome, Posted
-from ledger.refusals import Refused
+from ledger.refusals import RefusalCode, Refused
 
 # lines of one block: what is posted and written down as one
 LINES: Final = 1000
@@ -50,11 +52,10 @@ class _List:
     def fen(self) -> int:
         return sum(line.wage_fen or 0 for line in self.lines)
 
-    def command(self, actor: str) -> Declare:
-        first = self.lines[0].line
-        command = Declare(self.book, self.period, tuple(self.lines), caller=CALLER, actor=actor)
+    def command(self, caller: str, actor: str) -> Declare:
+        command = Declare(self.book, self.period, tuple(self.lines), caller=caller, actor=actor)
         # with the content in it, so that a corrected file is another request
-        command.key = f"d{first}/{sha256(command.content().encode()).hexdigest()[:8]}"
+        command.key = content_key("declarations", command.content())
         return command
 
 
@@ -64,19 +65,19 @@ class ListBlocks:
 
     rows: UnitRows
 
-    def of(self, lines: Iterable[TextLine]) -> Iterator[Block]:
+    def of(self, lines: Iterable[FileLine]) -> Iterator[Block]:
         """The blocks, made one at a time as they are asked for. Lines that name no employer are refused."""
         lists: list[_List] = []
         block = self._new()
         for line in lines:
             block.last, block.end = line.number, line.end
-            if line.text is not None and not line.text.strip():
-                continue  # an empty line is no line
-            block.tally.lines += 1
             try:
                 self._add(line, lists)
             except Refused as refusal:
-                block.tally.rejected.append((line.number, refusal.code.value))
+                if is_aside(self.rows.layout, line):
+                    continue
+                block.tally.rejected.append(judged_again(self.rows.layout, line, refusal))
+            block.tally.lines += 1
             if block.tally.lines == LINES:
                 yield self._filled(block, lists)
                 block, lists = self._new(), []
@@ -88,22 +89,26 @@ class ListBlocks:
         return Block([])
 
     def _filled(self, block: Block, lists: list[_List]) -> Block:
-        commands: list[Command] = [one.command(self.rows.actor) for one in lists]
+        commands: list[Command] = [one.command(self.rows.caller, self.rows.actor) for one in lists]
         block.parts = [Chunk(commands, [(one.lines[0].line, one.fen) for one in lists])]
         return block
 
-    def _add(self, line: TextLine, lists: list[_List]) -> None:
-        fields = fields_of(line.text, self.rows.columns, terminated=line.terminated)
-        employer, period_text = fields["employer"].strip(), fields["period"].strip()
+    def _add(self, line: FileLine, lists: list[_List]) -> None:
+        if line.row is None:
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        for name in ("employer", "period"):
+            if line.faults and name in line.faults:
+                raise Refused(line.faults[name])
+        employer, period_text = plain(line.row["employer"]), plain(line.row["period"])
         last = lists[-1] if lists else None
         if last is None or (last.credit_code, last.period_text) != (employer, period_text):
             book = self.rows.employer(employer).book_id
-            last = _List(employer, period_text, book, parse_period(period_text))
+            last = _List(employer, period_text, book, month_of(period_text))
             lists.append(last)
-        last.lines.append(self._declared(line.number, fields))
+        last.lines.append(self._declared(line))
 
-    def _declared(self, number: int, fields: dict[str, str]) -> Declared:
-        read = judged(number, fields["id_number"], fields["wage"])
+    def _declared(self, line: FileLine) -> Declared:
+        read = judge_line(line)
         person, code = None, read.code
         if code is None:
             try:
@@ -111,7 +116,7 @@ class ListBlocks:
             except Refused as refusal:
                 code = refusal.code
         wage_fen = parse_yuan(read.wage) if read.wage else None
-        return Declared(number, person, wage_fen, code)
+        return Declared(line.number, person, wage_fen, code)
 
 
 @dataclass(slots=True)
@@ -132,12 +137,12 @@ class ListPoster(Poster):
             if isinstance(outcome, Posted):
                 handed_in.append((command, outcome))
             else:
-                _refuse(tally, command, _code(outcome))
+                _refuse(tally, command, outcome)
         lists = self._lines_of(handed_in)
         good = [
             (command, posted, lines)
             for (command, posted), lines in zip(handed_in, lists, strict=True)
-            if _count_refused(tally, lines)
+            if _count_refused(tally, lines, self._there(command, lines))
         ]
         confirmed = [] if self.rehearsing else self._confirm(good)
         for place, (command, posted, lines) in enumerate(good):
@@ -145,8 +150,14 @@ class ListPoster(Poster):
             if isinstance(done, Posted):
                 _count(tally, lines, done, posted)
             else:
-                _refuse(tally, command, _code(done), {line.line for line in lines if line.code is None})
+                _refuse(tally, command, done, {line.line for line in lines if line.code is None})
         return tally
+
+    def _there(self, command: Declare, lines: list[DeclaredLine]) -> frozenset[int]:
+        """The lines that an earlier list brought just so."""
+        if not isinstance(command.book, int) or command.period is None:
+            return frozenset()
+        return assessed(self.connection, command.book, command.period, lines)
 
     def _lines_of(self, handed_in: list[tuple[Declare, Posted]]) -> list[list[DeclaredLine]]:
         """The lines of each list as they were judged; of a list handed in before, as they stand there."""
@@ -172,7 +183,7 @@ class ListPoster(Poster):
                 posted.receipt.book_id,
                 posted.receipt.seq,
                 self.reveal,
-                caller=CALLER,
+                caller=command.caller,
                 actor=command.actor,
                 key=f"c{command.key}",
             )
@@ -180,23 +191,32 @@ class ListPoster(Poster):
         ])  # fmt: skip
 
 
-def _code(outcome: Outcome) -> str:
-    return outcome.code.value if isinstance(outcome, Refused) else INTERNAL_ERROR
+def _rejected(number: int, code: str) -> Rejected:
+    kind = KINDS["declarations"]
+    if code == INTERNAL_ERROR:
+        return Rejected(number, code)
+    return blamed(kind, number, Refused(RefusalCode(code)))
 
 
-def _refuse(tally: Tally, command: Declare, code: str, numbers: set[int] | None = None) -> None:
+def _refuse(tally: Tally, command: Declare, outcome: Outcome, numbers: set[int] | None = None) -> None:
     """Count lines of a list that was refused as a whole; all of them unless said otherwise."""
+    code = outcome.code.value if isinstance(outcome, Refused) else INTERNAL_ERROR
     for line in command.lines:
         if numbers is None or line.line in numbers:
-            tally.rejected.append((line.line, code))
+            tally.rejected.append(_rejected(line.line, code))
             tally.refused_fen += line.wage_fen or 0
 
 
-def _count_refused(tally: Tally, lines: list[DeclaredLine]) -> bool:
-    """Count the lines that were refused one by one; whether any is left."""
+def _count_refused(tally: Tally, lines: list[DeclaredLine], there: frozenset[int]) -> bool:
+    """Count the lines that were refused one by one, or are there already; whether any is left."""
     for line in lines:
-        if line.code is not None:
-            tally.rejected.append((line.line, line.code))
+        if line.line in there:
+            wage = line.wage or 0
+            tally.already += 1
+            tally.already_fen += wage
+            tally.amount_fen += wage
+        elif line.code is not None:
+            tally.rejected.append(_rejected(line.line, line.code))
             tally.refused_fen += line.wage or 0
     return any(line.code is None for line in lines)
 
@@ -210,7 +230,7 @@ def _count(tally: Tally, lines: list[DeclaredLine], done: Posted, handed_in: Pos
         wage_fen = line.wage or 0
         code = late.get(str(line.line))
         if code is not None:
-            tally.rejected.append((line.line, code))
+            tally.rejected.append(_rejected(line.line, code))
             tally.refused_fen += wage_fen
             continue
         tally.amount_fen += wage_fen

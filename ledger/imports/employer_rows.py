@@ -8,25 +8,25 @@ from datetime import date
 from sqlalchemy import Connection
 
 from ledger.book.numbers import new_book_id
-from ledger.chart.members import MemberClass
 from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer, RegisterEmployer, enter, find
 from ledger.contributions.payments import ReceivePayment
 from ledger.imports.chunks import Clock
-from ledger.imports.rows import CALLER, LineReader, day_of, fen_of, name_of, text_of
-from ledger.months import parse_period
+from ledger.imports.faults import CLASSES
+from ledger.imports.headings import Layout
+from ledger.imports.rows import CALLER, LineReader, area_of, day_of, fen_of, name_of, text_of
+from ledger.imports.spellings import month_of, plain
 from ledger.people.enrolments import Enrol
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused
-from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, normalise_name, parse_area
+from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, normalise_name
 from ledger.vault import Keyring
 
 LISTS = "declarations"
 UNIT_KINDS = frozenset({"employers", "enrolments", LISTS, "receipts"})
-_CLASSES = {one.word: one for one in MemberClass}
 
 
 class UnitRows(LineReader):
@@ -38,8 +38,7 @@ class UnitRows(LineReader):
 
     def __init__(
         self,
-        kind: str,
-        columns: tuple[str, ...],
+        layout: Layout,
         keyring: Keyring,
         actor: str,
         connection: Connection,
@@ -47,8 +46,12 @@ class UnitRows(LineReader):
         areas: Container[int],
         *,
         rehearsing: bool,
+        caller: str = CALLER,
+        only_employer: str | None = None,
     ) -> None:
-        super().__init__(kind, columns, keyring, actor, clock()[1])
+        super().__init__(layout, keyring, actor, clock()[1], caller)
+        # the one employer whose lines are taken, of a caller that is bound to it
+        self._only = only_employer
         self.reveal = number_opener(keyring)
         self._connection = connection
         self._clock = clock
@@ -56,7 +59,7 @@ class UnitRows(LineReader):
         self._rehearsing = rehearsing
         self._known: dict[str, Employer | RefusalCode] = {}
 
-    def _makers(self) -> dict[str, Callable[[int, dict[str, str]], tuple[Command, int]]]:
+    def _makers(self) -> dict[str, Callable[[dict[str, str]], tuple[Command, int]]]:
         return {
             "employers": self._register,
             "enrolments": self._enrol,
@@ -72,6 +75,9 @@ class UnitRows(LineReader):
 
     def employer(self, credit_code: str) -> Employer:
         """The employer of a line. Raises Refused(credit_code_invalid, employer_not_found)."""
+        credit_code = plain(credit_code)
+        if self._only is not None and credit_code.upper() != self._only:
+            raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
         known = self._known.get(credit_code)
         if known is None:
             try:
@@ -86,22 +92,21 @@ class UnitRows(LineReader):
 
     def person(self, id_number: str) -> bytes:
         """How the person of a line is found. Raises the id_* refusals."""
-        return number_digest(parse_id_number(id_number, self.today), self._keyring)
+        return number_digest(parse_id_number(plain(id_number), self.today), self._keyring)
 
-    def _register(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+    def _register(self, row: dict[str, str]) -> tuple[Command, int]:
         name = name_of(row["name"], EMPLOYER_NAME_MAX)
-        area = parse_area(row["area"].strip())
-        if area is None:
-            raise Refused(RefusalCode.SHAPE_INVALID)
+        area = area_of(row["area"])
         if area not in self._areas:
             raise Refused(RefusalCode.AREA_UNKNOWN)
-        code, key = parse_credit_code(row["credit_code"]), self._key(number, row, row["credit_code"])
+        code = parse_credit_code(plain(row["credit_code"]))
+        key = self._key(row, code, name, area)
         return (
             RegisterEmployer(
                 self._book_of(code, name, area),
                 code,
                 area,
-                caller=CALLER,
+                caller=self.caller,
                 actor=self.actor,
                 key=key,
             ),
@@ -119,44 +124,44 @@ class UnitRows(LineReader):
             raise Refused(RefusalCode.EMPLOYER_DIFFERS)
         return there.book_id
 
-    def _enrol(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
-        member_class = _CLASSES.get(row["member_class"].strip())
+    def _enrol(self, row: dict[str, str]) -> tuple[Command, int]:
+        member_class = CLASSES.get(plain(row["member_class"]).casefold())
         if member_class is None:
             raise Refused(RefusalCode.SHAPE_INVALID)
         first = day_of(row["from"])
-        last: date | None = day_of(row["to"]) if row["to"] else None
+        last: date | None = day_of(row["to"]) if row["to"].strip() else None
         employer = self.employer(row["employer"].strip()).book_id if row["employer"].strip() else None
-        told = "|".join((row["member_class"], row["employer"], row["from"], row["to"]))
         command = Enrol(
             self._account(row["account"], self.today),
             member_class,
             employer,
             first,
             last,
-            caller=CALLER,
+            caller=self.caller,
             actor=self.actor,
-            key=self._key(number, row, told),
+            key=self._key(row, member_class.word, employer, first, last),
         )
         return command, 0
 
-    def _receive(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+    def _receive(self, row: dict[str, str]) -> tuple[Command, int]:
         source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
-        period = parse_period(row["period"])
-        if row["period"] and period is None:
+        period = month_of(row["period"])
+        if row["period"].strip() and period is None:
             raise Refused(RefusalCode.PERIOD_INVALID)
-        fen = fen_of(row["amount"])
+        received_on = day_of(row["received_on"])
+        employer, fen = self.employer(row["employer"]).book_id, fen_of(row["amount"])
         command = ReceivePayment(
-            self.employer(row["employer"].strip()).book_id,
+            employer,
             fen,
             period,
-            day_of(row["received_on"]),
+            received_on,
             source_ref,
             self.reveal,
-            caller=CALLER,
+            caller=self.caller,
             actor=self.actor,
-            key=self._key(number, row, source_ref),
+            key=self._key(row, source_ref, period, received_on, fen),
         )
-        return command, fen or 0
+        return command, fen
 
-    def _none(self, _number: int, _row: dict[str, str]) -> tuple[Command, int]:
+    def _none(self, _row: dict[str, str]) -> tuple[Command, int]:
         raise AssertionError("a file of lists has no command of one line")

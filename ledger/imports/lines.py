@@ -1,4 +1,4 @@
-"""The text of a file: which encoding it has, and its lines, one at a time in bounded memory.
+"""The text of a file: its lines, one at a time in bounded memory, whatever its encoding and its line ends.
 
 A record is one line: no column has a place for a line end, and a quote that is never closed must not swallow
 the rest of the file.
@@ -8,22 +8,16 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import BinaryIO, Final, NamedTuple
 
-from ledger.refusals import RefusalCode, Refused
+from ledger.imports.encodings import GB18030, UTF_8, Survey
 
 LINE_BYTES_MAX: Final = 64 * 1024
-_BLOCK_BYTES: Final = 1024 * 1024
-_BOM: Final = codecs.BOM_UTF8
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
-_NOT_ASCII = re.compile("[^\x00-\x7f]")
-
-UTF_8: Final = "utf-8"
-GBK: Final = "gbk"
+_BLOCK_BYTES: Final = 64 * 1024
+# a tab may part fields; between other separators it is refused where it stands
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+_ENDS: Final = {False: re.compile("\r?\n"), True: re.compile("\r\n?|\n")}
 
 
 class TextLine(NamedTuple):
@@ -37,78 +31,20 @@ class TextLine(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a first reading tells: the encoding, the digest of the content, its size in bytes."""
-
-    encoding: str
-    digest: str
-    size: int
-
-
-def file_invalid(problem: str) -> Refused:
-    return Refused(RefusalCode.FILE_INVALID, problem=problem)
-
-
-def survey(file: BinaryIO) -> Survey:
-    """Read a file once. Refused (file_invalid) when it is empty, or neither UTF-8 nor GBK."""
-    digest = sha256()
-    size = 0
-    strict = codecs.getincrementaldecoder(UTF_8)("strict")
-    is_utf_8 = True
-    while block := file.read(_BLOCK_BYTES):
-        if size == 0 and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            raise file_invalid("the file is UTF-16; save it as UTF-8")
-        size += len(block)
-        digest.update(block)
-        if is_utf_8:
-            try:
-                # never told that it is the end: a character cut there is a cut line, not another encoding
-                strict.decode(block)
-            except UnicodeDecodeError:
-                is_utf_8 = False
-    if size == 0:
-        raise file_invalid("the file is empty")
-    if not is_utf_8:
-        file.seek(0)
-        _require_gbk(file)
-    return Survey(UTF_8 if is_utf_8 else GBK, digest.hexdigest(), size)
-
-
-def _require_gbk(file: BinaryIO) -> None:
-    """Refuse what is not GBK, also what merely decodes as such: most Big5 and Shift-JIS text does."""
-    strict = codecs.getincrementaldecoder(GBK)("strict")
-    seen: Counter[str] = Counter()
-    wrong = file_invalid("the file is neither UTF-8 nor GBK; save it as UTF-8")
-    while block := file.read(_BLOCK_BYTES):
-        try:
-            seen.update(_NOT_ASCII.findall(strict.decode(block)))
-        except UnicodeDecodeError:
-            raise wrong from None
-    characters = common = common_in_big5 = 0
-    for character, times in seen.items():
-        first, second = character.encode(GBK)
-        if first in {0xA1, 0xA3}:
-            continue  # a middle dot, a full-width form: in use everywhere
-        characters += times
-        # the characters of GB 2312, and those that Big5 has in this place for its common ones
-        common += times * (0xB0 <= first <= 0xF7 and second >= 0xA1)
-        common_in_big5 += times * (0xA4 <= first <= 0xC6 and (second <= 0x7E or second >= 0xA1))
-    if 2 * common < characters or common < common_in_big5:
-        raise wrong
-
-
-def read_lines(file: BinaryIO, encoding: str, after: tuple[int, int] | None = None) -> Iterator[TextLine]:
+def read_lines(file: BinaryIO, seen: Survey, after: tuple[int, int] | None = None) -> Iterator[TextLine]:
     """The lines of a file; numbers as an editor shows them.
 
     From its beginning, or `after` a line: its number, and where the next one begins, in bytes.
     """
-    if after is None:
-        file.seek(0)
-        number, end = 0, len(_BOM) if file.read(len(_BOM)) == _BOM else 0
-    else:
-        number, end = after
+    number, end = (0, seen.mark) if after is None else after
     file.seek(end)
+    if seen.encoding in {UTF_8, GB18030} and not seen.cr_lines:
+        return _by_bytes(file, seen.encoding, number, end)
+    return _by_characters(file, seen.encoding, number, end, seen.cr_lines)
+
+
+def _by_bytes(file: BinaryIO, encoding: str, number: int, end: int) -> Iterator[TextLine]:
+    """Lines that end in LF or CRLF, of an encoding in which these bytes are nothing else."""
     while raw := file.readline(LINE_BYTES_MAX):
         number += 1
         end += len(raw)
@@ -128,3 +64,54 @@ def read_lines(file: BinaryIO, encoding: str, after: tuple[int, int] | None = No
                 if _CONTROL.search(text) is not None:
                     text = None
         yield TextLine(number, text, whole.endswith(b"\n"), end)
+
+
+def _by_characters(
+    file: BinaryIO, encoding: str, number: int, end: int, cr_lines: bool
+) -> Iterator[TextLine]:
+    """Lines of UTF-16, and such as end in CR: found in the text, and measured by writing them again."""
+    # half a pair of UTF-16 is read as such, so that it costs its own line and no other
+    errors = "strict" if encoding == GB18030 else "surrogatepass" if encoding != UTF_8 else "surrogateescape"
+    decoder = codecs.getincrementaldecoder(encoding)("replace" if encoding == GB18030 else errors)
+    rest = ""
+    too_long = 0
+
+    def made(text: str, ending: str) -> TextLine:
+        nonlocal number, end, too_long
+        number += 1
+        end += too_long + len((text + ending).encode(encoding, errors))
+        good = not too_long and len(text) < LINE_BYTES_MAX
+        too_long = 0
+        return TextLine(number, _whole(text) if good else None, bool(ending), end)
+
+    while True:
+        block = file.read(_BLOCK_BYTES)
+        rest += decoder.decode(block, not block) if _is_whole(block, encoding) else ""
+        start = 0
+        for found in _ENDS[cr_lines].finditer(rest):
+            if block and found.end() == len(rest) and found[0] == "\r":
+                break  # the LF of it may be about to come
+            yield made(rest[start : found.start()], found[0])
+            start = found.end()
+        rest = rest[start:]
+        if not block:
+            break
+        if len(rest) >= LINE_BYTES_MAX:
+            kept = rest[-1:] if rest.endswith("\r") else ""
+            cut = rest[: len(rest) - len(kept)]
+            too_long += len(cut.encode(encoding, errors))
+            rest = kept
+    if rest or too_long:
+        yield made(rest, "")
+
+
+def _is_whole(block: bytes, encoding: str) -> bool:
+    """Whether a decoder can be told that this is the end: a unit of UTF-16 that was cut has no character."""
+    return bool(block) or encoding in {UTF_8, GB18030}
+
+
+def _whole(text: str) -> str | None:
+    """The text of a line, None for one with characters that are none."""
+    if _CONTROL.search(text) is not None or any("\ud800" <= one <= "\udfff" for one in text):
+        return None
+    return text

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 from sqlalchemy import Connection
 
@@ -18,10 +16,16 @@ from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import find
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.reads import read_declared
+from ledger.imports.already import assessed
 from ledger.imports.chunks import Clock, outdated_problem
-from ledger.imports.lists import ListLine, read_list
+from ledger.imports.columns import EMPLOYERS_LIST, LIST
+from ledger.imports.faults import blamed
+from ledger.imports.file_lines import FileRead
+from ledger.imports.lists import ListLine, lines_of
+from ledger.imports.reader import open_file
 from ledger.imports.rejected import ImportProblem, RejectedLines
 from ledger.imports.rows import CALLER
+from ledger.imports.summary import Rejected
 from ledger.money import format_yuan, parse_yuan
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
@@ -29,7 +33,7 @@ from ledger.policy import Policy
 from ledger.posting import Command, PolicyOutdated, Posted, Unknown
 from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
-from ledger.refusals import Refused
+from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 
 
@@ -51,27 +55,30 @@ class ListDoor:
         *,
         confirm: bool = False,
         preview: bool = False,
+        include_hidden: bool = False,
     ) -> dict[str, object]:
         """Hand in a list. With `confirm` its good lines are owed from then on; `preview` writes nothing.
 
-        The same file for the same month again gives the same answer. Lines that cannot be taken are listed
-        beside the file. Refused as Declare and Confirm are, and with file_invalid; raises ImportProblem when
-        the file cannot be read or the database is gone.
+        The same file for the same month again gives the same answer; a line that an earlier list brought just
+        so is `already` there, in whatever order it comes. Lines that cannot be taken are listed beside the
+        file. Refused as Declare and Confirm are, and as `open_file`; raises ImportProblem when the file
+        cannot be read or the database is gone.
         """
         with self.connection.begin():
             book = find(self.connection, credit_code).book_id
         try:
             with closing(path.open("rb")) as file:
-                digest = sha256(file.read()).hexdigest()
-                lines = tuple(self._declared(file, path))
+                opened = open_file(file, LIST, include_hidden=include_hidden)
+                lines = tuple(self._declared(opened))
         except OSError as error:
             raise ImportProblem(f"{path}: {error.strerror}") from None
-        key = f"list-{period}-{digest[:8]}-{digest[8:16]}"
+        key = f"list-{period}-{opened.digest[:8]}-{opened.digest[8:16]}"
         declare = Declare(book, period, lines, caller=CALLER, actor=self.actor, key=key)
         handed_in = self._one(declare, preview=preview)
         judged = self._lines(handed_in)
         confirmation = None
-        if confirm and not preview:
+        there = assessed(self.connection, book, period or 0, judged)
+        if confirm and not preview and not _is_all_there(judged, there):
             reveal = number_opener(self.keyring)
             command = Confirm(
                 book, handed_in.receipt.seq, reveal, caller=CALLER, actor=self.actor, key=f"c{key}"
@@ -80,26 +87,33 @@ class ListDoor:
         view = list_view(
             handed_in.receipt.period or 0, judged, None if confirmation is None else confirmation.detail
         )
-        rejected = [(line.line, line.code) for line in view.lines if line.code is not None]
+        rejected = [
+            blamed(EMPLOYERS_LIST, line.line, Refused(RefusalCode(line.code)))
+            for line in view.lines
+            if line.code is not None and line.line not in there
+        ]
         told = unpack(None if confirmation is None else confirmation.detail)
         return {
             "declaration": None if preview else handed_in.receipt.name,
             "status": "confirmed" if view.confirmed else "preview",
             "lines": len(view.lines),
-            "good": len(view.lines) - len(rejected),
+            "good": len(view.lines) - len(rejected) - len(there),
+            "already": len(there),
             "refused": len(rejected),
             "employee_total": format_yuan(view.employee_total),
             "employer_total": format_yuan(view.employer_total),
             "to_accounts": format_yuan(told.get("to_accounts", 0)),
             "to_pooled_fund": format_yuan(told.get("to_pooled_fund", 0)),
             "returned": format_yuan(told.get("returned", 0)),
+            "passed_over": list(opened.layout.passed_over),
+            "hidden_rows": opened.hidden_rows,
+            "hidden_columns": opened.hidden_columns,
             "rejected_file": _keep(path, rejected),
         }
 
-    def _declared(self, file: BinaryIO, path: Path) -> list[Declared]:
+    def _declared(self, opened: FileRead) -> list[Declared]:
         today = self.clock()[1]
-        lines = read_list(file, "xlsx" if path.suffix.lower() in {".xlsx", ".xlsm"} else "csv")
-        return [self._line(line, today) for line in lines]
+        return [self._line(line, today) for line in lines_of(opened)]
 
     def _line(self, line: ListLine, today: date) -> Declared:
         person, code = None, line.code
@@ -132,7 +146,12 @@ class ListDoor:
         raise outcome
 
 
-def _keep(path: Path, refused: list[tuple[int, str]]) -> str | None:
+def _is_all_there(lines: list[DeclaredLine], there: frozenset[int]) -> bool:
+    """Whether a list says nothing that an earlier one has not said: there is nothing to confirm."""
+    return bool(there) and all(line.code is not None for line in lines)
+
+
+def _keep(path: Path, refused: list[Rejected]) -> str | None:
     """Write the list of lines that cannot be taken beside the file; an older list goes."""
     rejected = RejectedLines(path.with_name(f"{path.name}.rejected.csv"))
     try:

@@ -57,7 +57,7 @@ class Here:
 class Processes:
     """Posts in processes of their own, each with the books of one part."""
 
-    def __init__(self, ways: int, url: URL, policies: Mapping[int, Policy], clock: Clock) -> None:
+    def __init__(self, ways: int, url: URL, policies: Mapping[int, Policy], clock: Clock, kind: str) -> None:
         self.ways = ways
         self._pipes: list[Pipe] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -65,7 +65,7 @@ class Processes:
             for _way in range(ways):
                 self._start()
             for pipe in self._pipes:
-                pipe.send((url, dict(policies), clock, gc.get_threshold()))
+                pipe.send((url, dict(policies), clock, kind, gc.get_threshold()))
         except OSError as error:
             self._end()
             raise ImportProblem(f"no process to post could be started ({error.strerror})") from error

@@ -1,4 +1,8 @@
-"""The file of rejected lines: number, code and reason of each, never what the line said."""
+"""The file of rejected lines: number, code and reason of each, and the field that has to be corrected.
+
+It goes back to whoever sent the lines, so what stood in that field may stand in it; the rest of the line
+never.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+from ledger.csv_out import csv_line
 from ledger.imports.reasons import reason
+from ledger.imports.summary import Rejected
 
-HEADER = "line,code,reason"
+HEADER = "line,code,reason,column,value,expected"
 
 
 class ImportProblem(Exception):
@@ -50,10 +56,11 @@ class RejectedLines:
             # the other import ended between our two steps, and took its draft away
             file.close()
 
-    def add(self, refused: Iterable[tuple[int, str]]) -> None:
+    def add(self, refused: Iterable[Rejected]) -> None:
         """Append lines; in order of number within one call."""
-        for number, code in sorted(refused):
-            self._file.write(f"{number},{code},{reason(code)}\n")
+        for one in sorted(refused):
+            cells = (one.line, one.code, reason(one.code), one.column, one.value, one.expected)
+            self._file.write(csv_line(cells))
             self.count += 1
 
     def keep(self) -> Path | None:

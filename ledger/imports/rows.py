@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import re
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
 from hashlib import sha256
@@ -16,9 +15,13 @@ from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
-from ledger.imports.lines import file_invalid
+from ledger.imports import spellings
+from ledger.imports.columns import KEY_COLUMN
+from ledger.imports.faults import first_fault
+from ledger.imports.file_lines import FileLine
+from ledger.imports.headings import Layout
+from ledger.imports.spellings import FLAGS, SEXES, amount_text, month_of, plain
 from ledger.money import parse_yuan
-from ledger.months import parse_period
 from ledger.people.persons import account_ref, stake_by_number
 from ledger.posting import BookRef, Command
 from ledger.refusals import RefusalCode, Refused
@@ -26,12 +29,10 @@ from ledger.texts import (
     INSTITUTION_CODE_MAX,
     NAME_MAX,
     SOURCE_REF_MAX,
-    asks_for_cash,
     is_cash,
     is_key,
     is_name,
     parse_area,
-    parse_day,
     read_name,
     read_text,
 )
@@ -39,175 +40,59 @@ from ledger.vault import Keyring
 
 CALLER: Final = "import"
 CANDIDATES: Final = 4
+# of a digest: 72 bits, which are twelve characters
+_KEY_BYTES: Final = 9
 
 _OPENING_COLUMNS = ("opening_current_year", "opening_carried_over", "opening_source_ref")
-_KEY_COLUMN = "idempotency_key"
-
-# A last line without a line end may have been cut. It is taken only when its last column is one of these,
-# whose form is no longer met once a character is missing.
-_SELF_ENDING: dict[str, Callable[[str], object]] = {
-    "amount": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
-    "period": parse_period,
-    "effective_on": parse_day,
-    "opened_on": parse_day,
-    "birth_date": parse_day,
-    "received_on": parse_day,
-    "area": parse_area,
-    "wage": re.compile(r"[0-9]+\.[0-9]{2}").fullmatch,
-    "sex": re.compile(r"[12]").fullmatch,
-    "take_available": re.compile(r"true|false").fullmatch,
-}
 
 
-@dataclass(frozen=True, slots=True)
-class FileKind:
-    """One kind of file: its name, the columns that must be there, and those that may."""
+def content_key(kind: str, *content: object) -> str:
+    """The key of a line: what it says, in 72 bits, and the letter of its kind.
 
-    name: str
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
-    # the required column that no other kind has
-    mark: str
-    # the columns whose sum is what a line names
-    amounts: tuple[str, ...]
-
-
-KINDS: Final = {
-    kind.name: kind
-    for kind in (
-        FileKind(
-            "accounts",
-            ("id_number", "name", "area", "opened_on"),
-            ("sex", "birth_date", *_OPENING_COLUMNS, _KEY_COLUMN),
-            mark="id_number",
-            amounts=("opening_current_year", "opening_carried_over"),
-        ),
-        FileKind(
-            "contributions",
-            ("account", "source_ref", "period", "effective_on", "amount"),
-            (_KEY_COLUMN,),
-            mark="period",
-            amounts=("amount",),
-        ),
-        FileKind(
-            "spendings",
-            ("account", "source_ref", "institution", "effective_on", "amount"),
-            ("take_available", _KEY_COLUMN),
-            mark="institution",
-            amounts=("amount",),
-        ),
-        FileKind(
-            "employers",
-            ("credit_code", "name", "area"),
-            ("staff", _KEY_COLUMN),
-            mark="credit_code",
-            amounts=(),
-        ),
-        FileKind(
-            "enrolments",
-            ("account", "member_class", "employer", "from", "to"),
-            (_KEY_COLUMN,),
-            mark="member_class",
-            amounts=(),
-        ),
-        FileKind(
-            "declarations", ("employer", "period", "id_number", "wage"), (), mark="wage", amounts=("wage",)
-        ),
-        FileKind(
-            "receipts",
-            ("employer", "source_ref", "period", "received_on", "amount"),
-            (_KEY_COLUMN,),
-            mark="received_on",
-            amounts=("amount",),
-        ),
-    )
-}
-# of a header that has the marks of two kinds, the one that says more
-_SAYS_MORE: Final = {"declarations": {"accounts", "contributions"}, "receipts": {"contributions"}}
-
-
-def default_key(kind: str, number: int, source_ref: str | None) -> str:
-    """The key of a line: the file's kind, the line's number, five letters of its document's digest.
-
-    Short, because it is stored twice for every line of every file. The document itself is unique in the book
-    by its own index; here it only tells two files with the same line number apart.
+    Keys count per caller and book, so the person need not be in it, and is the same by either number. All
+    that the command says is: a line sent again, in any order and in any file, is the same request, and one
+    with another amount is another request, refused for its document.
     """
-    place = f"{kind[0]}{number}"
-    if source_ref is None:
-        return place
-    return f"{place}/{sha256(source_ref.encode()).hexdigest()[:5]}"
-
-
-def split(text: str) -> list[str]:
-    """The fields of a line. Raises Refused (shape_invalid) for quotes that do not fit."""
-    if '"' not in text:
-        return text.split(",")
-    try:
-        return next(csv.reader([text], strict=True))
-    except csv.Error:
-        raise Refused(RefusalCode.SHAPE_INVALID) from None
-
-
-def read_header(text: str | None, expected: str | None) -> tuple[FileKind, tuple[str, ...]]:
-    """The kind of a file and its columns, in the order they have there.
-
-    Refused with file_invalid naming the problem, with cash_forbidden for a column that would lead money out.
-    A column that is not known is named by its place: without a header, a person would stand there.
-    """
-    if text is None:
-        raise file_invalid("the first line is not a header: it is too long, or holds control characters")
-    try:
-        columns = tuple(split(text))
-    except Refused:
-        raise file_invalid("the header's quotes do not fit") from None
-    if any(map(asks_for_cash, columns)):
-        raise Refused(RefusalCode.CASH_FORBIDDEN, problem="a column would lead account money out as cash")
-    found = [kind for kind in KINDS.values() if kind.mark in columns]
-    found = [kind for kind in found if not any(kind.name in _SAYS_MORE.get(one.name, ()) for one in found)]
-    if expected is not None:
-        kind = KINDS[expected]
-    elif len(found) == 1:
-        kind = found[0]
-    else:
-        known = "; ".join(f"{kind.name}: {','.join(kind.required)}" for kind in KINDS.values())
-        raise file_invalid(f"the header is that of no kind of file ({known})")
-    for place, column in enumerate(columns, start=1):
-        if column not in kind.required and column not in kind.optional:
-            raise file_invalid(f"column {place} is not known in a file of {kind.name}")
-        if columns.index(column) != place - 1:
-            raise file_invalid(f"column {column} stands there twice")
-    missing = [column for column in kind.required if column not in columns]
-    if missing:
-        raise file_invalid(f"column {missing[0]} is missing in a file of {kind.name}")
-    return kind, columns
+    told = "\x1f".join((kind, *map(str, content)))
+    return kind[0] + urlsafe_b64encode(sha256(told.encode()).digest()[:_KEY_BYTES]).decode()
 
 
 @lru_cache(maxsize=4096)
 def day_of(text: str) -> date:
-    """A day. Refused with shape_invalid for a text that is none."""
-    day = parse_day(text)
+    """A day. Refused with shape_invalid for a text that is none, or may be two."""
+    day = spellings.day_of(text)
     if day is None:
         raise Refused(RefusalCode.SHAPE_INVALID)
     return day
 
 
-def fen_of(text: str) -> int | None:
-    """An amount, None for one that is none: where it is judged stands in the command."""
+def fen_of(text: str) -> int:
+    """An amount. Refused with amount_invalid for one that is none, or has two readings."""
     try:
         return parse_yuan(text)
     except Refused:
-        return None
+        spelled = amount_text(text)
+        if spelled is None:
+            raise
+        return parse_yuan(spelled)
 
 
-def named_fen(text: str, kind: FileKind, columns: tuple[str, ...]) -> int:
-    """What a line names in fen; nothing for one that cannot be read."""
-    try:
-        fields = split(text)
-    except Refused:
-        return 0
-    if len(fields) != len(columns):
-        return 0
-    return sum(fen_of(fields[columns.index(name)]) or 0 for name in kind.amounts if name in columns)
+def area_of(text: str) -> int:
+    """The code of an area. Refused with shape_invalid for another text."""
+    area = parse_area(plain(text))
+    if area is None:
+        raise Refused(RefusalCode.SHAPE_INVALID)
+    return area
+
+
+def named_fen(row: dict[str, str], amounts: tuple[str, ...]) -> int:
+    """What a line names in fen; nothing for what cannot be read."""
+    fen = 0
+    for name in amounts:
+        # one that cannot be read is refused in its line
+        with suppress(Refused):
+            fen += fen_of(row.get(name, ""))
+    return fen
 
 
 def text_of(value: str, longest: int) -> str:
@@ -228,38 +113,31 @@ def name_of(value: str, longest: int = NAME_MAX) -> str:
     return name
 
 
-def fields_of(text: str | None, columns: tuple[str, ...], *, terminated: bool) -> dict[str, str]:
-    """The fields of a line by column. Refused with shape_invalid for one that is not whole."""
-    fields = [] if text is None else split(text)
-    if len(fields) != len(columns):
-        raise Refused(RefusalCode.SHAPE_INVALID)
-    if not terminated:
-        is_whole = _SELF_ENDING.get(columns[-1])
-        if is_whole is None or not is_whole(fields[-1]):
-            raise Refused(RefusalCode.SHAPE_INVALID)
-    return dict(zip(columns, fields, strict=True))
-
-
 class LineReader:
     """Makes the commands of one file."""
 
     def __init__(
-        self, kind: str, columns: tuple[str, ...], keyring: Keyring, actor: str, today: date
+        self, layout: Layout, keyring: Keyring, actor: str, today: date, caller: str = CALLER
     ) -> None:
         self.today = today
-        self.columns = columns
+        self.layout = layout
         self.actor = actor
+        self.caller = caller
         self._keyring = keyring
-        self._kind = kind
-        self._make = self._makers()[kind]
+        self._kind = layout.kind.name
+        self._make = self._makers()[self._kind]
         # lines of one person often stand together
         self._account = lru_cache(maxsize=4096)(self._account_ref)
 
-    def command(self, number: int, text: str | None, *, terminated: bool) -> tuple[Command, int]:
+    def command(self, line: FileLine) -> tuple[Command, int]:
         """The command of a line, and its amount in fen. Raises Refused as the API would."""
-        return self._make(number, fields_of(text, self.columns, terminated=terminated))
+        if line.row is None:
+            raise Refused(RefusalCode.SHAPE_INVALID)
+        if line.faults is not None:
+            raise Refused(first_fault(line.faults))
+        return self._make(line.row)
 
-    def _makers(self) -> dict[str, Callable[[int, dict[str, str]], tuple[Command, int]]]:
+    def _makers(self) -> dict[str, Callable[[dict[str, str]], tuple[Command, int]]]:
         return {
             "accounts": self._open_account,
             "contributions": self._contribute,
@@ -267,30 +145,29 @@ class LineReader:
         }
 
     def _account_ref(self, text: str, today: date) -> BookRef:
-        return account_ref(text, self._keyring, today)
+        return account_ref(plain(text), self._keyring, today)
 
-    def _key(self, number: int, row: dict[str, str], source_ref: str | None) -> str:
-        """The key of a line: what the file says, else its place and document, the same on every run."""
-        given = row.get(_KEY_COLUMN, "")
+    def _key(self, row: dict[str, str], *content: object) -> str:
+        """The key of a line: what the file says, else what the line says."""
+        given = row.get(KEY_COLUMN, "")
         if given:
             if not is_key(given):
                 raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID)
             return given
-        return default_key(self._kind, number, source_ref)
+        return content_key(self._kind, *content)
 
-    def _open_account(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+    def _open_account(self, row: dict[str, str]) -> tuple[Command, int]:
         name = name_of(row["name"])
-        sex, birth_date = row.get("sex", ""), row.get("birth_date", "")
-        area = parse_area(row["area"])
-        if area is None or sex not in {"", "1", "2"} or not row["id_number"]:
+        sex_said, birth_date = plain(row.get("sex", "")), row.get("birth_date", "").strip()
+        area, id_number = area_of(row["area"]), plain(row["id_number"])
+        if sex_said not in SEXES or not id_number:
             raise Refused(RefusalCode.SHAPE_INVALID)
+        sex = SEXES[sex_said]
         opened_on = day_of(row["opened_on"])
         born = day_of(birth_date) if birth_date else None
         opening = self._opening(row)
-        key = self._key(number, row, None)
-        stake, _parsed = stake_by_number(
-            row["id_number"], name, self._keyring, self.today, sex=int(sex) if sex else None, birth_date=born
-        )
+        stake, _parsed = stake_by_number(id_number, name, self._keyring, self.today, sex=sex, birth_date=born)
+        key = self._key(row, name, area, opened_on, sex, born, opening)
         command = OpenAccount(
             book=stake.digest,
             persons=(stake,),
@@ -298,9 +175,9 @@ class LineReader:
             area=area,
             opened_on=opened_on,
             opening=opening,
-            sex=int(sex) if sex else None,
+            sex=sex,
             birth_date=born,
-            caller=CALLER,
+            caller=self.caller,
             actor=self.actor,
             key=key,
         )
@@ -316,43 +193,46 @@ class LineReader:
             raise Refused(RefusalCode.SHAPE_INVALID)
         return OpeningBalance(fen_of(current_year), fen_of(carried_over), text_of(source_ref, SOURCE_REF_MAX))
 
-    def _contribute(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+    def _contribute(self, row: dict[str, str]) -> tuple[Command, int]:
         source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
         effective_on = day_of(row["effective_on"])
-        amount = fen_of(row["amount"])
-        key = self._key(number, row, source_ref)
+        period = month_of(row["period"])
+        if period is None:
+            raise Refused(RefusalCode.PERIOD_INVALID)
+        account, amount = self._account(row["account"], self.today), fen_of(row["amount"])
+        key = self._key(row, source_ref, period, effective_on, amount)
         command = Contribute(
-            book=self._account(row["account"], self.today),
+            book=account,
             amount_fen=amount,
-            period=parse_period(row["period"]),
+            period=period,
             effective_on=effective_on,
             source_ref=source_ref,
-            caller=CALLER,
+            caller=self.caller,
             actor=self.actor,
             key=key,
         )
-        return command, amount or 0
+        return command, amount
 
-    def _spend(self, number: int, row: dict[str, str]) -> tuple[Command, int]:
+    def _spend(self, row: dict[str, str]) -> tuple[Command, int]:
         institution = text_of(row["institution"], INSTITUTION_CODE_MAX)
         if is_cash(institution):
             raise Refused(RefusalCode.CASH_FORBIDDEN)
-        take_available = row.get("take_available", "")
-        if take_available not in {"", "true", "false"}:
+        take_available = FLAGS.get(plain(row.get("take_available", "")).casefold())
+        if take_available is None:
             raise Refused(RefusalCode.SHAPE_INVALID)
         source_ref = text_of(row["source_ref"], SOURCE_REF_MAX)
         effective_on = day_of(row["effective_on"])
-        amount = fen_of(row["amount"])
-        key = self._key(number, row, source_ref)
+        account, amount = self._account(row["account"], self.today), fen_of(row["amount"])
+        key = self._key(row, source_ref, institution, effective_on, amount, take_available)
         command = Spend(
-            book=self._account(row["account"], self.today),
+            book=account,
             amount_fen=amount,
             effective_on=effective_on,
             institution=institution,
             source_ref=source_ref,
-            take_available=take_available == "true",
-            caller=CALLER,
+            take_available=take_available,
+            caller=self.caller,
             actor=self.actor,
             key=key,
         )
-        return command, amount or 0
+        return command, amount

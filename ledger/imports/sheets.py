@@ -1,4 +1,4 @@
-"""Workbooks (XLSX): the rows of the sheet that a person sees first, one at a time in bounded memory.
+"""Workbooks (XLSX): the rows of the sheets that a person sees, one at a time in bounded memory.
 
 The cells are read here and not by openpyxl, which leaves out rows that stand behind a wrong dimension,
 ends at the first cell that it cannot convert, takes a month typed in Chinese for a number, and writes the
@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from enum import Enum, auto
 from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple
 
-from ledger.imports.lines import file_invalid
+from ledger.imports.cells import FORMULA_CELL, OTHER_CELL, Cell, CellKind
+from ledger.imports.encodings import file_invalid
 from ledger.imports.number_formats import DAY_FORMATS, shows_day
 from ledger.imports.workbook import (
     PART_BYTES_MAX,
@@ -28,6 +28,8 @@ from ledger.imports.workbook import (
 )
 
 ROWS_MAX: Final = 200_000
+# a heading, and titles and blank lines above it
+ROWS_ABOVE_MAX: Final = 1
 COLUMNS_MAX: Final = 64
 STRINGS_MAX: Final = 1_000_000
 STYLES_MAX: Final = 100_000
@@ -36,7 +38,10 @@ MERGES_MAX: Final = 200_000
 TEXT_MAX: Final = 256
 
 _SHEET_ROWS: Final = 1_048_576
-_TAGS: Final = sheet_tags("c", "cellXfs", "f", "mergeCell", "numFmt", "row", "rPh", "si", "t", "v", "xf")
+_COLUMN_SPANS_MAX: Final = 20_000
+_TAGS: Final = sheet_tags(
+    "c", "cellXfs", "col", "f", "mergeCell", "numFmt", "row", "rPh", "si", "t", "v", "xf"
+)
 
 _match_range = re.compile(r"([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?").fullmatch
 _match_letters = re.compile(r"[A-Z]{1,3}").fullmatch
@@ -45,65 +50,47 @@ _match_number = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
-class CellKind(Enum):
-    """What a cell holds."""
-
-    TEXT = auto()
-    NUMBER = auto()
-    # a day, a month or a time: to the file it is a number, to a person it is none
-    DATE = auto()
-    # also one whose value of last time is in the file
-    FORMULA = auto()
-    # an error (#N/A), a boolean, or what cannot be read
-    OTHER = auto()
-
-
-class Cell(NamedTuple):
-    """A cell that is not blank. `text` is as the file has it for TEXT and NUMBER, else empty."""
-
-    kind: CellKind
-    text: str
-
-
 class Row(NamedTuple):
     """A row that is not blank: its number in the sheet, its cells by the number of their column."""
 
     number: int
     cells: dict[int, Cell]
-
-
-_FORMULA_CELL: Final = Cell(CellKind.FORMULA, "")
-_DATE_CELL: Final = Cell(CellKind.DATE, "")
-_OTHER_CELL: Final = Cell(CellKind.OTHER, "")
+    # by hand, by a filter, or in a group that is folded up
+    hidden: bool = False
 
 
 class Sheet:
-    """The first sheet that is not hidden. It is read to the end when it is made, so that a damage is known.
+    """One sheet that is not hidden. It is read to the end when it is made, so that a damage is known.
 
-    Refused (file_invalid) for what is no workbook, is locked, damaged or too large.
+    Refused (file_invalid) for what is damaged or too large.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._package = Package(file)
-        sheet, strings, styles = self._package.places()
-        self._place = sheet
-        self._strings = _Strings()
-        if strings is not None:
-            self._package.take(strings, STRINGS_BYTES_MAX, self._strings)
-        self._styles = _Styles()
-        if styles is not None:
-            self._package.take(styles, PART_BYTES_MAX, self._styles)
-        self.first: Row | None = None
+    def __init__(self, package: Package, place: str, strings: list[str | None], are_days: list[bool]) -> None:
+        self._package = package
+        self._place = place
+        self._strings = strings
+        self._are_days = are_days
         cells = self._cells()
-        for place, row in enumerate(self._read(cells)):
-            if self.first is None:
-                self.first = row
-            if place > ROWS_MAX:
+        self.count = 0
+        hidden: list[tuple[int, int]] = []
+        columns: set[int] = set()
+        for row in self._read(cells, first=True):
+            self.count += 1
+            columns.update(row.cells)
+            if row.hidden:
+                if hidden and hidden[-1][1] == row.number - 1:
+                    hidden[-1] = hidden[-1][0], row.number
+                else:
+                    hidden.append((row.number, row.number))
+            if self.count > ROWS_MAX + ROWS_ABOVE_MAX:
                 raise file_invalid(f"the sheet has more than {ROWS_MAX} lines")
         self._merges = cells.merges
+        self.hidden_rows = tuple(hidden)
+        concealed = Spans(iter(cells.hidden_columns))
+        self.hidden_columns = tuple(column for column in sorted(columns) if column in concealed)
 
     def rows(self) -> Iterator[Row]:
-        """The rows that are not blank, the first one too, in ascending order."""
+        """The rows that are not blank, in ascending order."""
         return self._read(self._cells())
 
     def merged_in(self, column: int) -> Spans:
@@ -111,12 +98,32 @@ class Sheet:
         return Spans((top, bottom) for left, top, right, bottom in self._merges if left <= column <= right)
 
     def _cells(self) -> _Cells:
-        return _Cells(self._strings.texts, self._styles.are_days())
+        return _Cells(self._strings, self._are_days)
 
-    def _read(self, cells: _Cells) -> Iterator[Row]:
-        for _ in self._package.blocks(self._place, SHEET_BYTES_MAX, cells):
+    def _read(self, cells: _Cells, *, first: bool = False) -> Iterator[Row]:
+        for _ in self._package.blocks(self._place, SHEET_BYTES_MAX, cells, counted=first):
             yield from cells.rows
             cells.rows.clear()
+
+
+class Workbook(NamedTuple):
+    """The sheets of a workbook that can be seen, and how it counts days."""
+
+    sheets: list[Sheet]
+    since_1904: bool
+
+
+def open_workbook(file: BinaryIO) -> Workbook:
+    """Read a workbook once. Refused (file_invalid) for what is none, is locked, damaged or too large."""
+    package = Package(file)
+    places, strings, styles, since_1904 = package.places()
+    texts, days = _Strings(), _Styles()
+    if strings is not None:
+        package.take(strings, STRINGS_BYTES_MAX, texts)
+    if styles is not None:
+        package.take(styles, PART_BYTES_MAX, days)
+    are_days = days.are_days()
+    return Workbook([Sheet(package, place, texts.texts, are_days) for place in places], since_1904)
 
 
 class Spans:
@@ -131,6 +138,9 @@ class Spans:
             else:
                 self._tops.append(top)
                 self._bottoms.append(bottom)
+
+    def __bool__(self) -> bool:
+        return bool(self._tops)
 
     def __contains__(self, number: int) -> bool:
         place = bisect_right(self._tops, number) - 1
@@ -228,6 +238,9 @@ class _Cells(PackagePart):
         self.rows: list[Row] = []
         # left, top, right, bottom
         self.merges: list[tuple[int, int, int, int]] = []
+        # first, last
+        self.hidden_columns: list[tuple[int, int]] = []
+        self._is_hidden = False
         self._strings = strings
         self._are_days = are_days
         self._row = self._column = 0
@@ -253,6 +266,10 @@ class _Cells(PackagePart):
                 self._begin_row(attributes)
             case "mergeCell":
                 self._merge(attributes.get("ref", ""))
+            case "col" if _conceals(attributes, "width"):
+                self.hidden_columns.append((int(attributes.get("min", "1")), int(attributes.get("max", "1"))))
+                if len(self.hidden_columns) > _COLUMN_SPANS_MAX:
+                    raise too_large()
 
     def end(self, tag: str) -> None:
         match _TAGS.get(tag):
@@ -268,7 +285,7 @@ class _Cells(PackagePart):
             case "rPh":
                 self._is_reading_aid = False
             case "row" if self._cells:
-                self.rows.append(Row(self._row, self._cells))
+                self.rows.append(Row(self._row, self._cells, self._is_hidden))
                 self._cells = {}
 
     def text(self, text: str) -> None:
@@ -281,6 +298,7 @@ class _Cells(PackagePart):
         if not self._row < number <= _SHEET_ROWS:
             raise damaged()
         self._row, self._column = number, 0
+        self._is_hidden = _conceals(attributes, "ht")
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         place = attributes.get("r")
@@ -306,21 +324,23 @@ class _Cells(PackagePart):
         """The cell that ends here, None for a blank one."""
         text = self._text.take_out()
         if self._has_formula:
-            return _FORMULA_CELL
+            return FORMULA_CELL
         if text is not None and self._kind == "s":
             text = self._shared(text)
         if text is None:
-            return _OTHER_CELL
+            return OTHER_CELL
         if not text or text.isspace():
             return None
         match self._kind:
             case "s" | "str" | "inlineStr":
                 return Cell(CellKind.TEXT, text)
             case "n" if _match_number(text) is not None:
-                return _DATE_CELL if self._is_day() else Cell(CellKind.NUMBER, text)
+                return Cell(CellKind.DATE if self._is_day() else CellKind.NUMBER, text)
             case "d":
-                return _DATE_CELL
-        return _OTHER_CELL
+                return Cell(CellKind.DATE, text)
+            case "b" if text in {"0", "1"}:
+                return Cell(CellKind.BOOLEAN, text)
+        return OTHER_CELL
 
     def _shared(self, text: str) -> str | None:
         """The shared text of a number; empty where there is no number."""
@@ -332,6 +352,11 @@ class _Cells(PackagePart):
     def _is_day(self) -> bool:
         style = int(self._style) if self._style.isascii() and self._style.isdigit() else 0
         return style < len(self._are_days) and self._are_days[style]
+
+
+def _conceals(attributes: dict[str, str], size: str) -> bool:
+    """Whether a row or column is hidden, or made so small that nobody sees it."""
+    return attributes.get("hidden", "0") in {"1", "true"} or attributes.get(size, "1").strip("0.") == ""
 
 
 @lru_cache(maxsize=1024)

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from ledger.money import format_yuan
 
 
+class Rejected(NamedTuple):
+    """A line that was not taken: why, and where known in which column, what stands there, what was expected.
+
+    `value` goes into the list of rejected lines, back to whoever sent it, and nowhere else.
+    """
+
+    line: int
+    code: str
+    column: str = ""
+    value: str = ""
+    expected: str = ""
+
+
 @dataclass(slots=True)
 class Tally:
-    """What became of some lines. Amounts in fen; `rejected` has line number and code."""
+    """What became of some lines. Amounts in fen."""
 
     lines: int = 0
     posted: int = 0
@@ -20,7 +34,7 @@ class Tally:
     already_fen: int = 0
     cash_rest_fen: int = 0
     refused_fen: int = 0
-    rejected: list[tuple[int, str]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         self.lines += other.lines
@@ -56,6 +70,10 @@ class Summary:
     refused_fen: int = 0
     rejected_file: Path | None = None
     preview: bool = False
+    # headings of columns that were not read, and what was hidden and counted all the same
+    passed_over: tuple[str, ...] = ()
+    hidden_rows: str = ""
+    hidden_columns: str = ""
 
     def add(self, tally: Tally) -> None:
         self.lines += tally.lines
@@ -95,5 +113,8 @@ class Summary:
             "cash_rest": format_yuan(self.cash_rest_fen),
             "refused_amount": format_yuan(self.refused_fen),
             "totals_agree": self.agrees,
+            "passed_over": list(self.passed_over),
+            "hidden_rows": self.hidden_rows,
+            "hidden_columns": self.hidden_columns,
             "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
         }

@@ -11,7 +11,7 @@ from ledger.book.detail import pack, unpack
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Clock
 from ledger.imports.rejected import RejectedLines
-from ledger.imports.summary import Summary
+from ledger.imports.summary import Rejected, Summary
 from ledger.posting import batches
 from ledger.posting.batches import Batch
 
@@ -53,7 +53,7 @@ class FileUnderWay:
         while page := batches.refused_lines(self.connection, batch.batch_id, after=number):
             number, _code = page[-1]
             # what lies behind the bookmark is another run's, and looked at again
-            self.rejected.add([(line, code) for line, code in page if line <= batch.bookmark])
+            self.rejected.add([Rejected(line, code) for line, code in page if line <= batch.bookmark])
 
     def _take_up(self, batch: Batch, done: dict[str, Any]) -> None:
         summary = self.summary
@@ -70,7 +70,8 @@ class FileUnderWay:
         if self.batch is not None:
             since, self.batch.bookmark = self.batch.bookmark, block.last
             self._write_down(self.batch, block.end)
-            batches.advance(self.connection, self.batch, self.clock()[0], since, refused)
+            written = [(one.line, one.code) for one in refused]
+            batches.advance(self.connection, self.batch, self.clock()[0], since, written)
 
     def finish(self) -> Summary:
         """Keep the list of rejected lines, and end the batch."""

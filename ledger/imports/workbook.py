@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile
 
-from ledger.imports.lines import file_invalid
+from ledger.imports.encodings import file_invalid
 from ledger.refusals import Refused
 
 _MIB: Final = 1024 * 1024
@@ -20,6 +20,7 @@ SHEET_BYTES_MAX: Final = 128 * _MIB
 STRINGS_BYTES_MAX: Final = 64 * _MIB
 PART_BYTES_MAX: Final = 16 * _MIB
 PARTS_MAX: Final = 10_000
+SHEETS_MAX: Final = 50
 
 _BLOCK_BYTES: Final = 64 * 1024
 # of one tag or comment, which expat reads from its beginning each time until it is whole
@@ -42,6 +43,8 @@ def sheet_tags(*tags: str) -> dict[str, str]:
 
 
 _SHEET: Final = sheet_tags("sheet")
+_PROPERTIES: Final = sheet_tags("workbookPr")
+_RELATIONS: Final = "_rels/.rels"
 
 
 def too_large() -> Refused:
@@ -50,6 +53,13 @@ def too_large() -> Refused:
 
 def damaged() -> Refused:
     return file_invalid("the file is not an XLSX workbook, or it is damaged")
+
+
+def _no_workbook(names: list[str]) -> Refused:
+    """What a ZIP file is that is no workbook."""
+    if "content.xml" in names:
+        return file_invalid("the file is an OpenDocument and not an XLSX workbook; save it as XLSX")
+    return file_invalid("the file is a ZIP file and not an XLSX workbook: unpack it first")
 
 
 class PackagePart:
@@ -79,8 +89,13 @@ class Package:
 
     def __init__(self, file: BinaryIO) -> None:
         self._check_outside(file)
+        # what all sheets together may come to
+        self._left = SHEET_BYTES_MAX
         with _judged():
             self._zip = ZipFile(file)
+        names = self._zip.namelist()
+        if _RELATIONS not in names:
+            raise _no_workbook(names)
 
     @staticmethod
     def _check_outside(file: BinaryIO) -> None:
@@ -100,11 +115,13 @@ class Package:
             raise file_invalid("the file is empty")
         file.seek(0)
 
-    def places(self) -> tuple[str, str | None, str | None]:
-        """Where the first visible sheet, the shared texts and the styles are."""
+    def places(self) -> tuple[list[str], str | None, str | None, bool]:
+        """Where the visible sheets, the shared texts and the styles are, and whether days count from 1904."""
         workbooks = [place for kind, place in self._relations("").values() if kind == "officeDocument"]
         if not workbooks:
             raise damaged()
+        if workbooks[0].endswith(".bin"):
+            raise file_invalid("the file is an XLSB workbook; save it as XLSX")
         relations = self._relations(workbooks[0])
         sheets = _Sheets()
         self.take(workbooks[0], PART_BYTES_MAX, sheets)
@@ -116,8 +133,10 @@ class Package:
         ]
         if not visible:
             raise file_invalid("the workbook has no sheet that can be seen")
+        if len(visible) > SHEETS_MAX:
+            raise file_invalid(f"the workbook has more than {SHEETS_MAX} sheets")
         others = {kind: place for kind, place in relations.values() if kind != "worksheet"}
-        return visible[0], others.get("sharedStrings"), others.get("styles")
+        return visible, others.get("sharedStrings"), others.get("styles"), sheets.since_1904
 
     def _relations(self, place: str) -> dict[str, tuple[str, str]]:
         folder, name = posixpath.split(place)
@@ -129,8 +148,10 @@ class Package:
         for _ in self.blocks(place, bytes_max, part):
             pass
 
-    def blocks(self, place: str, bytes_max: int, part: PackagePart) -> Iterator[None]:
-        """Read a part of the workbook; comes back after each block."""
+    def blocks(
+        self, place: str, bytes_max: int, part: PackagePart, *, counted: bool = False
+    ) -> Iterator[None]:
+        """Read a part of the workbook; comes back after each block. All that is `counted` has one limit."""
         try:
             entry = self._zip.getinfo(place)
         except KeyError:
@@ -139,8 +160,10 @@ class Package:
             raise file_invalid("the file is locked with a password; save it without one")
         if entry.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
             raise damaged()
-        if entry.file_size > bytes_max:
+        if entry.file_size > (min(bytes_max, self._left) if counted else bytes_max):
             raise too_large()
+        if counted:
+            self._left -= entry.file_size
         names: dict[str, str] = {}
         parser = _parser(part, names)
         taken = 0
@@ -206,7 +229,10 @@ class _Sheets(PackagePart):
 
     def __init__(self) -> None:
         self.visible: list[str] = []
+        self.since_1904 = False
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if tag in _PROPERTIES:
+            self.since_1904 = attributes.get("date1904", "0") in {"1", "true"}
         if tag in _SHEET and attributes.get("state", "visible") == "visible":
             self.visible.extend(value for name, value in attributes.items() if name.endswith(" id"))

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 def work(pipe: Pipe) -> None:
     """Post what comes down the pipe until it closes."""
-    url, policies, clock, thresholds = pipe.recv()
+    url, policies, clock, kind, thresholds = pipe.recv()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*thresholds)
@@ -35,7 +35,7 @@ def work(pipe: Pipe) -> None:
     engine = for_posting(connect(url))
     try:
         with engine.connect() as connection:
-            poster = Poster(connection, policies, clock)
+            poster = Poster(connection, policies, clock, kind=kind)
             while (chunk := chunks.get()) is not None:
                 _say(pipe, poster.post(chunk))
     except ImportProblem as problem:

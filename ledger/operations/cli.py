@@ -120,11 +120,11 @@ PROBLEMS: Final[dict[type[Exception], tuple[str, int]]] = {
 }
 
 
-def command(name: str, *, json_on_failure: bool = True) -> Callable[..., Any]:
+def command(name: str, *, json_on_failure: bool = True, epilog: str | None = None) -> Callable[..., Any]:
     """Make a function a command: print its answer, and turn what is expected to go wrong into one line."""
 
     def register(function: Callable[Parameters, Answer | None]) -> Callable[Parameters, None]:
-        @app.command(name)
+        @app.command(name, epilog=epilog)
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
             if code := tell(lambda: function(*args, **kwargs), json_on_failure=json_on_failure):

@@ -178,6 +178,9 @@ def declare(
     file: Annotated[Path, typer.Argument(help="A list as CSV or XLSX: id_number, wage.")],
     confirm: Annotated[bool, typer.Option("--confirm", help="Owe the good lines from now on.")] = False,
     preview: Annotated[bool, typer.Option("--preview", help="Write nothing at all.")] = False,
+    include_hidden: Annotated[
+        bool, typer.Option("--include-hidden", help="Hidden or filtered rows of a workbook count too.")
+    ] = False,
     data: Data = None,
     actor: Annotated[str, typer.Option(help="The person who hands it in.")] = "import",
 ) -> Answer:
@@ -185,7 +188,9 @@ def declare(
     period = _period(month)
     with at_work(Settings.load(data)) as (opened, connection):
         door = ListDoor(connection, opened.keyring, opened.policies, now_and_today, actor)
-        told = door.hand_in(employer, period, file, confirm=confirm, preview=preview)
+        told = door.hand_in(
+            employer, period, file, confirm=confirm, preview=preview, include_hidden=include_hidden
+        )
     if told["refused"]:
         warn(f"{file}: {told['refused']} lines were refused, see {told['rejected_file']}")
     return told, not told["refused"]

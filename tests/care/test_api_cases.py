@@ -476,7 +476,7 @@ def test_open_claims_by_the_day_they_are_due(client: TestClient) -> None:
     rows = table.text.splitlines()
     assert rows[0].startswith("\ufeff申请编号,")
     assert len(rows) == 1 + len(days)
-    assert rows[1].split(",")[2] == "received"
+    assert rows[1].split(",")[2] == "已受理"
 
 
 # -- scopes --------------------------------------------------------------------------------------------------

@@ -269,7 +269,7 @@ def test_lists_page_by_page_and_as_csv(hospital: Hospital) -> None:
     ]
     csv = hospital.client.get(path, headers={"Accept": "text/csv"}).text.split("\r\n")
     assert csv[0].startswith("\ufeff对账条目,对账日期")
-    assert csv[1].split(",")[1:8] == ["2026-03-10", "different", "3", "60.00", "0.00", "0.00", "0"]
+    assert csv[1].split(",")[1:8] == ["2026-03-10", "不平", "3", "60.00", "0.00", "0.00", "0"]
     path = f"{path}/2026-03-10/lines"
     pages, cursor = [], ""
     page: Any = None
@@ -340,7 +340,7 @@ def test_a_clearing_is_taken_back(hospital: Hospital) -> None:
     more = client.get(f"{hospital.path}/clearings?cursor={listed['next_cursor']}").json()
     assert more == {"items": [again], "next_cursor": None}
     csv = client.get(f"{hospital.path}/clearings", headers={"Accept": "text/csv"}).text.split("\r\n")
-    assert [line.split(",")[1:3] for line in csv[1:3]] == [["2026-03", "ended"], ["2026-03", "cleared"]]
+    assert [line.split(",")[1:3] for line in csv[1:3]] == [["2026-03", "已撤销"], ["2026-03", "已清算"]]
 
 
 @pytest.mark.parametrize("month", ["2026-11", "2027-01", "2026-13", "March"])
@@ -372,8 +372,8 @@ def test_statements(hospital: Hospital) -> None:
     assert hospital.statement()["single"] is None
     csv = hospital.client.get(f"{path}?month=2026-03", headers={"Accept": "text/csv"}).text
     assert csv.split("\r\n")[1:3] == [
-        "2026-03-10,1,30.00,0.00,20.00,0.00,balanced",
-        "2026-03-11,1,10.00,0.00,0.00,0.00,open",
+        "2026-03-10,1,30.00,0.00,20.00,0.00,已平",
+        "2026-03-11,1,10.00,0.00,0.00,0.00,未对账",
     ]
     assert hospital.statement("2026-11")["days"] == []
     for query, code in (("month=2026-12", "period_invalid"), ("month=x", "period_invalid")):

@@ -278,7 +278,7 @@ def test_case_steps(client: TestClient, busy: Unit) -> None:
     ]
     assert [item["source_ref"] for item in items] == ["doc-1", "doc-2"]
     assert sheet(client, of(busy, "/case-steps"))[0][2][1:6] == [
-        "bank_inquiry",
+        "查询存款账户",
         "2026-07-01",
         "",
         "",
@@ -428,7 +428,7 @@ def test_a_payment_list_to_print(client: TestClient, busy: Unit, someone: Someon
         ],
         [
             # a name that would be run is shown
-            "2026-02", "contribution", busy.credit_code, f"'{FORMULA}", "8000.00", "160.00", "600.00",
+            "2026-02", "缴费划入", busy.credit_code, f"'{FORMULA}", "8000.00", "160.00", "600.00",
             "760.00", "760.00", "2026-03-10", "0.00", "160.00",
         ],
     ]  # fmt: skip
@@ -549,7 +549,10 @@ def test_rejected_lines(client: TestClient, batch: str) -> None:
         "next_cursor": None,
     }
     rows, name = sheet(client, path)
-    assert rows[:2] == [["行号", "代码", "原因"], ["3", "account_not_found", "No such account"]]
+    assert rows[:2] == [["行号", "代码", "原因"], ["3", "account_not_found", "账户不存在。"]]
+    rows, _name = sheet(client, f"{path}?language=en")
+    assert rows[:2] == [["line", "code", "reason"], ["3", "account_not_found", "No such account"]]
+    assert client.get(f"{path}?language=fr", headers=CSV).status_code == 422
     assert name == "rejected-lines.csv"
 
 

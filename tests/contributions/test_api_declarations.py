@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
 from sqlalchemy import Engine
 
 from api.contributions.answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
@@ -413,6 +413,22 @@ def test_a_list_comes_as_a_file(client: TestClient, employer: str, media: str, e
     assert parts(confirm(client, shown)) == parts(shown)
 
 
+def test_hidden_rows_of_a_workbook_are_refused_unless_they_count(client: TestClient, employer: str) -> None:
+    book = load_workbook(
+        io.BytesIO(xlsx([("id_number", "wage"), (hire(client), 8000), (hire(client), 8000)]))
+    )
+    book.worksheets[0].row_dimensions[3].hidden = True
+    out = io.BytesIO()
+    book.save(out)
+    answer = upload(client, employer, out.getvalue(), XLSX)
+    assert (answer.status_code, answer.json()["code"]) == (422, "hidden_rows")
+    assert answer.json()["facts"]["rows"] == "3"
+    query = "period=2026-03&include_hidden=true"
+    assert len(taken(upload(client, employer, out.getvalue(), XLSX, query), DeclarationAnswer)["lines"]) == 2
+    wrong = upload(client, employer, out.getvalue(), XLSX, "period=2026-03&include_hidden=yes")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "shape_invalid")
+
+
 def test_a_workbook_of_bad_cells(client: TestClient, employer: str) -> None:
     people = [hire(client) for _ in range(8)]
     table = [
@@ -422,7 +438,7 @@ def test_a_workbook_of_bad_cells(client: TestClient, employer: str) -> None:
         (people[2], 45000),
         (int(people[3][:17]), 8000),
         (f"'{people[4]}", 8000),
-        (people[5], "８０００.００"),
+        (people[5], "8000。00"),
         (people[6], 8000),
         (people[7], 8000),
         (people[0], 9000),
@@ -564,7 +580,7 @@ def test_the_document_tells_of_three_kinds_of_body() -> None:
         *("application/json", "text/csv", "application/csv", XLSX)
     }
     assert {one["name"] for one in operation["parameters"]} == {
-        *("employer", "dry_run", "Idempotency-Key", "period", "lines", "wages")
+        *("employer", "dry_run", "Idempotency-Key", "period", "lines", "wages", "include_hidden")
     }
 
 

@@ -11,6 +11,7 @@ from api.http.security import SCOPE_OF
 from api.main import bare_app
 from api.openapi import document
 from api.operations.bulk_commands import READERS
+from ledger.imports import KINDS
 from tests.house.raised import commands, fields_named_by
 
 APP = bare_app()
@@ -36,6 +37,7 @@ WRITTEN_OUT = {
     "/v1/year-ends/{year}": "starts a run",
     "/v1/retiree-credits/{period}": "starts a run",
     "/v1/accounts/lookup": "a read",
+    **{f"/v1/imports/{kind}": "takes files" for kind in KINDS},
 }
 
 

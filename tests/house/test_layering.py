@@ -17,7 +17,7 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 79
 DRAWERS = {"utils", "util", "helpers", "common", "managers", "services", "repositories"}
 
-LEAVES = "money months texts shares clock refusals vault settings measures version"
+LEAVES = "money months texts shares clock csv_out refusals vault settings measures version"
 GROUND = f"{LEAVES} chart policy"
 STORED = f"{GROUND} database tables book"
 CORE = f"{STORED} posting"
@@ -50,7 +50,7 @@ HOUSE: dict[str, str] = {
     "api": "",
     "api/http": f"ledger {LEAVES} chart policy book posting {WINGS} reports access operations",
     "api/accounts": f"api/http ledger {GROUND} book accounts people care reports",
-    "api/operations": f"api/http api/accounts ledger {GROUND} posting {WINGS} reports operations",
+    "api/operations": f"api/http api/accounts ledger {GROUND} posting {WINGS} reports operations imports",
     "api/contributions": f"api/http api/operations ledger {GROUND} book people contributions reports",
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",

@@ -69,7 +69,7 @@ WORDS = (
         "receipt receipts",
         "what a verb returns; what an employer pays is a payment",
         where="ledger/posting/ ledger/reports/ ledger/accounts/ ledger/care/ ledger/clearing/ ledger/verify/"
-        " api/ bench/",
+        " ledger/imports/already api/ bench/",
         names="Receipt receipt",
     ),
     Word("crediting", "nothing: one month of one employer is a Month", where=""),

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from api.main import bare_app
 from api.openapi import document
+from ledger.imports import KINDS
 from ledger.money import AMOUNT_PATTERN
 from tests.support import care_client
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
@@ -25,8 +26,8 @@ POSTED = {
     for path, operation in DOCUMENT["paths"].items()
     if "post" in operation and "requestBody" in operation["post"]
 }
-# read by their own tests: a bulk below, and a look-up posts nothing
-NOT_WALKED = {"/v1/bulk", "/v1/accounts/lookup"}
+# read by their own tests: a bulk below, files, and a look-up posts nothing
+NOT_WALKED = {"/v1/bulk", "/v1/accounts/lookup", *(f"/v1/imports/{kind}" for kind in KINDS)}
 SIGNED = "^-?"
 
 
@@ -285,6 +286,8 @@ REFUSED_AS_IT_IS = {
     "/v1/declarations/{declaration}/confirm": "already_confirmed",
     "/v1/employers/{employer}/refunds": "suspense_exceeded",
     "/v1/annual-settlements/{year}/{account}": "annual_settlement_not_found",
+    # the relative has an account, and owes no premium
+    "/v1/accounts/{account}/premiums": "premium_not_owed",
 }
 
 

@@ -93,11 +93,9 @@ def test_names_come_in_utf_8_with_or_without_bom_and_in_gbk(office: Office, enco
     assert someone
 
 
-@pytest.mark.parametrize(
-    "encoding", ["big5", "shift_jis", "utf-16", "utf-16-le", "utf-32", "gb18030", "latin-1"]
-)
+@pytest.mark.parametrize("encoding", ["big5", "shift_jis", "utf-16-le", "utf-32", "latin-1"])
 def test_other_encodings_are_refused_with_a_clear_word(office: Office, encoding: str) -> None:
-    name = {"gb18030": "𬭚娃", "latin-1": "José Müller", "shift_jis": "山田太郎"}.get(encoding, "陳小明")
+    name = {"latin-1": "José Müller", "shift_jis": "山田太郎"}.get(encoding, "陳小明")
     lines = [f"{SomeoneFactory().id_number},{name},990100,2024-01-01" for _ in range(3)]
     before = office.entries()
     code, problem = office.refused_file(office.file(ACCOUNTS, lines, encoding))
@@ -112,10 +110,10 @@ HEADERS = {
     "": "file_invalid",
     "\n": "file_invalid",
     "account,source_ref,period,effective_on": "column amount is missing",
-    "account,source_ref,period,effective_on,amount,note": "column 6 is not known",
+    "account,source_ref,period,effective_on,amount,colour": "column 6 (colour) of line 1 is not known",
+    "account,source_ref,period,effective_on,amount,119999198503140015": "column 6 of line 1 is not known",
     "account,source_ref,period,effective_on,amount,amount": "column amount stands there twice",
-    "Account,source_ref,period,effective_on,amount": "column 1 is not known",
-    "account;source_ref;period;effective_on;amount": "no kind of file",
+    "account|source_ref|period|effective_on|amount": "no kind of file",
     "account,source_ref,effective_on,amount": "no kind of file",
     "119999198503140015,x,2026-03,2026-04-15,160.00": "no kind of file",
     '"account,source_ref,period,effective_on,amount': "quotes",
@@ -152,7 +150,6 @@ BAD_CONTRIBUTIONS = {
     "{a},c,2026-03,2026-04-15,1.00,more": "shape_invalid",
     '{a},"c,2026-03,2026-04-15,1.00': "shape_invalid",
     '{a},"c"x,2026-03,2026-04-15,1.00': "shape_invalid",
-    ",,,,": "shape_invalid",
     "{a},,2026-03,2026-04-15,1.00": "shape_invalid",
     "{a}, ,2026-03,2026-04-15,1.00": "shape_invalid",
     "{a}," + "x" * 65 + ",2026-03,2026-04-15,1.00": "shape_invalid",
@@ -162,7 +159,10 @@ BAD_CONTRIBUTIONS = {
     "{a},c,2026-03,20260415,1.00": "shape_invalid",
     "{a},c,2026-03,2026-W16-3,1.00": "shape_invalid",
     "{a},c,2026-03,15.04.2026,1.00": "shape_invalid",
-    "{a},c,2026-03,２０２６-04-15,1.00": "shape_invalid",
+    "{a},c,2026-03,03/04/2026,1.00": "shape_invalid",
+    "{a},c,2026-03,26-4-10,1.00": "shape_invalid",
+    "{a},c,2026-03,2026/4-10,1.00": "shape_invalid",
+    "{a},c,2026-03,2026.4.10,1.00": "shape_invalid",
     "A000000000000X,c,2026-03,2026-04-15,1.00": "account_not_found",
     "nobody,c,2026-03,2026-04-15,1.00": "account_not_found",
     "119999198503140015,c,2026-03,2026-04-15,1.00": "account_not_found",
@@ -175,15 +175,19 @@ BAD_CONTRIBUTIONS = {
     "{a},c,2026-12,2026-04-15,1.00": "period_invalid",
     "{a},c,2026-03,2026-11-22,1.00": "period_invalid",
     "{a},c,2026-03,1999-04-15,1.00": "period_invalid",
-    "{a},c,2026-03,2026-04-15,1": "amount_invalid",
     "{a},c,2026-03,2026-04-15,1.001": "amount_invalid",
     "{a},c,2026-03,2026-04-15,0.00": "amount_invalid",
     "{a},c,2026-03,2026-04-15,-1.00": "amount_invalid",
     "{a},c,2026-03,2026-04-15,NaN": "amount_invalid",
     "{a},c,2026-03,2026-04-15,1e2": "amount_invalid",
-    "{a},c,2026-03,2026-04-15,１.００": "amount_invalid",
-    "{a},c,2026-03,2026-04-15, 1.00": "amount_invalid",
-    '{a},c,2026-03,2026-04-15,"1,000.00"': "amount_invalid",
+    "{a},c,2026-03,2026-04-15,12.345": "amount_invalid",
+    "{a},c,2026-03,2026-04-15,160元": "amount_invalid",
+    '{a},c,2026-03,2026-04-15,"11,60.00"': "amount_invalid",
+    '{a},c,2026-03,2026-04-15,"160,00"': "amount_invalid",
+    "{a},c,2026-03,2026-04-15,2026-04": "date_in_cell",
+    "{a},c,2026-03,2026-04-15,=1+1": "formula_in_cell",
+    "{a},c,2026-03,2026-04-15,'1.00": "leading_apostrophe",
+    "1.19999E+17,c,2026-03,2026-04-15,1.00": "number_in_cell",
     "{a},c,2026-03,2026-04-15,10000000000.01": "amount_invalid",
 }
 
@@ -214,7 +218,7 @@ def test_bad_spendings_and_accounts(office: Office) -> None:
         f"{account},s2,X9999,2026-05-01,1.00,false",
         f"{account},s3,cash,2026-05-01,1.00,false",
         f"{account},s4,ATM,2026-05-01,1.00,false",
-        f"{account},s5,H0001,2026-05-01,1.00,yes",
+        f"{account},s5,H0001,2026-05-01,1.00,perhaps",
         f"{account},s6,H0001,1999-05-01,1.00,true",
     ]))  # fmt: skip
     assert [code for _, code in office.rejected(summary)] == [
@@ -300,17 +304,16 @@ def test_a_second_import_posts_nothing(office: Office) -> None:
     assert office.balance(account) == 80_000
 
 
-def test_a_line_that_stands_there_twice_is_refused_the_second_time_on_every_run(office: Office) -> None:
+def test_a_line_that_stands_there_twice_is_there_already_on_every_run(office: Office) -> None:
     account = office.account()
     # the repetition within one chunk, and far behind it
     lines = [contribution(account, f"c{n}") for n in range(1200)]
     file = office.file(CONTRIBUTIONS, [lines[0], *lines, lines[0]])
     first = office.run(file)
-    assert counts(first) == (1202, 1200, 0, 2)
-    assert office.rejected(first) == [(3, "duplicate_source_ref"), (1203, "duplicate_source_ref")]
+    assert counts(first) == (1202, 1200, 2, 0)
+    assert (first.posted_fen, first.already_fen) == (1200 * 16_000, 2 * 16_000)
     second = office.run(file)
-    assert counts(second) == (1202, 0, 1200, 2)
-    assert office.rejected(second) == office.rejected(first)
+    assert counts(second) == (1202, 0, 1202, 0)
     assert office.balance(account) == 1200 * 16_000
 
 

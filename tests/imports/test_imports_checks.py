@@ -108,9 +108,10 @@ def test_a_preview_says_what_an_import_would_and_posts_nothing(fresh_engine: Eng
         office.file(ACCOUNTS, [f"{stranger.id_number},{stranger.name},990100,2026-01-01", "x"]): [
             (3, "shape_invalid")
         ],
-        # one is there already, one stands there twice, one is not known
+        # one is there already, one stands there twice with another amount, one is not known
         office.file(CONTRIBUTIONS, [
-            good, contribution(known, "c1"), contribution(known, "c1"), contribution(nobody.id_number, "c1"),
+            good, contribution(known, "c1"), contribution(known, "c1", "9.00"),
+            contribution(nobody.id_number, "c1"),
             *(contribution(known, f"n{n}") for n in range(1500)), "bad",
         ]): [(4, "duplicate_source_ref"), (5, "account_not_found"), (1506, "shape_invalid")],
         office.file(SPENDINGS, [
@@ -187,7 +188,8 @@ def test_the_command_line_takes_totals_and_previews(
     listed = Path(answer["rejected_file"])
     assert listed.name.endswith(".preview.csv")
     assert listed.read_text() == (
-        "line,code,reason\n4,shape_invalid,The line is cut or a field of it has the wrong form\n"
+        "line,code,reason,column,value,expected\n"
+        "4,shape_invalid,The line is cut or a field of it has the wrong form,,,5 fields as in the heading\n"
     )
     code, answer = said(file, "--lines", 3, "--total", "320.00")
     assert (code, answer["preview"], answer["posted"], answer["already"]) == (1, False, 2, 0)

@@ -108,7 +108,7 @@ def test_a_bad_line_has_a_code_and_the_good_ones_are_not_lost(world: World, run:
         f"{unit.credit_code},2026-03,{two.id_number},八千",
         f"{unit.credit_code},2026-03,{two.id_number[:-1]}?,8000.00",
         f"{unit.credit_code},2026-03,'{two.id_number},8000.00",
-        f"{unit.credit_code},2026-03,{two.id_number},８000.00",
+        f"{unit.credit_code},2026-03,{two.id_number},8000。00",
         f"{unit.credit_code},2027-03,{two.id_number},8000.00",
         f"{unit.credit_code},March,{two.id_number},8000.00",
         f"{credit_code()},2026-03,{two.id_number},8000.00",
@@ -139,9 +139,11 @@ def test_a_corrected_or_reordered_file_assesses_nobody_twice(world: World, run: 
     rows = [f"{unit.credit_code},2026-03,{person.id_number},8000.00" for person in (one, two)]
     assert run(LISTS, *rows, name="a.csv").posted == 2
     turned = run(LISTS, *reversed(rows), name="b.csv")
-    assert rejected(turned) == {2: "duplicate_period", 3: "duplicate_period"}
+    assert (turned.posted, turned.already, turned.ok) == (0, 2, True)
     more = run(LISTS, *rows, f"{unit.credit_code},2026-03,{three.id_number},8000.00", name="c.csv")
-    assert (more.posted, rejected(more)) == (1, {2: "duplicate_period", 3: "duplicate_period"})
+    assert (more.posted, more.already, more.ok) == (1, 2, True)
+    corrected = run(LISTS, *(row.replace("8000.00", "8000.01") for row in rows), name="d.csv")
+    assert rejected(corrected) == {2: "duplicate_period", 3: "duplicate_period"}
     assert count(world, tables.assessment) == 3
 
 

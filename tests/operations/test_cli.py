@@ -197,7 +197,9 @@ def test_a_file_with_a_bad_line_ends_with_another_code(
     assert answer.code == 1
     assert (answer.json["posted"], answer.json["refused"]) == (1, 1)
     assert Path(answer.json["rejected_file"]).read_text() == (
-        "line,code,reason\n3,id_checksum,The check character of the ID number is wrong\n"
+        "line,code,reason,column,value,expected\n"
+        "3,id_checksum,The check character of the ID number is wrong,"
+        "id_number,119999198503140016,an ID number of 18 characters stored as text\n"
     )
     assert "1 lines were refused" in answer.err
     first_bad = run("import", tmp_path / "none.csv", file)

@@ -45,7 +45,7 @@ def test_a_list_is_shown_then_confirmed(run: Callable[..., Answer], world: World
     assert (shown.json["good"], shown.json["refused"]) == (1, 1)
     assert (shown.json["employee_total"], shown.json["employer_total"]) == ("160.00", "600.00")
     rejected = Path(shown.json["rejected_file"]).read_text(encoding="utf-8").splitlines()
-    assert rejected[0] == "line,code,reason"
+    assert rejected[0] == "line,code,reason,column,value,expected"
     assert rejected[1].startswith("3,account_not_found,")
     assert person.id_number not in shown.out + shown.err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
@@ -69,11 +70,16 @@ class Office:
 
     def rejected(self, summary: Summary) -> list[tuple[int, str]]:
         assert summary.rejected_file is not None
-        first, *lines = summary.rejected_file.read_text().splitlines()
-        assert first == "line,code,reason"
-        found = [line.split(",") for line in lines]
-        assert all(len(fields) == 3 and fields[2] for fields in found)
-        return [(int(number), code) for number, code, _reason in found]
+        return [(int(line["line"]), line["code"]) for line in self.rejected_lines(summary)]
+
+    def rejected_lines(self, summary: Summary) -> list[dict[str, str]]:
+        """The list of rejected lines, whole: by its headings."""
+        assert summary.rejected_file is not None
+        with summary.rejected_file.open(encoding="utf-8", newline="") as file:
+            found = list(csv.DictReader(file))
+        assert all(line["reason"] and None not in line.values() and None not in line for line in found)
+        assert not found or list(found[0]) == ["line", "code", "reason", "column", "value", "expected"]
+        return found
 
     def account(self, fen: int = 0) -> str:
         """An open account, by ID number."""

@@ -1,0 +1,115 @@
+"""What stands in the book already, though not under the key of this line.
+
+A line that was imported before keys came from the content, was sent by another door, or stands in another
+list, is the same fact all the same: its document is there, with the same content. An enrolment that is there
+is found by its command itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.chart.kinds import Kind
+from ledger.contributions.levies import DeclaredLine
+from ledger.database.lookups import Lookup
+from ledger.policy import Policy
+from ledger.posting import Command, Desk, Outcome, Posted
+from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
+from ledger.posting.stakes import resolve
+from ledger.refusals import RefusalCode, Refused
+
+_TWICE: Final = RefusalCode.DUPLICATE_PERIOD.value
+_E = tables.entry.c
+_DOCUMENTS = Lookup(
+    f"SELECT e.request_digest, {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
+    " AND e.kind = given.kind AND e.source_ref = given.source_ref",
+    [_E.request_digest, *ENTRY_RETURNS],
+    book_id="big",
+    kind="small",
+    source_ref="text",
+)
+
+
+def as_booked(
+    connection: Connection,
+    commands: Sequence[Command],
+    outcomes: Sequence[Outcome],
+    now_and_today: tuple[object, date],
+    policies: Mapping[int, Policy],
+) -> list[Outcome]:
+    """The same outcomes; one that was refused, though its document was booked just so, is a replay."""
+    found = list(outcomes)
+    places = [
+        place
+        for place, outcome in enumerate(outcomes)
+        # whatever it was refused for: since it was booked the account may have been closed, or frozen
+        if isinstance(outcome, Refused) and outcome.code is not RefusalCode.IDEMPOTENCY_KEY_REUSED
+    ]
+    if not places:
+        return found
+    books = _books(connection, [commands[place] for place in places], now_and_today, policies)
+    asked = {
+        place: (book_id, int(command.source_kind), command.source_ref)
+        for place, book_id in zip(places, books, strict=True)
+        for command in [commands[place]]
+        if book_id is not None and command.source_kind is not None and command.source_ref is not None
+    }
+    with connection.begin():
+        rows = _DOCUMENTS.run(connection, sorted(set(asked.values())))
+        told = receipts(connection, [entry for _digest, *entry in rows])
+    # a document whose entry was reversed may have another one, of other content
+    there = {
+        (receipt.book_id, int(receipt.kind), receipt.source_ref, bytes(digest or b"")): receipt
+        for (digest, *_entry), receipt in zip(rows, told, strict=True)
+    }
+    for place, document in asked.items():
+        receipt = there.get((*document, commands[place].fingerprint(document[0])))
+        if receipt is not None:
+            found[place] = Posted(receipt, replayed=True)
+    return found
+
+
+def assessed(
+    connection: Connection, book_id: int, period: int, lines: Iterable[DeclaredLine]
+) -> frozenset[int]:
+    """Of a list the lines that were refused because just that wage was assessed by an earlier list."""
+    asked = {line.line: (line.account_id, line.wage) for line in lines if line.code == _TWICE}
+    if not asked:
+        return frozenset()
+    d, e = tables.declared_line.c, tables.entry.c
+    query = (
+        select(d.account_id, d.wage)
+        .join(tables.entry, (e.book_id == d.book_id) & (e.seq == d.seq))
+        .where(
+            e.book_id == book_id,
+            e.kind == int(Kind.DECLARATION),
+            e.period == period,
+            d.code.is_(None),
+        )
+    )
+    with connection.begin():
+        there = {(account_id, wage) for account_id, wage in connection.execute(query)}
+    return frozenset(number for number, told in asked.items() if told in there)
+
+
+def _books(
+    connection: Connection,
+    commands: Sequence[Command],
+    now_and_today: tuple[object, date],
+    policies: Mapping[int, Policy],
+) -> list[int | None]:
+    """The book of each command, None for one that there is not."""
+    desk = Desk(*now_and_today, policies)  # type: ignore[arg-type]  # a clock's pair
+    refs = [command.book for command in commands if isinstance(command.book, bytes)]
+    if refs:
+        with connection.begin():
+            resolve(connection, refs, desk)
+    return [
+        desk.ids.get(command.book) if isinstance(command.book, bytes) else command.book
+        for command in commands
+    ]

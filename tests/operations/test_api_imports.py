@@ -1,0 +1,280 @@
+"""Files over HTTP: every kind by its own route, its empty form, and who may send what."""
+
+from __future__ import annotations
+
+import csv
+import io
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from openpyxl import load_workbook
+from sqlalchemy import Engine
+
+from api.http import asgi
+from api.operations import uploads
+from api.operations.answers import ImportAnswer
+from ledger import imports
+from ledger.access.tokens import mint
+from ledger.imports import KINDS
+from ledger.imports.examples import EXAMPLES, example_text
+from ledger.verify import verify
+from tests.support.api_client import AREA, id_number, open_account, running, token
+from tests.support.units import credit_code
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+CONTRIBUTIONS = "account,source_ref,period,effective_on,amount"
+
+
+@pytest.fixture
+def client(engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
+    with running(engine, tmp_path) as made:
+        yield made
+
+
+def send(client: TestClient, kind: str, content: bytes | str, query: str = "", **fields: str) -> Any:
+    data = content.encode() if isinstance(content, str) else content
+    files = {"file": ("list.csv", data)}
+    return client.post(f"/v1/imports/{kind}{query}", files=files, data=fields)
+
+
+def done(answer: Any) -> dict[str, Any]:
+    assert answer.status_code == 200, answer.text
+    ImportAnswer.model_validate(answer.json())
+    told: dict[str, Any] = answer.json()
+    return told
+
+
+def counts(told: dict[str, Any]) -> tuple[int, int, int, int]:
+    return told["lines"], told["posted"], told["already"], told["refused"]
+
+
+def line(account: str, ref: str, amount: str = "160.00") -> str:
+    return f"{account},{ref},2026-03,2026-04-15,{amount}"
+
+
+def test_every_kind_is_sent_previewed_and_sent_again(fresh_engine: Engine, tmp_path: Path) -> None:
+    """The examples of the documents, in the order in which they can be taken: by CSV, then by their forms."""
+    with running(fresh_engine, tmp_path) as client:
+        assert set(EXAMPLES) == set(KINDS)
+        for kind in EXAMPLES:
+            for query in ("?preview=true", "?preview=false"):
+                told = done(send(client, kind, example_text(kind), query))
+                assert (told["kind"], counts(told)) == (kind, (1, 1, 0, 0)), told
+            batch = client.get(f"/v1/batches/{told['batch']}").json()
+            assert (batch["state"], batch["done"], batch["refused"]) == ("finished", 1, 0)
+        for kind in EXAMPLES:
+            for query in ("", "?format=xlsx", "?language=en", "?format=xlsx&language=en", "?format=csv"):
+                form = client.get(f"/v1/imports/{kind}/template{query}")
+                assert form.status_code == 200, form.text
+                told = done(send(client, kind, form.content, "?preview=true"))
+                assert counts(told) == (1, 0, 1, 0), (kind, query, told)
+        assert verify(fresh_engine).clean
+
+
+def test_a_form_comes_as_asked_for(client: TestClient) -> None:
+    plain = client.get("/v1/imports/contributions/template")
+    assert plain.headers["content-type"] == "text/csv; charset=utf-8"
+    assert next(csv.reader(io.StringIO(plain.text.removeprefix("\ufeff")))) == [
+        "个人账户", "单据号", "费款所属期", "到账日期", "金额",
+    ]  # fmt: skip
+    sheet = client.get("/v1/imports/contributions/template", headers={"Accept": XLSX})
+    assert sheet.headers["content-type"] == XLSX
+    rows = list(load_workbook(io.BytesIO(sheet.content)).worksheets[0].iter_rows(values_only=True))
+    assert (len(rows), rows[0][0], rows[1][0]) == (2, "个人账户", "119999198503140015")
+    assert client.get("/v1/imports/contributions/template?format=ods").status_code == 422
+    assert client.get("/v1/imports/pensions/template").status_code == 404
+
+
+def test_good_lines_are_posted_and_bad_ones_are_told_without_what_stood_there(client: TestClient) -> None:
+    account = open_account(client)["number"]
+    stranger = id_number()
+    text = "\n".join(
+        (CONTRIBUTIONS, line(account, "c1"), line(account, "c2", "12.345"), line(stranger, "c3"), "")
+    )
+    told = done(send(client, "contributions", text))
+    assert (counts(told), told["state"], told["posted_amount"]) == ((3, 1, 0, 2), "finished", "160.00")
+    assert told["rejected"] == [
+        {
+            "line": 3,
+            "code": "amount_invalid",
+            "reason": "The amount is no positive number of yuan with two decimals",
+            "column": "amount",
+            "expected": "an amount in yuan such as 160.00",
+        },
+        {
+            "line": 4,
+            "code": "account_not_found",
+            "reason": "There is no account of this number or ID number",
+            "column": "account",
+            "expected": None,
+        },
+    ]
+    assert "12.345" not in str(told)
+    assert stranger not in str(told)
+    listed = client.get(f"/v1/batches/{told['batch']}/rejected", headers={"Accept": "text/csv"}).text
+    assert [row.split(",")[:2] for row in listed.split("\r\n")[1:3]] == [
+        ["3", "amount_invalid"], ["4", "account_not_found"],
+    ]  # fmt: skip
+    again = done(send(client, "contributions", text.replace("12.345", "12.34")))
+    assert counts(again) == (3, 1, 1, 1)
+
+
+def test_a_file_is_held_against_what_it_must_be(client: TestClient) -> None:
+    account = open_account(client)["number"]
+    text = f"{CONTRIBUTIONS}\n{line(account, 'c1')}\n"
+    wrong = send(client, "contributions", text, lines="2")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "totals_differ")
+    wrong = send(client, "contributions", text, total="1.00")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "totals_differ")
+    wrong = send(client, "spendings", text)
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "file_invalid")
+    assert counts(done(send(client, "contributions", text, lines="1", total="160.00"))) == (1, 1, 0, 0)
+
+
+def test_hidden_rows_are_refused_unless_they_count(client: TestClient) -> None:
+    account = open_account(client)["number"]
+    book = load_workbook(io.BytesIO(client.get("/v1/imports/contributions/template?format=xlsx").content))
+    sheet = book.worksheets[0]
+    sheet.delete_rows(2)
+    for ref in ("c1", "c2"):
+        sheet.append(line(account, ref).split(","))
+    sheet.row_dimensions[3].hidden = True
+    out = io.BytesIO()
+    book.save(out)
+    for query in ("", "?preview=true"):
+        wrong = send(client, "contributions", out.getvalue(), query)
+        assert (wrong.status_code, wrong.json()["code"]) == (422, "hidden_rows")
+        assert wrong.json()["facts"]["rows"] == "3"
+    told = done(send(client, "contributions", out.getvalue(), include_hidden="true"))
+    assert (counts(told), told["hidden_rows"]) == ((2, 2, 0, 0), "3")
+
+
+BOUNDARY = {"Content-Type": "multipart/form-data; boundary=x"}
+BAD_FORMS = {
+    b"": 422,
+    b"x": 422,
+    b"--x--\r\n": 422,
+    b"--x\r\n\r\nabc\r\n--x--": 422,
+    b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\nabc': 422,
+    b'--x\r\nContent-Disposition: form-data; name="lines"\r\n\r\n1\r\n--x--': 422,
+    b'--x\r\nContent-Disposition: form-data; name="colour"\r\n\r\n1\r\n--x--': 422,
+    b'--x\r\nContent-Disposition: attachment; name="file"\r\n\r\n1\r\n--x--': 422,
+    b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n1\r\n' * 2 + b"--x--": 422,
+    b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n\r\n--x--': 422,
+    b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + b"\0" * 99 + b"\r\n--x--": 422,
+}
+
+
+@pytest.mark.parametrize("body", BAD_FORMS, ids=range(len(BAD_FORMS)))
+def test_what_is_no_form_is_refused(client: TestClient, body: bytes) -> None:
+    answer = client.post("/v1/imports/contributions", content=body, headers=BOUNDARY)
+    assert answer.status_code == BAD_FORMS[body], answer.text
+    # and the next one is taken: nothing is left under way
+    assert send(client, "contributions", f"{CONTRIBUTIONS}\n").status_code == 200
+
+
+def test_what_is_no_form_at_all_is_another_media_type(client: TestClient) -> None:
+    for media in ("text/csv", "application/json", "multipart/mixed; boundary=x", "multipart/form-data"):
+        answer = client.post("/v1/imports/contributions", content=b"x", headers={"Content-Type": media})
+        assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")
+    wrong = send(client, "contributions", "", "?preview=perhaps")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "shape_invalid")
+    wrong = send(client, "contributions", "", "?colour=red")
+    assert (wrong.status_code, wrong.json()["code"]) == (422, "unknown_field")
+
+
+def test_a_file_that_is_too_large_is_not_taken(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "FILE_BODY_MAX", 1000)
+    answer = send(client, "contributions", "x" * 1000)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
+def test_a_caller_sends_one_file_at_a_time(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, go_on = threading.Event(), threading.Event()
+    opened = imports.open_file
+
+    def slowly(*arguments: Any, **more: Any) -> Any:
+        started.set()
+        assert go_on.wait(60)
+        return opened(*arguments, **more)
+
+    monkeypatch.setattr(imports, "open_file", slowly)
+    answers: list[Any] = []
+    first = threading.Thread(
+        target=lambda: answers.append(send(client, "contributions", f"{CONTRIBUTIONS}\n"))
+    )
+    first.start()
+    assert started.wait(60)
+    try:
+        second = send(client, "spendings", "x")
+        assert (second.status_code, second.json()["code"]) == (503, "overloaded")
+        assert second.headers["retry-after"]
+    finally:
+        go_on.set()
+        first.join()
+    assert [answer.status_code for answer in answers] == [200]
+    assert send(client, "contributions", f"{CONTRIBUTIONS}\n").status_code == 200
+
+
+def test_a_large_file_goes_on_behind_its_answer(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    account = open_account(client)["number"]
+    go_on = threading.Event()
+    going = uploads.Uploads._go_on
+
+    def slowly(self: uploads.Uploads, *far: int) -> None:
+        assert go_on.wait(60)
+        going(self, *far)
+
+    monkeypatch.setattr(uploads.Uploads, "_go_on", slowly)
+    monkeypatch.setattr(uploads, "WAIT_SECONDS", 3.0)
+    answer = send(client, "contributions", f"{CONTRIBUTIONS}\n{line(account, 'c1')}\n")
+    assert answer.status_code == 202, answer.text
+    ImportAnswer.model_validate(answer.json())
+    batch = answer.headers["location"]
+    assert client.get(batch).json()["state"] == "running"
+    go_on.set()
+    for _ in range(10_000):
+        if client.get(batch).json()["state"] == "finished":
+            break
+    assert (client.get(batch).json()["state"], client.get(batch).json()["done"]) == ("finished", 1)
+
+
+def bound(client: TestClient, tmp_path: Path, scopes: str, **to: str) -> dict[str, str]:
+    made = mint(tmp_path / "keys", scopes.split(), "unit", "hr", datetime.now(UTC), timedelta(hours=1), **to)
+    return {"Authorization": f"Bearer {made}"}
+
+
+def test_a_bound_caller_hands_in_its_own_lists_and_nothing_else(client: TestClient, tmp_path: Path) -> None:
+    mine, other = credit_code(), credit_code()
+    done(send(client, "employers", f"credit_code,name,area\n{mine},甲,{AREA}\n{other},乙,{AREA}\n"))
+    people = [open_account(client)["number"] for _ in range(2)]
+    headers = bound(client, tmp_path, "employers:write postings:write accounts:write", employer=mine)
+    text = "employer,period,id_number,wage\n" + "".join(
+        f"{unit},2026-03,{one},8000.00\n" for unit in (mine, other) for one in people
+    )
+    answer = client.post("/v1/imports/declarations", files={"file": text.encode()}, headers=headers)
+    told = done(answer)
+    assert counts(told) == (4, 2, 0, 2)
+    assert [(row["line"], row["code"]) for row in told["rejected"]] == [
+        (4, "employer_not_found"),
+        (5, "employer_not_found"),
+    ]
+    for kind in sorted(set(KINDS) - {"declarations"}):
+        answer = client.post(f"/v1/imports/{kind}", files={"file": b"x"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing"), kind
+    hospital = bound(client, tmp_path, "postings:write settlements:write", institution="H0001")
+    answer = client.post("/v1/imports/spendings", files={"file": b"x"}, headers=hospital)
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
+def test_each_kind_asks_for_the_scope_of_what_it_posts(client: TestClient, tmp_path: Path) -> None:
+    reader = {"Authorization": f"Bearer {token(tmp_path / 'keys', ['reports:read'])}"}
+    for kind in KINDS:
+        for method, path in (("POST", f"/v1/imports/{kind}"), ("GET", f"/v1/imports/{kind}/template")):
+            answer = client.request(method, path, headers=reader)
+            assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
