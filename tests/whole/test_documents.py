@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -20,8 +21,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import typer
 from sqlalchemy import make_url
 
+from ledger.__main__ import app
 from tests.support.postgres import Server, find_bin_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -142,6 +145,35 @@ def test_a_block_is_run_or_says_why_it_is_not(document: Path) -> None:
         elif not block.language:
             # a command without a mark would be run by nobody
             assert "python -m ledger" not in block.text, f"{document.name}:{block.line}"
+
+
+@pytest.mark.sqlite
+def test_every_command_stands_in_the_table_of_operations_and_no_other() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text[text.index("## Commands") : text.index("## Long runs")]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    told = {
+        name
+        for row in rows
+        for name in re.findall(r"`(?:python -m ledger )?([a-z][a-z-]+)", row.split("|")[1])
+    }
+    assert told == {command.name for command in app.registered_commands}
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda one: one.name)
+def test_the_calls_in_prose_are_calls(document: Path) -> None:
+    """A command that stands in a sentence or a table takes what it is given there."""
+    takes = typer.main.get_command(app)
+    for call in re.findall(r"`python -m ledger ([^`]+)`", document.read_text(encoding="utf-8")):
+        name, *words = shlex.split(call)
+        if name.startswith("--") or "--help" in words:
+            continue
+        assert name in takes.commands, call  # type: ignore[attr-defined]  # a group has them
+        if words and words != ["…"]:
+            given = {"FILE…": "none", "FILE": "none", "CODE": "none", "URL": "none", "AREA": "990100"}
+            command = takes.commands[name]  # type: ignore[attr-defined]  # the same
+            command.make_context(name, [given.get(word, word) for word in words], resilient_parsing=False)
 
 
 @pytest.mark.sqlite
