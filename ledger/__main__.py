@@ -20,6 +20,7 @@ from ledger.imports.examples import help_text
 from ledger.money import parse_yuan
 from ledger.operations import (
     demo,
+    doctor,  # noqa: F401  its commands join the app
     drill,  # noqa: F401  its commands join the app
     installation,
     policies,  # noqa: F401  its command joins the app
@@ -32,7 +33,7 @@ from ledger.operations.cli import Answer, Data, app, command, fail, problem_of, 
 from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
-from ledger.settings import Settings, SettingsError, tune_process
+from ledger.settings import WORKERS_MAX, Settings, SettingsError, tune_process
 from ledger.texts import AGENT_NAME_MAX, is_agent_name
 from ledger.vault import Keyring
 
@@ -67,9 +68,13 @@ def serve(
     data: Data = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on; or LEDGER_HOST.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Or LEDGER_PORT.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=WORKERS_MAX, help="How many processes serve; or LEDGER_WORKERS, else 1."),
+    ] = None,
 ) -> None:
     """Serve with the keys and the database that the settings name."""
-    settings = Settings.load(data, host=host, port=port)
+    settings = Settings.load(data, host=host, port=port, workers=workers)
     if settings.demo:
         demo.make_keys(settings)
     serving.check(settings)

@@ -11,6 +11,7 @@
                          the longest life of a token, from `iat` to `exp`; default 8784, a year
     LEDGER_DEMO          true: keys of its own making, and then only on a loopback address
     LEDGER_HOST, LEDGER_PORT
+    LEDGER_WORKERS       how many processes serve, 1 to 32; default 1
     LEDGER_RUNS_MAX      how many long runs may go on at once, over all processes on the database; default 2
     LEDGER_DEADLINE_SECONDS  when a call is told that there is no answer, 2 to 600; default 10
     LEDGER_LOG_LEVEL     debug, info (one line a request), warning or error; default info, in a demo warning
@@ -37,12 +38,14 @@ DEFAULT_DATA = Path("demo-data")
 SQLITE_FILE = "ledger.db"
 PORT_MAX = 65_535
 RUNS_MAX_MAX = 32
+WORKERS_MAX = 32
 DIGITS_MAX = 6
 TOKEN_NAME = "medical-account-ledger"  # noqa: S105  what our own tokens name, no secret
 TOKEN_HOURS_MAX_MAX = 24 * 366
 # the settings that are numbers, and their bounds
 _NUMBERS = {
     "port": (0, PORT_MAX),
+    "workers": (1, WORKERS_MAX),
     "runs_max": (1, RUNS_MAX_MAX),
     "deadline_seconds": (2, 600),
     "token_hours_max": (1, TOKEN_HOURS_MAX_MAX),
@@ -75,6 +78,7 @@ class Settings:
     demo: bool = False
     host: str = "127.0.0.1"
     port: int = 8000
+    workers: int = 1
     runs_max: int = 2
     deadline_seconds: int = 10
     # None: as the command has it
@@ -103,7 +107,7 @@ class Settings:
                 raise _out_of_bounds(name)
         if settings.log_level is not None and settings.log_level not in LOG_LEVELS:
             raise SettingsError(f"LEDGER_LOG_LEVEL: one of {', '.join(LOG_LEVELS)}")
-        settings.metrics_socket  # noqa: B018  raises, when it cannot be read
+        settings.metrics_sockets  # noqa: B018  raises, when it cannot be read
         if settings.demo and not settings.is_loopback:
             raise SettingsError(
                 f"demo mode serves on a loopback address only, not on {settings.host}; "
@@ -158,6 +162,20 @@ class Settings:
         return host, int(port)
 
     @property
+    def metrics_sockets(self) -> list[tuple[str, int]]:
+        """The addresses on which processes serve /metrics by themselves, one each. Raises SettingsError."""
+        first = self.metrics_socket
+        if first is None:
+            return []
+        host, port = first
+        if self.workers > 1 and not 0 < port <= PORT_MAX + 1 - self.workers:
+            raise SettingsError(
+                "LEDGER_METRICS_ADDRESS: with several workers a port of its own for each, from the one"
+                f" named on, and none above {PORT_MAX}"
+            )
+        return [(host, port + one) for one in range(self.workers)]
+
+    @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address."""
         if self.host == "localhost":
@@ -173,6 +191,7 @@ class Settings:
             "LEDGER_DEMO": "true" if self.demo else "false",
             "LEDGER_HOST": self.host,
             "LEDGER_PORT": str(self.port),
+            "LEDGER_WORKERS": str(self.workers),
             "LEDGER_RUNS_MAX": str(self.runs_max),
             "LEDGER_DEADLINE_SECONDS": str(self.deadline_seconds),
             "LEDGER_METRICS_CALLERS": "true" if self.metrics_callers else "false",

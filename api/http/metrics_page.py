@@ -1,11 +1,15 @@
 """Where `/metrics` is served: with the service, or by a thread of its own on an address of its own.
 
+Each process counts for itself. Of several workers each takes a port of its own, and without such ports there
+is no page: callers would read now the one and now the other, and their counters would go back.
+
 It asks for no token, as whoever collects metrics has none, and holds nothing of persons.
 """
 
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6
@@ -21,6 +25,8 @@ from api.http.metrics import RequestCounts, page
 PATH: Final = "/metrics"
 # a collector that says nothing more is let go
 SILENCE_SECONDS: Final = 10
+# how often a worker looks for a port that has become free
+AGAIN_SECONDS: Final = 0.5
 
 
 class MetricsPage:
@@ -31,13 +37,16 @@ class MetricsPage:
         self._counts = counts
         self._deadlines = deadlines
         self._server: ThreadingHTTPServer | None = None
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
 
     def text(self) -> str:
         return page(self._state, self._counts, self._deadlines.under_way)
 
     def add_to(self, app: FastAPI) -> None:
-        """Serve the page with the app, unless a setting names another address."""
-        if self._state.settings.metrics_socket is not None:
+        """Serve the page with the app, unless a setting names another address or others serve beside it."""
+        settings = self._state.settings
+        if settings.metrics_sockets or settings.workers > 1:
             return
 
         async def metrics(request: Request) -> Response:
@@ -47,15 +56,35 @@ class MetricsPage:
         app.add_route(PATH, metrics, methods=["GET"], include_in_schema=False)
 
     def start(self) -> None:
-        """Serve the page on the address that a setting names. Raises OSError when it is taken."""
-        address = self._state.settings.metrics_socket
-        if address is None:
+        """Serve the page where a setting says. Raises OSError when the one address there is is taken."""
+        addresses = self._state.settings.metrics_sockets
+        if not addresses:
             return
-        self._server = _server(address, self.text)
-        # looked for often, so that stopping takes no time
+        self._stopping.clear()
+        server = _server(addresses[0], self.text) if len(addresses) == 1 else None
+        self._server = server
         threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="ledger-metrics", daemon=True
+            target=self._serve, args=(server, addresses), name="ledger-metrics", daemon=True
         ).start()
+
+    def _serve(self, server: ThreadingHTTPServer | None, addresses: list[tuple[str, int]]) -> None:
+        server = server or self._wait_for_one(addresses)
+        if server is not None:
+            # looked for often, so that stopping takes no time
+            server.serve_forever(0.05)
+
+    def _wait_for_one(self, addresses: list[tuple[str, int]]) -> ThreadingHTTPServer | None:
+        """The first of some addresses that is free; None when the page is stopped before there is one."""
+        while (server := _first_free(addresses, self.text)) is None:
+            # the worker that this one replaces may still have it
+            if self._stopping.wait(AGAIN_SECONDS):
+                return None
+        with self._lock:
+            if self._stopping.is_set():
+                server.server_close()
+                return None
+            self._server = server
+        return server
 
     @property
     def port(self) -> int | None:
@@ -63,10 +92,19 @@ class MetricsPage:
         return None if self._server is None else self._server.server_address[1]
 
     def stop(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        with self._lock:
+            self._stopping.set()
+            server, self._server = self._server, None
+        if server is not None:
+            server.shutdown()
+            server.server_close()
+
+
+def _first_free(addresses: list[tuple[str, int]], text: Any) -> ThreadingHTTPServer | None:
+    for address in addresses:
+        with suppress(OSError):
+            return _server(address, text)
+    return None
 
 
 def _server(address: tuple[str, int], text: Any) -> ThreadingHTTPServer:
@@ -94,5 +132,7 @@ def _server(address: tuple[str, int], text: Any) -> ThreadingHTTPServer:
     class Server(ThreadingHTTPServer):
         address_family = AF_INET6 if ":" in address[0] else AF_INET
         daemon_threads = True
+        # one process an address: newer versions of the library would share it
+        allow_reuse_port = False
 
     return Server(address, Handler)

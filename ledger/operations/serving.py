@@ -1,20 +1,22 @@
-"""How the service is started: one process, by import string; settings reach it as environment."""
+"""How the service is started, by import string: one process, or workers; settings reach it as environment."""
 
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import socket
 import threading
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import uvicorn
 
 from ledger.access.jwks import read_jwks
 from ledger.operations.installation import open_ledger
+from ledger.operations.workers import Supervisor, WorkerConfig, end_in_order
 from ledger.settings import Settings, tune_process
 
 APP = "api.main:app"
@@ -22,7 +24,19 @@ APP = "api.main:app"
 CONNECTION = "api.http.connection:Connection"
 GRACE_SECONDS = 20
 BACKLOG = 2048
-
+_ARGUMENTS: dict[str, Any] = {
+    "app": APP,
+    "http": CONNECTION,
+    "loop": "uvloop",
+    "ws": "none",
+    # the app lets all lines be JSON, also the server's
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "backlog": BACKLOG,
+    "timeout_graceful_shutdown": GRACE_SECONDS,
+}
 
 # how long callers have to be told, where nobody else ends the process
 TELL_SECONDS = 1.0
@@ -46,6 +60,9 @@ def end_the_process() -> None:
     May be called from any thread. The exit code is not zero, so that a supervisor starts it again.
     """
     _log.critical("a writer has died: this process ends, so that it is started again")
+    if multiprocessing.parent_process() is not None:
+        end_in_order(GRACE_SECONDS + TELL_SECONDS, BROKEN)
+        return
     seconds = TELL_SECONDS
     if _Server.running is not None:
         _Server.running.is_broken = _Server.running.should_exit = True
@@ -63,9 +80,13 @@ def check(settings: Settings) -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """Take the address before anything else is done. Raises Taken."""
+    return _take(settings.host, settings.port)
+
+
+def _take(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with ExitStack() as on_failure:
             taken = on_failure.enter_context(socket.socket(family, kind, protocol))
@@ -76,7 +97,7 @@ def listen(settings: Settings) -> socket.socket:
             on_failure.pop_all()
             return taken
     except OSError as error:
-        raise Taken(f"{settings.host}:{settings.port}: {error.strerror}") from None
+        raise Taken(f"{host}:{port}: {error.strerror}") from None
 
 
 def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None], log_level: str) -> bool:
@@ -87,28 +108,36 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
     """
     settings = replace(settings, log_level=settings.log_level or log_level)
     os.environ.update(settings.environment())
-    config = uvicorn.Config(
-        APP,
-        http=CONNECTION,
-        loop="uvloop",
-        ws="none",
-        # the app lets all lines be JSON, also the server's
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
+    host, port = taken.getsockname()[:2]
+
+    def told() -> None:
+        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+    if settings.workers > 1:
+        return _run_workers(settings, taken, told)
+    config = uvicorn.Config(**_ARGUMENTS)
     config.load()
     tune_process()
-    host, port = taken.getsockname()[:2]
-    server = _Server(config, lambda: announce(f"http://{f'[{host}]' if ':' in host else host}:{port}"))
+    server = _Server(config, told)
     with suppress(KeyboardInterrupt):
         server.run(sockets=[taken])
     if server.is_broken:
         raise Broken("a writer has died, see the log; start the service again")
     return server.started
+
+
+def _run_workers(settings: Settings, taken: socket.socket, announce: Callable[[], None]) -> bool:
+    """The same by several processes, of which this is none."""
+    for address in settings.metrics_sockets:
+        # a worker waits for one that is free, so that one that never is would be told by nobody
+        _take(*address).close()
+    supervisor = Supervisor(WorkerConfig(**_ARGUMENTS, workers=settings.workers), [taken], announce)
+    if not settings.metrics_sockets:
+        _log.warning("no /metrics: with several workers LEDGER_METRICS_ADDRESS has to say where")
+    supervisor.run()
+    if supervisor.is_broken and supervisor.is_announced:
+        raise Broken("a worker could not be replaced, see the log; start the service again")
+    return supervisor.is_announced
 
 
 class _Server(uvicorn.Server):

@@ -150,9 +150,23 @@ def test_addresses_of_metrics(tmp_path: Path, address: str, socket: tuple[str, i
     assert Settings.load(tmp_path, metrics_address=address).metrics_socket == socket
 
 
+def test_workers_have_a_port_each_for_their_metrics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (Settings.load(tmp_path).workers, Settings.load(tmp_path, workers=3).metrics_sockets) == (1, [])
+    monkeypatch.setenv("LEDGER_WORKERS", "3")
+    settings = Settings.load(tmp_path, metrics_address="[::1]:65533")
+    assert settings.metrics_sockets == [("::1", 65533), ("::1", 65534), ("::1", 65535)]
+    assert settings.environment()["LEDGER_WORKERS"] == "3"
+    # what is said on the command line wins
+    assert Settings.load(tmp_path, workers=1, metrics_address="h:0").metrics_sockets == [("h", 0)]
+    for address in ("h:0", "h:65534"):
+        with pytest.raises(SettingsError, match="a port of its own for each"):
+            Settings.load(tmp_path, metrics_address=address)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
+        *(("LEDGER_WORKERS", text) for text in ("0", "33", "-1", "two", "1.5", "２", "1e1")),
         *(
             ("LEDGER_METRICS_ADDRESS", text)
             for text in ("9100", ":9100", "host", "host:", "host:x", "h:65536")

@@ -32,7 +32,7 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 SECONDS_MAX = 300
 RUN = "sh"
 # what a block may be marked as, beside those that are run
-LOOKED_AT = {"console", "ini", "nginx", "dockerfile", "toml", "json", "csv", "text", ""}
+LOOKED_AT = {"console", "ini", "yaml", "nginx", "dockerfile", "toml", "json", "csv", "text", ""}
 # the programs of a `console` block: each is root's, or wants a network, or runs tests
 ROOTS = {
     "useradd", "python3", "python", "/opt/ledger/bin/pip", "systemctl", "apt-get", "make", ".venv/bin/python",
