@@ -14,6 +14,7 @@ import typer
 
 from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
+from ledger.bounds.table import SAMPLED_ON
 from ledger.clock import now_and_today
 from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
 from ledger.imports.examples import help_text
@@ -201,6 +202,7 @@ def import_(
             actor,
             rejected_directory=rejected,
             processes=PROCESSES,
+            keys=settings.keys_directory,
             include_hidden=include_hidden,
         )
         import_one = importer.preview if preview else importer.run
@@ -283,6 +285,7 @@ def sample(
     """Write input files for people who do not exist."""
     directory = out if out is not None else Settings.load(data).data / f"sample-{seed}-{people}"
     day: date = now_and_today()[1] if today is None else today.date()
+    SAMPLED_ON.admit(day, day, "today")
     with progress.shown("sample files") as report:
         lines = samples.write_sample(directory, people, seed, day, report)
     return {"out": str(directory), "people": people, "seed": seed, "today": day, "lines": lines}, True

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
-
-from ledger.refusals import RefusalCode, Refused
 
 PERIOD_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
 """The form of a month, anchored, as the OpenAPI document publishes it. There is no year 0000."""
@@ -57,6 +55,11 @@ def previous_period(period: int) -> int:
     return period - 1 if period % 100 > 1 else period - 89
 
 
+def months_between(period: int, later: int) -> int:
+    """How many months a month (YYYYMM) comes before a later one; less than nothing when it comes after."""
+    return 12 * (later // 100 - period // 100) + later % 100 - period % 100
+
+
 def last_periods(count: int, period: int) -> list[int]:
     """So many months up to a month and with it, the earliest first, as YYYYMM."""
     periods: list[int] = []
@@ -64,13 +67,6 @@ def last_periods(count: int, period: int) -> list[int]:
         periods.append(period)
         period = previous_period(period)
     return periods[::-1]
-
-
-ENROLLED_FIRST = date(1990, 1, 1)
-
-
-# A change is known a while ahead; further off it is a slip of the year.
-AHEAD = timedelta(days=366)
 
 
 def month_bounds(period: int) -> tuple[date, date]:
@@ -92,15 +88,3 @@ def months_after(day: date, months: int) -> date:
     except ValueError:
         # months without such a day are never the last of a year
         return date(year, month + 2, 1)
-
-
-def check_days(first: date, last: date | None, today: date) -> None:
-    """Raise Refused(period_invalid) for days that cannot be those of an enrolment."""
-    latest = today + AHEAD
-    if not ENROLLED_FIRST <= first <= latest:
-        wrong = "valid_from"
-    elif last is not None and not first <= last <= latest:
-        wrong = "valid_to"
-    else:
-        return
-    raise Refused(RefusalCode.PERIOD_INVALID, at=wrong, earliest=ENROLLED_FIRST, latest=latest)

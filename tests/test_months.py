@@ -7,19 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.months import (
-    check_days,
     first_day,
     format_period,
     is_period,
     last_periods,
     month_bounds,
     months_after,
+    months_between,
     next_period,
     parse_period,
     period_of,
     previous_period,
 )
-from ledger.refusals import Refused
 
 days = st.dates(date(1, 2, 1), date(9998, 12, 31))
 
@@ -101,10 +100,8 @@ def test_the_last_month_of_the_calendar_has_its_days() -> None:
     assert month_bounds(202402) == (date(2024, 2, 1), date(2024, 2, 29))
 
 
-def test_days_of_an_enrolment_that_goes_on_or_ends() -> None:
-    today = date(2026, 11, 28)
-    check_days(date(2026, 1, 1), None, today)
-    check_days(date(2026, 1, 1), date(2026, 1, 1), today)
-    with pytest.raises(Refused) as refused:
-        check_days(date(2026, 1, 2), date(2026, 1, 1), today)
-    assert (refused.value.code, refused.value.at) == ("period_invalid", "valid_to")
+def test_how_many_months_lie_between_two() -> None:
+    assert months_between(202601, 202601) == 0
+    assert months_between(202512, 202601) == 1
+    assert months_between(202601, 202512) == -1
+    assert months_between(199001, 202611) == 36 * 12 + 10

@@ -87,6 +87,11 @@ class PaymentAnswer(Answer):
     late_fee: str = yuan("To the pooled fund")
     to_suspense: str = yuan("Waits for a list, or goes back to the payer")
     still_owed: str = yuan("Of its period, or of all without one: principal and late fee on `received_on`")
+    left_out: list[str] | None = Field(
+        None,
+        description="Months that are owed and that it neither pays nor counts: the area has no figures for"
+        " them. Only where there are any",
+    )
     dry_run: bool | None = Field(None, description=DRY_RUN)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
@@ -9,6 +11,7 @@ from api.contributions.answers import PaymentAnswer, RefundAnswer
 from api.contributions.bodies import NewReceipt, NewRefund
 from api.contributions.employers import TAG, employer_of, take_of_employer
 from api.http.declaring import posting
+from api.http.fields import month_text
 from api.http.posting import key_of, respond
 from api.http.routes import LedgerRoute
 from api.http.state import caller_of, state_of
@@ -53,7 +56,10 @@ async def receive(body: NewReceipt, request: Request) -> Response:
         ),
     )
     told = unpack(done.receipt.detail)
-    answer = {"receipt": done.receipt.name} | {name: format_yuan(told[name]) for name in _AMOUNTS}
+    answer: dict[str, Any] = {"receipt": done.receipt.name}
+    answer |= {name: format_yuan(told[name]) for name in _AMOUNTS}
+    if left_out := told.get("left_out"):
+        answer["left_out"] = [month_text(period) for period in left_out]
     return respond(request, to_json(answer).decode(), done)
 
 

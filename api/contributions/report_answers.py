@@ -200,6 +200,11 @@ class EmployerArrearsItem(Answer):
     periods: list[Month] = Field(description="The months in arrears, oldest first")
     principal: str = yuan("What is unpaid of all of them")
     late_fee: str = yuan("What of their late fees is unpaid")
+    left_out: list[Month] | None = Field(
+        None,
+        description="Of the months those whose late fee is in no sum: the area has no figures for them. Only"
+        " where there are any",
+    )
 
 
 class EmployerArrearsPage(Answer):
@@ -217,9 +222,9 @@ class OverdueRegistrationItem(Answer):
     employer: str = Field(examples=[CODE])
     employer_name: str
     first: date = Field(alias="from")
-    due_on: date
+    due_on: date | None = Field(description="Null where the area had no rule yet")
     recorded_on: date
-    days_late: int
+    days_late: int | None
 
 
 class OverdueRegistrationPage(Answer):
@@ -236,7 +241,9 @@ class UndeclaredItem(Answer):
     name: str
     period: Month
     last_month: str = yuan("What it owed for the month before")
-    estimate: str = yuan("What is charged when the month is estimated")
+    estimate: str | None = Field(
+        description="What is charged when the month is estimated; null where the area does not say it"
+    )
 
 
 class UndeclaredPage(Answer):

@@ -103,7 +103,7 @@ _ARREARS = Listing(
             tag=TAG,
             summary="The months an employer is in arrears with on a day",
             answer=ArrearList,
-            refusals=(*OF_EMPLOYER, R.RATES_MISSING, R.AREA_UNKNOWN),
+            refusals=(*OF_EMPLOYER, R.AREA_UNKNOWN),
         )
     ),
 )
@@ -112,7 +112,10 @@ async def arrears(
     request: Request,
     on: Annotated[Day | None, Query(description="At the end of which day; default today")] = None,
 ) -> Response:
-    """The day may lie back, or ahead: then nothing more is paid until it. The due date itself is in time."""
+    """The day may lie back, or ahead: then nothing more is paid until it. The due date itself is in time.
+
+    Of a month that the area has no figures for only the principal is known: the rest of it is null.
+    """
     state = state_of(request)
     day = state.clock()[1] if on is None else on
     code = parse_credit_code(employer)
@@ -122,10 +125,10 @@ async def arrears(
         return [
             {
                 "period": month_text(one.period),
-                "due_on": one.due_on.isoformat(),
+                "due_on": day_text(one.due_on),
                 "principal": format_yuan(one.principal_fen),
-                "late_fee": format_yuan(one.late_fee_fen),
-                "late_fee_uncapped": format_yuan(one.uncapped_fee_fen),
+                "late_fee": yuan_text(one.late_fee_fen),
+                "late_fee_uncapped": yuan_text(one.uncapped_fee_fen),
             }
             for one in arrears_reports.arrears(connection, book_id, day, state.policies)
         ]

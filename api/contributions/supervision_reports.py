@@ -12,7 +12,7 @@ from api.contributions.report_answers import (
     RejectedLinePage,
     UndeclaredPage,
 )
-from api.http.fields import Area, Day, MonthText, month_of, month_text
+from api.http.fields import Area, Day, MonthText, day_text, month_of, month_text, yuan_text
 from api.http.listing import (
     CHINESE,
     LIMIT_DEFAULT,
@@ -31,6 +31,7 @@ from api.http.runs import BATCH_NAME_MAX
 from api.http.state import State, state_of
 from ledger import RefusalCode, Refused
 from ledger.book.numbers import account_no, entry_name
+from ledger.bounds.table import REPORTED_MONTH
 from ledger.contributions import arrears_reports
 from ledger.money import format_yuan
 from ledger.months import period_of, previous_period
@@ -38,7 +39,7 @@ from ledger.months import period_of, previous_period
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "reports"
-RULED = (R.RATES_MISSING, R.AREA_UNKNOWN)
+RULED = (R.AREA_UNKNOWN,)
 
 AreaFilter = Annotated[Area | None, Query(description="Only employers of this area; default all")]
 
@@ -55,6 +56,7 @@ _ARREARS = Listing(
         "periods": "费款所属期",
         "principal": "欠缴本金",
         "late_fee": "滞纳金",
+        "left_out": "未计滞纳金的所属期",
     }
 )
 
@@ -77,7 +79,10 @@ async def employers_in_arrears(
     limit: PageLimit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """By credit code. The day may lie back, or ahead: then nothing more is paid until it."""
+    """By credit code. The day may lie back, or ahead: then nothing more is paid until it.
+
+    A month that the area has no figures for has no late fee: it is named in `left_out`.
+    """
     state = state_of(request)
     _known(state, area)
     day = state.clock()[1] if on is None else on
@@ -93,7 +98,8 @@ async def employers_in_arrears(
 
 
 def _arrears_json(one: arrears_reports.EmployerArrears) -> dict[str, Any]:
-    return {
+    left_out = [month_text(period) for period in one.left_out]
+    return ({"left_out": left_out} if left_out else {}) | {
         "employer": one.credit_code,
         "name": one.name,
         "periods": [month_text(month.period) for month in one.months],
@@ -134,7 +140,10 @@ async def overdue_registrations(
     limit: PageLimit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """The days that count are those of the policy on the day on which the enrolment begins."""
+    """The days that count are those of the policy on the day on which the enrolment begins.
+
+    Where the area had no such rule yet, `due_on` is null.
+    """
     state = state_of(request)
     _known(state, area)
     day = state.clock()[1] if on is None else on
@@ -161,7 +170,7 @@ def _overdue_json(one: arrears_reports.OverdueRegistration) -> dict[str, Any]:
         "employer": one.employer,
         "employer_name": one.employer_name,
         "from": one.first.isoformat(),
-        "due_on": one.due_on.isoformat(),
+        "due_on": day_text(one.due_on),
         "recorded_on": one.recorded_on.isoformat(),
         "days_late": one.days_late,
     }
@@ -202,8 +211,7 @@ async def undeclared(
     today = state.clock()[1]
     latest = period_of(today)
     month = previous_period(latest) if period is None else month_of(period)
-    if month > latest:
-        raise Refused(R.PERIOD_INVALID, at="period", latest=month_text(latest))
+    REPORTED_MONTH.admit_month(month, today, "period")
 
     def page(connection: Any, after: str | None, limit: int) -> Page:
         found = arrears_reports.undeclared(
@@ -221,7 +229,7 @@ def _undeclared_json(month: int, one: arrears_reports.Undeclared) -> dict[str, A
         "name": one.name,
         "period": month_text(month),
         "last_month": format_yuan(one.last_month_fen),
-        "estimate": format_yuan(one.estimate_fen),
+        "estimate": yuan_text(one.estimate_fen),
     }
 
 

@@ -65,7 +65,10 @@ PageAfter = Callable[[Any, Key, int], Page]
 
 
 class Listing(NamedTuple):
-    """How a list is written as CSV: its columns, each a member of the items and a heading."""
+    """How a list is written as CSV: its columns, each a member of the items and a heading.
+
+    A member that is said only where there is something to say is an empty cell elsewhere.
+    """
 
     columns: Mapping[str, str]
 
@@ -75,7 +78,7 @@ class Listing(NamedTuple):
 
     def lines(self, items: Iterable[Mapping[str, Any]], language: str = CHINESE) -> str:
         return "".join(
-            csv_line((_told(item[name], name, language) for name in self.columns), END) for item in items
+            csv_line((_told(item.get(name), name, language) for name in self.columns), END) for item in items
         )
 
 

@@ -23,8 +23,11 @@ _log = logging.getLogger(__name__)
 RETRY_SECONDS = "60"
 
 
-async def start_run(request: Request, run: Run, period: int, area: int) -> Response:
-    """Start a run, unless it goes on already; the answer. Raises Refused as its `check` does."""
+async def start_run(request: Request, run: Run, period: int, area: int, *, older: bool = False) -> Response:
+    """Start a run, unless it goes on already; the answer. Raises Refused as its `check` does.
+
+    `older` says that it is the run for older periods.
+    """
     state = state_of(request)
     run.check(period, area, state.clock()[1], state.policies)
     name = run.batch_name(period, area)
@@ -34,7 +37,8 @@ async def start_run(request: Request, run: Run, period: int, area: int) -> Respo
     # a database that is gone is told as such, before a process finds it out
     await state.run(lambda: _look(state, name))
     try:
-        begun = await state.runs.start(run, period, area)
+        more = {"older": True} if older else {}
+        begun = await state.runs.start(run, period, area, **more)
     except NotStarted as fault:
         # why stands in its output; the caller may ask again
         _log.error("%s", fault)

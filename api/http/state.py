@@ -80,6 +80,7 @@ class State:
         # what never changes once it is there: institutions by code, policies by the version entries name
         self.institutions: dict[str, Registered] = {}
         self.stored_policies: dict[int, Policy] = {}
+        self._reveal = persons.number_opener(self.keyring)
         self._make()
 
     def _make(self) -> None:
@@ -97,7 +98,12 @@ class State:
 
     def _writer(self, purpose: Purpose) -> Writer:
         return Writer(
-            self._opened.engine, self.policies, self.clock, purpose=purpose, on_death=self._on_death
+            self._opened.engine,
+            self.policies,
+            self.clock,
+            self._reveal,
+            purpose=purpose,
+            on_death=self._on_death,
         )
 
     def start(self) -> None:
@@ -165,7 +171,15 @@ class State:
     def _rehearse(self, readers: Readers, commands: Sequence[Command], atomic: bool) -> list[Outcome]:
         def once() -> list[Outcome]:
             now, today = self.clock()
-            return rehearse(readers.connection(reading), commands, now, today, self.policies, atomic=atomic)
+            return rehearse(
+                readers.connection(reading),
+                commands,
+                now,
+                today,
+                self.policies,
+                atomic=atomic,
+                reveal=self._reveal,
+            )
 
         return readers.again_when_lost(once)
 

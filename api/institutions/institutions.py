@@ -22,6 +22,7 @@ from ledger.care import reports as care
 from ledger.chart.care import CARE_WORDS
 from ledger.chart.parties import Party
 from ledger.institutions import registry
+from ledger.institutions.areas import check_area
 from ledger.institutions.registry import Registered
 
 router = APIRouter(route_class=LedgerRoute)
@@ -144,6 +145,8 @@ async def register_institution(body: NewInstitution, request: Request) -> Respon
     """One for each code. Asked for again, the same institution is the answer."""
     key = key_of(request)
     state, who = state_of(request), caller_of(request)
+    # before it is written down: an institution that is there stays
+    check_area(body.area, state.policies)
     asked = Registered(body.code, 0, body.name, body.kind, body.level, body.area)
     if wants_dry_run(request):
         there = await state.glance(lambda connection: _would_be(connection, asked))

@@ -16,7 +16,8 @@ from api.http.state import state_of
 from api.institutions.clearings import ClearingItem, clearing_json
 from api.institutions.institutions import institution_of
 from api.institutions.reconciliations import TAG, SideTotals, totals_json
-from ledger import RefusalCode, Refused
+from ledger import RefusalCode
+from ledger.bounds.table import REPORTED_MONTH
 from ledger.clearing import statements
 from ledger.money import format_yuan
 from ledger.months import period_of, previous_period
@@ -102,8 +103,7 @@ async def statement(
     today = state.clock()[1]
     latest = period_of(today)
     period = previous_period(latest) if month is None else month_of(month, "month")
-    if period > latest:
-        raise Refused(R.PERIOD_INVALID, at="month", latest=month_text(latest))
+    REPORTED_MONTH.admit_month(period, today, "month")
 
     def look(connection: Any) -> statements.Statement:
         return statements.statement(connection, found.party_id, period, single=single)

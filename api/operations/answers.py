@@ -51,6 +51,12 @@ class BatchAnswer(Answer):
     refused: int
     amount: str = yuan("What it moved")
     reason: str | None = Field(description="Why it failed, in one line; null unless it did")
+    left_out: list[dict[str, str]] | None = Field(
+        None,
+        description="Only where there are any: the first hundred accounts (or employers) that a run left"
+        " out, with `book`, the `code` of the refusal, and its facts. `refused` counts all",
+        examples=[[{"book": "P483920174650K", "code": "rates_missing", "day": "1999-01-01"}]],
+    )
 
 
 class RejectedAnswer(Answer):

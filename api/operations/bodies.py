@@ -16,11 +16,12 @@ class YearEnd(Strict):
 
 
 class RetireeCredits(Strict):
-    """The area whose retirees are credited."""
+    """The area whose retirees are credited; `older` says that a month of more than a year ago is meant."""
 
     model_config = example(area="990100")
 
     area: Area
+    older: bool = False
 
 
 class AnnualSettlements(Strict):

@@ -18,7 +18,9 @@ from api.operations.answers import BatchAnswer, BatchStarted
 from api.operations.bodies import AnnualSettlements, RetireeCredits, YearEnd
 from ledger import RefusalCode, Refused, batches, reading
 from ledger.money import format_yuan
+from ledger.operations.left_out import named
 from ledger.operations.runs import RUNS
+from ledger.posting.left_out import left_out_of
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -54,7 +56,8 @@ def _for_a_month(kind: str, model: Body) -> Starts:
 
 async def _start(kind: str, period: int, body: Any, request: Request) -> Response:
     key_of(request, required=False)
-    return await start_run(request, RUNS[kind].run, period, body.area)
+    older = isinstance(body, RetireeCredits) and body.older
+    return await start_run(request, RUNS[kind].asked_for(older=older), period, body.area, older=older)
 
 
 def _add(
@@ -98,7 +101,8 @@ _add(
     RetireeCredits,
     name="credit",
     summary="Credit a month to every retiree of an area, out of the pooled fund",
-    description="Goes on beside all other work. Started again, it credits those who have not had the month.",
+    description="Goes on beside all other work. Started again, it credits those who have not had the month."
+    " A month of more than a year ago is `period_invalid` unless `older` is true.",
 )
 _add(
     "annual-settlement",
@@ -128,9 +132,11 @@ async def batch(batch: str, request: Request) -> Response:
 def _batch_json(state: State, name: str) -> dict[str, Any]:
     with reading(state.engine) as connection:
         found = batches.find(connection, name)
-    if found is None:
-        raise Refused(R.BATCH_NOT_FOUND, at="batch")
-    return {
+        if found is None:
+            raise Refused(R.BATCH_NOT_FOUND, at="batch")
+        left_out = named(connection, left_out_of(found.detail))
+    told = {"left_out": left_out} if left_out else {}
+    return told | {
         "batch": found.batch_id,
         "kind": found.kind,
         "state": found.state,

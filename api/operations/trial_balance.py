@@ -12,11 +12,11 @@ from api.http.listing import json_answer
 from api.http.routes import LedgerRoute, describe
 from api.http.state import state_of
 from api.operations.answers import TrialBalanceAnswer
-from ledger import RefusalCode, Refused, reports
+from ledger import RefusalCode, reports
+from ledger.bounds.table import TOTALLED_ON
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)
-YEAR_FIRST = 1900
 
 
 @router.get(
@@ -35,8 +35,8 @@ async def trial_balance(
     """Debits and credits are equal. What the two pockets stand for is what the agency owes its members."""
     state = state_of(request)
     today = state.clock()[1]
-    if on is not None and not (on.year >= YEAR_FIRST and on <= today):
-        raise Refused(RefusalCode.PERIOD_INVALID, at="on", latest=today)
+    if on is not None:
+        TOTALLED_ON.admit(on, today, "on")
 
     def look(connection: Any) -> dict[str, Any]:
         shown = reports.trial_balance(connection, on)

@@ -11,11 +11,13 @@ from ledger.accounts.quotas import GIVEN, QUOTAS, end_quota, end_quotas
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import DIED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.months import period_of
+from ledger.people.births import BIRTHS, birth_before
 from ledger.posting import BookRef, Command, Desk, WiderLocks
-from ledger.refusals import RefusalCode, Refused
+from ledger.refusals import RefusalCode
 
 
 @dataclass(eq=False)
@@ -31,10 +33,10 @@ class ReportDeath(Command):
         RefusalCode.ACCOUNT_CLOSED,
         # reported before
         RefusalCode.ACCOUNT_DECEASED,
-        # a day to come
+        # a day to come, or before birth
         RefusalCode.PERIOD_INVALID,
     )
-    needs = frozenset({QUOTAS, LATE_CREDITS})
+    needs = frozenset({QUOTAS, BIRTHS, LATE_CREDITS})
     debits = True
 
     book: BookRef
@@ -52,11 +54,15 @@ class ReportDeath(Command):
     def content(self) -> str:
         return f"{self.died_on}|{self.evidence}"
 
+    @property
+    def alive_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.died_on
+
     def decide(self, desk: Desk) -> None:
         book = desk.book
         desk.allow(Verb.DEATH)
-        if self.died_on > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="died_on", latest=desk.today)
+        birth = birth_before(desk, self, book, self.died_on)
+        DIED_ON.admit(self.died_on, desk.today, "died_on", birth=birth)
         facts: dict[str, Any] = {"died_on": self.died_on.isoformat(), "evidence": self.evidence}
         donors = _lock_donors(desk, book)
         # says that quotas for the dead end with the report, which they did not always

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from ledger.book.draft import Draft
+from ledger.bounds.bound import SINCE, before_its_month
+from ledger.bounds.table import CREDITED_MONTH, CREDITED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
-from ledger.months import period_of
-from ledger.posting import BookRef, Command, Desk
+from ledger.months import first_day, is_period, month_bounds, months_between, period_of
+from ledger.people.births import BIRTHS, birth_before
+from ledger.posting import BookRef, Command, Desk, Need
 from ledger.refusals import RefusalCode, Refused
+
+# a month that may lie before its holder's birth
+_OF_LONG_AGO: frozenset[Need[Any]] = frozenset({BIRTHS})
+_NOTHING: frozenset[Need[Any]] = frozenset()
 
 
 @dataclass(eq=False)
@@ -24,7 +32,8 @@ class Contribute(Command):
     refused_with = (
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
-        # no month, a month to come, a value date before the opening or after today
+        # no month, a month to come, before 1990 or before birth; a value date before the opening, after today
+        # or more than a year before the month
         RefusalCode.PERIOD_INVALID,
         # a month after the month of death
         RefusalCode.PERIOD_AFTER_END,
@@ -41,15 +50,45 @@ class Contribute(Command):
     actor: str = ""
     key: str | None = None
 
+    def __post_init__(self) -> None:
+        # of a month that is not long ago nobody asks: it began at most a month before the account
+        period = self.period
+        if period is None or not is_period(period) or period < period_of(SINCE):
+            return
+        if months_between(period, period_of(self.effective_on)) > 1:
+            self.alive_on = month_bounds(period)[1]
+
+    @property
+    def needs(self) -> frozenset[Need[Any]]:  # type: ignore[override]  # it hangs on the month
+        return _NOTHING if self.alive_on is None else _OF_LONG_AGO
+
     def content(self) -> str:
         return f"{self.amount_fen}|{self.period}|{self.effective_on}|{self.source_ref}"
+
+    def _month(self, desk: Desk) -> int:
+        """The month, which is one of the holder's life. Most are no older than the account."""
+        period, opened = self.period, period_of(desk.book.opened_on)
+        born = None
+        if period is not None and is_period(period):
+            if opened <= period <= period_of(desk.today):
+                return period
+            if period < opened and self.alive_on is not None:
+                born = birth_before(desk, self, desk.book, self.alive_on)
+        return CREDITED_MONTH.admit_month(period, desk.today, "period", birth=born)
 
     def decide(self, desk: Desk) -> None:
         book = desk.book
         desk.allow(Verb.CONTRIBUTION, period=self.period)
-        if self.period is None or self.period > period_of(desk.today):
-            raise Refused(RefusalCode.PERIOD_INVALID, at="period")
+        period = self._month(desk)
         effective_on, fact_on = book.value_date(self.effective_on, desk.today)
+        if before_its_month(self.effective_on, period):
+            CREDITED_ON.admit(
+                self.effective_on,
+                desk.today,
+                "effective_on",
+                opening=book.opened_on,
+                month=first_day(period),
+            )
         reversal_seq = desk.require_new_source(Kind.CONTRIBUTION, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
@@ -57,7 +96,7 @@ class Contribute(Command):
             Draft(
                 Kind.CONTRIBUTION,
                 effective_on,
-                period=self.period,
+                period=period,
                 fact_on=fact_on,
                 target_seq=reversal_seq,
                 source_ref=self.source_ref,

@@ -8,6 +8,7 @@ from datetime import date
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import OpenFreeze
+from ledger.bounds.table import ENDS_ON, FROZEN_FROM
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.posting import TARGET, BookRef, Command, Desk
@@ -23,7 +24,7 @@ class Freeze(Command):
     verb = Verb.FREEZE
     refused_with = (
         RefusalCode.ACCOUNT_CLOSED,
-        # it would end before it begins
+        # it would end before it begins, begin in more than a year, or end in more than fifty
         RefusalCode.PERIOD_INVALID,
     )
 
@@ -49,8 +50,9 @@ class Freeze(Command):
     def decide(self, desk: Desk) -> None:
         book = desk.book
         desk.allow(Verb.FREEZE)
-        if self.last is not None and self.last < self.first:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="last")
+        FROZEN_FROM.admit(self.first, desk.today, "first")
+        if self.last is not None:
+            ENDS_ON.admit(self.last, desk.today, "last", beginning=self.first)
         facts = {
             "scope": self.scope,
             "authority": self.authority,

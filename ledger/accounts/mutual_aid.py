@@ -11,6 +11,7 @@ from ledger.accounts.quotas import GIVEN, LATEST_GIFTS, QUOTAS, Quota, end_quota
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import PREMIUM_YEAR
 from ledger.chart.care import Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
@@ -26,8 +27,6 @@ from ledger.refusals import RefusalCode, Refused
 # what a recipient is to the donor (R35)
 RELATIONS: Final = ("spouse", "parent", "child", "sibling", "grandparent", "grandchild")
 RANK_MAX: Final = 99
-# nobody owed a premium before there was the scheme
-FIRST_YEAR: Final = 1990
 
 
 @dataclass(eq=False)
@@ -205,8 +204,8 @@ class PayPremium(Command):
             raise Refused(RefusalCode.QUOTA_SELF, at="recipient")
         if self.relation not in RELATIONS:
             raise Refused(RefusalCode.NOT_RELATIVE, at="relation")
-        latest = date(desk.today.year + 1, 12, 31)
-        is_in_bounds = FIRST_YEAR <= self.year <= latest.year
+        earliest, latest = PREMIUM_YEAR.span(desk.today)
+        is_in_bounds = earliest.year <= self.year <= latest.year
         # a premium may be for a year to come, or one that has passed
         if recipient is None or not (
             _insured(desk, self.named, desk.today, desk.today)
@@ -215,7 +214,7 @@ class PayPremium(Command):
             raise Refused(RefusalCode.RECIPIENT_NOT_INSURED, at="recipient")
         desk.allow(Verb.SPENDING, day=desk.today)
         if not is_in_bounds:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="year", latest=latest)
+            raise Refused(RefusalCode.PERIOD_INVALID, at="year", earliest=earliest, latest=latest)
         policy = desk.policy(book.area)
         reversal_seq = desk.require_new_source(Kind.PREMIUM, self.source_ref)
         if not policy.care.aid_resident_premium.on(desk.today):

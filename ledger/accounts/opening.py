@@ -9,15 +9,16 @@ from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import OPENED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
+from ledger.people.births import remember_birth
+from ledger.policy import rates_since
 from ledger.posting import TARGET, AlreadyThere, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 
 OPENING_SEQ = 1
-# There were no personal medical accounts before; an older day is a slip, and would owe interest since then.
-OPENED_FIRST = date(1990, 1, 1)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class OpenAccount(Command):
         RefusalCode.ACCOUNT_CLOSED,
         # same person, other area, day or opening balance
         RefusalCode.OPENING_DIFFERS,
-        # opened in the future, or before 1990
+        # opened in the future, before birth, before 1990, or before the area's first interest rate
         RefusalCode.PERIOD_INVALID,
         RefusalCode.AMOUNT_INVALID,
     )
@@ -83,10 +84,13 @@ class OpenAccount(Command):
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
         if desk.book is not None:
             self._compare(desk)
-        if not OPENED_FIRST <= self.opened_on <= desk.today:
-            raise Refused(
-                RefusalCode.PERIOD_INVALID, at="opened_on", earliest=OPENED_FIRST, latest=desk.today
-            )
+        OPENED_ON.admit(
+            self.opened_on,
+            desk.today,
+            "opened_on",
+            birth=self.persons[0].born_on,
+            rates=rates_since(desk.policies[self.area]),
+        )
         self._open(desk)
 
     def _compare(self, desk: Desk) -> None:
@@ -124,6 +128,7 @@ class OpenAccount(Command):
                 if fen:
                     transfers.append((int(Side.TAKEOVER), int(side), fen, None))
         book_id = desk.ids[self.book]
+        remember_birth(desk, book_id, self.persons[0].born_on)
         year = self.opened_on.year
         desk.book = desk.working[book_id] = Book(
             book_id, 0, 0, 0, 0, desk.persons[self.book].person_id, 0, self.area, self.opened_on, None,

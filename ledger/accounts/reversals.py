@@ -10,6 +10,7 @@ from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import REVERSED_ON
 from ledger.chart.kinds import CREDITS, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
@@ -52,8 +53,7 @@ class Reverse(Command):
             raise Refused(RefusalCode.ENTRY_NOT_FOUND, at="target_seq")
         desk.allow(Verb.REVERSAL)
         day = self.effective_on or desk.today
-        if day < original.effective_on:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="effective_on", earliest=original.effective_on)
+        REVERSED_ON.admit(day, desk.today, "effective_on", original=original.effective_on)
         effective_on, fact_on = book.value_date(day, desk.today)
         if desk.acted_on(self.target_seq) is Kind.REVERSAL:
             raise Refused(RefusalCode.ALREADY_REVERSED)

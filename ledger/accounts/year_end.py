@@ -118,6 +118,5 @@ YEAR_END = Run(
     chunks=_chunks,
     moved=moved_alike,
     passed_over=frozenset({RefusalCode.PERIOD_CLOSED, RefusalCode.ACCOUNT_CLOSED}),
-    failing=frozenset({RefusalCode.RATES_MISSING}),
 )
 """The year end of an area: the interest of a finished year, to every account that is still owed it."""

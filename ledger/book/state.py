@@ -15,10 +15,10 @@ from ledger.book.dated_back import split, take
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
+from ledger.bounds.table import VALUED_ON
 from ledger.chart.kinds import MOVES, Kind
 from ledger.chart.matrix import STAGE_STATUS, Status
 from ledger.chart.sides import Side
-from ledger.refusals import RefusalCode, Refused
 
 _CY, _CO = int(Side.CURRENT_YEAR), int(Side.CARRIED_OVER)
 
@@ -260,9 +260,7 @@ class Book:
         for a day before the opening or after today.
         """
         if day > today or day < self.opened_on:
-            raise Refused(
-                RefusalCode.PERIOD_INVALID, at="effective_on", earliest=self.opened_on, latest=today
-            )
+            VALUED_ON.admit(day, today, "effective_on", opening=self.opened_on)
         if day.year <= self.interest_year:
             return today, None if day == today else day
         return day, None

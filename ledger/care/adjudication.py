@@ -7,6 +7,7 @@ from datetime import date
 
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
+from ledger.bounds.table import CARE_DATE
 from ledger.care.benefits import (
     Benefit,
     Parts,
@@ -24,10 +25,11 @@ from ledger.care.reads import FILINGS
 from ledger.care.rows import Circumstances, SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
+from ledger.people.births import birth_before
 from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.people.entitlement import entitlement
 from ledger.policy import RATE_SCALE, Policy
-from ledger.posting import Desk, Institution
+from ledger.posting import Command, Desk, Institution
 from ledger.refusals import RefusalCode, Refused
 
 # inside the area a hospital of this level or above asks for a referral, where the policy wants one
@@ -96,6 +98,14 @@ class Adjudicated:
             bill.bill_no,
             bill.document,
         )
+
+
+def check_care_date(desk: Desk, command: Command, day: date) -> None:
+    """Raise Refused(period_invalid) for care to come, before 1990, or before the patient was born."""
+    book: Book = desk.book
+    if not book.opened_on <= day <= desk.today:
+        birth = birth_before(desk, command, book, day)
+        CARE_DATE.admit(day, desk.today, "care_date", birth=birth)
 
 
 def check_cause(bill: Bill) -> None:

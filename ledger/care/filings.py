@@ -8,11 +8,13 @@ from datetime import date
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
+from ledger.bounds.table import ENDS_ON, FILED_FROM
 from ledger.care.rows import FilingRow
 from ledger.chart.care import Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
-from ledger.months import check_days
+from ledger.institutions.areas import check_area
+from ledger.people.births import BIRTHS, birth_before
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -42,6 +44,8 @@ class RecordFiling(Command):
         RefusalCode.FILING_NOT_APPLICABLE,
     )
 
+    needs = frozenset({BIRTHS})
+
     book: BookRef
     filing: Filing
     valid_from: date
@@ -60,10 +64,19 @@ class RecordFiling(Command):
             f"|{self.institution or ''}|{self.evidence}"
         )
 
+    @property
+    def alive_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.valid_from
+
     def decide(self, desk: Desk) -> None:
         book = desk.book
         desk.allow(Verb.CARE_CASE, day=self.valid_from)
-        check_days(self.valid_from, self.valid_to, desk.today)
+        birth = birth_before(desk, self, book, self.valid_from)
+        FILED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=birth)
+        if self.valid_to is not None:
+            ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
+        if self.area is not None:
+            check_area(self.area, desk.policies)
         institution = None
         if self.institution is not None:
             institution = desk.designated(self.institution, self.valid_from)

@@ -12,7 +12,15 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.care.adjudication import adjudicate, check_cause, check_filing, circumstances, insured
+from ledger.bounds.table import HANDED_IN_ON
+from ledger.care.adjudication import (
+    adjudicate,
+    check_care_date,
+    check_cause,
+    check_filing,
+    circumstances,
+    insured,
+)
 from ledger.care.alike import ALIKE, is_alike
 from ledger.care.bills import Bill
 from ledger.care.counters import used_in
@@ -23,6 +31,7 @@ from ledger.chart.care import CareType, CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
+from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.people.entitlement import working_day_after
 from ledger.posting import TARGET, BookRef, Command, Desk
@@ -72,7 +81,7 @@ class SubmitClaim(Command):
         RefusalCode.AMOUNT_MISMATCH,
         RefusalCode.ITEM_NOT_ELIGIBLE,
     )
-    needs = frozenset({ACCUMULATORS, ALIKE, ENROLMENTS, ELSEWHERE, FILINGS})
+    needs = frozenset({ACCUMULATORS, ALIKE, ENROLMENTS, ELSEWHERE, FILINGS, BIRTHS})
 
     book: BookRef
     else_book: BookRef | None
@@ -95,14 +104,17 @@ class SubmitClaim(Command):
         evidence = ",".join(sorted(self.evidence))
         return f"{self.institution}|{self.bill.content()}|{self.received_on}|{evidence}"
 
+    @property
+    def alive_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.bill.care_date
+
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
         bill = self.bill
         check_filing(desk, self.institution, bill)
         desk.allow(Verb.CARE_CASE, day=bill.care_date)
-        if not bill.care_date <= self.received_on <= desk.today:
-            wrong = "received_on" if bill.care_date <= desk.today else "care_date"
-            raise Refused(RefusalCode.PERIOD_INVALID, at=wrong, earliest=bill.care_date, latest=desk.today)
+        check_care_date(desk, self, bill.care_date)
+        HANDED_IN_ON.admit(self.received_on, desk.today, "received_on", care=bill.care_date)
         policy = desk.policy(book.area)
         known = insured(desk, policy, bill.care_date, look_elsewhere=True)
         submit_days = policy.care.claim_submit_days.on(bill.care_date)

@@ -14,7 +14,14 @@ from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
-from ledger.care.adjudication import adjudicate, check_cause, check_filing, circumstances, insured
+from ledger.care.adjudication import (
+    adjudicate,
+    check_care_date,
+    check_cause,
+    check_filing,
+    circumstances,
+    insured,
+)
 from ledger.care.alike import ALIKE, is_alike
 from ledger.care.benefits import payers
 from ledger.care.bills import Bill
@@ -28,13 +35,14 @@ from ledger.chart.matrix import Status, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.institutions.agreed import AGREED, repaired_day
+from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import TARGET, BookRef, Command, Desk, Institution, Need, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
 # what every bill is worked out from
-_ALWAYS: frozenset[Need[Any]] = frozenset({ACCUMULATORS, QUOTAS, ENROLMENTS})
+_ALWAYS: frozenset[Need[Any]] = frozenset({ACCUMULATORS, QUOTAS, ENROLMENTS, BIRTHS})
 _AIDING = frozenset({Status.ACTIVE, Status.PAUSED})
 
 
@@ -77,7 +85,7 @@ class Settle(Command):
         # care after death
         RefusalCode.ACCOUNT_DECEASED,
         RefusalCode.ACCOUNT_FROZEN,
-        # care to come
+        # care to come, before 1990 or before birth
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
         RefusalCode.INSTITUTION_UNKNOWN,
@@ -141,6 +149,9 @@ class Settle(Command):
     def needs(self) -> frozenset[Need[Any]]:  # type: ignore[override]  # what is read depends on the bill
         return self._needs
 
+    def also_need(self, need: Need[Any]) -> None:
+        self._needs |= {need}
+
     def _needed(self) -> frozenset[Need[Any]]:
         needs: frozenset[Need[Any]] = _ALWAYS
         if not self.bill.again:
@@ -158,6 +169,10 @@ class Settle(Command):
     def content(self) -> str:
         return f"{self.institution}|{self.visit or ''}|{self.repairs or ''}|{self.bill.content()}"
 
+    @property
+    def alive_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.bill.care_date
+
     def result_digest(self, row: SettlementRow) -> bytes:
         """What a quote promises: this bill of this person comes to these amounts."""
         whose = self.book.hex() if isinstance(self.book, bytes) else self.book
@@ -170,8 +185,7 @@ class Settle(Command):
         self._check_visit_is_known(desk)
         check_filing(desk, self.institution, self.bill)
         desk.allow(Verb.SETTLEMENT, day=self.bill.care_date)
-        if self.bill.care_date > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="care_date", latest=desk.today)
+        check_care_date(desk, self, self.bill.care_date)
         policy = desk.policy(book.area)
         bill = self.bill
         settled_on = desk.today

@@ -10,6 +10,7 @@ from typing import Final
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import RECOVERED_ON
 from ledger.care.benefits import benefit
 from ledger.care.cases import CASE_STATE, ThirdPartyCase
 from ledger.care.counters import NOTHING_USED
@@ -245,8 +246,7 @@ class RecordRecovery(Command):
         # "deceased" lets a spending of an earlier day pass: what is owed is older than the death
         desk.allow(Verb.SPENDING if self.means == BY_SET_OFF else Verb.REVERSAL)
         care_date = date.fromisoformat(unpack(_entry_of(desk, self.case_seq).detail)["care_date"])
-        if not care_date <= self.received_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="received_on", earliest=care_date, latest=desk.today)
+        RECOVERED_ON.admit(self.received_on, desk.today, "received_on", care=care_date)
         policy = desk.policy(book.area)
         rule = policy.care.recovery.on(care_date)
         # what may be done about a debt is a matter of the day on which it is done

@@ -7,11 +7,13 @@ from datetime import date
 
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.bounds.table import CARE_DATE, VISIT_ENDED_ON
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
+from ledger.people.births import BIRTHS, birth_before
 from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -26,12 +28,14 @@ class RegisterVisit(Command):
         RefusalCode.ACCOUNT_TRANSFERRING,
         # a day after death
         RefusalCode.ACCOUNT_DECEASED,
-        # a day to come
+        # a day to come, before 1990 or before birth
         RefusalCode.PERIOD_INVALID,
         RefusalCode.INSTITUTION_UNKNOWN,
         RefusalCode.NOT_DESIGNATED,
         RefusalCode.CONTRACT_SUSPENDED,
     )
+
+    needs = frozenset({BIRTHS})
 
     book: BookRef
     else_book: BookRef | None
@@ -45,10 +49,14 @@ class RegisterVisit(Command):
     def content(self) -> str:
         return f"{self.institution}|{self.care_type.word}|{self.begins_on}"
 
+    @property
+    def alive_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.begins_on
+
     def decide(self, desk: Desk) -> None:
         desk.allow(Verb.CARE_CASE, day=self.begins_on)
-        if self.begins_on > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="begins_on", latest=desk.today)
+        birth = birth_before(desk, self, desk.book, self.begins_on)
+        CARE_DATE.admit(self.begins_on, desk.today, "begins_on", birth=birth)
         institution = desk.designated(self.institution, self.begins_on, self.care_type.word)
         book = desk.book
         book.roll_to(desk.today.year)
@@ -107,8 +115,7 @@ class EndVisit(Command):
         desk.allow(Verb.RELEASE)
         begins_on = date.fromisoformat(unpack(visit.detail)["begins_on"])
         to = self.to or desk.today
-        if not begins_on <= to <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="to", earliest=begins_on, latest=desk.today)
+        VISIT_ENDED_ON.admit(to, desk.today, "to", visit=begins_on)
         bills = standing(desk.of(SETTLEMENTS).get(book.book_id, {})).values()
         if any(bill.visit_seq == self.target_seq for bill in bills):
             raise Refused(RefusalCode.VISIT_SETTLED)

@@ -8,6 +8,7 @@ from datetime import date
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
+from ledger.bounds.table import CLEARED_MONTH
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -15,7 +16,7 @@ from ledger.clearing.days import DAYS, DayTotals
 from ledger.clearing.reports import Aided, unbalanced
 from ledger.institutions.agreed import AGREED, AGREED_DAYS, CLEARINGS, Clearing
 from ledger.institutions.books import institution_book
-from ledger.months import format_period, month_bounds, period_of, previous_period
+from ledger.months import month_bounds
 from ledger.posting import TARGET, Command, Desk, Receipt
 from ledger.refusals import RefusalCode, Refused
 
@@ -62,10 +63,9 @@ class Clear(Command):
 
     def decide(self, desk: Desk) -> None:
         book = institution_book(desk, self.book, self.institution, self.area)
-        if self.cleared is None or self.days is None or self.days[1] >= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="cleared", latest=_month_before(desk.today))
+        cleared = CLEARED_MONTH.admit_month(self.cleared, desk.today, "cleared")
         clearings = book.of(CLEARINGS)
-        first, last = self.days
+        first, last = month_bounds(cleared)
         totals = desk.of(DAYS).get(book.book_id, {})
         found = unbalanced(first, last, book.of(AGREED_DAYS).rows, totals)
         lines = [one for day, one in totals.items() if first <= day <= last]
@@ -73,7 +73,7 @@ class Clear(Command):
         if found or sums.bills != self.aided.bills:
             told = [day.isoformat() for day in found[:DAYS_TOLD]]
             raise Refused(RefusalCode.NOT_RECONCILED, at="cleared", days=told, days_in_all=len(found))
-        standing = clearings.get(self.cleared)
+        standing = clearings.get(cleared)
         if standing is not None and standing.state is not ClearingState.ENDED:
             raise Refused(RefusalCode.ALREADY_CLEARED, at="cleared")
         mutual = self.aided.fen
@@ -81,16 +81,12 @@ class Clear(Command):
             Draft(
                 Kind.CLEARING,
                 desk.today,
-                period=self.cleared,
+                period=cleared,
                 detail=pack(**sums._asdict(), mutual=mutual, owed=sums.fund + sums.account + mutual),
                 keyed=True,
             )
         )
-        clearings.set(self.cleared, Clearing(ClearingState.CLEARED, *sums, entry.seq))
-
-
-def _month_before(day: date) -> str:
-    return format_period(previous_period(period_of(day)))
+        clearings.set(cleared, Clearing(ClearingState.CLEARED, *sums, entry.seq))
 
 
 @dataclass(eq=False)

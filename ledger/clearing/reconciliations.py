@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
+from ledger.bounds.table import COMPARED_DAY
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.clearing.comparing import Difference, adds_up, agrees, compare
@@ -74,8 +75,7 @@ class Reconcile(Command):
 
     def decide(self, desk: Desk) -> None:
         book = institution_book(desk, self.book, self.institution, self.area)
-        if self.day > desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="day", latest=desk.today)
+        COMPARED_DAY.admit(self.day, desk.today, "day")
         clearing = book.of(CLEARINGS).get(period_of(self.day))
         if clearing is not None and clearing.state is not ClearingState.ENDED:
             raise Refused(RefusalCode.ALREADY_CLEARED, at="day")

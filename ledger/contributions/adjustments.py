@@ -11,13 +11,14 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import REFUNDED_MONTH
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, judge, persons_of
 from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
-from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all, next_entry
+from ledger.contributions.month import Month, Reveal, employer_book, lock_all, next_entry, owed_month
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, OPEN_MONTH
 from ledger.contributions.squaring import square_fees
@@ -70,7 +71,7 @@ class Adjust(Command):
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
-        period = checked_period(self.period, desk.today)
+        period = owed_month(desk, book, self.period)
         month = Month(desk, book, period, desk.today, self.reveal)
         refused: dict[str, str] = {}
         seen: set[int] = set()
@@ -322,7 +323,7 @@ class RefundSurplus(Command):
         if self.period is None:
             there = debts_of(book).levy(NO_PERIOD).surplus
         else:
-            levy = debts_of(book).levy(checked_period(self.period, desk.today))
+            levy = debts_of(book).levy(REFUNDED_MONTH.admit_month(self.period, desk.today, "period"))
             # what waits for a month that is owed is a payment of it
             there = 0 if levy.principal else levy.waiting
         squared = square_fees(desk, book, (), there, desk.today)

@@ -6,8 +6,7 @@ stood at the end of it. The day may lie ahead. All amounts are integer fen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
@@ -22,7 +21,7 @@ from ledger.chart.members import MemberClass
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import estimate
 from ledger.database.lookups import Lookup
-from ledger.months import previous_period
+from ledger.months import first_day, previous_period
 from ledger.policy import MissingParameter, Policy
 from ledger.refusals import RefusalCode, Refused
 
@@ -59,13 +58,16 @@ class _Day(NamedTuple):
 
 
 class Arrear(NamedTuple):
-    """A month (YYYYMM) that is overdue: unpaid principal, and the late fee that is unpaid (R11, R12, K4)."""
+    """A month (YYYYMM) that is overdue: unpaid principal, and the late fee that is unpaid (R11, R12, K4).
+
+    Of a month that the area has no figures for the principal alone is known, and the rest is None.
+    """
 
     period: int
-    due_on: date
+    due_on: date | None
     principal_fen: int
-    late_fee_fen: int
-    uncapped_fee_fen: int
+    late_fee_fen: int | None
+    uncapped_fee_fen: int | None
 
 
 class EmployerArrears(NamedTuple):
@@ -81,41 +83,43 @@ class EmployerArrears(NamedTuple):
 
     @property
     def late_fee_fen(self) -> int:
-        return sum(month.late_fee_fen for month in self.months)
+        return sum(month.late_fee_fen or 0 for month in self.months)
+
+    @property
+    def left_out(self) -> tuple[int, ...]:
+        """The months whose late fee cannot be worked out, and is not in the sum."""
+        return tuple(month.period for month in self.months if month.late_fee_fen is None)
 
 
 class OverdueRegistration(NamedTuple):
-    """An employee who was enrolled with an employer later than the area allows (R5)."""
+    """An employee who was enrolled with an employer later than the area allows (R5).
+
+    Where the area had no rule yet when the enrolment began, nobody can say how late: `due_on` is None.
+    """
 
     account_id: int
     seq: int
     employer: str
     employer_name: str
     first: date
-    due_on: date
+    due_on: date | None
     recorded_on: date
 
     @property
-    def days_late(self) -> int:
-        return (self.recorded_on - self.due_on).days
+    def days_late(self) -> int | None:
+        return None if self.due_on is None else (self.recorded_on - self.due_on).days
 
 
 class Undeclared(NamedTuple):
-    """An employer without list or estimate for a month, and what it owed for the month before (R10)."""
+    """An employer without list or estimate for a month, and what it owed for the month before (R10).
+
+    `estimate_fen` is None where its area does not say how that is worked out.
+    """
 
     credit_code: str
     name: str
     last_month_fen: int
-    estimate_fen: int
-
-
-@contextmanager
-def _decided() -> Iterator[None]:
-    """What the area has not decided for a day is refused with rates_missing, and not guessed."""
-    try:
-        yield
-    except MissingParameter as missing:
-        raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+    estimate_fen: int | None
 
 
 def _policy(policies: Policies, area: int) -> Policy:
@@ -132,7 +136,7 @@ def arrears(connection: Connection, book_id: int, on: date, policies: Policies) 
     """The months of an employer that are overdue at the end of a day, oldest first.
 
     A month is overdue from the day after its due date on, while principal or late fee is unpaid. Raises
-    Refused(rates_missing), and area_unknown when the employer's area has no policy.
+    Refused(area_unknown) when the employer's area has no policy.
     """
     area = connection.scalar(select(_EMPLOYER.area).where(_EMPLOYER.book_id == book_id))
     if area is None:
@@ -149,7 +153,10 @@ def employers_in_arrears(
     after: str = "",
     limit: int,
 ) -> list[EmployerArrears]:
-    """Employers with arrears at the end of a day, by credit code, at most `limit` after the code `after`."""
+    """Employers with arrears at the end of a day, by credit code, at most `limit` after the code `after`.
+
+    A month for which nothing can be worked out is named in its employer's row, and holds up no other.
+    """
     query = select(_EMPLOYER.credit_code, _EMPLOYER.book_id, _EMPLOYER.name, _EMPLOYER.area)
     if area is not None:
         query = query.where(_EMPLOYER.area == area)
@@ -158,7 +165,7 @@ def employers_in_arrears(
         chunk = connection.execute(
             query.where(_EMPLOYER.credit_code > after).order_by(_EMPLOYER.credit_code).limit(CHUNK)
         ).all()
-        owing = _in_arrears(connection, {one.book_id: _policy(policies, one.area) for one in chunk}, on)
+        owing = _in_arrears(connection, {one.book_id: policies.get(one.area) for one in chunk}, on)
         found += [
             EmployerArrears(one.credit_code, one.name, tuple(owing[one.book_id]))
             for one in chunk
@@ -170,19 +177,37 @@ def employers_in_arrears(
     return found[:limit]
 
 
-def _in_arrears(connection: Connection, policy_of: Mapping[int, Policy], on: date) -> dict[int, list[Arrear]]:
+def _in_arrears(
+    connection: Connection, policy_of: Mapping[int, Policy | None], on: date
+) -> dict[int, list[Arrear]]:
     """The overdue months of several employers, by book; of those that have any."""
     found: dict[int, list[Arrear]] = {}
     # each month is worked out once, whoever owes it
     due = cache(due_on)
     rows = _DAYS.run(connection, [(book_id,) for book_id in sorted(policy_of)])
-    with _decided():
-        for (book_id, period), days in groupby(map(_Day._make, rows), key=attrgetter("book_id", "period")):
-            policy = policy_of[book_id]
-            month = _arrear(policy, period, due(policy, period), list(days), on)
-            if month is not None:
-                found.setdefault(book_id, []).append(month)
+    for (book_id, period), changes in groupby(map(_Day._make, rows), key=attrgetter("book_id", "period")):
+        policy, days = policy_of[book_id], list(changes)
+        try:
+            if policy is None:
+                month = _unknown(period, days, on)
+            else:
+                month = _arrear(policy, period, due(policy, period), days, on)
+        except MissingParameter:
+            month = _unknown(period, days, on)
+        if month is not None:
+            found.setdefault(book_id, []).append(month)
     return found
+
+
+def _unknown(period: int, days: Sequence[_Day], on: date) -> Arrear | None:
+    """A month that the area has no figures for, if it is not paid."""
+    unpaid = _unpaid(days, on)
+    return Arrear(period, None, unpaid, None, None) if unpaid else None
+
+
+def _unpaid(days: Sequence[_Day], on: date) -> int:
+    """What is assessed now, less what had come in by the end of a day."""
+    return max(sum(day.owed for day in days) - sum(day.paid for day in days if day.on_day <= on), 0)
 
 
 def _arrear(policy: Policy, period: int, due: date, days: Sequence[_Day], on: date) -> Arrear | None:
@@ -191,7 +216,7 @@ def _arrear(policy: Policy, period: int, due: date, days: Sequence[_Day], on: da
         return None
     principal = sum(day.owed for day in days)
     payments = [(day.on_day, day.paid) for day in days if day.paid]
-    unpaid = max(principal - sum(paid for day, paid in payments if day <= on), 0)
+    unpaid = _unpaid(days, on)
     fee = late_fee(policy, due, principal, payments, on)
     fee_paid = sum(day.fee_paid for day in days if day.on_day <= on)
     owed = max(fee.fee_fen - fee_paid, 0)
@@ -239,16 +264,21 @@ def overdue_registrations(
     found: list[OverdueRegistration] = []
     while len(found) < limit:
         chunk = connection.execute(query.where(tuple_(_N.book_id, _N.seq) > tuple_(*after))).all()
-        with _decided():
-            for book_id, seq, code, name, first, recorded_on, where in chunk:
-                days = _policy(policies, where).registration_days.on(first)
-                due = first + timedelta(days=days)
-                if recorded_on > due:
-                    found.append(OverdueRegistration(book_id, seq, code, name, first, due, recorded_on))
+        for book_id, seq, code, name, first, recorded_on, where in chunk:
+            due = _register_by(policies.get(where), first)
+            if due is None or recorded_on > due:
+                found.append(OverdueRegistration(book_id, seq, code, name, first, due, recorded_on))
         if len(chunk) < CHUNK:
             break
         after = (chunk[-1].book_id, chunk[-1].seq)
     return found[:limit]
+
+
+def _register_by(policy: Policy | None, first: date) -> date | None:
+    """By when an enrolment has to be recorded; None where the area does not say it for the day."""
+    if policy is None or not policy.registration_days.holds_on(first):
+        return None
+    return first + timedelta(days=policy.registration_days.on(first))
 
 
 def undeclared(
@@ -284,16 +314,21 @@ def undeclared(
     )
     if area is not None:
         query = query.where(_EMPLOYER.area == area)
-    with _decided():
-        return [
-            Undeclared(
-                row.credit_code,
-                row.name,
-                row.last_month,
-                estimate(_policy(policies, row.area), period, row.last_month),
-            )
-            for row in connection.execute(query)
-        ]
+    return [
+        Undeclared(
+            row.credit_code,
+            row.name,
+            row.last_month,
+            _estimate(policies.get(row.area), period, row.last_month),
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def _estimate(policy: Policy | None, period: int, last_month: int) -> int | None:
+    if policy is None or not policy.estimate_share.holds_on(first_day(period)):
+        return None
+    return estimate(policy, period, last_month)
 
 
 # -- files -------------------------------------------------------------------------------------------------

@@ -10,9 +10,11 @@ from ledger.chart.matrix import Stage
 from ledger.contributions.levies import ASSESSMENTS
 from ledger.contributions.month import has_ended
 from ledger.contributions.premiums import Premium, premium
+from ledger.months import month_bounds, period_of
+from ledger.people.births import birth_before
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import class_in
-from ledger.posting import Desk
+from ledger.posting import Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -41,6 +43,17 @@ def canonical(lines: Sequence[Declared]) -> str:
 def persons_of(lines: Sequence[Declared]) -> tuple[bytes, ...]:
     """Everybody whom the lines name, once."""
     return tuple({line.person for line in lines if line.person is not None})
+
+
+def check_alive(desk: Desk, command: Command, account_id: int | None, period: int) -> None:
+    """Raise Refused(period_invalid) for a month that was over before the person was born."""
+    account = None if account_id is None else desk.look_at(account_id)
+    if account is None or period >= period_of(account.opened_on):
+        return
+    last = month_bounds(period)[1]
+    born = birth_before(desk, command, account, last)
+    if born is not None and last < born:
+        raise Refused(RefusalCode.PERIOD_INVALID)
 
 
 def judge(

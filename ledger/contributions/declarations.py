@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import NamedTuple
 
 from ledger.accounts.inheritance import ESTATE
@@ -16,15 +17,18 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.bound import SINCE
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.assessing import Declared, canonical, judge, persons_of
+from ledger.contributions.assessing import Declared, canonical, check_alive, judge, persons_of
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
-from ledger.contributions.month import Month, Reveal, checked_period, employer_book, lock_all
+from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, DECLARED, OPEN_MONTH
 from ledger.contributions.squaring import square_fees
+from ledger.months import is_period, month_bounds, period_of
+from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.posting import TARGET, BookRef, Command, Desk
@@ -45,7 +49,7 @@ class Declare(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({DEBTS, ENROLMENTS})
+    needs = frozenset({DEBTS, ENROLMENTS, BIRTHS})
 
     book: BookRef
     period: int | None
@@ -57,15 +61,18 @@ class Declare(Command):
 
     def __post_init__(self) -> None:
         self.named = persons_of(self.lines)
+        is_month = self.period is not None and is_period(self.period) and self.period >= period_of(SINCE)
+        # the month of a list that is none is refused before anybody is looked at
+        self.alive_on = month_bounds(self.period)[1] if is_month and self.period else date.max
 
     def content(self) -> str:
         return f"{self.period}|{canonical(self.lines)}"
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
-        period = checked_period(self.period, desk.today)
+        period = owed_month(desk, book, self.period)
         seen: set[int | bytes] = set()
-        lines = tuple(_judged(desk, book, period, line, seen) for line in self.lines)
+        lines = tuple(_judged(desk, self, period, line, seen) for line in self.lines)
         good = [line for line in lines if line.code is None]
         beside = tuple(sorted(lines, key=lambda line: line.line))
         book.add(
@@ -86,8 +93,11 @@ class Declare(Command):
         )
 
 
-def _judged(desk: Desk, book: Book, period: int, line: Declared, seen: set[int | bytes]) -> DeclaredLine:
+def _judged(
+    desk: Desk, command: Declare, period: int, line: Declared, seen: set[int | bytes]
+) -> DeclaredLine:
     """One line as it is kept: assessed, or with the code of its refusal."""
+    book: Book = desk.book
     account_id: int | None = None
     code = line.code
     if line.person is not None:
@@ -99,6 +109,7 @@ def _judged(desk: Desk, book: Book, period: int, line: Declared, seen: set[int |
         seen.add(who)
     if code is None:
         try:
+            check_alive(desk, command, account_id, period)
             due = judge(desk, book, period, account_id, line.wage_fen)
         except Refused as refused:
             code = refused.code
@@ -157,6 +168,7 @@ class Confirm(Command):
             if line.code is not None:
                 continue
             try:
+                check_alive(desk, self, line.account_id, target.period)
                 due = judge(desk, book, target.period, line.account_id, line.wage)
             except Refused as refusal:
                 refused[str(line.line)] = refusal.code.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -14,11 +14,11 @@ from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import new_book_id
 from ledger.book.state import Book
+from ledger.bounds.bound import SINCE
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.contributions.month import EMPLOYERS_SINCE
 from ledger.database.lookups import insert_or_leave
 from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -104,7 +104,7 @@ class RegisterEmployer(Command):
             if first is None:
                 raise AssertionError("a book begins with its opening")
             raise AlreadyThere(first)
-        since = EMPLOYERS_SINCE
+        since = SINCE
         desk.book = desk.working[self.book] = Book(
             self.book, 0, 0, 0, 0, None, 0, self.area, since, None,
             since.year, _NO_INTEREST, 0, Stage.ACTIVE, genesis(self.book),
@@ -123,8 +123,3 @@ def by_book(connection: Connection, book_ids: set[int]) -> dict[int, Employer]:
         select(table.credit_code, table.book_id, table.name, table.area).where(table.book_id.in_(book_ids))
     )
     return {row.book_id: Employer._make(row) for row in rows}
-
-
-def earliest() -> date:
-    """The first day from which an employer may owe."""
-    return EMPLOYERS_SINCE

@@ -12,14 +12,15 @@ from ledger import tables
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.bounds.table import ESTIMATED_MONTH
 from ledger.chart.kinds import Kind
 from ledger.contributions.levies import LevyLine, debts_of
-from ledger.contributions.month import checked_period, employer_book
+from ledger.contributions.month import employer_book
 from ledger.contributions.premiums import estimate
 from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
-from ledger.months import format_period, period_of, previous_period
-from ledger.policy import Policy
+from ledger.months import format_period, previous_period
+from ledger.policy import Policy, figures_since
 from ledger.posting import BookRef, Command, Desk
 from ledger.posting.runs import Chunks, Run
 from ledger.refusals import RefusalCode, Refused
@@ -60,9 +61,9 @@ class Estimate(Command):
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
-        period, debts = checked_period(self.period, desk.today), debts_of(book)
-        if period >= period_of(desk.today):
-            raise Refused(RefusalCode.PERIOD_INVALID, at="period")
+        figures = figures_since(desk.policy(book.area))
+        period = ESTIMATED_MONTH.admit_month(self.period, desk.today, "period", figures=figures)
+        debts = debts_of(book)
         if debts.levy(period).principal or debts.levy(period).listed:
             raise Refused(RefusalCode.ALREADY_DECLARED, at="period")
         fen = self.amount_fen
@@ -89,10 +90,10 @@ class Estimate(Command):
 
 def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
     """Raise the refusal of a run that cannot be: area_unknown, period_invalid (a month that is not over)."""
-    if area not in policies:
+    policy = policies.get(area)
+    if policy is None:
         raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
-    if checked_period(period, today) >= period_of(today):
-        raise Refused(RefusalCode.PERIOD_INVALID, at="period")
+    ESTIMATED_MONTH.admit_month(period, today, "period", figures=figures_since(policy))
 
 
 def _undeclared(connection: Connection, period: int, area: int, after: int, limit: int | None) -> list[int]:

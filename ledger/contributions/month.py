@@ -14,6 +14,7 @@ from ledger.accounts.inheritance import hand_on, heirs_to_lock
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
+from ledger.bounds.table import OWED_MONTH
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
@@ -21,30 +22,21 @@ from ledger.chart.sides import Side
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.spreading import Due, spread
-from ledger.months import first_day, format_period, is_period, period_of
+from ledger.months import first_day, period_of
 from ledger.people.sealed import SEALED_NUMBERS
-from ledger.policy import PartPayment, Policy
+from ledger.policy import PartPayment, Policy, figures_since
 from ledger.posting import Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
 # opens the sealed ID number of a person, for the order among those who tie for a fen
 Reveal = Callable[[bytes, bytes], str]
 
-# An employer owes and pays from here on; older days are slips.
-EMPLOYERS_SINCE = date(1990, 1, 1)
 
-
-def checked_period(period: int | None, today: date) -> int:
-    """The month (YYYYMM). Raises Refused(period_invalid) for one that is none, or is to come."""
-    earliest, latest = period_of(EMPLOYERS_SINCE), period_of(today)
-    if period is None or not earliest <= period <= latest or not is_period(period):
-        raise Refused(
-            RefusalCode.PERIOD_INVALID,
-            at="period",
-            earliest=format_period(earliest),
-            latest=format_period(latest),
-        )
-    return period
+def owed_month(desk: Desk, book: Book, period: int | None) -> int:
+    """The month (YYYYMM) of an employer. Raises Refused(period_invalid) for one that is none, or is to come,
+    and for one that the area has no figures for: what is owed for it could never be worked out.
+    """
+    return OWED_MONTH.admit_month(period, desk.today, "period", figures=figures_since(desk.policy(book.area)))
 
 
 def employer_book(desk: Desk) -> Book:

@@ -11,17 +11,19 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.bound import before_its_month
+from ledger.bounds.table import RECEIVED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, LevyLine, debts_of
-from ledger.contributions.month import EMPLOYERS_SINCE, Month, Reveal, checked_period, employer_book, lock_all
+from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
 from ledger.contributions.reads import DEBTS, OPEN_MONTHS
 from ledger.contributions.squaring import NOTHING_SQUARED, Squared, square_fees
 from ledger.money import FEN_MAX
-from ledger.months import first_day
+from ledger.months import first_day, period_of
 from ledger.people.sealed import SEALED_NUMBERS
-from ledger.policy import PartPayment
+from ledger.policy import PartPayment, figures_since
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -41,7 +43,7 @@ class ReceivePayment(Command):
     source_kind = Kind.PAYMENT
     refused_with = (
         RefusalCode.EMPLOYER_NOT_FOUND,
-        # a month to come, money received tomorrow
+        # a month to come, money received tomorrow, or more than a year before every month that it could pay
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
         RefusalCode.DUPLICATE_SOURCE_REF,
@@ -64,16 +66,13 @@ class ReceivePayment(Command):
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
-        if self.period is not None:
-            checked_period(self.period, desk.today)
-        if not EMPLOYERS_SINCE <= self.received_on <= desk.today:
-            raise Refused(
-                RefusalCode.PERIOD_INVALID, at="received_on", earliest=EMPLOYERS_SINCE, latest=desk.today
-            )
+        month = None if self.period is None else first_day(owed_month(desk, book, self.period))
+        RECEIVED_ON.admit(self.received_on, desk.today, "received_on", month=month)
         desk.require_new_source(Kind.PAYMENT, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         made = _Made(desk, book, self, self.amount_fen)
+        made.find_months()
         made.lock()
         made.pay()
         made.write()
@@ -96,19 +95,33 @@ class _Made:
     # of these two, what squares late fees of other months
     squared: Squared = NOTHING_SQUARED
     months: list[Month] = field(default_factory=list)
+    # what it may pay, in order; and what is owed for months that nothing can be worked out for
+    order: list[int] = field(default_factory=list)
+    left_out: list[int] = field(default_factory=list)
 
-    def _order(self) -> list[int]:
-        """The months it may pay, in order: its own first, then all others, the oldest first."""
+    def find_months(self) -> None:
+        """The months it may pay, in order: its own first, then all others, the oldest first.
+
+        Money is never valued more than a year before its month, so it pays none of those. Of a month before
+        the area's first figures nobody can say what is owed: it is named, and holds up no other.
+        """
+        own, received_on = self.command.period, self.command.received_on
+        first = period_of(figures_since(self.desk.policy(self.book.area)))
         owed = debts_of(self.book).open_periods()
-        own = self.command.period
-        return owed if own is None else [own, *(period for period in owed if period != own)]
+        self.left_out = [period for period in owed if period < first]
+        others = [period for period in owed if period >= first and period != own]
+        self.order = [period for period in others if not before_its_month(received_on, period)]
+        if own is not None:
+            self.order.insert(0, own)
+        elif others and not self.order:
+            RECEIVED_ON.admit(received_on, self.desk.today, "received_on", month=first_day(others[0]))
 
     def lock(self) -> None:
         """Have every account locked that the money may reach."""
         debts, rest = debts_of(self.book), self.rest
         policy = self.desk.policy(self.book.area)
         accounts: set[int] = set()
-        for period in self._order():
+        for period in self.order:
             levy = debts.levy(period)
             fee = max(fee_owed(policy, period, levy, self.command.received_on), 0) if levy.principal else 0
             if not rest:
@@ -119,7 +132,7 @@ class _Made:
         lock_all(self.desk, sorted(accounts))
 
     def pay(self) -> None:
-        for period in self._order():
+        for period in self.order:
             if not self.rest:
                 break
             self._pay_month(period)
@@ -217,6 +230,7 @@ class _Made:
                     late_fee=self.late_fee,
                     to_suspense=amount - to_accounts - to_pooled_fund - self.late_fee,
                     still_owed=self._still_owed(),
+                    **({"left_out": self.left_out} if self.left_out else {}),
                     rows=rows_digest(beside),
                 ),
             )
@@ -238,6 +252,8 @@ class _Made:
         paid |= {month.period: month.levy for month in self.months}
         owed = 0
         for period in debts.open_periods() if own is None else [own]:
+            if period in self.left_out:
+                continue
             levy = paid.get(period) or debts.levy(period)
             if levy.principal:
                 fee = fee_owed(policy, period, levy, self.command.received_on)

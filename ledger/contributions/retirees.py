@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -11,11 +11,12 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from ledger import tables
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.bound import Bound
+from ledger.bounds.table import OLDER_RETIREE_MONTH, RETIREE_MONTH
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.contributions.month import checked_period
 from ledger.months import format_period, month_bounds
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import is_retired
@@ -70,7 +71,9 @@ class CreditRetiree(Command):
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
         desk.allow(Verb.RETIREE_CREDIT, period=self.period)
-        period = checked_period(self.period, desk.today)
+        period = OLDER_RETIREE_MONTH.admit_month(
+            self.period, desk.today, "period", opening=desk.book.opened_on
+        )
         if not is_retired(desk.of(ENROLMENTS).get(book.book_id, ()), period):
             raise Refused(RefusalCode.NOT_ENROLLED, at="period")
         first, _last = month_bounds(period)
@@ -96,11 +99,23 @@ class CreditRetiree(Command):
 
 
 def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
-    """Raise the refusal of a run that cannot be: area_unknown, period_invalid, rates_missing."""
+    """Raise the refusal of a run that cannot be: area_unknown, period_invalid, rates_missing.
+
+    A month of more than a year ago is a slip of the year, unless it is asked for expressly.
+    """
+    _check(RETIREE_MONTH, period, area, today, policies)
+
+
+def check_older(period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
+    """The same where older months are asked for expressly."""
+    _check(OLDER_RETIREE_MONTH, period, area, today, policies)
+
+
+def _check(bound: Bound, period: int, area: int, today: date, policies: Mapping[int, Policy]) -> None:
     policy = policies.get(area)
     if policy is None:
         raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
-    first, _last = month_bounds(checked_period(period, today))
+    first, _last = month_bounds(bound.admit_month(period, today, "period", opening=None))
     try:
         policy.retiree_credit.on(first)
     except MissingParameter as missing:
@@ -110,7 +125,7 @@ def check(period: int, area: int, today: date, policies: Mapping[int, Policy]) -
 def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]:
     """Accounts with an enrolment as a retiree by then that have not had the month's credit."""
     book, enrolment, entry = tables.book.c, tables.enrolment.c, tables.entry.c
-    first, _last = month_bounds(period)
+    first, last = month_bounds(period)
     retired = (
         select(enrolment.seq)
         .where(
@@ -129,7 +144,14 @@ def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]
         )
         .exists()
     )
-    return (book.area == area, book.stage != int(Stage.CLOSED), book.book_id > after, retired, ~credited)
+    return (
+        book.area == area,
+        book.stage != int(Stage.CLOSED),
+        book.opened_on <= last,
+        book.book_id > after,
+        retired,
+        ~credited,
+    )
 
 
 def _count(connection: Connection, period: int, area: int) -> int:
@@ -166,6 +188,8 @@ RETIREE_CREDITS = Run(
     refused_with=(RefusalCode.AREA_UNKNOWN, RefusalCode.PERIOD_INVALID, RefusalCode.RATES_MISSING),
     chunks=_chunks,
     moved=lambda done: done.receipt.amount_fen,
-    passed_over=frozenset(RefusalCode),
+    passed_over=frozenset(RefusalCode) - {RefusalCode.RATES_MISSING},
 )
 """The credits of an area for a month, to every retiree who has not had it."""
+OLDER_RETIREE_CREDITS = replace(RETIREE_CREDITS, check=check_older)
+"""The same run for a month of more than a year ago: who asks for it says so expressly."""

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
+from ledger.bounds.table import CASE_STEP_ON
 from ledger.chart.kinds import Kind
-from ledger.contributions.month import EMPLOYERS_SINCE, checked_period, employer_book
+from ledger.contributions.month import employer_book
 from ledger.money import FEN_MAX
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -70,11 +71,8 @@ class RecordStep(Command):
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
         if self.period is not None:
-            checked_period(self.period, desk.today)
-        if not EMPLOYERS_SINCE <= self.taken_on <= desk.today:
-            raise Refused(
-                RefusalCode.PERIOD_INVALID, at="taken_on", earliest=EMPLOYERS_SINCE, latest=desk.today
-            )
+            CASE_STEP_ON.admit_month(self.period, desk.today, "period")
+        CASE_STEP_ON.admit(self.taken_on, desk.today, "taken_on")
         desk.require_new_source(Kind.CASE_STEP, self.source_ref)
         if self.amount_fen is not None and not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")

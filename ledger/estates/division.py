@@ -9,6 +9,7 @@ from fractions import Fraction
 from ledger.accounts.inheritance import Heir, pay_heirs, receives
 from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.book.state import Book
+from ledger.bounds.table import ESTATE_PAID_ON
 from ledger.chart.matrix import Stage, Verb
 from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
 from ledger.estates.owed import OWED, set_off
@@ -79,9 +80,8 @@ class DivideEstate(Command):
         desk.allow(Verb.ESTATE)
         if book.died_on is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
-        earliest = max(desk.of(CHANGES).latest.get(book.book_id, book.opened_on), book.died_on)
-        if not earliest <= self.paid_on <= desk.today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="paid_on", earliest=earliest, latest=desk.today)
+        moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
+        ESTATE_PAID_ON.admit(self.paid_on, desk.today, "paid_on", moved=moved, death=book.died_on)
         before = book.current_year + book.carried_over
         # before what follows, because missing rates are refused before open items and wrong shares
         interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)

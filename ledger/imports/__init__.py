@@ -79,6 +79,8 @@ class Importer:
     progress: Progress | None = None
     rejected_directory: Path | None = None
     processes: int = 1
+    # the directory of the keys, from which those processes load them: keys are never handed over
+    keys: Path | None = None
     include_hidden: bool = False
     caller: str = CALLER
     only_employer: str | None = None
@@ -155,15 +157,16 @@ class Importer:
         kind = file.opened.layout.kind.name
         large = file.opened.size >= PROCESSES_FROM_BYTES and kind not in UNIT_KINDS
         if large and self.processes > 1 and is_postgresql(self.connection):
-            return Processes(self.processes, self.connection.engine.url, self.policies, self.clock, kind)
+            return Processes(
+                self.processes, self.connection.engine.url, self.policies, self.clock, kind, self.keys
+            )
         return self._here(file, self.connection)
 
     def _here(self, file: _File, connection: Connection, *, rehearsing: bool = False) -> Here:
         kind = file.opened.layout.kind.name
-        if kind == LISTS:
-            reveal = number_opener(self.keyring)
-            return Here(ListPoster(connection, self.policies, self.clock, rehearsing, reveal=reveal))
-        return Here(Poster(connection, self.policies, self.clock, rehearsing, kind))
+        poster = ListPoster if kind == LISTS else Poster
+        reveal = number_opener(self.keyring)
+        return Here(poster(connection, self.policies, self.clock, rehearsing, kind, reveal=reveal))
 
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
         layout = file.opened.layout

@@ -19,6 +19,7 @@ from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Rejected, Tally
 from ledger.policy import Policy
 from ledger.posting import Command, Failed, Outcome, PolicyOutdated, Posted, Unknown
+from ledger.posting.desk import Reveal
 from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
@@ -55,6 +56,7 @@ class Poster:
     rehearsing: bool = False
     kind: str = "contributions"
     faults: int = 0
+    reveal: Reveal | None = None
 
     def post(self, chunk: Chunk) -> Tally:
         tally = Tally()
@@ -85,7 +87,7 @@ class Poster:
         for _attempt in range(UNKNOWN_TRIES_MAX):
             now, today = self.clock()
             try:
-                outcomes = act(self.connection, commands, now, today, self.policies)
+                outcomes = act(self.connection, commands, now, today, self.policies, reveal=self.reveal)
             except SQLAlchemyError as error:
                 raise database_problem(error) from error
             except Exception as fault:  # noqa: BLE001  a bug that one line met must not hold up the others

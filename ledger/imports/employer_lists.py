@@ -15,7 +15,6 @@ from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
-from ledger.contributions.month import Reveal
 from ledger.contributions.reads import read_declared
 from ledger.imports.already import assessed
 from ledger.imports.blocks import Block
@@ -123,10 +122,8 @@ class ListBlocks:
 class ListPoster(Poster):
     """Hands in the lists of a block, then confirms them; each line is counted by itself.
 
-    `reveal` opens sealed ID numbers, as Confirm wants it. What is only rehearsed is not confirmed.
+    Confirm wants to open sealed ID numbers. What is only rehearsed is not confirmed.
     """
-
-    reveal: Reveal | None = None
 
     def post(self, chunk: Chunk) -> Tally:
         tally = Tally()

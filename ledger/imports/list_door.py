@@ -136,7 +136,8 @@ class ListDoor:
     def _one(self, command: Command, *, preview: bool = False) -> Posted:
         now, today = self.clock()
         act = rehearse if preview else post
-        outcome = act(self.connection, [command], now, today, self.policies)[0]
+        reveal = number_opener(self.keyring)
+        outcome = act(self.connection, [command], now, today, self.policies, reveal=reveal)[0]
         if isinstance(outcome, Posted):
             return outcome
         if isinstance(outcome, PolicyOutdated):

@@ -13,6 +13,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
 from socket import socketpair
 from types import TracebackType
 from typing import Self
@@ -57,7 +58,15 @@ class Here:
 class Processes:
     """Posts in processes of their own, each with the books of one part."""
 
-    def __init__(self, ways: int, url: URL, policies: Mapping[int, Policy], clock: Clock, kind: str) -> None:
+    def __init__(
+        self,
+        ways: int,
+        url: URL,
+        policies: Mapping[int, Policy],
+        clock: Clock,
+        kind: str,
+        keys: Path | None = None,
+    ) -> None:
         self.ways = ways
         self._pipes: list[Pipe] = []
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -65,7 +74,7 @@ class Processes:
             for _way in range(ways):
                 self._start()
             for pipe in self._pipes:
-                pipe.send((url, dict(policies), clock, kind, gc.get_threshold()))
+                pipe.send((url, dict(policies), clock, kind, gc.get_threshold(), keys))
         except OSError as error:
             self._end()
             raise ImportProblem(f"no process to post could be started ({error.strerror})") from error

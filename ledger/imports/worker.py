@@ -19,13 +19,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from ledger.database.engines import connect, for_posting
 from ledger.imports.chunks import Chunk, Poster, database_problem
 from ledger.imports.rejected import ImportProblem
+from ledger.people.persons import number_opener
+from ledger.vault import Keyring, KeyringError
 
 _log = logging.getLogger(__name__)
 
 
 def work(pipe: Pipe) -> None:
     """Post what comes down the pipe until it closes."""
-    url, policies, clock, kind, thresholds = pipe.recv()
+    url, policies, clock, kind, thresholds, keys = pipe.recv()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*thresholds)
@@ -35,11 +37,14 @@ def work(pipe: Pipe) -> None:
     engine = for_posting(connect(url))
     try:
         with engine.connect() as connection:
-            poster = Poster(connection, policies, clock, kind=kind)
+            reveal = None if keys is None else number_opener(Keyring.load(keys))
+            poster = Poster(connection, policies, clock, kind=kind, reveal=reveal)
             while (chunk := chunks.get()) is not None:
                 _say(pipe, poster.post(chunk))
     except ImportProblem as problem:
         _say(pipe, problem)
+    except KeyringError as error:
+        _say(pipe, ImportProblem(str(error)))
     except SQLAlchemyError as error:
         _say(pipe, database_problem(error))
     except Exception as fault:  # noqa: BLE001  told to whoever waits for the answer

@@ -32,7 +32,15 @@ class NewInstitution:
 
 EXAMPLE_INSTITUTIONS = (
     NewInstitution("H0001", "Example hospital", "hospital", 2, 990100, date(2000, 1, 1)),
-    NewInstitution("P0001", "Example pharmacy", "pharmacy", 1, 990100, date(2000, 1, 1)),
+    NewInstitution(
+        "P0001",
+        "Example pharmacy",
+        "pharmacy",
+        1,
+        990100,
+        date(2000, 1, 1),
+        services=("outpatient", "pharmacy", "chronic"),
+    ),
 )
 
 

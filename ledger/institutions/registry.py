@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -13,17 +13,20 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import new_book_id
+from ledger.bounds.table import CONTRACT_FROM, ENDS_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.database.lookups import insert_or_leave
+from ledger.institutions.areas import check_area
 from ledger.institutions.books import institution_book
 from ledger.institutions.rows import ContractRow, SuspensionRow
-from ledger.months import check_days
 from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import has_control
 
 OPENING_SEQ = 1
+# what an institution of a kind does not do: nobody lies in a pharmacy
+NOT_OFFERED: Final = {"pharmacy": frozenset({"inpatient"})}
 
 
 class Registered(NamedTuple):
@@ -74,6 +77,7 @@ class RegisterInstitution(Command):
     """Open the book of an institution that was written down."""
 
     verb = "register_institution"
+    # an area that there is not is refused by posting's own area_unknown
     needs = frozenset({TARGET})
     opens = True
 
@@ -94,6 +98,7 @@ class RegisterInstitution(Command):
             if first is None:
                 raise AssertionError("a book begins with its opening")
             raise AlreadyThere(first)
+        check_area(self.area, desk.policies)
         institution_book(desk, self.book, self.code, self.area, keyed=True)
 
 
@@ -103,6 +108,8 @@ class AddContract(Command):
 
     verb = "contract"
     refused_with = (
+        # a kind of care that such an institution does not give
+        RefusalCode.SHAPE_INVALID,
         RefusalCode.INSTITUTION_UNKNOWN,
         RefusalCode.PERIOD_INVALID,
         RefusalCode.CONTRACT_OVERLAPS,
@@ -123,10 +130,14 @@ class AddContract(Command):
         return f"{self.institution}|{self.valid_from}|{self.valid_to or ''}|{','.join(self.services)}"
 
     def decide(self, desk: Desk) -> None:
-        check_days(self.valid_from, self.valid_to, desk.today)
+        CONTRACT_FROM.admit(self.valid_from, desk.today, "valid_from")
+        if self.valid_to is not None:
+            ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         institution = desk.institutions.get(self.institution)
         if institution is None:
             raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
+        if not_offered := NOT_OFFERED.get(institution.kind, frozenset()).intersection(self.services):
+            raise Refused(RefusalCode.SHAPE_INVALID, at="services", services=sorted(not_offered))
         if any(
             _meet(self.valid_from, self.valid_to, first, last)
             for first, last, _services in institution.contracts
@@ -170,7 +181,9 @@ class Suspend(Command):
         return f"{self.institution}|{self.valid_from}|{self.valid_to or ''}|{self.reason}"
 
     def decide(self, desk: Desk) -> None:
-        check_days(self.valid_from, self.valid_to, desk.today)
+        CONTRACT_FROM.admit(self.valid_from, desk.today, "valid_from")
+        if self.valid_to is not None:
+            ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         institution = desk.institutions.get(self.institution)
         if institution is None:
             raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")

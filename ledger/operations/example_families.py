@@ -49,6 +49,7 @@ from ledger.people.persons import number_opener, stake_by_number
 from ledger.people.residents import EnrolResident, resident_ref
 from ledger.policy import RATE_SCALE, Policy
 from ledger.posting import Command, PersonStake, Posted, Receipt, batches
+from ledger.posting.desk import Reveal
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
 from ledger.shares import heir_rank
@@ -87,9 +88,13 @@ class Families:
     policies: Mapping[int, Policy]
     clock: Clock
     today: date
+    reveal: Reveal = field(init=False)
     # what was refused: in a year whose numbers the policy does not have yet
     refused: list[str] = field(default_factory=list)
     _told: int = 0
+
+    def __post_init__(self) -> None:
+        self.reveal = number_opener(self.keyring)
 
     def ago(self, days: int) -> date:
         return self.today - timedelta(days=days)
@@ -108,7 +113,7 @@ class Families:
             more["key"] = key
         command = make(*arguments, caller=CALLER, actor=CALLER, **more)
         now, today = self.clock()
-        [outcome] = post(self.connection, [command], now, today, self.policies)
+        [outcome] = post(self.connection, [command], now, today, self.policies, reveal=self.reveal)
         if isinstance(outcome, Posted):
             return outcome.receipt
         if isinstance(outcome, Refused):
@@ -195,17 +200,18 @@ def _months_at_work(families: Families, staff: list[Relative]) -> None:
     periods = last_periods(_MONTHS, previous_period(period_of(families.today)))
     for one in staff:
         families.tell(Enrol, one.book, MemberClass.ACTIVE, employer.book_id, first_day(periods[0]), None)
-    reveal = number_opener(families.keyring)
     paid = len(staff) * sum(round_half_up(_WAGE * part, whole) for part, whole in _PARTS)
     for period in periods:
         lines = tuple(Declared(n, one.stake.digest, _WAGE) for n, one in enumerate(staff, start=1))
         shown = families.tell(Declare, employer.book_id, period, lines)
         if shown is not None:
-            families.tell(Confirm, employer.book_id, shown.seq, reveal)
+            families.tell(Confirm, employer.book_id, shown.seq, families.reveal)
         arrived = min(first_day(next_period(period)).replace(day=10), families.today)
         # of the last month half is still owed
         part = paid // 2 if period == periods[-1] else paid
-        families.tell(ReceivePayment, employer.book_id, part, period, arrived, f"{BATCH}-{period}", reveal)
+        families.tell(
+            ReceivePayment, employer.book_id, part, period, arrived, f"{BATCH}-{period}", families.reveal
+        )
 
 
 def _an_accident(families: Families, one: Relative) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,16 +13,18 @@ from ledger.accounts.year_end import YEAR_END
 from ledger.care.annual_settlements import ANNUAL_SETTLEMENT
 from ledger.clock import now_and_today
 from ledger.contributions.estimates import ESTIMATES
-from ledger.contributions.retirees import RETIREE_CREDITS
+from ledger.contributions.retirees import OLDER_RETIREE_CREDITS, RETIREE_CREDITS
 from ledger.imports.list_door import ListDoor
 from ledger.money import format_yuan
 from ledger.months import parse_period
 from ledger.operations import progress
 from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.installation import at_work
+from ledger.operations.left_out import named
 from ledger.operations.places import place_for
 from ledger.posting import batches
 from ledger.posting.batches import Batch
+from ledger.posting.left_out import left_out_of
 from ledger.posting.runs import Run
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings, tune_process
@@ -43,23 +45,35 @@ class LongRun:
     # how the command takes its period, and what the answer calls it
     command: Callable[[LongRun], Callable[..., Answer]]
     period: str
-    # whether the answer says how many were refused
+    # whether the answer says that none was refused
     tells_refused: bool = False
+    # the same run for a period that is taken only when it is asked for expressly, with --yes-older
+    older: Run | None = None
 
     @property
     def kind(self) -> str:
         return self.run.kind
 
+    def asked_for(self, *, older: bool) -> Run:
+        """The run, or the one that takes older periods too, where there is one."""
+        return self.older if older and self.older is not None else self.run
+
 
 def perform(
-    asked: LongRun, period: int, area: int, settings: Settings, begun: Callable[[], None] = lambda: None
+    asked: LongRun,
+    period: int,
+    area: int,
+    settings: Settings,
+    begun: Callable[[], None] = lambda: None,
+    *,
+    older: bool = False,
 ) -> Answer:
     """Do a run from its beginning to its end; the operator's answer. `begun` is called once it is under way.
 
-    Raises Refused; NotReady, also as GoesOn and NoPlace.
+    `older` takes a period that is else too long ago. Raises Refused; NotReady, also as GoesOn and NoPlace.
     """
     tune_process()
-    run = asked.run
+    run = asked.asked_for(older=older)
     name = run.batch_name(period, area)
     with at_work(settings) as (opened, connection):
         # what cannot be is refused whatever else goes on
@@ -72,14 +86,22 @@ def perform(
             batch = run.run(
                 connection, period, area, now_and_today, opened.policies, progress=report, begun=begun
             )
-    return _answer(asked, batch, before, period, area)
+        left_out = named(connection, left_out_of(batch.detail))
+    return _answer(asked, batch, before, period, area, left_out)
 
 
-def _answer(asked: LongRun, batch: Batch, before: Batch | None, period: int, area: int) -> Answer:
+def _answer(
+    asked: LongRun,
+    batch: Batch,
+    before: Batch | None,
+    period: int,
+    area: int,
+    left_out: list[dict[str, str]],
+) -> Answer:
     """What a run did, and what all runs of its batch did."""
     done = batch.done - (before.done if before else 0)
     fen = batch.amount_fen - (before.amount_fen if before else 0)
-    said = {
+    said: dict[str, Any] = {
         "batch": batch.batch_id,
         asked.period: period if asked.period == "year" else asked.run.written(period),
         "area": f"{area:06d}",
@@ -89,9 +111,13 @@ def _answer(asked: LongRun, batch: Batch, before: Batch | None, period: int, are
         "posted_in_all": batch.done,
         "amount_in_all": format_yuan(batch.amount_fen),
     }
-    if asked.tells_refused:
+    if asked.tells_refused or batch.refused:
         said["refused"] = batch.refused
-    return said, batch.state == batches.FINISHED
+    if left_out:
+        said["left_out"] = left_out
+        first = left_out[0]
+        warn(f"{asked.title}: {batch.refused} left out, the first {first['book']}: {first['code']}")
+    return said, batch.state == batches.FINISHED and not batch.refused
 
 
 def _for_a_year(asked: LongRun) -> Callable[..., Answer]:
@@ -121,6 +147,20 @@ def _for_a_month(asked: LongRun) -> Callable[..., Answer]:
     return perform_it
 
 
+def _for_a_month_or_an_older_one(asked: LongRun) -> Callable[..., Answer]:
+    def perform_it(
+        month: Month,
+        area: Area,
+        yes_older: Annotated[
+            bool, typer.Option("--yes-older", help="Also a month of more than a year ago.")
+        ] = False,
+        data: Data = None,
+    ) -> Answer:
+        return perform(asked, _period(month), area, Settings.load(data), older=yes_older)
+
+    return perform_it
+
+
 def _period(month: str) -> int:
     period = parse_period(month)
     if period is None:
@@ -142,8 +182,9 @@ RUNS: dict[str, LongRun] = {
             RETIREE_CREDITS,
             "Credit a month, out of the pooled fund, to every retiree who has not had it.",
             "retirees",
-            _for_a_month,
+            _for_a_month_or_an_older_one,
             "period",
+            older=OLDER_RETIREE_CREDITS,
         ),
         LongRun(
             ANNUAL_SETTLEMENT,

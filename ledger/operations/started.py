@@ -1,4 +1,4 @@
-"""The process of a run that HTTP started: `python -m ledger.operations.started KIND PERIOD AREA`.
+"""The process of a run that HTTP started: `python -m ledger.operations.started KIND PERIOD AREA [older]`.
 
 It does what the operator's command does. Whoever started it reads one word on standard output, once it is
 known whether the run goes on here; standard error is the file that keeps what the command would print.
@@ -21,11 +21,13 @@ from ledger.settings import Settings
 UNDER_WAY = "under_way"
 GOES_ON = "goes_on"
 NO_PLACE = "no_place"
+# the last argument, where an older period was asked for expressly
+OLDER = "older"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Do the run; the exit code of the process."""
-    kind, period, area = arguments
+    kind, period, area, *more = arguments
     output = KeptOutput(sys.stderr.fileno())
     # after the last word of the interpreter, which is why an unexpected fault ended it
     atexit.register(output.close)
@@ -45,7 +47,8 @@ def main(arguments: Sequence[str]) -> int:
         say(UNDER_WAY)
 
     def work() -> Answer:
-        return perform(RUNS[kind], int(period), int(area), Settings.load(), begun)
+        older = more == [OLDER]
+        return perform(RUNS[kind], int(period), int(area), Settings.load(), begun, older=older)
 
     try:
         return tell(work, passing=(GoesOn, NoPlace))

@@ -77,19 +77,20 @@ class Starter:
             if process.returncode is not None:
                 thread.join()
 
-    async def start(self, run: Run, period: int, area: int) -> Begun:
+    async def start(self, run: Run, period: int, area: int, *, older: bool = False) -> Begun:
         """Start a run, unless it goes on or there is no place for it. Raises NotStarted.
 
         Once it is under way its batch says so, and can be asked for.
         """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._start, run, period, area)
+        return await loop.run_in_executor(self._thread, self._start, run, period, area, older)
 
-    def _start(self, run: Run, period: int, area: int) -> Begun:
+    def _start(self, run: Run, period: int, area: int, older: bool) -> Begun:
         name = run.batch_name(period, area)
         if name in self._going:
             return Begun.GOES_ON
-        process = self._open(name, [run.kind, str(period), str(area)])
+        more = [started.OLDER] if older else []
+        process = self._open(name, [run.kind, str(period), str(area), *more])
         word = _word(process)
         if word != started.UNDER_WAY:
             code = _end(process)

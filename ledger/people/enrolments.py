@@ -8,11 +8,12 @@ from datetime import date
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.bounds.table import ENDS_ON, ENROLLED_FROM
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
-from ledger.months import check_days
+from ledger.people.births import BIRTHS, birth_before
 from ledger.people.enrolled import ENROLMENTS, already_there
 from ledger.people.membership import Enrolment, EnrolmentRow
 from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
@@ -33,13 +34,13 @@ class Enrol(Command):
         RefusalCode.SCHEME_NO_ACCOUNT,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
-        # ends before it begins, begins before 1990 or more than a year ahead
+        # ends before it begins, begins before 1990, before birth or more than a year ahead
         RefusalCode.PERIOD_INVALID,
         # the same with another last day
         RefusalCode.ENROLMENT_DIFFERS,
         RefusalCode.WAGE_INVALID,
     )
-    needs = frozenset({TARGET, ENROLMENTS})
+    needs = frozenset({TARGET, ENROLMENTS, BIRTHS})
 
     book: BookRef
     member_class: MemberClass
@@ -59,11 +60,18 @@ class Enrol(Command):
             f"|{self.wage_fen or ''}"
         )
 
+    @property
+    def alive_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.valid_from
+
     def decide(self, desk: Desk) -> None:
         if self.member_class is MemberClass.RESIDENT:
             raise Refused(RefusalCode.SCHEME_NO_ACCOUNT, at="member_class")
         desk.allow(Verb.ENROLMENT)
-        check_days(self.valid_from, self.valid_to, desk.today)
+        birth = birth_before(desk, self, desk.book, self.valid_from)
+        ENROLLED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=birth)
+        if self.valid_to is not None:
+            ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         sought = Enrolment(0, self.member_class, self.employer_id, self.valid_from, self.valid_to)
         there = already_there(desk, self, sought)
         if self.wage_fen is not None and not 0 < self.wage_fen <= FEN_MAX:
@@ -86,7 +94,7 @@ class EndEnrolment(Command):
         RefusalCode.ENROLMENT_NOT_FOUND,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
-        # before it began, or more than a year ahead
+        # before it began, or more than fifty years ahead
         RefusalCode.PERIOD_INVALID,
         RefusalCode.ENROLMENT_ENDED,
     )
@@ -109,7 +117,7 @@ class EndEnrolment(Command):
         desk.allow(Verb.ENROLMENT)
         told = unpack(target.detail)
         valid_from = date.fromisoformat(told["from"])
-        check_days(valid_from, self.valid_to, desk.today)
+        ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=valid_from)
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.ENROLMENT_ENDED)
         row = EnrolmentRow(

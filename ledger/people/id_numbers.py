@@ -97,7 +97,7 @@ def parse_id_number(text: str, today: date) -> IdNumber:
         raise Refused(RefusalCode.ID_PREFIX, at="id_number")
     number = _lengthen(given) if len(given) == 15 else given
     try:
-        birth_date = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+        birth_date = birth_date_in(number)
     except ValueError:
         raise Refused(RefusalCode.ID_BIRTHDATE, at="id_number") from None
     if birth_date > today:
@@ -106,6 +106,11 @@ def parse_id_number(text: str, today: date) -> IdNumber:
         raise Refused(RefusalCode.ID_CHECKSUM, at="id_number")
     sex = MALE if int(number[16]) % 2 == 1 else FEMALE
     return IdNumber(number=number, birth_date=birth_date, sex=sex, kind=kind)
+
+
+def birth_date_in(number: str) -> date:
+    """The birth date in a valid ID number of 18 characters."""
+    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
 
 
 def _kind_of(digits: str) -> IdKind | None:

@@ -112,6 +112,7 @@ def stake_by_number(
         keyring.seal(parsed.number, _NUMBER + digest),
         keyring.seal(name, _NAME + digest),
         name_digest(name, keyring),
+        parsed.birth_date,
     )
     return stake, parsed
 

@@ -10,10 +10,11 @@ from ledger.book.chain import genesis
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.bounds.table import ENDS_ON, ENROLLED_FROM
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
-from ledger.months import check_days
+from ledger.people.births import remember_birth
 from ledger.people.enrolled import ENROLMENTS, RESIDENT, already_there
 from ledger.people.membership import Enrolment, EnrolmentRow
 from ledger.people.resident_premiums import ResidentPremium, is_of_age_for, resident_premium
@@ -82,7 +83,9 @@ class EnrolResident(Command):
         person = desk.persons[self.persons[0].digest]
         if person.name_digest != self.persons[0].name_digest:
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
-        check_days(self.valid_from, self.valid_to, desk.today)
+        ENROLLED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=self.persons[0].born_on)
+        if self.valid_to is not None:
+            ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         if self.group is not None and self.group not in policy.resident_subsidies:
             raise Refused(RefusalCode.SHAPE_INVALID, at="group", group="no such subsidy group")
         premium = resident_premium(policy, self.valid_from, self.group)
@@ -97,6 +100,7 @@ class EnrolResident(Command):
 
     def _open(self, desk: Desk, person_id: int) -> None:
         book_id, today = desk.ids[self.book], desk.today
+        remember_birth(desk, book_id, self.persons[0].born_on)
         desk.book = desk.working[book_id] = Book(
             book_id, 0, 0, 0, 0, person_id, 0, self.area, today, None,
             today.year, _NO_INTEREST, 0, Stage.ACTIVE, genesis(book_id),

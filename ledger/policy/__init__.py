@@ -32,7 +32,9 @@ from ledger.policy.parameters import (
     UNITS,
     InForce,
     Policy,
+    figures_since,
     in_force,
+    rates_since,
 )
 from ledger.policy.values import (
     RATE_DECIMALS,
@@ -74,6 +76,7 @@ __all__ = [
     "PolicyError",
     "Recovery",
     "YearlyTable",
+    "figures_since",
     "in_force",
     "load_policies",
     "load_policy",
@@ -81,4 +84,5 @@ __all__ = [
     "parse_multiple",
     "parse_rate",
     "parse_share",
+    "rates_since",
 ]

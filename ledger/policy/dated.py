@@ -52,6 +52,11 @@ class Dated(Generic[ValueT]):
     name: str
     lines: tuple[DatedLine[ValueT], ...]
 
+    @property
+    def since(self) -> date:
+        """The first day that has a value."""
+        return self.lines[0].valid_from
+
     def on(self, day: date) -> ValueT:
         """The value on `day`. Raises MissingParameter before the first line and after an ended last one."""
         return self.line_on(day).value

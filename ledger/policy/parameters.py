@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
+from ledger.months import first_day, next_period, period_of
 from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
@@ -88,6 +90,37 @@ class Policy:
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]
+
+
+@lru_cache
+def rates_since(policy: Policy) -> date:
+    """The first day on which an account can earn interest: no account is opened before."""
+    return max(
+        parameter.since
+        for parameter in (policy.interest_demand, policy.interest_three_month, policy.day_basis)
+    )
+
+
+@lru_cache
+def figures_since(policy: Policy) -> date:
+    """The first day of the first month for which premiums, estimates and late fees can be worked out."""
+    since = max(
+        parameter.since
+        for parameter in (
+            policy.average_wage,
+            policy.base_floor,
+            policy.base_cap,
+            policy.employee_rate,
+            policy.employer_rate,
+            policy.due_day,
+            policy.due_shift,
+            policy.part_payment,
+            policy.estimate_share,
+            policy.late_fee_rate,
+            policy.late_fee_cap,
+        )
+    )
+    return since if since.day == 1 else first_day(next_period(period_of(since)))
 
 
 class InForce(NamedTuple):

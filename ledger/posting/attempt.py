@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ledger.posting.book_reads import read_open
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
 from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
-from ledger.posting.reads import read_needs, read_open, read_seen
+from ledger.posting.reads import read_needs, read_seen
 from ledger.posting.stakes import resolve
 from ledger.posting.writes import Decided
 

@@ -31,6 +31,7 @@ class Batch:
     done: int = 0
     refused: int = 0
     amount_fen: int = 0
+    # of a file what its summary counts, of a run the books that it left out
     detail: str | None = None
     # why it failed, in one line; of a run that goes on or has finished, None
     reason: str | None = None
@@ -77,7 +78,7 @@ def begin(connection: Connection, batch_id: str, kind: str, now: datetime) -> Ba
     What they refused does not: it is asked for again, and refused again.
     """
     batch = take(connection, batch_id, kind, now)
-    batch.state, batch.reason = RUNNING, None
+    batch.state, batch.reason, batch.detail = RUNNING, None, None
     batch.bookmark = batch.refused = 0
     save(connection, batch, now)
     return batch

@@ -22,6 +22,7 @@ _NOTHING: dict[str, object] = {
     "institution": None,
     "target_seq": None,
     "effective_on": None,
+    "alive_on": None,
     "named": (),
     "stakes": (),
     "else_book": None,
@@ -52,7 +53,7 @@ class Command:
     source_kind: ClassVar[Kind | None] = None
     # what its decision may refuse it with, beside what posting itself may; the documents of its route follow
     refused_with: ClassVar[tuple[RefusalCode, ...]] = ()
-    needs: ClassVar[frozenset[Need[Any]]] = frozenset()
+    needs: frozenset[Need[Any]] = frozenset()
     opens: ClassVar[bool] = False
     # takes money out of the pockets on a day that is asked for: one dated back must know how they stood then
     debits: ClassVar[bool] = False
@@ -71,6 +72,8 @@ class Command:
     institution: str | None
     target_seq: int | None
     effective_on: date | None
+    # a day of the holder's life, by which it is judged: BIRTHS is read for it where that may lie before birth
+    alive_on: date | None
     # accounts that are looked at and neither locked nor written
     named: tuple[BookRef, ...]
     # numbers that a new book may take, when the command opens one
@@ -86,6 +89,10 @@ class Command:
         for name, nothing in _NOTHING.items():
             if name not in cls.__annotations__ and not hasattr(cls, name):
                 setattr(cls, name, nothing)
+
+    def also_need(self, need: Need[Any]) -> None:
+        """Ask for something more, as the decision has found: it is decided again with it."""
+        self.needs = self.needs | {need}
 
     def content(self) -> str:
         """The canonical content: what makes two requests with one key the same request."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -18,6 +18,9 @@ from ledger.posting.needs import FoundT, Need
 from ledger.posting.outcomes import Answered, BookRef, Institution, Person, Receipt, Sourced
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
+# opens a sealed ID number, given the digest that it is found by
+Reveal = Callable[[bytes, bytes], str]
+
 
 @dataclass(slots=True)
 class Desk:
@@ -26,6 +29,8 @@ class Desk:
     now: datetime
     today: date
     policies: Mapping[int, Policy]
+    # None where whoever posts cannot open ID numbers
+    reveal: Reveal | None = None
     books: dict[int, Book] = field(default_factory=dict)
     ids: dict[bytes, int] = field(default_factory=dict)
     persons: dict[bytes, Person] = field(default_factory=dict)

@@ -105,6 +105,9 @@ class Need(Generic[FoundT]):
         receipt and the rows beside it.
     first
         Read before the others: they may ask about what it finds.
+    glimpse
+        For one that few commands really need: what it is for a command and its book without any reading, None
+        when it has to be read. A quote goes by one look then, though the need has none.
     """
 
     def __init__(
@@ -115,11 +118,13 @@ class Need(Generic[FoundT]):
         look: Look[FoundT] | None = None,
         follow: Callable[[FoundT, Any, Any, Sequence[Any]], None] | None = None,
         first: bool = False,
+        glimpse: Callable[[Any, Book], FoundT | None] | None = None,
     ) -> None:
         self.name = name
         self.look = look
         self.follow = follow
         self.first = first
+        self.glimpse = glimpse
         # the order in which needs are read, the same every time
         self.place = (not first, name)
         self._read = read

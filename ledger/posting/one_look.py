@@ -20,13 +20,13 @@ from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
 from ledger.posting.attempt import Attempt
+from ledger.posting.book_reads import BOOK_COLUMNS
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
 from ledger.posting.in_force import NEWEST, outdated_areas, policy_versions
 from ledger.posting.needs import Look
 from ledger.posting.outcomes import Institution, Outcome, WiderLocks
-from ledger.posting.reads import BOOK_COLUMNS
 from ledger.posting.stakes import ACCOUNT
 
 
@@ -97,7 +97,7 @@ def decide_at_a_look(
         return None
     needs = sorted(command.needs, key=attrgetter("place"))
     looks = tuple(need.look for need in needs if need.look is not None)
-    if len(looks) < len(needs):
+    if any(need.look is None and need.glimpse is None for need in needs):
         return None
     agents = agent_ids(connection, [command.caller, command.actor], create=False)
     versions = policy_versions(connection, policies, now, create=False)
@@ -118,7 +118,14 @@ def decide_at_a_look(
     desk.fresh_stakes = set(command.stakes) - desk.stakes.keys()
     desk.stakes |= dict.fromkeys(desk.fresh_stakes, book.book_id)
     _keep_institution(desk, command.institution or "", institution, contracts, suspensions)
-    for need, look, rows in zip(needs, looks, beside, strict=True):
+    for need in needs:
+        if need.look is None and need.glimpse is not None:
+            glimpsed = need.glimpse(command, book)
+            if glimpsed is None:
+                return None
+            desk.found[need] = glimpsed
+    looked = [need for need in needs if need.look is not None]
+    for need, look, rows in zip(looked, looks, beside, strict=True):
         found = desk.found[need] = look.begin()
         look.put_states(book)
         for row in look.out_of_one(rows):

@@ -25,6 +25,8 @@ class PersonStake(NamedTuple):
     number_sealed: bytes | None
     name_sealed: bytes
     name_digest: bytes
+    # as the ID number says; None of somebody known by name alone
+    born_on: date | None = None
 
 
 class Person(NamedTuple):

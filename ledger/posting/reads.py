@@ -1,4 +1,4 @@
-"""What posting reads: stakes first, then the locks, and everything else after the locks."""
+"""What posting reads beside the books: documents, keys, entries, institutions, and what commands ask for."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from datetime import date
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Integer, column
+from sqlalchemy import Connection, Integer, column
 
 from ledger import tables
 from ledger.book.chain import TransferLine
-from ledger.book.detail import unpack
-from ledger.book.state import Book, OpenFreeze, OpenHold
+from ledger.book.state import Book
 from ledger.chart.kinds import ANSWERED_BY_SOURCE, REVERSIBLE, Kind
-from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
+from ledger.posting.book_reads import read_books, read_days
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
-from ledger.posting.in_force import NEWEST
 from ledger.posting.needs import Asked, Need
 from ledger.posting.outcomes import Answered, Institution, Posted, Receipt, Sourced
 
@@ -43,51 +41,11 @@ RECEIPT_COLUMNS = (
     "caller",
     "actor",
 )
-BOOK_COLUMNS = (
-    "book_id",
-    "current_year",
-    "carried_over",
-    "held",
-    "reserved",
-    "person_id",
-    "last_seq",
-    "area",
-    "opened_on",
-    "died_on",
-    "open_year",
-    "interest_year",
-    "open_freezes",
-    "stage",
-    "head",
-    "recorded_at",
-)
 _E = tables.entry.c
-_B = tables.book.c
 ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
 ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
 
 
-def _columns(*names: str) -> list[ColumnElement[Any]]:
-    return [_E[name] if name in _E else _B[name] for name in names]
-
-
-# with each book what tells whether another policy was put in force: it costs no statement of its own
-_STANDING = f"SELECT {', '.join(BOOK_COLUMNS)}, {NEWEST} AS newest FROM book WHERE book_id {{in_given}}"
-_STANDING_RETURNS = [*(_B[name] for name in BOOK_COLUMNS), column("newest", Integer)]
-_LOCK = Lookup(f"{_STANDING} ORDER BY book_id{{lock}}", _STANDING_RETURNS, book_id="big")
-_LOOK = Lookup(_STANDING, _STANDING_RETURNS, book_id="big")
-_READ = Lookup(
-    f"SELECT {', '.join(BOOK_COLUMNS)} FROM book WHERE book_id {{in_given}}",
-    [_B[name] for name in BOOK_COLUMNS],
-    book_id="big",
-)
-_RECORDED = Lookup(
-    "SELECT e.book_id, e.recorded_at FROM {given} JOIN entry e"
-    " ON e.book_id = given.book_id AND e.seq = given.seq",
-    [_E.book_id, _E.recorded_at],
-    book_id="big",
-    seq="int",
-)
 # Both questions in one statement: which of these keys, and which of these documents, are in the book.
 _SEEN = Lookup(
     f"SELECT 1 AS by_key, e.idempotency_key, e.request_digest, {ENTRY_FIELDS} FROM {{given}} JOIN entry e"
@@ -120,7 +78,7 @@ _TRANSFERS = Lookup(
 _ACTED = Lookup(
     "SELECT e.book_id, e.target_seq, e.kind FROM {given} JOIN entry e"
     " ON e.book_id = given.book_id AND e.target_seq = given.seq",
-    _columns("book_id", "target_seq", "kind"),
+    [_E.book_id, _E.target_seq, _E.kind],
     book_id="big",
     seq="int",
 )
@@ -130,29 +88,6 @@ _ACTING = Lookup(
     ENTRY_RETURNS,
     book_id="big",
     seq="int",
-)
-_OPEN = Lookup(
-    "SELECT e.book_id, e.seq, e.kind, e.held_change, e.expires_at, e.detail FROM {given} JOIN entry e"
-    " ON e.book_id = given.book_id AND e.kind = given.kind"
-    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
-    " ORDER BY e.book_id, e.seq",
-    _columns("book_id", "seq", "kind", "held_change", "expires_at", "detail"),
-    book_id="big",
-    kind="small",
-)
-_POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
-_DAYS = Lookup(
-    "SELECT e.book_id, e.effective_on,"
-    f" SUM(CASE {int(Side.CURRENT_YEAR)} WHEN t.to_side THEN t.amount_fen"
-    " WHEN t.from_side THEN -t.amount_fen ELSE 0 END),"
-    f" SUM(CASE WHEN t.to_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END"
-    f" - CASE WHEN t.from_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END)"
-    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
-    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
-    " AND e.effective_on >= given.since GROUP BY e.book_id, e.effective_on",
-    [_E.book_id, _E.effective_on, column("change", BigInteger), column("total", BigInteger)],
-    book_id="big",
-    since="date",
 )
 # contracts, and then suspensions, which have no services
 _INSTITUTIONS = Lookup(
@@ -166,57 +101,6 @@ _INSTITUTIONS = Lookup(
     ],
     code="text",
 )
-
-
-Standing = tuple[dict[int, Book], int | None]
-"""Books by number, and what NEWEST was when they were read; None when none was."""
-
-
-def lock_books(connection: Connection, ids: Iterable[int]) -> Standing:
-    """Lock the books in id order and read them. How books are locked is this function and no other."""
-    return _standing(connection, _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)]))
-
-
-def look_at_books(connection: Connection, ids: Iterable[int]) -> Standing:
-    """The same without locks, for a dry run."""
-    return _standing(connection, _LOOK.run(connection, [(book_id,) for book_id in sorted(ids)]))
-
-
-def _standing(connection: Connection, rows: Sequence[Any]) -> Standing:
-    books = {row[0]: Book(*row[:-1]) for row in rows}
-    _read_recorded(connection, books)
-    return books, rows[0][-1] if rows else None
-
-
-def read_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
-    """Books as they stand, without locks, for reads."""
-    rows = _READ.run(connection, [(book_id,) for book_id in sorted(ids)])
-    books = {row.book_id: Book(*row) for row in rows}
-    _read_recorded(connection, books)
-    return books
-
-
-def _read_recorded(connection: Connection, books: Mapping[int, Book]) -> None:
-    """When the last entry was recorded, for books that a version without that column wrote to last."""
-    asked = [(book.book_id, book.last_seq) for book in books.values() if book.recorded_at is None]
-    for book_id, recorded_at in _RECORDED.run(connection, asked):
-        books[book_id].recorded_at = recorded_at
-
-
-def read_open(connection: Connection, books: Iterable[Book]) -> None:
-    """Put the open holds and the freezes that were not ended on the books that have any."""
-    by_id = {book.book_id: book for book in books}
-    asked = [(book.book_id, int(Kind.HOLD)) for book in by_id.values() if book.held]
-    asked += [(book.book_id, int(Kind.FREEZE)) for book in by_id.values() if book.open_freezes]
-    for book_id, seq, kind, held_change, expires_at, detail in _OPEN.run(connection, asked):
-        if kind == Kind.HOLD:
-            by_id[book_id].holds[seq] = OpenHold(seq, held_change, expires_at, detail)
-        else:
-            facts = unpack(detail)
-            last = facts.get("to")
-            by_id[book_id].freezes[seq] = OpenFreeze(
-                seq, date.fromisoformat(facts["from"]), None if last is None else date.fromisoformat(last)
-            )
 
 
 def receipts(connection: Connection, rows: Iterable[Sequence[Any]]) -> list[Receipt]:
@@ -316,18 +200,6 @@ def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> No
         desk.institutions[code] = Institution(
             code, *known, tuple(contracts.get(code, ())), tuple(suspensions.get(code, ()))
         )
-
-
-def read_days(connection: Connection, books: Iterable[Book], years: Mapping[int, int]) -> None:
-    """What each value date changed, for books that a debit dated back is coming to; from which year on."""
-    by_id = {book.book_id: book for book in books}
-    for book in by_id.values():
-        book.days = {}
-    asked = [(book_id, f"{years[book_id]}-01-01") for book_id in by_id]
-    for book_id, day, current_year, total in _DAYS.run(connection, asked):
-        days = by_id[book_id].days
-        if days is not None:
-            days[day] = int(current_year), int(total)
 
 
 def _read_target(connection: Connection, asked: Asked, desk: Desk) -> bool:

@@ -20,12 +20,12 @@ from ledger.posting.attempt import (
     wanted,
     widenings,
 )
+from ledger.posting.book_reads import look_at_books
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
-from ledger.posting.desk import Desk
+from ledger.posting.desk import Desk, Reveal
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Outcome, Person, WiderLocks
-from ledger.posting.reads import look_at_books
 from ledger.posting.stakes import stake_things
 
 
@@ -37,6 +37,7 @@ def rehearse(
     policies: Mapping[int, Policy],
     *,
     atomic: bool = False,
+    reveal: Reveal | None = None,
 ) -> list[Outcome]:
     """Decide without posting: a dry run. Locks nothing, stakes nothing, writes nothing.
 
@@ -44,10 +45,10 @@ def rehearse(
     """
     agents = agent_ids(connection, agent_names(commands), create=False)
     versions = policy_versions(connection, policies, now, create=False)
-    attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+    attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents)
     wider: list[BookRef] = []
     for _widening in range(widenings(commands) + 1):
-        attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+        attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents)
         desk = attempt.desk
         with connection.begin():
             resolve_books(connection, attempt, wider)

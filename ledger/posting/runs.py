@@ -17,8 +17,12 @@ from ledger.database.locks import LocksLost
 from ledger.policy import Policy
 from ledger.posting import Command, Failed, Outcome, Posted, Unknown, batches
 from ledger.posting.batches import Batch
+from ledger.posting.left_out import FAULT, LeftOut
 from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
+
+# as many books may meet a fault of the database before the run is taken to have met it
+FAULTS_MAX = 10
 
 Clock = Callable[[], tuple[datetime, date]]
 Policies = Mapping[int, Policy]
@@ -55,8 +59,6 @@ class Run:
     moved: Callable[[Posted], int]
     # refusals of books where there is nothing to do, which nobody needs to hear of; others are counted
     passed_over: frozenset[RefusalCode] = frozenset()
-    # refusals of a book that fail the run, when all other books are done
-    failing: frozenset[RefusalCode] = frozenset()
 
     def batch_name(self, period: int, area: int) -> str:
         """The name of the work itself: asked for again, it is the same batch."""
@@ -78,20 +80,16 @@ class Run:
         `clock` gives now and today, anew for each chunk. `begun` is called once the batch says that the run
         is under way, `progress` after each chunk with how many books are done, and of how many.
 
-        Raises Refused as `check` does, or with a code out of `failing` after all other books; Failed or
-        Unknown when the database went away: the run is then started again. What ends it early stands in the
-        batch as its reason, if the database still takes it.
+        A book that is refused is left out, named in the batch, and holds up no other. Raises Refused as
+        `check` does; Unknown when the database went away, Failed when it takes nothing: the run is then
+        started again. What ends it early stands in the batch as its reason, if the database still takes it.
         """
         now, today = clock()
         self.check(period, area, today, policies)
         batch = batches.begin(connection, self.batch_name(period, area), self.kind, now)
         begun()
         try:
-            failing = self._go(
-                connection, batch, self.chunks(connection, period, area), clock, policies, progress
-            )
-            if failing is not None:
-                raise failing
+            self._go(connection, batch, self.chunks(connection, period, area), clock, policies, progress)
         except Exception as fault:
             _end_with(connection, batch, fault, clock()[0])
             raise
@@ -107,37 +105,44 @@ class Run:
         clock: Clock,
         policies: Policies,
         progress: Callable[[int, int], None],
-    ) -> Refused | None:
-        """Post chunk after chunk; the refusal that fails the run, if a book met one.
+    ) -> None:
+        """Post chunk after chunk.
 
         It begins at the front and not at the bookmark of a run that was killed: books may have come since,
         and what is done is not asked for again.
         """
         after = seen = 0
-        failing: Refused | None = None
+        left_out = LeftOut()
         while commands := chunks.after(after):
             now, today = clock()
-            for outcome in post(connection, list(commands.values()), now, today, policies):
-                failing = self._count(batch, outcome) or failing
+            outcomes = post(connection, list(commands.values()), now, today, policies)
+            for book_id, outcome in zip(commands, outcomes, strict=True):
+                self._count(batch, left_out, book_id, outcome)
+            batch.detail = left_out.detail
             batch.bookmark = after = max(commands)
             seen += len(commands)
             batches.save(connection, batch, now)
             progress(seen, chunks.total)
-        return failing
 
-    def _count(self, batch: Batch, outcome: Outcome) -> Refused | None:
-        """Count what became of one book; the refusal when it fails the run."""
+    def _count(self, batch: Batch, left_out: LeftOut, book_id: int, outcome: Outcome) -> None:
+        """Count what became of one book, and name it when it is left out."""
         if isinstance(outcome, Posted):
             # what is answered with an older entry was counted with it
             if outcome.created:
                 batch.done += 1
                 batch.amount_fen += self.moved(outcome)
-        elif isinstance(outcome, Failed | Unknown):
+        elif isinstance(outcome, Unknown):
             raise outcome
+        elif isinstance(outcome, Failed):
+            left_out.faults += 1
+            if left_out.faults > FAULTS_MAX:
+                # not one book that is bad, but a database that takes none
+                raise outcome
+            batch.refused += 1
+            left_out.add(book_id, FAULT, {})
         elif outcome.code not in self.passed_over:
             batch.refused += 1
-            return outcome if outcome.code in self.failing else None
-        return None
+            left_out.add(book_id, outcome.code.value, outcome.facts)
 
 
 def moved_alike(done: Posted) -> int:

@@ -24,12 +24,12 @@ from ledger.posting.attempt import (
     wanted,
     widenings,
 )
+from ledger.posting.book_reads import lock_books
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
-from ledger.posting.desk import Desk
+from ledger.posting.desk import Desk, Reveal
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Failed, Outcome, Unavailable, Unknown, WiderLocks
-from ledger.posting.reads import lock_books
 from ledger.posting.stakes import (
     StakesContended,
     free_stakes,
@@ -57,6 +57,7 @@ def post(
     policies: Mapping[int, Policy],
     *,
     atomic: bool = False,
+    reveal: Reveal | None = None,
     committed: Callable[[float], None] = _nobody_asks,
 ) -> list[Outcome]:
     """Post the commands and commit; one outcome for each, in order.
@@ -71,6 +72,8 @@ def post(
         The policy of each area by its number.
     atomic
         One refusal undoes all: the innocent are then refused with `group_refused`.
+    reveal
+        Opens sealed ID numbers, for decisions that ask for somebody's birth.
     committed
         Is told after each COMMIT how many seconds it took.
 
@@ -89,7 +92,7 @@ def post(
     while left >= 0:
         attempt = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
-        found = _post_tried(connection, attempt, now, today, policies, atomic, wider, committed)
+        found = _post_tried(connection, attempt, now, today, policies, atomic, wider, reveal, committed)
         still: list[int] = []
         for place, outcome in zip(pending, found, strict=True):
             if isinstance(outcome, WiderLocks):
@@ -117,6 +120,7 @@ def _post_tried(
     policies: Mapping[int, Policy],
     atomic: bool,
     wider: Sequence[BookRef],
+    reveal: Reveal | None,
     committed: Callable[[float], None],
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
@@ -125,7 +129,7 @@ def _post_tried(
         try:
             agents = agent_ids(connection, agent_names(commands))
             versions = policy_versions(connection, policies, now)
-            attempt = Attempt(commands, Desk(now, today, policies), versions, agents)
+            attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents)
             transaction = connection.begin()
             try:
                 _decide_and_write(connection, attempt, atomic, wider)
@@ -154,7 +158,7 @@ def _post_tried(
                     outcome
                     for command in commands
                     for outcome in _post_tried(
-                        connection, [command], now, today, policies, False, wider, committed
+                        connection, [command], now, today, policies, False, wider, reveal, committed
                     )
                 ]
             failure: Failed | Unavailable = Failed("the database did not take this command")

@@ -24,6 +24,7 @@ from ledger.database.purposes import POSTING, Purpose
 from ledger.measures import COUNTS, Histogram
 from ledger.policy import Policy
 from ledger.posting import Command, Outcome, Unavailable, Unknown
+from ledger.posting.desk import Reveal
 from ledger.posting.way_in import leave, post
 from ledger.refusals import Refused
 
@@ -67,6 +68,7 @@ class Writer:
         engine: Engine,
         policies: Mapping[int, Policy],
         clock: Callable[[], tuple[datetime, date]],
+        reveal: Reveal | None = None,
         *,
         purpose: Purpose = POSTING,
         on_death: Callable[[], None] = lambda: None,
@@ -76,6 +78,7 @@ class Writer:
         self._on_death = on_death
         self._policies = policies
         self._clock = clock
+        self._reveal = reveal
         self._singles: deque[_Job] = deque()
         self._chunks: deque[_Job] = deque()
         # each is counted by one thread alone
@@ -227,6 +230,7 @@ class Writer:
                 today,
                 self._policies,
                 atomic=jobs[0].atomic,
+                reveal=self._reveal,
                 committed=self.commit_seconds.observe,
             )
         except Exception as fault:  # noqa: BLE001  a bug of one command: it is given to whoever asked, never dropped

@@ -16,8 +16,8 @@ from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.database.writers import BookWriter, RowWriter
+from ledger.posting.book_reads import BOOK_COLUMNS
 from ledger.posting.clock_behind import tell_of_a_clock_behind
-from ledger.posting.reads import BOOK_COLUMNS
 
 # the columns of a book that a posting may change
 CHANGED = (

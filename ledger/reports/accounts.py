@@ -15,7 +15,7 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Status
 from ledger.posting import BookRef, Desk
-from ledger.posting.reads import read_books, read_open
+from ledger.posting.book_reads import read_books, read_open
 from ledger.posting.stakes import resolve
 from ledger.refusals import RefusalCode, Refused
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, Connection, bindparam, case, func, select
 
 from ledger import tables
+from ledger.bounds.table import SEEN_ON
 from ledger.chart.kinds import Kind
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.history import HELD_THEN, POCKETS_THEN, end_of, moment
@@ -73,7 +74,7 @@ def balance(
     if row is None:
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     if as_of is not None and as_of > today:
-        raise Refused(RefusalCode.PERIOD_INVALID, at="as_of", latest=today)
+        SEEN_ON.admit(as_of, today, "as_of")
     if as_known is not None and as_known > now:
         raise Refused(RefusalCode.PERIOD_INVALID, at="as_known", latest=today)
     if as_known is not None or (as_of is not None and as_of < today):

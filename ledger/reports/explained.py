@@ -8,6 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, case, func, select
 
 from ledger import tables
+from ledger.bounds.table import SEEN_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.refusals import RefusalCode, Refused
@@ -122,7 +123,7 @@ def explain(
     """
     find_book(connection, book_id)
     if as_of is not None and as_of > today:
-        raise Refused(RefusalCode.PERIOD_INVALID, at="as_of", latest=today)
+        SEEN_ON.admit(as_of, today, "as_of")
     if as_known is not None and as_known > now:
         raise Refused(RefusalCode.PERIOD_INVALID, at="as_known", latest=today)
     rows = connection.execute(_LINES, moment(book_id, as_of or today, as_known or now)).all()

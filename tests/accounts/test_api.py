@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from api.docs import STATIC
 from ledger.version import VERSION
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
-from tests.support.care_client import contract, new_institution
+from tests.support.care_client import contract, new_institution, without
 
 RECEIPT = {
     "entry", "account_no", "seq", "kind", "amount", "effective_on", "recorded_at", "balance", "current_year",
@@ -694,7 +694,7 @@ def test_every_answer_has_an_id_and_careful_headers(client: TestClient) -> None:
 
 def test_a_spending_and_a_hold_meet_what_else_may_refuse_them(client: TestClient) -> None:
     """An institution's contract may rest, and the area may have no rule for an old day."""
-    number = str(open_account(client, opened_on="1991-01-01")["account_no"])
+    number = str(open_account(client, opened_on="2000-01-01")["account_no"])
     hospital = new_institution(client, services=())
     contract(client, hospital, **{"from": "1990-01-01"})
     rests = {"from": "2026-11-01", "reason": "x"}
@@ -709,7 +709,8 @@ def test_a_spending_and_a_hold_meet_what_else_may_refuse_them(client: TestClient
 
     spent = spending(institution=hospital, effective_on="2026-11-20")
     assert refused("spendings", spent) == (422, "contract_suspended")
-    assert refused("spendings", spent | {"effective_on": "1992-01-01"}) == (409, "rates_missing")
+    with without(client, "spending.pocket_order", until="2025-12-31"):
+        assert refused("spendings", spent | {"effective_on": "2025-01-01"}) == (409, "rates_missing")
     held = {
         "amount": "1.00",
         "expires_at": "2026-11-22T00:00:00Z",

@@ -17,6 +17,7 @@ from ledger.care.rows import SettlementRow
 from ledger.chart.care import Coverage, Filing
 from ledger.chart.members import MemberClass
 from ledger.people.enrolments import EndEnrolment, Enrol
+from ledger.people.persons import number_opener
 from ledger.people.residents import EnrolResident, resident_ref
 from ledger.posting import Posted, rehearse
 from ledger.refusals import RefusalCode, Refused
@@ -53,7 +54,8 @@ def by_quote(clinic: Clinic, code: str, patient: int, day: date, **more: Any) ->
     world = clinic.world
     command.caller, command.actor = "test", "tester"
     with world.engine.connect() as connection:
-        [outcome] = rehearse(connection, [command], world.now, world.today, world.policies)
+        reveal = number_opener(world.keyring)
+        [outcome] = rehearse(connection, [command], world.now, world.today, world.policies, reveal=reveal)
     if isinstance(outcome, Refused):
         raise outcome
     assert isinstance(outcome, Posted)

@@ -659,7 +659,7 @@ ORDERS = [
         alone=[
             period(valid_from=TODAY + timedelta(days=367)),
             period(valid_to=TODAY - timedelta(days=1)),
-            period(valid_to=TODAY + timedelta(days=367)),
+            period(valid_to=TODAY + timedelta(days=367 * 50)),
         ],
     ),
     Order(
@@ -674,7 +674,7 @@ ORDERS = [
             period(valid_to=date(2025, 11, 30)),
             Fault("enrolment_ended", {"target_seq": "enrolled"}),
         ],
-        alone=[period(valid_to=TODAY + timedelta(days=367))],
+        alone=[period(valid_to=TODAY + timedelta(days=367 * 50))],
     ),
     Order(
         "credit_retiree",

@@ -347,7 +347,7 @@ def test_a_clearing_is_taken_back(hospital: Hospital) -> None:
 def test_months_that_are_not_cleared(hospital: Hospital, month: str) -> None:
     answer = hospital.clearing(month)
     assert refusal(answer) == (422, "period_invalid")
-    assert answer.json()["facts"] == {"latest": "2026-10"}
+    assert answer.json()["facts"] == {"earliest": "1990-01", "latest": "2026-10"}
 
 
 def test_no_such_clearing(hospital: Hospital) -> None:

@@ -186,7 +186,10 @@ def test_the_month_must_be_over(hospital: Partner) -> None:
         none_read = Clear(hospital.book, hospital.code, AREA, None, aided(connection, hospital.book, MARCH))
     with pytest.raises(Refused) as caught:
         hospital.world.one(none_read, today=date(2026, 1, 5))
-    assert (caught.value.code, caught.value.facts) == ("period_invalid", {"latest": "2025-12"})
+    assert (caught.value.code, caught.value.facts) == (
+        "period_invalid",
+        {"earliest": "1990-01", "latest": "2025-12"},
+    )
     assert hospital.clear(today=date(2026, 4, 1)).period == MARCH
 
 

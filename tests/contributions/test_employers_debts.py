@@ -534,7 +534,7 @@ def test_a_retiree_is_credited_once_a_month(world: World, unit: Unit) -> None:
     world.one(CreditRetiree(person, MARCH))
     world.one(CreditRetiree(dead, APRIL))
     assert world.refusal(CreditRetiree(person, MARCH)) is RefusalCode.DUPLICATE_SOURCE_REF
-    assert world.refusal(CreditRetiree(person, 202602)) is RefusalCode.NOT_ENROLLED
+    assert world.refusal(CreditRetiree(person, 202602)) is RefusalCode.PERIOD_INVALID, "before the opening"
     assert world.refusal(CreditRetiree(person, 202612)) is RefusalCode.PERIOD_INVALID
     assert world.refusal(CreditRetiree(active, MARCH)) is RefusalCode.NOT_ENROLLED
     assert world.refusal(CreditRetiree(dead, MAY)) is RefusalCode.PERIOD_AFTER_END

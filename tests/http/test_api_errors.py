@@ -19,6 +19,7 @@ from api.http.errors import answer_to, problem_document
 from api.http.problems import DoorCode
 from ledger import Failed, Overloaded, RefusalCode, Stopped, Unavailable, Unknown
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
+from tests.support.care_client import new_institution
 
 ROOT = Path(__file__).resolve().parents[2]
 SENTINEL = "QQQsentinelQQQ"
@@ -535,9 +536,8 @@ def test_refusals_of_state(client: TestClient) -> None:
     base = f"/v1/accounts/{number}"
     levy = {"amount": "1.00", "period": "2026-03", "effective_on": "2026-03-20", "source_ref": "doc"}
     assert refused(f"{base}/contributions", levy) == (409, "duplicate_source_ref")
-    old = open_account(client, opened_on="1999-01-01")["account_no"]
-    before_contracts = spending(effective_on="1999-06-01")
-    assert refused(f"/v1/accounts/{old}/spendings", before_contracts) == (422, "not_designated")
+    without_contract = spending(institution=new_institution(client, services=()))
+    assert refused(f"{base}/spendings", without_contract) == (422, "not_designated")
     assert refused(f"/v1/entries/{number}-1/reversal", {"reason": "x"}) == (409, "not_reversible")
     hold = taken(
         f"{base}/holds",

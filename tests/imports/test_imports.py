@@ -447,14 +447,14 @@ def test_a_chunk_of_unknown_fate_is_sent_again(office: Office, monkeypatch: pyte
     file = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(3)])
     lost = [True]
 
-    def once_unknown(connection: Any, commands: Any, *more: Any) -> Any:
-        outcomes = post(connection, commands, *more)
+    def once_unknown(connection: Any, commands: Any, *more: Any, **named: Any) -> Any:
+        outcomes = post(connection, commands, *more, **named)
         return [Unknown("lost") for _ in commands] if lost and lost.pop() else outcomes
 
     monkeypatch.setattr("ledger.imports.chunks.post", once_unknown)
     assert counts(office.run(file)) == (3, 0, 3, 0)
     monkeypatch.setattr(
-        "ledger.imports.chunks.post", lambda _c, commands, *_more: [Unknown("lost")] * len(commands)
+        "ledger.imports.chunks.post", lambda _c, commands, *_more, **_named: [Unknown("lost")] * len(commands)
     )
     with pytest.raises(ImportProblem, match="go on"):
         office.run(file)
@@ -466,10 +466,10 @@ def test_a_line_that_meets_a_bug_does_not_stop_the_others(
     account = office.account()
     file = office.file(CONTRIBUTIONS, [contribution(account, f"c{n}") for n in range(5)])
 
-    def buggy(connection: Any, commands: Any, *more: Any) -> Any:
+    def buggy(connection: Any, commands: Any, *more: Any, **named: Any) -> Any:
         if any(command.source_ref == "c3" for command in commands):
             raise AssertionError("a bug")
-        return post(connection, commands, *more)
+        return post(connection, commands, *more, **named)
 
     monkeypatch.setattr("ledger.imports.chunks.post", buggy)
     summary = office.run(file)

@@ -212,3 +212,44 @@ def test_what_was_written_here_adds_up(client: TestClient, engine: Engine) -> No
     """After all the tests above: every balance, counter and quota follows from the entries."""
     found = verify(engine)
     assert found.clean, found.findings
+
+
+# -- what there is not ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("area", ["123456", "000000", "100000", "160100", "114300", "710200"])
+def test_an_area_that_there_is_not(client: TestClient, engine: Engine, area: str) -> None:
+    before = rows(engine)
+    answer = client.post("/v1/institutions", json=institution_body(area=area), headers=key())
+    assert refusal(answer) == (422, "area_unknown")
+    assert answer.json()["errors"][0]["pointer"] == "/area"
+    assert rows(engine) == before, "nothing was written down"
+
+
+@pytest.mark.parametrize(
+    "area",
+    ["110000", "110101", "120100", "310115", "339900", "330106", "440300", "469021", "650100", "659001"],
+)
+def test_an_area_of_the_country(client: TestClient, area: str) -> None:
+    assert seen(client, new_institution(client, area=area))["area"] == area
+
+
+@pytest.mark.parametrize("area", ["123456", "000000"])
+def test_a_filing_for_an_area_that_there_is_not(client: TestClient, area: str) -> None:
+    body = {"kind": "long_term", "from": "2026-01-01", "area": area}
+    answer = client.post(f"/v1/accounts/{new_patient(client)}/filings", json=body, headers=key())
+    assert refusal(answer) == (422, "area_unknown")
+    assert answer.json()["errors"][0]["pointer"] == "/area"
+
+
+def test_nobody_lies_in_a_pharmacy(client: TestClient) -> None:
+    made = new_institution(client, services=(), kind="pharmacy", level=1)
+    path = f"/v1/institutions/{made}/contracts"
+    for services in (["inpatient"], ["pharmacy", "inpatient"]):
+        answer = client.post(path, json={"from": "2026-01-01", "services": services}, headers=key())
+        assert refusal(answer) == (422, "shape_invalid")
+        assert answer.json()["errors"][0]["pointer"] == "/services"
+    taken(contract(client, made, "2026-01-01", None, services=["pharmacy", "chronic"]), ContractAnswer)
+    for kind in ("hospital", "clinic"):
+        whole = new_institution(client, services=(), kind=kind, level=1)
+        taken(contract(client, whole, "2026-01-01", None, services=list(SERVICES)), ContractAnswer)

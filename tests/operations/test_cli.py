@@ -21,11 +21,13 @@ from ledger import tables
 from ledger.__main__ import app
 from ledger.accounts.holds import Hold, sweep
 from ledger.accounts.spending import Spend
+from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.operations.sample import write_sample
 from ledger.verify import verify
+from tests.support.old_rows import as_before_the_bounds
 from tests.support.people import SomeoneFactory, World, id_number, noon, write_keys
 from tests.support.service import Service
 from tests.support.units import Unit
@@ -152,13 +154,42 @@ def test_retirees_are_credited_once(run: Callable[..., Answer], ready: Engine) -
 @pytest.mark.parametrize(
     ("month", "area", "code"),
     [("2999-01", "990100", "period_invalid"), ("2025-13", "990100", "period_invalid"),
-     ("202509", "990100", "period_invalid"), ("2025-09", "990199", "area_unknown")],
+     ("202509", "990100", "period_invalid"), ("2025-09", "990199", "area_unknown"),
+     # a slip of ten years; and one of the calendar
+     (f"{LAST_YEAR - 9}-11", "990100", "period_invalid"), ("0001-01", "990100", "period_invalid")],
 )  # fmt: skip
 def test_credits_of_retirees_that_cannot_be_are_refused(
     run: Callable[..., Answer], ready: Engine, month: str, area: str, code: str
 ) -> None:
     answer = run("retiree-credits", month, "--area", area)
     assert (answer.code, answer.json["code"]) == (1, code)
+
+
+def test_an_older_month_of_retirees_is_asked_for_expressly(run: Callable[..., Answer], ready: Engine) -> None:
+    world = World(ready, now=datetime.now(UTC))
+    unit = Unit(world)
+    unit.enrol(world.open(opened_on=date(2016, 1, 1)), MemberClass.RETIRED, date(2016, 1, 1), here=False)
+    unit.enrol(world.open(), MemberClass.RETIRED, date(2016, 1, 1), here=False)
+    refused = run("retiree-credits", "2016-11", "--area", "990100")
+    assert (refused.code, refused.json["code"]) == (1, "period_invalid")
+    done = run("retiree-credits", "2016-11", "--area", "990100", "--yes-older")
+    assert (done.code, done.json["posted"]) == (0, 1), "to nobody before the account"
+    assert (
+        run("retiree-credits", "1989-12", "--area", "990100", "--yes-older").json["code"] == "period_invalid"
+    )
+
+
+def test_a_year_end_that_leaves_somebody_out_says_so(run: Callable[..., Answer], ready: Engine) -> None:
+    world = World(ready, now=datetime.now(UTC))
+    world.open(opened_on=date(LAST_YEAR, 1, 1), opening=(0, 1_000_000))
+    with as_before_the_bounds():
+        bad = account_no(world.open(opened_on=date(1995, 1, 1), opening=(0, 1_000_000)))
+    answer = run("year-end", LAST_YEAR, "--area", "990100")
+    assert (answer.code, answer.json["posted"], answer.json["refused"]) == (1, 1, 1)
+    assert answer.json["left_out"] == [
+        {"book": bad, "code": "rates_missing", "parameter": "interest.demand", "day": "1995-01-01"}
+    ]
+    assert answer.err.strip().endswith(f"1 left out, the first {bad}: rates_missing")
 
 
 def test_files_are_imported_in_one_go_or_one_by_one(

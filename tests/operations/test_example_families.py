@@ -82,12 +82,12 @@ def test_killed_in_the_middle_it_goes_on_from_the_day_on_which_it_began(
     left = 17
     real = way_in.post
 
-    def post_until(connection: object, commands: list[Command], *rest: object) -> object:
+    def post_until(connection: object, commands: list[Command], *rest: object, **more: object) -> object:
         nonlocal left
         left -= 1
         if not left:
             raise KeyboardInterrupt
-        return real(connection, commands, *rest)  # type: ignore[arg-type]  # passed on as it came
+        return real(connection, commands, *rest, **more)  # type: ignore[arg-type]  # passed on as it came
 
     with monkeypatch.context() as patched:
         patched.setattr("ledger.operations.example_families.post", post_until)

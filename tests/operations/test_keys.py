@@ -288,7 +288,7 @@ def opened_twice(world: World, someone: Someone, index: bytes = OTHER) -> tuple[
 def test_verify_finds_who_is_there_twice(run: Callable[..., Answer], restored: World, tmp_path: Path) -> None:
     write_keys(tmp_path / "data/keys")
     assert run("verify").json["ok"]
-    # from here on it is known whose keys it has; else the oldest row is asked, and all are of one instant here
+    # from here on it is known whose keys it has; else the oldest row is asked, and all are equally old
     assert run("migrate").code == 0
     twin, lonely = SomeoneFactory(), SomeoneFactory()
     first, second = opened_twice(restored, twin)

@@ -26,6 +26,7 @@ from ledger import tables
 from ledger.accounts import year_end
 from ledger.accounts.year_end import YEAR_END
 from ledger.chart.kinds import Kind
+from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.database.locks import locks
 from ledger.operations import starting
@@ -35,12 +36,14 @@ from ledger.operations.output import LEFT_OUT, KeptOutput, last_line, open_outpu
 from ledger.operations.places import GoesOn, NoPlace, place_for
 from ledger.operations.runs import RUNS
 from ledger.operations.starting import NotStarted
+from ledger.people.enrolments import Enrol
 from ledger.posting import Posted, batches
-from ledger.refusals import RefusalCode, Refused
+from ledger.posting.left_out import left_out_of
 from ledger.settings import Settings
 from ledger.verify import verify
 from tests.support.api_client import AREA, running
 from tests.support.office import command_line
+from tests.support.old_rows import as_before_the_bounds
 from tests.support.people import World, id_number, noon, write_keys
 
 YEAR = now_and_today()[1].year - 1
@@ -154,19 +157,20 @@ def test_what_ends_a_run_early_stands_in_its_batch(
     assert (batch().state, batch().reason, batch().done) == ("finished", None, 1)
 
 
-def test_a_book_that_fails_the_run_keeps_nobody_else_waiting(fresh_engine: Engine) -> None:
-    people(fresh_engine, 1, opened_on=date(1999, 1, 1))
+def test_a_book_that_is_left_out_is_named_and_keeps_nobody_else_waiting(fresh_engine: Engine) -> None:
     world = people(fresh_engine, 3)
+    with as_before_the_bounds():
+        bad = world.open(opened_on=date(1999, 1, 1))
     for _ in range(2):
-        with fresh_engine.connect() as connection, pytest.raises(Refused) as refused:
-            YEAR_END.run(connection, YEAR, int(AREA), lambda: (world.now, world.today), world.policies)
-        assert refused.value.code is RefusalCode.RATES_MISSING
         with fresh_engine.connect() as connection:
+            YEAR_END.run(connection, YEAR, int(AREA), lambda: (world.now, world.today), world.policies)
             batch = batches.find(connection, NAME)
         assert batch is not None
         # a book that is refused again is not two books
-        assert (batch.state, batch.done, batch.refused) == ("failed", 3, 1)
-        assert (batch.reason or "").startswith("rates_missing: ")
+        assert (batch.state, batch.done, batch.refused, batch.reason) == ("finished", 3, 1, None)
+        assert left_out_of(batch.detail) == [
+            (bad, "rates_missing", {"parameter": "interest.demand", "day": "1999-01-01"})
+        ]
 
 
 # -- locks and places ------------------------------------------------------------------------------------
@@ -355,17 +359,36 @@ def test_a_run_keeps_what_it_says(client: TestClient, fresh_engine: Engine, tmp_
 
 
 @pytest.mark.slow
-def test_a_run_that_fails_says_why(client: TestClient, fresh_engine: Engine, tmp_path: Path) -> None:
-    people(fresh_engine, 1, opened_on=date(1999, 1, 1))
+def test_a_run_names_whom_it_leaves_out(client: TestClient, fresh_engine: Engine, tmp_path: Path) -> None:
+    with as_before_the_bounds():
+        people(fresh_engine, 1, opened_on=date(1999, 1, 1))
     for _ in range(2):
         assert start(client)[0] == 202
         told = ended(client)
-        assert (told["state"], told["refused"]) == ("failed", 1)
-        assert told["reason"].startswith("rates_missing: ")
-        said = until(lambda: '"code"' in output(tmp_path) and output(tmp_path))
+        assert (told["state"], told["refused"], told["reason"]) == ("finished", 1, None)
+        (left_out,) = told["left_out"]
+        assert (left_out["code"], left_out["day"]) == ("rates_missing", "1999-01-01")
+        said = until(lambda: '"left_out"' in output(tmp_path) and output(tmp_path))
         # the second run's, in place of the first one's
-        assert said.count("ledger: rates_missing") == 1
-        assert json.loads(said.splitlines()[-1])["code"] == "rates_missing"
+        assert said.count("ledger: year end: 1 left out") == 1
+        assert json.loads(said.splitlines()[-1])["left_out"] == [left_out]
+
+
+@pytest.mark.slow
+def test_an_older_month_is_asked_for_expressly(client: TestClient, fresh_engine: Engine) -> None:
+    world = people(fresh_engine, 1, opened_on=date(2016, 1, 1))
+    with fresh_engine.connect() as connection:
+        (account,) = connection.scalars(
+            select(tables.book.c.book_id).where(tables.book.c.interest_year < 9999)
+        )
+    world.one(Enrol(account, MemberClass.RETIRED, None, date(2016, 1, 1), None))
+    path = "/v1/retiree-credits/2016-11"
+    refused = client.post(path, json={"area": AREA})
+    assert (refused.status_code, refused.json()["code"]) == (422, "period_invalid")
+    assert refused.json()["errors"][0]["pointer"] == "period"
+    assert client.post(path, json={"area": AREA, "older": True}).status_code == 202
+    told = ended(client, "retiree-credits-990100-2016-11")
+    assert (told["state"], told["done"], told["amount"]) == ("finished", 1, "110.00")
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
 from ledger.database.engines import reading
 from ledger.people.id_numbers import parse_id_number
-from ledger.people.persons import account_ref, add_alias, number_digest
+from ledger.people.persons import account_ref, add_alias, number_digest, number_opener
 from ledger.posting import BookRef, Command, Desk, Failed, Outcome, Posted
 from ledger.posting.rehearsal import rehearse
 from ledger.refusals import Refused
@@ -73,7 +73,15 @@ def rehearsed(world: World, *commands: Command, atomic: bool = False) -> list[Ou
     for command in commands:
         command.caller, command.actor = command.caller or "test", command.actor or "tester"
     with reading(world.engine) as connection:
-        return rehearse(connection, commands, world.now, world.today, world.policies, atomic=atomic)
+        return rehearse(
+            connection,
+            commands,
+            world.now,
+            world.today,
+            world.policies,
+            atomic=atomic,
+            reveal=number_opener(world.keyring),
+        )
 
 
 # -- a batch of several ----------------------------------------------------------------------------------

@@ -54,10 +54,13 @@ def institution_body(**more: Any) -> dict[str, Any]:
     return {"code": code(), "name": NAME, "kind": "hospital", "level": 3, "area": AREA} | more
 
 
-def new_institution(client: TestClient, *, services: Sequence[str] = SERVICES, **more: Any) -> str:
+def new_institution(client: TestClient, *, services: Sequence[str] | None = None, **more: Any) -> str:
     """The code of a new institution with one contract; none with `services=()`."""
     answer = client.post("/v1/institutions", json=institution_body(**more), headers=key())
     made = str(taken(answer, InstitutionAnswer)["institution"])
+    if services is None:
+        # nobody lies in a pharmacy
+        services = [one for one in SERVICES if more.get("kind") != "pharmacy" or one != "inpatient"]
     if services:
         contract(client, made, services=list(services))
     return made
@@ -184,6 +187,25 @@ def rule(client: Any, **values: str) -> Iterator[None]:
         parameter = re.escape(name.replace("__", "."))
         text, found = re.subn(rf'(name = "{parameter}"\nunit = ".*"\nvalue = )".*"', rf'\1"{value}"', text)
         assert found, name
+    engine = client.app.state.ledger.engine
+    policies[int(AREA)] = load_policy(text, "changed")
+    hold(engine, policies)
+    try:
+        yield
+    finally:
+        policies[int(AREA)] = policy
+        hold(engine, policies)
+
+
+@contextmanager
+def without(client: Any, name: str, *, until: str) -> Iterator[None]:
+    """Let the area have no value of a parameter up to a day."""
+    policies = client.app.state.ledger.policies
+    policy = policies[int(AREA)]
+    first = (date.fromisoformat(until) + timedelta(days=1)).isoformat()
+    line = rf'(name = "{re.escape(name)}"\nunit = ".*"\nvalue = ".*"\nfrom = )2000-01-01'
+    text, found = re.subn(line, rf"\g<1>{first}", policy.text, count=1)
+    assert found, name
     engine = client.app.state.ledger.engine
     policies[int(AREA)] = load_policy(text, "changed")
     hold(engine, policies)

@@ -34,7 +34,7 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.clock import day_of
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
-from ledger.people.persons import stake_by_number
+from ledger.people.persons import number_opener, stake_by_number
 from ledger.policy import Policy, load_policies
 from ledger.posting import Command, Outcome, Posted, Receipt
 from ledger.posting.in_force import put_in_force
@@ -207,7 +207,15 @@ class World:
             command.caller = command.caller or "test"
             command.actor = command.actor or "tester"
         with self.engine.connect() as connection:
-            return post(connection, commands, now, today or day_of(now), self.policies, atomic=atomic)
+            return post(
+                connection,
+                commands,
+                now,
+                today or day_of(now),
+                self.policies,
+                atomic=atomic,
+                reveal=number_opener(self.keyring),
+            )
 
     def one(self, command: Command, **when: Any) -> Receipt:
         """Post one command, which must be taken; raises what it was answered with otherwise."""

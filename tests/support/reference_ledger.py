@@ -65,6 +65,10 @@ class Fact:
     expiry_written: bool = False
     first: date | None = None
     last: date | None = None
+    ref: str | None = None
+    # the month of a credit, and for whom a quota is
+    period: int = 0
+    recipient: Any = None
 
 
 @dataclass
@@ -232,9 +236,10 @@ class ReferenceLedger:
 
     def ask_all(self, requests: list[Request]) -> list[Answer | str]:
         """A group: all of it or nothing. What was answered before stays answered."""
-        before = {
-            name: copy.deepcopy(self.accounts.get(name)) for name in {one["account"] for one in requests}
-        }
+        # who dies frees what others have reserved
+        dies = any(one["verb"] == "die" for one in requests)
+        names = {*self.accounts} if dies else {one["account"] for one in requests}
+        before = {name: copy.deepcopy(self.accounts.get(name)) for name in names}
         answers = [self.ask(request) for request in requests]
         if not any(isinstance(answer, str) for answer in answers):
             return answers
@@ -267,9 +272,8 @@ class ReferenceLedger:
         self._new_document(account, "contribute", request["ref"])
         self._amount(request["amount"])
         account.put(effective_on, request["amount"], 0)
-        return self._taken(
-            account, request, Fact("contribute", effective_on, amount=request["amount"]), fact_on
-        )
+        fact = Fact("contribute", effective_on, amount=request["amount"], period=period)
+        return self._taken(account, request, fact, fact_on)
 
     def spend(self, account: Account, request: Request) -> Answer:
         self._not_after_death(account, request["on"])
@@ -351,6 +355,8 @@ class ReferenceLedger:
         else:
             account.put(effective_on, 0, original.amount)
         original.closed_by = "reverse"
+        # its document may come again
+        account.documents.discard((original.verb, original.ref or ""))
         return self._taken(account, request, Fact("reverse", effective_on, amount=original.amount), fact_on)
 
     def freeze(self, account: Account, request: Request) -> Answer:
@@ -380,7 +386,24 @@ class ReferenceLedger:
         for fact in account.facts:
             if fact.verb == "give_quota" and fact.closed_by is None:
                 fact.closed_by = "die"
-        return self._taken(account, request, Fact("die", effective_on), fact_on)
+        answer = self._taken(account, request, Fact("die", effective_on), fact_on)
+        for donor in self.accounts.values():
+            for fact in donor.facts:
+                if fact.recipient == request["account"] and fact.closed_by is None:
+                    fact.closed_by = "die"
+                    donor.turn(self.today.year)
+        self._give_back(account)
+        return answer
+
+    def _give_back(self, account: Account) -> None:
+        """What was credited for months after the death goes back, as far as it is there."""
+        died_on = account.died_on or self.today
+        for fact in account.facts:
+            if fact.period > died_on.year * 100 + died_on.month and fact.closed_by is None:
+                fact.closed_by = "die"
+                day, _fact_on = self._value_date(account, fact.effective_on)
+                taken = min(fact.amount, max(account.available(self.now), 0))
+                account.take(day, taken, current_first=True)
 
     def give_quota(self, account: Account, request: Request) -> Answer:
         if request["recipient"] == request["account"]:
@@ -394,7 +417,8 @@ class ReferenceLedger:
         self._amount(request["amount"])
         if request["amount"] > account.available(self.now):
             raise No("quota_too_high")
-        return self._taken(account, request, Fact("give_quota", self.today, amount=request["amount"]))
+        fact = Fact("give_quota", self.today, amount=request["amount"], recipient=request["recipient"])
+        return self._taken(account, request, fact)
 
     def end_quota(self, account: Account, request: Request) -> Answer:
         quota = account.numbered.get(request["target"])
@@ -426,7 +450,8 @@ class ReferenceLedger:
         account.turn(fact.effective_on.year)
         account.facts.append(fact)
         if "ref" in request:
-            account.documents.add((request["verb"], request["ref"]))
+            fact.ref = request["ref"]
+            account.documents.add((fact.verb, fact.ref))
         return Answer(
             request["verb"], fact.amount, cash_rest, account.balance, fact.effective_on, fact_on, fact
         )

@@ -364,7 +364,8 @@ def _as_the_reference(world: World, account: int) -> Counter[str]:
             earned = parts["carried_over"] + parts["current_year"]
             assert earned == reference.accounts[account].interest[2025]
             continue
-        if entry.kind == Kind.CARRY_OVER:
+        # moves between the pockets are for a debit that comes after them
+        if entry.kind in {Kind.CARRY_OVER, Kind.RECLASSIFICATION}:
             continue
         if entry.fact_on is not None:
             came["too late"] += 1

@@ -24,6 +24,7 @@ from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
+from ledger.people.persons import number_opener
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Command, Outcome, Posted
 from ledger.posting.way_in import post
@@ -223,7 +224,13 @@ class History:
         group = manner == "a group"
         commands = [self.command(one) for one in requests]
         outcomes = post(
-            self.connection, commands, self.world.now, self.today, self.world.policies, atomic=group
+            self.connection,
+            commands,
+            self.world.now,
+            self.today,
+            self.world.policies,
+            atomic=group,
+            reveal=number_opener(self.world.keyring),
         )
         if group:
             expected = self.reference.ask_all(requests)

@@ -1,0 +1,341 @@
+"""From when to when each day and month may lie that anybody can send: one table, which all doors read. Pure.
+
+A bound is a row: its earliest and its latest edge, the rule, and every place where such a day is sent.
+Decisions judge by the row (`OPENED_ON.admit(…)`), so a door that is forgotten is bounded all the same; a test
+walks the OpenAPI document, the columns of files and the arguments of commands, and fails for a place that
+stands in no row, or in two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.bounds.bound import BEFORE_ITS_MONTH, Bound, Edge
+from ledger.refusals import RefusalCode
+
+# how far back a month is credited to retirees without being asked for expressly, in months
+RETIREES_BACK: Final = 12
+
+_TODAY: Final = (Edge("today"),)
+_SINCE: Final = (Edge("since"),)
+_A_YEAR_AHEAD: Final = (Edge("today", years=1),)
+_A_LIFE: Final = (Edge("since"), Edge("birth"))
+
+# -- accounts ----------------------------------------------------------------------------------------------
+
+OPENED_ON = Bound(
+    earliest=(*_A_LIFE, Edge("rates")),
+    latest=_TODAY,
+    rule="R1: no account before its holder, before 1990, or before the area's first interest rate",
+    sent=("POST /v1/accounts opened_on", "bulk open opened_on", "file accounts opened_on"),
+)
+BIRTH_DATE = Bound(
+    rule="R1: just what the ID number says",
+    sent=("POST /v1/accounts birth_date", "bulk open birth_date", "file accounts birth_date"),
+    code=RefusalCode.ID_MISMATCH,
+)
+VALUED_ON = Bound(
+    earliest=(Edge("opening"),),
+    latest=_TODAY,
+    rule="a debit is valued in the life of the account",
+    sent=(
+        "POST /v1/accounts/{account}/spendings effective_on",
+        "POST /v1/holds/{hold}/capture effective_on",
+        "bulk spend effective_on",
+        "bulk capture effective_on",
+        "file spendings effective_on",
+    ),
+)
+CREDITED_ON = Bound(
+    earliest=(Edge("opening"), Edge("month", months=-BEFORE_ITS_MONTH)),
+    latest=_TODAY,
+    rule="R8: money has arrived, and at most 12 months before its month began",
+    sent=(
+        "POST /v1/accounts/{account}/contributions effective_on",
+        "bulk contribute effective_on",
+        "file contributions effective_on",
+    ),
+)
+CREDITED_MONTH = Bound(
+    earliest=_A_LIFE,
+    latest=_TODAY,
+    rule="R8: a month of life, since 1990, that has begun",
+    sent=(
+        "POST /v1/accounts/{account}/contributions period",
+        "bulk contribute period",
+        "file contributions period",
+    ),
+)
+REVERSED_ON = Bound(
+    earliest=(Edge("original"),),
+    latest=_TODAY,
+    rule="R31: not before the value date of what is reversed",
+    sent=("POST /v1/entries/{entry}/reversal effective_on", "bulk reverse effective_on"),
+)
+HELD_UNTIL = Bound(
+    earliest=(Edge("now"),),
+    latest=(Edge("days_max"),),
+    rule="R23: to come, and no longer than holds.days_max of the area",
+    sent=("POST /v1/accounts/{account}/holds expires_at", "bulk hold expires_at"),
+)
+FROZEN_FROM = Bound(
+    earliest=_SINCE,
+    latest=_A_YEAR_AHEAD,
+    rule="an order that takes effect in more than a year is a slip",
+    sent=("POST /v1/accounts/{account}/freezes from", "bulk freeze from"),
+)
+DIED_ON = Bound(
+    earliest=(Edge("birth"),),
+    latest=_TODAY,
+    rule="R53: nobody dies before birth, or tomorrow",
+    sent=("POST /v1/accounts/{account}/death died_on", "bulk death died_on"),
+)
+ESTATE_PAID_ON = Bound(
+    earliest=(Edge("moved"), Edge("death")),
+    latest=_TODAY,
+    rule="R54: not before the last value date of the account, nor before the death",
+    sent=("POST /v1/accounts/{account}/estate paid_on",),
+)
+PREMIUM_YEAR = Bound(
+    earliest=_SINCE,
+    latest=_A_YEAR_AHEAD,
+    rule="R69: a premium is paid for this year, the next, or one that is still owed",
+    sent=("POST /v1/accounts/{account}/premiums year",),
+)
+
+# -- people ------------------------------------------------------------------------------------------------
+
+ENROLLED_FROM = Bound(
+    earliest=_A_LIFE,
+    latest=_A_YEAR_AHEAD,
+    rule="R5: a change is known a while ahead; further off it is a slip of the year",
+    sent=(
+        "POST /v1/accounts/{account}/enrolments from",
+        "POST /v1/residents from",
+        "file enrolments from",
+    ),
+)
+ENDS_ON = Bound(
+    earliest=(Edge("beginning"),),
+    latest=(Edge("today", years=50),),
+    rule="not before it begins; an end may lie far ahead, or be left open",
+    sent=(
+        "POST /v1/accounts/{account}/enrolments to",
+        "POST /v1/accounts/{account}/filings to",
+        "POST /v1/accounts/{account}/freezes to",
+        "POST /v1/enrolments/{enrolment}/end to",
+        "POST /v1/institutions/{institution}/contracts to",
+        "POST /v1/institutions/{institution}/suspensions to",
+        "POST /v1/residents to",
+        "bulk freeze to",
+        "file enrolments to",
+    ),
+)
+
+# -- contributions -----------------------------------------------------------------------------------------
+
+OWED_MONTH = Bound(
+    earliest=(Edge("since"), Edge("figures")),
+    latest=_TODAY,
+    rule="R7: a month that has begun, and that the area has figures for",
+    sent=(
+        "POST /v1/employers/{employer}/declarations period",
+        "POST /v1/employers/{employer}/adjustments period",
+        "POST /v1/receipts period",
+        "file declarations period",
+        "file receipts period",
+        "command declare MONTH",
+    ),
+)
+REFUNDED_MONTH = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="R16: a month that money waits for, also one that nothing can be worked out for",
+    sent=("POST /v1/employers/{employer}/refunds period",),
+)
+ESTIMATED_MONTH = Bound(
+    earliest=(Edge("since"), Edge("figures")),
+    latest=(Edge("today", months=-1),),
+    rule="R10: a month that is over, and that the area has figures for",
+    sent=("POST /v1/employers/{employer}/estimates period", "command estimates MONTH"),
+)
+RECEIVED_ON = Bound(
+    earliest=(Edge("since"), Edge("month", months=-BEFORE_ITS_MONTH)),
+    latest=_TODAY,
+    rule="R8, R11: money has arrived, and at most 12 months before its month began",
+    sent=("POST /v1/receipts received_on", "file receipts received_on"),
+)
+CASE_STEP_ON = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="R6, R11: what was done is over",
+    sent=(
+        "POST /v1/employers/{employer}/case-steps taken_on",
+        "POST /v1/employers/{employer}/case-steps period",
+    ),
+)
+RETIREE_MONTH = Bound(
+    earliest=(Edge("since"), Edge("today", months=-RETIREES_BACK)),
+    latest=_TODAY,
+    rule="R13: at most 12 months back, unless older months are asked for expressly",
+    sent=("POST /v1/retiree-credits/{period} period", "command retiree-credits MONTH"),
+)
+OLDER_RETIREE_MONTH = Bound(
+    earliest=(Edge("since"), Edge("opening")),
+    latest=_TODAY,
+    rule="R13: the same, with older months asked for expressly; to nobody before the opening",
+    sent=(),
+)
+
+# -- care --------------------------------------------------------------------------------------------------
+
+CARE_DATE = Bound(
+    earliest=_A_LIFE,
+    latest=_TODAY,
+    rule="care of a living person, that has begun",
+    sent=(
+        "POST /v1/settlements care_date",
+        "POST /v1/settlements/quote care_date",
+        "POST /v1/claims care_date",
+        "POST /v1/visits from",
+    ),
+)
+VISIT_ENDED_ON = Bound(
+    earliest=(Edge("visit"),),
+    latest=_TODAY,
+    rule="R54: a visit that began and is over, since one that is open keeps an estate open",
+    sent=("POST /v1/visits/{visit}/end to",),
+)
+HANDED_IN_ON = Bound(
+    earliest=(Edge("care"),),
+    latest=_TODAY,
+    rule="R41: after the care",
+    sent=("POST /v1/claims received_on",),
+)
+FILED_FROM = Bound(
+    earliest=_A_LIFE,
+    latest=_A_YEAR_AHEAD,
+    rule="R40: for care of a living person, known a while ahead",
+    sent=("POST /v1/accounts/{account}/filings from",),
+)
+RECOVERED_ON = Bound(
+    earliest=(Edge("care"),),
+    latest=_TODAY,
+    rule="R47: after the care that it is paid for",
+    sent=("POST /v1/third-party-cases/{case}/recoveries received_on",),
+)
+REPAIRED_DAY = Bound(
+    earliest=(Edge("bill"),),
+    latest=_TODAY,
+    rule="R34: a day that a comparison found different, of a month that is not cleared",
+    sent=(
+        "POST /v1/settlements repairs",
+        "POST /v1/settlements/quote repairs",
+        "POST /v1/settlements/{settlement}/reversal repairs",
+    ),
+)
+
+# -- institutions ------------------------------------------------------------------------------------------
+
+CONTRACT_FROM = Bound(
+    earliest=_SINCE,
+    latest=_A_YEAR_AHEAD,
+    rule="R18: known a while ahead",
+    sent=(
+        "POST /v1/institutions/{institution}/contracts from",
+        "POST /v1/institutions/{institution}/suspensions from",
+    ),
+)
+COMPARED_DAY = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="R34: a day that has begun",
+    sent=(
+        "POST /v1/institutions/{institution}/reconciliations day",
+        "GET /v1/institutions/{institution}/reconciliations/{day}/lines day",
+    ),
+)
+CLEARED_MONTH = Bound(
+    earliest=_SINCE,
+    latest=(Edge("today", months=-1),),
+    rule="R34: a month that is over",
+    sent=("POST /v1/institutions/{institution}/clearings month",),
+)
+
+# -- long runs over a year ---------------------------------------------------------------------------------
+
+FINISHED_YEAR = Bound(
+    earliest=(Edge("rates"),),
+    latest=(Edge("today", years=-1),),
+    rule="R48, R42: a year that is over (year_not_over), and that the area has rates for (rates_missing)",
+    sent=(
+        "POST /v1/year-ends/{year} year",
+        "POST /v1/annual-settlements/{year} year",
+        "command year-end YEAR",
+        "command annual-settlement YEAR",
+    ),
+    code=RefusalCode.YEAR_NOT_OVER,
+)
+CARE_YEAR = Bound(
+    rule="R42: a year in which something was settled",
+    sent=(
+        "POST /v1/annual-settlements/{year}/{account} year",
+        "GET /v1/annual-settlements/{year}/{account} year",
+    ),
+    code=RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND,
+)
+
+# -- what is only looked at --------------------------------------------------------------------------------
+
+SEEN_ON = Bound(
+    latest=_TODAY,
+    rule="what has been; before the opening everything is zero",
+    sent=(
+        "GET /v1/accounts/{account}/balance as_of",
+        "GET /v1/accounts/{account}/balance as_known",
+        "GET /v1/accounts/{account}/explain as_of",
+        "GET /v1/accounts/{account}/explain as_known",
+    ),
+)
+REPORTED_MONTH = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="a month that has begun",
+    sent=(
+        "GET /v1/institutions/{institution}/statement month",
+        "GET /v1/reports/undeclared period",
+    ),
+)
+TOTALLED_ON = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="a day of recording",
+    sent=("GET /v1/reports/trial-balance on",),
+)
+SHOWN = Bound(
+    rule="it only says what is shown: any day, month or year that there is",
+    sent=(
+        "GET /v1/accounts/{account}/accumulators/{year} year",
+        "GET /v1/accounts/{account}/entries from",
+        "GET /v1/accounts/{account}/entries to",
+        "GET /v1/accounts/{account}/payments from",
+        "GET /v1/accounts/{account}/payments to",
+        "GET /v1/claims due_by",
+        "GET /v1/employers/{employer}/arrears on",
+        "GET /v1/employers/{employer}/payments period",
+        "GET /v1/employers/{employer}/payments/{period} period",
+        "GET /v1/policies/{area} on",
+        "GET /v1/reports/arrears on",
+        "GET /v1/reports/overdue-registrations on",
+    ),
+)
+SAMPLED_ON = Bound(
+    earliest=_SINCE,
+    rule="files of people who do not exist, as if written on that day",
+    sent=("command sample TODAY",),
+)
+
+TABLE: Final[dict[str, Bound]] = {
+    name: bound for name, bound in sorted(globals().items()) if isinstance(bound, Bound)
+}
+"""Every bound by its name."""
