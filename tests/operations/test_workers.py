@@ -265,6 +265,12 @@ def test_a_hangup_takes_new_policies_and_loses_no_answer(makes: Makes, tmp_path:
     assert service.pids == now
     assert "a worker cannot start: " in service.log()
     assert service.call("GET", "/readyz")[0] == 200
+    # but none can come in the place of one that dies, which is for whoever looks after the service
+    os.kill(min(now), signal.SIGKILL)
+    assert process.wait(120) == 1
+    service.process = None
+    assert "a worker could not be replaced" in service.log().splitlines()[-1]
+    assert not any(map(lives, now))
 
 
 # -- metrics ---------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.support.service import Service
 
-WAIT_SECONDS_MAX = 60
+WAIT_SECONDS_MAX = 120
 
 
 def until(what: Callable[[], Any]) -> Any:
