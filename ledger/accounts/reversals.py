@@ -59,6 +59,9 @@ class Reverse(Command):
             raise Refused(RefusalCode.ALREADY_REVERSED)
         if original.kind not in REVERSIBLE or _from_an_employer(original):
             raise Refused(RefusalCode.NOT_REVERSIBLE)
+        if desk.acted_on(self.target_seq) is Kind.CREDIT_BACK:
+            # the report of a death took it back already
+            raise Refused(RefusalCode.ALREADY_REVERSED)
         draft = Draft(
             Kind.REVERSAL,
             effective_on,

@@ -323,6 +323,15 @@ def retiree(client: TestClient, months: list[int]) -> str:
     return person
 
 
+def test_what_the_report_of_a_death_took_back_is_not_reversed_again(client: TestClient) -> None:
+    person = str(open_account(client)["account_no"])
+    credited = contribute(client, person, period="2026-07", effective_on="2026-07-20")
+    die(client, person, "2026-06-20")
+    reversal = {"reason": "credited after death"}
+    answer = client.post(f"/v1/entries/{credited['entry']}/reversal", json=reversal, headers=key())
+    assert refusal(answer) == (409, "already_reversed")
+
+
 def test_retiree_credits_for_months_after_a_late_death_go_back_with_the_report(client: TestClient) -> None:
     late, prompt = retiree(client, [5, 6, 7, 8, 9]), retiree(client, [5, 6])
     told = die(client, late, "2026-06-20")

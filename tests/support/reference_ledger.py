@@ -341,7 +341,7 @@ class ReferenceLedger:
         if day < original.effective_on:
             raise No("period_invalid")
         effective_on, fact_on = self._value_date(account, day)
-        if original.closed_by == "reverse":
+        if original.closed_by == "reverse" or (original.verb == "contribute" and original.closed_by):
             raise No("already_reversed")
         if original.verb not in REVERSIBLE:
             raise No("not_reversible")
