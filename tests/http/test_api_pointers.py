@@ -288,8 +288,6 @@ REFUSED_AS_IT_IS = {
     "/v1/declarations/{declaration}/confirm": "already_confirmed",
     "/v1/employers/{employer}/refunds": "suspense_exceeded",
     "/v1/annual-settlements/{year}/{account}": "annual_settlement_not_found",
-    # the relative has an account, and owes no premium
-    "/v1/accounts/{account}/premiums": "premium_not_owed",
 }
 
 
