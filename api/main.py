@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from api.accounts import accounts, closure, entries, freezes, holds, mutual_aid, postings
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
 from api.contributions import (
+    closures,
     declarations,
     declared,
     employers,
@@ -31,7 +32,7 @@ from api.http.metrics import RequestCounts
 from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
-from api.institutions import clearings, institutions, reconciliations, statements
+from api.institutions import clearings, ends, institutions, reconciliations, statements
 from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
 from api.operations.uploads import Uploads
@@ -56,6 +57,7 @@ ROUTERS = (
     employers.router,
     enrolments.router,
     supervision.router,
+    closures.router,
     runs.router,
     imports.router,
     residents.router,
@@ -66,6 +68,7 @@ ROUTERS = (
     claims.router,
     third_party.router,
     institutions.router,
+    ends.router,
     reports.router,
     contribution_reports.router,
     person_reports.router,

@@ -20,7 +20,7 @@ from ledger.accounts.spending import Spend
 from ledger.care import annual_settlements
 from ledger.care.annual_settlements import CloseYear
 from ledger.care.bills import Bill
-from ledger.care.filings import RecordFiling
+from ledger.care.filings import EndFiling, RecordFiling
 from ledger.care.manual_claims import DecideClaim, SubmitClaim
 from ledger.care.settlements import Quoted, Settle, quote_minutes
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
@@ -35,9 +35,10 @@ from ledger.clock import now_and_today
 from ledger.contributions import employers
 from ledger.contributions.adjustments import Adjust, RefundSurplus
 from ledger.contributions.assessing import Declared
+from ledger.contributions.closures import CloseEmployer, ReopenEmployer
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.employers import RegisterEmployer
-from ledger.contributions.estimates import Estimate
+from ledger.contributions.estimates import Estimate, ReverseEstimate
 from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, for_purpose, glancing, reading
@@ -45,6 +46,7 @@ from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.imports.lists import ListLine, read_list
+from ledger.institutions.ends import EndContract, EndSuspension
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
@@ -85,6 +87,7 @@ __all__ = [
     "BookRef",
     "Capture",
     "Clear",
+    "CloseEmployer",
     "CloseYear",
     "Command",
     "Confirm",
@@ -95,9 +98,12 @@ __all__ = [
     "Declared",
     "DivideEstate",
     "EndClearing",
+    "EndContract",
     "EndEnrolment",
+    "EndFiling",
     "EndFreeze",
     "EndQuota",
+    "EndSuspension",
     "EndVisit",
     "Enrol",
     "EnrolResident",
@@ -137,8 +143,10 @@ __all__ = [
     "RegisterInstitution",
     "RegisterVisit",
     "Release",
+    "ReopenEmployer",
     "ReportDeath",
     "Reverse",
+    "ReverseEstimate",
     "ReverseSettlement",
     "Settle",
     "Side",

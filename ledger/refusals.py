@@ -120,6 +120,10 @@ class RefusalCode(Worded):
         "There is no such case")
     CLAIM_NOT_FOUND = Words("claim_not_found", 404, "No such claim", "手工报销申请不存在。",
         "There is no such claim")
+    CONTRACT_NOT_FOUND = Words("contract_not_found", 404, "No such contract", "服务协议不存在。",
+        "There is no such contract")
+    SUSPENSION_NOT_FOUND = Words("suspension_not_found", 404, "No such suspension", "协议中止不存在。",
+        "There is no such suspension")
     CLEARING_NOT_FOUND = Words("clearing_not_found", 404, "No such clearing", "清算不存在。",
         "There is no such clearing")
     ANNUAL_SETTLEMENT_NOT_FOUND = Words("annual_settlement_not_found", 404, "No such annual settlement",
@@ -238,6 +242,9 @@ class RefusalCode(Worded):
         "The result differs from the quote or the quote ran out")
     VISIT_SETTLED = Words("visit_settled", 409, "The visit was settled", "该次就诊已结算。")
     VISIT_ENDED = Words("visit_ended", 409, "The visit was ended before", "该就诊登记已终止。")
+    FILING_ENDED = Words("filing_ended", 409, "The filing was ended before", "该备案已终止。")
+    CONTRACT_ENDED = Words("contract_ended", 409, "The contract was ended before", "该服务协议已终止。")
+    SUSPENSION_ENDED = Words("suspension_ended", 409, "The suspension was ended before", "该协议中止已解除。")
     QUOTA_ENDED = Words("quota_ended", 409, "The quota was ended before", "该共济额度已终止。")
     DONOR_PAUSED = Words("donor_paused", 409, "The donor's enrolment is paused", "共济人已暂停参保。")
     NOT_RECONCILED = Words("not_reconciled", 409, "Not every day of the month has a balanced reconciliation",
@@ -261,6 +268,10 @@ class RefusalCode(Worded):
         "本统筹区不允许抵扣。")
     NOTHING_ASSESSED = Words("nothing_assessed", 409, "Nothing was assessed for the month",
         "该期间尚未核定。")
+    EMPLOYER_CLOSED = Words("employer_closed", 409, "The employer is closed", "该单位已注销。")
+    EMPLOYER_NOT_CLOSED = Words("employer_not_closed", 409, "The employer is not closed", "该单位未注销。")
+    NOBODY_ENROLLED = Words("nobody_enrolled", 409, "Nobody is enrolled with the employer in that month",
+        "该月无人在该单位参保。")
     NO_LAST_MONTH = Words("no_last_month", 409, "There is no month before: the agency names the amount",
         "无上月数据，须由经办机构核定金额。")
     NO_GOOD_LINE = Words("no_good_line", 409, "No line can be assessed", "没有可核定的明细。")

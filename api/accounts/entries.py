@@ -8,13 +8,15 @@ from fastapi import APIRouter, Request, Response
 
 from api.accounts.answers import EntryAnswer, ReversalReceipt
 from api.accounts.bodies import Reversal
-from api.http.declaring import By, posts
+from api.http.declaring import By, by_of, posting
 from api.http.listing import json_answer
-from api.http.posting import entry_of
+from api.http.posting import entry_of, post_and_answer
 from api.http.receipts import entry_json, with_more
 from api.http.routes import LedgerRoute, describe
 from api.http.state import state_of
-from ledger import RefusalCode, Reverse, reports
+from ledger import Command, RefusalCode, Reverse, ReverseEstimate, reports
+from ledger.book.numbers import party_of
+from ledger.chart.parties import Party
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -49,17 +51,28 @@ async def entry(entry: str, request: Request) -> Response:
     return json_answer(await state_of(request).read(look))
 
 
-@posts(
+def _reverse(entry: str, body: Reversal, by: By) -> Command:
+    book_id, seq = entry_of(entry, R.ENTRY_NOT_FOUND)
+    command = ReverseEstimate if party_of(book_id) is Party.EMPLOYER else Reverse
+    return command(book_id, seq, body.reason, body.effective_on, *by.sent_by)
+
+
+@posting(
     router,
     "/v1/entries/{entry}/reversal",
+    Reverse,
+    make=_reverse,
     scope="postings:reverse",
     tag="entries",
     summary="Reverse an entry, once and mirrored",
     answer=ReversalReceipt,
-    refusals_after=(R.ACCOUNT_NOT_FOUND,),
+    # the last of an estimate: its list has ended it
+    refusals_after=(R.ACCOUNT_NOT_FOUND, R.ALREADY_DECLARED),
     bulk="reverse",
 )
-def reverse(entry: str, body: Reversal, by: By) -> Reverse:
-    """Back into the pockets it came from, after a year end into carried_over, after closing to the heirs."""
-    book_id, seq = entry_of(entry, R.ENTRY_NOT_FOUND)
-    return Reverse(book_id, seq, body.reason, body.effective_on, *by.sent_by)
+async def reverse(entry: str, body: Reversal, request: Request) -> Response:
+    """Back into the pockets it came from, after a year end into carried_over, after closing to the heirs.
+
+    Of an employer an estimate: what it charged is not owed, and the late fee that was paid of it is surplus.
+    """
+    return await post_and_answer(request, _reverse(entry, body, by_of(request)))

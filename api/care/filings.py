@@ -11,12 +11,14 @@ from pydantic_core import to_json
 
 from api.http.answers import Answer, yuan
 from api.http.declaring import posting
-from api.http.fields import Area, CareWord, Day, InstitutionCode, Strict, Words, Year
+from api.http.fields import Area, CareWord, Day, End, InstitutionCode, Strict, Words, Year
 from api.http.listing import LIMIT_DEFAULT, Limit, Listing, answer_pages, json_answer, with_csv
-from api.http.posting import key_of, respond, take
+from api.http.posting import entry_of, key_of, respond, take
+from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.state import caller_of, state_of
-from ledger import RecordFiling, RefusalCode, reports
+from ledger import EndFiling, RecordFiling, RefusalCode, Refused, reports
+from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.care import reports as care
 from ledger.chart.care import FILING_WORDS
@@ -74,6 +76,18 @@ class FilingAnswer(FilingItem):
     """What was filed."""
 
     account: str = Field(examples=["P483920174650K"])
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class FilingEndAnswer(Answer):
+    """A filing with its last day, by the entry that recorded the end."""
+
+    filing: str = Field(examples=["P483920174650K-17"])
+    end: str = Field(examples=["P483920174650K-18"])
+    kind: FilingKind
+    first: date = Field(alias="from")
+    last: date = Field(alias="to")
+    reason: str
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
 
 
@@ -170,6 +184,33 @@ async def record_filing(account: str, body: NewFiling, request: Request) -> Resp
         "evidence": body.evidence,
         "recorded_on": receipt.effective_on.isoformat(),
     }
+    return respond(request, to_json(answer).decode(), done)
+
+
+@posting(
+    router,
+    "/v1/filings/{filing}/end",
+    EndFiling,
+    scope="care:write",
+    tag=TAG,
+    summary="End a filing: its last day",
+    answer=FilingEndAnswer,
+    names={"valid_to": "to"},
+)
+async def end_filing(filing: str, body: End, request: Request) -> Response:
+    """It may lie ahead. What was settled on later days is judged by the annual settlement."""
+    key = key_of(request)
+    who = caller_of(request)
+    place = entry_of(filing, R.FILING_NOT_FOUND)
+    try:
+        done = await take(request, EndFiling(*place, body.last, body.reason, who.caller, who.actor, key))
+    except Refused as refused:
+        if refused.code is R.ACCOUNT_NOT_FOUND:
+            raise Refused(R.FILING_NOT_FOUND, at="target_seq") from None
+        raise
+    told = unpack(done.receipt.detail)
+    answer = {"filing": target_name(done.receipt), "end": done.receipt.name, "kind": told["filing"]}
+    answer |= {name: told[name] for name in ("from", "to", "reason")}
     return respond(request, to_json(answer).decode(), done)
 
 

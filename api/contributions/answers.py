@@ -139,3 +139,14 @@ class CaseStepAnswer(Answer):
     amount: str | None
     note: str | None
     dry_run: bool | None = Field(None, description=DRY_RUN)
+
+
+class ClosureAnswer(Answer):
+    """That an employer was closed, or opened again, by its entry."""
+
+    entry: str = Field(examples=[ENTRY_EXAMPLE])
+    employer: str = Field(examples=[CODE_EXAMPLE])
+    state: Literal["closed", "open"]
+    on: date
+    document: str
+    dry_run: bool | None = Field(None, description=DRY_RUN)

@@ -127,7 +127,9 @@ class Declaration(Strict):
     )
 
     period: Period
-    lines: list[WageLine] = Field(min_length=1, max_length=LINES_MAX)
+    lines: list[WageLine] = Field(
+        max_length=LINES_MAX, description="Empty: a nil list, of a month in which nobody is employed"
+    )
     control: Control | None = None
 
 
@@ -213,3 +215,12 @@ class NewStep(Strict):
     period: OptionalPeriod = None
     amount: OptionalAmount = None
     note: Words | None = None
+
+
+class NewClosure(Strict):
+    """The last day of an employer, or that from which it goes on; and the document that proves it."""
+
+    model_config = example(on="2026-06-30", document="deregistration (2026) 12")
+
+    on: Day
+    document: Words

@@ -319,3 +319,12 @@ class Nothing(Strict):
     """No fields: the path says all."""
 
     model_config = example()
+
+
+class End(Strict):
+    """The last day of something that goes on, and why it ends."""
+
+    model_config = example(to="2026-06-30", reason="moved back")
+
+    last: Day = Field(alias="to")
+    reason: Words

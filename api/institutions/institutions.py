@@ -17,7 +17,7 @@ from api.http.posting import key_of, respond, take, wants_dry_run
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
 from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend
-from ledger.book.numbers import new_book_id
+from ledger.book.numbers import entry_name, new_book_id
 from ledger.care import reports as care
 from ledger.chart.care import CARE_WORDS
 from ledger.chart.parties import Party
@@ -102,6 +102,20 @@ class SuspensionItem(Answer):
     last: date | None = Field(alias="to")
 
 
+class ContractView(ContractItem):
+    """A contract, and what it is ended by."""
+
+    contract: str | None = Field(
+        description="Null: written down with an example institution", examples=["I483920174650K-2"]
+    )
+
+
+class SuspensionView(SuspensionItem):
+    """A suspension, and what it is ended by."""
+
+    suspension: str | None = Field(description="The entry that recorded it", examples=["I483920174650K-3"])
+
+
 class SuspensionAnswer(SuspensionItem):
     """A suspension that was recorded, by its entry."""
 
@@ -113,8 +127,8 @@ class SuspensionAnswer(SuspensionItem):
 class InstitutionView(InstitutionAnswer):
     """An institution with its contracts and their suspensions, oldest first."""
 
-    contracts: list[ContractItem]
-    suspensions: list[SuspensionItem]
+    contracts: list[ContractView]
+    suspensions: list[SuspensionView]
 
 
 async def institution_of(request: Request, code: str) -> Registered:
@@ -203,10 +217,17 @@ async def institution(institution: str, request: Request) -> Response:
         found = registry.find(connection, institution)
         return _institution_json(found) | {
             "contracts": [
-                _days_json(one.valid_from, one.valid_to) | {"services": one.services}
+                {
+                    "contract": _name(one.entry),
+                    **_days_json(one.valid_from, one.valid_to),
+                    "services": one.services,
+                }
                 for one in care.contracts(connection, found.code)
             ],
-            "suspensions": [_days_json(*days) for days in care.suspensions(connection, found.code)],
+            "suspensions": [
+                {"suspension": _name(one.entry), **_days_json(one.valid_from, one.valid_to)}
+                for one in care.suspensions(connection, found.code)
+            ],
         }
 
     return json_answer(await state_of(request).read(look))
@@ -214,6 +235,10 @@ async def institution(institution: str, request: Request) -> Response:
 
 def _days_json(first: date, last: date | None) -> dict[str, Any]:
     return {"from": first.isoformat(), "to": None if last is None else last.isoformat()}
+
+
+def _name(entry: tuple[int, int] | None) -> str | None:
+    return None if entry is None else entry_name(*entry)
 
 
 @posting(

@@ -48,6 +48,8 @@ class RowKind(Generic[RowT]):
         What the digest tells of a row; no two rows may tell the same.
     apply
         Lets the state beside the book include a row: called with the book and the row.
+    replaces
+        Whether it sets a row of its table anew that stands there under the same key.
     """
 
     _of: Mapping[type, RowKind[Any]] = {}
@@ -60,6 +62,7 @@ class RowKind(Generic[RowT]):
         *,
         told: Callable[[RowT], str] = with_lengths,
         apply: Callable[[Any, RowT], None] | None = None,
+        replaces: bool = False,
     ) -> None:
         self.table = table
         self.letter = letter
@@ -67,6 +70,7 @@ class RowKind(Generic[RowT]):
         self.fields: tuple[str, ...] = row._fields  # type: ignore[attr-defined]  # a NamedTuple has them
         self.told = told
         self.apply = apply
+        self.replaces = replaces
         # a row knows its class and no more, so a class is one kind of row
         if row in RowKind._of:
             raise TypeError(f"{row.__name__} is a kind of row already")
@@ -82,12 +86,17 @@ class RowKind(Generic[RowT]):
         return tuple(row for row in beside if isinstance(row, self.row))
 
 
+def rank(kind: RowKind[Any]) -> int:
+    """The place of a kind of row in the order of the digest."""
+    return _RANK[kind.letter]
+
+
 def by_kind(beside: Iterable[Row]) -> list[tuple[RowKind[Any], list[Row]]]:
     """The rows of an entry by kind, in the order of the digest."""
     found: dict[RowKind[Any], list[Row]] = {}
     for row in beside:
         found.setdefault(RowKind.of(row), []).append(row)
-    return [(kind, found[kind]) for kind in sorted(found, key=lambda kind: _RANK[kind.letter])]
+    return [(kind, found[kind]) for kind in sorted(found, key=rank)]
 
 
 def rows_digest(beside: Sequence[Row]) -> str:

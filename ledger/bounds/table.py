@@ -124,6 +124,9 @@ ENDS_ON = Bound(
         "POST /v1/accounts/{account}/filings to",
         "POST /v1/accounts/{account}/freezes to",
         "POST /v1/enrolments/{enrolment}/end to",
+        "POST /v1/contracts/{contract}/end to",
+        "POST /v1/filings/{filing}/end to",
+        "POST /v1/suspensions/{suspension}/end to",
         "POST /v1/institutions/{institution}/contracts to",
         "POST /v1/institutions/{institution}/suspensions to",
         "POST /v1/residents to",
@@ -134,6 +137,18 @@ ENDS_ON = Bound(
 
 # -- contributions -----------------------------------------------------------------------------------------
 
+CLOSED_ON = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="the last day of an employer, that has been",
+    sent=("POST /v1/employers/{employer}/closure on",),
+)
+REOPENED_ON = Bound(
+    earliest=(*_SINCE, Edge("closure")),
+    latest=_TODAY,
+    rule="not before the last day of the employer",
+    sent=("POST /v1/employers/{employer}/reopening on",),
+)
 OWED_MONTH = Bound(
     earliest=(Edge("since"), Edge("figures")),
     latest=_TODAY,

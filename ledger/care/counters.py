@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ledger.book.beside import RowKind, StateKind
+from ledger.book.beside import RowKind, StateKind, with_lengths
 from ledger.book.state import Book
 from ledger.care.rows import ClaimRow, FilingRow, SettlementRow, Used
 from ledger.chart.care import CareTable
@@ -74,5 +74,13 @@ def count(book: Book, row: SettlementRow) -> None:
 
 
 SETTLEMENT_ROW = RowKind("settlement", RowLetter.SETTLEMENT, SettlementRow, apply=count)
-FILING_ROW = RowKind("filing", RowLetter.FILING, FilingRow)
+
+
+def _told_of_filing(row: FilingRow) -> str:
+    """What replaces nothing is told as it was before there were ends."""
+    *filed, replaces_seq = row
+    return with_lengths(tuple(filed) if replaces_seq is None else row)
+
+
+FILING_ROW = RowKind("filing", RowLetter.FILING, FilingRow, told=_told_of_filing)
 CLAIM_ROW = RowKind("manual_claim", RowLetter.CLAIM, ClaimRow)

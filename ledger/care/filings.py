@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.book.beside import rows_digest
-from ledger.book.detail import pack
+from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.bounds.table import ENDS_ON, FILED_FROM
+from ledger.care.reads import FILINGS
 from ledger.care.rows import FilingRow
 from ledger.chart.care import Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.institutions.areas import check_area
 from ledger.people.births import BIRTHS, birth_before
-from ledger.posting import BookRef, Command, Desk
+from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 # a referral inside the area is written by an institution of this level
@@ -100,6 +101,69 @@ class RecordFiling(Command):
             Draft(
                 Kind.FILING,
                 desk.today,
+                keyed=True,
+                beside=beside,
+                detail=pack(**facts, rows=rows_digest(beside)),
+            )
+        )
+
+
+@dataclass(eq=False)
+class EndFiling(Command):
+    """Record the last day of the filing that the entry `target_seq` made. It may lie ahead.
+
+    Bills of later days go without it from now on. Those that were settled with it stand until the annual
+    settlement works the year out again, by what is known then.
+    """
+
+    verb = "end_filing"
+    refused_with = (
+        RefusalCode.FILING_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        # before it begins, or after it ends anyway
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.FILING_ENDED,
+    )
+    needs = frozenset({TARGET, FILINGS})
+
+    book: BookRef
+    target_seq: int
+    valid_to: date
+    reason: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.target_seq}|{self.valid_to}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        filed = desk.target(self.target_seq)
+        if filed is None or filed.kind is not Kind.FILING:
+            raise Refused(RefusalCode.FILING_NOT_FOUND, at="target_seq")
+        [row] = [one.row for one in desk.of(FILINGS)[book.book_id] if one.seq == self.target_seq]
+        # it gives nothing and takes nothing: what is open may be ended until the account is closed
+        desk.allow(Verb.RELEASE)
+        ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=row.valid_from)
+        until = unpack(filed.detail).get("to")
+        if until is not None and self.valid_to > date.fromisoformat(until):
+            raise Refused(RefusalCode.PERIOD_INVALID, at="valid_to", earliest=row.valid_from, latest=until)
+        if desk.acted_on(self.target_seq) is not None:
+            raise Refused(RefusalCode.FILING_ENDED)
+        beside = (row._replace(valid_to=self.valid_to, replaces_seq=self.target_seq),)
+        book.roll_to(desk.today.year)
+        facts = {
+            "filing": row.filing.word,
+            "from": row.valid_from.isoformat(),
+            "to": self.valid_to.isoformat(),
+            "reason": self.reason,
+        }
+        book.add(
+            Draft(
+                Kind.FILING_END,
+                desk.today,
+                target_seq=self.target_seq,
                 keyed=True,
                 beside=beside,
                 detail=pack(**facts, rows=rows_digest(beside)),

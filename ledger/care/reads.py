@@ -157,7 +157,18 @@ Filings = dict[int, list[KnownFiling]]
 
 def _keep_filing(found: Filings, _desk: Desk, book_id: int, values: Sequence[Any]) -> None:
     seq, recorded_on, filing, *rest = values
-    found.setdefault(book_id, []).append(KnownFiling(seq, recorded_on, FilingRow(Filing(filing), *rest)))
+    row = FilingRow(Filing(filing), *rest)
+    keep_filing(found.setdefault(book_id, []), KnownFiling(seq, recorded_on, row))
+
+
+def keep_filing(found: list[KnownFiling], one: KnownFiling) -> None:
+    """Add a filing; an end sets the last day of its filing, and leaves when that was recorded."""
+    replaces = one.row.replaces_seq
+    for place, known in enumerate(found):
+        if known.seq == replaces:
+            found[place] = known._replace(row=one.row)
+            return
+    found.append(one)
 
 
 _FILINGS: Look[Filings] = Look(
@@ -177,7 +188,7 @@ _FILINGS: Look[Filings] = Look(
 
 def _follow_filing(found: Filings, desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     for row in FILING_ROW.among(beside):
-        found.setdefault(receipt.book_id, []).append(KnownFiling(receipt.seq, desk.today, row))
+        keep_filing(found.setdefault(receipt.book_id, []), KnownFiling(receipt.seq, desk.today, row))
 
 
 FILINGS: Need[Filings] = Need("filings", look=_FILINGS, follow=_follow_filing)

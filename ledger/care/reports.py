@@ -278,11 +278,15 @@ def visit(connection: Connection, book_id: int, seq: int) -> Visit:
 
 
 def filings(connection: Connection, book_id: int) -> list[Filed]:
-    """What was filed for a person, oldest first."""
-    return [
-        Filed(seq, day, code, unpack(detail).get("evidence"), _filing(row))
-        for seq, day, code, detail, *row in connection.execute(_FILED, {"book_id": book_id})
-    ]
+    """What was filed for a person, oldest first; what was ended has the last day that its end says."""
+    found: dict[int, Filed] = {}
+    for seq, day, code, detail, *values in connection.execute(_FILED, {"book_id": book_id}):
+        row = _filing(values)
+        if row.replaces_seq is not None:
+            found[row.replaces_seq] = found[row.replaces_seq]._replace(row=row)
+        else:
+            found[seq] = Filed(seq, day, code, unpack(detail).get("evidence"), row)
+    return list(found.values())
 
 
 def _filing(values: Sequence[Any]) -> FilingRow:
@@ -299,20 +303,45 @@ class Contracted(NamedTuple):
     valid_from: date
     valid_to: date | None
     services: tuple[str, ...]
+    # the entry that recorded it; None where it was written down without a book
+    entry: tuple[int, int] | None
+
+
+class Suspended(NamedTuple):
+    """Days on which an institution's contracts rest, by the entry that said so (None: open)."""
+
+    valid_from: date
+    valid_to: date | None
+    entry: tuple[int, int] | None
 
 
 def contracts(connection: Connection, code: str) -> list[Contracted]:
     """The contracts of an institution, oldest first."""
     table = tables.contract.c
     query = select(table.valid_from, table.valid_to, table.services).where(table.code == code)
+    recorded = _recorded(connection, code, Kind.CONTRACT)
     return [
-        Contracted(first, last, tuple(services.split(",")))
+        Contracted(first, last, tuple(services.split(",")), recorded.get(first))
         for first, last, services in connection.execute(query.order_by(table.valid_from))
     ]
 
 
-def suspensions(connection: Connection, code: str) -> list[tuple[date, date | None]]:
+def suspensions(connection: Connection, code: str) -> list[Suspended]:
     """The days on which an institution's contracts rest, oldest first."""
     table = tables.suspension.c
     query = select(table.valid_from, table.valid_to).where(table.code == code).order_by(table.valid_from)
-    return [(first, last) for first, last in connection.execute(query)]
+    recorded = _recorded(connection, code, Kind.SUSPENSION)
+    return [Suspended(first, last, recorded.get(first)) for first, last in connection.execute(query)]
+
+
+def _recorded(connection: Connection, code: str, kind: Kind) -> dict[date, tuple[int, int]]:
+    """The entries of an institution's book that recorded something of a kind, by its first day."""
+    query = (
+        select(_E.book_id, _E.seq, _E.detail)
+        .join_from(tables.institution, tables.entry, _E.book_id == _I.party_id)
+        .where(_I.code == code, _E.kind == int(kind))
+    )
+    return {
+        date.fromisoformat(unpack(detail)["from"]): (book_id, seq)
+        for book_id, seq, detail in connection.execute(query)
+    }

@@ -124,7 +124,7 @@ def standing(rows: Mapping[int, SettlementRow]) -> dict[int, SettlementRow]:
 
 
 class FilingRow(NamedTuple):
-    """Something that was filed: from a day to a day, for one area, or a referral by an institution."""
+    """Something filed, or its end: from a day to a day, for one area, or an institution's referral."""
 
     filing: Filing
     valid_from: date
@@ -132,6 +132,8 @@ class FilingRow(NamedTuple):
     # the area of care; None is any
     area: int | None
     institution_id: int | None
+    # the entry whose filing this one takes the place of: its end
+    replaces_seq: int | None = None
 
 
 class ClaimRow(NamedTuple):

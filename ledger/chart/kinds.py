@@ -72,6 +72,13 @@ class Kind(IntEnum):
     CLEARING_END = 64
     INSTITUTION_PAYMENT = 65
     CORRECTION = 66
+    CONTRACT_END = 67
+    SUSPENSION_END = 68
+    # of a patient's book
+    FILING_END = 69
+    # of an employer's book
+    EMPLOYER_CLOSURE = 70
+    EMPLOYER_REOPENING = 71
 
     @property
     def word(self) -> str:
@@ -112,7 +119,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # the mirror of what may be reversed, after a year end into or out of carried_over
     Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), (*_ANY_POCKET, *_PAYERS))
     | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING, Side.POOLED_FUND))
-    | _pairs((Side.MUTUAL_AID_CLEARING, Side.COLLECTION_CLEARING), _ANY_POCKET),
+    | _pairs((Side.MUTUAL_AID_CLEARING, Side.COLLECTION_CLEARING), _ANY_POCKET)
+    # of an estimate: the late fee that was paid of it
+    | _LATE_FEE_BACK,
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),

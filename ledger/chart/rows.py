@@ -18,3 +18,5 @@ class RowLetter(StrEnum):
     CLAIM = "C"
     CONTRACT = "K"
     SUSPENSION = "U"
+    CONTRACT_END = "X"
+    SUSPENSION_END = "Y"

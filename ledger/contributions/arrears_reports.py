@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.contributions.declared_months import has_nobody, is_closed, was_declared
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import estimate
 from ledger.database.lookups import Lookup
@@ -255,6 +256,7 @@ def overdue_registrations(
             # most are recorded before they begin; how late is too late is for the policy to say
             _E.effective_on > _N.valid_from,
             _E.effective_on <= on,
+            ~is_closed(_EMPLOYER.book_id, on),
         )
         .order_by(_N.book_id, _N.seq)
         .limit(CHUNK)
@@ -292,7 +294,8 @@ def undeclared(
 ) -> list[Undeclared]:
     """Employers that owed something for the month before and have neither list nor estimate for this one.
 
-    By credit code, at most `limit` after the code `after`. `estimate_fen` is what R10 charges.
+    By credit code, at most `limit` after the code `after`. `estimate_fen` is what R10 charges. Closed
+    employers and those with nobody enrolled in the month are left out, as of the estimates.
     """
     this = tables.levy.alias("this_month")
     last_month = _L.estimated + _L.employee + _L.employer
@@ -308,6 +311,9 @@ def undeclared(
             _L.period == previous_period(period),
             last_month > 0,
             func.coalesce(this.c.estimated + this.c.employee + this.c.employer, 0) == 0,
+            ~was_declared(_EMPLOYER.book_id, period),
+            ~is_closed(_EMPLOYER.book_id),
+            ~has_nobody(_EMPLOYER.book_id, period),
         )
         .order_by(_EMPLOYER.credit_code)
         .limit(limit)

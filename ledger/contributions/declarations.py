@@ -39,8 +39,8 @@ from ledger.refusals import RefusalCode, Refused
 class Declare(Command):
     """Hand in the list of a month (YYYYMM) and see what would be assessed. Nothing is owed by it yet.
 
-    The first line of a person counts, later ones get duplicate_line. A line that cannot be taken has a code
-    and disturbs no other. Refused as a whole with period_invalid, rates_missing.
+    No line at all is a nil list. The first line of a person counts, later ones get duplicate_line. A line
+    that cannot be taken has a code and disturbs no other. Refused as a whole: period_invalid, rates_missing.
     """
 
     verb = "declare"
@@ -126,6 +126,8 @@ class Confirm(Command):
     credit valued on the day its money was received. What is left squares late fees of the employer, those of
     the month first, and only then goes back to the payer.
 
+    A nil list, which has no line at all, says that nothing is owed: the estimate ends, what waited goes back.
+
     A line that can no longer be taken (assessed by another list, died since) is left out, and one that comes
     to something else by now (another class) is assessed anew; the entry keeps the code, or the new amounts.
     """
@@ -135,6 +137,8 @@ class Confirm(Command):
         RefusalCode.EMPLOYER_NOT_FOUND,
         RefusalCode.DECLARATION_NOT_FOUND,
         RefusalCode.ALREADY_CONFIRMED,
+        # a nil list of a month that another list was assessed for
+        RefusalCode.ALREADY_DECLARED,
         RefusalCode.NO_GOOD_LINE,
         RefusalCode.RATES_MISSING,
     )
@@ -176,7 +180,10 @@ class Confirm(Command):
             if due != (line.base, line.employee, line.employer):
                 changed[str(line.line)] = due
             month.assess(AssessmentLine(line.account_id or 0, target.period, LineKind.ASSESSED, *due))
-        if not month.lines:
+        told = unpack(target.detail)
+        if not told["lines"] and not told["refused"]:
+            _check_nil(month)
+        elif not month.lines:
             raise Refused(RefusalCode.NO_GOOD_LINE)
         assessed = list(month.lines)
         if month.levy.estimated:
@@ -209,6 +216,12 @@ class Confirm(Command):
                 ),
             )
         )
+
+
+def _check_nil(month: Month) -> None:
+    """A nil list says that nothing is owed for the month: raises Refused where a list said otherwise."""
+    if month.levy.employee or month.levy.employer:
+        raise Refused(RefusalCode.ALREADY_DECLARED)
 
 
 class _Spread(NamedTuple):

@@ -56,6 +56,12 @@ def find(connection: Connection, code: str) -> Registered:
     return Registered._make(row)
 
 
+def code_of(connection: Connection, party_id: int) -> str | None:
+    """The code of the institution with that book; None when there is none."""
+    table = tables.institution.c
+    return connection.scalar(select(table.code).where(table.party_id == party_id))
+
+
 def enter(connection: Connection, one: Registered) -> Registered:
     """Write an institution down, or find it there; its book is opened by RegisterInstitution.
 

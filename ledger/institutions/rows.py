@@ -26,5 +26,24 @@ class SuspensionRow(NamedTuple):
     valid_to: date | None
 
 
+class ContractEndRow(NamedTuple):
+    """A contract with the last day that its end gives it: it takes the place of the contract's own row."""
+
+    code: str
+    valid_from: date
+    valid_to: date
+    services: str
+
+
+class SuspensionEndRow(NamedTuple):
+    """The same of a suspension."""
+
+    code: str
+    valid_from: date
+    valid_to: date
+
+
 CONTRACT_ROW = RowKind("contract", RowLetter.CONTRACT, ContractRow)
 SUSPENSION_ROW = RowKind("suspension", RowLetter.SUSPENSION, SuspensionRow)
+CONTRACT_END_ROW = RowKind("contract", RowLetter.CONTRACT_END, ContractEndRow, replaces=True)
+SUSPENSION_END_ROW = RowKind("suspension", RowLetter.SUSPENSION_END, SuspensionEndRow, replaces=True)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from ledger import tables
-from ledger.book.beside import RowKind, StateKind, by_kind
+from ledger.book.beside import RowKind, StateKind, by_kind, rank
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -145,7 +145,7 @@ def _pick(table: Table, names: Sequence[str]) -> Pick:
 @functools.cache
 def _row_writer(kind: RowKind[Any]) -> tuple[RowWriter, Pick]:
     table = tables.metadata.tables[kind.table]
-    return RowWriter(table), _pick(table, (*kind.fields, "book_id", "seq", "line"))
+    return RowWriter(table, replace=kind.replaces), _pick(table, (*kind.fields, "book_id", "seq", "line"))
 
 
 @functools.cache
@@ -163,8 +163,9 @@ def _write_beside(connection: Connection, beside: Iterable[tuple[int, Draft]]) -
             found.setdefault(kind, []).extend(
                 pick((*row, book_id, draft.seq, line)) for line, row in enumerate(rows, start=1)
             )
-    for kind, values in found.items():
-        _row_writer(kind)[0].write(connection, values)
+    # what sets a row anew comes after what may have made it in this very batch
+    for kind in sorted(found, key=rank):
+        _row_writer(kind)[0].write(connection, found[kind])
 
 
 def _write_states(connection: Connection, books: Iterable[Book]) -> None:

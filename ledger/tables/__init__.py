@@ -25,6 +25,7 @@ from ledger.tables.contributions import (
     assessment,
     assessment_line,
     declared_line,
+    employer_closure,
     enrolment,
     levy,
     levy_line,
@@ -60,6 +61,7 @@ __all__ = [
     "contract",
     "declared_line",
     "employer",
+    "employer_closure",
     "enrolment",
     "entry",
     "filing",
@@ -88,4 +90,5 @@ APPEND_ONLY = (
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
+    "employer_closure",
 )  # fmt: skip

@@ -204,6 +204,8 @@ filing = Table(
     C("valid_from", Date, nullable=False),
     C("valid_to", Date),
     C("filing", SmallInteger, nullable=False),
+    # the entry whose filing this one takes the place of
+    C("replaces_seq", Integer),
     PrimaryKeyConstraint("book_id", "seq"),
     _entry_key("filing"),
     CheckConstraint("valid_to IS NULL OR valid_to >= valid_from", name="ends_after_it_begins"),

@@ -193,3 +193,18 @@ enrolment = Table(
     ),
     info={"room": "book"},
 )
+
+employer_closure = Table(
+    "employer_closure",
+    metadata,
+    C("book_id", BigInteger, nullable=False, autoincrement=False),
+    # the entry that closed the employer last, or opened it again
+    C("seq", Integer, nullable=False, autoincrement=False),
+    # its last day; empty once it was opened again
+    C("closed_on", Date),
+    PrimaryKeyConstraint("book_id"),
+    ForeignKeyConstraint(
+        ["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_employer_closure_entry"
+    ),
+    info={"room": "book"},
+)

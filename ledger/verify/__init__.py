@@ -40,6 +40,7 @@ from ledger.verify.care import (
 )
 from ledger.verify.contributions import (
     assessments_are_paid_or_owed_or_adjusted,
+    closures_follow_from_their_entries,
     months_are_those_of_their_persons,
     months_follow_from_their_lines,
     persons_follow_from_their_lines,
@@ -82,6 +83,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     persons_follow_from_their_lines,
     months_are_those_of_their_persons,
     assessments_are_paid_or_owed_or_adjusted,
+    closures_follow_from_their_entries,
     money_in_is_somewhere,
     lines_are_in_the_accounts,
     accounts_have_what_was_paid,

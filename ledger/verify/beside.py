@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -17,7 +19,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, LEVY_LINE
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
-from ledger.institutions.rows import ContractRow, SuspensionRow
+from ledger.institutions.rows import ContractEndRow, ContractRow, SuspensionEndRow, SuspensionRow
 from ledger.people.enrolled import ENROLMENT_ROW
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
@@ -25,7 +27,7 @@ from ledger.verify.streams import Stream, keyed, streamed
 _E = tables.entry.c
 
 # which rows an entry writes beside itself, by kind of row; a refund is one in the book of
-# an employer alone, and a reversal one of a settled bill alone
+# an employer alone, and a reversal one of a settled bill or an estimate alone
 WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.DECLARATION: frozenset({DECLARED_LINE}),
     Kind.ASSESSMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
@@ -36,10 +38,11 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.ENROLMENT: frozenset({ENROLMENT_ROW}),
     Kind.ENROLMENT_END: frozenset({ENROLMENT_ROW}),
     Kind.SETTLEMENT: frozenset({SETTLEMENT_ROW}),
-    Kind.REVERSAL: frozenset({SETTLEMENT_ROW}),
+    Kind.REVERSAL: frozenset({SETTLEMENT_ROW, LEVY_LINE}),
     Kind.CLAIM_DECISION: frozenset({SETTLEMENT_ROW}),
     Kind.ANNUAL_SETTLEMENT: frozenset({SETTLEMENT_ROW}),
     Kind.FILING: frozenset({FILING_ROW}),
+    Kind.FILING_END: frozenset({FILING_ROW}),
     Kind.MANUAL_CLAIM: frozenset({CLAIM_ROW}),
 }
 # kinds that write rows on some occasions and not on others
@@ -98,41 +101,82 @@ def _rows_of(connection: Connection, first: int, last: int, kind: RowKind[Any]) 
 
 # those of the example institutions were written down without a book
 _GIVEN = {(one.code, one.contract_from) for one in EXAMPLE_INSTITUTIONS}
-_Days = dict[tuple[str, date], ContractRow | SuspensionRow]
+_OF_CONTRACTS = (Kind.CONTRACT, Kind.CONTRACT_END)
+_OF_SUSPENSIONS = (Kind.SUSPENSION, Kind.SUSPENSION_END)
+_Row = ContractRow | SuspensionRow
+_Days = dict[tuple[str, date], _Row]
 
 
 def contracts_follow_their_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """The contracts and suspensions of institutions are those that their books say, word for word."""
+    """The contracts and suspensions of institutions are those that their books say, word for word: as
+    recorded, and with the last day of their end.
+    """
     first, last = Party.INSTITUTION.within(first, last)
     if first > last:
         return
     place = tables.institution.c
     entries = (
-        select(_E.book_id, _E.seq, _E.kind, _E.detail, place.code)
+        select(_E.book_id, _E.seq, _E.kind, _E.target_seq, _E.detail, place.code)
         .join_from(tables.entry, tables.institution, place.party_id == _E.book_id)
-        .where(_E.book_id.between(first, last), _E.kind.in_([int(Kind.CONTRACT), int(Kind.SUSPENSION)]))
+        .where(
+            _E.book_id.between(first, last),
+            _E.kind.in_([int(kind) for kind in (*_OF_CONTRACTS, *_OF_SUSPENSIONS)]),
+        )
         .order_by(_E.book_id, _E.seq)
     )
     contracts: _Days = _by_day(connection, tables.contract, ContractRow, first, last)
     suspensions: _Days = _by_day(connection, tables.suspension, SuspensionRow, first, last)
-    for book_id, seq, kind, detail, code in streamed(connection, entries):
-        there = contracts if kind == Kind.CONTRACT else suspensions
-        try:
-            facts = unpack(detail)
-            row = there.pop((code, date.fromisoformat(facts["from"])), None)
-        except (KeyError, TypeError, ValueError):
-            facts, row = {}, None
-        if row is None or facts.get("rows") != rows_digest((row,)):
-            what = f"the {Kind(kind).word} that it recorded is not there as it was"
-            yield Finding("contract_wrong", line_name(book_id, seq), what)
+    for (book_id, code), lines in groupby(streamed(connection, entries), key=attrgetter("book_id", "code")):
+        said: dict[int, tuple[Kind, _Row | None]] = {}
+        for _book, seq, number, target, detail, _code in lines:
+            kind = Kind(number)
+            recorded = said.get(target, (kind, None))[1] if target is not None else None
+            row = _said(kind, code, detail, recorded)
+            if row is None:
+                what = f"the {kind.word} that it recorded cannot be read, or is not what it says"
+                yield Finding("contract_wrong", line_name(book_id, seq), what)
+            # an end is one of the thing that it ends
+            said[seq if target is None else target] = (kind, row)
+        for seq, (kind, row) in said.items():
+            there = contracts if kind in _OF_CONTRACTS else suspensions
+            if row is not None and there.pop((code, row.valid_from), None) != row:
+                what = f"the {kind.word} that it recorded is not there as it was"
+                yield Finding("contract_wrong", line_name(book_id, seq), what)
     for what, there in (("contract", contracts), ("suspension", suspensions)):
         for code, day in sorted(set(there) - _GIVEN):
             yield Finding("contract_without_entry", code, f"nothing recorded its {what} from {day}")
 
 
-def _by_day(
-    connection: Connection, table: Any, make: type[ContractRow | SuspensionRow], first: int, last: int
-) -> _Days:
+def _said(kind: Kind, code: str, detail: str | None, recorded: _Row | None) -> _Row | None:
+    """The row as an entry says it, of an end the one that it ends; None when it cannot be."""
+    try:
+        told = unpack(detail)
+        days = date.fromisoformat(told["from"]), _day(told.get("to"))
+        row: _Row
+        if kind is Kind.CONTRACT:
+            row = ContractRow(code, *days, told["services"])
+        elif kind is Kind.SUSPENSION:
+            row = SuspensionRow(code, *days)
+        elif recorded is None or recorded.valid_from != days[0]:
+            return None
+        else:
+            row = recorded._replace(valid_to=days[1])
+        return row if told.get("rows") == rows_digest((_as_written(kind, row),)) else None
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _as_written(kind: Kind, row: _Row) -> Row:
+    if kind is Kind.CONTRACT_END:
+        return ContractEndRow(*row)
+    return SuspensionEndRow(*row) if kind is Kind.SUSPENSION_END else row
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _by_day(connection: Connection, table: Any, make: type[_Row], first: int, last: int) -> _Days:
     place = tables.institution.c
     found = connection.execute(
         select(*(table.c[name] for name in make._fields))

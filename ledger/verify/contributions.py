@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 
 from ledger import tables
+from ledger.book.detail import unpack
+from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
@@ -99,6 +101,42 @@ def _fold(lines: Iterable[_PersonLine]) -> tuple[Any, ...]:
             paid_on = line.paid_on if paid_on is None else max(paid_on, line.paid_on)
         sums = [total + more for total, more in zip(sums, _amounts_of(line), strict=True)]
     return (base, paid_on, *sums)
+
+
+def closures_follow_from_their_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Whether an employer is closed is what the entry says that closed it last, or opened it again."""
+    first, last = Party.EMPLOYER.within(first, last)
+    kinds = (int(Kind.EMPLOYER_CLOSURE), int(Kind.EMPLOYER_REOPENING))
+    entries = streamed(
+        connection,
+        select(_E.book_id, _E.seq, _E.kind, _E.detail)
+        .where(_E.book_id.between(first, last), _E.kind.in_(kinds))
+        .order_by(_E.book_id, _E.seq),
+    )
+    state = tables.employer_closure.c
+    stands = streamed(
+        connection,
+        select(state.book_id, state.seq, state.closed_on)
+        .where(state.book_id.between(first, last))
+        .order_by(state.book_id),
+    )
+    derived = (
+        ((book_id,), _closed(list(lines)[-1]))
+        for book_id, lines in groupby(entries, key=attrgetter("book_id"))
+    )
+    for (book_id,), (facts, row) in side_by_side(derived, keyed(stands, 1, tuple)):
+        if facts != row:
+            what = f"its entries make it {facts}, and it stands as {row}"
+            yield Finding("closure_wrong", book_name(book_id), what)
+
+
+def _closed(line: Any) -> tuple[int, date | None] | None:
+    """The entry and the last day that it gives the employer; None for what cannot be read."""
+    try:
+        on = date.fromisoformat(unpack(line.detail)["on"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return line.seq, on if line.kind == Kind.EMPLOYER_CLOSURE else None
 
 
 # -- sums ----------------------------------------------------------------------------------------------------

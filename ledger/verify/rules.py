@@ -33,23 +33,23 @@ _KINDS = frozenset(int(kind) for kind in Kind)
 _CLOSES_HOLD = frozenset({Kind.CAPTURE, Kind.RELEASE, Kind.EXPIRY})
 # what is about care, and needs no account
 _OF_CARE = frozenset({
-    Kind.SETTLEMENT, Kind.REVERSAL, Kind.VISIT, Kind.VISIT_END, Kind.FILING, Kind.THIRD_PARTY_CASE,
-    Kind.ADVANCE, Kind.RECOVERY, Kind.MANUAL_CLAIM, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT,
+    Kind.SETTLEMENT, Kind.REVERSAL, Kind.VISIT, Kind.VISIT_END, Kind.FILING, Kind.FILING_END, Kind.ADVANCE,
+    Kind.THIRD_PARTY_CASE, Kind.RECOVERY, Kind.MANUAL_CLAIM, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT,
 })  # fmt: skip
 # what the books of others are about; all other kinds belong into the account of a person
 _KINDS_OF: dict[Party | None, frozenset[Kind]] = {
     Party.EMPLOYER: frozenset({
         Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
-        Kind.REFUND_TO_PAYER, Kind.CASE_STEP,
+        Kind.REFUND_TO_PAYER, Kind.CASE_STEP, Kind.REVERSAL, Kind.EMPLOYER_CLOSURE, Kind.EMPLOYER_REOPENING,
     }),
     Party.INSTITUTION: frozenset({
-        Kind.OPENING, Kind.CONTRACT, Kind.SUSPENSION, Kind.RECONCILIATION, Kind.CLEARING, Kind.CLEARING_END,
-        Kind.INSTITUTION_PAYMENT, Kind.CORRECTION,
+        Kind.OPENING, Kind.CONTRACT, Kind.CONTRACT_END, Kind.SUSPENSION, Kind.SUSPENSION_END,
+        Kind.RECONCILIATION, Kind.CLEARING, Kind.CLEARING_END, Kind.INSTITUTION_PAYMENT, Kind.CORRECTION,
     }),
     Party.RESIDENT: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}) | _OF_CARE,
 }  # fmt: skip
 _OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - {
-    Kind.OPENING, Kind.REFUND_TO_PAYER,
+    Kind.OPENING, Kind.REFUND_TO_PAYER, Kind.REVERSAL,
 }  # fmt: skip
 # what may stand in a book because of a command about another one, under the policy of that one's area
 _OF_ANOTHER_BOOK = frozenset({

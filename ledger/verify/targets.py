@@ -13,7 +13,7 @@ _AGAIN = REVERSIBLE - {Kind.CAPTURE}
 _POCKET = 0
 # what an entry of a kind may point at; a kind that is missing points at nothing
 _TARGETS: dict[int, frozenset[Kind]] = {
-    Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID},
+    Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.ESTIMATE},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
@@ -28,6 +28,9 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.CREDIT_BACK: frozenset({Kind.RETIREE_CREDIT, Kind.CONTRIBUTION}),
     Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM}),
     Kind.CLEARING_END: frozenset({Kind.CLEARING}),
+    Kind.CONTRACT_END: frozenset({Kind.CONTRACT}),
+    Kind.SUSPENSION_END: frozenset({Kind.SUSPENSION}),
+    Kind.FILING_END: frozenset({Kind.FILING}),
     Kind.INSTITUTION_PAYMENT: frozenset({Kind.CLEARING}),
 }
 
@@ -67,6 +70,10 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
 
 
 def _mirrors(line: WalkedEntry, target: WalkedEntry) -> str | None:
+    if target.kind == Kind.ESTIMATE:
+        # it moved nothing: what goes back, out of the fund, is the fee that was paid of it
+        fits = all(source == Side.POOLED_FUND for source, *_ in line.transfers)
+        return None if fits and line.period == target.period else f"it does not undo entry {target.seq}"
     if line.amount_fen != target.amount_fen:
         return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
     came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}

@@ -103,6 +103,24 @@ class Doors:
         body = {"member_class": "active", "from": "2026-01-01"}
         return str(self.of_account("enrolments", self.account(), **body).json()["enrolment"])
 
+    def agreed(self, what: str) -> str:
+        """A contract, a suspension or a filing from the beginning of the year on, open."""
+        body: dict[str, Any] = {"from": "2026-01-01"}
+        if what == "filing":
+            answer = self.of_account("filings", self.account(), kind="long_term", area="990200", **body)
+        else:
+            more = {"services": ["outpatient"]} if what == "contract" else {"reason": "x"}
+            hospital = new_institution(self.client, services=())
+            answer = self.post(f"/v1/institutions/{hospital}/{what}s", body | more)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()[what])
+
+    def closed(self) -> str:
+        employer = new_employer(self.client)
+        answer = self.post(f"/v1/employers/{employer}/closure", {"on": "2026-06-01", "document": "x"})
+        assert answer.status_code == 201, answer.text
+        return employer
+
 
 @dataclass(frozen=True)
 class Case:
@@ -377,7 +395,30 @@ CASES = [
         ("2025-12-31", BEYOND_FIFTY, *ODD),
         ("2026-01-01", "2027-12-31", "2046-12-31", FIFTY),
     ),
+    *(
+        Case(
+            f"POST /v1/{what}s/{{{what}}}/end to",
+            lambda d, day, what=what: d.post(f"/v1/{what}s/{d.agreed(what)}/end", {"to": day, "reason": "x"}),
+            ("2025-12-31", BEYOND_FIFTY, *ODD),
+            ("2026-01-01", "2027-12-31", FIFTY),
+        )
+        for what in ("contract", "suspension", "filing")
+    ),
     # -- contributions
+    Case(
+        "POST /v1/employers/{employer}/closure on",
+        lambda d, day: d.post(
+            f"/v1/employers/{new_employer(d.client)}/closure", {"on": day, "document": "x"}
+        ),
+        ("1989-12-31", TOMORROW, *ODD),
+        ("1990-01-01", TODAY),
+    ),
+    Case(
+        "POST /v1/employers/{employer}/reopening on",
+        lambda d, day: d.post(f"/v1/employers/{d.closed()}/reopening", {"on": day, "document": "x"}),
+        ("2026-05-31", TOMORROW, *ODD),
+        ("2026-06-01", TODAY),
+    ),
     Case(
         "POST /v1/employers/{employer}/declarations period",
         lambda d, month: d.post(

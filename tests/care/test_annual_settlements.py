@@ -22,11 +22,12 @@ from ledger.book.detail import unpack
 from ledger.care import annual_settlements
 from ledger.care.annual_settlements import ANNUAL_SETTLEMENT, CloseYear, areas_elsewhere
 from ledger.care.case_reports import claim
-from ledger.care.filings import RecordFiling
+from ledger.care.counters import FILING_ROW
+from ledger.care.filings import EndFiling, RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.reads import read_settled
 from ledger.care.recomputation import Facts, recompute
-from ledger.care.rows import Cause, SettlementRow
+from ledger.care.rows import Cause, FilingRow, SettlementRow
 from ledger.chart.care import CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
@@ -206,6 +207,31 @@ def test_e48_a_referral_that_was_proved_late(story: Story) -> None:
     assert (changed["large_pay"], changed["why"]) == ([0, 0], ["filing"])
     assert (told["before"]["own_burden"], told["after"]["own_burden"]) == (fen("7,012.00"), fen("5,102.00"))
     assert story.used(book) == told["after"]
+
+
+@pytest.mark.parametrize(("last", "counts"), [(date(YEAR, 6, 9), False), (date(YEAR, 6, 10), True)])
+def test_a_filing_that_was_ended_counts_to_its_last_day(story: Story, last: date, counts: bool) -> None:
+    """Its end may come after the deadline: when the filing itself was recorded is what that is about."""
+    book = story.patient()
+    bill = story.bill(book, "20000.00", 6, at=story.elsewhere, care_type="inpatient")
+    filed = story.file(book)
+    story.settle(book)
+    story.world.one(EndFiling(book, filed.seq, last, "moved back"), today=TOO_LATE)
+    told = story.settle(book, TOO_LATE)
+    assert told.created is not counts
+    if not counts:
+        # what the late proof had brought (E48) is owed back
+        assert unpack(told.receipt.detail)["claimed_back"] == fen("1,910.00")
+        assert story.used(book)["inpatient_pooled"] == bill.row.pooled_pay
+    assert verify(story.world.engine).clean
+
+
+def test_a_filing_that_takes_the_place_of_none_is_told_as_before() -> None:
+    """The digest of what was filed before there were ends stays what it was."""
+    row = FilingRow(Filing.LONG_TERM, date(YEAR, 1, 1), None, AWAY, 7)
+    before = f"[]{int(Filing.LONG_TERM)}|{YEAR}-01-01|None|{AWAY}|7"
+    assert FILING_ROW.told(row) == before
+    assert FILING_ROW.told(row._replace(replaces_seq=3)) == f"{before}|3"
 
 
 def test_a_filing_after_the_deadline_does_not_count(story: Story) -> None:

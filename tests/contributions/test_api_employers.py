@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
+from api.accounts.answers import ReversalReceipt
 from api.contributions.answers import (
     CaseStepAnswer,
     DeclarationAnswer,
@@ -261,6 +262,29 @@ def test_the_words_of_the_api_are_those_of_the_book() -> None:
 
 
 # -- estimates and case steps ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_an_estimate_is_taken_back(client: TestClient, employer: str, bulk: bool) -> None:
+    """One for a month long ago: its fee is surplus, what it took of a payment waits, nothing is owed."""
+    path = f"/v1/employers/{employer}"
+    wrong = {"period": "2016-09", "amount": "1000.00"}
+    name = taken(client.post(f"{path}/estimates", json=wrong, headers=key()), EstimateAnswer)["estimate"]
+    paid = pay(client, employer, None, "1200.00", "2026-11-20")
+    assert paid["late_fee"] == "200.00"
+    if bulk:
+        command = {"verb": "reverse", "entry": name, "reason": "wrong month", "idempotency_key": "back"}
+        outcomes = client.post("/v1/bulk", json={"commands": [command]}).json()["outcomes"]
+        assert [one["status"] for one in outcomes] == ["posted"], outcomes
+    else:
+        answer = client.post(f"/v1/entries/{name}/reversal", json={"reason": "wrong month"}, headers=key())
+        assert taken(answer, ReversalReceipt)["reverses"] == name
+    assert client.get(f"{path}/arrears", params={"on": "2026-11-21"}).json()["items"] == []
+    again = client.post(f"/v1/entries/{name}/reversal", json={"reason": "x"}, headers=key())
+    assert refusal(again) == (409, "already_reversed")
+    for amount, period in (("200.00", None), ("1000.00", "2016-09")):
+        body = {"amount": amount, "period": period, "source_ref": f"r-{amount}", "reason": "wrong month"}
+        assert client.post(f"{path}/refunds", json=body, headers=key()).status_code == 201
 
 
 def test_an_estimate_and_the_list_that_settles_it(client: TestClient, employer: str) -> None:

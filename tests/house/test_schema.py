@@ -96,6 +96,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, **NOTHING, "employee": 16_000, "employer": 60_000, "employee_paid": 1,
         "employer_paid": 1, "period": 202603,
     },
+    "employer_closure": {"book_id": BOOK, "seq": 5, "closed_on": None},
     "levy_line": {"book_id": BOOK, **NOTHING, "seq": 5, "period": 202603, "on_day": DAY},
     "assessment": {
         "book_id": BOOK, "account_id": 1, "base": 800_000, "employee": 16_000, "employer": 60_000,
@@ -125,6 +126,7 @@ NEEDS = {
     "batch_line": ["batch"],
     "levy": ["book"],
     "levy_line": ["book", "entry"],
+    "employer_closure": ["book", "entry"],
     "assessment": ["book"],
     "assessment_line": ["book", "entry"],
     "declared_line": ["book", "entry"],
@@ -362,6 +364,7 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a line of a batch": ("batch_line", {}, {"code": "id_checksum"}),
     "an employer": ("employer", {}, {"book_id": EMPLOYER + 1}),
     "the book of an employer": ("employer", {}, {"credit_code": "91999999000000002X"}),
+    "the closure of an employer": ("employer_closure", {}, {"closed_on": DAY}),
     "a month of an employer": ("levy", {}, {"employee": 20_000}),
     "what an entry changes about a month": ("levy_line", {}, {"surplus": 1}),
     "a person's month": ("assessment", {}, {"employee": 20_000}),
@@ -441,6 +444,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("batch_line", {"batch_id": "another"}),
         ("levy", {"book_id": BOOK + 1}),
         ("levy_line", {"seq": 6}),
+        ("employer_closure", {"seq": 6}),
         ("assessment", {"book_id": BOOK + 1}),
         ("assessment_line", {"seq": 6}),
         ("declared_line", {"seq": 6}),
@@ -479,6 +483,8 @@ def test_what_must_not_be_empty(engine: Engine, table: str, column: str) -> None
 # of medical care: what entries write beside themselves, and the state that they add up to
 CARE_ROWS = ("settlement", "filing", "manual_claim")
 CARE_STATE = ("accumulator", "quota", "third_party_case", "reconciled_day", "clearing")
+# of employers
+CLOSURES = "employer_closure"
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -513,7 +519,7 @@ CHANGING = [
     "UPDATE filing SET valid_to = '2026-03-01'",
     "DELETE FROM levy WHERE period = 202603",
     "DELETE FROM assessment WHERE period = 202603",
-    *(f"DELETE FROM {table}" for table in CARE_STATE),
+    *(f"DELETE FROM {table}" for table in (*CARE_STATE, CLOSURES)),
     "DELETE FROM quota WHERE ended",
     "DELETE FROM reconciled_day WHERE NOT balanced",
     # an upsert is an update
@@ -524,7 +530,7 @@ CHANGING = [
 ]
 OF_A_BOOK = (
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment", *CARE_ROWS,
-    *CARE_STATE,
+    *CARE_STATE, CLOSURES,
 )  # fmt: skip
 POSTGRES_ONLY = [
     "TRUNCATE transfer",
@@ -561,7 +567,7 @@ def written(world: World) -> int:
     world.one(Contribute(book, 500, 202603, world.today, "c"))
     world.one(Spend(book, 700, world.today, "H0001", "s"))
     with world.engine.begin() as connection:
-        for table in (*CARE_ROWS, *CARE_STATE):
+        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES):
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
@@ -721,7 +727,7 @@ def test_every_table_has_its_room() -> None:
     assert {table.name for table in of_room("book")} == {
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
-        "reconciled_day", "clearing",
+        "reconciled_day", "clearing", "employer_closure",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)

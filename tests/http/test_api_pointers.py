@@ -74,6 +74,9 @@ def there(client: TestClient) -> dict[str, str]:
     claim = CLAIM | {"institution": hospital, "id_number": patient, "bill_no": "decided"}
     quiet = care_client.new_institution(client)
     post(client, f"/v1/institutions/{quiet}/reconciliations", COMPARED)
+    rests = care_client.new_institution(client, services=())
+    closed = new_employer(client)
+    post(client, f"/v1/employers/{closed}/closure", {"on": "2026-04-30", "document": "x"})
     declared = owe(client, employer, "2026-03", {worker: "8000.00"})["declaration"]
     return {
         "account": account,
@@ -83,6 +86,7 @@ def there(client: TestClient) -> dict[str, str]:
         "resident": care_client.new_resident(client, id_number()),
         "worker": worker,
         "employer": employer,
+        "closed": closed,
         "declaration": declared,
         "enrolment": post(
             client,
@@ -95,6 +99,11 @@ def there(client: TestClient) -> dict[str, str]:
         "case": case,
         "advanced": advanced,
         "visit": care_client.visit(client, hospital, patient),
+        "contract": care_client.contract(client, rests, **{"from": "2026-01-01"})["contract"],
+        "suspension": post(client, f"/v1/institutions/{rests}/suspensions", FROM)["suspension"],
+        "filing": post(client, f"/v1/accounts/{patient}/filings", {"kind": "emergency", "from": CARE_DAY})[
+            "filing"
+        ],
         "quota": care_client.give(client, patient, care_client.new_patient(client), "5.00")["quota"],
         "claim": post(client, "/v1/claims", claim)["claim"],
         "clearing": post(client, f"/v1/institutions/{quiet}/clearings", {"month": "2026-09"})["clearing"],
@@ -108,6 +117,7 @@ def there(client: TestClient) -> dict[str, str]:
     }
 
 
+FROM = {"from": "2026-12-01", "reason": "x"}
 COMPARED = {"day": "2026-10-10", "count": 0, "total": "0.00", "fund": "0.00", "account": "0.00"}
 CLAIM = {
     "care_type": "outpatient",
@@ -198,6 +208,8 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
             "period": "2026-03",
             "amount": "1.00",
         },
+        "/v1/employers/{employer}/closure": {"on": "2026-04-30", "document": "x"},
+        "/v1/employers/{employer}/reopening": {"on": "2026-04-30", "document": "x"},
         "/v1/employers/{employer}/refunds": {"amount": "1.00", "source_ref": "p", "reason": "x"},
         "/v1/receipts": {
             "employer": there["employer"],
@@ -213,6 +225,9 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
             "services": ["inpatient"],
         },
         "/v1/institutions/{institution}/suspensions": {"from": "2026-12-01", "reason": "x"},
+        "/v1/contracts/{contract}/end": {"to": "2026-12-31", "reason": "x"},
+        "/v1/suspensions/{suspension}/end": {"to": "2026-12-31", "reason": "x"},
+        "/v1/filings/{filing}/end": {"to": "2026-12-31", "reason": "x"},
         "/v1/institutions/{institution}/reconciliations": COMPARED
         | {"count": 1, "lines": [{"message_id": "m", "total": "0.00", "fund": "0.00", "account": "0.00"}]},
         "/v1/institutions/{institution}/clearings": {"month": "2026-08"},
@@ -251,6 +266,7 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
 
 # what stands for a name of a path where it is not the thing of that name
 INSTEAD = {
+    "/v1/employers/{employer}/reopening": {"employer": "closed"},
     "/v1/accounts/{account}/estate": {"account": "died"},
     "/v1/accounts/{account}/quotas": {"account": "patient"},
     "/v1/accounts/{account}/premiums": {"account": "patient"},

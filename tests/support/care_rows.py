@@ -62,7 +62,7 @@ GOOD: dict[str, Row] = {
     },
     "filing": {
         "book_id": BOOK, "institution_id": None, "seq": 5, "area": None, "valid_from": DAY, "valid_to": None,
-        "filing": int(Filing.LONG_TERM),
+        "filing": int(Filing.LONG_TERM), "replaces_seq": None,
     },
     "third_party_case": {
         "book_id": BOOK, "excluded": 4_000, "advance": 4_000, "paid": 2_000, "returned": 2_000, "set_off": 0,

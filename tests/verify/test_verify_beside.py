@@ -1,11 +1,11 @@
 """Every kind of row that entries write beside themselves is one that `verify` looks at."""
 
 from ledger.book.beside import RowKind
-from ledger.institutions.rows import CONTRACT_ROW, SUSPENSION_ROW
+from ledger.institutions.rows import CONTRACT_END_ROW, CONTRACT_ROW, SUSPENSION_END_ROW, SUSPENSION_ROW
 from ledger.verify.beside import WRITES
 
 # of a table without entries: they are held against what the institution's book says of them
-OF_CONTRACTS = {CONTRACT_ROW, SUSPENSION_ROW}
+OF_CONTRACTS = {CONTRACT_ROW, CONTRACT_END_ROW, SUSPENSION_ROW, SUSPENSION_END_ROW}
 
 
 def test_every_kind_of_row_is_verified() -> None:

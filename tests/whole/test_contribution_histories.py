@@ -32,8 +32,9 @@ from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.contributions.adjustments import Adjust
 from ledger.contributions.assessing import Declared
+from ledger.contributions.closures import CloseEmployer, ReopenEmployer
 from ledger.contributions.declarations import Confirm, Declare
-from ledger.contributions.estimates import Estimate
+from ledger.contributions.estimates import Estimate, ReverseEstimate
 from ledger.contributions.retirees import CreditRetiree
 from ledger.contributions.supervision import RecordStep, Step
 from ledger.people.enrolments import EndEnrolment, Enrol
@@ -222,8 +223,12 @@ class History:
             (9, Confirm(book, self.seq(book, Kind.DECLARATION), unit.reveal)),
             (10, unit.payment(amount, self.day(), dice.choice((None, self.month())))),
             (2, Estimate(book, self.month(), dice.choice((None, amount)))),
+            (2, ReverseEstimate(book, self.seq(book, Kind.ESTIMATE), "random")),
             (9, Adjust(book, adjusted, self.lines(unit, 6, self.credited[-12:]), "wrong", unit.reveal)),
             (2, unit.refund(amount)),
+            (0.5, Declare(book, self.month(), ())),
+            (0.3, CloseEmployer(book, self.day(), "paper")),
+            (1, ReopenEmployer(book, self.day(), "paper")),
             (0.3, RecordStep(book, Step.ORDER_TO_PAY, self.day(), world.ref("case"))),
             (2.5, Enrol(account, member_class, here, first, None)),
             (1, EndEnrolment(account, self.seq(account, Kind.ENROLMENT), first + timedelta(days=60))),

@@ -26,7 +26,7 @@ from ledger.accounts.year_end import PostInterest
 from ledger.care.annual_settlements import CloseYear, areas_elsewhere
 from ledger.care.bills import Bill
 from ledger.care.counters import CLAIM_ROW
-from ledger.care.filings import RecordFiling
+from ledger.care.filings import EndFiling, RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.rows import BillLine, Cause
 from ledger.care.settlements import Settle
@@ -41,7 +41,9 @@ from ledger.clearing.days import DayTotals
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clearing.reports import aided
 from ledger.contributions.retirees import CreditRetiree
-from ledger.institutions.registry import Suspend
+from ledger.institutions.ends import EndContract, EndSuspension
+from ledger.institutions.examples import SERVICES
+from ledger.institutions.registry import AddContract, Suspend
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.residents import resident_ref
 from ledger.posting import Command, Posted
@@ -124,7 +126,8 @@ class History:
         "contribute": 8, "spend": 3, "reverse_spending": 1, "hold": 4, "release": 2, "freeze": 1,
         "end_freeze": 4, "die": 1, "divide": 4, "settle_up": 6, "credit": 4,
         "enrol": 3, "end_enrolment": 1, "visit": 4, "end_visit": 2,
-        "file": 2, "suspend": 0.3, "open_case": 4, "advance": 4, "recover": 4, "claim": 4, "decide": 4,
+        "file": 2, "end_filing": 1, "suspend": 0.3, "end_suspension": 1, "contract": 0.3,
+        "end_contract": 0.3, "open_case": 4, "advance": 4, "recover": 4, "claim": 4, "decide": 4,
         "settle_year": 4, "interest": 2, "reconcile": 8, "clear": 3, "end_clearing": 1, "pay": 1,
     }  # fmt: skip
 
@@ -286,6 +289,25 @@ class History:
     def _file(self) -> Command:
         filing = self.random.choice((Filing.LONG_TERM, Filing.EMERGENCY))
         return RecordFiling(self._person()[0], filing, self._day(), None, ELSEWHERE)
+
+    def _end_filing(self) -> Command:
+        return EndFiling(*self._entry(Kind.FILING), self._day(), "moved back")
+
+    def _end_suspension(self) -> Command:
+        book, seq = self._entry(Kind.SUSPENSION)
+        return EndSuspension(book, self._code(book), seq, self._day(), "mended")
+
+    def _contract(self) -> Command:
+        code = self.random.choice(self.codes[:3])
+        return AddContract(self.clinic.parties[code], code, AREA, self._day(), None, SERVICES)
+
+    def _end_contract(self) -> Command:
+        book, seq = self._entry(Kind.CONTRACT)
+        return EndContract(book, self._code(book), seq, self._day(), "not renewed")
+
+    def _code(self, book: int) -> str:
+        """The institution of a book; any where there is none of that number."""
+        return next((code for code, party in self.clinic.parties.items() if party == book), self.codes[0])
 
     def _suspend(self) -> Command:
         code = self.random.choice(self.codes[:3])
