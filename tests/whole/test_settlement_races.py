@@ -68,8 +68,8 @@ def someone_with(clinic: Clinic, balance: str) -> tuple[Someone, int]:
 
 def test_64_bills_of_one_account_take_what_is_there_and_no_more(clinic: Clinic) -> None:
     code, patient = clinic.institution(3), clinic.patient("100.00")
-    bill = clinic.bill([("A", "3.00")])
-    outcomes = each(clinic.world, [clinic.command(code, patient, bill) for _ in range(CALLERS)])
+    bills = [clinic.bill([("A", "3.00")]) for _ in range(CALLERS)]
+    outcomes = each(clinic.world, [clinic.command(code, patient, bill) for bill in bills])
     found = rows(clinic, outcomes)
     assert len(found) == CALLERS
     assert (sum(row.account_pay for row in found), clinic.balance(patient)) == (10_000, 0)
@@ -104,9 +104,9 @@ def test_64_callers_with_one_message_over_writers_of_several_processes(clinic: C
 
 def test_a_message_with_two_contents_at_once_is_one_posting_and_conflicts(clinic: Clinic) -> None:
     code, patients = clinic.institution(3), [clinic.patient("100.00") for _ in range(2)]
+    bills = [clinic.bill([("A", f"{number}.00")]) for number in range(1, 5)]
     messages = [
-        clinic.command(code, patients[place % 2], clinic.bill([("A", f"{place % 4 + 1}.00")]), message_id="m")
-        for place in range(16)
+        clinic.command(code, patients[place % 2], bills[place % 4], message_id="m") for place in range(16)
     ]
     outcomes = each(clinic.world, messages)
     assert words(outcomes) == {"posted": 1, "replayed": 3, "msgid_conflict": 12}
@@ -203,9 +203,12 @@ def test_a_quota_is_not_spent_twice_whoever_spends(round_: int, clinic: Clinic) 
     patients = [clinic.resident(relative) for relative in relatives]
     donor = clinic.patient("100.00")
     quotas = [clinic.give(donor, relative, "40.00") for relative in relatives]
-    bill = clinic.bill([("A", "15.00")])
     commands: list[Command] = [
-        *(clinic.command(code, patient, bill) for patient in patients for _ in range(5)),
+        *(
+            clinic.command(code, patient, clinic.bill([("A", "15.00")]))
+            for patient in patients
+            for _ in range(5)
+        ),
         *(Spend(donor, 700, world.today, "H0001", world.ref("s")) for _ in range(6)),
         *(clinic.command(code, donor, clinic.bill([("A", "6.00")])) for _ in range(4)),
         EndQuota(donor, quotas[round_ % 2].seq),
@@ -240,9 +243,13 @@ def test_donors_of_each_other_who_settle_at_once_wait_for_nobody(round_: int, cl
         for _other, donor in family:
             if donor != _book:
                 clinic.give(donor, someone, "30.00")
-    bill = clinic.bill([("A", "55.00")])
     outcomes = each(
-        clinic.world, [clinic.command(code, book, bill) for _ in range(5) for _someone, book in family]
+        clinic.world,
+        [
+            clinic.command(code, book, clinic.bill([("A", "55.00")]))
+            for _ in range(5)
+            for _someone, book in family
+        ],
     )
     found = rows(clinic, outcomes)
     assert len(found) == len(outcomes), outcomes
