@@ -19,8 +19,8 @@ _CURRENCY = "CNY"
 
 
 def _set_up(conninfo: str) -> None:
-    import django  # type: ignore[import-not-found]
-    from django.conf import settings  # type: ignore[import-not-found]
+    import django  # type: ignore[import-not-found]  # in an environment of its own
+    from django.conf import settings  # type: ignore[import-not-found]  # in an environment of its own
 
     parts = urlsplit(conninfo)
     query = parse_qs(parts.query)
@@ -48,8 +48,8 @@ def _set_up(conninfo: str) -> None:
 def _prepare() -> None:
     from importlib.metadata import version
 
-    from django.core.management import call_command  # type: ignore[import-not-found]
-    from hordak.models import Account, AccountType  # type: ignore[import-not-found]
+    from django.core.management import call_command  # type: ignore[import-not-found]  # in an environment of its own
+    from hordak.models import Account, AccountType  # type: ignore[import-not-found]  # in an environment of its own
 
     call_command("migrate", verbosity=0)
     for number in range(ACCOUNTS):
@@ -60,9 +60,9 @@ def _prepare() -> None:
 
 
 def _round(question: Answer) -> Answer:
-    from django.db import connection  # type: ignore[import-not-found]
+    from django.db import connection  # type: ignore[import-not-found]  # in an environment of its own
     from hordak.models import Account
-    from moneyed import Money  # type: ignore[import-not-found]
+    from moneyed import Money  # type: ignore[import-not-found]  # in an environment of its own
 
     accounts: list[Any] = list(Account.objects.all())
     amount = Money("0.01", _CURRENCY)

@@ -3,6 +3,7 @@
 # no `annotations` from the future: those of a route that is made in a function are read when it is made
 
 from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -67,12 +68,11 @@ def _taking(kind: str) -> Takes:
         state, who = state_of(request), caller_of(request)
         uploads: Uploads = request.scope["app"].state.uploads
         folder = uploads.take(who)
-        try:
+        with ExitStack() as on_failure:
+            on_failure.callback(uploads.let_go, who, folder)
             form = await receive_form(request, folder, FIELDS)
             asked = Asked(kind, form, _totals(form.fields), preview, _hidden(form.fields), who)
-        except BaseException:
-            uploads.let_go(who, folder)
-            raise
+            on_failure.pop_all()
         left = seconds_left(request.scope, state.settings.deadline_seconds)
         said, ended = await uploads.run(state, asked, folder, left)
         if ended:

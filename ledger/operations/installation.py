@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -57,15 +57,21 @@ def open_ledger(settings: Settings, purpose: Purpose = RUN) -> Opened:
     New keys and new policies are written down: the policies are in force from now on.
     """
     opened = open_with_keys(settings, purpose)
-    try:
+    with _let_go_on_failure(opened.engine):
         with _reachable():
             outdated = _outdated(opened)
         if outdated:
             raise OldPolicies(_too_old(sorted(outdated), settings))
-    except BaseException:
-        opened.engine.dispose()
-        raise
     return opened
+
+
+@contextmanager
+def _let_go_on_failure(engine: Engine) -> Iterator[None]:
+    """Dispose of an engine that nobody will get."""
+    with ExitStack() as on_failure:
+        on_failure.callback(engine.dispose)
+        yield
+        on_failure.pop_all()
 
 
 def _outdated(opened: Opened) -> frozenset[int]:
@@ -99,12 +105,8 @@ def open_with_keys(settings: Settings, purpose: Purpose = RUN) -> Opened:
     policies = {int(area): policy for area, policy in load_policies(settings.policies).items()}
     keyring = load_keys(settings)
     engine = connect_ready(settings, purpose)
-    try:
-        with _reachable():
-            _record_keys(engine, keyring)
-    except BaseException:
-        engine.dispose()
-        raise
+    with _let_go_on_failure(engine), _reachable():
+        _record_keys(engine, keyring)
     return Opened(engine, policies, keyring, settings)
 
 
@@ -133,12 +135,9 @@ def open_to_look(settings: Settings, purpose: Purpose = RUN) -> tuple[Engine, Ke
     Raises NotReady, KeyringError, KeysDiffer; writes nothing.
     """
     engine = connect_ready(settings, purpose)
-    try:
-        with _reachable():
-            return engine, _keys_to_look_with(settings, engine)
-    except BaseException:
-        engine.dispose()
-        raise
+    with _let_go_on_failure(engine), _reachable():
+        keyring = _keys_to_look_with(settings, engine)
+    return engine, keyring
 
 
 def open_to_verify(settings: Settings) -> tuple[Engine, Keyring | None]:
@@ -190,15 +189,13 @@ def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
         raise NotReady(f"no database in {settings.data}: run `python -m ledger migrate` or `demo` first")
     with _reachable():
         engine = connect(url, purpose=purpose)
-        try:
+        with _let_go_on_failure(engine):
             current, head = schema_revision(engine), head_revision()
-        except BaseException:
-            engine.dispose()
-            raise
-    if current != head:
-        engine.dispose()
-        stands = "has no tables" if current is None else f"stands at {current}"
-        raise NotReady(f"the database {stands}, this program needs {head}: run `python -m ledger migrate`")
+            if current != head:
+                stands = "has no tables" if current is None else f"stands at {current}"
+                raise NotReady(
+                    f"the database {stands}, this program needs {head}: run `python -m ledger migrate`"
+                )
     return engine
 
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Final
 
@@ -84,15 +85,14 @@ def _restore_sqlite(backup: Path, into: URL) -> None:
         raise NotReady(f"{target}: is there already; a drill overwrites nothing")
     if backup.with_name(f"{backup.name}-wal").exists():
         raise NotReady(f"{backup.name}: a database in use, and no backup; make one with `.backup`")
-    try:
+    with ExitStack() as on_failure:
+        for end in ("", "-wal", "-shm"):
+            on_failure.callback(Path(f"{target}{end}").unlink, missing_ok=True)
         with in_words():
             shutil.copyfile(backup, target)
             target.chmod(0o600)
             _check_sqlite(backup, into)
-    except BaseException:
-        for end in ("", "-wal", "-shm"):
-            Path(f"{target}{end}").unlink(missing_ok=True)
-        raise
+        on_failure.pop_all()
 
 
 def _check_sqlite(backup: Path, into: URL) -> None:

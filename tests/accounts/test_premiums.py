@@ -79,6 +79,8 @@ def test_the_latest_word_says_the_group(clinic: Clinic) -> None:
     world.one(enrolling)
     account = world.open(opening=(0, fen("1,000.00")))
     world.one(paying(clinic, account, someone, "400.00"))
+    assert clinic.balance(account) == fen("600.00")
+    assert world.refusal(paying(clinic, account, someone, "0.01")) == "premium_not_owed"
 
 
 def test_who_owes_nothing(clinic: Clinic) -> None:

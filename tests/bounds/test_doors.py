@@ -706,7 +706,7 @@ def doors(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with running(engine, tmp_path_factory.mktemp("api")) as client:
         office = Office(engine, tmp_path_factory.mktemp("office"))
         # the same people for both
-        office.world.keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]
+        office.world.keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]  # Starlette's app
         yield Doors(client, office)
 
 

@@ -21,7 +21,7 @@ from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.rows import BillLine
 from ledger.care.settlements import Settle
 from ledger.chart.care import CareType
-from ledger.database.engines import glancing, is_postgresql
+from ledger.database.engines import glancing
 from ledger.people.residents import resident_ref
 from ledger.posting import Posted, Receipt, decide_at_a_look, rehearse
 from ledger.refusals import RefusalCode, Refused
@@ -156,10 +156,13 @@ def test_alike_are_the_same_lines_in_any_order(clinic: Clinic, change: Any, alik
 )
 def test_what_is_of_another_day_or_kind_is_another_bill(clinic: Clinic, more: dict[str, Any]) -> None:
     code, patient = clinic.institution(), clinic.patient()
-    clinic.world.one(settling(clinic, code, patient))
-    clinic.world.one(settling(clinic, code, patient, **more))
-    clinic.world.one(settling(clinic, clinic.institution(), patient))
-    clinic.world.one(settling(clinic, code, clinic.patient()))
+    bills = [
+        settling(clinic, code, patient),
+        settling(clinic, code, patient, **more),
+        settling(clinic, clinic.institution(), patient),
+        settling(clinic, code, clinic.patient()),
+    ]
+    assert len({clinic.world.one(bill).name for bill in bills}) == len(bills)
 
 
 @pytest.mark.parametrize(
@@ -339,11 +342,10 @@ def test_of_many_at_once_one_is_settled(clinic: Clinic) -> None:
     sound(clinic)
 
 
+@pytest.mark.postgres
 def test_one_look_says_what_a_rehearsal_says(clinic: Clinic) -> None:
     world, someone, code = clinic.world, SomeoneFactory(), clinic.institution()
     patient = clinic.patient(someone=someone)
-    if not is_postgresql(world.engine):
-        pytest.skip("quotes take one look on PostgreSQL alone")
     digest = clinic.digest(someone)
 
     def look(**more: Any) -> object:

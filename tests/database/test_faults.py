@@ -67,7 +67,7 @@ OURS = ("22003", "23505", "23514", "40002", "42501", "42703", "55000", "XX000", 
 
 def raised(sqlstate: str) -> DBAPIError:
     kind = psycopg.errors.lookup(sqlstate)
-    return DBAPIError.instance("SELECT", {}, kind("x"), psycopg.Error)  # type: ignore[return-value]
+    return DBAPIError.instance("SELECT", {}, kind("x"), psycopg.Error)  # type: ignore[return-value]  # a DBAPIError, as SQLAlchemy makes it
 
 
 @pytest.mark.parametrize("sqlstate", PASSING)

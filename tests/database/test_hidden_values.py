@@ -26,7 +26,7 @@ ENGINES: tuple[Callable[[str], Engine], ...] = (
 def told(connection: Connection, statement: object, parameters: dict[str, object]) -> str:
     """All that a log would keep of the fault that a statement meets."""
     with pytest.raises(StatementError) as caught, connection.begin():
-        connection.execute(statement, parameters)  # type: ignore[call-overload]
+        connection.execute(statement, parameters)  # type: ignore[call-overload]  # any statement
     record = logging.LogRecord("x", 40, "x", 1, "fault", None, caught._excinfo)
     fault = caught.value
     return "\n".join([

@@ -78,7 +78,7 @@ def balance(client: TestClient, account: str) -> str:
 @pytest.fixture
 def second(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], list[int]]:
     """Let the second chunk come to something else; the sizes of the chunks that were handed over."""
-    state = client.app.state.ledger  # type: ignore[attr-defined]
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
     real = state.writer.post_chunk
 
     def becomes(what: Any) -> list[int]:
@@ -174,7 +174,7 @@ def test_a_chunk_waits_until_the_one_before_is_posted(
     client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where a later chunk would have a place and the first has none."""
-    state = client.app.state.ledger  # type: ignore[attr-defined]
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
     real, under_way, most = state.writer.post_chunk, [0], [0]
 
     async def counted(commands: Any, **more: Any) -> Any:

@@ -91,7 +91,7 @@ def test_a_read_that_hangs_is_answered_at_its_deadline(
 def test_a_posting_at_its_deadline_is_told_by_its_key_later(
     client: TestClient, account: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = client.app.state.ledger.writer  # type: ignore[attr-defined]
+    writer = client.app.state.ledger.writer  # type: ignore[attr-defined]  # Starlette's app
     going_on = threading.Event()
     clock = writer._clock
 
@@ -117,7 +117,7 @@ def test_a_posting_at_its_deadline_is_told_by_its_key_later(
 def test_a_call_that_is_answered_in_time_is_left_alone(client: TestClient, account: str) -> None:
     for _ in range(20):
         assert client.get(f"/v1/accounts/{account}/balance").status_code == 200
-    assert client.app.state.metrics._deadlines.under_way == 0  # type: ignore[attr-defined]
+    assert client.app.state.metrics._deadlines.under_way == 0  # type: ignore[attr-defined]  # Starlette's app
 
 
 def test_every_long_route_is_a_route() -> None:
@@ -216,7 +216,7 @@ def test_a_probe_that_hangs_is_unavailable_and_asks_once(
 def test_a_service_whose_writer_has_died_is_not_ready(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client.app.state.ledger.office, "_dead", True)  # type: ignore[attr-defined]
+    monkeypatch.setattr(client.app.state.ledger.office, "_dead", True)  # type: ignore[attr-defined]  # Starlette's app
     assert told(client.get("/readyz")) == (503, "not_ready")
 
 

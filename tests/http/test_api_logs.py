@@ -170,7 +170,7 @@ def test_everything_that_a_process_says_is_a_line_of_json(said: io.StringIO) -> 
     ]
     assert "some-thread" in lines[3]["event"]
     assert "ValueError" in lines[3]["fault"]
-    assert "119999195001010017" not in said.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert "119999195001010017" not in said.buffer.getvalue().decode()  # type: ignore[attr-defined]  # a wrapper over bytes
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_requests_are_told_from_info_on(
     with running(engine, tmp_path, log=log_to_stderr(level)) as client:
         client.get("/livez")
         # written together, when a tenth of a second is over
-        client.portal.call(until_flushed)  # type: ignore[union-attr]
+        client.portal.call(until_flushed)  # type: ignore[union-attr]  # there while it runs
     requests = [line for line in lines_of(said) if line["event"] == "request"]
     assert bool(requests) == told
 

@@ -73,9 +73,9 @@ def page(client: TestClient) -> dict[tuple[str, Labels], float]:
 
 def settled(client: TestClient) -> dict[tuple[str, Labels], float]:
     """A page with figures: those of a look that has ended."""
-    client.app.state.ledger.figures._asked_at = float("-inf")  # type: ignore[attr-defined]
+    client.app.state.ledger.figures._asked_at = float("-inf")  # type: ignore[attr-defined]  # Starlette's app
     page(client)
-    client.app.state.ledger.figures._thread.submit(lambda: None).result(60)  # type: ignore[attr-defined]
+    client.app.state.ledger.figures._thread.submit(lambda: None).result(60)  # type: ignore[attr-defined]  # Starlette's app
     return page(client)
 
 
@@ -194,7 +194,7 @@ def test_callers_are_bounded() -> None:
 def test_a_scrape_asks_the_database_for_nothing(client: TestClient, fresh_engine: Engine) -> None:
     settled(client)
     asked: list[str] = []
-    for engine in {fresh_engine, *client.app.state.ledger._engines}:  # type: ignore[attr-defined]
+    for engine in {fresh_engine, *client.app.state.ledger._engines}:  # type: ignore[attr-defined]  # Starlette's app
         event.listen(engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
     for _ in range(5):
         page(client)
@@ -249,7 +249,7 @@ def test_a_look_that_fails_leaves_the_old_figures(
 ) -> None:
     before = settled(client)
     assert value(before, "ledger_figures_failed_total") == 0
-    first = client.app.state.ledger.figures.newest  # type: ignore[attr-defined]
+    first = client.app.state.ledger.figures.newest  # type: ignore[attr-defined]  # Starlette's app
     assert isinstance(first, Figures)
 
     def gone(*_: Any) -> Any:
@@ -258,7 +258,7 @@ def test_a_look_that_fails_leaves_the_old_figures(
     monkeypatch.setattr(figures, "look", gone)
     after = settled(client)
     assert value(after, "ledger_figures_failed_total") == 1
-    assert client.app.state.ledger.figures.newest is first  # type: ignore[attr-defined]
+    assert client.app.state.ledger.figures.newest is first  # type: ignore[attr-defined]  # Starlette's app
     assert value(after, "ledger_holds_due") == 0
 
 
@@ -266,7 +266,7 @@ def test_an_address_of_its_own(fresh_engine: Engine, tmp_path: Path, monkeypatch
     monkeypatch.setenv("LEDGER_METRICS_ADDRESS", "127.0.0.1:0")
     with running(fresh_engine, tmp_path) as client:
         assert client.get("/metrics").status_code == 404
-        port = client.app.state.metrics.port  # type: ignore[attr-defined]
+        port = client.app.state.metrics.port  # type: ignore[attr-defined]  # Starlette's app
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
             assert answer.headers["content-type"] == CONTENT_TYPE
             samples = read(answer.read().decode())

@@ -322,7 +322,7 @@ def test_a_sheet_says_what_a_csv_says(office: Office) -> None:
         (account, "c4", "2026/3", "2026/4/15", "¥1,160"),
         (int(account[:17] + "0"), "c5", "2026-03", "2026-04-15", 160),
         (account, "c6", date(2026, 3, 2), "2026-04-15", 160),
-        (account, "c7", "2026-03", datetime(2026, 4, 15, 12), 160),  # noqa: DTZ001
+        (account, "c7", "2026-03", datetime(2026, 4, 15, 12), 160),  # noqa: DTZ001  a cell has no zone
         (account, "c8", "2026-03", "2026-04-15", "=160"),
         (account, "c9", "2026-03", "2026-04-15", date(2026, 4, 15)),
         (account, "c10", "2026-03", 46127, 160),

@@ -74,7 +74,7 @@ def old(fresh_engine: Engine) -> Old:
 def client(old: Old, tmp_path: Path) -> Iterator[TestClient]:
     with running(old.world.engine, tmp_path) as client:
         # the same people for both
-        client.app.state.ledger.keyring = old.world.keyring  # type: ignore[attr-defined]
+        client.app.state.ledger.keyring = old.world.keyring  # type: ignore[attr-defined]  # Starlette's app
         yield client
 
 
@@ -122,7 +122,7 @@ def test_an_employer_s_own_arrears_show_its_principal(client: TestClient, old: O
 
 
 def test_an_area_without_a_policy_takes_no_other_down(client: TestClient, old: Old) -> None:
-    client.app.state.ledger.policies.pop(int(AREA))  # type: ignore[attr-defined]
+    client.app.state.ledger.policies.pop(int(AREA))  # type: ignore[attr-defined]  # Starlette's app
     items = get(client, "/v1/reports/arrears")["items"]
     assert {one["employer"]: one["left_out"] for one in items} == {
         old.bad.credit_code: ["1991-06", "2026-08"],
@@ -165,7 +165,7 @@ def test_a_registration_without_a_rule_has_no_due_day(client: TestClient, old: O
 )
 def test_no_read_fails(client: TestClient, old: Old, path: str) -> None:
     named_there = {name: account_no(getattr(old, name)) for name in ("early", "dead", "odd")}
-    get(client, path.format(bad=old.bad.credit_code, **named_there))
+    assert get(client, path.format(bad=old.bad.credit_code, **named_there))
 
 
 def test_the_check_of_the_whole_stays_clean(old: Old) -> None:

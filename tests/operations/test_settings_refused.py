@@ -227,7 +227,7 @@ def test_policies_that_are_none(
     monkeypatch.setenv("LEDGER_POLICIES", str(folder))
     for command in OF_A_DATABASE:
         if command not in {"migrate", "verify", "heads"}:
-            refused(run(command, *CALLS[command], "--data", there), "policy_invalid")
+            assert refused(run(command, *CALLS[command], "--data", there), "policy_invalid")
 
 
 @pytest.mark.parametrize(

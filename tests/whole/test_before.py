@@ -338,8 +338,8 @@ def test_people_come_and_go(going_on: World) -> None:
     refused = world.post(dividing)[0]
     assert isinstance(refused, Refused)
     # what was open before it was asked for is found
-    assert [one["what"] for one in refused.facts["items"]] == ["claim", "advance"]  # type: ignore[attr-defined]
-    paper, case = (parse_entry_name(one["name"]) or (0, 0) for one in refused.facts["items"])  # type: ignore[attr-defined]
+    assert [one["what"] for one in refused.facts["items"]] == ["claim", "advance"]  # type: ignore[attr-defined]  # items are a list
+    paper, case = (parse_entry_name(one["name"]) or (0, 0) for one in refused.facts["items"])  # type: ignore[attr-defined]  # items are a list
     with world.engine.connect() as connection, connection.begin():
         seen = case_reports.claim(connection, *paper)
     world.one(DecideClaim(*paper, seen.institution, seen.row, False, "estate"))
