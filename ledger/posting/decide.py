@@ -28,13 +28,17 @@ from ledger.refusals import RefusalCode, Refused
 
 def decide_all(attempt: Attempt, atomic: bool) -> None:
     before = dict(attempt.desk.books) if atomic else {}
+    # of a command that has to wait for more books, those after it at the same book do not go before it
+    waiting: set[int] = set()
     for place, command in enumerate(attempt.commands):
         book_id = attempt.ids[place]
         try:
-            outcome = _decide(attempt, command, book_id)
+            outcome = _decide(attempt, command, book_id, waits=book_id in waiting)
         except Refused as refused:
-            attempt.outcomes.append(refused)
+            attempt.outcomes.append(WiderLocks(()) if book_id in waiting else refused)
         except WiderLocks as wider:
+            if book_id is not None:
+                waiting.add(book_id)
             attempt.outcomes.append(wider)
         except PolicyOutdated as outdated:
             attempt.outcomes.append(outdated)
@@ -84,8 +88,11 @@ def _stands(outcome: Outcome | WiderLocks, undone: set[tuple[int, int]]) -> bool
     )
 
 
-def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
-    """One command: its first answer again, or its own decision on copies of the books."""
+def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: bool) -> Posted:
+    """One command: its first answer again, or its own decision on copies of the books.
+
+    With `waits` it is only asked which books it needs, and raises WiderLocks in any case.
+    """
     desk = attempt.desk
     if book_id is None or (book_id not in desk.books and not command.opens):
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
@@ -110,7 +117,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
         raise Refused(RefusalCode.AREA_UNKNOWN)
     if attempt.outdated and stored is not None:
         _want_in_force(attempt, [stored])
-    freed = set(desk.freed) if attempt.outdated else desk.freed
+    freed = set(desk.freed) if attempt.outdated or waits else desk.freed
     desk.working = {}
     desk.book = None
     if stored is not None:
@@ -125,6 +132,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None) -> Posted:
     except MissingParameter as missing:
         # what the area has not decided for a day is refused, not guessed
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+    if waits:
+        desk.freed = freed
+        raise WiderLocks(())
     if attempt.outdated:
         # a book that was opened just now, and those of other areas
         try:
