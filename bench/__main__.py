@@ -205,6 +205,9 @@ class Bench:
 
 
 def main() -> int:
+    if sys.argv[1:]:
+        print(__doc__)
+        return 0 if sys.argv[1:] in (["-h"], ["--help"]) else 2
     plan = plan_from_environment()
     OUT.mkdir(parents=True, exist_ok=True)
     try:

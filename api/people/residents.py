@@ -81,7 +81,7 @@ async def enrol(body: NewResident, request: Request) -> Response:
     """A resident has no account; the latest word on a day counts."""
     key = key_of(request)
     state, who = state_of(request), caller_of(request)
-    stake, parsed = persons.stake_by_number(body.id_number, body.name, state.keyring, state.clock()[1])
+    stake, _ = persons.stake_by_number(body.id_number, body.name, state.keyring, state.clock()[1])
     command = EnrolResident(
         resident_ref(stake.digest),
         (stake,),
@@ -90,7 +90,6 @@ async def enrol(body: NewResident, request: Request) -> Response:
         body.group,
         body.first,
         body.last,
-        parsed.birth_date,
         who.caller,
         who.actor,
         key,

@@ -21,6 +21,7 @@ from uvicorn.importer import import_from_string
 from uvicorn.supervisors import Multiprocess
 
 from ledger.operations.installation import NotReady
+from ledger.people.sealing import KeysDiffer
 from ledger.policy import PolicyError
 from ledger.settings import SettingsError
 from ledger.vault import KeyringError
@@ -33,7 +34,7 @@ READY_SECONDS = 1
 # how long a worker without a parent may take to answer what it has begun
 ORPHAN_SECONDS = 20
 # told in one line; of all else the log needs the place
-EXPECTED = (NotReady, PolicyError, SettingsError, KeyringError, OSError, SystemExit)
+EXPECTED = (NotReady, KeysDiffer, PolicyError, SettingsError, KeyringError, OSError, SystemExit)
 
 _log = logging.getLogger(__name__)
 

@@ -63,7 +63,6 @@ class EnrolResident(Command):
     group: str | None
     valid_from: date
     valid_to: date | None = None
-    born_on: date | None = None
     caller: str = ""
     actor: str = ""
     key: str | None = None
@@ -78,12 +77,13 @@ class EnrolResident(Command):
 
     def decide(self, desk: Desk) -> None:
         policy = desk.policy(self.area)
-        if self.born_on is not None and not is_of_age_for(self.group, self.born_on, self.valid_from):
+        birth = self.persons[0].born_on
+        if birth is not None and not is_of_age_for(self.group, birth, self.valid_from):
             raise Refused(RefusalCode.ID_MISMATCH, at="group")
         person = desk.persons[self.persons[0].digest]
         if person.name_digest != self.persons[0].name_digest:
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
-        ENROLLED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=self.persons[0].born_on)
+        ENROLLED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=birth)
         if self.valid_to is not None:
             ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         if self.group is not None and self.group not in policy.resident_subsidies:

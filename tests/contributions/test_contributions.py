@@ -11,24 +11,18 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
-from ledger import tables
 from ledger.book.detail import unpack
-from ledger.book.numbers import new_book_id
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
-from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import premium
 from ledger.contributions.retirees import CreditRetiree
-from ledger.people.persons import stake_by_number
-from ledger.people.resident_premiums import resident_premium
-from ledger.people.residents import EnrolResident, resident_ref
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.verify import verify
-from tests.support.people import AREA, SomeoneFactory, World
+from tests.support.people import AREA, World
 from tests.support.stories import entries, fen, yuan
 from tests.support.units import Unit
 
@@ -288,28 +282,3 @@ def test_a_part_payment_is_spread_as_the_area_says(
         unit.pay(rest, date(2026, 4, 12), 202603, today=date(2026, 4, 12))
     assert [yuan(unit.balance(person)) for person in (one, other)] == ["160.00", "97.44"]
     assert yuan(unit.left_on(Side.POOLED_FUND)) == "965.40"
-
-
-# -- residents -----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("group", "own_part", "subsidy"),
-    [("minor", "200.00", "200.00"), ("low_income_elderly", "200.00", "200.00"), (None, "400.00", "0.00")],
-)
-def test_e40_the_half_subsidised_premium(
-    world: World, group: str | None, own_part: str, subsidy: str
-) -> None:
-    day = date(2026, 1, 1)
-    due = resident_premium(world.policies[AREA], day, group)
-    assert (yuan(due.own_fen), yuan(due.subsidy_fen)) == (own_part, subsidy)
-    person = SomeoneFactory()
-    claim, _ = stake_by_number(person.id_number, person.name, world.keyring, world.today)
-    numbers = tuple(new_book_id(Party.RESIDENT) for _ in range(4))
-    told = unpack(
-        world.one(EnrolResident(resident_ref(claim.digest), (claim,), numbers, AREA, group, day)).detail
-    )
-    assert (yuan(told["own_part"]), yuan(told["subsidy"])) == (own_part, subsidy)
-    with world.engine.connect() as connection:
-        kept = tables.enrolment.c.subsidy_group
-        assert group in set(connection.scalars(select(kept)))
