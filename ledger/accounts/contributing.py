@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from ledger.book.draft import Draft
 from ledger.bounds.bound import SINCE, before_its_month
@@ -14,13 +13,11 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
 from ledger.months import first_day, is_period, month_bounds, months_between, period_of
-from ledger.people.births import BIRTHS, birth_before
-from ledger.posting import BookRef, Command, Desk, Need
+from ledger.people.births import birth_before
+from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
-# a month that may lie before its holder's birth
-_OF_LONG_AGO: frozenset[Need[Any]] = frozenset({BIRTHS})
-_NOTHING: frozenset[Need[Any]] = frozenset()
+_FIRST_MONTH = period_of(SINCE)
 
 
 @dataclass(eq=False)
@@ -50,18 +47,6 @@ class Contribute(Command):
     actor: str = ""
     key: str | None = None
 
-    def __post_init__(self) -> None:
-        # of a month that is not long ago nobody asks: it began at most a month before the account
-        period = self.period
-        if period is None or not is_period(period) or period < period_of(SINCE):
-            return
-        if months_between(period, period_of(self.effective_on)) > 1:
-            self.alive_on = month_bounds(period)[1]
-
-    @property
-    def needs(self) -> frozenset[Need[Any]]:  # type: ignore[override]  # it hangs on the month
-        return _NOTHING if self.alive_on is None else _OF_LONG_AGO
-
     def content(self) -> str:
         return f"{self.amount_fen}|{self.period}|{self.effective_on}|{self.source_ref}"
 
@@ -72,8 +57,9 @@ class Contribute(Command):
         if period is not None and is_period(period):
             if opened <= period <= period_of(desk.today):
                 return period
-            if period < opened and self.alive_on is not None:
-                born = birth_before(desk, self, desk.book, self.alive_on)
+            # of a month that is not long ago nobody asks: it began at most a month before the account
+            if period >= _FIRST_MONTH and months_between(period, period_of(self.effective_on)) > 1:
+                born = birth_before(desk, self, desk.book, month_bounds(period)[1])
         return CREDITED_MONTH.admit_month(period, desk.today, "period", birth=born)
 
     def decide(self, desk: Desk) -> None:

@@ -49,24 +49,23 @@ def _keep(found: Aid, desk: Desk, _asking: int, values: Sequence[Any]) -> None:
         found.setdefault(quota.recipient_id, []).append((quota.rank, book_id, seq))
 
 
-# the entry that gave it says when
-_GIVEN_WHEN = "JOIN entry g ON g.book_id = q.book_id AND g.seq = q.seq"
+# The entry that gave it says when. Not joined: a plan that begins with the entries reads whole books.
+_GIVEN_WHEN = "(SELECT g.recorded_at FROM entry g WHERE g.book_id = q.book_id AND g.seq = q.seq)"
 _LOOK: Look[Aid] = Look(
     "quota q",
     {f"q.{name}": tables.quota.c[name] for name in _COLUMNS},
     "q.recipient_id = {person}",
     begin=dict,
     keep=_keep,
-    joins=_GIVEN_WHEN,
     where="NOT q.ended",
     # of one rank who gave first
-    order="q.rank, g.recorded_at, q.book_id, q.seq",
+    order=f"q.rank, {_GIVEN_WHEN}, q.book_id, q.seq",
 )
 # those of the donors who are locked, and those that were given to the patients
 _QUOTAS = Lookup(
-    f"SELECT {_LOOK.columns}, g.recorded_at FROM {{given}} JOIN quota q ON q.book_id = given.book_id"
-    f" {_GIVEN_WHEN} UNION SELECT {_LOOK.columns}, g.recorded_at FROM {{given}}"
-    f" JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended {_GIVEN_WHEN}"
+    f"SELECT {_LOOK.columns}, {_GIVEN_WHEN} FROM {{given}} JOIN quota q ON q.book_id = given.book_id"
+    f" UNION SELECT {_LOOK.columns}, {_GIVEN_WHEN} FROM {{given}}"
+    " JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended"
     # by rank, by when it was given, and then by book and number
     f" ORDER BY {_COLUMNS.index('rank') + 1}, {len(_COLUMNS) + 1}, 1, 2",
     [*_LOOK.types, tables.entry.c.recorded_at],
@@ -74,8 +73,8 @@ _QUOTAS = Lookup(
     person_id="big",
 )
 _LATEST = Lookup(
-    "SELECT given.person_id, MAX(g.recorded_at) FROM {given}"
-    f" JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended {_GIVEN_WHEN}"
+    f"SELECT given.person_id, MAX({_GIVEN_WHEN}) FROM {{given}}"
+    " JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended"
     " GROUP BY given.person_id",
     [tables.quota.c.recipient_id, tables.entry.c.recorded_at],
     person_id="big",

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.care.bills import Bill
 from ledger.care.counters import CLAIM_ROW, SETTLEMENT_ROW
-from ledger.care.rows import BillLine
+from ledger.care.rows import BillLine, ClaimRow, SettlementRow
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Look, Need, Receipt
@@ -40,8 +40,11 @@ class StandingBill(NamedTuple):
     lines: str
 
 
-# by book and entry
-Bills = dict[int, dict[int, StandingBill]]
+# by book and entry; what this very batch wrote is there as the row that it wrote
+Bills = dict[int, dict[int, StandingBill | SettlementRow | ClaimRow]]
+
+# an entry of these kinds may take back what it acts on
+_ENDING: Final = frozenset({Kind.REVERSAL, Kind.CLAIM_DECISION})
 
 _NAMES = ("seq", *StandingBill._fields)
 _TYPES = [_S[name] for name in _NAMES]
@@ -86,7 +89,7 @@ _FOUND = Lookup(
 
 
 def _sought(command: Any) -> dict[str, Any]:
-    """What a command's bill is looked for by."""
+    """What a command's bill is looked for by, in the order of `_FOUND`."""
     bill: Bill = command.bill
     return {
         "day": bill.care_date,
@@ -123,13 +126,12 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Bills:
 def _follow(found: Bills, _desk: object, receipt: Receipt, beside: Sequence[Any]) -> None:
     """Let what stands include a bill of this very batch, or be without one that it took back."""
     here = found.setdefault(receipt.book_id, {})
-    if receipt.target_seq is not None and receipt.kind in {Kind.REVERSAL, Kind.CLAIM_DECISION}:
+    if receipt.target_seq is not None and receipt.kind in _ENDING:
         here.pop(receipt.target_seq, None)
-    rows: list[Any] = [*SETTLEMENT_ROW.among(beside), *CLAIM_ROW.among(beside)]
-    for row in rows:
+    for row in SETTLEMENT_ROW.among(beside) or CLAIM_ROW.among(beside):
         if row.lines is not None:
-            told = {name: getattr(row, name) for name in StandingBill._fields}
-            here[receipt.seq] = StandingBill(**told)
+            # it says the same under the same names
+            here[receipt.seq] = row
 
 
 # of one book: what a quote sees
@@ -167,8 +169,10 @@ ALIKE: Need[Bills] = Need("bills alike", _read, look=_LOOK, follow=_follow)
 
 def is_alike(desk: Desk, command: Any) -> bool:
     """Whether the bill of a command stands already: settled, or handed in and not turned down."""
-    bill: Bill = command.bill
     here = desk.of(ALIKE)
+    if not here:
+        return False
+    bill: Bill = command.bill
     sought = (command.institution_id, bill.care_type, bill.care_date, bill.sum_of_lines)
     lines = None
     for book_id in _books(command, desk, desk.book.book_id):
@@ -177,6 +181,6 @@ def is_alike(desk: Desk, command: Any) -> bool:
             if told != sought or (one.bill_no and bill.bill_no and one.bill_no != bill.bill_no):
                 continue
             lines = lines or _canonical(bill.lines)
-            if _canonical(BillLine(*line) for line in json.loads(one.lines)) == lines:
+            if _canonical(BillLine(*line) for line in json.loads(one.lines or "[]")) == lines:
                 return True
     return False

@@ -175,11 +175,13 @@ _FILINGS: Look[Filings] = Look(
     "filing f",
     {
         "f.seq": tables.filing.c.seq,
-        "e.effective_on": tables.entry.c.effective_on,
+        # not joined: a plan that begins with the entries reads a whole book
+        "(SELECT e.effective_on FROM entry e WHERE e.book_id = f.book_id AND e.seq = f.seq)": (
+            tables.entry.c.effective_on
+        ),
         **{f"f.{name}": tables.filing.c[name] for name in FilingRow._fields},
     },
     "f.book_id = {book}",
-    joins="JOIN entry e ON e.book_id = f.book_id AND e.seq = f.seq",
     begin=dict,
     keep=_keep_filing,
     order="f.seq",

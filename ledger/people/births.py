@@ -30,12 +30,12 @@ _SEALED = Lookup(
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Births:
-    wanted = {
-        account
-        for book_id, command in asked
-        for account in (book_id, *command.looks_at(desk, book_id))
-        if (book := desk.look_at(account)) is not None and _is_asked_for(command, book)
-    }
+    wanted: set[int] = set()
+    for book_id, command in asked:
+        for account in (book_id, *command.looks_at(desk, book_id)):
+            book = desk.look_at(account)
+            if book is not None and _is_asked_for(command, book):
+                wanted.add(account)
     found: Births = dict.fromkeys(wanted)
     if not wanted:
         return found

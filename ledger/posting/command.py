@@ -103,6 +103,8 @@ class Command:
 
     def looks_at(self, desk: Desk, book_id: int) -> set[int]:  # noqa: ARG002  some look at what their book says
         """The accounts that it looks at and neither locks nor writes, once what it needs first was read."""
+        if not self.named:
+            return set()
         ids = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in self.named}
         return {account for account in ids if account is not None}
 

@@ -46,7 +46,6 @@ class Look(Generic[FoundT]):
         begin: Callable[[], FoundT],
         keep: Callable[[FoundT, Any, int, Sequence[Any]], None],
         states: Sequence[StateKind[Any, Any]] = (),
-        joins: str = "",
         where: str = "",
         order: str = "",
         given: Callable[[Any], Mapping[str, Any]] | None = None,
@@ -59,7 +58,7 @@ class Look(Generic[FoundT]):
         self.columns = listed
         self.types = list(columns.values())
         self._days = [place for place, column in enumerate(self.types) if isinstance(column.type, Date)]
-        there = f"JOIN {table} ON {on.format(book='given.book_id', person='given.person_id')} {joins}"
+        there = f"JOIN {table} ON {on.format(book='given.book_id', person='given.person_id')}"
         self._rows = Lookup(
             f"SELECT given.book_id, {listed} FROM {{given}} {there}"
             f" {f'WHERE {where}' if where else ''} {f'ORDER BY {order}' if order else ''}",
@@ -68,7 +67,7 @@ class Look(Generic[FoundT]):
         )
         which = " AND ".join(filter(None, (on.format(book="b.book_id", person="b.person_id"), where)))
         ordered = f" ORDER BY {order}" if order else ""
-        source = f"{table} {joins} WHERE {which}"
+        source = f"{table} WHERE {which}"
         self.in_one = f"(SELECT json_agg(json_build_array({listed}){ordered}) FROM {source})"
 
     def put_states(self, book: Book) -> None:
