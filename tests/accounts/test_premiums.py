@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, timedelta
 
 import pytest
@@ -18,7 +19,7 @@ from ledger.posting import Posted
 from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.clinic import Clinic
-from tests.support.people import AREA, Someone, SomeoneFactory, World
+from tests.support.people import AREA, Someone, SomeoneFactory, World, id_number
 from tests.support.stories import fen, moves, row
 
 CY, CO, CLEARING = 1, 2, 10
@@ -29,8 +30,14 @@ def clinic(fresh_engine: Engine) -> Clinic:
     return Clinic(World(fresh_engine))
 
 
+_children = itertools.count(1)
+
+
 def resident(clinic: Clinic, **how: object) -> Someone:
+    """A resident; of the group of the young who is young enough for it."""
     someone = SomeoneFactory()
+    if how.get("group") == "minor":
+        someone = Someone(id_number(next(_children), born=date(2015, 6, 1)), someone.name)
     enrolling = clinic.enrolling(someone)
     vars(enrolling).update(how)
     clinic.world.one(enrolling)
