@@ -111,6 +111,8 @@ def _server(address: tuple[str, int], text: Any) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         timeout = SILENCE_SECONDS
         protocol_version = "HTTP/1.1"
+        # head and page are two writes: the second would wait for the first to be acknowledged, 40 ms
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             if self.path.partition("?")[0] != PATH:
