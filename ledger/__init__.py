@@ -45,7 +45,7 @@ from ledger.database.engines import connect, for_purpose, glancing, reading
 from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
-from ledger.imports.lists import ListLine, read_list
+from ledger.imports.lists import ListLine, read_list, require_nil_said
 from ledger.institutions.ends import EndContract, EndSuspension
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons
@@ -176,6 +176,7 @@ __all__ = [
     "reading",
     "rehearse",
     "reports",
+    "require_nil_said",
     "resident_ref",
     "trouble",
 ]

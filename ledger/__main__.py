@@ -16,9 +16,8 @@ from ledger.access.tokens import mint
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.bounds.table import SAMPLED_ON
 from ledger.clock import now_and_today
-from ledger.imports import KINDS, PROCESSES, ControlTotals, Importer, ImportProblem
+from ledger.imports import KINDS, PROCESSES, Importer, ImportProblem
 from ledger.imports.examples import help_text
-from ledger.money import parse_yuan
 from ledger.operations import (
     demo,
     doctor,  # noqa: F401  its commands join the app
@@ -30,7 +29,7 @@ from ledger.operations import (
     serving,
 )
 from ledger.operations import sample as samples
-from ledger.operations.cli import Answer, Data, app, command, fail, problem_of, warn
+from ledger.operations.cli import Answer, Data, app, command, control_totals, fail, problem_of, warn
 from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
@@ -186,7 +185,7 @@ def import_(
         raise Refused(
             RefusalCode.SHAPE_INVALID, problem=f"--actor is 1 to {AGENT_NAME_MAX} printable characters"
         )
-    totals = _control_totals(lines, total)
+    totals = control_totals(lines, total)
     if totals.given and len(files) > 1:
         raise Refused(RefusalCode.SHAPE_INVALID, problem="--lines and --total are those of one file")
     settings = Settings.load(data)
@@ -228,14 +227,6 @@ def import_(
             if not summary.agrees:
                 warn(f"{file}: the totals of the file and of the receipts differ")
     return (said[0] if len(files) == 1 else {"files": said, "ok": well}), well
-
-
-def _control_totals(lines: int | None, total: str | None) -> ControlTotals:
-    try:
-        return ControlTotals(lines, None if total is None else parse_yuan(total))
-    except Refused as refused:
-        problem = "--total is an amount in yuan such as 123.45"
-        raise Refused(refused.code, problem=problem) from None
 
 
 def _failed_file(error: Refused | ImportProblem) -> dict[str, object]:

@@ -57,15 +57,22 @@ class RefusedLine(Answer):
     code: str = Field(examples=["account_not_found"])
 
 
+class LineThere(Answer):
+    """A line that a confirmed list has brought just so: nothing more is owed by it."""
+
+    line: int
+    already: str = Field(description="The list that brought it", examples=[ENTRY_EXAMPLE])
+
+
 class DeclarationAnswer(Answer):
-    """A list as it would be assessed, or was."""
+    """A list as it would be assessed, or was. One that repeats a confirmed list is that list."""
 
     declaration: str = Field(examples=[ENTRY_EXAMPLE])
     status: Literal["preview", "confirmed"]
     period: str = Field(examples=["2026-03"])
     employee_total: str = yuan("Of the good lines")
     employer_total: str = yuan("Of the good lines")
-    lines: list[AssessedLine | RefusedLine]
+    lines: list[AssessedLine | LineThere | RefusedLine]
     dry_run: bool | None = Field(None, description=DRY_RUN)
 
 

@@ -26,13 +26,15 @@ from api.http.fields import Nothing, month_text
 from api.http.posting import entry_of, key_of, respond
 from api.http.routes import LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
-from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused
+from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused, require_nil_said
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name, party_of
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
-from ledger.contributions.declarations import list_view
-from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine, DeclaredLine
+from ledger.contributions import reports as contribution_reports
+from ledger.contributions.brought import numbers_there
+from ledger.contributions.declarations import ListView, list_view
+from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
 from ledger.people.persons import number_opener
@@ -48,7 +50,8 @@ async def declare(employer: str, body: Declaration, request: Request) -> Respons
     """Nothing is owed by it yet. A line that cannot be taken has a code, and disturbs no other.
 
     The same list comes as CSV or XLSX, with its month in the query. In one list the first line of a person
-    counts.
+    counts. A line that a confirmed list has brought just so is `already` there, in the list that it names;
+    when all of them are, in whatever order, the answer is that list, with 200, and nothing is written.
     """
     key = key_of(request)
     refuse_query(request)
@@ -63,6 +66,10 @@ class _ListRoute(FileRoute):
         key = key_of(request)
         period, control = asked(request)
         rows = await rows_of(upload, request)
+        if not rows:
+            # with totals of another list it is refused for these
+            said = control is not None and (control.lines is not None or control.wages is not None)
+            require_nil_said(said=said)
         return await _declare(request, request.path_params["employer"], period, rows, control, key)
 
 
@@ -87,9 +94,12 @@ async def _declare(
 
     def look(connection: Any) -> str:
         shown = declared_lines(connection, book_id, receipt.seq) if lines_told is None else lines_told
-        return _list_json(connection, state, (book_id, receipt.seq), receipt.period or 0, shown, None)
+        view = list_view(receipt.period or 0, shown, None, numbers_there(done, shown))
+        # only a confirmed list is there
+        view = view._replace(confirmed=not done.created)
+        return to_json(_list_json(connection, state, (book_id, receipt.seq), view)).decode()
 
-    return respond(request, await state.report(look), done)
+    return respond(request, await state.report(look), done, status=201 if done.created else 200)
 
 
 def _described_with_files() -> dict[str, Any]:
@@ -98,6 +108,7 @@ def _described_with_files() -> dict[str, Any]:
         summary="Hand in the list of a month and see what would be assessed",
         answer=DeclarationAnswer,
         status=201,
+        also={200: "A confirmed list that says all of it, which is the answer; or a dry run"},
         refusals=(*OF_EMPLOYER, *Declare.refused_with, R.FILE_INVALID, R.HIDDEN_ROWS, R.TOTALS_DIFFER),
         body=True,
         posting=True,
@@ -139,37 +150,28 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
     done = await take_of_employer(request, command, R.DECLARATION_NOT_FOUND)
 
     def look(connection: Any) -> str:
-        shown = declared_lines(connection, book_id, seq)
-        return _list_json(
-            connection, state, (book_id, seq), done.receipt.period or 0, shown, done.receipt.detail
-        )
+        found = contribution_reports.declaration(connection, book_id, seq)
+        view = list_view(found.period, found.lines, done.receipt.detail, found.there)
+        answer = _list_json(connection, state, (book_id, seq), view)
+        told = unpack(done.receipt.detail)
+        names = ("to_accounts", "to_pooled_fund", "returned", "late_fee")
+        lines = answer.pop("lines")
+        answer |= {name: format_yuan(told[name]) for name in names if name in told}
+        return to_json(answer | {"lines": lines}).decode()
 
     return respond(request, await state.report(look), done)
 
 
-def _list_json(
-    connection: Any,
-    state: State,
-    place: tuple[int, int],
-    period: int,
-    lines: Sequence[DeclaredLine],
-    confirmation: str | None,
-) -> str:
-    """A list as it stands in the book, with what its confirmation said about it, if there was one."""
-    view = list_view(period, lines, confirmation)
-    answer: dict[str, Any] = {
+def _list_json(connection: Any, state: State, place: tuple[int, int], view: ListView) -> dict[str, Any]:
+    """A list as it stands in the book; a line that an earlier one had brought names that one."""
+    return {
         "declaration": entry_name(*place),
         "status": "confirmed" if view.confirmed else "preview",
-        "period": month_text(period),
+        "period": month_text(view.period),
         "employee_total": format_yuan(view.employee_total),
         "employer_total": format_yuan(view.employer_total),
+        "lines": declared_json(connection, state, place[0], view),
     }
-    if confirmation is not None:
-        told = unpack(confirmation)
-        names = ("to_accounts", "to_pooled_fund", "returned", "late_fee")
-        answer |= {name: format_yuan(told[name]) for name in names if name in told}
-    answer["lines"] = declared_json(connection, state, place[0], view.lines)
-    return to_json(answer).decode()
 
 
 # -- corrections -------------------------------------------------------------------------------------------

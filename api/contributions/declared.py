@@ -38,13 +38,14 @@ PEOPLE: Final = 500
     ),
 )
 async def declaration(declaration: str, request: Request) -> Response:
-    """ID numbers are masked. A line that was not taken has its code instead."""
+    """ID numbers are masked. A line that was not taken has its code instead, one that an earlier list had
+    brought just so the name of that list."""
     state = state_of(request)
     book_id, seq = entry_of(declaration, R.DECLARATION_NOT_FOUND)
 
     def look(connection: Any) -> dict[str, Any]:
         found = contribution_reports.declaration(connection, book_id, seq)
-        shown = list_view(found.period, found.lines, found.confirmation)
+        shown = list_view(found.period, found.lines, found.confirmation, found.there)
         numbers = _masked(connection, state.keyring, shown.lines)
         return {
             "declaration": entry_name(book_id, seq),
@@ -53,7 +54,7 @@ async def declaration(declaration: str, request: Request) -> Response:
             "status": "confirmed" if shown.confirmed else "preview",
             "employee_total": format_yuan(shown.employee_total),
             "employer_total": format_yuan(shown.employer_total),
-            "lines": [_line_json(line, numbers) for line in shown.lines],
+            "lines": [_line_json(line, numbers, shown.there.get(line.line), book_id) for line in shown.lines],
         }
 
     return json_answer(await state.report(look))
@@ -74,7 +75,11 @@ def _masked(connection: Any, keyring: Keyring, lines: Sequence[DeclaredLine]) ->
     return found
 
 
-def _line_json(line: DeclaredLine, numbers: dict[int, str]) -> dict[str, Any]:
+def _line_json(
+    line: DeclaredLine, numbers: dict[int, str], there: int | None, book_id: int
+) -> dict[str, Any]:
+    if there is not None:
+        return {"line": line.line, "already": entry_name(book_id, there)}
     if line.code is not None:
         return {"line": line.line, "code": line.code}
     return {

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from api.contributions.bodies import Control, WageLine
 from api.http.state import State
 from ledger import Declared, RefusalCode, Refused, persons
+from ledger.book.numbers import entry_name
+from ledger.contributions.declarations import ListView
 from ledger.contributions.levies import DeclaredLine
 from ledger.money import format_yuan, parse_yuan
 from ledger.people.id_numbers import parse_id_number
@@ -81,17 +83,18 @@ def _named(row: Row, state: State, today: Any) -> _Named:
     return _Named(persons.number_digest(parsed, state.keyring), parsed.number, None)
 
 
-def declared_json(
-    connection: Any, state: State, book_id: int, lines: Sequence[DeclaredLine]
-) -> list[dict[str, Any]]:
-    """The lines of a list: base and parts with the ID number as sent, or a code."""
+def declared_json(connection: Any, state: State, book_id: int, view: ListView) -> list[dict[str, Any]]:
+    """The lines of a list: base and parts with the ID number as sent, the list that had them, or a code."""
+    lines = view.lines
     known = persons.numbers_of(
         connection,
         state.keyring,
         [line.account_id or 0 for line in lines if line.code is None and line.number_sealed is None],
     )
     return [
-        {"line": line.line, "code": line.code}
+        {"line": line.line, "already": entry_name(book_id, view.there[line.line])}
+        if line.line in view.there
+        else {"line": line.line, "code": line.code}
         if line.code is not None
         else assessed_json(
             line.line,

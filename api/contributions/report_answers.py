@@ -135,6 +135,9 @@ class DeclaredLineItem(Answer):
     employee_part: str | None = Field(None, description="Only of a line that was taken")
     employer_part: str | None = Field(None, description="Only of a line that was taken")
     code: str | None = Field(None, description="Only of a line that was not taken")
+    already: str | None = Field(
+        None, description="Only of a line that an earlier list had brought: that list"
+    )
 
 
 class DeclarationView(Answer):
@@ -259,6 +262,7 @@ class RejectedLineItem(Answer):
     line: int
     code: str = Field(examples=["account_not_found"])
     reason: str
+    column: str | None = Field(description="Which column is to blame, where it is one", examples=["account"])
 
 
 class RejectedLinePage(Answer):

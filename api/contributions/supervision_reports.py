@@ -29,7 +29,8 @@ from api.http.problems import Code, DoorCode
 from api.http.routes import LedgerRoute, describe
 from api.http.runs import BATCH_NAME_MAX
 from api.http.state import State, state_of
-from ledger import RefusalCode, Refused
+from api.operations.imports import chinese_column
+from ledger import RefusalCode, Refused, batches
 from ledger.book.numbers import account_no, entry_name
 from ledger.bounds.table import REPORTED_MONTH
 from ledger.contributions import arrears_reports
@@ -233,7 +234,7 @@ def _undeclared_json(month: int, one: arrears_reports.Undeclared) -> dict[str, A
     }
 
 
-_REJECTED = Listing({"line": "行号", "code": "代码", "reason": "原因"})
+_REJECTED = Listing({"line": "行号", "code": "代码", "reason": "原因", "column": "列"})
 
 
 @router.get(
@@ -258,14 +259,22 @@ async def rejected(
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         found = arrears_reports.rejected_lines(connection, batch, after=after or 0, limit=limit)
-        return [(line, _rejected_json(line, code, chinese=chinese)) for line, code in found]
+        return [(one.line, _rejected_json(batch, one, chinese=chinese)) for one in found]
 
     return await answer_pages(request, _REJECTED, "rejected-lines", f"rejected|{batch}", page, cursor, limit)
 
 
-def _rejected_json(line: int, code: str, *, chinese: bool) -> dict[str, Any]:
-    words = _code(code).words
-    return {"line": line, "code": code, "reason": words.detail if chinese else words.title}
+def _rejected_json(batch: str, refused: batches.RefusedLine, *, chinese: bool) -> dict[str, Any]:
+    words = _code(refused.code).words
+    column = refused.column
+    if chinese and column is not None:
+        column = chinese_column(batch, column)
+    return {
+        "line": refused.line,
+        "code": refused.code,
+        "reason": words.detail if chinese else words.title,
+        "column": column,
+    }
 
 
 def _code(text: str) -> Code:

@@ -177,8 +177,6 @@ def _rows(upload: Upload, include_hidden: bool) -> list[Row]:
         if len(rows) == LINES_MAX:
             raise Refused(R.FILE_INVALID, problem=f"the list has more than {LINES_MAX} lines")
         # a wage that is none is judged with the person, who comes before it
-        code = None if line.code is R.WAGE_INVALID else line.code
+        code = None if line.form is R.WAGE_INVALID else line.form
         rows.append(Row(line.line, line.id_number, parse_yuan(line.wage) if line.wage else None, code))
-    if not rows:
-        raise Refused(R.FILE_INVALID, problem="the list has no line")
     return rows

@@ -21,6 +21,7 @@ from api.operations.answers import ImportAnswer
 from api.operations.uploads import Asked, Uploads
 from ledger import RefusalCode, Refused
 from ledger.imports import KINDS, ControlTotals
+from ledger.imports.columns import chinese_heading
 from ledger.imports.examples import template
 from ledger.money import parse_yuan
 
@@ -152,6 +153,12 @@ def _add(kind: str) -> None:
     router.get(f"/v1/imports/{kind}/template", name=f"template_{kind}", response_class=Response, **shown)(
         _showing(kind)
     )
+
+
+def chinese_column(batch: str, column: str) -> str:
+    """What the column of a file is called in Chinese, given the batch of its import."""
+    # import-<kind>-<digest>
+    return chinese_heading(batch.split("-")[1], column)
 
 
 for _kind in KINDS:

@@ -24,6 +24,7 @@ from ledger.contributions.premiums import estimate
 from ledger.database.lookups import Lookup
 from ledger.months import first_day, previous_period
 from ledger.policy import MissingParameter, Policy
+from ledger.posting.batches import RefusedLine
 from ledger.refusals import RefusalCode, Refused
 
 # employers or enrolments read at once, where few of them may be what is asked for
@@ -340,20 +341,18 @@ def _estimate(policy: Policy | None, period: int, last_month: int) -> int | None
 # -- files -------------------------------------------------------------------------------------------------
 
 
-def rejected_lines(
-    connection: Connection, batch_id: str, *, after: int = 0, limit: int
-) -> list[tuple[int, str]]:
-    """The refused lines of a batch as (number, code), in order, at most `limit` after the line `after`.
+def rejected_lines(connection: Connection, batch_id: str, *, after: int = 0, limit: int) -> list[RefusedLine]:
+    """The refused lines of a batch, in order, at most `limit` after the line `after`.
 
     Raises Refused(batch_not_found).
     """
     batch, line = tables.batch.c, tables.batch_line.c
     rows = connection.execute(
-        select(line.line, line.code)
+        select(line.line, line.code, line.field)
         .where(line.batch_id == batch_id, line.line > after)
         .order_by(line.line)
         .limit(limit)
     ).all()
     if not rows and connection.scalar(select(batch.batch_id).where(batch.batch_id == batch_id)) is None:
         raise Refused(RefusalCode.BATCH_NOT_FOUND, at="batch")
-    return [(row.line, row.code) for row in rows]
+    return list(map(RefusedLine._make, rows))

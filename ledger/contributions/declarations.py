@@ -6,7 +6,7 @@ list is confirmed once. What was paid before the list came is spread over its pe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, check_alive, judge, persons_of
+from ledger.contributions.brought import entry_of_list, lines_there, nil_list_there, told_there
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
 from ledger.contributions.premiums import Premium
@@ -31,7 +32,7 @@ from ledger.months import is_period, month_bounds, period_of
 from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.sealed import SEALED_NUMBERS
-from ledger.posting import TARGET, BookRef, Command, Desk
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
 
@@ -41,6 +42,9 @@ class Declare(Command):
 
     No line at all is a nil list. The first line of a person counts, later ones get duplicate_line. A line
     that cannot be taken has a code and disturbs no other. Refused as a whole: period_invalid, rates_missing.
+
+    What a confirmed list has brought is there already. A list that says nothing else is answered by the one
+    that it repeats, in whatever order it comes; of any other the entry keeps which lines were there.
     """
 
     verb = "declare"
@@ -75,6 +79,10 @@ class Declare(Command):
         lines = tuple(_judged(desk, self, period, line, seen) for line in self.lines)
         good = [line for line in lines if line.code is None]
         beside = tuple(sorted(lines, key=lambda line: line.line))
+        there = lines_there(desk, self, period, beside)
+        repeated = set(there.values()) if beside else {nil_list_there(desk, self, period)}
+        if len(there) == len(beside) and len(repeated) == 1 and (seq := repeated.pop()) is not None:
+            raise AlreadyThere(entry_of_list(desk, seq), beside)
         book.add(
             Draft(
                 Kind.DECLARATION,
@@ -88,9 +96,15 @@ class Declare(Command):
                     employee=sum(line.employee or 0 for line in good),
                     employer=sum(line.employer or 0 for line in good),
                     rows=rows_digest(beside),
+                    **_told(there),
                 ),
             )
         )
+
+
+def _told(there: Mapping[int, int]) -> dict[str, dict[str, int]]:
+    """What the entry of a list keeps of lines that were there, where there are any."""
+    return {"already": {str(number): seq for number, seq in there.items()}} if there else {}
 
 
 def _judged(
@@ -130,6 +144,7 @@ class Confirm(Command):
 
     A line that can no longer be taken (assessed by another list, died since) is left out, and one that comes
     to something else by now (another class) is assessed anew; the entry keeps the code, or the new amounts.
+    When another list has brought every good line just so meanwhile, it is confirmed already.
     """
 
     verb = "confirm"
@@ -166,7 +181,7 @@ class Confirm(Command):
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.ALREADY_CONFIRMED)
         month = Month(desk, book, target.period, desk.today, self.reveal)
-        refused: dict[str, str] = {}
+        late: list[DeclaredLine] = []
         changed: dict[str, Premium] = {}
         for line in desk.of(DECLARED).get((book.book_id, self.target_seq), ()):
             if line.code is not None:
@@ -175,16 +190,18 @@ class Confirm(Command):
                 check_alive(desk, self, line.account_id, target.period)
                 due = judge(desk, book, target.period, line.account_id, line.wage)
             except Refused as refusal:
-                refused[str(line.line)] = refusal.code.value
+                late.append(line._replace(code=refusal.code.value))
                 continue
             if due != (line.base, line.employee, line.employer):
                 changed[str(line.line)] = due
             month.assess(AssessmentLine(line.account_id or 0, target.period, LineKind.ASSESSED, *due))
+        there = lines_there(desk, self, target.period, late)
         told = unpack(target.detail)
         if not told["lines"] and not told["refused"]:
             _check_nil(month)
         elif not month.lines:
-            raise Refused(RefusalCode.NO_GOOD_LINE)
+            all_there = late and len(there) == len(late)
+            raise Refused(RefusalCode.ALREADY_CONFIRMED if all_there else RefusalCode.NO_GOOD_LINE)
         assessed = list(month.lines)
         if month.levy.estimated:
             month.change(estimated=-month.levy.estimated)
@@ -204,7 +221,7 @@ class Confirm(Command):
                 beside=beside,
                 detail=pack(
                     lines=len(assessed),
-                    refused=refused,
+                    refused={str(line.line): line.code for line in late},
                     changed=changed,
                     employee=sum(line.employee for line in assessed),
                     employer=sum(line.employer for line in assessed),
@@ -213,6 +230,7 @@ class Confirm(Command):
                     returned=spread.returned,
                     rows=rows_digest(beside),
                     **({"late_fee": spread.late_fee} if spread.late_fee else {}),
+                    **_told(there),
                 ),
             )
         )
@@ -263,23 +281,39 @@ def _spread(desk: Desk, month: Month) -> _Spread:
 
 
 class ListView(NamedTuple):
-    """A list as it is answered: its lines, and the codes that the confirmation gave to some of them."""
+    """A list as it is answered: its lines, and the codes that the confirmation gave to some of them.
+
+    `there` are the lines that an earlier list had brought, by number, with the entry that handed it in.
+    """
 
     period: int
     confirmed: bool
     lines: Sequence[DeclaredLine]
+    there: Mapping[int, int]
 
     @property
     def employee_total(self) -> int:
-        return sum(line.employee or 0 for line in self.lines if line.code is None)
+        return sum(line.employee or 0 for line in self._news)
 
     @property
     def employer_total(self) -> int:
-        return sum(line.employer or 0 for line in self.lines if line.code is None)
+        return sum(line.employer or 0 for line in self._news)
+
+    @property
+    def _news(self) -> Iterator[DeclaredLine]:
+        return (line for line in self.lines if line.code is None and line.line not in self.there)
 
 
-def list_view(period: int, lines: Sequence[DeclaredLine], confirmation: str | None) -> ListView:
-    """A list with what its confirmation, whose `detail` is given, judged otherwise."""
+def list_view(
+    period: int,
+    lines: Sequence[DeclaredLine],
+    confirmation: str | None,
+    there: Mapping[int, int] | None = None,
+) -> ListView:
+    """A list with what its confirmation, whose `detail` is given, judged otherwise.
+
+    `there` are the lines that were there when it was handed in.
+    """
     told = unpack(confirmation)
     refused, changed = told.get("refused", {}), told.get("changed", {})
     shown = []
@@ -291,4 +325,4 @@ def list_view(period: int, lines: Sequence[DeclaredLine], confirmation: str | No
         base, employee, employer = changed.get(number, due)
         code = refused.get(number, line.code)
         shown.append(line._replace(base=base, employee=employee, employer=employer, code=code))
-    return ListView(period, confirmation is not None, shown)
+    return ListView(period, confirmation is not None, shown, {**(there or {}), **told_there(confirmation)})

@@ -96,7 +96,7 @@ DECLARED: Need[Lists] = Need("the list", _read_lists, follow=_follow_list, first
 # -- debts ---------------------------------------------------------------------------------------------------
 
 
-def _period(book_id: int, command: Any, desk: Desk) -> int | None:
+def period_asked(book_id: int, command: Any, desk: Desk) -> int | None:
     """The month that a command is about, itself or by its target; None when that is not written yet."""
     period: int | None = getattr(command, "period", None)
     if period is not None or command.target_seq is None:
@@ -120,7 +120,7 @@ def _read_debts(connection: Connection, asked: Asked, desk: Desk) -> bool:
         levies[line.period] = levies.get(line.period, Levy()).add(line)
     named: set[tuple[int, int, int]] = set()
     for book_id, command in asked:
-        period = _period(book_id, command, desk)
+        period = period_asked(book_id, command, desk)
         if period is not None and book_id in desk.books:
             named |= {(book_id, period, account) for account in command.looks_at(desk, book_id)}
     _keep(desk, _ROWS_OF.run(connection, sorted(named)))
@@ -143,7 +143,7 @@ OPEN_MONTHS: Need[bool] = Need("debts, open months", _read_open_months)
 
 def _read_open_month(connection: Connection, asked: Asked, desk: Desk) -> bool:
     months = {
-        (book_id, _period(book_id, command, desk)) for book_id, command in asked if book_id in desk.books
+        (book_id, period_asked(book_id, command, desk)) for book_id, command in asked if book_id in desk.books
     }
     # what it is about is yet to be written, by this very batch
     unknown = {book_id for book_id, period in months if period is None}

@@ -17,6 +17,7 @@ from ledger import tables
 from ledger.book.numbers import SEQ_MAX
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.contributions.brought import told_there
 from ledger.contributions.levies import NO_PERIOD, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.database.lookups import Lookup
@@ -174,13 +175,17 @@ def staff(
 
 @dataclass(frozen=True, slots=True)
 class DeclarationView:
-    """A list as it was handed in. `confirmation` is the detail of the entry that confirmed it, if any."""
+    """A list as it was handed in. `confirmation` is the detail of the entry that confirmed it, if any.
+
+    `there` are the lines that an earlier list had brought, by number, with the entry that handed it in.
+    """
 
     employer: str
     period: int
     confirmation: str | None
     confirmed: bool
     lines: list[DeclaredLine]
+    there: dict[int, int]
 
 
 def declaration(connection: Connection, book_id: int, seq: int) -> DeclarationView:
@@ -189,7 +194,7 @@ def declaration(connection: Connection, book_id: int, seq: int) -> DeclarationVi
     row = None
     if 1 <= seq <= SEQ_MAX:
         row = connection.execute(
-            select(_EMPLOYER.credit_code, _E.period, acting.c.seq, acting.c.detail)
+            select(_EMPLOYER.credit_code, _E.period, _E.detail.label("told"), acting.c.seq, acting.c.detail)
             .select_from(
                 tables.entry.join(tables.employer, _EMPLOYER.book_id == _E.book_id).outerjoin(
                     acting, (acting.c.book_id == _E.book_id) & (acting.c.target_seq == _E.seq)
@@ -200,7 +205,9 @@ def declaration(connection: Connection, book_id: int, seq: int) -> DeclarationVi
     if row is None:
         raise Refused(RefusalCode.DECLARATION_NOT_FOUND, at="target_seq")
     lines = read_declared(connection, [(book_id, seq)]).get((book_id, seq), [])
-    return DeclarationView(row.credit_code, row.period, row.detail, row.seq is not None, lines)
+    return DeclarationView(
+        row.credit_code, row.period, row.detail, row.seq is not None, lines, told_there(row.told)
+    )
 
 
 def persons_of(connection: Connection, account_ids: Iterable[int]) -> dict[int, int]:

@@ -22,10 +22,11 @@ from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
 from ledger.imports.chunks import Clock, Poster, database_problem
 from ledger.imports.columns import KINDS
-from ledger.imports.control import ControlTotals
+from ledger.imports.control import NO_TOTALS, ControlTotals
 from ledger.imports.employer_lists import ListBlocks, ListPoster
 from ledger.imports.employer_rows import LISTS, UNIT_KINDS, UnitRows
-from ledger.imports.file_lines import FileRead
+from ledger.imports.encodings import file_invalid
+from ledger.imports.file_lines import FileRead, has_lines
 from ledger.imports.processes import Here, Processes
 from ledger.imports.reader import open_file
 from ledger.imports.reasons import INTERNAL_ERROR
@@ -57,7 +58,6 @@ PAYMENTS = 50
 
 # bytes done, bytes in all
 Progress = Callable[[int, int], None]
-_NO_TOTALS = ControlTotals()
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ class Importer:
     # told the name of the batch once there is one
     begun: Callable[[str], None] | None = None
 
-    def run(self, path: Path, kind: str | None = None, totals: ControlTotals = _NO_TOTALS) -> Summary:
+    def run(self, path: Path, kind: str | None = None, totals: ControlTotals = NO_TOTALS) -> Summary:
         """Import one file, of the kind its header tells.
 
         Refused (file_invalid, cash_forbidden, hidden_rows, totals_differ) for a file that cannot be taken:
@@ -96,7 +96,7 @@ class Importer:
         """
         return self._open(path, kind, totals, post=True)
 
-    def preview(self, path: Path, kind: str | None = None, totals: ControlTotals = _NO_TOTALS) -> Summary:
+    def preview(self, path: Path, kind: str | None = None, totals: ControlTotals = NO_TOTALS) -> Summary:
         """Check every line without posting anything, over a connection that can only read.
 
         A line is judged by what is in the book now and by the lines shortly before it, not by the whole file:
@@ -119,6 +119,11 @@ class Importer:
                 opened = open_file(content, expected, include_hidden=self.include_hidden)
                 if totals.given:
                     totals.check(opened.lines(), opened.layout)
+                if opened.layout.kind.name == LISTS and not has_lines(opened):
+                    raise file_invalid(
+                        "the file has no line and so names no employer and no month: a nil list is handed in"
+                        " for one employer (declare EMPLOYER MONTH FILE --lines 0)"
+                    )
                 file = _File(path, content, before, opened)
                 return self._post(file) if post else self._rehearse(file)
         except DBAPIError as error:

@@ -1,29 +1,32 @@
 """What stands in the book already, though not under the key of this line.
 
-A line that was imported before keys came from the content, was sent by another door, or stands in another
-list, is the same fact all the same: its document is there, with the same content. An enrolment that is there
-is found by its command itself.
+A line that was imported before keys came from the content, or was sent by another door, is the same fact all
+the same: its document is there, with the same content. An enrolment that is there, or a line of a list, is
+found by its command itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.chart.kinds import Kind
-from ledger.contributions.levies import DeclaredLine
+from ledger.contributions.brought import numbers_there
+from ledger.contributions.declarations import Declare
+from ledger.contributions.levies import DECLARED_LINE
 from ledger.database.lookups import Lookup
 from ledger.policy import Policy
 from ledger.posting import Command, Desk, Outcome, Posted
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
+from ledger.posting.rehearsal import rehearse
 from ledger.posting.stakes import resolve
 from ledger.refusals import RefusalCode, Refused
 
-_TWICE: Final = RefusalCode.DUPLICATE_PERIOD.value
+CONFIRMED_BEFORE: Final = frozenset({RefusalCode.ALREADY_CONFIRMED, RefusalCode.NO_GOOD_LINE})
+"""With what a list is refused that says only what is there."""
 _E = tables.entry.c
 _DOCUMENTS = Lookup(
     f"SELECT e.request_digest, {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
@@ -74,27 +77,30 @@ def as_booked(
     return found
 
 
-def assessed(
-    connection: Connection, book_id: int, period: int, lines: Iterable[DeclaredLine]
-) -> frozenset[int]:
-    """Of a list the lines that were refused because just that wage was assessed by an earlier list."""
-    asked = {line.line: (line.account_id, line.wage) for line in lines if line.code == _TWICE}
-    if not asked:
-        return frozenset()
-    d, e = tables.declared_line.c, tables.entry.c
-    query = (
-        select(d.account_id, d.wage)
-        .join(tables.entry, (e.book_id == d.book_id) & (e.seq == d.seq))
-        .where(
-            e.book_id == book_id,
-            e.kind == int(Kind.DECLARATION),
-            e.period == period,
-            d.code.is_(None),
-        )
+def list_there(
+    connection: Connection,
+    handed_in: Declare,
+    now_and_today: tuple[datetime, date],
+    policies: Mapping[int, Policy],
+) -> Mapping[int, int] | None:
+    """Which lines of a list that was handed in before are there by now, by number, and in which list.
+
+    For one that cannot be confirmed any more, because another door did, or confirmed one that says the same.
+    None when nothing of it is. Writes nothing.
+    """
+    anew = Declare(
+        handed_in.book,
+        handed_in.period,
+        handed_in.lines,
+        caller=handed_in.caller,
+        actor=handed_in.actor,
     )
-    with connection.begin():
-        there = {(account_id, wage) for account_id, wage in connection.execute(query)}
-    return frozenset(number for number, told in asked.items() if told in there)
+    (outcome,) = rehearse(connection, [anew], *now_and_today, policies)
+    if not isinstance(outcome, Posted):
+        return None
+    there = numbers_there(outcome, outcome.rows(DECLARED_LINE) or ())
+    # of a nil list that is there, there are no lines
+    return None if outcome.created and not there else there
 
 
 def _books(

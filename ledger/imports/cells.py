@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from decimal import Context, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from enum import Enum, auto
 from typing import Final, NamedTuple
 
@@ -85,6 +85,12 @@ def typed_number(text: str) -> str:
     if not number.is_finite() or abs(number.adjusted()) > _FIFTEEN_DIGITS.prec:
         return ""
     return format(number.normalize(), "f")
+
+
+def percent_text(text: str) -> str:
+    """What a cell shows whose format shows a hundred times its number: 50% for 0.5."""
+    typed = typed_number(text)
+    return f"{typed_number(str(Decimal(typed) * 100))}%" if typed else f"{text}%"
 
 
 def _date(text: str, holds: Holds, *, since_1904: bool) -> str | RefusalCode:

@@ -88,13 +88,16 @@ class FileKind:
 
 
 _UNIT = re.compile(r"[(\[【].*?[)\]】]")
-_NO_LETTER = re.compile(r"[\s_\-*:：.、/#'\"]+")
+# blanks, signs, and what nobody sees, such as the mark of UTF-8 where two files were joined
+_NO_LETTER = re.compile("[\\s_\\-*:：.、/#'\"\u00ad\u200b-\u200f\u2060\ufeff]+")
 
 
 def fold_heading(heading: str) -> str:
     """The form in which headings are compared: "* 工资（元）" is 工资, "ID Number" is idnumber."""
     folded = plain(heading).casefold()
-    return _NO_LETTER.sub("", _UNIT.sub("", folded)) or _NO_LETTER.sub("", folded)
+    word = _NO_LETTER.sub("", _UNIT.sub("", folded)) or _NO_LETTER.sub("", folded)
+    # a unit without parentheses, as in 金额/元
+    return word.removesuffix("元") or word
 
 
 _ID: Final = (
@@ -339,3 +342,9 @@ TOTALS: Final = frozenset(
     ]
 )
 """What the line of totals under a list is called."""
+
+
+def chinese_heading(kind: str, name: str) -> str:
+    """What a column of a kind is called in Chinese; the name itself where that is not known."""
+    column = KINDS[kind].by_name.get(name) if kind in KINDS else None
+    return column.words[0] if column is not None and column.words else name

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from ledger.imports.file_lines import FileLine, is_aside
 from ledger.imports.headings import Layout
 from ledger.imports.rows import named_fen
 from ledger.money import format_yuan
 from ledger.refusals import RefusalCode, Refused
+
+_names_somebody: Final = re.compile("[0-9]{9}").search
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class ControlTotals:
         for line in lines:
             who = "" if line.row is None else line.row.get(layout.kind.who, "")
             # whoever is somebody has a number, and a total is nobody's
-            if not any(map(str.isdigit, who)) and is_aside(layout, line):
+            if _names_somebody(who) is None and is_aside(layout, line):
                 continue
             count += 1
             fen += 0 if line.row is None else named_fen(line.row, layout.kind.amounts)
@@ -45,3 +49,7 @@ class ControlTotals:
                 lines=count,
                 amount=format_yuan(fen),
             )
+
+
+NO_TOTALS: Final = ControlTotals()
+"""Nothing was said."""

@@ -7,18 +7,21 @@ and assesses nobody twice. A line that was assessed just so by an earlier list i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
+from ledger.contributions.brought import numbers_there, told_there
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.reads import read_declared
-from ledger.imports.already import assessed
+from ledger.imports.already import CONFIRMED_BEFORE, list_there
 from ledger.imports.blocks import Block
-from ledger.imports.chunks import Chunk, Poster
+from ledger.imports.chunks import Chunk, Poster, database_problem
 from ledger.imports.columns import KINDS
 from ledger.imports.employer_rows import UnitRows
 from ledger.imports.faults import blamed, judged_again
@@ -108,7 +111,7 @@ class ListBlocks:
 
     def _declared(self, line: FileLine) -> Declared:
         read = judge_line(line)
-        person, code = None, read.code
+        person, code = None, read.form
         if code is None:
             try:
                 person = self.rows.person(read.id_number)
@@ -139,22 +142,30 @@ class ListPoster(Poster):
         good = [
             (command, posted, lines)
             for (command, posted), lines in zip(handed_in, lists, strict=True)
-            if _count_refused(tally, lines, self._there(command, lines))
+            if _count_refused(tally, lines, numbers_there(posted, lines))
         ]
         confirmed = [] if self.rehearsing else self._confirm(good)
         for place, (command, posted, lines) in enumerate(good):
             done = posted if self.rehearsing else confirmed[place]
             if isinstance(done, Posted):
                 _count(tally, lines, done, posted)
+            elif isinstance(done, Refused) and done.code in CONFIRMED_BEFORE:
+                self._count_there(tally, command, lines, done)
             else:
                 _refuse(tally, command, done, {line.line for line in lines if line.code is None})
         return tally
 
-    def _there(self, command: Declare, lines: list[DeclaredLine]) -> frozenset[int]:
-        """The lines that an earlier list brought just so."""
-        if not isinstance(command.book, int) or command.period is None:
-            return frozenset()
-        return assessed(self.connection, command.book, command.period, lines)
+    def _count_there(
+        self, tally: Tally, command: Declare, lines: list[DeclaredLine], refused: Refused
+    ) -> None:
+        """Count the good lines of a list that was handed in before, and was confirmed by another door."""
+        good = {line.line for line in lines if line.code is None}
+        try:
+            now = list_there(self.connection, command, self.clock(), self.policies) or {}
+        except SQLAlchemyError as error:
+            raise database_problem(error) from error
+        _count_already(tally, (line for line in lines if line.line in good & now.keys()))
+        _refuse(tally, command, refused, good - now.keys())
 
     def _lines_of(self, handed_in: list[tuple[Declare, Posted]]) -> list[list[DeclaredLine]]:
         """The lines of each list as they were judged; of a list handed in before, as they stand there."""
@@ -204,15 +215,19 @@ def _refuse(tally: Tally, command: Declare, outcome: Outcome, numbers: set[int] 
             tally.refused_fen += line.wage_fen or 0
 
 
-def _count_refused(tally: Tally, lines: list[DeclaredLine], there: frozenset[int]) -> bool:
-    """Count the lines that were refused one by one, or are there already; whether any is left."""
+def _count_already(tally: Tally, lines: Iterable[DeclaredLine]) -> None:
     for line in lines:
-        if line.line in there:
-            wage = line.wage or 0
-            tally.already += 1
-            tally.already_fen += wage
-            tally.amount_fen += wage
-        elif line.code is not None:
+        wage = line.wage or 0
+        tally.already += 1
+        tally.already_fen += wage
+        tally.amount_fen += wage
+
+
+def _count_refused(tally: Tally, lines: list[DeclaredLine], there: Mapping[int, int]) -> bool:
+    """Count the lines that were refused one by one, or are there already; whether any is left."""
+    _count_already(tally, (line for line in lines if line.line in there))
+    for line in lines:
+        if line.code is not None and line.line not in there:
             tally.rejected.append(_rejected(line.line, line.code))
             tally.refused_fen += line.wage or 0
     return any(line.code is None for line in lines)
@@ -220,9 +235,12 @@ def _count_refused(tally: Tally, lines: list[DeclaredLine], there: frozenset[int
 
 def _count(tally: Tally, lines: list[DeclaredLine], done: Posted, handed_in: Posted) -> None:
     """Count the good lines of a list, by what its confirmation says of each."""
-    late: dict[str, str] = unpack(done.receipt.detail).get("refused", {}) if done is not handed_in else {}
+    detail = None if done is handed_in else done.receipt.detail
+    late: dict[str, str] = unpack(detail).get("refused", {})
+    there = told_there(detail)
+    _count_already(tally, (line for line in lines if line.line in there))
     for line in lines:
-        if line.code is not None:
+        if line.code is not None or line.line in there:
             continue
         wage_fen = line.wage or 0
         code = late.get(str(line.line))

@@ -16,7 +16,7 @@ from ledger.imports.file_lines import FileLine
 from ledger.imports.headings import Layout
 from ledger.imports.spellings import FLAGS, SEXES, amount_text, day_of, month_of, plain
 from ledger.imports.summary import Rejected
-from ledger.people.id_numbers import looks_like_id_number
+from ledger.people.id_numbers import check_digit, looks_like_id_number
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, is_key, is_name, parse_area, read_name, read_text
 
@@ -29,7 +29,8 @@ CLASSES: Final = {one.word: one for one in MemberClass} | {
 }
 _APOSTROPHES: Final = ("'", "\u2019", "\u2018", "\uff07")
 # what a spreadsheet makes of a number of many digits that it takes for one
-_match_rounded = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+").fullmatch
+_match_rounded = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+|[0-9]{15,}\.[0-9]*").fullmatch
+_ID_DIGITS: Final = 18
 _NUMBERED: Final = frozenset({Holds.ACCOUNT, Holds.ID_NUMBER, Holds.CREDIT_CODE})
 
 
@@ -128,6 +129,8 @@ def _fault(column: Column, text: str, code: RefusalCode) -> RefusalCode | None:
     typed = typing_fault(column.holds, text)
     if typed is not None:
         return typed
+    if column.holds in _NUMBERED and lost_digits(text.strip()):
+        return RefusalCode.NUMBER_IN_CELL
     return None if _GOOD[column.holds](text) else code
 
 
@@ -145,6 +148,13 @@ def typing_fault(holds: Holds, text: str) -> RefusalCode | None:
     if stripped.startswith(_APOSTROPHES):
         return RefusalCode.LEADING_APOSTROPHE
     return None
+
+
+def lost_digits(text: str) -> bool:
+    """Whether an ID number is as a spreadsheet leaves one: fifteen digits, and zeros that check nothing."""
+    if not text.endswith("000") or len(text) != _ID_DIGITS or not text.isdecimal():
+        return False
+    return text[-1] != check_digit(text[:-1])
 
 
 def first_fault(faults: dict[str, RefusalCode]) -> RefusalCode:

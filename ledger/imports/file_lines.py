@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ledger.imports.columns import TOTALS, fold_heading
 from ledger.imports.headings import Layout
+from ledger.imports.spellings import plain
 from ledger.refusals import RefusalCode, Refused
+
+_SIGNS: Final = "制表|填表|填报|编制|审核|复核|审批|批准|经办|(?:单位|部门|财务|人事|劳资)?(?:负责人|主管)"
+_signature = re.compile(
+    rf"(?:{_SIGNS})(?:人|员|单位|部门|日期|时间)?(?: *\((?:签字|签名|签章|盖章|公章)\))?(?: *:.*)?"
+    r"|(?:日期|注|备注|说明|填表说明|填报说明|打印日期|打印时间|联系电话|单位 *\(?(?:盖章|公章)\)?) *:.*"
+    r"|(?:prepared|checked|reviewed|approved) by(?: *:.*)?|(?:signature|date|notes?) *:.*"
+).fullmatch
+_is_numbered = re.compile(r"[0-9]{15}|[0-9A-HJ-NP-Y]{18}").search
 
 
 class FileLine(NamedTuple):
@@ -54,8 +64,24 @@ def is_blank(fields: Sequence[str]) -> bool:
     return not any(field.strip() for field in fields)
 
 
+def _is_signed(fields: Sequence[str], who: str) -> bool:
+    """Whether a line is one of those below a list (制表人：…, 审核：…), and about nobody.
+
+    `who` is what stands where a line says whom it is about.
+    """
+    first = next(filter(None, (plain(field) for field in fields)), "")
+    return (
+        _signature(first.casefold()) is not None
+        and (not who.strip() or _signature(plain(who).casefold()) is not None)
+        and not any(map(_is_numbered, fields))
+    )
+
+
 def is_aside(layout: Layout, line: FileLine) -> bool:
-    """Whether a line that cannot be taken is none of the list's: blank, its totals, or the heading again."""
+    """Whether a line that cannot be taken is none of the list's.
+
+    It is blank, its totals, the heading again, or says below it who made the list and who looked at it.
+    """
     if is_blank(line.fields):
         return bool(line.fields)
     folded = [fold_heading(field) for field in line.fields]
@@ -66,5 +92,13 @@ def is_aside(layout: Layout, line: FileLine) -> bool:
     }
     if named and all(layout.kind.by_heading.get(text) == name for name, text in named.items()):
         return True
+    place = layout.places[layout.names.index(layout.kind.who)]
+    if _is_signed(line.fields, line.fields[place] if place < len(line.fields) else ""):
+        return True
     who = named.get(layout.kind.who, "")
     return (not who or who in TOTALS) and any(text in TOTALS for text in folded)
+
+
+def has_lines(opened: FileRead) -> bool:
+    """Whether a file has a line of the list at all."""
+    return not all(is_aside(opened.layout, line) for line in opened.lines())

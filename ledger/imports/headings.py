@@ -12,8 +12,17 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
 
-from ledger.imports.columns import EMPLOYERS_LIST, KINDS, LIST, PASSED_OVER, FileKind, fold_heading
+from ledger.imports.columns import (
+    EMPLOYERS_LIST,
+    KINDS,
+    LIST,
+    PASSED_OVER,
+    FileKind,
+    Holds,
+    fold_heading,
+)
 from ledger.imports.encodings import file_invalid
+from ledger.imports.units import unit_above, unit_of_heading
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import asks_for_cash
 
@@ -64,6 +73,8 @@ class Heading:
         self.places: dict[str, int] = {}
         self.twice: list[tuple[str, int, int]] = []
         self.unknown: list[int] = []
+        # columns of amounts that are none in yuan: where they stand, and their unit
+        self.units: list[tuple[int, str]] = []
         self.passed_over: list[str] = []
         self.last = -1
         for place, heading in enumerate(self.headings):
@@ -80,6 +91,9 @@ class Heading:
                 self.twice.append((column, self.places[column], place))
             else:
                 self.places[column] = place
+                unit = unit_of_heading(heading) if kind.by_name[column].holds is Holds.AMOUNT else ""
+                if unit:
+                    self.units.append((place, unit))
 
     @property
     def known(self) -> int:
@@ -91,7 +105,7 @@ class Heading:
 
     @property
     def is_whole(self) -> bool:
-        return self.known >= _KNOWN_MIN and not (self.missing or self.unknown or self.twice)
+        return self.known >= _KNOWN_MIN and not (self.missing or self.unknown or self.twice or self.units)
 
     def layout(self) -> Layout:
         named = sorted(self.places.items(), key=itemgetter(1))
@@ -128,6 +142,9 @@ class Heading:
                 f"column {self.unknown[0] + 1}{named} of {line} is not known in {what}: take it out, or call"
                 f" it one of {', '.join(self.kind.by_name)}"
             )
+        if self.units:
+            place, unit = self.units[0]
+            return not_in_yuan(f"those of column {place + 1} ({line})", unit)
         name = self.missing[0]
         words = ", ".join((name, *self.kind.by_name[name].words[:3]))
         return file_invalid(f"column {name} is missing in {what} ({line} has none of {words})")
@@ -135,6 +152,10 @@ class Heading:
 
 def what_it_is(kind: FileKind) -> str:
     return "an employer's list" if kind.name == LIST else f"a file of {kind.name}"
+
+
+def not_in_yuan(what: str, unit: str) -> Refused:
+    return file_invalid(f"amounts are in yuan and {what} in {unit}: write them in yuan (元)")
 
 
 def _told(heading: str) -> str:
@@ -159,6 +180,11 @@ class Finder:
         self._nearest: list[Heading] = []
         self._above = 0
         self._data_above: int | None = None
+        self._unit_above: tuple[str, int] | None = None
+
+    def anew(self) -> Finder:
+        """One that looks for the same and has seen nothing."""
+        return Finder(self._expected)
 
     @property
     def gives_up(self) -> bool:
@@ -179,12 +205,18 @@ class Finder:
         whole = [(way, heading) for way, heading in tried if heading.is_whole]
         if whole:
             way, heading = self._one(whole)
+            if self._unit_above is not None and any(name in heading.places for name in heading.kind.amounts):
+                unit, above = self._unit_above
+                raise not_in_yuan(f"line {above} says that these are", unit)
             if self._data_above is not None:
                 raise file_invalid(
                     f"line {self._data_above} stands above the heading (line {number}) and looks like a line"
                     " of the list"
                 )
             return way, heading.layout()
+        unit = next(filter(None, (unit_above(heading.headings) for _way, heading in tried)), "")
+        if unit:
+            self._unit_above = self._unit_above or (unit, number)
         self._nearest += [heading for _way, heading in tried if heading.known]
         if any(
             _looks_like_data(field.strip())

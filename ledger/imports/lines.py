@@ -17,6 +17,8 @@ LINE_BYTES_MAX: Final = 64 * 1024
 _BLOCK_BYTES: Final = 64 * 1024
 # a tab may part fields; between other separators it is refused where it stands
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
+# with which old programs end a file
+_END_OF_FILE: Final = "\x1a"
 _ENDS: Final = {False: re.compile("\r?\n"), True: re.compile("\r\n?|\n")}
 
 
@@ -61,6 +63,8 @@ def _by_bytes(file: BinaryIO, encoding: str, number: int, end: int) -> Iterator[
                 pass
             else:
                 text = text.removesuffix("\n").removesuffix("\r")
+                if not raw.endswith(b"\n"):
+                    text = text.removesuffix(_END_OF_FILE)
                 if _CONTROL.search(text) is not None:
                     text = None
         yield TextLine(number, text, whole.endswith(b"\n"), end)

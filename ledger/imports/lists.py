@@ -11,7 +11,8 @@ from typing import BinaryIO, Final, NamedTuple
 from unicodedata import category
 
 from ledger.imports.columns import LIST, Holds
-from ledger.imports.faults import typing_fault
+from ledger.imports.encodings import file_invalid
+from ledger.imports.faults import lost_digits, typing_fault
 from ledger.imports.file_lines import FileLine, FileRead, is_aside
 from ledger.imports.reader import Media, open_file
 from ledger.imports.spellings import amount_text, plain
@@ -45,12 +46,31 @@ class ListLine(NamedTuple):
     code: RefusalCode | None
     """Why the line cannot be taken, the first by precedence."""
 
+    @property
+    def form(self) -> RefusalCode | None:
+        """The code, also of an ID number that a spreadsheet has rounded: it is no number of somebody else."""
+        if self.code is None and lost_digits(self.id_number):
+            return RefusalCode.NUMBER_IN_CELL
+        return self.code
+
 
 class _Field(NamedTuple):
     """One of the two fields: what could be read, and why it cannot be taken."""
 
     text: str
     code: RefusalCode | None = None
+
+
+def require_nil_said(*, said: bool) -> None:
+    """Raise Refused (file_invalid) for a list without a line, unless its control totals say that it has none.
+
+    It would say that nobody was employed in the month, which must not come about by a file that was cut.
+    """
+    if not said:
+        raise file_invalid(
+            "the list has no line: if nobody was employed in the month hand it in as a nil list, by saying"
+            " that it has none (lines=0 beside the file, or --lines 0)"
+        )
 
 
 def read_list(

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple
 
-from ledger.imports.cells import FORMULA_CELL, OTHER_CELL, Cell, CellKind
+from ledger.imports.cells import FORMULA_CELL, OTHER_CELL, Cell, CellKind, percent_text
 from ledger.imports.encodings import file_invalid
-from ledger.imports.number_formats import DAY_FORMATS, shows_day
+from ledger.imports.number_formats import Shows, shown_as, shown_by_number
 from ledger.imports.workbook import (
     PART_BYTES_MAX,
     SHEET_BYTES_MAX,
@@ -65,11 +65,11 @@ class Sheet:
     Refused (file_invalid) for what is damaged or too large.
     """
 
-    def __init__(self, package: Package, place: str, strings: list[str | None], are_days: list[bool]) -> None:
+    def __init__(self, package: Package, place: str, strings: list[str | None], shown: list[Shows]) -> None:
         self._package = package
         self._place = place
         self._strings = strings
-        self._are_days = are_days
+        self._shown = shown
         cells = self._cells()
         self.count = 0
         hidden: list[tuple[int, int]] = []
@@ -98,7 +98,7 @@ class Sheet:
         return Spans((top, bottom) for left, top, right, bottom in self._merges if left <= column <= right)
 
     def _cells(self) -> _Cells:
-        return _Cells(self._strings, self._are_days)
+        return _Cells(self._strings, self._shown)
 
     def _read(self, cells: _Cells, *, first: bool = False) -> Iterator[Row]:
         for _ in self._package.blocks(self._place, SHEET_BYTES_MAX, cells, counted=first):
@@ -117,13 +117,13 @@ def open_workbook(file: BinaryIO) -> Workbook:
     """Read a workbook once. Refused (file_invalid) for what is none, is locked, damaged or too large."""
     package = Package(file)
     places, strings, styles, since_1904 = package.places()
-    texts, days = _Strings(), _Styles()
+    texts, formats = _Strings(), _Styles()
     if strings is not None:
         package.take(strings, STRINGS_BYTES_MAX, texts)
     if styles is not None:
-        package.take(styles, PART_BYTES_MAX, days)
-    are_days = days.are_days()
-    return Workbook([Sheet(package, place, texts.texts, are_days) for place in places], since_1904)
+        package.take(styles, PART_BYTES_MAX, formats)
+    shown = formats.shown()
+    return Workbook([Sheet(package, place, texts.texts, shown) for place in places], since_1904)
 
 
 class Spans:
@@ -148,7 +148,7 @@ class Spans:
 
 
 class _Styles(PackagePart):
-    """Which styles of cells show a number as a day."""
+    """As what the styles of cells show a number."""
 
     def __init__(self) -> None:
         self._codes: dict[int, str] = {}
@@ -171,10 +171,10 @@ class _Styles(PackagePart):
         if _TAGS.get(tag) == "cellXfs":
             self._inside = False
 
-    def are_days(self) -> list[bool]:
+    def shown(self) -> list[Shows]:
         """By the number of the style."""
-        days = {number: shows_day(code) for number, code in self._codes.items()}
-        return [days.get(number, number in DAY_FORMATS) for number in self._formats]
+        own = {number: shown_as(code) for number, code in self._codes.items()}
+        return [own.get(number) or shown_by_number(number) for number in self._formats]
 
 
 class _Text:
@@ -234,7 +234,7 @@ class _Strings(PackagePart):
 class _Cells(PackagePart):
     """The rows of a sheet and its merged ranges. `rows` fills up; whoever reads takes them out."""
 
-    def __init__(self, strings: list[str | None], are_days: list[bool]) -> None:
+    def __init__(self, strings: list[str | None], shown: list[Shows]) -> None:
         self.rows: list[Row] = []
         # left, top, right, bottom
         self.merges: list[tuple[int, int, int, int]] = []
@@ -242,7 +242,7 @@ class _Cells(PackagePart):
         self.hidden_columns: list[tuple[int, int]] = []
         self._is_hidden = False
         self._strings = strings
-        self._are_days = are_days
+        self._shown = shown
         self._row = self._column = 0
         self._cells: dict[int, Cell] = {}
         self._text = _Text()
@@ -335,7 +335,7 @@ class _Cells(PackagePart):
             case "s" | "str" | "inlineStr":
                 return Cell(CellKind.TEXT, text)
             case "n" if _match_number(text) is not None:
-                return Cell(CellKind.DATE if self._is_day() else CellKind.NUMBER, text)
+                return self._number(text)
             case "d":
                 return Cell(CellKind.DATE, text)
             case "b" if text in {"0", "1"}:
@@ -349,9 +349,15 @@ class _Cells(PackagePart):
         place = int(text) if text.isascii() and text.isdigit() else len(self._strings)
         return self._strings[place] if place < len(self._strings) else None
 
-    def _is_day(self) -> bool:
+    def _number(self, text: str) -> Cell:
         style = int(self._style) if self._style.isascii() and self._style.isdigit() else 0
-        return style < len(self._are_days) and self._are_days[style]
+        match self._shown[style] if style < len(self._shown) else Shows.NUMBER:
+            case Shows.DAY:
+                return Cell(CellKind.DATE, text)
+            case Shows.PERCENT:
+                # 0.5 that is shown as 50% is no amount of 0.50
+                return Cell(CellKind.TEXT, percent_text(text))
+        return Cell(CellKind.NUMBER, text)
 
 
 def _conceals(attributes: dict[str, str], size: str) -> bool:

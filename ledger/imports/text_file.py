@@ -14,6 +14,8 @@ from ledger.imports.lines import TextLine, read_lines
 from ledger.refusals import Refused
 
 SEPARATORS: Final = (",", ";", "\t")
+# what is a separator to a person and part of a text to a program
+_NO_SEPARATORS: Final = "，；|、"
 # of what a blank line may consist, whatever parts its fields
 BLANKS: Final = ' ,;\t\u3000\xa0"'
 
@@ -32,7 +34,7 @@ class TextFile:
     def _find(self, finder: Finder) -> tuple[str, Layout, tuple[int, int]]:
         separators: Sequence[str] = SEPARATORS
         problem = ""
-        seen_any = False
+        seen: list[tuple[int, str]] = []
         for line in read_lines(self._file, self._seen):
             if line.number == 1 and (said := _said_separator(line.text)):
                 separators = (said,)
@@ -44,7 +46,7 @@ class TextFile:
                 break
             if not line.text.strip(BLANKS):
                 continue
-            seen_any = True
+            seen.append((line.number, line.text))
             ways = []
             for separator in separators:
                 try:
@@ -60,8 +62,15 @@ class TextFile:
                 break
         if problem:
             raise file_invalid(problem)
-        if not seen_any:
+        if not seen:
             raise file_invalid("the file has no header: it is blank")
+        for number, text in seen:
+            for separator in _NO_SEPARATORS:
+                if separator in text and finder.anew().look(number, [text.split(separator)]) is not None:
+                    raise file_invalid(
+                        f"line {number} is the header of no kind of file, as its columns are parted by"
+                        f" {separator}: part them by commas"
+                    )
         raise finder.nothing()
 
     def lines(self, after: tuple[int, int] | None = None) -> Iterator[FileLine]:

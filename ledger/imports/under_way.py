@@ -13,7 +13,7 @@ from ledger.imports.chunks import Clock
 from ledger.imports.rejected import RejectedLines
 from ledger.imports.summary import Rejected, Summary
 from ledger.posting import batches
-from ledger.posting.batches import Batch
+from ledger.posting.batches import Batch, RefusedLine
 
 
 @dataclass(slots=True)
@@ -51,9 +51,11 @@ class FileUnderWay:
     def _list_refused(self, batch: Batch) -> None:
         number = 0
         while page := batches.refused_lines(self.connection, batch.batch_id, after=number):
-            number, _code = page[-1]
+            number = page[-1].line
             # what lies behind the bookmark is another run's, and looked at again
-            self.rejected.add([Rejected(line, code) for line, code in page if line <= batch.bookmark])
+            self.rejected.add([
+                Rejected(line, code, column or "") for line, code, column in page if line <= batch.bookmark
+            ])  # fmt: skip
 
     def _take_up(self, batch: Batch, done: dict[str, Any]) -> None:
         summary = self.summary
@@ -70,7 +72,7 @@ class FileUnderWay:
         if self.batch is not None:
             since, self.batch.bookmark = self.batch.bookmark, block.last
             self._write_down(self.batch, block.end)
-            written = [(one.line, one.code) for one in refused]
+            written = [RefusedLine(one.line, one.code, one.column or None) for one in refused]
             batches.advance(self.connection, self.batch, self.clock()[0], since, written)
 
     def finish(self) -> Summary:

@@ -18,7 +18,8 @@ from typer.core import TyperGroup
 
 from ledger.access.jwks import KeysMissing
 from ledger.access.tokens import TokenError
-from ledger.imports import ImportProblem
+from ledger.imports import ControlTotals, ImportProblem
+from ledger.money import parse_yuan
 from ledger.operations import serving
 from ledger.operations.installation import NotReady, OldPolicies
 from ledger.people.id_numbers import mask_in_text
@@ -187,3 +188,11 @@ def fail(code: str, problem: str, facts: dict[str, object]) -> Answer:
 
 def warn(text: str) -> None:
     print(mask_in_text(f"ledger: {text}"), file=sys.stderr, flush=True)
+
+
+def control_totals(lines: int | None, total: str | None) -> ControlTotals:
+    """The control totals of one file as its command says them. Raises Refused (amount_invalid)."""
+    try:
+        return ControlTotals(lines, None if total is None else parse_yuan(total))
+    except Refused as refused:
+        raise Refused(refused.code, problem="--total is an amount in yuan such as 123.45") from None

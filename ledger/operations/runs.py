@@ -18,7 +18,7 @@ from ledger.imports.list_door import ListDoor
 from ledger.money import format_yuan
 from ledger.months import parse_period
 from ledger.operations import progress
-from ledger.operations.cli import Answer, Data, command, warn
+from ledger.operations.cli import Answer, Data, command, control_totals, warn
 from ledger.operations.installation import at_work
 from ledger.operations.left_out import named
 from ledger.operations.places import place_for
@@ -222,15 +222,28 @@ def declare(
     include_hidden: Annotated[
         bool, typer.Option("--include-hidden", help="Hidden or filtered rows of a workbook count too.")
     ] = False,
+    lines: Annotated[
+        int | None,
+        typer.Option(min=0, help="How many lines it must have; 0 makes one without any a nil list."),
+    ] = None,
+    total: Annotated[
+        str | None, typer.Option(metavar="YUAN", help="What its wages must come to, such as 8000.00.")
+    ] = None,
     data: Data = None,
     actor: Annotated[str, typer.Option(help="The person who hands it in.")] = "import",
 ) -> Answer:
     """Hand in an employer's list of a month. Safe to run again; refused lines are listed beside the file."""
-    period = _period(month)
+    period, totals = _period(month), control_totals(lines, total)
     with at_work(Settings.load(data)) as (opened, connection):
         door = ListDoor(connection, opened.keyring, opened.policies, now_and_today, actor)
         told = door.hand_in(
-            employer, period, file, confirm=confirm, preview=preview, include_hidden=include_hidden
+            employer,
+            period,
+            file,
+            confirm=confirm,
+            preview=preview,
+            include_hidden=include_hidden,
+            totals=totals,
         )
     if told["refused"]:
         warn(f"{file}: {told['refused']} lines were refused, see {told['rejected_file']}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -35,6 +36,14 @@ class Batch:
     detail: str | None = None
     # why it failed, in one line; of a run that goes on or has finished, None
     reason: str | None = None
+
+
+class RefusedLine(NamedTuple):
+    """A line of a file that was refused: its number, why, and which column is to blame, if it is one."""
+
+    line: int
+    code: str
+    column: str | None = None
 
 
 _COLUMNS = tuple(tables.batch.columns)
@@ -92,7 +101,7 @@ def save(connection: Connection, batch: Batch, now: datetime) -> None:
 
 
 def advance(
-    connection: Connection, batch: Batch, now: datetime, since: int, refused: Sequence[tuple[int, str]]
+    connection: Connection, batch: Batch, now: datetime, since: int, refused: Sequence[RefusedLine]
 ) -> None:
     """Write down that the lines after `since`, up to the bookmark, are done, and which of them were refused.
 
@@ -106,7 +115,7 @@ def advance(
         connection.execute(
             delete(tables.batch_line).where(lines.batch_id == batch.batch_id, lines.line > since)
         )
-        _LINES.write(connection, [(batch.batch_id, number, code) for number, code in refused])
+        _LINES.write(connection, [(batch.batch_id, *line) for line in refused])
 
 
 def restart(connection: Connection, batch: Batch, now: datetime) -> None:
@@ -118,12 +127,12 @@ def restart(connection: Connection, batch: Batch, now: datetime) -> None:
 
 def refused_lines(
     connection: Connection, batch_id: str, *, after: int = 0, limit: int = LINES_A_PAGE
-) -> list[tuple[int, str]]:
-    """The refused lines of a batch behind a line, as (line number, code): a page of them, in order."""
+) -> list[RefusedLine]:
+    """The refused lines of a batch behind a line: a page of them, in order."""
     lines = tables.batch_line.c
-    query = select(lines.line, lines.code).where(lines.batch_id == batch_id, lines.line > after)
+    query = select(lines.line, lines.code, lines.field).where(lines.batch_id == batch_id, lines.line > after)
     with connection.begin():
-        return [(line, code) for line, code in connection.execute(query.order_by(lines.line).limit(limit))]
+        return list(map(RefusedLine._make, connection.execute(query.order_by(lines.line).limit(limit))))
 
 
 def count_refused(connection: Connection, batch: Batch) -> int:

@@ -128,7 +128,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     try:
         command.decide(desk)
     except AlreadyThere as there:
-        return Posted(there.receipt, created=False)
+        return Posted(there.receipt, created=False, beside=there.beside)
     except MissingParameter as missing:
         # what the area has not decided for a day is refused, not guessed
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing

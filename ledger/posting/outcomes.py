@@ -117,7 +117,8 @@ class Posted:
     # False: what was asked for stood in the book already, nothing was written (a second opening)
     created: bool = True
     person_id: int | None = None
-    # the rows that the entry wrote beside itself; None for a replay: they are not read again
+    # the rows that the entry wrote beside itself, of what was there those that it would have written; None
+    # for a replay: they are not read again
     beside: tuple[Row, ...] | None = None
 
     def rows(self, kind: RowKind[RowT]) -> tuple[RowT, ...] | None:
@@ -178,8 +179,12 @@ class WiderLocks(Exception):
 
 
 class AlreadyThere(Exception):
-    """The decision found that what was asked for stands in the book: this entry is the answer."""
+    """The decision found that what was asked for stands in the book: this entry is the answer.
 
-    def __init__(self, receipt: Receipt) -> None:
+    `beside` are the rows that it would have written: what was asked for, as it was judged.
+    """
+
+    def __init__(self, receipt: Receipt, beside: tuple[Row, ...] | None = None) -> None:
         super().__init__("already there")
         self.receipt = receipt
+        self.beside = beside

@@ -134,6 +134,8 @@ batch_line = Table(
     C("batch_id", Text, ForeignKey("batch.batch_id", name="fk_batch_line_batch"), nullable=False),
     C("line", BigInteger, nullable=False, autoincrement=False),
     C("code", Text, nullable=False),
+    # the name of the column that is to blame, where it is one
+    C("field", Text),
     PrimaryKeyConstraint("batch_id", "line"),
     info={"room": "reference"},
 )

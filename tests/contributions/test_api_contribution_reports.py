@@ -31,6 +31,7 @@ from ledger.money import parse_yuan
 from ledger.people.enrolments import EndEnrolment
 from ledger.people.id_numbers import mask_id_number
 from ledger.posting import batches
+from ledger.refusals import RefusalCode
 from tests.support.api_client import NOW, running
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.units import Unit, credit_code
@@ -523,35 +524,47 @@ def test_undeclared(client: TestClient, world: World) -> None:
 
 @pytest.fixture(scope="module")
 def batch(world: World) -> str:
-    codes = {3: "account_not_found", 12: "wage_invalid", 700: "internal_error"}
+    name = "import-spendings-7f"
+    codes = {3: "account_not_found", 12: "period_invalid", 700: "internal_error"}
+    fields = {3: "account", 12: "effective_on"}
     with world.engine.connect() as connection:
-        batches.take(connection, "import-7f", "import", world.now)
+        batches.take(connection, name, "import", world.now)
         with connection.begin():
             connection.execute(
                 insert(tables.batch_line),
-                [{"batch_id": "import-7f", "line": line, "code": code} for line, code in codes.items()],
+                [
+                    {"batch_id": name, "line": line, "code": code, "field": fields.get(line)}
+                    for line, code in codes.items()
+                ],
             )
-    return "import-7f"
+    return name
 
 
 def test_rejected_lines(client: TestClient, batch: str) -> None:
     path = f"/v1/batches/{batch}/rejected"
     assert get(client, path, answers.RejectedLinePage) == {
         "items": [
-            {"line": 3, "code": "account_not_found", "reason": "No such account"},
+            {"line": 3, "code": "account_not_found", "reason": "No such account", "column": "account"},
             {
                 "line": 12,
-                "code": "wage_invalid",
-                "reason": 'The wage must be a positive amount such as "8000.00"',
+                "code": "period_invalid",
+                "reason": RefusalCode.PERIOD_INVALID.words.title,
+                "column": "effective_on",
             },
-            {"line": 700, "code": "internal_error", "reason": "A fault of the service"},
+            {"line": 700, "code": "internal_error", "reason": "A fault of the service", "column": None},
         ],
         "next_cursor": None,
     }
     rows, name = sheet(client, path)
-    assert rows[:2] == [["行号", "代码", "原因"], ["3", "account_not_found", "账户不存在。"]]
+    assert rows[:2] == [
+        ["行号", "代码", "原因", "列"],
+        ["3", "account_not_found", "账户不存在。", "个人账户"],
+    ]
+    assert (rows[2][3], rows[3][3]) == ("消费日期", "")
     rows, _name = sheet(client, f"{path}?language=en")
-    assert rows[:2] == [["line", "code", "reason"], ["3", "account_not_found", "No such account"]]
+    assert rows[:2] == [
+        ["line", "code", "reason", "column"], ["3", "account_not_found", "No such account", "account"],
+    ]  # fmt: skip
     assert client.get(f"{path}?language=fr", headers=CSV).status_code == 422
     assert name == "rejected-lines.csv"
 

@@ -149,7 +149,7 @@ def test_every_bad_line_has_its_code_and_the_good_ones_stay(client: TestClient, 
         ("8000.00", closed, "account_closed"),
         ("x", twice, "wage_invalid"),
         ("8000.00", twice, "duplicate_line"),
-        ("8000.00", assessed, "duplicate_period"),
+        ("8000.01", assessed, "duplicate_period"),
     ]
     body = {
         "period": "2026-03",

@@ -596,16 +596,21 @@ def test_rejected_lines(world: World) -> None:
     with world.engine.connect() as connection:
         batches.take(connection, "import-x", "import", world.now)
         batches.take(connection, "import-none", "import", world.now)
-        rows = [{"batch_id": "import-x", "line": line, "code": "wage_invalid"} for line in (9, 2, 40)]
+        rows = [
+            {"batch_id": "import-x", "line": line, "code": "wage_invalid", "field": field}
+            for line, field in ((9, "wage"), (2, None), (40, None))
+        ]
         with connection.begin():
             connection.execute(insert(tables.batch_line), rows)
     try:
         asked = ("import-x",)
         assert read(world, arrears_reports.rejected_lines, *asked, limit=2) == [
-            (2, "wage_invalid"),
-            (9, "wage_invalid"),
+            (2, "wage_invalid", None),
+            (9, "wage_invalid", "wage"),
         ]
-        assert read(world, arrears_reports.rejected_lines, *asked, after=9, limit=2) == [(40, "wage_invalid")]
+        assert read(world, arrears_reports.rejected_lines, *asked, after=9, limit=2) == [
+            (40, "wage_invalid", None)
+        ]
         assert read(world, arrears_reports.rejected_lines, *asked, after=40, limit=2) == []
         assert read(world, arrears_reports.rejected_lines, "import-none", limit=2) == []
         with look(world.engine) as connection, pytest.raises(Refused, match="batch_not_found"):

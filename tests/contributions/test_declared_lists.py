@@ -16,8 +16,10 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared
+from ledger.contributions.brought import MONTH_LISTS
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.estimates import Estimate
+from ledger.contributions.levies import DECLARED_LINE
 from ledger.contributions.reads import read_declared
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.persons import add_alias
@@ -233,8 +235,9 @@ def test_a_month_is_assessed_once_across_lists(unit: Unit) -> None:
     unit.confirm(second)
     assert codes(unit, second) == ["duplicate_period", "taken"]
     assert unit.of(one, MARCH).base == WAGE
-    third = unit.preview(MARCH, {one: WAGE})
+    third = unit.preview(MARCH, {one: 800_001})
     assert codes(unit, third) == ["duplicate_period"]
+    assert unit.preview(MARCH, {one: WAGE}) == first, "it says nothing that the first has not said"
 
 
 def test_two_employers_may_both_assess_a_month(world: World, unit: Unit) -> None:
@@ -283,6 +286,34 @@ def test_in_one_batch_a_list_knows_who_was_on_an_earlier_one(world: World) -> No
     assert (unit.balance(one), unit.balance(other), unit.month(MARCH)["waiting"]) == (0, 0, 70_000)
     unit.pay(52_284, TODAY, MARCH)
     assert (unit.balance(one), unit.balance(other)) == (16_000, 9_744)
+
+
+def test_in_one_batch_a_list_finds_the_one_that_it_repeats(world: World) -> None:
+    """Also when what was there was read before the batch was decided."""
+    unit = Unit(world)
+    one, other = unit.hire(), unit.hire()
+    lines = unit.lines({one: WAGE, other: 900_000})
+    for read_before in (False, True):
+        period = 202604 if read_before else MARCH
+        again = Declare(unit.book, period, tuple(line._replace(line=9 - line.line) for line in lines))
+        nil, nothing = Declare(unit.book, period - 100, ()), Declare(unit.book, period - 100, ())
+        if read_before:
+            for command in (again, nothing):
+                command.also_need(MONTH_LISTS)
+        seq = 6 if read_before else 2
+        outcomes = world.post(
+            Declare(unit.book, period, lines),
+            Confirm(unit.book, seq, unit.reveal),
+            again,
+            nil,
+            Confirm(unit.book, seq + 2, unit.reveal),
+            nothing,
+        )
+        taken = [outcome for outcome in outcomes if isinstance(outcome, Posted)]
+        assert [one.created for one in taken] == [True, True, False, True, True, False]
+        assert (taken[2].receipt, taken[5].receipt) == (taken[0].receipt, taken[3].receipt)
+        told = taken[2].rows(DECLARED_LINE) or ()
+        assert [(line.line, line.wage) for line in told] == [(7, 900_000), (8, WAGE)]
 
 
 def test_between_list_and_confirmation_somebody_died(world: World, unit: Unit) -> None:

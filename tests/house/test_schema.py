@@ -87,7 +87,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "batch_id": "b", "kind": "import", "state": "running", "started_at": NOW, "updated_at": NOW,
         "bookmark": 0, "done": 0, "refused": 0, "amount_fen": 0, "detail": None,
     },
-    "batch_line": {"batch_id": "b", "line": 1, "code": "wage_invalid"},
+    "batch_line": {"batch_id": "b", "line": 1, "code": "wage_invalid", "field": "wage"},
     "employer": {
         "credit_code": "91999999000000001X", "book_id": EMPLOYER, "name": "n", "area": 990100,
         "recorded_at": NOW,

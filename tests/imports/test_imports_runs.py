@@ -66,7 +66,7 @@ def batch_of(office: Office, summary: Summary) -> batches.Batch:
 def lines_of(office: Office, summary: Summary) -> list[tuple[int, str]]:
     """The refused lines that are written down in the database."""
     with office.world.engine.connect() as connection:
-        return batches.refused_lines(connection, summary.batch_id)
+        return [(one.line, one.code) for one in batches.refused_lines(connection, summary.batch_id)]
 
 
 def kill_at(monkeypatch: pytest.MonkeyPatch, chunk: int, *, after: bool) -> None:
@@ -183,11 +183,11 @@ def test_another_runs_word_on_later_lines_is_taken_back(office: Office) -> None:
     batch = batch_of(office, summary)
     with office.world.engine.connect() as connection:
         batch.bookmark = 3
-        batches.advance(connection, batch, NOW, 2, [(3, "account_closed")])
+        batches.advance(connection, batch, NOW, 2, [batches.RefusedLine(3, "account_closed", "account")])
     assert lines_of(office, summary) == [(2, "shape_invalid"), (3, "account_closed")]
     with office.world.engine.connect() as connection:
         assert batches.refused_lines(connection, summary.batch_id, after=2, limit=5) == [
-            (3, "account_closed")
+            (3, "account_closed", "account")
         ]
         assert len(batches.refused_lines(connection, summary.batch_id, limit=1)) == 1
 
@@ -454,7 +454,7 @@ def test_killed_in_the_middle_the_book_is_that_of_an_undisturbed_run(
     assert batch is not None
     assert (batch.state, batch.done, batch.refused) == ("finished", expected.posted, expected.refused)
     # the first, 1,001st, … line of each month, behind the header
-    assert refused == [(number * 1000 + 2, "amount_invalid") for number in range(expected.refused)]
+    assert refused == [(number * 1000 + 2, "amount_invalid", "amount") for number in range(expected.refused)]
 
 
 def ended(process: subprocess.Popen[str]) -> dict[str, Any]:

@@ -21,8 +21,6 @@ from api.operations.answers import ImportAnswer
 from ledger import imports
 from ledger.access.tokens import mint
 from ledger.imports import KINDS
-from ledger.imports.examples import EXAMPLES, example_text
-from ledger.verify import verify
 from tests.support.api_client import AREA, id_number, open_account, running, token
 from tests.support.units import credit_code
 
@@ -55,25 +53,6 @@ def counts(told: dict[str, Any]) -> tuple[int, int, int, int]:
 
 def line(account: str, ref: str, amount: str = "160.00") -> str:
     return f"{account},{ref},2026-03,2026-04-15,{amount}"
-
-
-def test_every_kind_is_sent_previewed_and_sent_again(fresh_engine: Engine, tmp_path: Path) -> None:
-    """The examples of the documents, in the order in which they can be taken: by CSV, then by their forms."""
-    with running(fresh_engine, tmp_path) as client:
-        assert set(EXAMPLES) == set(KINDS)
-        for kind in EXAMPLES:
-            for query in ("?preview=true", "?preview=false"):
-                told = done(send(client, kind, example_text(kind), query))
-                assert (told["kind"], counts(told)) == (kind, (1, 1, 0, 0)), told
-            batch = client.get(f"/v1/batches/{told['batch']}").json()
-            assert (batch["state"], batch["done"], batch["refused"]) == ("finished", 1, 0)
-        for kind in EXAMPLES:
-            for query in ("", "?format=xlsx", "?language=en", "?format=xlsx&language=en", "?format=csv"):
-                form = client.get(f"/v1/imports/{kind}/template{query}")
-                assert form.status_code == 200, form.text
-                told = done(send(client, kind, form.content, "?preview=true"))
-                assert counts(told) == (1, 0, 1, 0), (kind, query, told)
-        assert verify(fresh_engine).clean
 
 
 def test_a_form_comes_as_asked_for(client: TestClient) -> None:
