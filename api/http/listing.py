@@ -106,7 +106,11 @@ def language_of(request: Request) -> str:
 
 
 def wants_csv(request: Request) -> bool:
-    """Whether CSV is asked for, and not JSON at least as much. Whoever names neither gets JSON."""
+    """Whether CSV is asked for, and not JSON at least as much. Whoever names neither gets JSON.
+
+    Raises ShapeRefused for a language that is none, whether it would be used or not.
+    """
+    language_of(request)
     return rather_than_json(request, CSV)
 
 
