@@ -17,6 +17,7 @@ from api.http.fields import (
     SourceRef,
     Strict,
     Total,
+    Whole,
     Words,
     _or_null,
     example,
@@ -113,7 +114,7 @@ class Control(Strict):
 
     model_config = example(lines=2, wages="16000.00")
 
-    lines: int | None = Field(None, ge=0)
+    lines: Whole | None = Field(None, ge=0)
     wages: Total = None
 
 

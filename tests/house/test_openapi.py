@@ -6,16 +6,19 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from sqlalchemy import Engine
 
 from api.__main__ import text
+from api.http.fields import Strict
 from api.http.security import SCOPE_OF
 from api.main import bare_app
 from api.openapi import document
@@ -110,6 +113,30 @@ def test_it_says_for_whom_a_key_counts() -> None:
 def test_every_reference_is_there() -> None:
     for part in json.dumps(DOCUMENT).split('"#/components/schemas/')[1:]:
         assert part.split('"')[0] in DOCUMENT["components"]["schemas"]
+
+
+def _bodies(model: type[Strict] = Strict) -> Iterator[type[Strict]]:
+    for one in model.__subclasses__():
+        yield one
+        yield from _bodies(one)
+
+
+TOLD = DOCUMENT["components"]["schemas"]
+WHOLE = [
+    pytest.param(field, id=f"{body.__name__}.{name}")
+    for body in dict.fromkeys(_bodies())
+    for name, field in body.model_fields.items()
+    if '"integer"' in json.dumps(TOLD.get(body.__name__, {}).get("properties", {}).get(field.alias or name))
+]
+
+
+@pytest.mark.parametrize("field", WHOLE)
+def test_a_whole_number_may_be_written_with_a_point(field: FieldInfo) -> None:
+    """As JSON Schema has it: 3.0 is an integer."""
+    reader: TypeAdapter[Any] = TypeAdapter(Annotated[field.annotation, *field.metadata])
+    assert reader.validate_python(3.0) == 3
+    with pytest.raises(ValidationError):
+        reader.validate_python(3.5)
 
 
 # -- the app against its document ------------------------------------------------------------------------
