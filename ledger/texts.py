@@ -83,10 +83,21 @@ def read_text(text: str, longest: int) -> str | None:
     """
     if len(text) > longest or _match_text(text) is None or _halves.search(text):
         return None
-    # twice, because what was apart may combine now
-    seen = unicodedata.normalize("NFKC", _unseen.sub("", unicodedata.normalize("NFKC", text)))
-    kept = _blanks.sub(" ", seen).strip(" ")
+    kept = _blanks.sub(" ", _seen(text)).strip(" ")
     return kept if 0 < len(kept) <= longest else None
+
+
+def normalise_code(text: str) -> str:
+    """The form in which the codes of items are compared: as `read_text`, without any blank, in upper case.
+
+    It takes what was kept before there was `read_text`, too. To compare, not to show.
+    """
+    return _blanks.sub("", _seen(text)).upper()
+
+
+def _seen(text: str) -> str:
+    # twice, because what was apart may combine now
+    return unicodedata.normalize("NFKC", _unseen.sub("", unicodedata.normalize("NFKC", text)))
 
 
 def has_control(text: str) -> bool:

@@ -24,6 +24,7 @@ from ledger.texts import (
     is_cash,
     is_key,
     is_name,
+    normalise_code,
     normalise_name,
     parse_area,
     parse_day,
@@ -83,6 +84,8 @@ def test_blanks_inside_are_one_space(text: str) -> None:
         "a\ud800",
         "\udfffa",
         "x" * 9,
+        # too long as it came, though not as it would be kept
+        "B1" + " " * 7,
         "\u2066a",
         "\ufdfa",
     ],
@@ -90,6 +93,19 @@ def test_blanks_inside_are_one_space(text: str) -> None:
 )
 def test_texts_that_are_none(text: str) -> None:
     assert read_text(text, 8) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["XJ01", " xj01", "x j\u00a001", "\uff38J\uff10\uff11\u3000", "X\u200bJ0\u00ad1\ufeff"], ids=ascii
+)
+def test_one_item_written_in_many_ways_is_one(text: str) -> None:
+    assert normalise_code(text) == "XJ01"
+
+
+@given(st.text(max_size=SOURCE_REF_MAX))
+def test_how_a_code_came_makes_no_difference(text: str) -> None:
+    kept = read_text(text, SOURCE_REF_MAX)
+    assert kept is None or normalise_code(kept) == normalise_code(text)
 
 
 def test_keys() -> None:

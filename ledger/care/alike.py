@@ -8,7 +8,6 @@ that was turned down, count for nothing. The lock of the person's book keeps two
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final, NamedTuple
@@ -23,6 +22,7 @@ from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Look, Need, Receipt
 from ledger.posting.needs import Asked
+from ledger.texts import normalise_code
 
 _S = tables.settlement.c
 # the detail of a decision begins so
@@ -153,7 +153,7 @@ def _canonical(lines: Iterable[BillLine]) -> list[tuple[str, str, int, int, int]
     """
     return sorted(
         (
-            "".join(unicodedata.normalize("NFKC", line.item).split()).upper(),
+            normalise_code(line.item),
             line.line_class,
             line.amount,
             0 if line.line_class == "C" else line.over_limit,

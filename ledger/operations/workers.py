@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 import uvicorn
@@ -90,6 +91,8 @@ class Supervisor(Multiprocess):
     ) -> None:
         super().__init__(config, sockets)
         self._announce = announce
+        # since when a worker, by its process, has said nothing
+        self._silent_since: dict[int | None, float] = {}
         self.is_announced = False
         self.is_broken = False
 
@@ -97,15 +100,32 @@ class Supervisor(Multiprocess):
         if self.should_exit.is_set():
             return
         if self.is_announced:
-            super().keep_subprocess_alive()
-            # it ends all when a new worker could not start
-            self.is_broken = self.should_exit.is_set()
+            if self._one_is_gone():
+                super().keep_subprocess_alive()
+                # it ends all when a new worker could not start
+                self.is_broken = self.should_exit.is_set()
         elif any(worker.exitcode is not None for worker in self.processes):
             self.is_broken = True
             self.should_exit.set()
         elif all(worker.is_ready(READY_SECONDS) for worker in self.processes):
             self.is_announced = True
             self._announce()
+
+    def _one_is_gone(self) -> bool:
+        """Whether a worker has ended; one that has said nothing for HEALTH_SECONDS is ended here.
+
+        The server's own look waits all that time for an answer, also for that of a worker that ends without
+        one because it cannot start, and hears no signal meanwhile.
+        """
+        now, silent = time.monotonic(), {}
+        for worker in self.processes:
+            if worker.exitcode is None and not worker.ping(READY_SECONDS):
+                since = silent[worker.pid] = self._silent_since.get(worker.pid, now)
+                if now - since >= HEALTH_SECONDS:
+                    worker.kill()
+                    worker.join()
+        self._silent_since = silent
+        return any(worker.exitcode is not None for worker in self.processes)
 
     def terminate_all(self) -> None:
         super().terminate_all()

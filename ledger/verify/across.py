@@ -18,11 +18,12 @@ from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.people.enrolled import RESIDENT
 from ledger.posting import Receipt, holding_digest
-from ledger.posting.reads import RECEIPT_COLUMNS, read_entries, receipts
+from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.posting.stakes import ACCOUNT
 from ledger.shares import divide
 from ledger.verify.books import stored_policy
-from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
+from ledger.verify.named import entries_named
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _ROWS_AT_ONCE = 500
@@ -141,7 +142,7 @@ def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> It
     for some in rows.partitions(_ROWS_AT_ONCE):
         found = receipts(connection, some)
         names = {name for receipt in found for name in _other_ends(receipt)}
-        others = {other.name: other for other in read_entries(connection, sorted(names))}
+        others = {other.name: other for other in entries_named(connection, names).values()}
         heirs = {party for receipt in found for _, _, _, party in receipt.transfers if party is not None}
         known = {person for (person,) in _PEOPLE.run(connection, [(heir,) for heir in sorted(heirs)])}
         for receipt in found:
@@ -151,22 +152,24 @@ def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> It
                     if receipt.kind is Kind.ESTATE
                     else _inheritance_fault(receipt, others)
                 )
-            except (KeyError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 wrong = f"what it says cannot be read ({type(error).__name__})"
             if wrong is not None:
                 yield Finding("estate_wrong", line_name(receipt.book_id, receipt.seq), wrong)
 
 
-def _other_ends(receipt: Receipt) -> Iterator[tuple[int, int]]:
-    """The entries in other books that belong to this one."""
+def _other_ends(receipt: Receipt) -> list[tuple[int, int]]:
+    """The entries in other books that belong to this one; none of one that cannot be read."""
+    texts: list[Any]
     if receipt.kind is Kind.INHERITANCE:
-        texts = [receipt.source_ref or ""]
+        texts = [receipt.source_ref]
     else:
-        texts = [line.get("entry", "") for line in unpack(receipt.detail).get("heirs", [])]
-    for text in texts:
-        name = parse_entry_name(text)
-        if name is not None:
-            yield name
+        try:
+            texts = [line.get("entry") for line in unpack(receipt.detail).get("heirs", [])]
+        except UNREADABLE:
+            return []
+    names = (parse_entry_name(text) for text in texts if isinstance(text, str))
+    return [name for name in names if name is not None]
 
 
 def _unknown_heir(receipt: Receipt, known: set[int]) -> str | None:

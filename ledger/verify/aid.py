@@ -17,8 +17,9 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.posting import Receipt
-from ledger.posting.reads import RECEIPT_COLUMNS, read_acted, read_entries, receipts
-from ledger.verify.finding import Finding, line_name
+from ledger.posting.reads import RECEIPT_COLUMNS, receipts
+from ledger.verify.finding import UNREADABLE, Finding, line_name
+from ledger.verify.named import acted_on, entries_named, place_of
 from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _B, _E, _T, _S = tables.book.c, tables.entry.c, tables.transfer.c, tables.settlement.c
@@ -74,7 +75,7 @@ def _quotas(entries: Iterator[Any]) -> Iterator[tuple[Key, _Quota | str]]:
         for _book, seq, kind, target_seq, change, detail in lines:
             try:
                 _count(quotas, seq, kind, target_seq, change or 0, unpack(detail))
-            except (KeyError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 quotas[seq] = f"what it says cannot be read ({type(error).__name__})"
         for seq in sorted(quotas):
             yield (book_id, seq), quotas[seq]
@@ -157,12 +158,14 @@ class _Aid(NamedTuple):
 
 def _aid(bill: Receipt) -> list[_Aid]:
     """Who gave what for a bill."""
-    return [_Aid._make(map(int, one)) for one in unpack(bill.detail).get("aid", [])]
+    return [
+        _Aid(*place_of(book_id, seq), *map(int, rest))
+        for book_id, seq, *rest in unpack(bill.detail).get("aid", [])
+    ]
 
 
 def _bill_of(donation: Receipt) -> tuple[int, int]:
-    book_id, seq = unpack(donation.detail)["settlement"]
-    return int(book_id), int(seq)
+    return place_of(*unpack(donation.detail)["settlement"])
 
 
 def _given(donation: Receipt) -> _Aid:
@@ -184,11 +187,11 @@ def _bills_faults(
     for bill in bills:
         try:
             named[bill.name] = _aid(bill)
-        except (TypeError, ValueError) as error:
+        except UNREADABLE as error:
             yield _wrong(bill, f"what it says cannot be read ({type(error).__name__})")
     places = [(one.book_id, one.seq) for aid in named.values() for one in aid]
-    donations = {(one.book_id, one.seq): one for one in read_entries(connection, places)}
-    acted = read_acted(connection, [*donations, *((bill.book_id, bill.seq) for bill in bills)])
+    donations = entries_named(connection, places)
+    acted = acted_on(connection, [*donations, *((bill.book_id, bill.seq) for bill in bills)])
     for bill in bills:
         if bill.name not in named:
             continue
@@ -209,7 +212,7 @@ def _is_for(donation: Receipt, bill: Receipt, told: _Aid) -> bool:
             and _bill_of(donation) == (bill.book_id, bill.seq)
             and all(party == bill.book_id for *_, party in donation.transfers)
         )
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return False
 
 
@@ -222,10 +225,10 @@ def _donations_faults(connection: Connection, donations: Sequence[Receipt]) -> I
     for donation in donations:
         try:
             places[donation.name] = _bill_of(donation)
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             yield _wrong(donation, f"what it says cannot be read ({type(error).__name__})")
-    bills = {(one.book_id, one.seq): one for one in read_entries(connection, sorted(set(places.values())))}
-    acted = read_acted(connection, [*bills, *((one.book_id, one.seq) for one in donations)])
+    bills = entries_named(connection, places.values())
+    acted = acted_on(connection, [*bills, *((one.book_id, one.seq) for one in donations)])
     for donation in donations:
         if donation.name not in places:
             continue
@@ -239,7 +242,7 @@ def _donations_faults(connection: Connection, donations: Sequence[Receipt]) -> I
 def _names(bill: Receipt, donation: Receipt) -> bool:
     try:
         return _given(donation) in _aid(bill)
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return False
 
 

@@ -21,7 +21,7 @@ from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, LEVY_LIN
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.institutions.rows import ContractEndRow, ContractRow, SuspensionEndRow, SuspensionRow
 from ledger.people.enrolled import ENROLMENT_ROW
-from ledger.verify.finding import Finding, line_name
+from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
 
 _E = tables.entry.c
@@ -77,7 +77,7 @@ def _rows_fault(kind: int, detail: str | None, found: dict[RowKind[Any], tuple[R
     beside = [row for rows in found.values() for row in rows]
     try:
         told = unpack(detail).get("rows")
-    except ValueError:
+    except UNREADABLE:
         told = ""
     if told is None and kind in _MAY_WRITE and not beside:
         return None
@@ -162,7 +162,7 @@ def _said(kind: Kind, code: str, detail: str | None, recorded: _Row | None) -> _
         else:
             row = recorded._replace(valid_to=days[1])
         return row if told.get("rows") == rows_digest((_as_written(kind, row),)) else None
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None
 
 

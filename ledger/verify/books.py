@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, select
 from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.policy import Policy, PolicyError, load_policy
-from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
 from ledger.verify.rules import BOOK_RULES, ENTRY_RULES
 from ledger.verify.walk import Reference, Walk, WalkedEntry
 
@@ -89,7 +89,7 @@ def _entry_fault(walk: Walk, line: WalkedEntry) -> tuple[str, str] | None:
                 return code, wrong
         code = "detail_unreadable"
         walk.step(line)
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         return code, f"what it says cannot be read ({type(error).__name__})"
     return None
 

@@ -18,7 +18,7 @@ from ledger.care.counters import Accumulator
 from ledger.chart.care import SIGNED, CareTable, Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
-from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.finding import UNREADABLE, Finding, book_name, kind_name, line_name
 from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _E, _T, _S = tables.entry.c, tables.transfer.c, tables.settlement.c
@@ -95,7 +95,7 @@ def _row_fault(row: Any, original: Any) -> str | None:
     if _CHANNELS.get(row.kind) != row.channel or (row.kind == Kind.REVERSAL) != (
         row.reverses_seq is not None
     ):
-        return f"a {Kind(row.kind).word} does not settle such a row"
+        return f"a {kind_name(row.kind)} does not settle such a row"
     if row.total != sum(getattr(row, name) for name in _PARTS):
         return "what the bill is made of does not add up to its total"
     if row.total != sum(getattr(row, name) for name in _PAYERS):
@@ -269,7 +269,7 @@ def _cases(entries: Iterator[Any]) -> Iterator[tuple[Key, _Case | str]]:
         for _book, seq, kind, detail, fen in lines:
             try:
                 _count(cases, seq, kind, unpack(detail), int(fen))
-            except (KeyError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 cases[seq] = f"what it says cannot be read ({type(error).__name__})"
         for seq in sorted(cases):
             yield (book_id, seq), cases[seq]

@@ -20,7 +20,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
-from ledger.verify.finding import Finding, book_name, month_name
+from ledger.verify.finding import UNREADABLE, Finding, book_name, month_name
 from ledger.verify.streams import keyed, side_by_side, streamed
 
 _E, _T = tables.entry.c, tables.transfer.c
@@ -134,7 +134,7 @@ def _closed(line: Any) -> tuple[int, date | None] | None:
     """The entry and the last day that it gives the employer; None for what cannot be read."""
     try:
         on = date.fromisoformat(unpack(line.detail)["on"])
-    except (KeyError, TypeError, ValueError):
+    except UNREADABLE:
         return None
     return line.seq, on if line.kind == Kind.EMPLOYER_CLOSURE else None
 
@@ -254,4 +254,4 @@ def _differs(names: Sequence[str], here: Sequence[Any] | None, derived: Sequence
     for name, one, other in zip(names, here, derived, strict=True):
         if one != other:
             return f"{name} is {one}, its lines make it {other}"
-    return "it is another one"
+    raise AssertionError("rows that differ do so in a column")

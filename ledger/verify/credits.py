@@ -17,7 +17,7 @@ from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
-from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
 from ledger.verify.streams import Key, side_by_side, streamed
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
@@ -88,7 +88,7 @@ def books_without_a_person_are_of_employers(
     for book_id, area, its_area, credit_code, detail in streamed(connection, query):
         try:
             told = unpack(detail).get("employer")
-        except ValueError:
+        except UNREADABLE:
             told = None
         if credit_code is None or told != credit_code:
             what = "no employer is known by the credit code that it was opened for"

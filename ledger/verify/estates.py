@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
@@ -13,8 +13,10 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
-from ledger.posting.reads import RECEIPT_COLUMNS, read_entries, receipts
-from ledger.verify.finding import Finding, line_name
+from ledger.posting import Receipt
+from ledger.posting.reads import RECEIPT_COLUMNS, receipts
+from ledger.verify.finding import UNREADABLE, Finding, line_name
+from ledger.verify.named import Place, entries_named, place_of
 from ledger.verify.streams import streamed
 
 _B, _E, _Q, _T = tables.book.c, tables.entry.c, tables.quota.c, tables.transfer.c
@@ -65,35 +67,49 @@ def estates_set_off_what_was_owed(connection: Connection, first: int, last: int)
     )
     for book_id, rows in groupby(entries, key=attrgetter("book_id")):
         taken: dict[int, int] = {}
-        lines: list[dict[str, Any]] = []
+        debts: list[_Debt] = []
         estate = 0
         try:
             for row in rows:
                 told = unpack(row.detail)
                 if row.kind == Kind.SET_OFF and "line" in told:
-                    taken[told["line"]] = taken.get(told["line"], 0) + int(row.fen)
+                    line = int(told["line"])
+                    taken[line] = taken.get(line, 0) + int(row.fen)
                 elif row.kind == Kind.ESTATE and row.target_seq is None:
-                    lines, estate = told.get("set_off", []), row.seq
-                    if {n: one["amount"] for n, one in enumerate(lines) if one["amount"]} != {
+                    estate = row.seq
+                    debts = [_debt(one) for one in told.get("set_off", [])]
+                    if {n: one.amount for n, one in enumerate(debts) if one.amount} != {
                         n: fen for n, fen in taken.items() if fen
                     }:
                         yield Finding(
                             "set_off_wrong", line_name(book_id, estate), "it set off another amount"
                         )
-        except (KeyError, TypeError, ValueError) as error:
+        except UNREADABLE as error:
             what = f"what it says cannot be read ({type(error).__name__})"
             yield Finding("set_off_wrong", line_name(book_id, estate or 1), what)
             continue
         for number, fen in sorted(taken.items()):
-            if number >= len(lines) or fen > lines[number]["owed"]:
+            if not 0 <= number < len(debts) or fen > debts[number].owed:
                 what = f"{fen} fen were set off on its line {number}, which owed less"
                 yield Finding("set_off_wrong", line_name(book_id, estate or 1), what)
-        if lines:
-            yield from _left(connection, book_id, estate, lines, taken)
+        if debts:
+            yield from _left(connection, book_id, estate, debts, sum(taken.values()))
+
+
+class _Debt(NamedTuple):
+    """What an estate says that the dead person owed: what for, how much, and what of it was set off."""
+
+    what: str
+    owed: int
+    amount: int
+
+
+def _debt(line: dict[str, Any]) -> _Debt:
+    return _Debt(str(line["what"]), int(line["owed"]), int(line["amount"]))
 
 
 def _left(
-    connection: Connection, book_id: int, estate: int, lines: list[dict[str, Any]], taken: dict[int, int]
+    connection: Connection, book_id: int, estate: int, debts: list[_Debt], taken: int
 ) -> Iterator[Finding]:
     side = int(Side.RECEIVABLE)
     sums = [
@@ -105,8 +121,8 @@ def _left(
         )
         for where in (_T.from_side, _T.to_side)
     ]
-    of_employers = sum(one["owed"] for one in lines if one["what"] == "contribution")
-    left = sum(one["owed"] for one in lines) - sum(taken.values())
+    of_employers = sum(one.owed for one in debts if one.what == "contribution")
+    left = sum(one.owed for one in debts) - taken
     if sums[0] - sums[1] + of_employers != left:
         what = f"{left} fen are still owed by its lines, its receivables leave {sums[0] - sums[1]}"
         yield Finding("set_off_wrong", line_name(book_id, estate), what)
@@ -125,37 +141,39 @@ def aid_came_back_by_a_statement(connection: Connection, first: int, last: int) 
             .execution_options(yield_per=_ROWS_AT_ONCE)
         )
         for some in connection.execute(query).partitions(_ROWS_AT_ONCE):
-            here = receipts(connection, some)
-            try:
-                ends = {place for one in here for place in _ends(one)}
-            except (KeyError, TypeError, ValueError) as error:
-                what = f"what it says cannot be read ({type(error).__name__})"
-                yield Finding("aid_wrong", line_name(here[0].book_id, here[0].seq), what)
-                continue
-            there = {(one.book_id, one.seq): one for one in read_entries(connection, sorted(ends))}
-            for one in here:
-                for place in _ends(one):
+            here: list[tuple[Receipt, list[Place]]] = []
+            for one in receipts(connection, some):
+                try:
+                    here.append((one, _ends(one)))
+                except UNREADABLE as error:
+                    what = f"what it says cannot be read ({type(error).__name__})"
+                    yield Finding("aid_wrong", line_name(one.book_id, one.seq), what)
+            ends = {place for _, named in here for place in named}
+            there = entries_named(connection, ends)
+            for one, named in here:
+                for place in named:
                     other = there.get(place)
-                    if other is None or not _agree(
-                        *((one, other) if kind is Kind.AID_BACK else (other, one))
-                    ):
+                    back, statement = (one, other) if kind is Kind.AID_BACK else (other, one)
+                    if back is None or statement is None or not _agree(back, statement):
                         what = f"{line_name(*place)} is not what it names"
                         yield Finding("aid_wrong", line_name(one.book_id, one.seq), what)
 
 
-def _ends(entry: Any) -> list[tuple[int, int]]:
+def _ends(entry: Receipt) -> list[Place]:
     """The entries in other books that belong to this one."""
     told = unpack(entry.detail)
     if entry.kind is Kind.AID_BACK:
-        book_id, seq = told["statement"]
-        return [(int(book_id), int(seq))]
-    return [(int(book_id), int(seq)) for book_id, seq, *_rest in told.get("aid", ())]
+        return [place_of(*told["statement"])]
+    return [place_of(book_id, seq) for book_id, seq, *_rest in told.get("aid", ())]
 
 
-def _agree(back: Any, statement: Any) -> bool:
+def _agree(back: Receipt, statement: Receipt) -> bool:
     """Whether a statement names what came back: book, entry, donation, quota and amount."""
     if back.kind is not Kind.AID_BACK or statement.kind is not Kind.ANNUAL_SETTLEMENT:
         return False
-    told = unpack(back.detail)
-    line = [back.book_id, back.seq, told["donation"], told["quota"], back.amount_fen]
-    return line in [facts for *facts, _bill_seq in unpack(statement.detail).get("aid", ())]
+    try:
+        told = unpack(back.detail)
+        line = [back.book_id, back.seq, told["donation"], told["quota"], back.amount_fen]
+        return line in [facts for *facts, _bill_seq in unpack(statement.detail).get("aid", ())]
+    except UNREADABLE:
+        return False

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.book.numbers import account_no, entry_name
+from ledger.chart.kinds import Kind
+
+# what comes of a detail that says something else than its kind does
+UNREADABLE: Final = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
 
 
 class Finding(NamedTuple):
@@ -37,3 +41,11 @@ def line_name(book_id: int, seq: int) -> str:
 def month_name(book_id: int, period: int | None) -> str:
     """A month of an employer: the number of its book and the month."""
     return f"{book_name(book_id)} {period}"
+
+
+def kind_name(kind: int) -> str:
+    """The word of a kind; of one that there is not its number."""
+    try:
+        return Kind(kind).word
+    except ValueError:
+        return f"kind {kind}"

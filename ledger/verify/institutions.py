@@ -18,7 +18,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.database.lookups import Lookup
 from ledger.months import month_bounds
-from ledger.verify.finding import Finding, book_name, line_name
+from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
 from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _B, _E, _S, _I = tables.book.c, tables.entry.c, tables.settlement.c, tables.institution.c
@@ -48,7 +48,7 @@ def books_of_institutions_are_known(connection: Connection, first: int, last: in
     for book_id, area, person_id, its_area, code, detail in streamed(connection, query):
         try:
             told = unpack(detail).get("institution")
-        except ValueError:
+        except UNREADABLE:
             told = None
         if code is None or told != code or person_id is not None:
             what = "no institution is known by the code that it was opened for"
@@ -184,7 +184,7 @@ def _compared(entries: Iterator[Any]) -> Iterator[tuple[Key, Any]]:
                 told = unpack(detail)
                 day = date.fromisoformat(told["day"]).toordinal()
                 days[day] = (told["balanced"], *map(int, told["ours"]), seq)
-            except (KeyError, TypeError, ValueError) as error:
+            except UNREADABLE as error:
                 days[0] = f"entry {seq} cannot be read ({type(error).__name__})"
         for day in sorted(days):
             yield (book_id, day), days[day]
@@ -255,7 +255,7 @@ def _cleared(entries: Iterator[Any]) -> Iterator[tuple[Key, tuple[_Month, int] |
                     sums = {name: int(told[name]) for name in ("bills", "total", "fund", "account")}
                     month = _Month(state=int(ClearingState.CLEARED), seq=seq, **sums)
                     mutual = int(told["mutual"])
-                except (KeyError, TypeError, ValueError):
+                except UNREADABLE:
                     month = None
             elif month is not None and month.seq == target_seq:
                 month = month._replace(state=int(_STATE_AFTER[Kind(kind)]))

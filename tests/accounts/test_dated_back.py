@@ -15,14 +15,12 @@ from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.detail import unpack
-from ledger.book.numbers import entry_name
 from ledger.chart.kinds import Kind
 from ledger.posting import Receipt
 from ledger.reports import balance
 from ledger.verify import verify
 from tests.support.people import AREA, World, noon
 from tests.support.stories import entries, fen, moves, row, yuan
-from tests.verify.test_verify import chain_anew, rewritten, run, with_every_right
 from tests.whole.test_random_histories import pockets_in
 
 CY, CO = 1, 2
@@ -234,26 +232,6 @@ def test_a_debit_of_today_reads_nothing_more(world: World) -> None:
 
     assert asks(world.today) == 0
     assert asks(date(2025, 11, 30)) == 1
-
-
-@pytest.mark.slow
-def test_verify_finds_a_move_between_the_pockets_without_its_debit(world: World) -> None:
-    account = opened(world)
-    spent(world, account, "100.00", date(2025, 4, 1))
-    late = spent(world, account, "600.00", date(2025, 3, 5))
-    is_clean(world)
-    assert entries(world.engine, account)[-2].kind == Kind.RECLASSIFICATION
-    for debit in (entry_name(account, late.seq + 1), entry_name(account + 1, late.seq), "x", late.name):
-        with with_every_right(world.engine) as connection:
-            rewritten(connection, account, late.seq - 1, lambda facts, told=debit: facts.update(debit=told))
-        codes = [finding.code for finding in verify(world.engine).findings]
-        assert codes == ([] if debit == late.name else ["move_not_allowed"]), debit
-    # for a debit of the same day or less there is nothing to move
-    with with_every_right(world.engine) as connection:
-        run(connection, "UPDATE entry SET effective_on = '2025-03-05' WHERE book_id = :b AND seq = :s",
-            b=account, s=late.seq - 1)  # fmt: skip
-        chain_anew(connection, account)
-    assert [finding.code for finding in verify(world.engine).findings] == ["move_not_allowed"]
 
 
 def _all_entries(world: World) -> list[Any]:

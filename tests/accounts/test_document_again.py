@@ -16,7 +16,6 @@ from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.people import World
 from tests.support.stories import row
-from tests.verify.test_verify import chain_anew, run, with_every_right
 
 
 @pytest.fixture
@@ -110,33 +109,3 @@ def test_the_key_tells_what_was_answered_first(world: World) -> None:
     again = world.posted(command)
     assert (again.replayed, again.receipt.seq) == (True, first.seq)
     assert world.one(spend(world, account, key="k-2")).seq == first.seq + 2
-
-
-@pytest.mark.slow
-def test_verify_finds_another_document_than_was_taken_back(world: World) -> None:
-    account = world.open(opening=(5_000, 0))
-    world.one(spend(world, account, "bill-1"))
-    world.one(spend(world, account, "bill-2"))
-    reversed_one = world.one(spend(world, account, "bill-3"))
-    world.one(Reverse(account, reversed_one.seq, "by mistake"))
-    again = world.one(spend(world, account, "bill-3"))
-    with with_every_right(world.engine) as connection:
-        run(connection, "UPDATE entry SET source_ref = 'bill-2' WHERE book_id = :b AND seq = :s",
-            b=account, s=again.seq)  # fmt: skip
-        chain_anew(connection, account)
-    assert [finding.code for finding in verify(world.engine).findings] == ["target_wrong"]
-
-
-@pytest.mark.slow
-def test_verify_finds_a_captured_document_that_stands_twice(world: World) -> None:
-    """Two holds of one document: the index of documents lets that pass, the rule does not."""
-    account = world.open(opening=(5_000, 0))
-    captured = []
-    for ref in ("bill-1", "bill-2"):
-        hold = world.one(Hold(account, 500, world.now + timedelta(days=1), "H0001", world.ref()))
-        captured.append(world.one(Capture(account, hold.seq, 400, world.today, ref)))
-    with with_every_right(world.engine) as connection:
-        run(connection, "UPDATE entry SET source_ref = 'bill-1' WHERE book_id = :b AND seq = :s",
-            b=account, s=captured[1].seq)  # fmt: skip
-        chain_anew(connection, account)
-    assert [finding.code for finding in verify(world.engine).findings] == ["document_twice"]

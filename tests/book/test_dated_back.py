@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.book.chain import genesis
+from ledger.book.dated_back import PocketMove, take
 from ledger.book.draft import Draft
 from ledger.book.state import Book, BookBroken
 from ledger.chart.kinds import Kind
@@ -106,6 +107,7 @@ actions = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(actions, st.booleans(), st.booleans())
 def test_a_debit_dated_back_is_as_a_slow_ledger_has_it(
     told: list[tuple[str, int, int, int]], current_year_first: bool, credits_back: bool
@@ -229,3 +231,55 @@ def test_what_was_spent_bit_by_bit_is_borne_bit_by_bit() -> None:
     assert moves == [(date(2025, 5, 1), 20), (date(2025, 4, 1), 30)]
     stands = dict(zip(both.days(), by_day(both.book.drafts, both.days()), strict=True))
     assert [stands[date(2025, month, 1)] for month in (4, 5)] == [(0, 970), (0, 950)]
+
+
+def agree(both: Both) -> None:
+    """Book and slow ledger stand alike on every day."""
+    assert by_day(both.book.drafts, both.days()) == [both.slow.stood(one) for one in both.days()]
+    assert (both.book.current_year, both.book.carried_over) == (both.slow.current, both.slow.carried)
+
+
+def test_what_the_day_itself_brought_counts_once() -> None:
+    both = Both()
+    both.into_carried(date(2025, 1, 1), 1_000)
+    both.into_current(date(2025, 3, 5), 100)
+    both.debit(date(2025, 4, 1), 100, True)
+    both.debit(date(2025, 3, 5), 50, True)
+    move, spent = both.book.drafts[-2:]
+    assert (move.effective_on, move.transfers) == (date(2025, 4, 1), ((CO, CY, 50, None),))
+    assert (change(spent, CY), change(spent, CO)) == (-50, 0)
+    agree(both)
+
+
+def test_of_a_year_before_what_the_day_itself_brought_is_there() -> None:
+    both = Both()
+    both.into_carried(date(2025, 1, 1), 1_000)
+    both.into_current(date(2025, 3, 5), 100)
+    both.into_current(date(2026, 2, 1), 1)
+    both.debit(date(2025, 3, 5), 50, True)
+    assert change(both.book.drafts[-1], CY) == -50
+    agree(both)
+
+
+@pytest.mark.parametrize("current_year_first", [True, False])
+def test_no_more_is_moved_than_the_debit(current_year_first: bool) -> None:
+    """A day lacks 600 in one pocket and has 500 in the other: a late debit of 10 moves no more than 10."""
+    both = Both()
+    short, other = both.into_current, both.into_carried
+    if not current_year_first:
+        short, other = other, short
+    short(date(2025, 7, 4), 900)
+    both.debit(date(2025, 2, 1), 600, current_year_first)
+    other(date(2025, 3, 1), 500)
+    both.debit(date(2025, 2, 2), 10, current_year_first)
+    moves = [one for one in both.book.drafts if one.kind is Kind.RECLASSIFICATION]
+    assert [sum(fen for _, _, fen, _ in one.transfers) for one in moves] == [10]
+    agree(both)
+
+
+def test_a_debit_that_took_from_a_later_year_is_left_as_it_is() -> None:
+    """As versions before this one posted it: 40 of what came in 2026 went for a day of 2025."""
+    days = {date(2026, 2, 1): (100, 100)}
+    split = take(days, 2026, 60, 50, date(2025, 3, 5), 60, current_year_first=True)
+    assert (split.from_current, split.from_carried) == (0, 60)
+    assert split.moves == [PocketMove(date(2026, 2, 1), -10)]

@@ -730,6 +730,7 @@ def told(answer: Any) -> tuple[str | None, str]:
     return problem["code"], errors[0].get("pointer") or errors[0].get("parameter", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_a_day_just_outside_is_refused_and_named(doors: Doors, case: Case) -> None:
     field = case.place.rsplit(" ", 1)[1]
@@ -740,6 +741,7 @@ def test_a_day_just_outside_is_refused_and_named(doors: Doors, case: Case) -> No
         assert pointer or case.place.startswith("file ") or field == "period", "the field is named"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=IDS)
 def test_a_day_on_the_edge_is_taken(doors: Doors, case: Case) -> None:
     for day in case.inside:

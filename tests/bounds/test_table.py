@@ -182,6 +182,13 @@ def test_money_before_its_month_is_told_alike_in_short_and_in_full(month: int, d
     assert before_its_month(day, period) == (day < earliest)
 
 
+@pytest.mark.parametrize(
+    ("day", "before"), [(date(2025, 3, 1), False), (date(2025, 2, 28), True), (date(2026, 3, 31), False)]
+)
+def test_money_of_twelve_months_before_is_taken_and_no_older(day: date, before: bool) -> None:
+    assert before_its_month(day, 202603) is before
+
+
 def test_a_bound_without_edges_takes_every_day() -> None:
     nothing = Bound(rule="none", sent=())
     assert nothing.span(date(2026, 1, 1)) == (date.min, date.max)

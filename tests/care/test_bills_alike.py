@@ -85,6 +85,18 @@ def test_the_same_bill_under_another_message(clinic: Clinic) -> None:
     sound(clinic)
 
 
+def test_a_claim_turned_down_in_the_same_batch_is_none(clinic: Clinic) -> None:
+    code, patient = clinic.institution(), clinic.patient()
+    made = clinic.world.one(on_paper(clinic, code, patient, "paper-1"))
+    outcomes = clinic.world.post(
+        settling(clinic, code, patient),
+        decided(clinic, code, made, approve=False),
+        settling(clinic, code, patient),
+    )
+    assert [getattr(one, "code", None) for one in outcomes] == [R.DUPLICATE_BILL, None, None]
+    sound(clinic)
+
+
 def order(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
     return lines[::-1]
 
@@ -95,7 +107,7 @@ def written_otherwise(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
     return (
         first._replace(item=first.item.lower(), self_pay_ratio=1),
         second._replace(item=second.item.translate(full_width)),
-        third._replace(item=f"{third.item} ", over_limit=5),
+        third._replace(item=f" {third.item[:2]}\u200b\u3000{third.item[2:]} ", over_limit=5),
     )
 
 
@@ -386,6 +398,7 @@ def many(count: int, width: int = 6) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_a_bill_of_twenty_thousand_lines(client: TestClient) -> None:
     hospital, patient = care_client.new_institution(client), care_client.new_patient(client, "500.00")
     lines = many(20_000)

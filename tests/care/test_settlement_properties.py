@@ -116,6 +116,7 @@ def found_bills(draw: st.DrawFn) -> tuple[Policy, Bill, Adjudicated]:
     return rules, bill, found
 
 
+@pytest.mark.slow
 @FEW
 @given(found_bills(), st.integers(0, 10**7), st.lists(st.integers(0, 10**6), max_size=3))
 def test_who_pays_adds_up_to_the_total(
@@ -202,6 +203,7 @@ def everything(world: World, *books: int) -> dict[str, list[Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.parametrize("seed", range(SEED, SEED + 6))
 def test_what_is_settled_and_taken_back_leaves_everything_as_it_was(seed: int, engine: Engine) -> None:

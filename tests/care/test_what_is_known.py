@@ -246,6 +246,7 @@ def test_of_two_on_file_the_better_one_counts(clinic: Clinic, way: Any) -> None:
     assert way(clinic, away, patient, CARE_DAY).filing is Filing.LONG_TERM
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("care_type", ["outpatient", "inpatient"])
 @pytest.mark.parametrize("said", ["referred", "emergency", "long_term"])
 @pytest.mark.parametrize("way", WAYS)

@@ -849,6 +849,7 @@ def _named(fault: Fault) -> str:
     return f"{fault.code}({wrong})" if wrong else fault.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("order", "higher", "lower"), [*_pairs()])
 def test_of_two_refusals_the_higher_wins(order: Order, higher: Fault, lower: Fault, world: World) -> None:
     with world.engine.connect() as connection:

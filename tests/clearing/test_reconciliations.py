@@ -224,6 +224,7 @@ def test_a_replay_gives_the_first_answer(clinic: Clinic, hospital: Side) -> None
         assert clinic.world.refusal(wanted, today=NEXT) == "idempotency_key_reused"
 
 
+@pytest.mark.slow
 def test_more_differences_than_an_entry_keeps(hospital: Side) -> None:
     count = DIFFERENCES_MAX + 200
     lines = [DayLine(f"m-{number:05d}", 100, 0, 0) for number in range(count)]

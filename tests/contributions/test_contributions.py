@@ -27,11 +27,16 @@ from tests.support.stories import entries, fen, yuan
 from tests.support.units import Unit
 
 
+@pytest.fixture(scope="module", autouse=True)
+def consistent(engine: Engine) -> Iterator[None]:
+    """Whatever the tests of this module do, the book is right after it."""
+    yield
+    assert [str(one) for one in verify(engine).findings] == []
+
+
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    made = World(engine)
-    yield made
-    assert verify(engine).findings == []
+def world(engine: Engine) -> World:
+    return World(engine)
 
 
 @pytest.fixture

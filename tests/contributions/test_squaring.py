@@ -160,6 +160,7 @@ def test_money_freed_by_a_death_squares_fees_too(unit: Unit) -> None:
     sound(unit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", seeds(8))
 def test_nothing_goes_back_while_a_fee_is_owed(engine: Engine, seed: int) -> None:
     """Whatever an employer does: after money went back to it, no paid month owes a fee."""

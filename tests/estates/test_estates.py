@@ -172,6 +172,16 @@ def test_open_items_come_before_wrong_shares(client: TestClient, hospital: str) 
     assert open_items(client, person, [twice, twice])
 
 
+def test_nobody_inherits_twice(client: TestClient) -> None:
+    person = rich(client)
+    die(client, person)
+    one = heir(share="1/2")
+    for confirm in (False, True):
+        answer = ask(client, person, [one, one], confirm=confirm)
+        assert refusal(answer) == (422, "shares_invalid")
+        assert answer.json()["errors"][0]["pointer"] == "/heirs"
+
+
 # -- the end of a visit -------------------------------------------------------------------------------------
 
 
@@ -271,6 +281,32 @@ def test_what_the_third_party_paid_and_was_not_returned_is_set_off(client: TestC
     assert seen["receivable"] == "0.00"
 
 
+def test_what_was_set_off_before_the_death_is_not_owed_again(client: TestClient, hospital: str) -> None:
+    person = new_patient(client)
+    case = advanced(client, hospital, person)
+    contribute(client, person, "500.00", period="2026-11", effective_on=TODAY.isoformat())
+    told = recover(client, case, "6000.00", means="set_off")
+    assert (told.status_code, told.json()["receivable"]) == (201, "4780.00"), told.text
+    contribute(client, person, "1000.00", period="2026-10", effective_on=TODAY.isoformat())
+    die(client, person)
+    done = divide(client, person, [heir()])
+    assert done["set_off"] == [{"what": "third_party", "name": case, "owed": "4780.00", "amount": "1000.00"}]
+
+
+def test_a_case_is_done_with_though_there_is_nothing_to_set_it_off_against(
+    client: TestClient, hospital: str
+) -> None:
+    person = new_patient(client)
+    case = advanced(client, hospital, person)
+    assert recover(client, case, "6000.00", means="set_off").status_code == 201
+    die(client, person)
+    done = divide(client, person, [heir()])
+    assert done["set_off"] == [{"what": "third_party", "name": case, "owed": "5280.00", "amount": "0.00"}]
+    assert client.get(f"/v1/third-party-cases/{case}").json()["receivable"] == "0.00"
+    found = client.get(f"/v1/accounts/{person}/entries", params={"kind": "set_off"}).json()["items"]
+    assert len(found) == 1
+
+
 def test_what_comes_later_pays_what_is_still_owed_before_the_heirs(client: TestClient) -> None:
     employer = new_employer(client)
     person = owing(client, employer, spent="160.00", balance="100.00")
@@ -350,6 +386,24 @@ def test_retiree_credits_for_months_after_a_late_death_go_back_with_the_report(c
         assert done[name] == other[name]
 
 
+def test_what_is_held_does_not_go_back(client: TestClient, hospital: str) -> None:
+    """Of 220.00 an institution holds 150.00: 70.00 are there to go back, and the rest is owed."""
+    person = retiree(client, [6, 7])
+    hold = {
+        "amount": "150.00",
+        "expires_at": "2026-12-01T00:00:00Z",
+        "institution": hospital,
+        "source_ref": "held",
+    }
+    held = post(client, f"/v1/accounts/{person}/holds", hold)
+    assert held.status_code == 201, held.text
+    die(client, person, "2026-06-20")
+    [death] = client.get(f"/v1/accounts/{person}/entries", params={"kind": "death"}).json()["items"]
+    assert (death["facts"]["returned"], death["facts"]["receivable"]) == ("70.00", "40.00")
+    stands = shown(client, person)
+    assert (stands["balance"], stands["available"]) == ("150.00", "0.00")
+
+
 def test_what_was_spent_of_them_is_owed_and_set_off(client: TestClient) -> None:
     person = retiree(client, [5, 6, 7, 8])
     body = spending(amount="400.00", effective_on="2026-08-20")
@@ -386,6 +440,10 @@ def test_what_an_employer_paid_for_a_month_after_death_keeps_it_open(client: Tes
         owe(client, employer, period, {person: "8000.00"})
         pay(client, employer, period, "760.00", day)
     die(client, person, "2026-06-20")
+    # it stands in the employer's months, and goes back there
+    [death] = client.get(f"/v1/accounts/{person}/entries", params={"kind": "death"}).json()["items"]
+    assert not {"returned", "receivable"} & set(death["facts"])
+    assert shown(client, person)["balance"] == "320.00"
     [(what, month, where)] = open_items(client, person)
     assert (what, month) == ("contribution", "2026-07")
     assert where.startswith("E")

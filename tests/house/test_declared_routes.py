@@ -89,6 +89,7 @@ NOT_ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", DECLARED)
 def test_the_request_has_every_field_that_a_decision_names(path: str) -> None:
     places = ROUTES[path]._places()

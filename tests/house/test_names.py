@@ -159,6 +159,7 @@ def wrong_words(file: str, tree: ast.Module) -> Iterator[str]:
                 yield f"{file}:{line}: {identifier}: {form} means {word.means}"
 
 
+@pytest.mark.slow
 def test_a_word_means_one_thing() -> None:
     # the schema itself is left out: tables and columns keep their names
     files = [file for file in FILES if not file.startswith("ledger/tables/")]

@@ -75,6 +75,7 @@ def parsed(file: str) -> ast.Module:
     return ast.parse((ROOT / file).read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_it_stands_in_its_place(rule: str) -> None:
     is_wrong, places, instead = RULES[rule]

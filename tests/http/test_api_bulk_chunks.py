@@ -103,6 +103,7 @@ def second(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any
 POSTED = ("posted", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "outcome", "behind"),
     [

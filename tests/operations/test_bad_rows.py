@@ -139,6 +139,7 @@ def test_a_registration_without_a_rule_has_no_due_day(client: TestClient, old: O
     assert (item["due_on"], item["days_late"]) == (None, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 import jwt
 import pytest
 from sqlalchemy import Engine, func, select, text
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from ledger import tables
@@ -52,6 +54,9 @@ class Answer:
         return said
 
 
+_made_once = functools.cache(get_command)
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
     """Runs a command in this process, with nothing of LEDGER_… around but what the test sets."""
@@ -59,6 +64,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
         monkeypatch.delenv(name)
     monkeypatch.setattr("ledger.__main__.tune_process", lambda: None)
     monkeypatch.setattr("ledger.operations.runs.tune_process", lambda: None)
+
+    # a process makes its commands once, and so does this one
+    monkeypatch.setattr("typer.testing._get_command", _made_once)
 
     def invoke(*arguments: object) -> Answer:
         result = CliRunner().invoke(app, [str(argument) for argument in arguments])

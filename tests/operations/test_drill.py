@@ -249,6 +249,7 @@ def test_nothing_is_overwritten(world: World, fresh_url: str, tmp_path: Path) ->
     assert heads_of(tmp_path).read_text().split('"taken_at"')[0] == before.split('"taken_at"')[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "spoil", ["cut", "text", "nothing", "packed and cut", "empty", "plain and cut", "other kind"]
 )

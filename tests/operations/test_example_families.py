@@ -46,6 +46,7 @@ def entries(engine: Engine) -> int:
         return connection.scalar(select(func.count()).select_from(tables.entry)) or 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "day",
     [
@@ -60,6 +61,7 @@ def test_on_any_day(fresh_engine: Engine, day: date) -> None:
     assert verdict.clean, verdict.findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", [date(2027, 12, 31), date(2028, 2, 29), date(2031, 6, 15)])
 def test_where_the_example_area_has_no_numbers_any_more_that_is_said(fresh_engine: Engine, day: date) -> None:
     refused = told(fresh_engine, day)

@@ -95,6 +95,7 @@ def restored(
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("known", [True, False], ids=["with fingerprints", "of an older version"])
 @pytest.mark.parametrize("wrong", WRONG)
 def test_nothing_works_with_other_keys(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from ledger.access.tokens import create_signing_key
 from ledger.clock import now_and_today
@@ -52,14 +54,26 @@ def test_every_command_is_tried() -> None:
     assert set(CALLS) | {"doctor"} == {command.name for command in app.registered_commands}
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole installation in one directory, and one of a demo beside it: each test has copies of its own."""
+    folder = tmp_path_factory.mktemp("made")
+    write_keys(folder / "data/keys")
+    create_signing_key(folder / "data/keys")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("LEDGER_")]:
+            patch.delenv(name)
+        assert CliRunner().invoke(app, ["migrate", "--data", str(folder / "data")]).exit_code == 0
+        settings = Settings.load(folder / DEFAULT_DATA, demo=True)
+        demo.prepare(settings, 0, now_and_today, lambda _name: pytest.fail("nobody was asked for"))
+    return folder
+
+
 @pytest.fixture
-def there(run: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def there(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A whole installation in one directory, which is not named yet."""
     monkeypatch.chdir(tmp_path)
-    write_keys(tmp_path / "data/keys")
-    create_signing_key(tmp_path / "data/keys")
-    assert run("migrate", "--data", tmp_path / "data").code == 0
-    return tmp_path / "data"
+    return Path(shutil.copytree(made / "data", tmp_path / "data"))
 
 
 def refused(answer: Answer, code: str) -> str:
@@ -72,12 +86,11 @@ def refused(answer: Answer, code: str) -> str:
 
 @pytest.mark.parametrize("command", OF_AN_INSTALLATION)
 def test_nobody_takes_the_demos_data_unasked(
-    run: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+    run: Callable[..., Answer], made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     # it lies right there
-    settings = Settings.load(tmp_path / DEFAULT_DATA, demo=True)
-    demo.prepare(settings, 0, now_and_today, lambda _name: pytest.fail("nobody was asked for"))
+    shutil.copytree(made / DEFAULT_DATA, tmp_path / DEFAULT_DATA)
     assert "--data DIR" in refused(run(command, *CALLS[command]), "settings_invalid")
     if command != "token":
         # a database alone says nothing about its keys

@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
+from uvicorn.supervisors import Multiprocess
 
 from ledger import tables
 from ledger.access.tokens import SCOPES, mint
 from ledger.chart.kinds import Kind
 from ledger.clock import now_and_today
+from ledger.operations.workers import HEALTH_SECONDS, Supervisor, WorkerConfig
 from ledger.policy import PACKAGED_POLICIES
 from tests.operations.test_runs import NAME, PATH, YEAR, people
 from tests.support.care_client import bill, institution_body
@@ -150,9 +152,8 @@ def entries(engine: Engine, kind: Kind) -> int:
 # -- dying and being started anew ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [2, 4])
-def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(makes: Makes, workers: int) -> None:
-    service = makes(workers)
+def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(makes: Makes) -> None:
+    service = makes(workers=4)
     service.start()
     accounts = open_accounts(service)
     load = Patient(service, accounts, "a")
@@ -161,7 +162,7 @@ def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(makes: Mak
     os.kill(victim, signal.SIGKILL)
     pids = replaced(service, victim)
     load.end()
-    assert len(pids) == workers
+    assert len(pids) == 4
     load.check()
     check_whole(service, accounts, len(load.sent))
     # each of them works
@@ -189,6 +190,7 @@ def test_a_worker_whose_writer_dies_is_replaced(makes: Makes, tmp_path: Path) ->
     assert service.log().count("a writer has died") == 1
 
 
+@pytest.mark.sqlite
 def test_workers_end_with_their_parent_and_free_the_port(makes: Makes) -> None:
     service = makes()
     service.start()
@@ -199,14 +201,24 @@ def test_workers_end_with_their_parent_and_free_the_port(makes: Makes) -> None:
     until(lambda: is_free(service.port))
     until(lambda: not any(map(lives, pids)))
     # and the next one finds nothing in its way
+    said = len(service.log())
     service.start()
     assert service.call("GET", "/readyz")[0] == 200
+    ends_in_order(service, signal.SIGTERM, said)
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_in_order(makes: Makes, sent: signal.Signals) -> None:
+@pytest.mark.sqlite
+def test_without_an_address_there_is_no_page_and_a_word_about_it(makes: Makes) -> None:
     service = makes()
+    del service.environment["LEDGER_METRICS_ADDRESS"]
     service.start()
+    assert service.call("GET", "/metrics")[0] == 404
+    assert "no /metrics: with several workers LEDGER_METRICS_ADDRESS has to say where" in service.log()
+    ends_in_order(service, signal.SIGINT)
+
+
+def ends_in_order(service: Workers, sent: signal.Signals, begins: int = 0) -> None:
+    """A signal ends all, and each of the two workers says so, as JSON; its log begins at `begins`."""
     pids, process = service.pids, service.process
     assert process is not None
     process.send_signal(sent)
@@ -215,12 +227,13 @@ def test_a_signal_ends_all_in_order(makes: Makes, sent: signal.Signals) -> None:
     assert not any(map(lives, pids))
     assert is_free(service.port)
     announced = ("serving on ", "token in ")
-    lines = [json.loads(line) for line in service.log().splitlines() if not line.startswith(announced)]
-    # each of the two said all of it, as JSON
+    said = service.log()[begins:].splitlines()
+    lines = [json.loads(line) for line in said if not line.startswith(announced)]
     counted = Counter(line["event"].partition(" [")[0] for line in lines)
     assert counted["Application startup complete."] == counted["Application shutdown complete."] == 2
 
 
+@pytest.mark.sqlite
 def test_a_worker_that_cannot_start_ends_the_whole(makes: Makes, tmp_path: Path) -> None:
     script = tmp_path / "bad.py"
     script.write_text(BAD_SCRIPT)
@@ -274,9 +287,65 @@ def test_a_hangup_takes_new_policies_and_loses_no_answer(makes: Makes, tmp_path:
     assert not any(map(lives, now))
 
 
+class Silent:
+    """A worker as its supervisor sees it: one that has said nothing for a while, or has ended."""
+
+    def __init__(self, pid: int, *, answers: bool, exitcode: int | None = None) -> None:
+        self.pid = pid
+        self.exitcode = exitcode
+        self.answers = answers
+
+    def ping(self, seconds: float) -> bool:
+        assert seconds < HEALTH_SECONDS
+        return self.answers
+
+    def kill(self) -> None:
+        self.exitcode = -signal.SIGKILL
+
+    def join(self) -> None:
+        assert self.exitcode is not None
+
+
+@pytest.mark.sqlite
+def test_a_worker_that_hangs_is_ended_and_one_that_starts_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000.0]
+    replacing: list[int] = []
+    monkeypatch.setattr("ledger.operations.workers.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr(
+        Multiprocess,
+        "keep_subprocess_alive",
+        lambda self: replacing.extend(one.pid for one in self.processes if one.exitcode is not None),
+    )
+    supervisor = Supervisor(WorkerConfig("none:none", workers=2, log_config=None), [], lambda: None)
+    supervisor.is_announced = True
+    good, other = Silent(1, answers=True), Silent(2, answers=False)
+    supervisor.processes = [good, other]  # type: ignore[list-item]  # as much of them as is looked at
+    for seconds in (0, HEALTH_SECONDS - 1):
+        now[0] = 1_000.0 + seconds
+        supervisor.keep_subprocess_alive()
+    assert (other.exitcode, replacing) == (None, [])
+    # what answers once is waited for anew
+    other.answers = True
+    supervisor.keep_subprocess_alive()
+    other.answers = False
+    for seconds in (HEALTH_SECONDS, 2 * HEALTH_SECONDS - 1):
+        now[0] = 1_000.0 + seconds
+        supervisor.keep_subprocess_alive()
+    assert (other.exitcode, replacing) == (None, [])
+    now[0] += 1
+    supervisor.keep_subprocess_alive()
+    assert (good.exitcode, other.exitcode, replacing) == (None, -signal.SIGKILL, [2])
+    # one that has ended by itself is replaced at once
+    supervisor.processes = [good, Silent(3, answers=False, exitcode=1)]  # type: ignore[list-item]  # the same
+    supervisor.keep_subprocess_alive()
+    assert replacing == [2, 3]
+
+
 # -- metrics ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite
 def test_each_worker_tells_its_own_metrics(makes: Makes) -> None:
     service = makes()
     service.start()
@@ -299,6 +368,7 @@ def test_each_worker_tells_its_own_metrics(makes: Makes) -> None:
     assert service.port_of(new) == freed
 
 
+@pytest.mark.sqlite
 def test_a_port_of_metrics_that_is_taken_is_told_at_once(makes: Makes) -> None:
     service, other = makes(), makes()
     service.start()
@@ -309,15 +379,6 @@ def test_a_port_of_metrics_that_is_taken_is_told_at_once(makes: Makes) -> None:
     # the port before it may be somebody's too
     taken = rf"127\.0\.0\.1:({service.metrics}|{service.metrics - 1}): Address already in use"
     assert re.search(taken, other.log())
-
-
-@pytest.mark.sqlite
-def test_without_an_address_there_is_no_page_and_a_word_about_it(makes: Makes) -> None:
-    service = makes()
-    del service.environment["LEDGER_METRICS_ADDRESS"]
-    service.start()
-    assert service.call("GET", "/metrics")[0] == 404
-    assert "no /metrics: with several workers LEDGER_METRICS_ADDRESS has to say where" in service.log()
 
 
 # -- nothing stale ---------------------------------------------------------------------------------------

@@ -26,13 +26,12 @@ from ledger.clearing.clearings import Clear
 from ledger.clearing.days import DayTotals
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clearing.reports import aided
-from ledger.database.engines import is_postgresql
 from ledger.institutions.registry import Suspend
 from ledger.policy import RATE_SCALE
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import AREA, SomeoneFactory, World
-from tests.verify.test_verify import chain_anew, run, with_every_right
+from tests.verify.tampering import chain_anew, found, let_pass, places, run, tampering
 
 DAY = date(2026, 10, 5)
 SHARE = 60 * RATE_SCALE // 100
@@ -64,13 +63,6 @@ class Care:
         if book is None:
             return party.replace("code", self.code)
         return entry_name(book, int(seq)) if seq else account_no(book)
-
-    def findings(self) -> dict[tuple[str, str], str]:
-        found: dict[tuple[str, str], str] = {}
-        for book in (self.hospital, self.patient, self.donor, self.resident):
-            summary = verify(self.world.engine, first=book, last=book)
-            found |= {(one.code, one.where): one.what for one in summary.findings}
-        return found
 
     def expected(self, told: str) -> set[tuple[str, str]]:
         """ "counters_wrong P 2026, rows_wrong P-3" as findings."""
@@ -131,9 +123,15 @@ def _sums(world: World, hospital: int) -> DayTotals:
     return DayTotals(len(rows), *(sum(row[place] for row in rows) for place in range(3)))
 
 
-def test_care_that_nobody_touched_is_clean(world: World) -> None:
-    care = some_care(world)
-    assert care.findings() == {}
+@pytest.fixture(scope="module")
+def care(world: World) -> Care:
+    return some_care(world)
+
+
+def test_care_that_nobody_touched_is_clean(world: World, care: Care) -> None:
+    assert verify(world.engine).findings == []
+    with tampering(world.engine) as connection:
+        assert found(connection) == []
     with world.engine.connect() as connection:
         seqs = tables.settlement.c.mutual_pay != 0, tables.settlement.c.book_id == care.patient
         assert connection.scalars(select(tables.settlement.c.seq).where(*seqs)).all() == [2, 7, 8]
@@ -213,6 +211,11 @@ CHANGES: dict[str, tuple[str, str]] = {
     "what was set off": ("case_wrong P-4", f"UPDATE third_party_case SET set_off = 5 {OF} :p"),
     "the cause of a case": ("case_wrong P-4", f"UPDATE third_party_case SET kind = 1 {OF} :p"),
     "the bill of a case": ("case_wrong P-4", f"UPDATE third_party_case SET settlement_seq = 2 {OF} :p"),
+    "a case put in": (
+        "case_wrong P-2",
+        "INSERT INTO third_party_case (book_id, advance, paid, returned, set_off, excluded, seq,"
+        " settlement_seq, kind) VALUES (:p, 0, 0, 0, 0, 1, 2, 2, 1)",
+    ),
     "a case taken away": ("case_wrong P-4", f"DELETE FROM third_party_case {OF} :p"),
     "a contract": ("contract_wrong H-2", "UPDATE contract SET services = 'inpatient' WHERE code = :c"),
     "a contract taken away": ("contract_wrong H-2", "DELETE FROM contract WHERE code = :c"),
@@ -255,14 +258,13 @@ CHANGES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_was_changed_about_care_is_found(world: World, what: str) -> None:
+def test_what_was_changed_about_care_is_found(world: World, care: Care, what: str) -> None:
     told, statement = CHANGES[what]
-    care = some_care(world)
-    with with_every_right(world.engine) as connection:
+    with tampering(world.engine) as connection:
         run(
             connection, statement, p=care.patient, d=care.donor, h=care.hospital, r=care.resident, c=care.code
         )
-    assert set(care.findings()) == care.expected(told)
+        assert places(connection) == care.expected(told)
 
 
 # -- claims ------------------------------------------------------------------------------------------------
@@ -283,29 +285,26 @@ CLAIMS = {"message m1": "P-2", "message never": "H-4", "bill B1": "P-2", "bill B
 
 
 @pytest.mark.parametrize("what", CLAIMS)
-def test_a_claim_taken_away_is_found(world: World, what: str) -> None:
-    care = some_care(world)
-    with with_every_right(world.engine) as connection:
+def test_a_claim_taken_away_is_found(world: World, care: Care, what: str) -> None:
+    with tampering(world.engine) as connection:
         run(connection, "DELETE FROM claim WHERE digest = :x", x=digest_of(care, what))
-    assert set(care.findings()) == care.expected(f"claim_wrong {CLAIMS[what]}")
+        assert places(connection) == care.expected(f"claim_wrong {CLAIMS[what]}")
 
 
 @pytest.mark.parametrize("what", ["bill B1", "message m1"])
-def test_a_claim_of_another_book_is_found_in_both(world: World, what: str) -> None:
-    care = some_care(world)
-    with with_every_right(world.engine) as connection:
+def test_a_claim_of_another_book_is_found_in_both(world: World, care: Care, what: str) -> None:
+    with tampering(world.engine) as connection:
         move = "UPDATE claim SET book_id = :d WHERE digest = :x"
         run(connection, move, d=care.donor, x=digest_of(care, what))
-    assert set(care.findings()) == care.expected("claim_wrong P-2, claim_surplus D")
+        assert places(connection) == care.expected("claim_wrong P-2, claim_surplus D")
 
 
-def test_a_claim_for_nothing_is_found(world: World) -> None:
+def test_a_claim_for_nothing_is_found(world: World, care: Care) -> None:
     """It would keep a bill out that nobody has settled."""
-    care = some_care(world)
-    with with_every_right(world.engine) as connection:
+    with tampering(world.engine) as connection:
         more = "INSERT INTO claim (digest, book_id) VALUES (:x, :p)"
         run(connection, more, p=care.patient, x=digest_of(care, "bill B2"))
-    assert set(care.findings()) == care.expected("claim_surplus P")
+        assert places(connection) == care.expected("claim_surplus P")
 
 
 # -- by somebody who computes all digests anew -------------------------------------------------------------
@@ -336,6 +335,14 @@ FORGERIES: dict[str, tuple[str, str, tuple[int, ...], list[str]]] = {
         f"UPDATE settlement SET settled_on = '2026-11-05' {AT} 3"]),
     "a reversal that is no mirror": ("settlement_wrong P-8", "P", (8,), [
         f"UPDATE settlement SET excluded = -1 {AT} 8"]),
+    "a reversal that counts before its bill": ("settlement_wrong P-8", "P", (8,), [
+        f"UPDATE settlement SET settled_on = '2026-10-04' {AT} 8"]),
+    "a kind of bill that there is not": (
+        "kind_wrong P-3, settlement_wrong P-3, rows_without_entry P-3, claim_surplus P", "P", (), [
+            f"UPDATE entry SET kind = 77 {AT} 3"]),
+    "a donation of a kind that there is not": (
+        "kind_wrong D-3, aid_wrong P-2, quota_wrong D-2", "D", (), [
+            f"UPDATE entry SET kind = 77 {AT} 3"]),
     "a reversal of half": ("target_wrong P-8, settlement_wrong P-8", "P", (), [
         f"UPDATE transfer SET amount_fen = amount_fen - 1 {AT} 8 AND to_side = 11"]),
     "a bill that no donor paid": (
@@ -368,6 +375,8 @@ FORGERIES: dict[str, tuple[str, str, tuple[int, ...], list[str]]] = {
         f"UPDATE transfer SET amount_fen = amount_fen + 1 {AT} 5"]),
     "a comparison with other sums": ("day_wrong H 2026-10-05", "H", (), [
         f"UPDATE entry SET detail = replace(detail, '[4,', '[5,') {AT} 5"]),
+    "a comparison that cannot be read": ("day_wrong H a day, day_wrong H 2026-10-05", "H", (), [
+        f"""UPDATE entry SET detail = replace(detail, '"day"\\:"2026-10-05"', '"day"\\:"soon"') {AT} 5"""]),
     "a month with another sum": ("clearing_wrong H 202610", "H", (), [
         f"""UPDATE entry SET detail = replace(detail, '"fund"\\:', '"fund"\\:1') {AT} 6"""]),
     "what relatives paid of a month": ("clearing_wrong H 202610", "H", (), [
@@ -386,38 +395,48 @@ FORGERIES: dict[str, tuple[str, str, tuple[int, ...], list[str]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", FORGERIES)
-def test_what_was_forged_about_care_is_found(world: World, what: str) -> None:
+def test_what_was_forged_about_care_is_found(world: World, care: Care, what: str) -> None:
     told, letter, seqs, statements = FORGERIES[what]
-    care = some_care(world)
     book = {"P": care.patient, "D": care.donor, "H": care.hospital, "R": care.resident}[letter]
-    with with_every_right(world.engine) as connection:
+    with tampering(world.engine) as connection:
         run(connection, *statements, x=book)
         for seq in seqs:
             rows_anew(connection, book, seq)
         chain_anew(connection, book)
-    assert {one for one in care.findings() if one[0] != "totals_differ"} == care.expected(told)
+        assert places(connection) == care.expected(told)
 
 
 @pytest.mark.parametrize("name", ["own_expense", "cash_pay"])
-def test_a_bill_that_does_not_add_up_is_found(fresh_engine: Engine, name: str) -> None:
+def test_a_bill_that_does_not_add_up_is_found(world: World, care: Care, name: str) -> None:
     """In a database that lost the CHECKs against it."""
-    care = some_care(World(fresh_engine))
-    with with_every_right(fresh_engine) as connection:
-        if is_postgresql(connection):
-            for check in ("parts", "payers"):
-                run(connection, f"ALTER TABLE settlement DROP CONSTRAINT ck_settlement_{check}_add_up")
+    with tampering(world.engine) as connection:
+        let_pass(connection, *(f"settlement.ck_settlement_{check}_add_up" for check in ("parts", "payers")))
         run(connection, f"UPDATE settlement SET {name} = {name} + 1 {AT} 3", x=care.patient)
         rows_anew(connection, care.patient, 3)
         chain_anew(connection, care.patient)
-    assert "does not add up" in care.findings()["settlement_wrong", care.where("P-3")]
+        what = {(one.code, one.where): one.what for one in found(connection)}
+    assert "does not add up" in what["settlement_wrong", care.where("P-3")]
 
 
-def test_aid_that_is_left_between_the_books_is_found(fresh_engine: Engine) -> None:
-    care = some_care(World(fresh_engine))
-    with with_every_right(fresh_engine) as connection:
+def test_more_that_came_back_than_was_advanced_is_found(world: World, care: Care) -> None:
+    """The same."""
+    with tampering(world.engine) as connection:
+        let_pass(connection, "third_party_case.ck_third_party_case_never_more_than_the_advance")
+        run(
+            connection,
+            f"UPDATE transfer SET amount_fen = 1 {AT} 5",
+            f"UPDATE third_party_case SET advance = 1 {OF} :x",
+            x=care.patient,
+        )
+        chain_anew(connection, care.patient)
+        assert places(connection) == care.expected("case_wrong P-4")
+
+
+def test_aid_that_is_left_between_the_books_is_found(world: World, care: Care) -> None:
+    with tampering(world.engine) as connection:
         run(connection, f"DELETE FROM transfer {OF} :d AND seq = 3", d=care.donor)
-    found = {(one.code, one.what) for one in verify(fresh_engine).findings}
-    assert ("aid_not_cleared", "-17600 fen are left between the books") in found
+        told = {(one.code, one.what) for one in found(connection)}
+    assert ("aid_not_cleared", "-17600 fen are left between the books") in told
 
 
 def test_every_amount_of_a_row_is_in_its_mirror() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
 from ledger.book.beside import rows_digest
@@ -15,12 +15,11 @@ from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
 from ledger.contributions.levies import AssessmentLine, LevyLine
-from ledger.database.engines import is_postgresql
-from ledger.verify import Verdict, verify
+from ledger.verify import verify
 from ledger.verify.finding import month_name
 from tests.support.people import World
 from tests.support.units import Unit
-from tests.verify.test_verify import chain_anew, run, with_every_right
+from tests.verify.tampering import chain_anew, found, let_pass, places, run, tampering
 
 MARCH = 202603
 TODAY = date(2026, 4, 10)
@@ -44,9 +43,9 @@ class Company:
         return self.unit.book
 
     def where(self, what: str) -> str:
-        """ "E-3", "one-2", "one", "2026-03": an entry, a book or a month, as findings name it."""
-        if what == "month":
-            return month_name(self.book, MARCH)
+        """ "E-3", "one-2", "one", "month", "July": an entry, a book or a month, as findings name it."""
+        if what in {"month", "July"}:
+            return month_name(self.book, MARCH if what == "month" else 202607)
         party, _, seq = what.partition("-")
         book = self.book if party == "E" else getattr(self, party)
         return entry_name(book, int(seq)) if seq else account_no(book)
@@ -65,22 +64,21 @@ def a_company(world: World) -> Company:
     return Company(unit, one, other)
 
 
-def findings(company: Company) -> dict[tuple[str, str], str]:
-    found: dict[tuple[str, str], str] = {}
-    for book in (company.book, company.one, company.other):
-        summary: Verdict = verify(company.unit.world.engine, first=book, last=book)
-        found |= {(one.code, one.where): one.what for one in summary.findings}
-    return found
-
-
 def expected(company: Company, told: str) -> set[tuple[str, str]]:
     """ "rows_wrong E-3, month_wrong month" as findings."""
     pairs = (one.split() for one in told.split(","))
     return {(code, company.where(where)) for code, where in pairs}
 
 
-def test_a_company_that_nobody_touched_is_clean(world: World) -> None:
-    assert findings(a_company(world)) == {}
+@pytest.fixture(scope="module")
+def company(world: World) -> Company:
+    return a_company(world)
+
+
+def test_a_company_that_nobody_touched_is_clean(world: World, company: Company) -> None:
+    assert verify(world.engine).findings == []
+    with tampering(world.engine) as connection:
+        assert found(connection) == []
 
 
 # -- rows and state that somebody changed ------------------------------------------------------------------
@@ -157,6 +155,11 @@ CHANGES: dict[str, tuple[str, str]] = {
         "month_wrong month, months_differ month, money_differs E",
         f"DELETE FROM levy {OF}",
     ),
+    "a month put in": (
+        "month_wrong July",
+        f"INSERT INTO levy (book_id, period, {', '.join(tables.LEVY_AMOUNTS)})"
+        f" VALUES (:b, 202607, {NO_AMOUNTS})",
+    ),
     "a base": ("assessment_wrong month", f"UPDATE assessment SET base = base + 1 {HIS}"),
     "a day of payment": ("assessment_wrong month", f"UPDATE assessment SET paid_on = '2026-01-01' {HIS}"),
     "what a person is assessed": (
@@ -176,6 +179,7 @@ CHANGES: dict[str, tuple[str, str]] = {
         " credited_too_much one",
         f"DELETE FROM assessment {HIS}",
     ),
+    "the year of an employer": ("book_state_wrong E", "UPDATE book SET open_year = 2031 WHERE book_id = :b"),
     "the employer taken away": ("employer_unknown E", "DELETE FROM employer WHERE book_id = :b"),
     "the employer exchanged": (
         "employer_unknown E",
@@ -187,33 +191,28 @@ CHANGES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_was_changed_about_an_employer_is_found(world: World, what: str) -> None:
+def test_what_was_changed_about_an_employer_is_found(world: World, company: Company, what: str) -> None:
     told, statement = CHANGES[what]
-    company = a_company(world)
-    with with_every_right(world.engine) as connection:
+    with tampering(world.engine) as connection:
         run(connection, statement, b=company.book, a=company.one)
-    assert set(findings(company)) == expected(company, told)
+        assert places(connection) == expected(company, told)
 
 
-def test_what_was_paid_twice_is_found(fresh_engine: Engine) -> None:
+def test_what_was_paid_twice_is_found(world: World, company: Company) -> None:
     """In a database that lost the CHECK against it."""
-    company = a_company(World(fresh_engine))
-    with with_every_right(fresh_engine) as connection:
-        if is_postgresql(connection):
-            run(connection, "ALTER TABLE assessment DROP CONSTRAINT ck_assessment_employer_not_overpaid")
+    with tampering(world.engine) as connection:
+        let_pass(connection, "assessment.ck_assessment_employer_not_overpaid")
         more = f"UPDATE assessment SET employer_paid = employer + 5 {HIS}"
         run(connection, more, b=company.book, a=company.one)
-    found = findings(company)
-    assert "5 fen" in found["overpaid", company.where("month")]
+        what = {(one.code, one.where): one.what for one in found(connection)}
+    assert "5 fen" in what["overpaid", company.where("month")]
 
 
-def test_the_money_of_a_person_in_the_book_of_an_employer_is_found(fresh_engine: Engine) -> None:
-    company = a_company(World(fresh_engine))
-    with with_every_right(fresh_engine) as connection:
-        if is_postgresql(connection):
-            run(connection, "ALTER TABLE book DROP CONSTRAINT ck_book_only_persons_have_pockets")
+def test_the_money_of_a_person_in_the_book_of_an_employer_is_found(world: World, company: Company) -> None:
+    with tampering(world.engine) as connection:
+        let_pass(connection, "book.ck_book_only_persons_have_pockets")
         run(connection, "UPDATE book SET current_year = 5 WHERE book_id = :b", b=company.book)
-    assert ("book_amount_wrong", company.where("E")) in findings(company)
+        assert ("book_amount_wrong", company.where("E")) in places(connection)
 
 
 # -- by somebody who computes all digests anew -------------------------------------------------------------
@@ -246,6 +245,8 @@ FORGERIES: dict[str, tuple[str, int, list[str]]] = {
     "a fee that is a premium": ("money_differs E", 5, [
         f"UPDATE transfer SET amount_fen = amount_fen - 1 {AT} 5 AND to_side = 11",
         f"UPDATE transfer SET amount_fen = amount_fen + 1 {AT} 5 AND to_side = 16"]),
+    "money out of a pocket that an employer has not": ("kind_wrong E-8, money_differs E", 8, [
+        f"UPDATE transfer SET from_side = 1, to_side = 12 {AT} 8"]),
     "money that left suspense": ("money_differs E", 8, [
         f"UPDATE transfer SET amount_fen = amount_fen + 1 {AT} 8"]),
     "who was paid for": (
@@ -263,15 +264,14 @@ FORGERIES: dict[str, tuple[str, int, list[str]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", FORGERIES)
-def test_what_was_forged_about_an_employer_is_found(world: World, what: str) -> None:
+def test_what_was_forged_about_an_employer_is_found(world: World, company: Company, what: str) -> None:
     told, seq, statements = FORGERIES[what]
-    company = a_company(world)
-    with with_every_right(world.engine) as connection:
+    with tampering(world.engine) as connection:
         run(connection, *statements, b=company.book, a=company.one, c=company.other)
         for entry in {3, seq}:
             rows_anew(connection, company.book, entry)
         chain_anew(connection, company.book)
-    assert set(findings(company)) == expected(company, told)
+        assert places(connection) == expected(company, told)
 
 
 # the same in an account: (what is found, statements)
@@ -314,45 +314,34 @@ FORGED_CREDITS: dict[str, tuple[str, list[str]]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("what", FORGED_CREDITS)
-def test_a_forged_credit_is_found_from_both_sides(world: World, what: str) -> None:
+def test_a_forged_credit_is_found_from_both_sides(world: World, company: Company, what: str) -> None:
     told, statements = FORGED_CREDITS[what]
-    company = a_company(world)
-    with with_every_right(world.engine) as connection:
+    with tampering(world.engine) as connection:
         run(connection, *statements, b=company.book, a=company.one)
         chain_anew(connection, company.one)
-    found = set(findings(company))
-    found -= {one for one in found if one[0] in {"totals_differ", "rows_wrong"}}
-    assert found == expected(company, told)
+        assert {one for one in places(connection) if one[0] != "rows_wrong"} == expected(company, told)
 
 
-def test_a_list_that_is_confirmed_twice_is_found(world: World) -> None:
+def test_a_list_that_is_confirmed_twice_is_found(world: World, company: Company) -> None:
     """And one whose confirmation points at something else."""
-    unit = Unit(world)
-    person = unit.hire()
-    unit.declare(MARCH, {person: 800_000})
-    with with_every_right(world.engine) as connection:
-        run(connection, f"UPDATE entry SET target_seq = 1 {AT} 3", b=unit.book)
-        chain_anew(connection, unit.book)
-    found = verify(world.engine, first=unit.book, last=unit.book).findings
-    assert [(one.code, one.where) for one in found] == [("target_wrong", entry_name(unit.book, 3))]
+    with tampering(world.engine) as connection:
+        run(connection, f"UPDATE entry SET target_seq = 1 {AT} 3", b=company.book)
+        chain_anew(connection, company.book)
+        assert places(connection) == expected(company, "target_wrong E-3")
 
 
-def test_a_contribution_in_the_book_of_an_employer_is_found(world: World) -> None:
-    unit = Unit(world)
-    person = unit.hire()
-    unit.declare(MARCH, {person: 800_000})
-    with with_every_right(world.engine) as connection:
-        run(connection, f"UPDATE entry SET kind = 2 {AT} 2", b=unit.book)
-        chain_anew(connection, unit.book)
-    found = verify(world.engine, first=unit.book, last=unit.book).findings
-    assert ("kind_wrong", entry_name(unit.book, 2)) in {(one.code, one.where) for one in found}
+def test_a_contribution_in_the_book_of_an_employer_is_found(world: World, company: Company) -> None:
+    with tampering(world.engine) as connection:
+        run(connection, f"UPDATE entry SET kind = 2 {AT} 2", b=company.book)
+        chain_anew(connection, company.book)
+        assert ("kind_wrong", company.where("E-2")) in places(connection)
 
 
-def test_an_employer_that_was_written_down_and_never_opened_is_none_yet(fresh_engine: Engine) -> None:
-    world = World(fresh_engine)
-    with fresh_engine.connect() as connection, connection.begin():
-        connection.execute(
-            text("INSERT INTO employer VALUES ('91999999000000001X', 5000000000001, 'n', 990100, :now)"),
-            {"now": world.now.isoformat()},
+def test_an_employer_that_was_written_down_and_never_opened_is_none_yet(world: World) -> None:
+    with tampering(world.engine) as connection:
+        run(
+            connection,
+            "INSERT INTO employer VALUES ('91999999000000001X', 5000000000001, 'n', 990100, :now)",
+            now=world.now.isoformat(),
         )
-    assert verify(fresh_engine).findings == []
+        assert found(connection) == []
