@@ -20,6 +20,7 @@ from ledger.accounts.spending import Spend
 from ledger.care import annual_settlements
 from ledger.care.annual_settlements import CloseYear
 from ledger.care.bills import Bill
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.care.filings import EndFiling, RecordFiling
 from ledger.care.manual_claims import DecideClaim, SubmitClaim
 from ledger.care.settlements import Quoted, Settle, quote_minutes
@@ -146,6 +147,7 @@ __all__ = [
     "ReopenEmployer",
     "ReportDeath",
     "Reverse",
+    "ReverseEntry",
     "ReverseEstimate",
     "ReverseSettlement",
     "Settle",

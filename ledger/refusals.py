@@ -233,8 +233,8 @@ class RefusalCode(Worded):
     # the state of what is acted on
     NOT_REVERSIBLE = Words("not_reversible", 409, "Entries of this kind are not reversed",
         "该类条目不能冲正。")
-    NOT_LAST = Words("not_last", 409, "A later inpatient settlement depends on it",
-        "其后的住院结算以本次结算为依据，请先冲正其后的结算。")
+    NOT_LAST = Words("not_last", 409, "Something later depends on it: that goes back first",
+        "其后的业务以此为依据，请先冲正其后的业务。")
     REVERSAL_WINDOW_PASSED = Words("reversal_window_passed", 409, "The time for a reversal has passed",
         "已超过可冲正的期限。")
     QUOTE_STALE = Words("quote_stale", 409, "The result differs from the quote, or the quote ran out",

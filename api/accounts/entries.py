@@ -14,7 +14,7 @@ from api.http.posting import entry_of, post_and_answer
 from api.http.receipts import entry_json, with_more
 from api.http.routes import LedgerRoute, describe
 from api.http.state import state_of
-from ledger import Command, RefusalCode, Reverse, ReverseEstimate, reports
+from ledger import Command, RefusalCode, ReverseEntry, ReverseEstimate, reports
 from ledger.book.numbers import party_of
 from ledger.chart.parties import Party
 
@@ -53,14 +53,14 @@ async def entry(entry: str, request: Request) -> Response:
 
 def _reverse(entry: str, body: Reversal, by: By) -> Command:
     book_id, seq = entry_of(entry, R.ENTRY_NOT_FOUND)
-    command = ReverseEstimate if party_of(book_id) is Party.EMPLOYER else Reverse
+    command = ReverseEstimate if party_of(book_id) is Party.EMPLOYER else ReverseEntry
     return command(book_id, seq, body.reason, body.effective_on, *by.sent_by)
 
 
 @posting(
     router,
     "/v1/entries/{entry}/reversal",
-    Reverse,
+    ReverseEntry,
     make=_reverse,
     scope="postings:reverse",
     tag="entries",
@@ -72,6 +72,9 @@ def _reverse(entry: str, body: Reversal, by: By) -> Command:
 )
 async def reverse(entry: str, body: Reversal, request: Request) -> Response:
     """Back into the pockets it came from, after a year end into carried_over, after closing to the heirs.
+
+    The decision about a claim: it is received again, and what was paid for it comes back from the bank. A
+    recovery, the last one of its case first: what came back of the advance is outstanding again.
 
     Of an employer an estimate: what it charged is not owed, and the late fee that was paid of it is surplus.
     """

@@ -24,7 +24,7 @@ from api.http.places import Places
 from api.http.posting import plain_key
 from api.http.security import Caller
 from api.http.state import State
-from ledger import Command, RefusalCode, Refused
+from ledger import Command, RefusalCode, Refused, ReverseEstimate
 
 R = RefusalCode
 Reference = Annotated[str, Field(min_length=1, max_length=64)]
@@ -80,6 +80,8 @@ _ROUTES: tuple[Any, ...] = (
 )  # fmt: skip
 READERS: dict[str, Reader] = {route.declared.bulk: _reader(route) for route in _ROUTES}
 PLACES: dict[type[Command], Places] = {reader.declared.command: reader.places for reader in READERS.values()}
+# what a reversal becomes in the book of an employer
+PLACES[ReverseEstimate] = READERS["reverse"].places
 
 
 def read_command(state: State, who: Caller, today: date, item: Any) -> Command | Unreadable:

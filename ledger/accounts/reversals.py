@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import ClassVar
 
 from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.detail import pack
@@ -23,7 +24,7 @@ class Reverse(Command):
     """Reverse the entry `target_seq` of a book."""
 
     verb = Verb.REVERSAL
-    refused_with = (
+    refused_with: ClassVar[tuple[RefusalCode, ...]] = (
         RefusalCode.ENTRY_NOT_FOUND,
         # before the original's value date or after today
         RefusalCode.PERIOD_INVALID,

@@ -10,14 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Integer, column
 
 from ledger import tables
+from ledger.book.detail import unpack
 from ledger.care.bills import Bill
 from ledger.care.counters import CLAIM_ROW, SETTLEMENT_ROW
-from ledger.care.rows import BillLine, ClaimRow, SettlementRow
+from ledger.care.decisions import about, decided_by
+from ledger.care.rows import BillLine
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Look, Need, Receipt
@@ -25,8 +27,6 @@ from ledger.posting.needs import Asked
 from ledger.texts import normalise_code
 
 _S = tables.settlement.c
-# the detail of a decision begins so
-TURNED_DOWN: Final = '{"approved":false,%'
 
 
 class StandingBill(NamedTuple):
@@ -38,20 +38,24 @@ class StandingBill(NamedTuple):
     total: int
     bill_no: str | None
     lines: str
+    # of a claim: the decision that rejected it, while that stands
+    turned_down_by: int | None = None
 
 
-# by book and entry; what this very batch wrote is there as the row that it wrote
-Bills = dict[int, dict[int, StandingBill | SettlementRow | ClaimRow]]
+# by book and entry
+Bills = dict[int, dict[int, StandingBill]]
 
-# an entry of these kinds may take back what it acts on
-_ENDING: Final = frozenset({Kind.REVERSAL, Kind.CLAIM_DECISION})
-
-_NAMES = ("seq", *StandingBill._fields)
-_TYPES = [_S[name] for name in _NAMES]
+_NAMES = ("seq", "institution_id", "care_type", "care_date", "total", "bill_no", "lines")
+_TURNED_DOWN_BY = column("turned_down_by", Integer)
+_TYPES = [*(_S[name] for name in _NAMES), _TURNED_DOWN_BY]
 
 
 def _listed(alias: str) -> str:
     return ", ".join(f"{alias}.{name}" for name in _NAMES)
+
+
+_SETTLED = f"{_listed('s')}, CAST(NULL AS INT) AS turned_down_by"
+_HANDED_IN = f"{_listed('m')}, {decided_by('m', turned_down=True)} AS turned_down_by"
 
 
 def _same(alias: str, sought: str) -> str:
@@ -69,15 +73,11 @@ _STANDS = (
     "s.reverses_seq IS NULL AND NOT EXISTS"
     " (SELECT 1 FROM settlement r WHERE r.book_id = s.book_id AND r.reverses_seq = s.seq)"
 )
-_HANDED_IN = (
-    "NOT EXISTS (SELECT 1 FROM entry d WHERE d.book_id = m.book_id AND d.target_seq = m.seq"
-    f" AND d.kind = {int(Kind.CLAIM_DECISION)} AND d.detail LIKE :turned_down)"
-)
 _FOUND = Lookup(
-    f"SELECT s.book_id, {_listed('s')} FROM {{given}} JOIN settlement s ON s.book_id = given.book_id"
+    f"SELECT s.book_id, {_SETTLED} FROM {{given}} JOIN settlement s ON s.book_id = given.book_id"
     f" AND {_same('s', 'given.')} WHERE {_STANDS}"
-    f" UNION ALL SELECT m.book_id, {_listed('m')} FROM {{given}} JOIN manual_claim m"
-    f" ON m.book_id = given.book_id AND {_same('m', 'given.')} WHERE {_HANDED_IN}",
+    f" UNION ALL SELECT m.book_id, {_HANDED_IN} FROM {{given}} JOIN manual_claim m"
+    f" ON m.book_id = given.book_id AND {_same('m', 'given.')}",
     [_S.book_id, *_TYPES],
     book_id="big",
     day="date",
@@ -118,32 +118,42 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Bills:
         day, *rest = _sought(command).values()
         places |= {(one, day.isoformat(), *rest) for one in _books(command, desk, book_id)}
     found: Bills = {}
-    for book_id, *values in _FOUND.run(connection, list(places), turned_down=TURNED_DOWN):
+    for book_id, *values in _FOUND.run(connection, list(places)):
         _keep(found, desk, book_id, values)
     return found
 
 
 def _follow(found: Bills, _desk: object, receipt: Receipt, beside: Sequence[Any]) -> None:
-    """Let what stands include a bill of this very batch, or be without one that it took back."""
+    """Let what stands include a bill of this very batch, or be without one that it took back; a claim stands
+    that is not rejected, and stands again once that was taken back.
+    """
     here = found.setdefault(receipt.book_id, {})
-    if receipt.target_seq is not None and receipt.kind in _ENDING:
-        here.pop(receipt.target_seq, None)
-    for row in SETTLEMENT_ROW.among(beside) or CLAIM_ROW.among(beside):
+    if receipt.kind is Kind.REVERSAL:
+        here.pop(receipt.target_seq or 0, None)
+        for seq, one in here.items():
+            if one.turned_down_by == receipt.target_seq:
+                here[seq] = one._replace(turned_down_by=None)
+    elif receipt.kind is Kind.CLAIM_DECISION and not unpack(receipt.detail)["approved"]:
+        seq = about(receipt)
+        if seq in here:
+            here[seq] = here[seq]._replace(turned_down_by=receipt.seq)
+    rows: Sequence[Any] = SETTLEMENT_ROW.among(beside) or CLAIM_ROW.among(beside)
+    for row in rows:
         if row.lines is not None:
-            # it says the same under the same names
-            here[receipt.seq] = row
+            here[receipt.seq] = StandingBill(
+                row.institution_id, row.care_type, row.care_date, row.total, row.bill_no, row.lines
+            )
 
 
 # of one book: what a quote sees
 _LOOK: Look[Bills] = Look(
-    f"(SELECT s.book_id, {_listed('s')} FROM settlement s WHERE {_same('s', ':')} AND {_STANDS}"
-    f" UNION ALL SELECT m.book_id, {_listed('m')} FROM manual_claim m WHERE {_same('m', ':')}"
-    f" AND {_HANDED_IN}) a",
-    {f"a.{name}": _S[name] for name in _NAMES},
+    f"(SELECT s.book_id, {_SETTLED} FROM settlement s WHERE {_same('s', ':')} AND {_STANDS}"
+    f" UNION ALL SELECT m.book_id, {_HANDED_IN} FROM manual_claim m WHERE {_same('m', ':')}) a",
+    {**{f"a.{name}": _S[name] for name in _NAMES}, "a.turned_down_by": _TURNED_DOWN_BY},
     "a.book_id = {book}",
     begin=dict,
     keep=_keep,
-    given=lambda command: _sought(command) | {"turned_down": TURNED_DOWN},
+    given=_sought,
 )
 
 
@@ -178,9 +188,11 @@ def is_alike(desk: Desk, command: Any) -> bool:
     for book_id in _books(command, desk, desk.book.book_id):
         for one in here.get(book_id, {}).values():
             told = (one.institution_id, one.care_type, one.care_date, one.total)
-            if told != sought or (one.bill_no and bill.bill_no and one.bill_no != bill.bill_no):
+            if told != sought or one.turned_down_by is not None:
+                continue
+            if one.bill_no and bill.bill_no and one.bill_no != bill.bill_no:
                 continue
             lines = lines or _canonical(bill.lines)
-            if _canonical(BillLine(*line) for line in json.loads(one.lines or "[]")) == lines:
+            if _canonical(BillLine(*line) for line in json.loads(one.lines)) == lines:
                 return True
     return False

@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Date, Integer, Select, bindparam, or_, select
+from sqlalchemy import BigInteger, Connection, Date, Integer, Select, bindparam, literal_column, or_, select
 
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.care.cases import ThirdPartyCase
+from ledger.care.decisions import decided_by, read_decisions
 from ledger.care.rows import ClaimRow
 from ledger.chart.care import CareType
 from ledger.refusals import RefusalCode, Refused
 
 _E, _K, _M = tables.entry.c, tables.third_party_case.c, tables.manual_claim.c
-_DECISION = tables.entry.alias("decision")
-_D = _DECISION.c
+_FIRST, _DECISION = tables.entry.alias("first"), tables.entry.alias("decision")
+_F, _D = _FIRST.c, _DECISION.c
+_STANDS = literal_column(decided_by("manual_claim"), Integer)
 _BOOK = bindparam("book_id", type_=BigInteger)
 _SEQ = bindparam("seq", type_=Integer)
 
@@ -32,7 +34,10 @@ def third_party_case(connection: Connection, book_id: int, seq: int) -> ThirdPar
 
 
 class ClaimView(NamedTuple):
-    """A claim as it was handed in, and what was decided; `detail` and `decision` are what the entries say."""
+    """A claim as it was handed in, and what was decided; `detail` and `decision` are what the entries say.
+
+    `brought` are the papers that came with decisions which were taken back.
+    """
 
     book_id: int
     seq: int
@@ -41,6 +46,7 @@ class ClaimView(NamedTuple):
     detail: str | None
     decided_seq: int | None
     decision: str | None
+    brought: tuple[str, ...] = ()
 
     @property
     def institution(self) -> str:
@@ -49,9 +55,9 @@ class ClaimView(NamedTuple):
 
     @property
     def evidence(self) -> list[str]:
-        """The papers that are there: with the claim, and with its decision."""
+        """The papers that are there: with the claim, and with its decisions."""
         there = unpack(self.detail)["evidence"]
-        return [*there, *(word for word in self.decided.get("evidence", ()) if word not in there)]
+        return list(dict.fromkeys((*there, *self.brought, *self.decided.get("evidence", ()))))
 
     @property
     def decided(self) -> dict[str, Any]:
@@ -68,8 +74,13 @@ def _select() -> Select[Any]:
         _E.detail,
         _D.seq.label("decided_seq"),
         _D.detail.label("decision"),
+        _F.seq.label("first"),
         *(_M[name] for name in ClaimRow._fields),
-    ).select_from(beside.outerjoin(_DECISION, (_D.book_id == _M.book_id) & (_D.target_seq == _M.seq)))
+    ).select_from(
+        beside.outerjoin(_FIRST, (_F.book_id == _M.book_id) & (_F.target_seq == _M.seq)).outerjoin(
+            _DECISION, (_D.book_id == _M.book_id) & (_D.seq == _STANDS)
+        )
+    )
 
 
 _ONE = _select().where(_M.book_id == _BOOK, _M.seq == _SEQ)
@@ -78,7 +89,7 @@ _AFTER = bindparam("after", type_=Date)
 _OPEN = (
     _select()
     .where(
-        _D.seq.is_(None),
+        _STANDS.is_(None),
         _M.decide_by <= bindparam("due_by", type_=Date),
         _M.decide_by >= _AFTER,
         or_(
@@ -92,18 +103,22 @@ _OPEN = (
 )
 
 
-def _view(values: Sequence[Any]) -> ClaimView:
-    book_id, seq, policy_version, detail, decided_seq, decision, *row = values
-    claim = ClaimRow._make(row)
-    return ClaimView(
-        book_id,
-        seq,
-        claim._replace(care_type=CareType(claim.care_type)),
-        policy_version,
-        detail,
-        decided_seq,
-        decision,
-    )
+def _views(connection: Connection, found: Sequence[Sequence[Any]]) -> list[ClaimView]:
+    views: list[ClaimView] = []
+    decided_again: list[tuple[int, int]] = []
+    for book_id, seq, policy_version, detail, decided_seq, decision, first, *row in found:
+        claim = ClaimRow._make(row)
+        claim = claim._replace(care_type=CareType(claim.care_type))
+        views.append(ClaimView(book_id, seq, claim, policy_version, detail, decided_seq, decision))
+        if first != decided_seq:
+            decided_again.append((book_id, seq))
+    before = read_decisions(connection, decided_again)
+    return [
+        view._replace(
+            brought=tuple(word for one in before.get((view.book_id, view.seq), ()) for word in one.evidence)
+        )
+        for view in views
+    ]
 
 
 def claim(connection: Connection, book_id: int, seq: int) -> ClaimView:
@@ -111,7 +126,8 @@ def claim(connection: Connection, book_id: int, seq: int) -> ClaimView:
     found = connection.execute(_ONE, {"book_id": book_id, "seq": seq}).one_or_none()
     if found is None:
         raise Refused(RefusalCode.CLAIM_NOT_FOUND, at="target_seq")
-    return _view(found)
+    [view] = _views(connection, [found])
+    return view
 
 
 def open_claims(
@@ -125,4 +141,4 @@ def open_claims(
     rows = connection.execute(
         _OPEN, {"due_by": due_by, "after": day, "book_id": book_id, "seq": seq, "limit": limit}
     )
-    return [_view(row) for row in rows]
+    return _views(connection, rows.all())

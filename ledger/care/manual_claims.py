@@ -24,6 +24,7 @@ from ledger.care.adjudication import (
 from ledger.care.alike import ALIKE, is_alike
 from ledger.care.bills import Bill
 from ledger.care.counters import used_in
+from ledger.care.decisions import DECISIONS
 from ledger.care.reads import ACCUMULATORS, FILINGS
 from ledger.care.rows import BillLine, Cause, ClaimRow, SettlementRow
 from ledger.care.stakes import bill_stake
@@ -194,6 +195,8 @@ class DecideClaim(Command):
     vouches for the row. `evidence` is what came in since. A paid claim is settled like a bill, by what is
     known now, and counts in the year; what the funds pay goes to the person's bank account, and that may be
     nothing. A rejected one lets go of the number of its bill.
+
+    A claim whose decision was taken back is decided anew. The papers that came with that decision are there.
     """
 
     verb = "decide_claim"
@@ -212,7 +215,7 @@ class DecideClaim(Command):
         # by what is known now
         RefusalCode.ITEM_NOT_ELIGIBLE,
     )
-    needs = frozenset({TARGET, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS})
+    needs = frozenset({TARGET, DECISIONS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS})
 
     book: BookRef
     target_seq: int
@@ -239,23 +242,29 @@ class DecideClaim(Command):
             raise AssertionError("what was read of a claim is what its entry vouches for")
         if self.approve:
             check_filing(desk, self.institution, claimed_bill(self.claim, entry.detail))
-        desk.allow(Verb.CARE_CASE, day=self.claim.care_date)
-        if desk.acted_on(self.target_seq) is not None:
+        # a claim for care after the death, which was reported since, can only be rejected
+        desk.allow(Verb.CARE_CASE, day=self.claim.care_date if self.approve else None)
+        before = desk.of(DECISIONS).get((book.book_id, self.target_seq), [])
+        if before and before[-1].reversed_by is None:
             raise Refused(RefusalCode.CLAIM_DECIDED)
         facts: dict[str, Any] = {"approved": self.approve, "reason": self.reason}
+        if before:
+            facts["claim"] = self.target_seq
+        acts_on = before[-1].reversed_by if before else self.target_seq
         if self.evidence:
             facts["evidence"] = [word for word in EVIDENCE if word in self.evidence]
         book.roll_to(desk.today.year)
         if not self.approve:
             of_year = self.claim.care_date.year
             desk.freed.add(bill_stake(self.claim.institution_id, of_year, self.claim.bill_no))
-            self._add(desk, facts)
+            self._add(desk, acts_on, facts)
             return
-        missing = still_missing(self.evidence | set(told["evidence"]))
+        brought = {word for one in before for word in one.evidence}
+        missing = still_missing(self.evidence | brought | set(told["evidence"]))
         if missing:
             raise Refused(RefusalCode.EVIDENCE_MISSING, at="evidence", missing=missing)
         row = self._settled(desk, claimed_bill(self.claim, entry.detail))
-        self._add(desk, facts | {"rows": rows_digest((row,))}, row)
+        self._add(desk, acts_on, facts | {"rows": rows_digest((row,))}, row)
 
     def _settled(self, desk: Desk, bill: Bill) -> SettlementRow:
         book: Book = desk.book
@@ -266,7 +275,9 @@ class DecideClaim(Command):
         found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)
         return found.row(bill, Channel.MANUAL, institution.party_id, desk.today)
 
-    def _add(self, desk: Desk, facts: dict[str, Any], row: SettlementRow | None = None) -> None:
+    def _add(
+        self, desk: Desk, acts_on: int | None, facts: dict[str, Any], row: SettlementRow | None = None
+    ) -> None:
         paid: tuple[TransferLine, ...] = ()
         if row is not None:
             funds = ((Side.POOLED_FUND, row.pooled_pay), (Side.LARGE_FUND, row.large_pay))
@@ -276,7 +287,7 @@ class DecideClaim(Command):
                 Kind.CLAIM_DECISION,
                 desk.today,
                 paid,
-                target_seq=self.target_seq,
+                target_seq=acts_on,
                 detail=pack(**facts),
                 keyed=True,
                 beside=() if row is None else (row,),

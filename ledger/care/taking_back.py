@@ -78,7 +78,7 @@ class ReverseSettlement(Command):
             raise Refused(RefusalCode.NOT_REVERSIBLE)
         if original is None or original.kind is not Kind.SETTLEMENT:
             raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND, at="target_seq")
-        row = _row_of(desk, original)
+        row = row_of(desk, original)
         settled_on = desk.today
         if self.repairs is not None and row.institution_id is not None:
             if row.institution_id not in desk.books:
@@ -145,7 +145,7 @@ class CorrectMessage(Command):
         acting = desk.acting.get((holder, original.seq))
         if acting is not None:
             raise AlreadyThere(acting)
-        row = _row_of(desk, original)
+        row = row_of(desk, original)
         _take_back(desk, original, row, self._counted_on(desk, row), {"corrected": True})
 
     def _counted_on(self, desk: Desk, row: SettlementRow) -> date:
@@ -164,7 +164,8 @@ class CorrectMessage(Command):
         book.add(Draft(Kind.CORRECTION, desk.today, source_ref=self.source_ref, keyed=True))
 
 
-def _row_of(desk: Desk, original: Receipt) -> SettlementRow:
+def row_of(desk: Desk, original: Receipt) -> SettlementRow:
+    """What an entry settled."""
     row = desk.of(SETTLEMENTS).get(original.book_id, {}).get(original.seq)
     if row is None:
         raise AssertionError("a settlement has its row")
@@ -184,7 +185,7 @@ def _take_back(
     desk.allow(Verb.REVERSAL)
     if desk.acted_on(original.seq) is not None:
         raise Refused(RefusalCode.ALREADY_REVERSED)
-    _check_state(desk, book, original, row)
+    check_bill_may_go(desk, original, row)
     given = unpack(original.detail).get("aid", [])
     donors = _donors_of(original)
     unlocked = sorted(donors - desk.books.keys()) or heirs_to_lock(
@@ -203,7 +204,9 @@ def _take_back(
         desk.freed.add(bill_stake(row.institution_id, row.care_date.year, row.bill_no))
 
 
-def _check_state(desk: Desk, book: Book, original: Receipt, row: SettlementRow) -> None:
+def check_bill_may_go(desk: Desk, original: Receipt, row: SettlementRow) -> None:
+    """Raise Refused where a bill may not be taken back: something rests on it, or it is too late."""
+    book: Book = desk.book
     if row.care_table is CareTable.INPATIENT and any(
         later.care_table is CareTable.INPATIENT and later.care_date.year == row.care_date.year
         for seq, later in standing(desk.of(SETTLEMENTS)[book.book_id]).items()

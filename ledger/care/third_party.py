@@ -251,7 +251,8 @@ class RecordRecovery(Command):
         rule = policy.care.recovery.on(care_date)
         # what may be done about a debt is a matter of the day on which it is done
         may_set_off = self.means != BY_SET_OFF or policy.care.set_off.on(desk.today)
-        desk.require_new_source(Kind.RECOVERY, self.source_ref)
+        # a document whose recovery was taken back is booked again, as what acts on that
+        again = desk.require_new_source(Kind.RECOVERY, self.source_ref)
         if not case.advance:
             raise Refused(RefusalCode.NOTHING_ADVANCED)
         if not may_set_off:
@@ -262,9 +263,10 @@ class RecordRecovery(Command):
         due = to_return(rule, case.advance, case.excluded, paid) - case.returned - case.set_off
         if not due and not self.paid_fen:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="paid_fen")
-        self._collect(desk, book, policy, case._replace(paid=paid), due)
+        self._collect(desk, policy, case._replace(paid=paid), due, again)
 
-    def _collect(self, desk: Desk, book: Book, policy: Policy, case: ThirdPartyCase, due: int) -> None:
+    def _collect(self, desk: Desk, policy: Policy, case: ThirdPartyCase, due: int, again: int | None) -> None:
+        book: Book = desk.book
         returned, set_off = due, 0
         if self.means == BY_SET_OFF:
             returned, set_off = 0, min(due, max(book.available, 0))
@@ -289,6 +291,7 @@ class RecordRecovery(Command):
                 Kind.RECOVERY,
                 desk.today,
                 came_in,
+                target_seq=again,
                 source_ref=self.source_ref,
                 detail=pack(
                     case=self.case_seq,

@@ -120,6 +120,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.REVERSAL: _pairs((Side.INSTITUTION_PAYABLE,), (*_ANY_POCKET, *_PAYERS))
     | _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING, Side.POOLED_FUND))
     | _pairs((Side.MUTUAL_AID_CLEARING, Side.COLLECTION_CLEARING), _ANY_POCKET)
+    # of what the funds paid to the bank for a claim, and of what came back of an advance by bank or set-off
+    | _pairs((Side.BANK,), _FUNDS)
+    | _pairs((Side.POOLED_FUND,), (Side.BANK, *_ANY_POCKET))
     # of an estimate: the late fee that was paid of it
     | _LATE_FEE_BACK,
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
@@ -171,6 +174,10 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
 REVERSIBLE = frozenset({
     Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE, Kind.RETIREE_CREDIT, Kind.PREMIUM,
 })  # fmt: skip
+# what the way back of care undoes: a decision about a claim, and what came back of an advance
+REVERSIBLE_OF_CARE = frozenset({Kind.CLAIM_DECISION, Kind.RECOVERY})
+# whose document may be booked again, once what it made was reversed
+BOOKED_AGAIN = REVERSIBLE | {Kind.RECOVERY}
 # money that came in: to reverse it takes it out again
 CREDITS = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
 

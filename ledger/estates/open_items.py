@@ -10,6 +10,7 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.book.state import Book
+from ledger.care.decisions import decided_by
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
@@ -24,9 +25,7 @@ _E, _I, _A = tables.entry.c, tables.institution.c, tables.assessment.c
 # a claim is open until a decision stands
 _UNDECIDED = Lookup(
     "SELECT m.book_id, m.seq, i.code FROM {given} JOIN manual_claim m ON m.book_id = given.book_id"
-    " JOIN institution i ON i.party_id = m.institution_id WHERE NOT EXISTS (SELECT 1 FROM entry d"
-    f" WHERE d.book_id = m.book_id AND d.target_seq = m.seq AND d.kind = {int(Kind.CLAIM_DECISION)}"
-    " AND NOT EXISTS (SELECT 1 FROM entry r WHERE r.book_id = d.book_id AND r.target_seq = d.seq))"
+    f" JOIN institution i ON i.party_id = m.institution_id WHERE {decided_by('m')} IS NULL"
     " ORDER BY m.book_id, m.seq",
     [_E.book_id, _E.seq, _I.code],
     book_id="big",

@@ -10,7 +10,7 @@ from typing import Any
 from ledger.book.beside import Row
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.chart.kinds import REVERSIBLE, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.months import period_of
 from ledger.policy import Policy
@@ -148,7 +148,7 @@ class Desk:
                 need.follow(found, self, receipt, beside)
 
     def _free_document(self, original: Receipt | None, reversal_seq: int) -> None:
-        if original is not None and original.source_ref is not None and original.kind in REVERSIBLE:
+        if original is not None and original.source_ref is not None and original.kind in BOOKED_AGAIN:
             place = (original.book_id, int(original.kind), original.source_ref)
             self.sources.discard(place)
             self.taken_back[place] = reversal_seq

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Integer, column
 from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.state import Book
-from ledger.chart.kinds import ANSWERED_BY_SOURCE, REVERSIBLE, Kind
+from ledger.chart.kinds import ANSWERED_BY_SOURCE, BOOKED_AGAIN, Kind
 from ledger.database.lookups import Lookup
 from ledger.posting.book_reads import read_books, read_days
 from ledger.posting.command import Command
@@ -151,11 +151,11 @@ def read_seen(
 
 def _read_documents(connection: Connection, rows: Sequence[Any], desk: Desk) -> None:
     """The documents that stand; one whose entry was reversed may come again."""
-    reversible = [(row.book_id, row.seq) for row in rows if row.kind in REVERSIBLE]
+    reversible = [(row.book_id, row.seq) for row in rows if row.kind in BOOKED_AGAIN]
     read_acting(connection, reversible, desk)
     for row in rows:
         place = (row.book_id, row.kind, row.source_ref)
-        acting = desk.acting.get((row.book_id, row.seq)) if row.kind in REVERSIBLE else None
+        acting = desk.acting.get((row.book_id, row.seq)) if row.kind in BOOKED_AGAIN else None
         if acting is None or acting.kind is not Kind.REVERSAL:
             desk.sources.add(place)
         else:

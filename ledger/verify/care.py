@@ -23,12 +23,12 @@ from ledger.verify.streams import Key, keyed, side_by_side, streamed
 
 _E, _T, _S = tables.entry.c, tables.transfer.c, tables.settlement.c
 _CASE, _A = tables.third_party_case.c, tables.accumulator.c
-# which entries may settle something, and through which channel
-_CHANNELS: dict[int, Channel] = {
-    Kind.SETTLEMENT: Channel.NETWORK,
-    Kind.REVERSAL: Channel.NETWORK,
-    Kind.CLAIM_DECISION: Channel.MANUAL,
-    Kind.ANNUAL_SETTLEMENT: Channel.ANNUAL,
+# which entries may settle something, and through which channel; a reversal takes back what either of two did
+_CHANNELS: dict[int, tuple[Channel, ...]] = {
+    Kind.SETTLEMENT: (Channel.NETWORK,),
+    Kind.REVERSAL: (Channel.NETWORK, Channel.MANUAL),
+    Kind.CLAIM_DECISION: (Channel.MANUAL,),
+    Kind.ANNUAL_SETTLEMENT: (Channel.ANNUAL,),
 }
 _PARTS = ("own_expense", "over_limit", "pre_self_pay", "in_scope")
 _PAYERS = (
@@ -92,7 +92,7 @@ def settlements_move_what_they_say(connection: Connection, first: int, last: int
 
 
 def _row_fault(row: Any, original: Any) -> str | None:
-    if _CHANNELS.get(row.kind) != row.channel or (row.kind == Kind.REVERSAL) != (
+    if row.channel not in _CHANNELS.get(row.kind, ()) or (row.kind == Kind.REVERSAL) != (
         row.reverses_seq is not None
     ):
         return f"a {kind_name(row.kind)} does not settle such a row"
@@ -229,12 +229,12 @@ def _standing_case(values: Sequence[Any]) -> _StandingCase:
     return _StandingCase(_Case._make(case), cause_kind, excluded)
 
 
-_OF_CASES = (Kind.THIRD_PARTY_CASE, Kind.ADVANCE, Kind.RECOVERY, Kind.SET_OFF)
+_OF_CASES = (Kind.THIRD_PARTY_CASE, Kind.ADVANCE, Kind.RECOVERY, Kind.SET_OFF, Kind.REVERSAL)
 
 
 def cases_follow_from_their_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A case is of a settled bill with a cause; what was advanced, paid, returned and set off is what the
-    entries that name it moved; and no more comes back than was advanced.
+    entries that name it, and were not reversed, moved; and no more comes back than was advanced.
     """
     moved = (
         select(func.coalesce(func.sum(_T.amount_fen), 0))
@@ -243,7 +243,7 @@ def cases_follow_from_their_entries(connection: Connection, first: int, last: in
     )
     entries = streamed(
         connection,
-        select(_E.book_id, _E.seq, _E.kind, _E.detail, moved)
+        select(_E.book_id, _E.seq, _E.kind, _E.target_seq, _E.detail, moved)
         .where(_E.book_id.between(first, last), _E.kind.in_([int(kind) for kind in _OF_CASES]))
         .order_by(_E.book_id, _E.seq),
     )
@@ -266,31 +266,63 @@ def _cases(entries: Iterator[Any]) -> Iterator[tuple[Key, _Case | str]]:
     """The cases of each book in the order of their entries; a text says what cannot be read."""
     for book_id, lines in groupby(entries, key=attrgetter("book_id")):
         cases: dict[int, _Case | str] = {}
-        for _book, seq, kind, detail, fen in lines:
+        # what came back of a case and was not reversed, by entry: kind, what it says, amount
+        stands: dict[int, tuple[int, dict[str, Any], int]] = {}
+        for _book, seq, kind, target_seq, detail, fen in lines:
             try:
-                _count(cases, seq, kind, unpack(detail), int(fen))
+                if kind == Kind.REVERSAL:
+                    stands.pop(target_seq, None)
+                elif kind in {Kind.RECOVERY, Kind.SET_OFF}:
+                    stands[seq] = kind, unpack(detail), int(fen)
+                else:
+                    _open(cases, seq, kind, unpack(detail), int(fen))
             except UNREADABLE as error:
-                cases[seq] = f"what it says cannot be read ({type(error).__name__})"
+                cases[seq] = _unreadable(error)
+        for seq, (kind, told, fen) in stands.items():
+            try:
+                _come_back(cases, kind, told, fen, stands.get(seq + 1))
+            except UNREADABLE as error:
+                cases[seq] = _unreadable(error)
         for seq in sorted(cases):
             yield (book_id, seq), cases[seq]
 
 
-def _count(cases: dict[int, _Case | str], seq: int, kind: int, told: dict[str, Any], fen: int) -> None:
+def _unreadable(error: Exception) -> str:
+    return f"what it says cannot be read ({type(error).__name__})"
+
+
+def _open(cases: dict[int, _Case | str], seq: int, kind: int, told: dict[str, Any], fen: int) -> None:
     if kind == Kind.THIRD_PARTY_CASE:
         # the kind of the cause is the bill's, and compared with it
         cases[seq] = _Case(told["settlement"], 0, told["excluded"])
         return
+    known = cases[told["case"]]
+    if not isinstance(known, str):
+        cases[told["case"]] = known._replace(advance=known.advance + fen)
+
+
+def _come_back(
+    cases: dict[int, _Case | str],
+    kind: int,
+    told: dict[str, Any],
+    fen: int,
+    after: tuple[int, dict[str, Any], int] | None,
+) -> None:
     if "case" not in told:
         return  # what an estate set off beside cases
     known = cases[told["case"]]
     if isinstance(known, str):
         return
-    if kind == Kind.ADVANCE:
-        known = known._replace(advance=known.advance + fen)
-    elif kind == Kind.SET_OFF:
-        known = known._replace(set_off=known.set_off + fen)
-    else:
+    if kind == Kind.RECOVERY:
         known = known._replace(returned=known.returned + fen, paid=known.paid + told["paid"])
+    elif "line" not in told and (
+        after is None or (after[0], after[1].get("set_off")) != (Kind.RECOVERY, fen)
+    ):
+        # both go back together
+        cases[told["case"]] = "what was set off is not what the recovery after it says"
+        return
+    else:
+        known = known._replace(set_off=known.set_off + fen)
     cases[told["case"]] = known
 
 

@@ -8,7 +8,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Select, Text, and_, cast, func, literal, or_, select, union_all
 
 from ledger import tables
 from ledger.book.detail import unpack
@@ -98,7 +98,7 @@ def _bills(first: int, last: int) -> Select[Any]:
         _S.reverses_seq.is_(None),
         ~select(undone.seq).where(undone.book_id == _S.book_id, undone.reverses_seq == _S.seq).exists(),
     )
-    decision = tables.entry.alias().c
+    decision, after = tables.entry.alias().c, tables.entry.alias().c
     handed_in = select(
         _MANUAL.book_id, _MANUAL.seq, _MANUAL.institution_id, _MANUAL.care_date, _MANUAL.bill_no
     ).where(
@@ -106,8 +106,16 @@ def _bills(first: int, last: int) -> Select[Any]:
         ~select(decision.seq)
         .where(
             decision.book_id == _MANUAL.book_id,
-            decision.target_seq == _MANUAL.seq,
+            decision.kind == int(Kind.CLAIM_DECISION),
+            # the first one, or one after a decision that was taken back
+            or_(
+                decision.target_seq == _MANUAL.seq,
+                decision.detail.like(literal('%,"claim":') + cast(_MANUAL.seq, Text) + literal(",%")),
+            ),
             decision.detail.like('{"approved":false,%'),
+            ~select(after.seq)
+            .where(after.book_id == decision.book_id, after.target_seq == decision.seq)
+            .exists(),
         )
         .exists(),
     )

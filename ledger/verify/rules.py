@@ -16,7 +16,7 @@ from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
 from ledger.book.interest import Interest, year_interest
 from ledger.book.numbers import is_institution, parse_entry_name, party_of
-from ledger.chart.kinds import MOVES, REVERSIBLE, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, MOVES, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.chart.sides import POCKETS, Side
@@ -126,7 +126,7 @@ def balances_follow(walk: Walk, line: WalkedEntry) -> str | None:
 
 def document_is_new(walk: Walk, line: WalkedEntry) -> str | None:
     """A document makes one entry of a kind, until that is reversed."""
-    if line.kind in REVERSIBLE and (line.kind, line.source_ref) in walk.documents:
+    if line.kind in BOOKED_AGAIN and (line.kind, line.source_ref) in walk.documents:
         return "its document was booked before"
     return None
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from ledger.book.detail import unpack
-from ledger.chart.kinds import REVERSIBLE, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, REVERSIBLE, REVERSIBLE_OF_CARE, Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.verify.walk import Walk, WalkedEntry
 
 # what may act on the reversal of its like, and else acts on nothing
-_AGAIN = REVERSIBLE - {Kind.CAPTURE}
+_AGAIN = BOOKED_AGAIN - {Kind.CAPTURE}
 # stands for either pocket
 _POCKET = 0
 # what an entry of a kind may point at; a kind that is missing points at nothing
 _TARGETS: dict[int, frozenset[Kind]] = {
-    Kind.REVERSAL: REVERSIBLE | {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.ESTIMATE},
+    Kind.REVERSAL: REVERSIBLE
+    | REVERSIBLE_OF_CARE
+    | {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.ESTIMATE, Kind.SET_OFF},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
@@ -26,7 +28,8 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.QUOTA_END: frozenset({Kind.QUOTA}),
     Kind.VISIT_END: frozenset({Kind.VISIT}),
     Kind.CREDIT_BACK: frozenset({Kind.RETIREE_CREDIT, Kind.CONTRIBUTION}),
-    Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM}),
+    # or, once a decision was taken back, on what did that
+    Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM, Kind.REVERSAL}),
     Kind.CLEARING_END: frozenset({Kind.CLEARING}),
     Kind.CONTRACT_END: frozenset({Kind.CONTRACT}),
     Kind.SUSPENSION_END: frozenset({Kind.SUSPENSION}),
@@ -57,6 +60,8 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
         first = walk.lines[target.target_seq or 0]
         if (first.kind, first.source_ref) != (line.kind, line.source_ref):
             return f"it is not the document that entry {target.seq} took back"
+    if line.kind == Kind.CLAIM_DECISION:
+        return _decides(walk, line, target)
     if line.kind == Kind.CREDIT_BACK:
         return _goes_back(line, target)
     if target.kind == Kind.HOLD:
@@ -79,11 +84,23 @@ def _mirrors(line: WalkedEntry, target: WalkedEntry) -> str | None:
     came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}
     if _summed(line) != came or line.period != target.period:
         return f"it does not mirror entry {target.seq}"
-    if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID}:
+    if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.SET_OFF}:
         same_year = line.effective_on.year == target.effective_on.year
         current_year = -target.change(Side.CURRENT_YEAR) if same_year else 0
         if line.change(Side.CURRENT_YEAR) != current_year:
             return f"it does not give back to the pockets what entry {target.seq} took from them"
+    return None
+
+
+def _decides(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
+    """A decision is about a claim; one after another that was taken back says which."""
+    first: WalkedEntry | None = target
+    while first is not None and first.kind in {Kind.REVERSAL, Kind.CLAIM_DECISION}:
+        first = walk.lines.get(first.target_seq or 0)
+    if first is None or first.kind != Kind.MANUAL_CLAIM:
+        return f"entry {target.seq} took no decision about a claim back"
+    if unpack(line.detail).get("claim") != (None if first is target else first.seq):
+        return f"it is about the claim of entry {first.seq}, and does not say so"
     return None
 
 

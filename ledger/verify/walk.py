@@ -11,7 +11,7 @@ from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange
 from ledger.book.numbers import has_account
-from ledger.chart.kinds import REVERSIBLE, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
 from ledger.policy import Policy
@@ -146,7 +146,7 @@ class Walk:
             self.stage = Stage.CLOSED
 
     def _note_document(self, line: WalkedEntry) -> None:
-        if line.kind in REVERSIBLE and line.source_ref is not None:
+        if line.kind in BOOKED_AGAIN and line.source_ref is not None:
             self.documents.add((line.kind, line.source_ref))
         elif line.kind == Kind.REVERSAL:
             target = self.lines[line.target_seq or 0]

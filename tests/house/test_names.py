@@ -33,6 +33,7 @@ WORDS = (
         "claim claims claimed",
         "a patient's bill on paper, handed in afterwards; what is unique beyond one book is a stake",
         where="ledger/care/manual_claims ledger/care/case_reports ledger/care/rows ledger/care/counters"
+        " ledger/care/decisions ledger/care/entry_reversals"
         " ledger/care/alike ledger/chart/rows ledger/verify/beside ledger/operations/example_families"
         " api/care/claims",
         names="manual_claims manual_claim SubmitClaim DecideClaim claim_submit_days claim_decide_days"

@@ -23,9 +23,11 @@ from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
+from ledger.book.detail import unpack
 from ledger.care.annual_settlements import CloseYear, areas_elsewhere
 from ledger.care.bills import Bill
 from ledger.care.counters import CLAIM_ROW
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.care.filings import EndFiling, RecordFiling
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.rows import BillLine, Cause
@@ -128,6 +130,7 @@ class History:
         "enrol": 3, "end_enrolment": 1, "visit": 4, "end_visit": 2,
         "file": 2, "end_filing": 1, "suspend": 0.3, "end_suspension": 1, "contract": 0.3,
         "end_contract": 0.3, "open_case": 4, "advance": 4, "recover": 4, "claim": 4, "decide": 4,
+        "undecide": 4, "unrecover": 3,
         "settle_year": 4, "interest": 2, "reconcile": 8, "clear": 3, "end_clearing": 1, "pay": 1,
     }  # fmt: skip
 
@@ -324,7 +327,8 @@ class History:
     def _recover(self) -> Command:
         means, fen = self.random.choice(("bank", "set_off")), self.random.choice((0, self._fen()))
         book, seq = self._entry(Kind.THIRD_PARTY_CASE)
-        return RecordRecovery(book, seq, fen, self.today, means, self.world.ref("r"))
+        ref = f"r{self.random.randrange(20)}" if self.random.random() < 0.3 else self.world.ref("r")
+        return RecordRecovery(book, seq, fen, self.today, means, ref)
 
     def _claim(self) -> Command:
         code = self.random.choice(self.codes)
@@ -338,6 +342,16 @@ class History:
             return self._claim()
         book, seq, code, claim = self.random.choice(self.claims[-6:])
         return DecideClaim(book, seq, code, claim, self.random.random() < 0.7, "looked at")
+
+    def _undecide(self) -> Command:
+        return ReverseEntry(*self._entry(Kind.CLAIM_DECISION), "decided wrongly", self._reversed_on())
+
+    def _unrecover(self) -> Command:
+        kind = self.random.choice((Kind.RECOVERY, Kind.RECOVERY, Kind.RECOVERY, Kind.SET_OFF))
+        return ReverseEntry(*self._entry(kind), "of another case", self._reversed_on())
+
+    def _reversed_on(self) -> date | None:
+        return self._day() if self.random.random() < 0.2 else None
 
     def _settle_year(self) -> Command:
         with self.world.engine.connect() as connection, connection.begin():
@@ -379,6 +393,16 @@ class History:
         return PayInstitution(*self._entry(Kind.CLEARING), self.world.ref("pay"))
 
 
+class Ways(History):
+    """Claims, cases, what is decided about them, what comes back of them, and the ways back of both."""
+
+    VERBS: ClassVar[dict[str, float]] = {
+        "settle": 12, "reverse": 3, "contribute": 4, "open_case": 6, "advance": 6, "recover": 14, "claim": 14,
+        "decide": 26, "undecide": 14, "unrecover": 10, "settle_year": 1, "die": 0.2, "divide": 0.5,
+        "settle_up": 1, "spend": 1,
+    }  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.random
 @pytest.mark.parametrize("seed", range(SEED, SEED + 3))
@@ -389,3 +413,30 @@ def test_whatever_happens_the_whole_adds_up(seed: int, fresh_engine: Engine) -> 
     taken = {name for name in history.answers if " " not in name}
     wanted = {"Settle", "ReverseSettlement", "CorrectMessage", "GiveQuota", "CloseYear", "Reconcile"}
     assert wanted <= taken or not FIXED
+
+
+@pytest.mark.random
+def test_decisions_and_recoveries_come_and_go_and_the_whole_adds_up(fresh_engine: Engine) -> None:
+    """The same with little else, so that all happens: a second decision, its reversal, a rejection's."""
+    history = Ways(World(fresh_engine), SEED)
+    history.play(STEPS)
+    assert [str(one) for one in verify(fresh_engine).findings] == []
+    if FIXED:
+        table = tables.entry.c
+        acted = tables.entry.alias().c
+        with fresh_engine.connect() as connection:
+            chains = connection.execute(
+                select(table.kind, acted.kind, acted.detail).where(
+                    table.book_id == acted.book_id, table.target_seq == acted.seq
+                )
+            ).all()
+        seen = {(kind, target) for kind, target, _detail in chains}
+        back = int(Kind.REVERSAL)
+        wanted = {(back, int(Kind.CLAIM_DECISION)), (int(Kind.CLAIM_DECISION), back)}
+        assert wanted | {(back, int(Kind.RECOVERY)), (back, int(Kind.SET_OFF))} <= seen
+        verdicts = {
+            unpack(detail)["approved"]
+            for kind, target, detail in chains
+            if (kind, target) == (back, int(Kind.CLAIM_DECISION))
+        }
+        assert verdicts == {True, False}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.accounts.spending import Spend
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.care.stakes import bill_stake
 from ledger.care.taking_back import CorrectMessage, ReverseSettlement
 from ledger.chart.kinds import Kind
@@ -24,6 +26,8 @@ from ledger.people.residents import resident_ref
 from ledger.posting import Command, Outcome, Posted, Receipt, stakes
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.care.test_manual_claims import Claims
+from tests.care.test_third_party import Cases
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import AREA, Someone, SomeoneFactory, World
 from tests.support.stories import entries
@@ -298,3 +302,85 @@ def test_a_patient_who_is_reported_dead_while_bills_come_in(round_: int, clinic:
     assert answers["posted"] >= 5
     assert clinic.balance(patient) == 10_000 - 500 * (answers["posted"] - 1)
     assert clinic.refused(code, patient, [("A", "5.00")], day=days[1]) == "account_deceased"
+
+
+# -- decisions and recoveries --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("approve", [True, False])
+@pytest.mark.parametrize("round_", ROUNDS)
+def test_of_reversals_of_one_decision_at_once_one_is_taken(
+    round_: int, approve: bool, clinic: Clinic
+) -> None:
+    claims = Claims(clinic.world, clinic, clinic.institution(2))
+    patient = clinic.patient("100.00")
+    made = claims.submit(patient)
+    decision = clinic.world.one(claims.decision(made, approve))
+    number = claims.view(made).row.bill_no
+    commands: list[Command] = [
+        *(ReverseEntry(patient, decision.seq, "mistake") for _ in range(6)),
+        *(ReverseEntry(patient, decision.seq, "mistake", key="one") for _ in range(3)),
+        *(claims.decision(made) for _ in range(2)),
+        *(
+            clinic.command(claims.hospital, patient, clinic.bill([("A", "2000.00")], bill_no=number))
+            for _ in range(3)
+        ),
+    ]
+    step = (1, 3, 5, 9)[round_]
+    order = sorted(range(len(commands)), key=lambda place: place * step % len(commands))
+    outcomes = each(clinic.world, [commands[place] for place in order])
+    assert all(isinstance(one, Posted | Refused) for one in outcomes), outcomes
+    taken = [one.receipt for one in outcomes if isinstance(one, Posted) and not one.replayed]
+    by_kind = Counter(one.kind for one in taken)
+    # the bill is one: received again and decided at most once, or once rejected settled over the network
+    assert by_kind[Kind.REVERSAL] + by_kind[Kind.SETTLEMENT] == 1
+    assert by_kind[Kind.CLAIM_DECISION] <= by_kind[Kind.REVERSAL]
+    assert not approve or by_kind[Kind.REVERSAL] == 1
+    with clinic.world.engine.connect() as connection:
+        stake = bill_stake(clinic.parties[claims.hospital], CARE_DAY.year, number)
+        holder = select(tables.claim.c.book_id).where(tables.claim.c.digest == stake)
+        assert connection.scalar(holder) == patient
+
+
+@pytest.mark.parametrize("round_", ROUNDS)
+def test_a_reversal_and_bills_that_come_at_once_leave_counters_that_add_up(
+    round_: int, clinic: Clinic
+) -> None:
+    claims = Claims(clinic.world, clinic, clinic.institution(2))
+    patient = clinic.patient("100.00")
+    paid = claims.approve(claims.submit(patient))
+    commands: list[Command] = [
+        clinic.command(claims.hospital, patient, clinic.bill([("A", "100.00")])) for _ in range(9)
+    ]
+    commands.insert(round_ * 3, ReverseEntry(patient, paid.receipt.seq, "mistake"))
+    outcomes = each(clinic.world, commands)
+    assert words(outcomes) == {"posted": 10}
+    settled = rows(clinic, [one for one in outcomes if isinstance(one, Posted)])
+    counted = clinic.accumulator(patient)
+    fund = paid.row.pooled_pay + sum(row.pooled_pay for row in settled)
+    used = paid.row.deductible + sum(row.deductible for row in settled)
+    assert (counted.outpatient_pooled, counted.outpatient_deductible) == (fund, used)
+    assert counted.version == 11
+
+
+@pytest.mark.parametrize("means", ["bank", "set_off"])
+def test_of_reversals_of_one_recovery_at_once_one_is_taken(means: str, clinic: Clinic) -> None:
+    cases = Cases(clinic.world, clinic, clinic.institution(3))
+    patient = clinic.patient("1000.00")
+    case = cases.advanced(patient)
+    recovery = clinic.world.one(cases.recovery(case, "1000.00", means))
+    outcomes = each(
+        clinic.world,
+        [
+            *(ReverseEntry(patient, recovery.seq, "mistake") for _ in range(8)),
+            *(Spend(patient, 12_000, clinic.world.today, "H0001", clinic.world.ref("s")) for _ in range(4)),
+        ],
+    )
+    back = [one for one in outcomes if isinstance(one, Posted) and one.receipt.kind is Kind.REVERSAL]
+    assert len(back) == 1
+    assert words(outcomes)["already_reversed"] == 7
+    spent = sum(one.receipt.amount_fen for one in outcomes if isinstance(one, Posted)) - (
+        back[0].receipt.amount_fen
+    )
+    assert clinic.balance(patient) == 100_000 - spent
+    assert cases.state(case)[3:] == (528_000, 0, 0, 0)
