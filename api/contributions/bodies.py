@@ -11,13 +11,13 @@ from api.http.fields import (
     NONE_SUCH,
     Amount,
     Area,
+    Count,
     Day,
     EmployerName,
     Period,
     SourceRef,
     Strict,
     Total,
-    Whole,
     Words,
     _or_null,
     example,
@@ -114,7 +114,7 @@ class Control(Strict):
 
     model_config = example(lines=2, wages="16000.00")
 
-    lines: Whole | None = Field(None, ge=0)
+    lines: Count | None = None
     wages: Total = None
 
 

@@ -205,6 +205,8 @@ KindFilter = Annotated[
     _published("string", enum=list(KIND_WORDS), description="Only entries of this kind"),
 ]
 Whole = Annotated[int, BeforeValidator(read_whole)]
+# the bound stands before the reader: behind it, and beside another type, no document would tell it
+Count = Annotated[int, Field(ge=0), BeforeValidator(read_whole)]
 SourceRef = Annotated[str, _read(SOURCE_REF_MAX, read_text), _identifying(SOURCE_REF_MAX)]
 InstitutionCode = Annotated[
     str,
