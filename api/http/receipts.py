@@ -140,6 +140,7 @@ _TOLD: Final = (
 _TOLD_AMOUNTS: Final = (
     "amount",
     "balance",
+    "came_back",
     "carried_over",
     "cash_rest",
     "current_year",

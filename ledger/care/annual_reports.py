@@ -75,10 +75,14 @@ def last_statement(connection: Connection, book_id: int, year: int) -> YearState
     """The latest statement of a person's year. Raises Refused(annual_settlement_not_found)."""
     rows = _rows(connection, book_id, year)
     seqs = [seq for seq, row in rows.items() if row.channel is Channel.ANNUAL]
-    if not seqs:
+    statements = [
+        one
+        for one in read_entries(connection, [(book_id, seq) for seq in seqs])
+        if "after" in unpack(one.detail)
+    ]
+    if not statements:
         raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND, at="year")
-    [receipt] = read_entries(connection, [(book_id, max(seqs))])
-    return _statement(connection, receipt, year, rows)
+    return _statement(connection, max(statements, key=lambda one: one.seq), year, rows)
 
 
 def statement_of(connection: Connection, receipt: Receipt, year: int) -> YearStatement:

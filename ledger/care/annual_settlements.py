@@ -7,7 +7,7 @@ something has changed since: then a supplement brings the year right.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -23,6 +23,7 @@ from ledger.book.draft import Draft
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
 from ledger.care.counters import Accumulator
+from ledger.care.difference_rows import difference_row
 from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
 from ledger.care.recomputation import (
     Again,
@@ -34,9 +35,18 @@ from ledger.care.recomputation import (
     divide_for_heirs,
     recompute,
 )
-from ledger.care.relatives import YEAR_ENTRIES, Return, give_back, lock_relatives, returned_before, returns
-from ledger.care.rows import SettlementRow
-from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
+from ledger.care.relatives import (
+    YEAR_ENTRIES,
+    Return,
+    ask_again,
+    give_back,
+    lock_relatives,
+    over_returned,
+    returned_before,
+    returns,
+    within_reach,
+)
+from ledger.chart.care import Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
@@ -57,12 +67,6 @@ from ledger.refusals import RefusalCode, Refused
 
 CHUNK = 500
 CALLER = "annual-settlement"
-_CARE_TYPE = {
-    CareTable.NONE: CareType.OUTPATIENT,
-    CareTable.OUTPATIENT: CareType.OUTPATIENT,
-    CareTable.INPATIENT: CareType.INPATIENT,
-    CareTable.CHRONIC: CareType.CHRONIC,
-}
 
 
 @dataclass(eq=False)
@@ -75,8 +79,9 @@ class CloseYear(Command):
 
     Of what funds pay, what relatives had paid goes back to them, and what the account had paid into the
     account. The rest is set against what the person owes funds from this year's settlements, and what is
-    left, which had been cash, goes to the bank (R21). What is asked back is owed by the person. Of a closed
-    account it goes to the heirs, and nothing is asked back that is not paid at the same time (R33).
+    left, which had been cash, goes to the bank (R21). What is asked back is claimed from relatives as far as
+    too much had come back to them, and else owed by the person. Of a closed account what is paid goes to the
+    heirs, and nothing is asked back that is not paid at the same time (R33).
     """
 
     verb = "settle_year"
@@ -116,8 +121,8 @@ class CloseYear(Command):
         if not rows:
             raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND)
         desk.allow(Verb.ANNUAL_SETTLEMENT)
-        last = _last(desk, rows)
         entries = desk.of(YEAR_ENTRIES).get(book.book_id, {})
+        last = _last(entries)
         facts = Facts(
             not has_account(book.book_id),
             book.area,
@@ -128,6 +133,10 @@ class CloseYear(Command):
             desk.of(ELSEWHERE).get(book.book_id, ()),
         )
         found = recompute(desk.policy(book.area), year, rows, facts, returned_before(entries))
+        again = over_returned(entries, found.aid_over)
+        lock_relatives(desk, book, again)
+        again = within_reach(desk, again)
+        found = replace(found, from_relatives=sum(one.fen for one in again))
         closed = book.stage == Stage.CLOSED
         if closed:
             found = found.for_heirs()
@@ -137,25 +146,30 @@ class CloseYear(Command):
         division = divide_for_heirs(found) if closed else divide(found, owed)
         back = returns(entries, found.aid_back, division.to_relatives)
         lock_relatives(desk, book, back)
-        _Statement(desk, book, year, found, division, back).write()
+        _Statement(desk, book, year, found, division, back, again).write()
 
 
-def _last(desk: Desk, rows: Mapping[int, SettlementRow]) -> Receipt | None:
-    """The last statement of the year."""
-    statements = [seq for seq, row in rows.items() if row.channel is Channel.ANNUAL]
-    if not statements:
-        return None
-    last = desk.target(max(statements))
-    if last is None:
-        raise AssertionError("the statements of the year were read")
-    return last
+def _last(entries: Mapping[int, Receipt]) -> Receipt | None:
+    """The last statement of the year; what only belongs to one has no sums."""
+    for seq in sorted(entries, reverse=True):
+        entry = entries[seq]
+        if entry.kind is Kind.ANNUAL_SETTLEMENT and "still_owed" in unpack(entry.detail):
+            return entry
+    return None
 
 
 class _Statement:
     """The entries of one annual settlement."""
 
     def __init__(
-        self, desk: Desk, book: Book, year: int, found: Year, division: Division, back: Sequence[Return]
+        self,
+        desk: Desk,
+        book: Book,
+        year: int,
+        found: Year,
+        division: Division,
+        back: Sequence[Return],
+        again: Sequence[Return],
     ) -> None:
         self.desk = desk
         self.book = book
@@ -163,9 +177,12 @@ class _Statement:
         self.found = found
         self.division = division
         self.back = back
+        self.again = again
+        # what one relative gives back goes to another one first; what is then left of it is as what funds pay
+        self._from_relatives = max(found.from_relatives - division.to_relatives, 0)
         # where there is still room for what funds pay, in order
         self._sinks = {
-            Side.MUTUAL_AID_CLEARING: division.to_relatives,
+            Side.MUTUAL_AID_CLEARING: max(division.to_relatives - found.from_relatives, 0),
             Side.CURRENT_YEAR: division.to_account + division.to_heirs,
             Side.RECEIVABLE: division.set_against,
             Side.BANK: division.to_bank,
@@ -178,15 +195,22 @@ class _Statement:
         for part in others:
             self._add(part, {})
         facts = _facts(self.found, self.division)
-        if self.back:
-            facts["aid"] = give_back(self.desk, book, book.last_seq + 1, self.back)
-        statement = self._add(last, facts, keyed=True)
+        if self.back or self.again:
+            facts["aid"] = [
+                *ask_again(self.desk, book, book.last_seq + 1, self.again),
+                *give_back(self.desk, book, book.last_seq + 1, self.back),
+            ]
+        statement = self._add(last, facts, self._from_relatives, keyed=True)
         if book.stage == Stage.CLOSED:
             hand_on(self.desk, book, statement)
 
-    def _add(self, part: Part, facts: dict[str, Any], *, keyed: bool = False) -> Draft:
-        moves = self._moves(part)
-        beside = (self._row(part, moves),)
+    def _add(
+        self, part: Part, facts: dict[str, Any], from_relatives: int = 0, *, keyed: bool = False
+    ) -> Draft:
+        moves = self._moves(part, from_relatives)
+        bills = self.found.bills
+        member_class = bills[-1].now.member_class if bills else MemberClass.ACTIVE
+        beside = (difference_row(part, moves, self.year, self.desk.today, member_class),)
         return self.book.add(
             Draft(
                 Kind.ANNUAL_SETTLEMENT,
@@ -199,10 +223,10 @@ class _Statement:
             )
         )
 
-    def _moves(self, part: Part) -> tuple[TransferLine, ...]:
-        """What a fund gets back the person owes; what it pays goes where there is room, in order."""
+    def _moves(self, part: Part, from_relatives: int) -> tuple[TransferLine, ...]:
+        """What a fund gets back the person owes; what is paid goes where there is room, in order."""
         moves: list[TransferLine] = []
-        for fund, fen in part.flows():
+        for fund, fen in (*part.flows(), (Side.MUTUAL_AID_CLEARING, from_relatives)):
             if fen < 0:
                 moves.append((int(Side.RECEIVABLE), int(fund), -fen, self.book.book_id))
                 continue
@@ -215,39 +239,6 @@ class _Statement:
                     self._sinks[side] -= taken
                     left -= taken
         return tuple(moves)
-
-    def _row(self, part: Part, moves: tuple[TransferLine, ...]) -> SettlementRow:
-        """A difference is no bill: nothing is in scope, and what funds and account pay comes off the cash."""
-        back = sum(fen for _source, target, fen, _party in moves if target == Side.CURRENT_YEAR)
-        aid = sum(fen for _source, target, fen, _party in moves if target == Side.MUTUAL_AID_CLEARING)
-        funds = part.pooled + part.large + part.top_up
-        bills = self.found.bills
-        return SettlementRow(
-            Channel.ANNUAL,
-            part.care_table,
-            _CARE_TYPE[part.care_table],
-            date(self.year, 12, 31),
-            None,
-            self.desk.today,
-            1,
-            bills[-1].now.member_class if bills else MemberClass.ACTIVE,
-            Coverage.COVERED,
-            Filing.NONE,
-            Cut.NONE,
-            0,
-            back + aid > 0,
-            *(0,) * 6,
-            part.deductible,
-            0,
-            part.pooled,
-            part.large,
-            part.top_up,
-            -back,
-            -aid,
-            back + aid - funds,
-            0,
-            part.own_burden,
-        )
 
 
 def _facts(found: Year, division: Division) -> dict[str, Any]:

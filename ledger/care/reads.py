@@ -102,7 +102,7 @@ def read_settled(
     return found
 
 
-def _since(book_id: int, command: Any, desk: Desk) -> int | None:
+def first_entry(book_id: int, command: Any, desk: Desk) -> int | None:
     """The first entry that a command asks for: the one it acts on, or the one that its stake leads to."""
     since: int | None = command.target_seq
     if since is None and command.follows_stake is not None and command.source_ref is not None:
@@ -117,7 +117,7 @@ def _read_settled(connection: Connection, asked: Asked, desk: Desk) -> Settled:
     for book_id, command in asked:
         if book_id not in desk.books:
             continue
-        since, year = _since(book_id, command, desk), getattr(command, "care_year", None)
+        since, year = first_entry(book_id, command, desk), getattr(command, "care_year", None)
         if year is not None:
             wanted.append((book_id, 1, f"{year}-01-01", f"{year}-12-31"))
         elif since is not None:

@@ -118,6 +118,10 @@ class Year:
     account_back: int
     # the relatives' part of it, by bill, the last one in the order of care first
     aid_back: tuple[tuple[int, int], ...] = ()
+    # of which bills more came back to relatives than they are due by now, and how much, the first bill first
+    aid_over: tuple[tuple[int, int], ...] = ()
+    # what of that is claimed from them again
+    from_relatives: int = 0
 
     def parts(self) -> tuple[Part, ...]:
         """The differences by table, at least one; the last one has what belongs to no table."""
@@ -139,7 +143,7 @@ class Year:
         Where nothing is paid nothing differs: what should be asked back stays as it was settled.
         """
         flows = [(name, self._more(name)) for name in _PAID]
-        paid = sum(fen for _name, fen in flows if fen > 0)
+        paid = sum(fen for _name, fen in flows if fen > 0) + self.from_relatives
         if not paid:
             return replace(self, after=self.before, account_back=0, aid_back=())
         asked_back = -sum(fen for _name, fen in flows if fen < 0)
@@ -152,13 +156,14 @@ class Year:
         return replace(self, after=self.after._replace(**kept))
 
     def to_relatives(self, paid: int) -> int:
-        """What relatives get back of what funds pay."""
-        return min(sum(fen for _bill, fen in self.aid_back), max(self.account_back, 0), paid)
+        """What relatives get back of what funds pay, and of what other relatives give back."""
+        due = max(self.account_back + self.from_relatives, 0)
+        return min(sum(fen for _bill, fen in self.aid_back), due, paid)
 
     @property
     def differs(self) -> bool:
         """Whether anything is to be settled."""
-        return any(part != Part(part.care_table) for part in self.parts())
+        return self.from_relatives > 0 or any(part != Part(part.care_table) for part in self.parts())
 
     def _more(self, name: str) -> int:
         more: int = getattr(self.after, name) - getattr(self.before, name)
@@ -235,20 +240,25 @@ def recompute(
             cash += _payable(policy, now) - of_others
     added = top_up(policy, last, used.own_burden)
     of_the_top_up = min(max(added - cash, 0), still_paid)
+    aid_back, aid_over = _aid_back(bills, of_the_top_up, returned or {})
     return Year(
         tuple(bills),
         before,
         used._replace(version=before.version, top_up=added),
         account_back + of_the_top_up,
-        _aid_back(bills, of_the_top_up, returned or {}),
+        aid_back,
+        aid_over,
     )
 
 
 def _aid_back(
     bills: Sequence[Again], of_the_top_up: int, returned: Mapping[int, int]
-) -> tuple[tuple[int, int], ...]:
-    """What relatives get back of each bill: they pay last, so it comes back to them before the account."""
+) -> tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]]:
+    """What relatives get back of each bill, and what they got too much: they pay last, so it comes back to
+    them before the account.
+    """
     found: list[tuple[int, int]] = []
+    over: list[tuple[int, int]] = []
     for bill in reversed(bills):
         still = bill.now.mutual_pay if bill.now.care_table is not CareTable.NONE else 0
         made_up = min(of_the_top_up, still)
@@ -256,21 +266,23 @@ def _aid_back(
         due = bill.was.mutual_pay - bill.now.mutual_pay + made_up - returned.get(bill.seq, 0)
         if due > 0:
             found.append((bill.seq, due))
-    return tuple(found)
+        elif due < 0:
+            over.append((bill.seq, -due))
+    return tuple(found), tuple(reversed(over))
 
 
 def divide(year: Year, owed: int) -> Division:
     """Who gets the difference of a year, or owes it. `owed` is what the person owes from its earlier ones.
 
-    Of what funds pay, what relatives had paid goes back to them, and what the account had paid into the
-    account. The rest is set against what the person owes funds, and only what is left then, which had been
-    cash, goes to the bank (R21).
+    Of what funds pay, and what relatives give back who got too much before, what relatives had paid goes back
+    to them, and what the account had paid into the account. The rest is set against what the person owes
+    funds, and only what is left then, which had been cash, goes to the bank (R21).
     """
     flows = [fen for part in year.parts() for _side, fen in part.flows()]
     owing = owed - sum(fen for fen in flows if fen < 0)
-    paid = sum(fen for fen in flows if fen > 0)
+    paid = sum(fen for fen in flows if fen > 0) + year.from_relatives
     to_relatives = year.to_relatives(paid)
-    to_account = min(max(year.account_back, 0), paid) - to_relatives
+    to_account = min(max(year.account_back + year.from_relatives, 0), paid) - to_relatives
     left = paid - to_relatives - to_account
     set_against = min(left, owing)
     return Division(to_account, set_against, left - set_against, owed, owing - set_against, to_relatives)
@@ -285,7 +297,7 @@ def divide_for_heirs(year: Year) -> Division:
     """
     flows = [fen for part in year.parts() for _side, fen in part.flows()]
     asked_back = -sum(fen for fen in flows if fen < 0)
-    paid = sum(fen for fen in flows if fen > 0)
+    paid = sum(fen for fen in flows if fen > 0) + year.from_relatives
     to_relatives = year.to_relatives(paid)
     return Division(0, asked_back, 0, 0, 0, to_relatives, paid - to_relatives - asked_back)
 

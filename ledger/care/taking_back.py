@@ -15,6 +15,7 @@ from ledger.book.numbers import is_institution
 from ledger.book.state import Book
 from ledger.care.cases import CASE_STATE
 from ledger.care.reads import ACCUMULATORS, CASES, SETTLEMENTS
+from ledger.care.relatives import STATEMENTS_SINCE, returned_of_donations, take_from_funds
 from ledger.care.rows import SettlementRow, standing
 from ledger.care.stakes import bill_stake, message_stake
 from ledger.chart.care import CareTable
@@ -52,7 +53,7 @@ class ReverseSettlement(Command):
     )
     needs = frozenset({
         TARGET, SETTLEMENTS, ACCUMULATORS, QUOTAS, ESTATE, CASES,
-        AGREED,
+        AGREED, STATEMENTS_SINCE,
     })  # fmt: skip
 
     book: BookRef
@@ -195,8 +196,15 @@ def _take_back(
         raise WiderLocks(unlocked)
     same_year = original.effective_on.year == desk.today.year
     draft = _mirror(desk, book, original, row.mirrored(original.seq, settled_on), facts, same_year)
+    came_back = returned_of_donations(desk.of(STATEMENTS_SINCE).get(book.book_id, {})) if given else {}
+    to_funds = 0
     for donor_id, entry_seq, quota_seq, current_year, carried_over in given:
-        _give_back(desk, book, donor_id, entry_seq, quota_seq, (current_year, carried_over), same_year)
+        came = came_back.get((donor_id, entry_seq), 0)
+        parts = current_year, carried_over
+        _give_back(desk, book, donor_id, entry_seq, quota_seq, parts, came, same_year)
+        to_funds += came
+    if to_funds:
+        take_from_funds(desk, book, row, draft.seq, to_funds)
     if book.stage == Stage.CLOSED:
         hand_on(desk, book, draft)
     if row.bill_no is not None and row.institution_id is not None:
@@ -254,9 +262,16 @@ def _give_back(
     entry_seq: int,
     quota_seq: int,
     parts: tuple[int, int],
+    came_back: int,
     same_year: bool,
 ) -> None:
-    """A donor's money comes back: into the quota while that stands, else free, or to the donor's heirs."""
+    """A donor's money comes back: into the quota while that stands, else free, or to the donor's heirs.
+
+    What an annual settlement gave back of it before does not come a second time; it had come back to the
+    pocket that paid last first.
+    """
+    from_carried = min(parts[1], came_back)
+    parts = parts[0] - (came_back - from_carried), parts[1] - from_carried
     donor = desk.other(donor_id)
     if donor is None:
         raise AssertionError("the donors were locked")
@@ -264,7 +279,7 @@ def _give_back(
     quota = quotas.rows[quota_seq]
     reserved = None
     if not quota.ended:
-        # never above what was given: an annual settlement may have filled it up before
+        # never above what was given
         reserved = min(fen, quota.amount - quota.remaining) or None
         quotas.set(quota_seq, quota._replace(remaining=quota.remaining + (reserved or 0)))
     draft = Draft(
@@ -272,7 +287,7 @@ def _give_back(
         max(desk.today, donor.opened_on),
         target_seq=entry_seq,
         reserved_change=reserved,
-        detail=pack(quota=quota_seq),
+        detail=pack(quota=quota_seq, **({"came_back": came_back} if came_back else {})),
     )
     donor.restore(draft, parts, Side.MUTUAL_AID_CLEARING, patient.book_id, same_year=same_year)
     if donor.stage == Stage.CLOSED:

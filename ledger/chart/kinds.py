@@ -150,7 +150,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.CREDIT_BACK: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.POOLED_FUND, Side.COLLECTION_CLEARING)),
     Kind.SETTLEMENT: _pairs((*_ANY_POCKET, *_PAYERS), (Side.INSTITUTION_PAYABLE,)),
     Kind.MUTUAL_AID: _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),
-    Kind.AID_BACK: _pairs((Side.MUTUAL_AID_CLEARING,), _ANY_POCKET),
+    # and what was too much of it is claimed again
+    Kind.AID_BACK: _pairs((Side.MUTUAL_AID_CLEARING,), _ANY_POCKET)
+    | _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),
     # what is paid to a person's bank account is the fund's money, never the account's (R21, R41)
     Kind.CLAIM_DECISION: _pairs(_FUNDS, (Side.BANK,)),
     Kind.ADVANCE: _pairs((Side.POOLED_FUND,), (Side.BANK, Side.INSTITUTION_PAYABLE)),
@@ -165,7 +167,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.ANNUAL_SETTLEMENT: _pairs(
         _FUNDS, (Side.BANK, Side.RECEIVABLE, Side.MUTUAL_AID_CLEARING, *_ANY_POCKET)
     )
-    | _pairs((Side.RECEIVABLE,), _FUNDS),
+    | _pairs((Side.RECEIVABLE,), _FUNDS)
+    # what relatives had got too much, or got of a bill that is taken back
+    | _pairs((Side.MUTUAL_AID_CLEARING,), (*_FUNDS, Side.BANK, Side.RECEIVABLE, *_ANY_POCKET)),
     Kind.PREMIUM: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
     Kind.INSTITUTION_PAYMENT: _pairs((Side.INSTITUTION_PAYABLE,), (Side.BANK,)),
 }

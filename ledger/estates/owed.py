@@ -125,7 +125,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Owed:
         found.cases.setdefault(book_id, []).append(CaseOfDead(seq, known, care_date, code))
     years: dict[tuple[int, int], int] = {}
     for book_id, year, _seq, detail in _YEARS.run(connection, ids):
-        years[book_id, year] = unpack(detail).get("still_owed", 0)
+        if (owed := unpack(detail).get("still_owed")) is not None:
+            years[book_id, year] = owed
     for (book_id, year), owed in sorted(years.items()):
         if owed:
             found.others[book_id].append(Debt("annual_settlement", {"year": year}, owed))

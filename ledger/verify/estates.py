@@ -173,7 +173,10 @@ def _agree(back: Receipt, statement: Receipt) -> bool:
         return False
     try:
         told = unpack(back.detail)
-        line = [back.book_id, back.seq, told["donation"], told["quota"], back.amount_fen]
+        # what was asked back stands below zero
+        asked_back = any(source in POCKETS for source, *_ in back.transfers)
+        fen = -back.amount_fen if asked_back else back.amount_fen
+        line = [back.book_id, back.seq, told["donation"], told["quota"], fen]
         return line in [facts for *facts, _bill_seq in unpack(statement.detail).get("aid", ())]
     except UNREADABLE:
         return False

@@ -162,7 +162,8 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
         # into the quota, or free when the quota has ended since
         return reserved is None or 0 <= reserved <= line.amount_fen
     if line.kind == Kind.AID_BACK:
-        return reserved is None or reserved == line.amount_fen
+        # below zero where it is claimed again
+        return reserved is None or reserved == line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
     return reserved is None
 
 

@@ -55,7 +55,7 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     if line.target_seq in walk.acted_on:
         return f"entry {line.target_seq} was acted on before"
     if line.kind == Kind.REVERSAL:
-        return _mirrors(line, target)
+        return _donation_comes_back(walk, line, target) or _mirrors(walk, line, target)
     if line.kind in _AGAIN:
         first = walk.lines[target.target_seq or 0]
         if (first.kind, first.source_ref) != (line.kind, line.source_ref):
@@ -74,19 +74,35 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     return None
 
 
-def _mirrors(line: WalkedEntry, target: WalkedEntry) -> str | None:
+def _donation_comes_back(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
+    """What annual settlements gave back of a donation before does not come back again, and is told."""
+    before = walk.returned.get(target.seq, 0)
+    if target.kind == Kind.MUTUAL_AID and unpack(line.detail).get("came_back", 0) != before:
+        return f"of entry {target.seq} {before} fen came back before, and it does not say so"
+    return None
+
+
+def _mirrors(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
     if target.kind == Kind.ESTIMATE:
         # it moved nothing: what goes back, out of the fund, is the fee that was paid of it
         fits = all(source == Side.POOLED_FUND for source, *_ in line.transfers)
         return None if fits and line.period == target.period else f"it does not undo entry {target.seq}"
-    if line.amount_fen != target.amount_fen:
+    before = walk.returned.get(target.seq, 0)
+    if line.amount_fen + before != target.amount_fen:
         return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"
-    came = {(back, there, party): fen for (there, back, party), fen in _summed(target).items()}
+    came = {
+        (back, there, party): fen - before
+        for (there, back, party), fen in _summed(target).items()
+        if fen != before
+    }
     if _summed(line) != came or line.period != target.period:
         return f"it does not mirror entry {target.seq}"
     if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.SET_OFF}:
         same_year = line.effective_on.year == target.effective_on.year
         current_year = -target.change(Side.CURRENT_YEAR) if same_year else 0
+        if before and same_year:
+            # it had come back to the pocket that paid last first
+            current_year -= max(before + target.change(Side.CARRIED_OVER), 0)
         if line.change(Side.CURRENT_YEAR) != current_year:
             return f"it does not give back to the pockets what entry {target.seq} took from them"
     return None

@@ -13,6 +13,7 @@ from ledger.book.interest import DayChange
 from ledger.book.numbers import has_account
 from ledger.chart.kinds import BOOKED_AGAIN, Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.sides import Side
 from ledger.clock import day_of
 from ledger.policy import Policy
 
@@ -97,6 +98,8 @@ class Walk:
     acted_on: set[int] = field(default_factory=set)
     # the documents of reversible entries that stand: (kind, source_ref)
     documents: set[tuple[int, str | None]] = field(default_factory=set)
+    # by the entry of a donation, what annual settlements gave back of it
+    returned: dict[int, int] = field(default_factory=dict)
     # by the number of a debit to come, what was moved between the pockets for it: (day, fen)
     moved_for: dict[int, list[tuple[date, int]]] = field(default_factory=dict)
     # by year of the value date, for the interest of a year
@@ -144,6 +147,11 @@ class Walk:
             self.died_on = date.fromisoformat(unpack(line.detail)["died_on"])
         elif kind == Kind.ESTATE:
             self.stage = Stage.CLOSED
+        elif kind == Kind.AID_BACK:
+            # what names none is another finding
+            donation = unpack(line.detail).get("donation", 0)
+            change = line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
+            self.returned[donation] = self.returned.get(donation, 0) + change
 
     def _note_document(self, line: WalkedEntry) -> None:
         if line.kind in BOOKED_AGAIN and line.source_ref is not None:

@@ -358,6 +358,8 @@ FORGERIES: dict[str, tuple[str, str, tuple[int, ...], list[str]]] = {
     "aid given back for another bill": (
         "target_wrong D-5, aid_wrong D-3, aid_wrong D-4, aid_wrong P-2, aid_wrong P-7", "D", (), [
             f"UPDATE entry SET target_seq = 3 {AT} 5"]),
+    "aid given back less than all of it": ("target_wrong D-5", "D", (), [
+        f"""UPDATE entry SET detail = replace(detail, '{{"quota"', '{{"came_back"\\:1,"quota"') {AT} 5"""]),
     "aid given back to the other pocket": ("target_wrong D-5", "D", (), [
         f"UPDATE transfer SET to_side = 2 {AT} 5",
         f"UPDATE entry SET current_year_after = current_year_after - 1800,"
