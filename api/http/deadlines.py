@@ -1,12 +1,14 @@
 """A deadline for every call: who asked is told in time that there is no answer, whatever is the matter.
 
-One timer looks at all calls; one for each call would cost a posting more than its log line. A call whose
+One timer looks at all calls; one for each call would cost a posting more than its log line. The time in which
+a body comes is the caller's and is not counted: its connection says how long that may take. A call whose
 answer has begun is left alone: what it still reads is held by the limits of its connection.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import Final
 
@@ -54,6 +56,16 @@ LONG: Final = frozenset({
 """Routes of which one call reads or posts very much at once."""
 
 
+def await_body(scope: Scope) -> None:
+    """From here on the caller is waited for, which is no time of ours."""
+    scope["ledger.began"] = math.inf
+
+
+def has_body(scope: Scope) -> None:
+    """The body of a call is whole: its time begins."""
+    scope["ledger.began"] = time.monotonic()
+
+
 def is_long(scope: Scope) -> bool:
     """Whether the route of a request is one that may take long; the route is known once its token is read."""
     return (scope["method"], scope.get("ledger.template")) in LONG
@@ -84,7 +96,7 @@ class Deadlines:
         return len(self._under_way)
 
     def begin(self, scope: Scope) -> asyncio.Task[object]:
-        """A call begins, in the task at work; `scope["ledger.began"]` says when, in monotonic time."""
+        """A call begins, in the task at work; `scope["ledger.began"]` says since when its time counts."""
         # asked for by its loop, the task at work costs a third
         task = None if self._loop is None else asyncio.current_task(self._loop)
         if task is None:

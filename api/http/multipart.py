@@ -14,6 +14,7 @@ from typing import Final
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
+from api.http.deadlines import await_body, has_body
 from api.http.errors import Declined, Fault, ShapeRefused
 from api.http.problems import DoorCode
 from ledger import RefusalCode
@@ -39,12 +40,14 @@ async def receive_form(request: Request, folder: Path, known: frozenset[str]) ->
     body = folder / "body"
     with body.open("wb") as out:
         more = True
+        await_body(request.scope)
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             out.write(message.get("body", b""))
             more = message.get("more_body", False)
+        has_body(request.scope)
     try:
         return _parted(body, boundary, folder / "file", known)
     finally:

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http.deadlines import await_body, has_body
 from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
 from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
@@ -58,12 +59,14 @@ class StrictRequest(Request):
         if not hasattr(self, "_body"):
             parts = []
             more = True
+            await_body(self.scope)
             while more:
                 message = await self.receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 parts.append(message.get("body", b""))
                 more = message.get("more_body", False)
+            has_body(self.scope)
             self._body = b"".join(parts)
         return self._body
 
