@@ -5,6 +5,7 @@ with exactly two decimals. No binary floating point touches an amount (rule K1).
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ledger.refusals import RefusalCode, Refused
@@ -54,3 +55,13 @@ def round_half_up(numerator: int, denominator: int) -> int:
         raise ValueError("the denominator must be positive")
     magnitude = (2 * abs(numerator) + denominator) // (2 * denominator)
     return -magnitude if numerator < 0 else magnitude
+
+
+def in_yuan(facts: Mapping[str, object]) -> dict[str, object]:
+    """Facts as people are told them: what is called `…_fen` in yuan, and without that ending."""
+    return {
+        name.removesuffix("_fen"): format_yuan(fact)
+        if name.endswith("_fen") and isinstance(fact, int)
+        else fact
+        for name, fact in facts.items()
+    }

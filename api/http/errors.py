@@ -33,7 +33,7 @@ from ledger import (
     Unknown,
     trouble,
 )
-from ledger.money import format_yuan
+from ledger.money import in_yuan
 from ledger.texts import asks_for_cash
 
 PROBLEM_JSON = "application/problem+json"
@@ -182,15 +182,6 @@ def names_cash(body: object) -> bool:
 # -- problem documents -----------------------------------------------------------------------------------
 
 
-def plain_fact(name: str, value: object) -> object:
-    """A fact as JSON has it: dates ISO, amounts in yuan."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if name.endswith("_fen") and isinstance(value, int):
-        return format_yuan(value)
-    return value
-
-
 def problem_document(
     code: Code,
     request_id: str,
@@ -209,7 +200,8 @@ def problem_document(
     }
     if facts:
         document["facts"] = {
-            name.removesuffix("_fen"): plain_fact(name, fact) for name, fact in facts.items()
+            name: fact.isoformat() if isinstance(fact, date) else fact
+            for name, fact in in_yuan(facts).items()
         }
     errors = errors_json(faults)
     if errors:

@@ -87,7 +87,7 @@ class GiveQuota(Command):
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > book.available:
-            raise Refused(RefusalCode.QUOTA_TOO_HIGH, at="amount_fen", available=max(book.available, 0))
+            raise Refused(RefusalCode.QUOTA_TOO_HIGH, at="amount_fen", available_fen=max(book.available, 0))
         today = max(desk.today, book.opened_on)
         book.roll_to(today.year)
         latest = desk.of(LATEST_GIFTS).get(recipient.person_id)

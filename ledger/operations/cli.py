@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from ledger.access.jwks import KeysMissing
 from ledger.access.tokens import TokenError
 from ledger.imports import ControlTotals, ImportProblem
-from ledger.money import parse_yuan
+from ledger.money import in_yuan, parse_yuan
 from ledger.operations import serving
 from ledger.operations.installation import NotReady, OldPolicies
 from ledger.people.id_numbers import mask_in_text
@@ -171,7 +171,7 @@ def problem_of(refused: Refused) -> str:
     """A refusal in the words of its table, with what is known about it."""
     if "problem" in refused.facts:
         return str(refused.facts["problem"])
-    told = ", ".join(f"{name} {value}" for name, value in refused.facts.items())
+    told = ", ".join(f"{name} {value}" for name, value in in_yuan(refused.facts).items())
     return f"{refused.code.words.title} ({told})" if told else refused.code.words.title
 
 
@@ -183,7 +183,7 @@ def fail(code: str, problem: str, facts: dict[str, object]) -> Answer:
     """Tell on stderr, in one line, what went wrong; what the answer says of it."""
     problem = " ".join(problem.split())
     print(mask_in_text(f"ledger: {code}: {problem}"), file=sys.stderr, flush=True)
-    return {"code": code, **facts}, False
+    return {"code": code, **in_yuan(facts)}, False
 
 
 def warn(text: str) -> None:

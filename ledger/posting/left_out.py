@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ledger.book.detail import pack, unpack
+from ledger.money import in_yuan
 
 LEFT_OUT_MAX: Final = 100
 """As many are named; all are counted (`refused` of the batch)."""
@@ -32,7 +33,7 @@ class LeftOut:
     def add(self, book_id: int, code: str, facts: Mapping[str, object]) -> None:
         """Name a book, if there is still room for it."""
         if len(self.books) < LEFT_OUT_MAX:
-            told = {name: str(fact) for name, fact in facts.items()}
+            told = {name: str(fact) for name, fact in in_yuan(facts).items()}
             self.books.append(OneLeftOut(book_id, code, told))
 
     @property

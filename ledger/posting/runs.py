@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from ledger.database.locks import LocksLost
+from ledger.money import in_yuan
 from ledger.policy import Policy
 from ledger.posting import Command, Failed, Outcome, Posted, Unknown, batches
 from ledger.posting.batches import Batch
@@ -155,7 +156,7 @@ def moved_alike(done: Posted) -> int:
 def _end_with(connection: Connection, batch: Batch, fault: Exception, now: datetime) -> None:
     """Write down that a run failed, and why. Of a fault that nobody expected the name only: no data."""
     if isinstance(fault, Refused):
-        facts = ", ".join(f"{name} {value}" for name, value in fault.facts.items())
+        facts = ", ".join(f"{name} {value}" for name, value in in_yuan(fault.facts).items())
         batch.reason = f"{fault.code.value}: {facts}" if facts else fault.code.value
     elif isinstance(fault, Failed | Unknown):
         batch.reason = str(fault)

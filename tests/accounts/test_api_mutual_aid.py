@@ -199,6 +199,14 @@ def test_a_quota_that_is_refused(
     assert rows(engine) == before
 
 
+def test_a_quota_that_is_too_high_is_told_what_there_is(client: TestClient) -> None:
+    donor, recipient = new_patient(client, "98.00"), new_patient(client)
+    body = {"recipient": recipient, "relation": "child", "amount": "98.01", "rank": 1}
+    answer = client.post(f"/v1/accounts/{donor}/quotas", json=body, headers=key())
+    assert refusal(answer) == (409, "quota_too_high")
+    assert answer.json()["facts"] == {"available": "98.00"}
+
+
 def test_who_may_not_give_or_receive(client: TestClient) -> None:
     donor, relative = new_patient(client, "500.00"), new_patient(client)
     path = f"/v1/accounts/{donor}/quotas"
