@@ -16,8 +16,10 @@ from starlette.requests import ClientDisconnect
 
 from api.http.deadlines import await_body, has_body
 from api.http.errors import Declined, Fault, ShapeRefused
+from api.http.places import may_be_told
 from api.http.problems import DoorCode
 from ledger import RefusalCode
+from ledger.texts import asks_for_cash
 
 FIELD_BYTES_MAX: Final = 256
 PARTS_MAX: Final = 10
@@ -61,40 +63,56 @@ def _boundary(content_type: str) -> bytes:
     if head.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
         raise Declined(DoorCode.MEDIA_TYPE_UNSUPPORTED)
     if _match_boundary(boundary) is None:
-        raise _wrong("", "a form of parts (multipart/form-data)")
+        raise _wrong("a form of parts (multipart/form-data)")
     return b"--" + boundary.encode()
 
 
-def _wrong(field: str, expected: str) -> ShapeRefused:
-    code = RefusalCode.SHAPE_INVALID
-    return ShapeRefused([Fault(code, "body", f"/{field}" if field else "", expected)])
+def _wrong(expected: str) -> ShapeRefused:
+    """A body that is no form at all: no field of it is to blame."""
+    return ShapeRefused([Fault(RefusalCode.SHAPE_INVALID, "body", "", expected)])
+
+
+def _fault(field: str, expected: str) -> Fault:
+    return Fault(RefusalCode.SHAPE_INVALID, "body", f"/{field}", expected)
+
+
+def _unknown(name: str, number: int) -> list[Fault]:
+    """What is wrong with a field that no form has: its name is the caller's, and told where it may be."""
+    told = may_be_told(name)
+    which = "" if told else f": part {number} of the form"
+    pointer = f"/{name}" if told else ""
+    faults = [Fault(RefusalCode.UNKNOWN_FIELD, "body", pointer, f"a field that is not known{which}")]
+    if asks_for_cash(name):
+        faults.append(Fault(RefusalCode.CASH_FORBIDDEN, "body", "", "account money is never paid as cash"))
+    return faults
 
 
 def _parted(body: Path, boundary: bytes, file: Path, known: frozenset[str]) -> Form:
     fields: dict[str, str] = {}
-    has_file = False
+    seen: set[str] = set()
+    faults: list[Fault] = []
     if not body.stat().st_size:
-        raise _wrong("file", "a file")
+        raise ShapeRefused([_fault("file", "a file")])
     with body.open("rb") as raw, mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        for start, end in _parts(content, boundary):
+        for number, (start, end) in enumerate(_parts(content, boundary), 1):
             name, first = _head(content, start, end)
-            if name == "file":
-                if has_file:
-                    raise _wrong("file", "one file")
-                has_file = True
+            if name != "file" and name not in known:
+                faults += _unknown(name, number)
+            elif name in seen:
+                faults.append(_fault(name, "a field that stands there once"))
+            elif name == "file":
                 with file.open("wb") as out:
                     for place in range(first, end, _COPY_BYTES):
                         out.write(content[place : min(place + _COPY_BYTES, end)])
-            elif name not in known or name in fields:
-                raise ShapeRefused(
-                    [Fault(RefusalCode.UNKNOWN_FIELD, "body", "", "a field that is known, once")]
-                )
             elif end - first > FIELD_BYTES_MAX:
-                raise _wrong(name, "a short text")
+                faults.append(_fault(name, "a short text"))
             else:
                 fields[name] = content[first:end].decode("utf-8", "replace")
-    if not has_file:
-        raise _wrong("file", "a file")
+            seen.add(name)
+    if "file" not in seen:
+        faults.append(_fault("file", "a file"))
+    if faults:
+        raise ShapeRefused(faults)
     return Form(file, fields)
 
 
@@ -103,7 +121,7 @@ def _parts(content: mmap.mmap, boundary: bytes) -> Iterator[tuple[int, int]]:
     place = content.find(boundary)
     # what stands before the first boundary is nobody's
     if place != 0 and content[max(place - 2, 0) : max(place, 0)] != b"\r\n":
-        raise _wrong("", "a form of parts (multipart/form-data)")
+        raise _wrong("a form of parts (multipart/form-data)")
     for _ in range(PARTS_MAX + 1):
         place += len(boundary)
         if content[place : place + 2] == b"--":
@@ -114,16 +132,16 @@ def _parts(content: mmap.mmap, boundary: bytes) -> Iterator[tuple[int, int]]:
             break
         yield start + 2, end
         place = end + 2
-    raise _wrong("", "a whole form of few parts (multipart/form-data)")
+    raise _wrong("a whole form of few parts (multipart/form-data)")
 
 
 def _head(content: mmap.mmap, start: int, end: int) -> tuple[str, int]:
     """The name of a part, and where what it holds begins."""
     stop = content.find(b"\r\n\r\n", start, min(end + 4, start + _HEADER_BYTES_MAX))
     if stop < 0 or stop + 4 > end + 2:
-        raise _wrong("", "parts with their names")
+        raise _wrong("parts with their names")
     head = HeaderParser().parsestr(content[start:stop].decode("utf-8", "replace"))
     name = head.get_param("name", header="content-disposition")
     if head.get_content_disposition() != "form-data" or not isinstance(name, str):
-        raise _wrong("", "parts with their names")
+        raise _wrong("parts with their names")
     return name, min(stop + 4, end)

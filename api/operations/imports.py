@@ -72,7 +72,8 @@ def _taking(kind: str) -> Takes:
         with ExitStack() as on_failure:
             on_failure.callback(uploads.let_go, who, folder)
             form = await receive_form(request, folder, FIELDS)
-            asked = Asked(kind, form, _totals(form.fields), preview, _hidden(form.fields), who)
+            totals, hidden = _read_fields(form.fields)
+            asked = Asked(kind, form, totals, preview, hidden, who)
             on_failure.pop_all()
         left = seconds_left(request.scope, state.settings.deadline_seconds)
         said, ended = await uploads.run(state, asked, folder, left)
@@ -85,26 +86,26 @@ def _taking(kind: str) -> Takes:
     return take
 
 
-def _totals(fields: dict[str, str]) -> ControlTotals:
+def _read_fields(fields: dict[str, str]) -> tuple[ControlTotals, bool]:
+    """What a file must come to, and whether what is hidden in it counts. Raises ShapeRefused."""
     lines = total = None
+    faults = []
     if "lines" in fields:
         try:
             lines = read_count(fields["lines"])
         except ValueError:
-            raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", "/lines", "a number of lines")]) from None
+            faults.append(Fault(R.SHAPE_INVALID, "body", "/lines", "a number of lines"))
     if "total" in fields:
         try:
             total = parse_yuan(fields["total"])
         except Refused:
-            raise ShapeRefused([Fault(R.AMOUNT_INVALID, "body", "/total", "an amount in yuan")]) from None
-    return ControlTotals(lines, total)
-
-
-def _hidden(fields: dict[str, str]) -> bool:
-    said = fields.get("include_hidden", "false")
-    if said not in {"true", "false"}:
-        raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", "/include_hidden", "true or false")])
-    return said == "true"
+            faults.append(Fault(R.AMOUNT_INVALID, "body", "/total", "an amount in yuan"))
+    hidden = fields.get("include_hidden", "false")
+    if hidden not in {"true", "false"}:
+        faults.append(Fault(R.SHAPE_INVALID, "body", "/include_hidden", "true or false"))
+    if faults:
+        raise ShapeRefused(faults)
+    return ControlTotals(lines, total), hidden == "true"
 
 
 def _showing(kind: str) -> Takes:

@@ -157,6 +157,59 @@ def test_what_is_no_form_is_refused(client: TestClient, body: bytes) -> None:
     assert send(client, "contributions", f"{CONTRIBUTIONS}\n").status_code == 200
 
 
+def form_of(*parts: tuple[str, str]) -> bytes:
+    """The body of a form with these fields, in this order."""
+    whole = "".join(
+        f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in parts
+    )
+    return f"{whole}--x--\r\n".encode()
+
+
+FILE = ("file", "account,source_ref,period,effective_on,amount\n")
+WRONG_FORMS: dict[str, tuple[list[tuple[str, str]], str, list[str]]] = {
+    "unknown": ([FILE, ("foo", "1")], "unknown_field", ["/foo"]),
+    "unknown, and before the file": ([("foo", "1"), FILE], "unknown_field", ["/foo"]),
+    "two unknown": ([FILE, ("foo", "1"), ("bar", "1")], "unknown_field", ["/foo", "/bar"]),
+    "a name that may be more than one": ([FILE, ("119999198503140015", "1")], "unknown_field", [""]),
+    "a name of people": ([FILE, ("张三", "1")], "unknown_field", [""]),
+    "another case": ([FILE, ("Lines", "1")], "unknown_field", [""]),
+    "cash": ([FILE, ("cash_back", "1")], "cash_forbidden", ["/cash_back", ""]),
+    "no file": ([("lines", "1")], "shape_invalid", ["/file"]),
+    "no file, and an unknown one": ([("foo", "1")], "unknown_field", ["/foo", "/file"]),
+    "two files": ([FILE, FILE], "shape_invalid", ["/file"]),
+    "lines twice": ([FILE, ("lines", "0"), ("lines", "0")], "shape_invalid", ["/lines"]),
+    "total twice": ([FILE, ("total", "0.00"), ("total", "0.00")], "shape_invalid", ["/total"]),
+    "include_hidden twice": (
+        [FILE, ("include_hidden", "true"), ("include_hidden", "true")],
+        "shape_invalid",
+        ["/include_hidden"],
+    ),
+    "lines of another kind": ([FILE, ("lines", "x")], "shape_invalid", ["/lines"]),
+    "lines below nothing": ([FILE, ("lines", "-1")], "shape_invalid", ["/lines"]),
+    "lines too long": ([FILE, ("lines", "9" * 5_000)], "shape_invalid", ["/lines"]),
+    "total of another kind": ([FILE, ("total", "1")], "amount_invalid", ["/total"]),
+    "total too long": ([FILE, ("total", "9" * 5_000)], "shape_invalid", ["/total"]),
+    "hidden of another kind": ([FILE, ("include_hidden", "maybe")], "shape_invalid", ["/include_hidden"]),
+    "all of them": (
+        [FILE, ("lines", "x"), ("total", "x"), ("include_hidden", "x")],
+        "amount_invalid",
+        ["/lines", "/total", "/include_hidden"],
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_FORMS)
+def test_a_field_of_a_form_that_is_wrong_is_named(client: TestClient, wrong: str) -> None:
+    parts, code, pointers = WRONG_FORMS[wrong]
+    answer = client.post("/v1/imports/contributions", content=form_of(*parts), headers=BOUNDARY)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    told = answer.json()["errors"]
+    assert [(fault["in"], fault["pointer"]) for fault in told] == [("body", pointer) for pointer in pointers]
+    if pointers == [""]:
+        assert told[0]["detail"] == "a field that is not known: part 2 of the form"
+        assert parts[1][0] not in answer.text
+
+
 def test_what_is_no_form_at_all_is_another_media_type(client: TestClient) -> None:
     for media in ("text/csv", "application/json", "multipart/mixed; boundary=x", "multipart/form-data"):
         answer = client.post("/v1/imports/contributions", content=b"x", headers={"Content-Type": media})
