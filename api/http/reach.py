@@ -13,6 +13,7 @@ from ledger.access.owners import INSTITUTION_OF
 from ledger.access.tokens import AGENCY_SCOPES
 from ledger.book.numbers import parse_entry_name
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.texts import INSTITUTION_CODE_MAX, read_text
 
 NAMED_IN_BODY: Final = frozenset(
     {
@@ -54,7 +55,7 @@ def stay_within_body(caller: Caller, scope: str, body: object) -> None:
     A body that names none has the wrong shape, and is refused for that: the member is required and a string.
     """
     named = body.get("institution") if isinstance(body, dict) else None
-    if caller.is_bound and isinstance(named, str) and named != caller.institution:
+    if caller.is_bound and isinstance(named, str) and not _is_code(caller.institution, named):
         raise lacking(scope)
 
 
@@ -92,9 +93,14 @@ async def _has_declared(request: Request, credit_code: str, text: str) -> bool:
 async def _is_institutions(request: Request, code: str) -> bool:
     """Whether all that the path names is this institution's, or the naming is left to the body."""
     named = request.path_params
-    own = [named["institution"] == code] if "institution" in named else []
+    own = [_is_code(code, named["institution"])] if "institution" in named else []
     own += [await _belongs_to(request, code, what, named[what]) for what in INSTITUTION_OF if what in named]
     return all(own) if own else _route(request) in NAMED_IN_BODY
+
+
+def _is_code(code: str | None, text: str) -> bool:
+    """Whether a text is the code of an institution, in any of the spellings that are taken for it."""
+    return text == code or (code is not None and read_text(text, INSTITUTION_CODE_MAX) == code)
 
 
 async def _belongs_to(request: Request, code: str, what: str, text: str) -> bool:

@@ -140,7 +140,8 @@ async def institution_of(request: Request, code: str) -> Registered:
     known = state.institutions.get(code)
     if known is None:
         known = await state.glance(lambda connection: registry.find(connection, code))
-        state.institutions[code] = known
+        # by its own code: there are too many ways to spell one
+        state.institutions[known.code] = known
     return known
 
 

@@ -76,8 +76,6 @@ class UnitRows(LineReader):
     def employer(self, credit_code: str) -> Employer:
         """The employer of a line. Raises Refused(credit_code_invalid, employer_not_found)."""
         credit_code = plain(credit_code)
-        if self._only is not None and credit_code.upper() != self._only:
-            raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
         known = self._known.get(credit_code)
         if known is None:
             try:
@@ -88,6 +86,8 @@ class UnitRows(LineReader):
             self._known[credit_code] = known
         if isinstance(known, RefusalCode):
             raise Refused(known)
+        if self._only is not None and known.credit_code != self._only:
+            raise Refused(RefusalCode.EMPLOYER_NOT_FOUND)
         return known
 
     def person(self, id_number: str) -> bytes:

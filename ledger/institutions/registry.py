@@ -22,7 +22,7 @@ from ledger.institutions.books import institution_book
 from ledger.institutions.rows import ContractRow, SuspensionRow
 from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
-from ledger.texts import has_control
+from ledger.texts import INSTITUTION_CODE_MAX, has_control, read_text
 
 OPENING_SEQ = 1
 # what an institution of a kind does not do: nobody lies in a pharmacy
@@ -41,19 +41,18 @@ class Registered(NamedTuple):
 
 
 def find(connection: Connection, code: str) -> Registered:
-    """The institution with that code. Raises Refused(institution_unknown)."""
-    # nobody is called so, and PostgreSQL takes no text with a zero in it
-    if has_control(code):
-        raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
+    """The institution with that code, however it is spelt. Raises Refused(institution_unknown)."""
     table = tables.institution.c
-    row = connection.execute(
-        select(table.code, table.party_id, table.name, table.kind, table.level, table.area).where(
-            table.code == code
-        )
-    ).one_or_none()
-    if row is None:
-        raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
-    return Registered._make(row)
+    wanted = select(table.code, table.party_id, table.name, table.kind, table.level, table.area)
+    # as it is written first: there may be one from before codes were folded
+    for text in dict.fromkeys((code, read_text(code, INSTITUTION_CODE_MAX))):
+        # nobody is called so, and PostgreSQL takes no text with a zero in it
+        if text is None or has_control(text):
+            continue
+        row = connection.execute(wanted.where(table.code == text)).one_or_none()
+        if row is not None:
+            return Registered._make(row)
+    raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
 
 
 def code_of(connection: Connection, party_id: int) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jwt
 import pytest
@@ -170,7 +171,14 @@ PATHS = {
     "itself": ({"institution": "H0001"}, True),
     "another": ({"institution": "H0002"}, False),
     "case matters": ({"institution": "h0001"}, False),
-    "blanks matter": ({"institution": " H0001"}, False),
+    "blanks around it": ({"institution": " H0001\t"}, True),
+    "a blank inside": ({"institution": "H 0001"}, False),
+    "full width": ({"institution": "\uff28\uff10\uff10\uff10\uff11"}, True),
+    "another, full width": ({"institution": "\uff28\uff10\uff10\uff10\uff12"}, False),
+    "what nobody sees": ({"institution": "H0\u200b001\ufeff"}, True),
+    "nothing that can be seen": ({"institution": "\u200b"}, False),
+    "no text": ({"institution": "H0001\x00"}, False),
+    "too long": ({"institution": "H0001" + " " * 99}, False),
     "something of itself": ({"institution": "H0001", "day": "2026-03-01"}, True),
     "its settlement": ({"settlement": at(OWN_BILL)}, True),
     "its settlement, written small": ({"settlement": at(OWN_BILL).lower()}, True),
@@ -219,10 +227,17 @@ def test_a_body_may_name_the_institution(book: Engine, route: tuple[str, str]) -
         (of("H0001"), "H0001", True),
         (of("H0001"), "H0002", False),
         (of("H0001"), "h0001", False),
+        (of("H0001"), "\uff280001", True),
+        (of("H0001"), "H0001\u3000", True),
+        (of("H0001"), "H\u00ad0001", True),
+        (of("H0001"), "\uff280002", False),
+        (of("H0001"), "H 0001", False),
+        (of("H0001"), "", False),
         (of(), "H0002", True),
         (of(employer="91999999000000001K"), "H0001", False),
+        (of(employer="91999999000000001K"), "\uff280001", False),
     ],
-    ids=["own", "another", "case matters", "bound to none", "of an employer"],
+    ids=ascii,
 )
 def test_a_body_names_its_own_institution(caller: Caller, code: str, taken: bool) -> None:
     if taken:
@@ -306,6 +321,42 @@ ITS_OWN = {
 def test_whatever_else_is_posted_of_an_institution_is_the_agencys() -> None:
     posted = {route for route in SCOPE_OF if route[0] != "GET" and is_open_to_some_institution(route)}
     assert {route for route in posted if SCOPE_OF[route] not in AGENCY_SCOPES} == ITS_OWN
+
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    lambda code: code,
+    lambda code: "".join(chr(ord(letter) + 0xFEE0) for letter in code),
+    lambda code: f" {code}\u00a0",
+    lambda code: f"{code[:1]}\u200b{code[1:]}",
+)
+
+
+@pytest.mark.parametrize("spelt", SPELLINGS, ids=["plain", "full width", "blanks", "unseen"])
+def test_a_code_means_the_same_to_every_token_however_it_is_spelt(
+    client: TestClient, folder: Path, spelt: Callable[[str], str]
+) -> None:
+    own, other = care_client.new_institution(client), care_client.new_institution(client)
+    patient = care_client.new_patient(client, "100.00")
+    # tokens of the institution, of another one, and of nobody
+    for headers, taken in ((bound(folder, own), True), (bound(folder, other), False), (key(), True)):
+        bill = care_client.bill(spelt(own), patient, [("A", "1.00")])
+        told = client.post("/v1/settlements/quote", json=bill, headers=headers)
+        assert told.status_code == (201 if taken else 403), told.text
+        told = client.get(f"/v1/institutions/{quote(spelt(own))}", headers=headers)
+        assert told.status_code == (200 if taken else 403), told.text
+        if taken:
+            assert told.json()["institution"] == own
+        path = f"/v1/institutions/{quote(spelt(own))}/statement?month=2026-03"
+        told = client.get(path, headers=headers)
+        assert told.status_code == (200 if taken else 403), told.text
+        if taken:
+            assert told.json()["institution"] == own
+    bill = care_client.bill(spelt(own), patient, [("A", "2.00")])
+    settled = client.post("/v1/settlements", json=bill, headers=bound(folder, own))
+    assert settled.status_code == 201, settled.text
+    assert own in client.app.state.ledger.institutions  # type: ignore[attr-defined]  # Starlette's app
+    if spelt(own) != own:
+        assert spelt(own) not in client.app.state.ledger.institutions  # type: ignore[attr-defined]  # Starlette's app
 
 
 def test_an_institution_does_not_act_for_the_agency(client: TestClient, folder: Path, engine: Engine) -> None:

@@ -286,8 +286,10 @@ def test_a_bound_caller_hands_in_its_own_lists_and_nothing_else(client: TestClie
     done(send(client, "employers", f"credit_code,name,area\n{mine},甲,{AREA}\n{other},乙,{AREA}\n"))
     people = [open_account(client)["number"] for _ in range(2)]
     headers = bound(client, tmp_path, "employers:write postings:write accounts:write", employer=mine)
+    wide = "".join(chr(ord(letter) + 0xFEE0) for letter in mine)
+    units = ((mine, people[0]), (f" {wide.lower()} ", people[1]), (other, people[0]), (other, people[1]))
     text = "employer,period,id_number,wage\n" + "".join(
-        f"{unit},2026-03,{one},8000.00\n" for unit in (mine, other) for one in people
+        f"{unit},2026-03,{one},8000.00\n" for unit, one in units
     )
     answer = client.post("/v1/imports/declarations", files={"file": text.encode()}, headers=headers)
     told = done(answer)
