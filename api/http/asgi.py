@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.deadlines import Deadlines
 from api.http.errors import answer_to, problem
+from api.http.heads import BLANKS, CODINGS, look_at_head
 from api.http.logs import Log, masked
 from api.http.metrics import RequestCounts
 from api.http.problems import DoorCode
@@ -78,7 +79,7 @@ class Door:
             return
         began = scope["ledger.began"] = time.monotonic()
         # not os.urandom: a system call lets the writer thread in, and the next request waits for it
-        sent = dict(scope["headers"])
+        sent: dict[bytes, bytes] = dict(scope["headers"])
         request_id = request_id_of(sent) or f"{random.getrandbits(96):024x}"
         scope["ledger.request_id"] = request_id
         path: str = scope["path"]
@@ -98,6 +99,8 @@ class Door:
 
         task = self._deadlines.begin(scope)
         try:
+            if len(sent) != len(scope["headers"]) or CODINGS[0] in sent or CODINGS[1] in sent:
+                look_at_head(scope)
             limited = _limited(sent, receive, _body_max(path))
             await self._app(scope, limited, send_out)
         except ClientDisconnect:
@@ -153,6 +156,7 @@ def _limited(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> Re
     length = headers.get(b"content-length")
     if length is not None:
         # the server holds the body to the length that was announced
+        length = length.strip(BLANKS)
         if length.isdigit() and int(length) <= limit:
             return receive
         raise HTTPException(413)

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from api.http.deadlines import await_body, has_body
 from api.http.errors import Declined, Fault, ShapeRefused
+from api.http.heads import check_readable
 from api.http.places import may_be_told
 from api.http.problems import DoorCode
 from ledger import RefusalCode
@@ -39,6 +40,7 @@ class Form:
 async def receive_form(request: Request, folder: Path, known: frozenset[str]) -> Form:
     """Take the form of a request into a folder. Raises Declined (415), ShapeRefused."""
     boundary = _boundary(request.headers.get("content-type", ""))
+    check_readable(request.scope)
     body = folder / "body"
     with body.open("wb") as out:
         more = True

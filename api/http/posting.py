@@ -33,7 +33,9 @@ def key_of(request: Request, *, required: bool = True) -> str | None:
     """The idempotency key of a call. Raises Refused; a dry run needs none, since it changes nothing."""
     text = request.headers.get("idempotency-key")
     if text is not None:
-        return plain_key(text)
+        if b"idempotency-key" in request.scope.get("ledger.twice", ()):
+            raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID, at="idempotency_key")
+        return plain_key(text.strip(" \t"))
     if required and not wants_dry_run(request):
         raise Refused(RefusalCode.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
     return None

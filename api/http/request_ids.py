@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from api.http.heads import BLANKS
 from ledger.people.id_numbers import mask_in_text
 
 SOUND: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{7,63}")
@@ -17,10 +18,10 @@ _NOBODYS: Final = b"0" * 32
 def request_id_of(headers: Mapping[bytes, bytes]) -> str | None:
     """What X-Request-ID says, else the trace of traceparent; None when neither is sound."""
     given = headers.get(b"x-request-id")
-    if given is not None and SOUND.fullmatch(given) and _names_nobody(given):
+    if given is not None and SOUND.fullmatch(given := given.strip(BLANKS)) and _names_nobody(given):
         return given.decode()
     parent = headers.get(b"traceparent")
-    if parent is not None and (found := _TRACEPARENT.fullmatch(parent)):
+    if parent is not None and (found := _TRACEPARENT.fullmatch(parent.strip(BLANKS))):
         trace = found[1]
         if trace != _NOBODYS and _names_nobody(trace):
             return trace.decode()

@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.deadlines import await_body, has_body
 from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
+from api.http.heads import check_readable
 from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
 from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
@@ -57,6 +58,7 @@ class StrictRequest(Request):
 
     async def body(self) -> bytes:
         if not hasattr(self, "_body"):
+            check_readable(self.scope)
             parts = []
             more = True
             await_body(self.scope)

@@ -243,7 +243,7 @@ class Verifier:
         """The caller behind an Authorization header. Raises Declined (401)."""
         if authorization is None:
             raise Declined(DoorCode.TOKEN_MISSING)
-        scheme, _, token = authorization.partition(" ")
+        scheme, _, token = authorization.strip(" \t").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Declined(DoorCode.TOKEN_MISSING)
         if len(token) > TOKEN_CHARACTERS_MAX or not token.isascii():
