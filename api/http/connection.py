@@ -3,10 +3,10 @@
     at most 64 headers, and 32 KiB of head in all          431 headers_too_large (414 for a path of that size)
     a request that is not whole 15 seconds after it began  408 request_timeout, and the connection is closed
 
-A body has a second more for every 16 KiB of it that came. What is neither header nor body (trailers, what
-extends a chunk) is bounded like a head and never looked at; what a caller sends ahead of its answers, and
-after a no, is bounded too. What is over a bound is not kept: the memory that a connection takes does not
-depend on what is sent to it.
+A body has a second more for every 16 KiB of it that came. Requests before one that is refused are answered
+first. What is neither header nor body (trailers, what extends a chunk) is bounded like a head and never
+looked at; what a caller sends ahead of its answers, and after a no, is bounded too. What is over a bound is
+not kept: the memory that a connection takes does not depend on what is sent to it.
 """
 
 from __future__ import annotations
@@ -65,8 +65,9 @@ class Connection(HttpToolsProtocol):
         # inside a request, and inside its body
         self._begun = self._in_body = False
         self._body_bytes = self._wasted = 0
-        # nothing more is taken from this caller
-        self._deaf = False
+        # nothing more is taken from this caller, and what it is told when those before are answered
+        self._deaf = self._is_over = False
+        self._last_word: DoorCode | None = None
         self._since = self.loop.time()
         self._receiving: asyncio.TimerHandle | None = None
         self._ending: asyncio.TimerHandle | None = None
@@ -155,7 +156,12 @@ class Connection(HttpToolsProtocol):
 
     def _waste(self, count: int) -> None:
         self._wasted += count
-        if self._wasted > WASTED_MAX:
+        if self._wasted <= WASTED_MAX:
+            return
+        if self._deaf and not self._is_over:
+            # it is answered yet: what it sends meanwhile stays with it
+            self.flow.pause_reading()
+        else:
             self.transport.abort()
 
     def _head_bytes(self) -> int:
@@ -203,14 +209,19 @@ class Connection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._ending is not None and not self._deaf and not self.transport.is_closing():
+        if self._ending is not None and not self._is_over and not self.transport.is_closing():
             self._ending.cancel()
             self._ending = None
 
     def on_response_complete(self) -> None:
+        was_last = self._deaf and not self.pipeline
         super().on_response_complete()
         if self.transport.is_closing():
             self._end_in(self.SEND_SECONDS)
+        elif was_last:
+            self._end(self._last_word)
+        elif self._wasted > WASTED_MAX:
+            self.flow.pause_reading()
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
@@ -226,9 +237,11 @@ class Connection(HttpToolsProtocol):
             return
         _log.warning("a connection was ended: %s", "more was sent than is taken" if code is None else code)
         if self.pipeline or not (self._in_body or self._is_idle()):
-            # those before it are at work: what they answer would be taken for the answer to this one
-            self.transport.close()
-            self._end_in(self.LINGER_SECONDS)
+            # those before it are at work, and are answered first
+            self._last_word = code
+            if self._in_body:
+                # of the last of them half the body is there: it has not begun, and never will
+                self.pipeline.popleft()
             return
         if self._in_body:
             answered = self.cycle.response_started
@@ -237,7 +250,12 @@ class Connection(HttpToolsProtocol):
             self.cycle.message_event.set()
         else:
             answered = False
-        if code is not None and not answered:
+        self._end(None if answered else code)
+
+    def _end(self, code: DoorCode | None) -> None:
+        """Say the last word, if there is one, and let the caller go."""
+        self._is_over = True
+        if code is not None:
             self.transport.write(_answer(code, self.server_state.default_headers))
         # a reset would take the answer from a caller who still sends: it is listened to a little longer
         self.flow.resume_reading()

@@ -6,7 +6,9 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -219,28 +221,118 @@ def test_requests_sent_ahead_are_answered_in_order(port: int) -> None:
         assert [status for status, _ in answers(everything(caller))] == [status for _, status in asked]
 
 
-def test_requests_sent_ahead_have_a_bound() -> None:
-    begun: list[str] = []
+class Held:
+    """An app whose first call waits until it is let go; its connections."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        begun.append(scope["path"])
-        await asyncio.Event().wait()
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.made: list[Connection] = []
+        self.at_work = threading.Event()
+        self._gate = asyncio.Event()
+        held = self
 
-    made: list[Connection] = []
+        class Watched(Connection):
+            def connection_made(self, transport: Any) -> None:
+                held.made.append(self)
+                super().connection_made(transport)
 
-    class Watched(Connection):
-        def connection_made(self, transport: Any) -> None:
-            made.append(self)
-            super().connection_made(transport)
+        self.connection = Watched
 
-    with served(app, Watched) as port, called(port) as caller:
-        with suppress(ConnectionError):
-            caller.sendall((head("/livez") + b"\r\n") * 20_000)
-        assert everything(caller) == b""
-        assert len(made[0].pipeline) <= PIPELINED_MAX
-        assert begun == ["/livez"]
-        for task in made[0].tasks:
-            made[0].loop.call_soon_threadsafe(task.cancel)
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.begun.append(scope["path"])
+        self.at_work.set()
+        await self._gate.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    def on_loop(self, work: Callable[[], Any]) -> Any:
+        answered: Future[Any] = Future()
+        self.made[0].loop.call_soon_threadsafe(lambda: answered.set_result(work()))
+        return answered.result(30)
+
+    def until(self, is_so: Callable[[Connection], bool]) -> None:
+        """Until something is so of the connection."""
+        for _ in range(10_000):
+            if self.on_loop(lambda: is_so(self.made[0])):
+                return
+            time.sleep(0.001)
+        raise AssertionError("it never was so")
+
+    def let_go(self) -> None:
+        self.on_loop(self._gate.set)
+
+
+def statuses(said: bytes) -> list[int]:
+    return [status for status, _ in answers(said)]
+
+
+def test_of_too_many_requests_sent_ahead_the_first_are_answered() -> None:
+    app = Held()
+    with served(app, app.connection) as port, called(port) as caller:
+        sent = (head("/livez") + b"\r\n") * (PIPELINED_MAX + 200)
+        caller.sendall(sent)
+        assert app.at_work.wait(30)
+        app.until(lambda one: one._deaf)
+        assert len(app.made[0].pipeline) == PIPELINED_MAX
+        assert app.begun == ["/livez"]
+        app.let_go()
+        assert statuses(everything(caller)) == [200] * (PIPELINED_MAX + 1)
+        assert len(app.begun) == PIPELINED_MAX + 1
+
+
+def test_who_sends_far_too_much_ahead_is_answered_what_was_taken() -> None:
+    app = Held()
+    with served(app, app.connection) as port, called(port) as caller:
+        flood = (head("/livez") + b"\r\n") * (4 * WASTED_MAX // 40)
+        sending = threading.Thread(target=send_all, args=(caller, flood), daemon=True)
+        sending.start()
+        assert app.at_work.wait(30)
+        app.until(lambda one: one._deaf)
+        app.let_go()
+        assert statuses(everything(caller)) == [200] * (PIPELINED_MAX + 1)
+        sending.join(30)
+        # what came meanwhile was not kept, and no more of it was read than is thrown away
+        assert app.made[0]._wasted < 2 * WASTED_MAX
+
+
+def send_all(caller: socket.socket, sent: bytes) -> None:
+    with suppress(OSError):
+        caller.sendall(sent)
+
+
+@pytest.mark.parametrize(
+    ("behind", "told"),
+    [
+        (b"\x16\x03\x01\x02", [400]),
+        (head("/b") + b"a b c\r\n\r\n", [400]),
+        (head("/b", **{f"x_{number}": "v" for number in range(HEADERS_MAX)}) + b"\r\n", [431]),
+        (head("/b", "POST", transfer_encoding="chunked") + b"\r\nzz\r\n", [400]),
+        (head("/b") + b"\r\n" + head("/c", "POST", transfer_encoding="chunked") + b"\r\nzz\r\n", [200, 400]),
+    ],
+    ids=["no request", "a broken head", "a large head", "a broken body", "a broken body behind another"],
+)
+def test_who_is_worked_for_is_answered_before_what_is_wrong_behind_it(behind: bytes, told: list[int]) -> None:
+    app = Held()
+    with served(app, app.connection) as port, called(port) as caller:
+        caller.sendall(head("/a") + b"\r\n")
+        assert app.at_work.wait(30)
+        caller.sendall(behind)
+        if told == [200, 400]:
+            # nothing is read behind one that waits
+            app.until(lambda one: bool(one.pipeline))
+        else:
+            app.until(lambda one: one._deaf)
+        app.let_go()
+        assert statuses(everything(caller)) == [200, *told]
+    assert app.begun == ["/a", "/b"][: len(told)]
+
+
+def test_five_hundred_requests_at_once_are_not_cut_without_a_word(port: int) -> None:
+    with called(port) as caller:
+        caller.sendall((head("/livez") + b"\r\n") * 500)
+        told = statuses(everything(caller))
+    assert set(told) == {200}
+    assert PIPELINED_MAX < len(told) < 500
 
 
 # -- what does not come to its end -------------------------------------------------------------------------
