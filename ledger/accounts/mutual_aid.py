@@ -17,6 +17,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
+from ledger.people.deaths import died_on
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.entitlement import entitlement
 from ledger.people.premiums_owed import PREMIUMS, own_part
@@ -152,8 +153,9 @@ class EndQuota(Command):
 class PayPremium(Command):
     """Pay a relative's premium of the resident scheme from this account (R19, R37).
 
-    At most what the relative still owes for the year. The last of `named` is the resident's book: it is
-    locked, so that two payers do not pay the same.
+    At most what the relative still owes for the year, and none for a year after the relative's death. The
+    last of `named` is the resident's book. Both are locked: two payers do not pay the same, and a death that
+    is reported at the same time is known.
     """
 
     verb = "premium"
@@ -192,7 +194,7 @@ class PayPremium(Command):
     others: tuple[BookRef, ...] = ()
 
     def __post_init__(self) -> None:
-        self.others = self.named[-1:]
+        self.others = self.named
 
     def content(self) -> str:
         return f"{self.recipient.hex()}|{self.relation}|{self.amount_fen}|{self.year}|{self.source_ref}"
@@ -245,7 +247,8 @@ class PayPremium(Command):
     def _owed(self, desk: Desk, person_id: int) -> int:
         """What the relative still owes for the year, in fen; nothing for who is no resident."""
         found = desk.of(PREMIUMS)
-        book_id = desk.ids.get(self.others[0]) if isinstance(self.others[0], bytes) else self.others[0]
+        resident_ref = self.named[-1]
+        book_id = desk.ids.get(resident_ref) if isinstance(resident_ref, bytes) else resident_ref
         resident = None if book_id is None else desk.look_at(book_id)
         if resident is None:
             return 0
@@ -259,6 +262,12 @@ def _insured(desk: Desk, named: Sequence[BookRef], first: date, last: date) -> b
     """Whether the recipient is insured on one of some days, in any scheme (R35): has a book that is open and
     an enrolment that holds, or an account without any enrolment.
     """
+    death = died_on(desk, named)
+    if death is not None:
+        # what was insured in life may still be paid for
+        last = min(last, death)
+        if last < first:
+            return False
     ids = [desk.ids[ref] for ref in named if isinstance(ref, bytes) and ref in desk.ids]
     return any(_holds(desk, book_id, first, last) for book_id in ids)
 

@@ -102,7 +102,7 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.DEATH: (_YES, _YES, _YES, _DECEASED, _YES, _CLOSED),
     Verb.ESTATE: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
     Verb.INHERITANCE: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
-    Verb.ENROLMENT: (_YES, _YES, _YES, _YES, _MOVING, _CLOSED),
+    Verb.ENROLMENT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
     Verb.RETIREE_CREDIT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
     # a paused account pays, and the fund does not: that is a matter of coverage, not of status (R28)
     Verb.SETTLEMENT: (_YES, _YES, _FROZEN, Rule.UNTIL_DEATH, _MOVING, _CLOSED),

@@ -34,6 +34,8 @@ class Enrol(Command):
         RefusalCode.SCHEME_NO_ACCOUNT,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
+        # a first day after the death
+        RefusalCode.ACCOUNT_DECEASED,
         # ends before it begins, begins before 1990, before birth or more than a year ahead
         RefusalCode.PERIOD_INVALID,
         # the same with another last day
@@ -67,7 +69,7 @@ class Enrol(Command):
     def decide(self, desk: Desk) -> None:
         if self.member_class is MemberClass.RESIDENT:
             raise Refused(RefusalCode.SCHEME_NO_ACCOUNT, at="member_class")
-        desk.allow(Verb.ENROLMENT)
+        desk.allow(Verb.ENROLMENT, day=self.valid_from)
         birth = birth_before(desk, self, desk.book, self.valid_from)
         ENROLLED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=birth)
         if self.valid_to is not None:

@@ -15,10 +15,11 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.people.births import remember_birth
+from ledger.people.deaths import died_on
 from ledger.people.enrolled import ENROLMENTS, RESIDENT, already_there
 from ledger.people.membership import Enrolment, EnrolmentRow
 from ledger.people.resident_premiums import ResidentPremium, is_of_age_for, resident_premium
-from ledger.posting import TARGET, AlreadyThere, Command, Desk, PersonStake, scheme_ref
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, PersonStake, scheme_ref
 from ledger.refusals import RefusalCode, Refused
 
 # A resident's book has no pockets and earns no interest: no year of it is ever owed any.
@@ -48,6 +49,8 @@ class EnrolResident(Command):
         RefusalCode.ID_MISMATCH,
         # another name behind the number
         RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON,
+        # a first day after the death, which the person's account says
+        RefusalCode.ACCOUNT_DECEASED,
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
         # the same with another last day
@@ -68,6 +71,11 @@ class EnrolResident(Command):
     key: str | None = None
     # the enrolment that is there, once it was found
     target_seq: int | None = None
+    others: tuple[BookRef, ...] = ()
+
+    def __post_init__(self) -> None:
+        # the person's account: a death that is reported at the same time must be known
+        self.others = (self.persons[0].digest,)
 
     def content(self) -> str:
         return (
@@ -83,6 +91,9 @@ class EnrolResident(Command):
         person = desk.persons[self.persons[0].digest]
         if person.name_digest != self.persons[0].name_digest:
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
+        death = died_on(desk, self.others)
+        if death is not None and self.valid_from > death:
+            raise Refused(RefusalCode.ACCOUNT_DECEASED)
         ENROLLED_FROM.admit(self.valid_from, desk.today, "valid_from", birth=birth)
         if self.valid_to is not None:
             ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)

@@ -227,7 +227,7 @@ _REQUESTS: dict[str, Callable[[Member, date], Command]] = {
     "freeze_end": lambda m, _: EndFreeze(m.book, m.seqs["freeze"], "over"),
     "death": lambda m, _: ReportDeath(m.book, DIED_ON, "certificate"),
     "estate": lambda m, _: estate(m.world, m.book, [Heir("spouse", "王五")], TODAY),
-    "enrolment": lambda m, _: Enrol(m.book, MemberClass.FLEXIBLE, None, TODAY, None),
+    "enrolment": lambda m, day: Enrol(m.book, MemberClass.FLEXIBLE, None, day, None),
     "retiree_credit": lambda m, day: CreditRetiree(m.book, day.year * 100 + day.month),
     "settlement": lambda m, day: m.bill("new", care_date=day),
     "mutual_aid": lambda m, _: m.quota(m.relative, 100),
@@ -251,7 +251,7 @@ freeze        yes                   yes                   yes               yes 
 freeze_end    yes                   yes                   yes               yes               account_closed
 death         yes                   yes                   account_deceased  account_deceased  account_closed
 estate        account_not_deceased  account_not_deceased  yes               yes               account_closed
-enrolment     yes                   yes                   yes               yes               account_closed
+enrolment     yes                   yes                   yes               account_deceased  account_closed
 retiree_credit  yes                 yes                   yes               period_after_end  account_closed
 settlement    yes                   account_frozen        yes               account_deceased  account_closed
 mutual_aid    yes                   account_frozen        account_deceased  account_deceased  account_closed
