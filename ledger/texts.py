@@ -8,6 +8,8 @@ import unicodedata
 from datetime import date
 from typing import Final
 
+from ledger.unseen import UNSEEN
+
 SOURCE_REF_MAX: Final = 64
 """The longest name of a document, in characters."""
 
@@ -29,9 +31,10 @@ KEY_MAX: Final = 255
 # control characters, line breaks, and marks that turn the direction of writing
 _UNPRINTABLE: Final = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 
-# every character that is blank (Unicode's White_Space), and those that nobody sees
+# Every character that is blank (Unicode's White_Space), and those that nobody sees. For patterns that are
+# published, so of the basic plane alone: not every reader of patterns knows others.
 _BLANK: Final = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-_UNSEEN: Final = r"\xad\u200b-\u200f\u2060\ufeff"
+_UNSEEN: Final = "".join(rf"\u{first:04x}-\u{last:04x}" for first, last in UNSEEN if last <= 0xFFFF)
 
 TEXT_PATTERN: Final = (
     rf"^[{_BLANK}{_UNSEEN}]*[^{_BLANK}{_UNSEEN}{_UNPRINTABLE}][^{_UNPRINTABLE}]*[{_BLANK}{_UNSEEN}]*$"
@@ -62,13 +65,18 @@ _ONE_DOT: Final = str.maketrans(dict.fromkeys(_MIDDLE_DOTS, _MIDDLE_DOT))
 # fullmatch, because Python's `$` alone would let a newline through at the end.
 _match_text = re.compile(TEXT_PATTERN).fullmatch
 _blanks = re.compile(f"[{_BLANK}]+")
-_unseen = re.compile(f"[{_UNSEEN}]+")
+_unseen = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSEEN) + "]+")
 # halves of characters, which JSON can write and no encoding can
 _halves = re.compile("[\ud800-\udfff]")
-# they choose the shape of a character, and no other character
-_variants = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]+")
 # what is left of a name that was read in the wrong encoding, copied off a page, or hidden on purpose
-_DAMAGED: Final = frozenset("?*<>\u25a1\ufffd")
+_DAMAGED: Final = frozenset("?*<>")
+# squares, blocks, stars, crosses: what is put where a character is missing
+_SIGNS: Final = frozenset({"So", "Sk", "Sm"})
+# They are signs by their category, and stand in names: in those of firms; for the dot; and as parts of
+# ideographs, by which pages show an ideograph or describe one that no font has.
+_SIGNS_IN_NAMES: Final = frozenset(
+    ("+", *_MIDDLE_DOTS, *_OTHER_DOTS, "\u303e", *map(chr, (*range(0x2E80, 0x3000), *range(0x31C0, 0x31F0))))
+)
 _match_key = re.compile(rf"[!-~]{{1,{KEY_MAX}}}").fullmatch
 _find_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 _match_day = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
@@ -96,6 +104,8 @@ def normalise_code(text: str) -> str:
 
 
 def _seen(text: str) -> str:
+    if text.isascii():
+        return text
     # twice, because what was apart may combine now
     return unicodedata.normalize("NFKC", _unseen.sub("", unicodedata.normalize("NFKC", text)))
 
@@ -138,7 +148,7 @@ def read_name(text: str, longest: int = NAME_MAX) -> str | None:
 
     None for what is no text. Whether it can be a name at all is for `is_name` to say.
     """
-    return read_text(_variants.sub("", text).translate(_ONE_DOT), longest)
+    return read_text(text.translate(_ONE_DOT), longest)
 
 
 def normalise_name(name: str) -> str:
@@ -147,7 +157,7 @@ def normalise_name(name: str) -> str:
     Full-width and other compatibility forms become the plain ones (NFKC), and the shape of a character does
     not count. To compare, not to show.
     """
-    folded = unicodedata.normalize("NFKC", _variants.sub("", name).translate(_ONE_DOT)).upper()
+    folded = _seen(name.translate(_ONE_DOT)).upper()
     kept = "".join(
         character
         for character in folded
@@ -165,13 +175,17 @@ def normalise_name(name: str) -> str:
 def is_name(text: str) -> bool:
     """Whether a text can be a name: something of it is left to compare, and nothing of it is damaged.
 
-    Damaged is what stands where a character was lost (U+FFFD, `?`, `\u25a1`), what is private use and shows
-    something else elsewhere, and what hides a part (`*`) or is markup (`<`, `>`).
+    Damaged is what stands where a character was lost or hides a part (U+FFFD, `?`, `*`, `\u25a1` and every
+    other sign that is no letter), what is private use and shows something else elsewhere, and markup
+    (`<`, `>`).
     """
+    return bool(normalise_name(text)) and not any(map(_is_damaged, unicodedata.normalize("NFKC", text)))
+
+
+def _is_damaged(character: str) -> bool:
+    category = unicodedata.category(character)
     return (
-        bool(normalise_name(text))
-        and _DAMAGED.isdisjoint(unicodedata.normalize("NFKC", text))
-        and not any(unicodedata.category(character) == "Co" for character in text)
+        character in _DAMAGED or category == "Co" or (category in _SIGNS and character not in _SIGNS_IN_NAMES)
     )
 
 

@@ -103,7 +103,9 @@ def not_cash(code: str) -> str:
 def named(name: str) -> str:
     """A name that names somebody."""
     if not is_name(name):
-        raise _wrong(RefusalCode.NAME_INVALID, "a name of whole characters, without ? * < > and \u25a1")
+        raise _wrong(
+            RefusalCode.NAME_INVALID, "a name of whole characters, without ? * < > \u25a1 and other signs"
+        )
     return name
 
 
