@@ -225,6 +225,8 @@ class RefusalCode(Worded):
     ENROLMENT_DIFFERS = Words("enrolment_differs", 409, "The enrolment was recorded with another last day",
         "该参保登记已存在，且终止日期不同。",
         "The enrolment was recorded with another last day: end it by its name")
+    FILING_DIFFERS = Words("filing_differs", 409, "The filing was recorded with another last day",
+                           "该备案已登记，但终止日期不同，请先办理终止。")
     ALREADY_CONFIRMED = Words("already_confirmed", 409, "The declaration was confirmed before",
         "该申报已确认。")
     ALREADY_DECLARED = Words("already_declared", 409, "The month was declared or estimated before",

@@ -172,6 +172,8 @@ async def record_filing(account: str, body: NewFiling, request: Request) -> Resp
         key,
     )
     done = await take(request, command)
+    # the same under another key is answered as it was then
+    done.replayed = done.replayed or not done.created
     receipt = done.receipt
     answer = {
         "filing": receipt.name,
@@ -181,7 +183,8 @@ async def record_filing(account: str, body: NewFiling, request: Request) -> Resp
         "to": _day(body.last),
         "area": _area(body.area),
         "institution": body.institution,
-        "evidence": body.evidence,
+        # of the first, where the same was sent before
+        "evidence": unpack(receipt.detail).get("evidence"),
         "recorded_on": receipt.effective_on.isoformat(),
     }
     return respond(request, to_json(answer).decode(), done)

@@ -76,4 +76,6 @@ def respond(request: Request, body: str, done: Posted, *, status: int = 201) -> 
 async def post_and_answer(request: Request, command: Command) -> Response:
     """Post a command and answer with its receipt."""
     done = await take(request, command)
+    # the same under another key is answered as it was then
+    done.replayed = done.replayed or not done.created
     return respond(request, receipt_json(done.receipt), done)

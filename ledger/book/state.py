@@ -40,14 +40,15 @@ class OpenHold:
 
 
 class OpenFreeze:
-    """A freeze that was not ended, with its first and last day (None: until it is ended)."""
+    """A freeze that was not ended, with its first and last day (None: until it is ended), and its detail."""
 
-    __slots__ = ("first", "last", "seq")
+    __slots__ = ("detail", "first", "last", "seq")
 
-    def __init__(self, seq: int, first: date, last: date | None) -> None:
+    def __init__(self, seq: int, first: date, last: date | None, detail: str | None) -> None:
         self.seq = seq
         self.first = first
         self.last = last
+        self.detail = detail
 
 
 class Book:

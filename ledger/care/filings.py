@@ -16,7 +16,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.institutions.areas import check_area
 from ledger.people.births import BIRTHS, birth_before
-from ledger.posting import TARGET, BookRef, Command, Desk
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Receipt, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
 # a referral inside the area is written by an institution of this level
@@ -28,7 +28,8 @@ class RecordFiling(Command):
     """Record what was filed for care from a day to a day, in one area or in any.
 
     What is filed after the care counts at the annual settlement, if it comes by the policy's deadline. A
-    referral for care inside the own area names the level-1 institution that gives it.
+    referral for care inside the own area names the level-1 institution that gives it. The same filing sent
+    again (kind, area, institution, first day), under whatever key, is answered with the first, ended or not.
     """
 
     verb = "file"
@@ -43,9 +44,11 @@ class RecordFiling(Command):
         # a referral inside the area by none or by a hospital of a higher level;
         # a long-term filing for the own area
         RefusalCode.FILING_NOT_APPLICABLE,
+        # the same with another last day
+        RefusalCode.FILING_DIFFERS,
     )
 
-    needs = frozenset({BIRTHS})
+    needs = frozenset({TARGET, FILINGS, BIRTHS})
 
     book: BookRef
     filing: Filing
@@ -58,6 +61,8 @@ class RecordFiling(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # the filing that is there, once it was found
+    target_seq: int | None = None
 
     def content(self) -> str:
         return (
@@ -90,7 +95,11 @@ class RecordFiling(Command):
         ):
             raise Refused(RefusalCode.FILING_NOT_APPLICABLE, at="filing")
         party = None if institution is None else institution.party_id
-        beside = (FilingRow(self.filing, self.valid_from, self.valid_to, self.area, party),)
+        row = FilingRow(self.filing, self.valid_from, self.valid_to, self.area, party)
+        there = self._there(desk, row)
+        if there is not None:
+            raise AlreadyThere(there)
+        beside = (row,)
         book.roll_to(desk.today.year)
         facts: dict[str, object] = {"filing": self.filing.word, "from": self.valid_from.isoformat()}
         if self.valid_to is not None:
@@ -106,6 +115,26 @@ class RecordFiling(Command):
                 detail=pack(**facts, rows=rows_digest(beside)),
             )
         )
+
+    def _there(self, desk: Desk, sought: FilingRow) -> Receipt | None:
+        """The entry of the filing that says the same and was recorded before, if any."""
+        same = [
+            one
+            for one in desk.of(FILINGS).get(desk.book.book_id, ())
+            if one.row._replace(valid_to=None, replaces_seq=None) == sought._replace(valid_to=None)
+        ]
+        if not same:
+            return None
+        known = next((one for one in same if one.row.valid_to == sought.valid_to), same[-1])
+        entry = desk.target(known.seq)
+        if entry is None:
+            # which entry it is was not known before
+            self.target_seq = known.seq
+            raise WiderLocks(())
+        # as it was recorded: it may have been ended since
+        if unpack(entry.detail).get("to") != (sought.valid_to and sought.valid_to.isoformat()):
+            raise Refused(RefusalCode.FILING_DIFFERS, at="valid_to")
+        return entry
 
 
 @dataclass(eq=False)

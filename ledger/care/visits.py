@@ -2,25 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Final
 
+from sqlalchemy import Connection
+
+from ledger import tables
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.bounds.table import CARE_DATE, VISIT_ENDED_ON
+from ledger.care.counters import SETTLEMENT_ROW
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
+from ledger.database.lookups import Lookup
 from ledger.people.births import BIRTHS, birth_before
-from ledger.posting import TARGET, BookRef, Command, Desk
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Need, Receipt
+from ledger.posting.needs import Asked, own_books
+from ledger.posting.reads import read_entries
 from ledger.refusals import RefusalCode, Refused
+
+IS_OPEN: Final = (
+    "NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
+    " AND NOT EXISTS (SELECT 1 FROM settlement s WHERE s.book_id = e.book_id AND s.visit_seq = e.seq"
+    " AND s.reverses_seq IS NULL AND NOT EXISTS (SELECT 1 FROM settlement r"
+    " WHERE r.book_id = s.book_id AND r.reverses_seq = s.seq))"
+)
+"""SQL: whether the visit that the entry `e` registered was not taken back and has no bill that stands."""
+
+# by account, the registrations that were neither taken back nor settled, each by its number
+OpenVisits = dict[int, dict[int, Receipt]]
+
+_OPEN = Lookup(
+    "SELECT e.book_id, e.seq FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind = {int(Kind.VISIT)} WHERE {IS_OPEN} ORDER BY e.book_id, e.seq",
+    [tables.entry.c.book_id, tables.entry.c.seq],
+    book_id="big",
+)
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> OpenVisits:
+    found: OpenVisits = {}
+    places = _OPEN.run(connection, [(book_id,) for book_id in own_books(asked, desk)])
+    for receipt in read_entries(connection, [(book_id, seq) for book_id, seq in places]):
+        found.setdefault(receipt.book_id, {})[receipt.seq] = receipt
+    return found
+
+
+def _follow(found: OpenVisits, _desk: object, receipt: Receipt, beside: Sequence[Any]) -> None:
+    here = found.setdefault(receipt.book_id, {})
+    if receipt.kind is Kind.VISIT:
+        here[receipt.seq] = receipt
+    elif receipt.kind is Kind.VISIT_END and receipt.target_seq is not None:
+        here.pop(receipt.target_seq, None)
+    for row in SETTLEMENT_ROW.among(beside):
+        if row.visit_seq is not None:
+            here.pop(row.visit_seq, None)
+
+
+OPEN_VISITS: Need[OpenVisits] = Need("open visits", _read, follow=_follow)
 
 
 @dataclass(eq=False)
 class RegisterVisit(Command):
-    """Register that a person comes to an institution for care, from a day on."""
+    """Register that a person comes to an institution for care, from a day on.
+
+    Sent again (institution, kind of care, day), under whatever key, it is answered with the visit that is
+    open: neither taken back nor settled.
+    """
 
     verb = "register_visit"
     refused_with = (
@@ -35,7 +88,7 @@ class RegisterVisit(Command):
         RefusalCode.CONTRACT_SUSPENDED,
     )
 
-    needs = frozenset({BIRTHS})
+    needs = frozenset({OPEN_VISITS, BIRTHS})
 
     book: BookRef
     else_book: BookRef | None
@@ -59,20 +112,17 @@ class RegisterVisit(Command):
         CARE_DATE.admit(self.begins_on, desk.today, "begins_on", birth=birth)
         institution = desk.designated(self.institution, self.begins_on, self.care_type.word)
         book = desk.book
-        book.roll_to(desk.today.year)
-        book.add(
-            Draft(
-                Kind.VISIT,
-                desk.today,
-                detail=pack(
-                    institution=institution.code,
-                    party=institution.party_id,
-                    care_type=self.care_type.word,
-                    begins_on=self.begins_on.isoformat(),
-                ),
-                keyed=True,
-            )
+        detail = pack(
+            institution=institution.code,
+            party=institution.party_id,
+            care_type=self.care_type.word,
+            begins_on=self.begins_on.isoformat(),
         )
+        for visit in desk.of(OPEN_VISITS).get(book.book_id, {}).values():
+            if visit.detail == detail:
+                raise AlreadyThere(visit)
+        book.roll_to(desk.today.year)
+        book.add(Draft(Kind.VISIT, desk.today, detail=detail, keyed=True))
 
 
 @dataclass(eq=False)

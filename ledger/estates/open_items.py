@@ -11,6 +11,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.book.state import Book
 from ledger.care.decisions import decided_by
+from ledger.care.visits import IS_OPEN
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
@@ -34,10 +35,7 @@ _UNDECIDED = Lookup(
 _VISITS = Lookup(
     "SELECT e.book_id, e.seq, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
     f" AND e.kind = {int(Kind.VISIT)}"
-    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
-    " AND NOT EXISTS (SELECT 1 FROM settlement s WHERE s.book_id = e.book_id AND s.visit_seq = e.seq"
-    " AND s.reverses_seq IS NULL AND NOT EXISTS (SELECT 1 FROM settlement r"
-    " WHERE r.book_id = s.book_id AND r.reverses_seq = s.seq)) ORDER BY e.book_id, e.seq",
+    f" WHERE {IS_OPEN} ORDER BY e.book_id, e.seq",
     [_E.book_id, _E.seq, _E.detail],
     book_id="big",
 )

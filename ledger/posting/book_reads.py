@@ -130,7 +130,10 @@ def read_open(connection: Connection, books: Iterable[Book]) -> None:
             facts = unpack(detail)
             last = facts.get("to")
             by_id[book_id].freezes[seq] = OpenFreeze(
-                seq, date.fromisoformat(facts["from"]), None if last is None else date.fromisoformat(last)
+                seq,
+                date.fromisoformat(facts["from"]),
+                None if last is None else date.fromisoformat(last),
+                detail,
             )
 
 

@@ -184,7 +184,9 @@ class Member:
             care_type = CareType.OUTPATIENT if name == "open" else CareType.INPATIENT
             visit = RegisterVisit(book, None, "H0001", care_type, DIED_ON)
             self.visits[name] = (book, self.world.one(visit).seq)
-        self.world.one(EndVisit(*self.visits["ended"]))
+            if name == "ended":
+                # else the next one would be the same
+                self.world.one(EndVisit(*self.visits["ended"]))
         self.world.one(self.bill("used", care_date=DIED_ON, bill_no="used", visit="seen"))
         self.world.one(replace(self.bill("other", care_date=DIED_ON), book=stranger))
         self.world.one(CorrectMessage(hospital, "H0001", hospital, self.named("gone"), AREA))
