@@ -13,6 +13,7 @@ from ledger.book.beside import RowKind, plain
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.rows import RowLetter
+from ledger.database.lookups import Lookup
 from ledger.people.membership import Enrolment, EnrolmentRow, same_enrolment
 from ledger.posting import Command, Desk, Look, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
@@ -84,6 +85,45 @@ def _follow(found: Enrolments, _desk: Desk, receipt: Receipt, beside: Sequence[A
 
 # the enrolments of this book, and of those that it looks at
 ENROLMENTS: Need[Enrolments] = Need("enrolments", _read, look=_LOOK, follow=_follow)
+
+
+# by book, every row that was ever recorded by its number: the row that it took the place of, and its last day
+Recorded = dict[int, dict[int, tuple[int | None, date | None]]]
+
+_RECORDED = Lookup(
+    "SELECT n.book_id, n.seq, n.replaces_seq, n.valid_to FROM {given}"
+    " JOIN enrolment n ON n.book_id = given.book_id",
+    [_N.book_id, _N.seq, _N.replaces_seq, _N.valid_to],
+    book_id="big",
+)
+
+
+def _read_recorded(connection: Connection, asked: Asked, desk: Desk) -> Recorded:
+    found: Recorded = {}
+    for book_id, seq, *said in _RECORDED.run(connection, [(one,) for one in own_books(asked, desk)]):
+        replaces, last = said
+        found.setdefault(book_id, {})[seq] = (replaces, last)
+    return found
+
+
+def _follow_recorded(found: Recorded, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
+    for row in ENROLMENT_ROW.among(beside):
+        found.setdefault(receipt.book_id, {})[receipt.seq] = (row.replaces_seq, row.valid_to)
+
+
+# the enrolments of this book and all their ends
+RECORDED: Need[Recorded] = Need("enrolments recorded", _read_recorded, follow=_follow_recorded)
+
+
+def last_day_at_first(desk: Desk, seq: int) -> date | None:
+    """The last day with which the enrolment was recorded that `seq` is, or is an end of; None for no last
+    day. The command needs RECORDED.
+    """
+    recorded = desk.of(RECORDED)[desk.book.book_id]
+    replaces, last = recorded[seq]
+    while replaces is not None:
+        replaces, last = recorded[replaces]
+    return last
 
 
 def _read_elsewhere(connection: Connection, asked: Asked, desk: Desk) -> Enrolments:

@@ -14,7 +14,7 @@ from ledger.chart.matrix import Verb
 from ledger.chart.members import MemberClass
 from ledger.money import FEN_MAX
 from ledger.people.births import BIRTHS, birth_before
-from ledger.people.enrolled import ENROLMENTS, already_there
+from ledger.people.enrolled import ENROLMENTS, RECORDED, already_there, last_day_at_first
 from ledger.people.membership import Enrolment, EnrolmentRow
 from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -89,18 +89,21 @@ class Enrol(Command):
 
 @dataclass(eq=False)
 class EndEnrolment(Command):
-    """Record the last day of the enrolment that the entry `target_seq` made."""
+    """Record the last day of the enrolment that the entry `target_seq` made, or ended on another day.
+
+    It is no later than the last day that the enrolment was recorded with.
+    """
 
     verb = "end_enrolment"
     refused_with = (
         RefusalCode.ENROLMENT_NOT_FOUND,
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
-        # before it began, or more than fifty years ahead
+        # before it began, after it ends anyway, or more than fifty years ahead
         RefusalCode.PERIOD_INVALID,
         RefusalCode.ENROLMENT_ENDED,
     )
-    needs = frozenset({TARGET})
+    needs = frozenset({TARGET, RECORDED})
 
     book: BookRef
     target_seq: int
@@ -120,6 +123,9 @@ class EndEnrolment(Command):
         told = unpack(target.detail)
         valid_from = date.fromisoformat(told["from"])
         ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=valid_from)
+        until = last_day_at_first(desk, self.target_seq)
+        if until is not None and self.valid_to > until:
+            raise Refused(RefusalCode.PERIOD_INVALID, at="valid_to", earliest=valid_from, latest=until)
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.ENROLMENT_ENDED)
         row = EnrolmentRow(
