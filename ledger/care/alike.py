@@ -1,4 +1,4 @@
-"""Bills alike (R25, R41): the same lines of one person at one institution, on one day, of one kind of care.
+"""Bills alike (R25, R41): the same items of one person at one institution, on one day, of one kind of care.
 
 An institution that sends one bill under two messages, or a patient who hands it in on paper as well, would
 have it paid twice. Two bills that have numbers of their own are two; a bill that was taken back, and a claim
@@ -157,20 +157,21 @@ _LOOK: Look[Bills] = Look(
 )
 
 
-def _canonical(lines: Iterable[BillLine]) -> list[tuple[str, str, int, int, int]]:
-    """Lines as far as they say something, in an order of their own: however an item is written, it is the
-    same; class C has no limit that counts, and only class B a share.
+def _canonical(lines: Iterable[BillLine]) -> dict[tuple[str, str, int], tuple[int, int]]:
+    """What lines come to, by item, class and share: the amount, and what of it is above the limit.
+
+    However an item is written, it is the same; class C has no limit that counts, and only class B a share.
+    One line says what several lines of its item come to, since all that is paid hangs on these sums alone,
+    the share being rounded once for the bill (K2). A line of nothing says nothing.
     """
-    return sorted(
-        (
-            normalise_code(line.item),
-            line.line_class,
-            line.amount,
-            0 if line.line_class == "C" else line.over_limit,
-            line.self_pay_ratio if line.line_class == "B" else 0,
-        )
-        for line in lines
-    )
+    sums: dict[tuple[str, str, int], tuple[int, int]] = {}
+    for item, line_class, amount, over_limit, self_pay_ratio in lines:
+        if amount == 0:
+            continue
+        key = normalise_code(item), line_class, self_pay_ratio if line_class == "B" else 0
+        before, above = sums.get(key, (0, 0))
+        sums[key] = before + amount, 0 if line_class == "C" else above + over_limit
+    return sums
 
 
 # the bills of this person that a bill may be the same as

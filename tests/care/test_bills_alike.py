@@ -136,6 +136,45 @@ def a_line_in_two(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
     return (half, half, *lines[1:])
 
 
+def every_line_in_three(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    apart = [
+        line._replace(item=item, amount=fen)
+        for line in lines
+        for item, fen in ((line.item, 1), (line.item.lower(), 99), (f" {line.item}", line.amount - 100))
+    ]
+    return tuple(apart[::2] + apart[1::2])
+
+
+def a_line_of_nothing(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    return (BillLine("Q", "A", 0), *lines)
+
+
+def lines_of_nothing(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    nothing = [line._replace(amount=0, line_class=other) for line in lines for other in "ABC"]
+    return (*lines, *nothing, BillLine("Q", "B", 0, 0, 5))
+
+
+def in_two_and_nothing(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    return lines_of_nothing(every_line_in_three(lines))
+
+
+def a_part_of_another_item(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    return (lines[0]._replace(amount=69_999), lines[0]._replace(item="X9999", amount=1), *lines[1:])
+
+
+def a_part_of_another_class(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    return (lines[0]._replace(amount=69_999), lines[0]._replace(line_class="C", amount=1), *lines[1:])
+
+
+def a_part_of_another_share(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    part = lines[1]._replace(amount=1, self_pay_ratio=5)
+    return (lines[0], lines[1]._replace(amount=19_999), part, lines[2])
+
+
+def a_part_above_the_limit(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
+    return (lines[0]._replace(amount=69_999), lines[0]._replace(amount=1, over_limit=1), *lines[1:])
+
+
 CHANGES = {
     order: True,
     written_otherwise: True,
@@ -144,7 +183,15 @@ CHANGES = {
     another_limit: False,
     another_share: False,
     amounts_moved: False,
-    a_line_in_two: False,
+    a_line_in_two: True,
+    every_line_in_three: True,
+    a_line_of_nothing: True,
+    lines_of_nothing: True,
+    in_two_and_nothing: True,
+    a_part_of_another_item: False,
+    a_part_of_another_class: False,
+    a_part_of_another_share: False,
+    a_part_above_the_limit: False,
 }
 
 
@@ -158,6 +205,42 @@ def test_alike_are_the_same_lines_in_any_order(clinic: Clinic, change: Any, alik
         assert clinic.world.refusal(other) == R.DUPLICATE_BILL
     else:
         clinic.world.one(other)
+    sound(clinic)
+
+
+_APART = [one for one in CHANGES if one is not written_otherwise]
+
+
+@pytest.mark.parametrize("first", _APART, ids=[one.__name__ for one in _APART])
+def test_it_does_not_matter_which_of_two_came_first(clinic: Clinic, first: Any) -> None:
+    """However the one that stands is written; and on paper as over the network."""
+    code, patient = clinic.institution(), clinic.patient()
+    bill = clinic.bill(LINES)
+    clinic.world.one(clinic.command(code, patient, replace(bill, lines=first(bill.lines))))
+    on_the_way = on_paper(clinic, code, patient, "1")
+    if CHANGES[first]:
+        assert clinic.world.refusal(settling(clinic, code, patient)) == R.DUPLICATE_BILL
+        assert clinic.world.refusal(on_the_way) == R.DUPLICATE_BENEFIT
+    else:
+        clinic.world.one(on_the_way)
+    sound(clinic)
+
+
+@pytest.mark.parametrize("limits", [((5, 0), (0, 5)), ((3, 2), (5, 0)), ((1, 4), (4, 1))])
+def test_what_is_above_the_limit_adds_up_over_the_lines_of_an_item(
+    clinic: Clinic, limits: tuple[tuple[int, int], tuple[int, int]]
+) -> None:
+    """What the fund pays hangs on the sums alone (K2)."""
+    code, patient = clinic.institution(), clinic.patient()
+
+    def split(above: tuple[int, int], fen: tuple[int, int], share: int = 7) -> Settle:
+        lines = [BillLine("X01", "B", *one, share) for one in zip(fen, above, strict=True)]
+        return clinic.command(code, patient, replace(clinic.bill(LINES), lines=tuple(lines)))
+
+    clinic.world.one(split(limits[0], (35_000, 35_000)))
+    assert clinic.world.refusal(split(limits[1], (69_990, 10))) == R.DUPLICATE_BILL
+    clinic.world.one(split((limits[1][0], limits[1][1] + 1), (69_990, 10)))
+    clinic.world.one(split(limits[1], (69_990, 10), share=8))
     sound(clinic)
 
 
