@@ -135,7 +135,10 @@ class LineReader:
             raise Refused(RefusalCode.SHAPE_INVALID)
         if line.faults is not None:
             raise Refused(first_fault(line.faults))
-        return self._make(line.row)
+        command, fen = self._make(line.row)
+        # only a key of its own says that a line is meant anew once its entry was reversed, whoever posted it
+        command.booked_once = not line.row.get(KEY_COLUMN)
+        return command, fen
 
     def _makers(self) -> dict[str, Callable[[dict[str, str]], tuple[Command, int]]]:
         return {

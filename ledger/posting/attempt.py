@@ -113,7 +113,12 @@ def read_all(connection: Connection, attempt: Attempt) -> None:
         for book_id, command in there
         if command.follows_stake is not None and book_id in desk.books
     ]
-    read_seen(connection, asked, {agents[name]: name for name in agent_names(attempt.commands)}, desk)
+    once = {
+        (book_id, int(command.source_kind), command.source_ref)
+        for book_id, command in there
+        if command.booked_once and command.source_kind is not None and command.source_ref is not None
+    }
+    read_seen(connection, asked, {agents[name]: name for name in agent_names(attempt.commands)}, desk, once)
     read_open(connection, desk.books.values())
     read_needs(connection, there, desk)
 

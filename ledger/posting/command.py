@@ -54,6 +54,8 @@ class Command:
     # what its decision may refuse it with, beside what posting itself may; the documents of its route follow
     refused_with: ClassVar[tuple[RefusalCode, ...]] = ()
     needs: frozenset[Need[Any]] = frozenset()
+    # what it says is booked once: what was booked just so and reversed is its answer, and no document to come
+    booked_once: bool = False
     opens: ClassVar[bool] = False
     # takes money out of the pockets on a day that is asked for: one dated back must know how they stood then
     debits: ClassVar[bool] = False

@@ -111,6 +111,10 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
             if before.fingerprint != fingerprint:
                 raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
             return Posted(before.posted.receipt, before.posted.others, replayed=True)
+        if command.booked_once and desk.reversed_once:
+            gone = desk.reversed_once.get((book_id, command.source_kind, command.source_ref, fingerprint))
+            if gone is not None:
+                return Posted(gone, replayed=True)
     stored = desk.books.get(book_id)
     # an institution of another area may have a contract here, and that area no policy
     if stored is not None and stored.area not in attempt.versions and not is_institution(book_id):

@@ -38,6 +38,10 @@ class Desk:
     sources: set[tuple[int, int, str]] = field(default_factory=set)
     # documents whose entry was reversed, with the number of the reversal: they may be booked again
     taken_back: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    # of those that a command is not to book again: the entry by its kind, document and fingerprint
+    reversed_once: dict[tuple[int, int | None, str | None, bytes | None], Receipt] = field(
+        default_factory=dict
+    )
     keys: dict[tuple[int, str, str], Answered] = field(default_factory=dict)
     targets: dict[tuple[int, int], Receipt] = field(default_factory=dict)
     acted: dict[tuple[int, int], Kind] = field(default_factory=dict)

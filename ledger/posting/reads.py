@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
 from typing import Any
@@ -135,13 +135,18 @@ def read_seen(
     asked: Sequence[tuple[int, int, str | None, int | None, str | None]],
     names: Mapping[int, str],
     desk: Desk,
+    once: Collection[tuple[int, int, str | None]] = (),
 ) -> None:
     """The first answers of keys that were used before, and the documents that made an entry already.
 
-    `asked` are (book, caller, key, kind, source_ref). A replay is answered before any rule is applied to it.
+    `asked` are (book, caller, key, kind, source_ref), `once` the documents (book, kind, source_ref) that are
+    not booked again with the same content. A replay is answered before any rule is applied to it.
     """
     rows = _SEEN.run(connection, asked)
-    _read_documents(connection, [row for row in rows if not row.by_key and row.source_ref is not None], desk)
+    documents = [row for row in rows if not row.by_key and row.source_ref is not None]
+    _read_documents(connection, documents, desk)
+    if once and desk.taken_back:
+        _read_reversed(connection, documents, once, desk)
     read_sourced(connection, [row for row in rows if not row.by_key and row.kind in ANSWERED_BY_SOURCE], desk)
     keyed = [row for row in rows if row.by_key]
     for row, receipt in zip(keyed, receipts(connection, map(_entry_of, keyed)), strict=True):
@@ -160,6 +165,21 @@ def _read_documents(connection: Connection, rows: Sequence[Any], desk: Desk) -> 
             desk.sources.add(place)
         else:
             desk.taken_back[place] = max(acting.seq, desk.taken_back.get(place, 0))
+
+
+def _read_reversed(
+    connection: Connection, rows: Sequence[Any], once: Collection[tuple[int, int, str | None]], desk: Desk
+) -> None:
+    """The entries that documents made which were taken back, by what was booked."""
+    gone = [
+        row
+        for row in rows
+        if (row.book_id, row.kind, row.source_ref) in once
+        and row.request_digest is not None
+        and desk.acted.get((row.book_id, row.seq)) is Kind.REVERSAL
+    ]
+    for row, receipt in zip(gone, receipts(connection, map(_entry_of, gone)), strict=True):
+        desk.reversed_once[row.book_id, row.kind, row.source_ref, bytes(row.request_digest)] = receipt
 
 
 def _entry_of(row: Sequence[Any]) -> list[Any]:
