@@ -38,6 +38,10 @@ class Holds(Enum):
     ANYTHING = "anything: it is not looked at"
 
 
+NUMBERED: Final = frozenset({Holds.ACCOUNT, Holds.ID_NUMBER, Holds.CREDIT_CODE})
+"""What is a number of somebody, however it was typed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its name in the project, what it holds, and its other headings with | between them."""

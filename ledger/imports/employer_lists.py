@@ -29,7 +29,7 @@ from ledger.imports.file_lines import FileLine, is_aside
 from ledger.imports.lists import judge_line
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rows import content_key
-from ledger.imports.spellings import month_of, plain
+from ledger.imports.spellings import month_of, number_text, plain
 from ledger.imports.summary import Rejected, Tally
 from ledger.money import parse_yuan
 from ledger.posting import Command, Outcome, Posted
@@ -101,7 +101,7 @@ class ListBlocks:
         for name in ("employer", "period"):
             if line.faults and name in line.faults:
                 raise Refused(line.faults[name])
-        employer, period_text = plain(line.row["employer"]), plain(line.row["period"])
+        employer, period_text = number_text(line.row["employer"]), plain(line.row["period"])
         last = lists[-1] if lists else None
         if last is None or (last.credit_code, last.period_text) != (employer, period_text):
             book = self.rows.employer(employer).book_id

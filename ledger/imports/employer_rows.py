@@ -16,7 +16,7 @@ from ledger.imports.chunks import Clock
 from ledger.imports.faults import CLASSES
 from ledger.imports.headings import Layout
 from ledger.imports.rows import CALLER, LineReader, area_of, day_of, fen_of, name_of, text_of
-from ledger.imports.spellings import month_of, plain
+from ledger.imports.spellings import month_of, number_text, plain
 from ledger.people.enrolments import Enrol
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
@@ -75,7 +75,7 @@ class UnitRows(LineReader):
 
     def employer(self, credit_code: str) -> Employer:
         """The employer of a line. Raises Refused(credit_code_invalid, employer_not_found)."""
-        credit_code = plain(credit_code)
+        credit_code = number_text(credit_code)
         known = self._known.get(credit_code)
         if known is None:
             try:
@@ -92,14 +92,14 @@ class UnitRows(LineReader):
 
     def person(self, id_number: str) -> bytes:
         """How the person of a line is found. Raises the id_* refusals."""
-        return number_digest(parse_id_number(plain(id_number), self.today), self._keyring)
+        return number_digest(parse_id_number(number_text(id_number), self.today), self._keyring)
 
     def _register(self, row: dict[str, str]) -> tuple[Command, int]:
         name = name_of(row["name"], EMPLOYER_NAME_MAX)
         area = area_of(row["area"])
         if area not in self._areas:
             raise Refused(RefusalCode.AREA_UNKNOWN)
-        code = parse_credit_code(plain(row["credit_code"]))
+        code = parse_credit_code(number_text(row["credit_code"]))
         key = self._key(row, code, name, area)
         return (
             RegisterEmployer(

@@ -11,10 +11,10 @@ from typing import Final
 
 from ledger.chart.members import MemberClass
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.imports.columns import Column, FileKind, Holds
+from ledger.imports.columns import NUMBERED, Column, FileKind, Holds
 from ledger.imports.file_lines import FileLine
 from ledger.imports.headings import Layout
-from ledger.imports.spellings import FLAGS, SEXES, amount_text, day_of, month_of, plain
+from ledger.imports.spellings import FLAGS, SEXES, amount_text, day_of, month_of, number_text, plain
 from ledger.imports.summary import Rejected
 from ledger.people.id_numbers import check_digit, looks_like_id_number
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
@@ -31,7 +31,6 @@ _APOSTROPHES: Final = ("'", "\u2019", "\u2018", "\uff07")
 # what a spreadsheet makes of a number of many digits that it takes for one
 _match_rounded = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+|[0-9]{15,}\.[0-9]*").fullmatch
 _ID_DIGITS: Final = 18
-_NUMBERED: Final = frozenset({Holds.ACCOUNT, Holds.ID_NUMBER, Holds.CREDIT_CODE})
 
 
 def _is_code(text: str) -> bool:
@@ -54,9 +53,9 @@ _GOOD: Final[dict[Holds, Callable[[str], object]]] = {
     Holds.INSTITUTION: lambda text: read_text(text, SOURCE_REF_MAX) is not None,
     Holds.NAME: lambda text: read_name(text, EMPLOYER_NAME_MAX) is not None and is_name(text),
     Holds.KEY: is_key,
-    Holds.CREDIT_CODE: lambda text: _is_code(plain(text)),
-    Holds.ID_NUMBER: lambda text: looks_like_id_number(plain(text)),
-    Holds.ACCOUNT: lambda text: plain(text).isalnum(),
+    Holds.CREDIT_CODE: lambda text: _is_code(number_text(text)),
+    Holds.ID_NUMBER: lambda text: looks_like_id_number(number_text(text)),
+    Holds.ACCOUNT: lambda text: number_text(text).isalnum(),
     Holds.ANYTHING: lambda _text: True,
 }
 # the column that a code of the whole line speaks of, where the command does not say it; the first there is
@@ -129,7 +128,7 @@ def _fault(column: Column, text: str, code: RefusalCode) -> RefusalCode | None:
     typed = typing_fault(column.holds, text)
     if typed is not None:
         return typed
-    if column.holds in _NUMBERED and lost_digits(text.strip()):
+    if column.holds in NUMBERED and lost_digits(number_text(text)):
         return RefusalCode.NUMBER_IN_CELL
     return None if _GOOD[column.holds](text) else code
 
@@ -138,12 +137,12 @@ def typing_fault(holds: Holds, text: str) -> RefusalCode | None:
     """What a spreadsheet or a habit has made of a field: a formula, a rounded number, an apostrophe."""
     if holds is Holds.ANYTHING:
         return None
-    stripped = text.strip()
+    stripped = number_text(text) if holds in NUMBERED else text.strip()
     if stripped.startswith("="):
         return RefusalCode.FORMULA_IN_CELL
     if holds is Holds.AMOUNT and (day_of(stripped) is not None or month_of(stripped) is not None):
         return RefusalCode.DATE_IN_CELL
-    if holds in _NUMBERED and _match_rounded(stripped) is not None:
+    if holds in NUMBERED and _match_rounded(stripped) is not None:
         return RefusalCode.NUMBER_IN_CELL
     if stripped.startswith(_APOSTROPHES):
         return RefusalCode.LEADING_APOSTROPHE

@@ -15,7 +15,7 @@ from ledger.imports.encodings import file_invalid
 from ledger.imports.faults import lost_digits, typing_fault
 from ledger.imports.file_lines import FileLine, FileRead, is_aside
 from ledger.imports.reader import Media, open_file
-from ledger.imports.spellings import amount_text, plain
+from ledger.imports.spellings import amount_text, number_text, plain
 from ledger.money import parse_yuan
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
@@ -126,7 +126,7 @@ def _typed(text: str) -> RefusalCode | None:
 
 
 def _id_number(sent: str) -> _Field:
-    text = plain(sent)
+    text = number_text(sent)
     code = _typed(text)
     if code is None and _match_number(text) is not None:
         code = RefusalCode.NUMBER_IN_CELL

@@ -20,7 +20,7 @@ from ledger.imports.columns import KEY_COLUMN
 from ledger.imports.faults import first_fault
 from ledger.imports.file_lines import FileLine
 from ledger.imports.headings import Layout
-from ledger.imports.spellings import FLAGS, SEXES, amount_text, month_of, plain
+from ledger.imports.spellings import FLAGS, SEXES, amount_text, month_of, number_text, plain
 from ledger.money import parse_yuan
 from ledger.people.persons import account_ref, stake_by_number
 from ledger.posting import BookRef, Command
@@ -148,7 +148,7 @@ class LineReader:
         }
 
     def _account_ref(self, text: str, today: date) -> BookRef:
-        return account_ref(plain(text), self._keyring, today)
+        return account_ref(number_text(text), self._keyring, today)
 
     def _key(self, row: dict[str, str], *content: object) -> str:
         """The key of a line: what the file says, else what the line says."""
@@ -162,7 +162,7 @@ class LineReader:
     def _open_account(self, row: dict[str, str]) -> tuple[Command, int]:
         name = name_of(row["name"])
         sex_said, birth_date = plain(row.get("sex", "")), row.get("birth_date", "").strip()
-        area, id_number = area_of(row["area"]), plain(row["id_number"])
+        area, id_number = area_of(row["area"]), number_text(row["id_number"])
         if sex_said not in SEXES or not id_number:
             raise Refused(RefusalCode.SHAPE_INVALID)
         sex = SEXES[sex_said]

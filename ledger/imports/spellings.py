@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from ledger.months import parse_period, period_of
+from ledger.texts import read_text
 
 # the full-width forms of ASCII, the ideographic and the unbroken blank, the full-width yen sign
 _PLAIN: Final = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
@@ -31,10 +32,33 @@ _match_month = re.compile(
     r"([0-9]{4})-([0-9]{1,2})|([0-9]{4})/([0-9]{1,2})|([0-9]{4})年([0-9]{1,2})月"
 ).fullmatch
 
+# an ID number has 15 or 18 characters, a credit code 18, an account number 14
+_match_number = re.compile(r"[0-9A-Za-z]{12,20}", re.ASCII).fullmatch
+_NUMBER_TEXT_MAX: Final = 64
+# further forms become these
+_APOSTROPHES: Final = "'`\xb4\u2018\u2019\u201a\u201b"
+_QUOTES: Final = '"\u201c\u201d\u201e'
+_HYPHENS: Final = "-\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_AROUND_NUMBERS: Final = " \t\xa0\u3000" + _APOSTROPHES + _QUOTES + _HYPHENS
+
 
 def plain(text: str) -> str:
     """Without the blanks around it, and with full-width digits, letters and signs as the plain ones."""
     return (text if text.isascii() else text.translate(_PLAIN)).strip()
+
+
+def number_text(text: str) -> str:
+    """An ID number, an account number or a credit code without what habits leave around it.
+
+    A tab or an apostrophe keeps it a text in a spreadsheet, copying leaves characters that nobody sees, and
+    blanks, hyphens and quotes stand at its ends: it is one number all the same. A text that is no number then
+    comes back as `plain` has it, to be refused for what it is.
+    """
+    if _match_number(text) is not None:
+        return text
+    kept = read_text(text.strip(_AROUND_NUMBERS), _NUMBER_TEXT_MAX)
+    number = "" if kept is None else kept.strip(_AROUND_NUMBERS)
+    return number if _match_number(number) is not None else plain(text)
 
 
 def amount_text(text: str) -> str | None:

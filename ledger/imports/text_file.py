@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import BinaryIO, Final
 
+from ledger.imports.columns import NUMBERED
 from ledger.imports.encodings import Survey, file_invalid, survey
 from ledger.imports.file_lines import FileLine, split
 from ledger.imports.headings import Finder, Layout
 from ledger.imports.lines import TextLine, read_lines
-from ledger.refusals import Refused
+from ledger.imports.spellings import number_text
+from ledger.refusals import RefusalCode, Refused
 
 SEPARATORS: Final = (",", ";", "\t")
 # what is a separator to a person and part of a text to a program
@@ -98,7 +100,7 @@ class TextFile:
         layout = self.layout
         if text is not None and not text.strip(BLANKS):
             return None
-        if text is None or (self._separator != "\t" and "\t" in text):
+        if text is None:
             return FileLine(number, None, (), end)
         try:
             fields = split(text, self._separator)
@@ -109,9 +111,20 @@ class TextFile:
         if any(fields[place].strip() for place in layout.unnamed):
             return FileLine(number, None, fields, end)
         row = layout.pick(fields)
+        faults = None
+        if self._separator != "\t" and "\t" in text:
+            if any("\t" in field.strip() for place, field in enumerate(fields) if place not in layout.places):
+                return FileLine(number, None, fields, end)
+            # at its ends a tab keeps a number a text in a spreadsheet; inside it may be there to part fields
+            numbers = [name for name, column in layout.kind.by_name.items() if column.holds in NUMBERED]
+            faults = {
+                name: RefusalCode.SHAPE_INVALID
+                for name, field in row.items()
+                if "\t" in (number_text(field) if name in numbers else field.strip())
+            }
         if not terminated and not _is_whole(layout, fields):
             return FileLine(number, None, fields, end)
-        return FileLine(number, row, fields, end)
+        return FileLine(number, row, fields, end, faults or None)
 
 
 def _said_separator(text: str | None) -> str:

@@ -108,7 +108,7 @@ def test_a_bad_line_has_a_code_and_the_good_ones_are_not_lost(world: World, run:
         f"{unit.credit_code},2026-03,{stranger.id_number},8000.00",
         f"{unit.credit_code},2026-03,{two.id_number},八千",
         f"{unit.credit_code},2026-03,{two.id_number[:-1]}?,8000.00",
-        f"{unit.credit_code},2026-03,'{two.id_number},8000.00",
+        f"{unit.credit_code},2026-03,{two.id_number},'8000.00",
         f"{unit.credit_code},2026-03,{two.id_number},8000。00",
         f"{unit.credit_code},2027-03,{two.id_number},8000.00",
         f"{unit.credit_code},March,{two.id_number},8000.00",

@@ -176,11 +176,19 @@ READ: dict[str, Odd] = {
         tuple((line, "number_in_cell", "account") for line in (2, 3, 4)),
     ),
     "tabs that keep numbers texts": Odd(
-        lambda one: csv_lines(HEADING, f"\t{one.text()}", one.text()), 1, ((2, "shape_invalid", None),)
+        lambda one: csv_lines(HEADING, f"\t{one.text()}", one.text(), one.text(source_ref="a\tb")), 2,
+        ((4, "shape_invalid", "source_ref"),),
+    ),
+    "a line parted by tabs among others": Odd(
+        lambda one: csv_lines(HEADING, one.text("\t"), one.text()), 1, ((2, "shape_invalid", None),)
+    ),
+    "a tab inside what is passed over": Odd(
+        lambda one: csv_lines(f"{HEADING},备注", f"{one.text()},a\tb", f"{one.text()},\tb"), 1,
+        ((2, "shape_invalid", None),),
     ),
     "apostrophes": Odd(
-        lambda one: csv_lines(HEADING, one.text(account=f"'{one.number}"), one.text(amount="'160.00")), 0,
-        ((2, "leading_apostrophe", "account"), (3, "leading_apostrophe", "amount")),
+        lambda one: csv_lines(HEADING, one.text(account=f"'{one.number}"), one.text(amount="'160.00")), 1,
+        ((3, "leading_apostrophe", "amount"),),
     ),
     "amounts with brackets, units and signs": Odd(
         lambda one: csv_lines(HEADING, *(one.text(amount=text) for text in NO_AMOUNTS)), 0,
