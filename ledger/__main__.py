@@ -31,16 +31,17 @@ from ledger.operations import (
 from ledger.operations import sample as samples
 from ledger.operations.cli import Answer, Data, app, command, control_totals, fail, problem_of, warn
 from ledger.operations.figures import wrote_down_verified
-from ledger.operations.installation import NotReady, at_work, in_words
+from ledger.operations.installation import NotReady, WrongCall, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import WORKERS_MAX, Settings, SettingsError, tune_process
 from ledger.texts import AGENT_NAME_MAX, is_agent_name
 from ledger.vault import Keyring
 
 PEOPLE_DEFAULT = 200
+SHAPE_INVALID = RefusalCode.SHAPE_INVALID.value
 
 
-@command("demo", json_on_failure=False)
+@command("demo")
 def demo_(
     data: Data = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
@@ -63,7 +64,7 @@ def demo_(
             raise NotReady("the service did not start")
 
 
-@command("serve", json_on_failure=False)
+@command("serve")
 def serve(
     data: Data = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on; or LEDGER_HOST.")] = None,
@@ -111,7 +112,7 @@ def keys(
     return {"keys": str(directory), "made": made}, True
 
 
-@command("token", json_on_failure=False)
+@command("token")
 def token(
     scope: Annotated[
         str, typer.Option(help='Scopes with blanks between them: "accounts:read reports:read".')
@@ -182,12 +183,10 @@ def import_(
     if len(files) > 1 and str(files[0]) in KINDS and not files[0].exists():
         kind, files = str(files[0]), files[1:]
     if not is_agent_name(actor):
-        raise Refused(
-            RefusalCode.SHAPE_INVALID, problem=f"--actor is 1 to {AGENT_NAME_MAX} printable characters"
-        )
+        raise WrongCall(f"--actor is 1 to {AGENT_NAME_MAX} printable characters", SHAPE_INVALID)
     totals = control_totals(lines, total)
     if totals.given and len(files) > 1:
-        raise Refused(RefusalCode.SHAPE_INVALID, problem="--lines and --total are those of one file")
+        raise WrongCall("--lines and --total are those of one file", SHAPE_INVALID)
     settings = Settings.load(data)
     tune_process()
     said: list[dict[str, object]] = []
@@ -204,6 +203,7 @@ def import_(
             keys=settings.keys_directory,
             include_hidden=include_hidden,
         )
+        importer.require(files)
         import_one = importer.preview if preview else importer.run
         for file in files:
             try:
@@ -275,6 +275,8 @@ def sample(
 ) -> Answer:
     """Write input files for people who do not exist."""
     directory = out if out is not None else Settings.load(data).data / f"sample-{seed}-{people}"
+    if directory.exists() and not directory.is_dir():
+        raise WrongCall(f"{directory}: is no directory (--out)")
     day: date = now_and_today()[1] if today is None else today.date()
     SAMPLED_ON.admit(day, day, "today")
     with progress.shown("sample files") as report:

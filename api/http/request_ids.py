@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from api.http.heads import BLANKS
-from ledger.people.id_numbers import mask_in_text
+from ledger.people.id_numbers import may_hold_id_number
 
 SOUND: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{7,63}")
 # W3C Trace Context: version, trace, span, flags
@@ -31,4 +31,4 @@ def request_id_of(headers: Mapping[bytes, bytes]) -> str | None:
 def _names_nobody(value: bytes) -> bool:
     """Whether nothing in it could be an ID number, however it is written."""
     text = value.translate(None, b"-._:").decode()
-    return mask_in_text(text) == text
+    return not may_hold_id_number(text)

@@ -72,6 +72,10 @@ class TokenError(Exception):
     """A token cannot be made. The message names a file or a scope, never a key."""
 
 
+class WrongToken(TokenError):
+    """Nobody makes a token like the one that was asked for: the asking has to be put right."""
+
+
 def create_signing_key(directory: Path) -> None:
     """Make the signing key and its JWKS where they are missing. What is there is never replaced.
 
@@ -122,13 +126,13 @@ def mint(
     wanted = tuple(dict.fromkeys(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
     if unknown or not wanted:
-        raise TokenError(
+        raise WrongToken(
             f"scopes are some of: {' '.join(SCOPES)}" + (f"; not {unknown[0]}" if unknown else "")
         )
     if not caller or not actor:
-        raise TokenError("a token names its caller and its actor")
+        raise WrongToken("a token names its caller and its actor")
     if lifetime <= timedelta(0):
-        raise TokenError("a token lives longer than nothing")
+        raise WrongToken("a token lives longer than nothing")
     key = _signing_key(directory)
     rights: dict[str, object] = {
         "iss": issuer,
@@ -144,12 +148,12 @@ def mint(
         try:
             rights["employer"] = parse_credit_code(employer)
         except Refused:
-            raise TokenError("a token is bound to an employer by a valid credit code") from None
+            raise WrongToken("a token is bound to an employer by a valid credit code") from None
     if institution is not None:
         if employer is not None:
-            raise TokenError("a token is bound to an employer or to an institution, not to both")
+            raise WrongToken("a token is bound to an employer or to an institution, not to both")
         if not is_institution_code(institution):
-            raise TokenError(
+            raise WrongToken(
                 "a token is bound to an institution by its code: 1 to 64 visible ASCII characters without /"
             )
         rights["institution"] = institution

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from ledger.imports.file_lines import FileRead, has_lines
 from ledger.imports.processes import Here, Processes
 from ledger.imports.reader import open_file
 from ledger.imports.reasons import INTERNAL_ERROR
-from ledger.imports.rejected import ImportProblem, RejectedLines
+from ledger.imports.rejected import ImportProblem, NoFile, RejectedLines, unusable
 from ledger.imports.rows import CALLER, LineReader
 from ledger.imports.summary import Summary
 from ledger.imports.under_way import FileUnderWay
@@ -46,6 +46,7 @@ __all__ = [
     "ControlTotals",
     "ImportProblem",
     "Importer",
+    "NoFile",
     "Summary",
 ]
 
@@ -104,6 +105,14 @@ class Importer:
         imported. Raises as `run` does.
         """
         return self._open(path, kind, totals, post=False)
+
+    def require(self, paths: Iterable[Path]) -> None:
+        """See that files are there, and a place for the lists, before the first is posted. Raises NoFile."""
+        for path in paths:
+            _open(path).close()
+        directory = self.rejected_directory
+        if directory is not None and not directory.is_dir():
+            raise NoFile(f"{directory}: no directory for the lists of rejected lines")
 
     def is_done(self, path: Path) -> bool:
         """Whether this very content was imported to its end before."""
@@ -242,7 +251,7 @@ def _open(path: Path) -> BinaryIO:
     """The file, which must be one that can be read twice."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise ImportProblem(f"{path}: not a regular file")
+            raise NoFile(f"{path}: not a regular file")
         return path.open("rb", buffering=256 * 1024)
     except OSError as error:
-        raise ImportProblem(f"{path}: {error.strerror}") from None
+        raise unusable(path, error) from None

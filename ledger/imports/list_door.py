@@ -26,7 +26,7 @@ from ledger.imports.faults import blamed
 from ledger.imports.file_lines import FileRead
 from ledger.imports.lists import ListLine, lines_of, require_nil_said
 from ledger.imports.reader import open_file
-from ledger.imports.rejected import ImportProblem, RejectedLines
+from ledger.imports.rejected import ImportProblem, RejectedLines, unusable
 from ledger.imports.rows import CALLER
 from ledger.imports.summary import Rejected
 from ledger.money import format_yuan, parse_yuan
@@ -77,7 +77,7 @@ class ListDoor:
                     totals.check(opened.lines(), opened.layout)
                 lines = tuple(self._declared(opened))
         except OSError as error:
-            raise ImportProblem(f"{path}: {error.strerror}") from None
+            raise unusable(path, error) from None
         if not lines:
             require_nil_said(said=totals.given)
         key = f"list-{period}-{opened.digest[:8]}-{opened.digest[8:16]}"

@@ -6,6 +6,7 @@ never.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable
@@ -23,6 +24,22 @@ class ImportProblem(Exception):
     """An import cannot begin or cannot go on. What is posted stays; started again, it goes on."""
 
 
+class NoFile(ImportProblem):
+    """What was named is no file that can be read, or no directory that can be written to."""
+
+
+# what comes of the name alone: it will be the same until another is given, or the file is put there
+_OF_THE_NAME = frozenset(
+    {errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP}
+)
+
+
+def unusable(path: Path, error: OSError) -> ImportProblem:
+    """What the system says of a file or directory, in one line."""
+    kind = NoFile if error.errno in _OF_THE_NAME else ImportProblem
+    return kind(f"{path}: {error.strerror}")
+
+
 class RejectedLines:
     """Written beside its final name and moved there in one step, so that it is never half a list.
 
@@ -38,7 +55,7 @@ class RejectedLines:
             self._file.truncate(0)
             self._file.write(f"{HEADER}\n")
         except OSError as error:
-            raise ImportProblem(f"{self._draft}: {error.strerror}") from None
+            raise unusable(self.path.parent, error) from None
         self.count = 0
 
     def _open(self) -> IO[str]:

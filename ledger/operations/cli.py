@@ -1,14 +1,15 @@
 """How a command of the operator runs and answers: JSON on stdout, one line on stderr when it fails.
 
-Exit codes: 1 what was refused, what was found wrong, and what may be tried again as it is (no database); 2 a
-wrong call or a wrong setting, which somebody has to put right first. Nothing was begun then.
+Exit codes: 1 what was refused, what was found wrong, and what may be tried again as it is (no database, a
+port that is taken); 2 a wrong call or a wrong setting, which somebody has to put right first. Nothing was
+begun then.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Final, ParamSpec
@@ -17,15 +18,15 @@ import typer
 from typer.core import TyperGroup
 
 from ledger.access.jwks import KeysMissing
-from ledger.access.tokens import TokenError
-from ledger.imports import ControlTotals, ImportProblem
+from ledger.access.tokens import TokenError, WrongToken
+from ledger.imports import ControlTotals, ImportProblem, NoFile
 from ledger.money import in_yuan, parse_yuan
 from ledger.operations import serving
-from ledger.operations.installation import NotReady, OldPolicies
+from ledger.operations.installation import NotReady, OldPolicies, WrongCall
 from ledger.people.id_numbers import mask_in_text
 from ledger.people.sealing import KeysDiffer
-from ledger.policy import PolicyError
-from ledger.refusals import Refused
+from ledger.policy import Policy, PolicyError
+from ledger.refusals import RefusalCode, Refused
 from ledger.settings import SettingsError
 from ledger.vault import KeyringError
 from ledger.version import VERSION
@@ -113,22 +114,25 @@ PROBLEMS: Final[dict[type[Exception], tuple[str, int]]] = {
     KeysMissing: ("jwks_invalid", USAGE),
     PolicyError: ("policy_invalid", USAGE),
     OldPolicies: ("policy_outdated", USAGE),
+    WrongCall: ("usage", USAGE),
+    WrongToken: ("usage", USAGE),
+    NoFile: ("usage", USAGE),
+    TokenError: ("keys_invalid", USAGE),
     NotReady: ("not_ready", 1),
-    TokenError: ("not_ready", 1),
     ImportProblem: ("not_ready", 1),
     serving.Taken: ("not_ready", 1),
     serving.Broken: ("not_ready", 1),
 }
 
 
-def command(name: str, *, json_on_failure: bool = True, epilog: str | None = None) -> Callable[..., Any]:
+def command(name: str, *, epilog: str | None = None) -> Callable[..., Any]:
     """Make a function a command: print its answer, and turn what is expected to go wrong into one line."""
 
     def register(function: Callable[Parameters, Answer | None]) -> Callable[Parameters, None]:
         @app.command(name, epilog=epilog)
         @wraps(function)
         def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> None:
-            if code := tell(lambda: function(*args, **kwargs), json_on_failure=json_on_failure):
+            if code := tell(lambda: function(*args, **kwargs)):
                 raise typer.Exit(code)
 
         return run
@@ -139,7 +143,6 @@ def command(name: str, *, json_on_failure: bool = True, epilog: str | None = Non
 def tell(
     work: Callable[[], Answer | None],
     *,
-    json_on_failure: bool = True,
     passing: tuple[type[Exception], ...] = (),
 ) -> int:
     """Do the work of a command and print its answer, or in one line what went wrong; the exit code.
@@ -155,6 +158,7 @@ def tell(
         answer = fail(refused.code.value, problem_of(refused), refused.facts)
     except tuple(PROBLEMS) as error:
         code, exit_code = next(told for kind, told in PROBLEMS.items() if isinstance(error, kind))
+        code = error.code if isinstance(error, WrongCall) else code
         answer = fail(code, str(error), {"problem": str(error)})
     except OSError as error:
         what = f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror)
@@ -162,8 +166,7 @@ def tell(
     if answer is None:
         return 0
     said, well = answer
-    if well or json_on_failure or exit_code == USAGE:
-        _print(said)
+    _print(said)
     return 0 if well else exit_code
 
 
@@ -191,8 +194,18 @@ def warn(text: str) -> None:
 
 
 def control_totals(lines: int | None, total: str | None) -> ControlTotals:
-    """The control totals of one file as its command says them. Raises Refused (amount_invalid)."""
+    """The control totals of one file as its command says them. Raises WrongCall (amount_invalid)."""
     try:
         return ControlTotals(lines, None if total is None else parse_yuan(total))
     except Refused as refused:
-        raise Refused(refused.code, problem="--total is an amount in yuan such as 123.45") from None
+        raise WrongCall("--total is an amount in yuan such as 123.45", refused.code.value) from None
+
+
+def require_area(area: int, policies: Mapping[int, Policy], option: str) -> None:
+    """See that an area which was asked for has a policy file here. Raises WrongCall (area_unknown)."""
+    if area not in policies:
+        known = ", ".join(f"{one:06d}" for one in sorted(policies))
+        raise WrongCall(
+            f"{option}: no policy file of the area {area:06d} is here; there are those of {known}",
+            RefusalCode.AREA_UNKNOWN.value,
+        )

@@ -20,6 +20,7 @@ from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.heads import Compared, HeadsProblem, compare, read_heads, write_heads
 from ledger.operations.installation import (
     NotReady,
+    WrongCall,
     head_revision,
     in_words,
     load_keys,
@@ -27,7 +28,7 @@ from ledger.operations.installation import (
     open_to_look,
     open_with_keys,
 )
-from ledger.operations.restoring import restore, target_of
+from ledger.operations.restoring import require_backup, restore, target_of
 from ledger.settings import Settings, tune_process
 from ledger.verify import Verdict, verify
 
@@ -49,11 +50,15 @@ class Clocked:
 def drill(settings: Settings, backup: Path, into: str, heads: Path | None) -> Answer:
     """Restore a backup, open it with the installation's keys, verify it and hold it against heads.
 
-    Raises NotReady when it cannot be restored or opened; never touches a database that has tables.
+    Raises WrongCall before anything is done, NotReady when it cannot be restored or opened; never touches a
+    database that has tables.
     """
     url = target_of(into)
     # before hours are spent on what could not be opened
     load_keys(settings)
+    require_backup(backup)
+    if heads is not None:
+        _require_heads(heads)
     restored = replace(settings, database_url=url.render_as_string(hide_password=False))
     took = Clocked()
     with took.step("restore"):
@@ -76,6 +81,15 @@ def drill(settings: Settings, backup: Path, into: str, heads: Path | None) -> An
     finally:
         opened.engine.dispose()
     return _answer(verdict, compared, before, after, took.seconds)
+
+
+def _require_heads(heads: Path) -> None:
+    """Read heads to their end. Raises WrongCall for what is none."""
+    try:
+        for _head in read_heads(heads):
+            pass
+    except HeadsProblem as problem:
+        raise WrongCall(f"{problem} (--heads)") from None
 
 
 def _answer(

@@ -36,6 +36,15 @@ class NotReady(Exception):
     """The installation cannot be opened. The message tells the operator what to do."""
 
 
+class WrongCall(NotReady):
+    """A command was called with what cannot be. The message says what to call it with."""
+
+    def __init__(self, problem: str, code: str = "usage") -> None:
+        """`code` is the refusal's, where what was given has one."""
+        super().__init__(problem)
+        self.code = code
+
+
 class OldPolicies(NotReady):
     """Policy files are older than what is in force: nothing is posted by them."""
 
@@ -184,6 +193,9 @@ def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
     Raises SettingsError when nothing names a database, or what names one is none.
     """
     url = settings.url
+    if settings.is_sqlite_file and not settings.data.is_dir():
+        told = "is no directory" if settings.data.exists() else "is not there"
+        raise SettingsError(f"{settings.data} {told} (--data, LEDGER_DATA)")
     if settings.is_sqlite_file and not (settings.data / SQLITE_FILE).exists():
         # SQLite would make an empty file in its place
         raise NotReady(f"no database in {settings.data}: run `python -m ledger migrate` or `demo` first")

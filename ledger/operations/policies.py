@@ -8,11 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from ledger.clock import now_and_today
-from ledger.operations.cli import Answer, Data, command, warn
+from ledger.operations.cli import Answer, Data, command, require_area, warn
 from ledger.operations.installation import in_words, open_with_keys
 from ledger.policy import Policy
 from ledger.posting.in_force import in_force, outdated_areas, policy_versions, put_in_force
-from ledger.refusals import RefusalCode, Refused
 from ledger.settings import Settings
 
 
@@ -35,8 +34,7 @@ def policies(
     try:
         with in_words(), opened.engine.connect() as connection:
             for area in put or ():
-                if area not in opened.policies:
-                    raise Refused(RefusalCode.AREA_UNKNOWN, area=f"{area:06d}")
+                require_area(area, opened.policies, "--put-in-force")
             for area in put or ():
                 put_in_force(connection, area, opened.policies[area], now_and_today()[0])
             # the numbers of files that were used before; of a new one 0

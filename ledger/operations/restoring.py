@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from ledger.database.engines import connect_once, reading
-from ledger.operations.installation import NotReady, in_words
+from ledger.operations.installation import NotReady, WrongCall, in_words
 
 SQLITE_MAGIC: Final = b"SQLite format 3\0"
 _CUSTOM_MAGIC: Final = b"PGDMP"
@@ -36,14 +36,15 @@ Source = IO[bytes] | gzip.GzipFile
 
 
 def target_of(into: str) -> URL:
-    """The URL of a database that a drill may fill. Raises NotReady for what is none."""
+    """The URL of a database that a drill may fill. Raises WrongCall for what is none."""
     try:
         url = make_url(into)
         url.get_backend_name()
-    except ArgumentError:
-        raise NotReady("--into is not a database URL that this program knows") from None
+    # a port that is no number is a ValueError
+    except (ArgumentError, ValueError):
+        raise WrongCall("--into is not a database URL that this program knows") from None
     if url.get_backend_name() not in {"postgresql", "sqlite"} or not url.database:
-        raise NotReady("--into is postgresql+psycopg://user@host/name or sqlite:////path/file")
+        raise WrongCall("--into is postgresql+psycopg://user@host/name or sqlite:////path/file")
     return url
 
 
@@ -52,8 +53,6 @@ def restore(backup: Path, into: URL) -> None:
 
     The database must be there and empty (a SQLite file must not be there). Raises NotReady.
     """
-    if not backup.exists():
-        raise NotReady(f"{backup}: no such file")
     head = b"" if backup.is_dir() else _first_bytes(backup)
     is_sqlite = head.startswith(SQLITE_MAGIC)
     if is_sqlite != (into.get_backend_name() == "sqlite"):
@@ -69,6 +68,15 @@ def restore(backup: Path, into: URL) -> None:
         _run(into, "pg_restore", *quiet, "--single-transaction", str(backup))
     else:
         _run_sql(into, backup, packed=head.startswith(_GZIP_MAGIC))
+
+
+def require_backup(backup: Path) -> None:
+    """See that there is something to bring back. Raises WrongCall."""
+    try:
+        if not backup.is_dir():
+            backup.open("rb").close()
+    except OSError as error:
+        raise WrongCall(f"{backup}: {error.strerror} (--backup)") from None
 
 
 def _first_bytes(backup: Path) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,10 +18,11 @@ from ledger.imports.list_door import ListDoor
 from ledger.money import format_yuan
 from ledger.months import parse_period
 from ledger.operations import progress
-from ledger.operations.cli import Answer, Data, command, control_totals, warn
-from ledger.operations.installation import at_work
+from ledger.operations.cli import Answer, Data, command, control_totals, problem_of, require_area, warn
+from ledger.operations.installation import WrongCall, at_work
 from ledger.operations.left_out import named
 from ledger.operations.places import place_for
+from ledger.policy import Policy
 from ledger.posting import batches
 from ledger.posting.batches import Batch
 from ledger.posting.left_out import left_out_of
@@ -77,7 +78,7 @@ def perform(
     name = run.batch_name(period, area)
     with at_work(settings) as (opened, connection):
         # what cannot be is refused whatever else goes on
-        run.check(period, area, now_and_today()[1], opened.policies)
+        _check(asked, period, area, opened.policies, older=older)
         with (
             place_for(connection, name, settings.runs_max),
             progress.shown(f"{asked.title} {run.written(period)}") as report,
@@ -88,6 +89,21 @@ def perform(
             )
         left_out = named(connection, left_out_of(batch.detail))
     return _answer(asked, batch, before, period, area, left_out)
+
+
+def _check(asked: LongRun, period: int, area: int, policies: Mapping[int, Policy], *, older: bool) -> None:
+    """See that a run can be. Raises Refused, and WrongCall for an area that there is none of."""
+    require_area(area, policies, "--area")
+    today = now_and_today()[1]
+    try:
+        asked.asked_for(older=older).check(period, area, today, policies)
+    except Refused as refused:
+        if older or asked.older is None or refused.code is not RefusalCode.PERIOD_INVALID:
+            raise
+        # raises for what is no month to be credited at all
+        asked.older.check(period, area, today, policies)
+        refused.facts["problem"] = f"{problem_of(refused)}: a month of more than a year ago wants --yes-older"
+        raise
 
 
 def _answer(
@@ -164,7 +180,7 @@ def _for_a_month_or_an_older_one(asked: LongRun) -> Callable[..., Answer]:
 def _period(month: str) -> int:
     period = parse_period(month)
     if period is None:
-        raise Refused(RefusalCode.PERIOD_INVALID, problem="a month is written as in 2026-09")
+        raise WrongCall("a month is written as in 2026-09", RefusalCode.PERIOD_INVALID.value)
     return period
 
 

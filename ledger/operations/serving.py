@@ -80,10 +80,10 @@ def check(settings: Settings) -> None:
 
 def listen(settings: Settings) -> socket.socket:
     """Take the address before anything else is done. Raises Taken."""
-    return _take(settings.host, settings.port)
+    return _take(settings.host, settings.port, "--port or LEDGER_PORT names another port")
 
 
-def _take(host: str, port: int) -> socket.socket:
+def _take(host: str, port: int, instead: str) -> socket.socket:
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -97,17 +97,21 @@ def _take(host: str, port: int) -> socket.socket:
             on_failure.pop_all()
             return taken
     except OSError as error:
-        raise Taken(f"{host}:{port}: {error.strerror}") from None
+        raise Taken(f"{host}:{port}: {error.strerror}; {instead}") from None
 
 
 def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None], log_level: str) -> bool:
-    """Serve until a signal comes; False when the service could not start. Raises Broken.
+    """Serve until a signal comes; False when the service could not start. Raises Broken and Taken.
 
     `announce` is told the address once calls are answered there. `log_level` is what is logged where no
     setting says so.
     """
     settings = replace(settings, log_level=settings.log_level or log_level)
     os.environ.update(settings.environment())
+    for address in settings.metrics_sockets:
+        # a worker waits for one that is free, so that one that never is would be told by nobody; and the
+        # one process there is would end while it starts, with a fault and not with a line
+        _take(*address, "LEDGER_METRICS_ADDRESS names another address").close()
     host, port = taken.getsockname()[:2]
 
     def told() -> None:
@@ -128,9 +132,6 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
 
 def _run_workers(settings: Settings, taken: socket.socket, announce: Callable[[], None]) -> bool:
     """The same by several processes, of which this is none."""
-    for address in settings.metrics_sockets:
-        # a worker waits for one that is free, so that one that never is would be told by nobody
-        _take(*address).close()
     supervisor = Supervisor(WorkerConfig(**_ARGUMENTS, workers=settings.workers), [taken], announce)
     if not settings.metrics_sockets:
         _log.warning("no /metrics: with several workers LEDGER_METRICS_ADDRESS has to say where")

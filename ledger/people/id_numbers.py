@@ -159,7 +159,12 @@ def looks_like_id_number(text: str) -> bool:
 
 # Wider than an ID number on purpose: one digit too many, or digits of another script, is still somebody's
 # number typed wrongly. Amounts, account numbers and entry names have fewer digits in a row.
-_LIKE_ID_IN_TEXT: Final = re.compile(r"\d{14,}[\dXx\uff38\uff58]")
+_LIKE_ID: Final = r"\d{14,}[\dXx\uff38\uff58]"
+# A digest (SHA-256 in hex, a word of its own) has long runs of digits by chance and is shown whole.
+_DIGEST: Final = r"(?<!\w)(?=[0-9]*[a-f])[0-9a-f]{64}(?!\w)"
+_LIKE_ID_IN_TEXT: Final = re.compile(f"(?P<digest>{_DIGEST})|{_LIKE_ID}")
+_LIKE_ID_ANYWHERE: Final = re.compile(_LIKE_ID)
+_each_18 = re.compile(r"(?=([0-9]{18}))").finditer
 
 
 def mask_id_number(text: str) -> str:
@@ -183,5 +188,29 @@ def mask_name(name: str) -> str:
 
 
 def mask_in_text(text: str) -> str:
-    """A text for the log: every run of 15 or more digits, the last may be an X, in its masked form."""
-    return _LIKE_ID_IN_TEXT.sub(lambda found: mask_id_number(found[0]), text)
+    """A text for the log: every run of 15 or more digits, the last may be an X, in its masked form.
+
+    A digest of 64 hexadecimal characters stays as it is, unless a whole valid number stands in it.
+    """
+    return _LIKE_ID_IN_TEXT.sub(_masked, text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    if found["digest"] is None:
+        return mask_id_number(found[0])
+    if not any(_is_number(window[1]) for window in _each_18(found[0])):
+        return found[0]
+    return _LIKE_ID_ANYWHERE.sub(lambda inside: mask_id_number(inside[0]), found[0])
+
+
+def _is_number(number: str) -> bool:
+    try:
+        parse_id_number(number, date.max)
+    except Refused:
+        return False
+    return True
+
+
+def may_hold_id_number(text: str) -> bool:
+    """Whether a text that anybody may have made could hold an ID number; a digest could too."""
+    return _LIKE_ID_ANYWHERE.search(text) is not None

@@ -76,8 +76,7 @@ def test_what_cannot_be_declared_is_refused(run: Callable[..., Answer], world: W
     assert run("declare", credit_code(), format_period(LAST), file).json["code"] == "employer_not_found"
     assert run("declare", unit.credit_code, "March", file).json["code"] == "period_invalid"
     assert (
-        run("declare", unit.credit_code, format_period(LAST), tmp_path / "none.csv").json["code"]
-        == "not_ready"
+        run("declare", unit.credit_code, format_period(LAST), tmp_path / "none.csv").json["code"] == "usage"
     )
     file.write_text("name,age\n", encoding="utf-8")
     assert run("declare", unit.credit_code, format_period(LAST), file).json["code"] == "file_invalid"

@@ -250,9 +250,7 @@ def test_nothing_is_overwritten(world: World, fresh_url: str, tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "spoil", ["cut", "text", "nothing", "packed and cut", "empty", "plain and cut", "other kind"]
-)
+@pytest.mark.parametrize("spoil", ["cut", "text", "packed and cut", "empty", "plain and cut", "other kind"])
 def test_what_is_no_backup_is_said_in_one_line(
     world: World, target: str, database_leg: str, tmp_path: Path, spoil: str
 ) -> None:
@@ -265,7 +263,7 @@ def test_what_is_no_backup_is_said_in_one_line(
         backup.write_bytes(gzip.compress(whole)[:-100])
     elif spoil == "other kind":
         backup.write_bytes(b"PGDMP" if database_leg == "sqlite" else SQLITE_MAGIC)
-    elif spoil != "nothing":
+    else:
         backup.write_bytes(b"" if spoil == "empty" else b"no backup\n" * 100)
     code, said, err = run("drill", "--backup", backup, "--into", target)
     assert (code, said["code"]) == (1, "not_ready")
@@ -283,11 +281,34 @@ def test_a_database_in_use_is_no_backup(world: World, target: str, tmp_path: Pat
     assert (code, "in use" in said["problem"]) == (1, True)
 
 
-@pytest.mark.parametrize("into", ["mysql://h/d", "no url", "sqlite://", "postgresql+psycopg://h"])
+@pytest.mark.parametrize(
+    "into", ["mysql://h/d", "no url", "sqlite://", "postgresql+psycopg://h", "postgresql://h:port/d"]
+)
 def test_a_target_that_is_none(environment: None, tmp_path: Path, into: str) -> None:
     (tmp_path / "backup").write_bytes(SQLITE_MAGIC)
     code, said, _ = run("drill", "--backup", tmp_path / "backup", "--into", into)
-    assert (code, said["code"], said["problem"].startswith("--into is")) == (1, "not_ready", True)
+    assert (code, said["code"], said["problem"].startswith("--into is")) == (2, "usage", True)
+
+
+@pytest.mark.parametrize("what", ["no backup", "no heads", "cut heads", "other heads", "a folder of heads"])
+def test_what_is_no_drill_is_said_before_anything_is_done(
+    world: World, target: str, tmp_path: Path, what: str
+) -> None:
+    backup, heads = back_up(world.engine, tmp_path / "backup"), heads_of(tmp_path)
+    if what == "no backup":
+        backup = tmp_path / "nothing"
+    elif what == "cut heads":
+        heads.write_text(heads.read_text()[:-100])
+    elif what == "other heads":
+        heads.write_text("{}")
+    else:
+        heads = tmp_path if "folder" in what else tmp_path / "nothing"
+    call = ("drill", "--into", target, "--backup")
+    code, said, err = run(*call, backup, "--heads", heads)
+    assert (code, said["code"], err.count("\n")) == (2, "usage", 1), err
+    assert ("--backup" if what == "no backup" else "--heads") in said["problem"]
+    # nothing was restored: the whole one goes into the same place
+    assert run(*call, tmp_path / "backup")[0] == 0
 
 
 @pytest.mark.postgres

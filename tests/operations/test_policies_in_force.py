@@ -361,7 +361,7 @@ def test_an_operator_is_told_and_decides(run: Callable[..., Answer], there: Path
     assert (shown_again.code, shown_again.json["areas"][0]["state"]) == (1, "outdated")
     assert run("verify").code == 0, "who only looks is not concerned"
     unknown = run("policies", "--put-in-force", "990199")
-    assert (unknown.code, unknown.json["code"]) == (1, "area_unknown")
+    assert (unknown.code, unknown.json["code"]) == (2, "area_unknown")
     decided = run("policies", "--put-in-force", "990100")
     assert (decided.code, decided.json["areas"][0]["state"]) == (0, "in_force")
     assert run("sweep").code == 0

@@ -243,7 +243,10 @@ def test_a_worker_that_cannot_start_ends_the_whole(makes: Makes, tmp_path: Path)
     service.process = None
     log = service.log()
     assert "serving on " not in log
-    assert log.splitlines()[-1] == "ledger: not_ready: the service did not start"
+    assert log.splitlines()[-2:] == [
+        "ledger: not_ready: the service did not start",
+        '{"code": "not_ready", "problem": "the service did not start"}',
+    ]
     assert 1 <= log.count("a worker cannot start: the sky is down") <= 2
     assert "Traceback" not in log
     assert is_free(service.port)
@@ -377,7 +380,7 @@ def test_a_port_of_metrics_that_is_taken_is_told_at_once(makes: Makes) -> None:
     assert process.wait(120) == 1
     other.process = None
     # the port before it may be somebody's too
-    taken = rf"127\.0\.0\.1:({service.metrics}|{service.metrics - 1}): Address already in use"
+    taken = rf"127\.0\.0\.1:({service.metrics}|{service.metrics - 1}): Address already in use; LEDGER_METRICS"
     assert re.search(taken, other.log())
 
 

@@ -30,6 +30,7 @@ from ledger.people.id_numbers import (
     mask_id_number,
     mask_in_text,
     mask_name,
+    may_hold_id_number,
     parse_id_number,
 )
 from ledger.refusals import RefusalCode, Refused
@@ -309,6 +310,39 @@ def test_name_is_masked(name: str, masked: str) -> None:
 )
 def test_numbers_inside_a_text_are_masked(text: str, masked: str) -> None:
     assert mask_in_text(text) == masked
+
+
+DIGEST = "152ebdaf97bfe5ec60ec486152334901572ebdaf97bfe5ec60ec486152334907"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [DIGEST, f'{{"file": "{DIGEST}"}}', f"{DIGEST} is not {DIGEST[::-1]}.", f"at {DIGEST}, and so on"],
+    ids=["alone", "json", "two", "sentence"],
+)
+def test_a_digest_is_no_id_number(text: str) -> None:
+    assert mask_in_text(text) == text
+    assert not may_hold_id_number("bill-1")
+    assert may_hold_id_number(text), "where anybody may write, it could be made to hold one"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        DIGEST[:46] + "119999198503140015",
+        "119999198503140015" + DIGEST[:46],
+        DIGEST[:20] + "5119999198503140015" + DIGEST[:25],
+        DIGEST[:45] + "119999198503140015",
+        DIGEST[:47] + "119999198503140015",
+        "a119999198503140015",
+        "9" * 46 + "119999198503140015",
+        DIGEST[:46].upper() + "119999198503140015",
+        "x" + DIGEST[:46] + "119999198503140015",
+        "\uff11" + DIGEST[:46] + "119999198503140015",
+    ],
+)
+def test_a_number_in_what_looks_like_a_digest_is_masked(text: str) -> None:
+    assert "119999198503140015" not in mask_in_text(text)
 
 
 @given(st.text(), st.sampled_from(["119999198503140015", "51999919760412003x", "119999540701003"]), st.text())
