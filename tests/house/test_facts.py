@@ -19,7 +19,7 @@ REFUSING = frozenset({"Refused", "Declined", "ShapeRefused"})
 # what the words of a call are beside its facts
 NO_FACTS = frozenset({"at", "headers"})
 NO_MONEY = frozenset({
-    "area", "closed_on", "columns", "commands_max", "day", "days", "days_in_all", "days_max", "earliest",
+    "closed_on", "columns", "commands_max", "day", "days", "days_in_all", "days_max", "earliest",
     "files_max", "group", "header", "items", "latest", "lines", "missing", "over_on", "parameter", "problem",
     "rows", "runs_max", "scope", "services", "year",
 })  # fmt: skip
