@@ -5,7 +5,11 @@ PYTHON ?= python3
 SIZE ?= full
 export SIZE PEERS
 
-.PHONY: demo test check fuzz bench wheel setup clean openapi moved
+.PHONY: help demo test check fuzz bench wheel setup clean openapi moved
+
+## help: this list
+help:
+	@sed -n 's/^## /make /p' $(firstword $(MAKEFILE_LIST))
 
 ## demo: serve on 127.0.0.1 from DATA (default demo-data); PORT and PEOPLE as in `python -m ledger demo --help`
 demo: setup

@@ -18,6 +18,7 @@ from ledger.bounds.table import SAMPLED_ON
 from ledger.clock import now_and_today
 from ledger.imports import KINDS, PROCESSES, Importer, ImportProblem
 from ledger.imports.examples import help_text
+from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.operations import (
     demo,
     doctor,  # noqa: F401  its commands join the app
@@ -29,13 +30,23 @@ from ledger.operations import (
     serving,
 )
 from ledger.operations import sample as samples
-from ledger.operations.cli import Answer, Data, app, command, control_totals, fail, problem_of, warn
+from ledger.operations.cli import (
+    Answer,
+    Data,
+    DataOfDemo,
+    app,
+    command,
+    control_totals,
+    fail,
+    problem_of,
+    warn,
+)
 from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, WrongCall, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import WORKERS_MAX, Settings, SettingsError, tune_process
 from ledger.texts import AGENT_NAME_MAX, is_agent_name
-from ledger.vault import Keyring
+from ledger.vault import Keyring, KeyringError, are_whole
 
 PEOPLE_DEFAULT = 200
 SHAPE_INVALID = RefusalCode.SHAPE_INVALID.value
@@ -43,7 +54,7 @@ SHAPE_INVALID = RefusalCode.SHAPE_INVALID.value
 
 @command("demo")
 def demo_(
-    data: Data = None,
+    data: DataOfDemo = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
     people: Annotated[
         int, typer.Option(min=0, max=samples.PEOPLE_MAX, help="How many people a first start loads.")
@@ -89,8 +100,15 @@ def serve(
 @command("migrate")
 def migrate(data: Data = None) -> Answer:
     """Bring the database to the newest schema."""
-    before, after = installation.migrate(Settings.load(data))
-    return {"before": before, "after": after, "changed": before != after}, True
+    settings = Settings.load(data)
+    done = installation.migrate(settings)
+    if not done.keys:
+        warn(
+            f"no keys are written down as the database's: there are none in {settings.keys_directory}; make"
+            " them with `python -m ledger keys`, and the first command that posts, or `migrate`, writes them"
+            " down"
+        )
+    return done._asdict() | {"changed": done.before != done.after}, True
 
 
 @command("keys")
@@ -100,10 +118,18 @@ def keys(
         bool, typer.Option("--signing", help="Also a key that `token` signs with, and its jwks.json: to try.")
     ] = False,
 ) -> Answer:
-    """Make the keys that are missing; what is there is kept. Back them up, apart from the database."""
+    """Make the keys that are missing; what is there is kept. Back them up, apart from the database.
+
+    None are made where the database of the settings has people: what is there opens with its own keys alone.
+    """
     settings = Settings.load(data)
     directory = settings.keys_directory
     before = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
+    if not are_whole(directory) and installation.database_is_sealed(settings):
+        raise KeyringError(
+            f"no keys are made in {directory}: {installation.PUT_BACK}; for another database name that"
+            " one by --data or LEDGER_DATABASE_URL"
+        )
     if signing:
         demo.make_keys(settings)
     else:
@@ -265,7 +291,7 @@ def verify(data: Data = None) -> Answer:
 
 @command("sample")
 def sample(
-    data: Data = None,
+    data: DataOfDemo = None,
     people: Annotated[int, typer.Option(min=0, max=samples.PEOPLE_MAX)] = PEOPLE_DEFAULT,
     seed: Annotated[int, typer.Option(help="The same seed on the same day gives the same files.")] = 1,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Else <data>/sample-SEED-N.")] = None,
@@ -273,7 +299,11 @@ def sample(
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="As if written on that day.")
     ] = None,
 ) -> Answer:
-    """Write input files for people who do not exist."""
+    """Write input files for people who do not exist.
+
+    Their spendings name the institutions H0001 and P0001, which the demo has; elsewhere they are registered
+    first (docs/files.md).
+    """
     directory = out if out is not None else Settings.load(data).data / f"sample-{seed}-{people}"
     if directory.exists() and not directory.is_dir():
         raise WrongCall(f"{directory}: is no directory (--out)")
@@ -281,7 +311,9 @@ def sample(
     SAMPLED_ON.admit(day, day, "today")
     with progress.shown("sample files") as report:
         lines = samples.write_sample(directory, people, seed, day, report)
-    return {"out": str(directory), "people": people, "seed": seed, "today": day, "lines": lines}, True
+    return {"out": str(directory), "people": people, "seed": seed, "today": day, "lines": lines} | {
+        "institutions": [one.code for one in EXAMPLE_INSTITUTIONS]
+    }, True
 
 
 @command("sweep")

@@ -165,6 +165,11 @@ def have_keys(directory: Path) -> bool:
     return (directory / INDEX_FILE).exists() or any(directory.glob("seal-*.key"))
 
 
+def are_whole(directory: Path) -> bool:
+    """Whether an index key and a sealing key lie there, so that none would be made."""
+    return (directory / INDEX_FILE).exists() and any(directory.glob("seal-*.key"))
+
+
 def read_private(path: Path) -> bytes:
     """The content of a file that nobody but its owner may read.
 

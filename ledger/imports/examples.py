@@ -15,13 +15,14 @@ from zipfile import ZIP_DEFLATED, ZipFile
 from ledger.csv_out import BYTE_ORDER_MARK, csv_line
 from ledger.imports.columns import KEY_COLUMN, KINDS
 
-_PERSON: Final = "119999198503140015"
+# nobody whom other documents open
+_PERSON: Final = "119999199001010039"
 _EMPLOYER: Final = "91999999000000001K"
 
 EXAMPLES: Final[dict[str, dict[str, str]]] = {
     "accounts": {
         "id_number": _PERSON,
-        "name": "张三",
+        "name": "李四",
         "area": "990100",
         "opened_on": "2026-01-01",
         "opening_current_year": "10.00",

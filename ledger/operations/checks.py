@@ -25,6 +25,8 @@ HOLDS_DUE_FOR: Final = timedelta(hours=1)
 # of a service process at most, of a long run, and for commands beside: an import has two
 CONNECTIONS_OF_PROCESS: Final = 26
 CONNECTIONS_BESIDE: Final = 4
+# a run or a file writes down how far it is every few seconds
+SILENT_FOR: Final = timedelta(hours=1)
 EXAMPLES_MAX: Final = 5
 # what is written there is seen by other machines, and their locks are not
 NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -40,7 +42,10 @@ def mode_of_keys(files: Iterable[Path]) -> str:
     """Nobody but their owner reads the keys."""
     looked = sorted(files)
     if not looked:
-        raise Unsound("no key files: run `python -m ledger keys`, or let LEDGER_KEYS name their directory")
+        raise Unsound(
+            "no key files: LEDGER_KEYS names their directory; `python -m ledger keys` makes those of a new"
+            " database, any other wants its own put back"
+        )
     for file in looked:
         mode = stat.S_IMODE(file.stat().st_mode)
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
@@ -134,10 +139,19 @@ def last_verify(figures: Figures, now: datetime, *, is_empty: bool) -> str:
     return f"clean, {hours:.0f} hours ago"
 
 
-def runs(failed: Sequence[str]) -> str:
+def runs(failed: Sequence[str], silent: Sequence[str]) -> str:
+    """No run or file has failed, and none says `running` that has written nothing for an hour."""
+    told = []
     if failed:
-        raise Unsound(f"failed: {_some(failed)}; their reason stands in `batch`, start them again")
-    return "none has failed"
+        told.append(f"failed: {_some(failed)}; their reason stands in `batch`, start them again")
+    if silent:
+        told.append(
+            f"running, and nothing written for an hour: {_some(silent)}; if they were killed, start them"
+            " again, import the same files again"
+        )
+    if told:
+        raise Unsound("; ".join(told))
+    return "none has failed or was left running"
 
 
 def holds(due: int) -> str:

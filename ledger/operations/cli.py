@@ -100,7 +100,11 @@ def _options(
 
 Data = Annotated[
     Path | None,
-    typer.Option("--data", metavar="DIR", help="Keys, token and ledger.db; or LEDGER_DATA, else demo-data."),
+    typer.Option("--data", metavar="DIR", help="The installation: its keys and ledger.db; or LEDGER_DATA."),
+]
+DataOfDemo = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="DIR", help="Keys, token, ledger.db; else LEDGER_DATA, else demo-data."),
 ]
 # what a command answers: its JSON, and whether all is well
 Answer = tuple[dict[str, Any], bool]

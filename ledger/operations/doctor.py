@@ -29,9 +29,9 @@ from ledger.operations import checks
 from ledger.operations.checks import Unsound
 from ledger.operations.cli import PROBLEMS, Answer, Data, command
 from ledger.operations.figures import HOLDS_COUNTED_MAX, VERIFY, look
-from ledger.operations.installation import head_revision, in_words, schema_revision
+from ledger.operations.installation import PUT_BACK, head_revision, in_words, schema_revision
 from ledger.people.id_numbers import mask_in_text
-from ledger.people.sealing import check_keys
+from ledger.people.sealing import check_keys, is_sealed
 from ledger.policy import PACKAGED_POLICIES, load_policies
 from ledger.posting import batches
 from ledger.settings import SQLITE_FILE, Settings
@@ -40,6 +40,7 @@ from ledger.vault import Keyring
 KEY_FILES: Final = ("seal-*.key", "index.key", "token-signing.pem")
 MOUNTS: Final = Path("/proc/self/mounts")
 HIDDEN: Final = "***"
+NO_KEYS: Final = "not looked at: there are no keys"
 # that of `serve`
 LOG_LEVEL: Final = "info"
 # DELETE is for stakes that are taken back, and for files that are looked at again
@@ -139,8 +140,11 @@ def examine(settings: Settings, examination: Examination) -> None:
         of_database = _of_database(keyrings[0] if keyrings else None)
         if engines:
             of_database |= _of_postgresql(settings) if is_postgresql(engines[0]) else _of_sqlite()
+        if not reached:
+            check("of_database", _not_reached)
+            return
         for name, judge in of_database.items():
-            check(name, partial(_judged, judge, engines[0]) if reached else _not_reached)
+            check(name, partial(_judged, judge, engines[0]))
     finally:
         for engine in engines:
             engine.dispose()
@@ -156,7 +160,7 @@ def _judged(judge: Judge, engine: Engine) -> str:
 
 
 def _not_reached() -> str:
-    raise Unsound("not looked at: the database is not reached")
+    raise Unsound("what is asked of the database is not looked at: it is not reached")
 
 
 @contextmanager
@@ -173,7 +177,7 @@ def _of_database(keyring: Keyring | None) -> dict[str, Judge]:
 
     def keys(connection: Connection) -> str:
         if keyring is None:
-            raise Unsound("not looked at: there are no keys")
+            raise Unsound(f"there are no keys here; {PUT_BACK}" if is_sealed(connection) else NO_KEYS)
         return keys_belong(connection, keyring)
 
     def verify(connection: Connection) -> str:
@@ -183,8 +187,12 @@ def _of_database(keyring: Keyring | None) -> dict[str, Judge]:
 
     def runs(connection: Connection) -> str:
         batch = tables.batch.c
-        failed = select(batch.batch_id).where(batch.state == batches.FAILED, batch.kind != VERIFY)
-        return checks.runs(connection.scalars(failed.order_by(batch.batch_id)).all())
+        named = select(batch.batch_id).where(batch.kind != VERIFY).order_by(batch.batch_id)
+        silent = batch.updated_at < datetime.now(UTC) - checks.SILENT_FOR
+        return checks.runs(
+            connection.scalars(named.where(batch.state == batches.FAILED)).all(),
+            connection.scalars(named.where(batch.state == batches.RUNNING, silent)).all(),
+        )
 
     def holds(connection: Connection) -> str:
         due = books_with_holds_due(datetime.now(UTC) - checks.HOLDS_DUE_FOR).limit(HOLDS_COUNTED_MAX)

@@ -64,7 +64,7 @@ def drill(settings: Settings, backup: Path, into: str, heads: Path | None) -> An
     with took.step("restore"):
         restore(backup, url)
     with took.step("migrate"):
-        before, after = migrate(restored)
+        before, after, _keys = migrate(restored)
         if before is None:
             raise NotReady(f"{backup.name}: restored, and there is no ledger in it")
     # refused with keys that are not the backup's

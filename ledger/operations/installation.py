@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -19,7 +20,7 @@ from ledger.clock import now_and_today
 from ledger.database.engines import OtherDatabase, connect, connect_once, for_posting, reading
 from ledger.database.purposes import RUN, VERIFY, Purpose
 from ledger.people import compared_names
-from ledger.people.sealing import are_recorded, check_keys, is_sealed, record_keys
+from ledger.people.sealing import are_recorded, check_keys, is_sealed, record_keys, recorded_names
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
@@ -29,6 +30,7 @@ from ledger.vault import Keyring, KeyringError, have_keys
 # a wheel brings them along; in the repository they stand beside the package
 _PACKAGED = Path(__file__).resolve().parents[1] / "migrations"
 MIGRATIONS = _PACKAGED if _PACKAGED.is_dir() else _PACKAGED.parents[1] / "migrations"
+PUT_BACK = "the database has people or knows its keys: put back the key directory that belongs to it"
 _VERSION = table("alembic_version", column("version_num", Text))
 
 
@@ -129,13 +131,38 @@ def _record_keys(engine: Engine, keyring: Keyring) -> None:
 
 def load_keys(settings: Settings) -> Keyring:
     """The keys that the settings name. Raises KeyringError, with the directory and what to do."""
+    directory = settings.keys_directory
     try:
-        return Keyring.load(settings.keys_directory)
+        return Keyring.load(directory)
     except KeyringError as error:
-        raise KeyringError(
-            f"keys in {settings.keys_directory}: {error}"
-            " (LEDGER_KEYS names the directory; `keys` makes new ones)"
-        ) from None
+        raise KeyringError(f"keys in {directory}: {error} ({_how_to_have_keys(settings)})") from None
+
+
+def _how_to_have_keys(settings: Settings) -> str:
+    """What to do about keys that are missing or no keys. New ones open nothing that is there."""
+    named = "LEDGER_KEYS names the directory"
+    sealed = database_is_sealed(settings)
+    if sealed:
+        return f"{named}; {PUT_BACK}"
+    is_new = sealed is not None and not have_keys(settings.keys_directory)
+    return f"{named}; `keys` makes new ones" if is_new else named
+
+
+def database_is_sealed(settings: Settings) -> bool | None:
+    """Whether the database has people or fingerprints of keys; None when it cannot be asked."""
+    try:
+        url = settings.url
+        if settings.is_sqlite_file and not (settings.data / SQLITE_FILE).exists():
+            return False
+        with _reachable():
+            engine = connect_once(url)
+            try:
+                with reading(engine) as connection, connection.begin():
+                    return is_sealed(connection)
+            finally:
+                engine.dispose()
+    except (NotReady, SettingsError):
+        return None
 
 
 def open_to_look(settings: Settings, purpose: Purpose = RUN) -> tuple[Engine, Keyring | None]:
@@ -211,8 +238,16 @@ def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
     return engine
 
 
-def migrate(settings: Settings) -> tuple[str | None, str]:
-    """Bring the database to the newest schema, from any folder; the revision before and after.
+class Migrated(NamedTuple):
+    """The revision of the schema before and after, and the names of the keys that the database knows."""
+
+    before: str | None
+    after: str
+    keys: tuple[str, ...]
+
+
+def migrate(settings: Settings) -> Migrated:
+    """Bring the database to the newest schema, from any folder. Without keys none are written down yet.
 
     Raises NotReady; KeyringError and KeysDiffer, and then nothing is changed.
     """
@@ -239,7 +274,8 @@ def migrate(settings: Settings) -> tuple[str | None, str]:
                     record_keys(connection, keyring, now_and_today()[0])
                     if compared_names.is_due(connection):
                         compared_names.digest_anew(connection, keyring, now_and_today()[0])
-            return before, head_revision()
+            with reading(engine) as connection, connection.begin():
+                return Migrated(before, head_revision(), recorded_names(connection))
         finally:
             engine.dispose()
 

@@ -90,6 +90,11 @@ def is_sealed(connection: Connection) -> bool:
     )
 
 
+def recorded_names(connection: Connection) -> tuple[str, ...]:
+    """The names of the keys that have a fingerprint, in order."""
+    return tuple(sorted(_recorded(connection)))
+
+
 def _recorded(connection: Connection) -> dict[str, bytes]:
     # a database of an older version has no such table yet
     if not inspect(connection).has_table(tables.key_fingerprint.name):

@@ -182,3 +182,13 @@ def test_every_heading_means_one_column_of_its_kind() -> None:
             for word in (column.name, *column.words):
                 assert kind.by_heading[fold_heading(word)] == column.name
                 assert kind.by_heading[fold_heading(f"* {word.upper()}（元）")] == column.name
+
+
+def test_the_examples_are_of_people_whom_no_other_document_opens() -> None:
+    """Files that a reader copies load on the installation that the other documents have made."""
+    people = {
+        document: set(re.findall(r"[0-9]{17}[0-9X]", (ROOT / document).read_text(encoding="utf-8")))
+        for document in ("docs/files.md", "docs/install.md", "README.md")
+    }
+    assert people["docs/files.md"]
+    assert not people["docs/files.md"] & (people["docs/install.md"] | people["README.md"])

@@ -64,7 +64,7 @@ def test_a_form_comes_as_asked_for(client: TestClient) -> None:
     sheet = client.get("/v1/imports/contributions/template", headers={"Accept": XLSX})
     assert sheet.headers["content-type"] == XLSX
     rows = list(load_workbook(io.BytesIO(sheet.content)).worksheets[0].iter_rows(values_only=True))
-    assert (len(rows), rows[0][0], rows[1][0]) == (2, "个人账户", "119999198503140015")
+    assert (len(rows), rows[0][0], rows[1][0]) == (2, "个人账户", "119999199001010039")
     assert client.get("/v1/imports/contributions/template?format=ods").status_code == 422
     assert client.get("/v1/imports/pensions/template").status_code == 404
 

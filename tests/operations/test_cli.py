@@ -110,7 +110,7 @@ def test_migrate_makes_the_schema_once(
     first = run("migrate", "--data", tmp_path).json
     assert (first["before"], first["changed"]) == (None, True)
     assert run("migrate", "--data", tmp_path).json == {
-        "before": first["after"], "after": first["after"], "changed": False
+        "before": first["after"], "after": first["after"], "changed": False, "keys": []
     }  # fmt: skip
     assert run("verify", "--data", tmp_path).json["ok"]
 

@@ -193,7 +193,7 @@ def test_a_database_that_is_not_there(data: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("LEDGER_DATABASE_URL")
     found = bad()
     assert found["database"] == f"no database in {data}: run `python -m ledger migrate`"
-    assert found["schema"] == "not looked at: the database is not reached"
+    assert found["of_database"] == "what is asked of the database is not looked at: it is not reached"
     # and none is made by looking
     assert not (data / "ledger.db").exists()
 
@@ -237,11 +237,40 @@ def test_the_age_of_a_verify_to_the_second() -> None:
 
 def test_runs_that_failed(data: Path, fresh_engine: Engine) -> None:
     with fresh_engine.connect() as connection:
-        batch = batches.begin(connection, "year-end-990100-2025", "year-end", NOW)
+        batch = batches.begin(connection, "year-end-990100-2025", "year-end", datetime.now(UTC))
         assert "runs" not in bad()
         batch.state = batches.FAILED
         batches.save(connection, batch, NOW)
-    assert "year-end-990100-2025" in bad()["runs"]
+    assert bad()["runs"].startswith("failed: year-end-990100-2025; ")
+
+
+def test_an_import_that_was_killed_is_named(data: Path, fresh_engine: Engine) -> None:
+    now = datetime.now(UTC)
+    with fresh_engine.connect() as connection:
+        batches.take(connection, "import-accounts-12345678-12345678", "import", now - timedelta(minutes=58))
+        assert "runs" not in bad(), "it may be at work"
+        killed = batches.take(connection, "import-accounts-87654321-87654321", "import", now)
+        batches.save(connection, killed, now - timedelta(hours=1, seconds=1))
+        assert "nothing written for an hour: import-accounts-87654321-87654321; if" in bad()["runs"]
+        killed.state = batches.FINISHED
+        batches.save(connection, killed, now - timedelta(days=9))
+    assert "runs" not in bad()
+
+
+def test_a_database_that_is_down_is_one_line(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_DATABASE_URL", "postgresql+psycopg://u@127.0.0.1:1/d")
+    code, said, _shown = examined()
+    assert code == 1
+    assert [one["name"] for one in said["checks"]] == [*OF_ALL[: OF_ALL.index("schema")], "of_database"]
+    assert bad().keys() == {"database", "of_database"}
+
+
+def test_keys_that_are_lost_are_to_be_put_back(data: Path, fresh_engine: Engine) -> None:
+    for file in (data / "keys").glob("*.key"):
+        file.unlink()
+    assert "there are no keys" in bad()["keys_of_database"]
+    World(fresh_engine).open()
+    assert "put back the key directory" in bad()["keys_of_database"]
 
 
 def test_holds_that_nobody_swept(data: Path, fresh_engine: Engine) -> None:

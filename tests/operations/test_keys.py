@@ -139,6 +139,84 @@ def test_a_database_with_people_is_not_opened_without_keys(
     assert (answer.code, answer.json["code"]) == (2, "keys_differ")
 
 
+@pytest.mark.parametrize("knows", ["people", "fingerprints", "both"])
+def test_lost_keys_are_put_back_and_not_made_anew(
+    run: Callable[..., Answer], fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knows: str
+) -> None:
+    """With new ones nobody would be found and nothing opened, so nobody is told to make some."""
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
+    monkeypatch.setenv("LEDGER_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    keys, engine = tmp_path / "data/keys", connect(fresh_url)
+    if knows != "fingerprints":
+        World(engine).open()
+    if knows != "people":
+        with engine.connect() as connection:
+            record_keys(connection, KEYRING, NOW)
+    engine.dispose()
+    for there in ((), ("index.key",), ("seal-1.key",)):
+        shutil.rmtree(keys, ignore_errors=True)
+        if there:
+            write_keys(keys)
+        for file in keys.glob("*.key"):
+            if file.name not in there:
+                file.unlink()
+        for command in COMMANDS:
+            if command[0] != "demo":
+                answer = run(*command)
+                assert (answer.code, answer.json["code"]) == (2, "keys_invalid"), command
+                assert "makes new ones" not in answer.err
+                assert "put back the key directory that belongs to it" in answer.err
+        for command in (("keys",), ("keys", "--signing")):
+            answer = run(*command)
+            assert (answer.code, answer.json["code"]) == (2, "keys_invalid")
+            assert "put back the key directory that belongs to it" in answer.err
+        assert {file.name for file in keys.glob("*")} == set(there), "nothing was made"
+    # the database of another installation is none of it
+    monkeypatch.delenv("LEDGER_DATABASE_URL")
+    assert run("keys", "--data", tmp_path / "other").json["made"] == ["index.key", "seal-1.key"]
+    # and whole ones are looked at by nobody: a key that signs joins them
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
+    write_keys(keys)
+    assert "token-signing.pem" in run("keys", "--signing").json["made"]
+
+
+def test_new_keys_are_spoken_of_only_where_they_help(
+    run: Callable[..., Answer], fresh_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
+    monkeypatch.setenv("LEDGER_DATA", str(tmp_path))
+    keys = tmp_path / "keys"
+    assert "`keys` makes new ones" in run("sweep").err
+    write_keys(keys)
+    (keys / "index.key").chmod(0o644)
+    assert "makes new ones" not in run("sweep").err
+    (keys / "index.key").unlink()
+    assert "makes new ones" not in run("sweep").err
+    write_keys(keys)
+    (keys / "seal-1.key").write_text("no base64!")
+    assert "makes new ones" not in run("sweep").err
+    # what cannot be asked may have people
+    shutil.rmtree(keys)
+    monkeypatch.setenv("LEDGER_DATABASE_URL", "postgresql+psycopg://u@127.0.0.1:1/d")
+    assert "makes new ones" not in run("sweep").err
+    assert run("keys").code == 0, "the keys come first, before there is a database"
+
+
+def test_migrating_says_whose_keys_are_written_down(
+    run: Callable[..., Answer], empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("LEDGER_DATABASE_URL", empty_url)
+    monkeypatch.setenv("LEDGER_DATA", str(tmp_path))
+    without = run("migrate")
+    assert (without.code, without.json["keys"]) == (0, [])
+    assert "no keys are written down" in without.err
+    assert "python -m ledger keys" in without.err
+    assert run("keys").code == 0
+    assert run("migrate").json["keys"] == ["index.key", "seal-1.key"]
+    assert run("migrate").err == ""
+
+
 def test_keys_of_a_fresh_database_are_written_down_once(
     run: Callable[..., Answer], empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

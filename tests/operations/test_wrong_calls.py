@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +14,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import Engine
 
+from ledger.__main__ import app
 from ledger.access.tokens import create_signing_key
 from ledger.policy import load_policies
-from tests.operations.test_cli import Answer, data, ready, run  # noqa: F401  fixtures
+from tests.operations.test_cli import ROOT, Answer, data, ready, run  # noqa: F401  fixtures
 
 # fifteen digits in a row, as a digest has them now and then
 DIGITS = "152ebdaf97bfe5ec60ec486152334901572ebdaf97bfe5ec60ec486152334907"
@@ -157,3 +160,32 @@ def test_a_month_long_ago_names_the_option(run: Callable[..., Answer], installed
     assert run(*call, "--yes-older").code == 0
     for never in ("1980-01", "2999-01"):
         assert "--yes-older" not in run("retiree-credits", never, "--area", "990100").err
+
+
+def test_help_says_where_the_data_lies(run: Callable[..., Answer]) -> None:
+    """The demo's directory is nobody's default but the demo's."""
+    for command in app.registered_commands:
+        # as it is wrapped, at hyphens too
+        told = "".join(run(command.name, "--help").out.split())
+        assert ("demo-data" in told) == (command.name in {"demo", "sample"}), command.name
+        assert "LEDGER_DATA" in told
+
+
+def test_a_sample_says_which_institutions_it_names(run: Callable[..., Answer], tmp_path: Path) -> None:
+    said = run("sample", "--people", 20, "--out", tmp_path).json
+    lines = (tmp_path / "spendings.csv").read_text().splitlines()[1:]
+    assert {line.split(",")[2] for line in lines} <= set(said["institutions"])
+    told = run("sample", "--help").out
+    assert all(code in told for code in said["institutions"])
+
+
+@pytest.mark.sqlite
+def test_make_alone_lists_what_it_does() -> None:
+    make = shutil.which("make")
+    assert make is not None
+    done = subprocess.run(
+        [make, "--silent"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+    )
+    told = [line.split(":")[0] for line in done.stdout.splitlines()]
+    phony = next(line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith(".PHONY"))
+    assert {f"make {name}" for name in phony.split()[1:] if name != "moved"} == set(told)
