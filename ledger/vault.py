@@ -44,6 +44,10 @@ class KeyringError(Exception):
     """A key is missing or malformed, or a sealed value does not open. Never holds a key or a plain text."""
 
 
+class KeyExposedError(KeyringError):
+    """A key file that others may read. It may be the right one: no other is needed."""
+
+
 class Keyring:
     """The keys of one installation. Safe to share between threads; shows only key ids."""
 
@@ -181,7 +185,7 @@ def read_private(path: Path) -> bytes:
         if not stat.S_ISREG(mode):
             raise KeyringError(f"{path.name}: not a file")
         if mode & _OTHERS:
-            raise KeyringError(
+            raise KeyExposedError(
                 f"{path.name}: others than its owner may read it (mode {stat.S_IMODE(mode):03o}):"
                 f" chmod 600 {path}"
             )

@@ -25,7 +25,7 @@ from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.settings import SQLITE_FILE, Settings, SettingsError
-from ledger.vault import Keyring, KeyringError, have_keys
+from ledger.vault import KeyExposedError, Keyring, KeyringError, have_keys
 
 # a wheel brings them along; in the repository they stand beside the package
 _PACKAGED = Path(__file__).resolve().parents[1] / "migrations"
@@ -134,6 +134,8 @@ def load_keys(settings: Settings) -> Keyring:
     directory = settings.keys_directory
     try:
         return Keyring.load(directory)
+    except KeyExposedError as error:
+        raise KeyringError(f"keys in {directory}: {error}") from None
     except KeyringError as error:
         raise KeyringError(f"keys in {directory}: {error} ({_how_to_have_keys(settings)})") from None
 

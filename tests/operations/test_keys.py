@@ -172,6 +172,14 @@ def test_lost_keys_are_put_back_and_not_made_anew(
             assert (answer.code, answer.json["code"]) == (2, "keys_invalid")
             assert "put back the key directory that belongs to it" in answer.err
         assert {file.name for file in keys.glob("*")} == set(there), "nothing was made"
+    # those that are there and may not be used as they are: no others are needed
+    write_keys(keys)
+    (keys / "seal-1.key").chmod(0o640)
+    exposed = run("sweep")
+    assert (exposed.code, exposed.json["code"]) == (2, "keys_invalid")
+    assert f"chmod 600 {keys / 'seal-1.key'}" in exposed.err
+    assert "put back" not in exposed.err
+    (keys / "seal-1.key").chmod(0o600)
     # the database of another installation is none of it
     monkeypatch.delenv("LEDGER_DATABASE_URL")
     assert run("keys", "--data", tmp_path / "other").json["made"] == ["index.key", "seal-1.key"]
