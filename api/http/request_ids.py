@@ -30,5 +30,4 @@ def request_id_of(headers: Mapping[bytes, bytes]) -> str | None:
 
 def _names_nobody(value: bytes) -> bool:
     """Whether nothing in it could be an ID number, however it is written."""
-    text = value.translate(None, b"-._:").decode()
-    return not may_hold_id_number(text)
+    return not may_hold_id_number(value.translate(None, b"-._:").decode())

@@ -162,9 +162,42 @@ def looks_like_id_number(text: str) -> bool:
 _LIKE_ID: Final = r"\d{14,}[\dXx\uff38\uff58]"
 # A digest (SHA-256 in hex, a word of its own) has long runs of digits by chance and is shown whole.
 _DIGEST: Final = r"(?<!\w)(?=[0-9]*[a-f])[0-9a-f]{64}(?!\w)"
-_LIKE_ID_IN_TEXT: Final = re.compile(f"(?P<digest>{_DIGEST})|{_LIKE_ID}")
 _LIKE_ID_ANYWHERE: Final = re.compile(_LIKE_ID)
 _each_18 = re.compile(r"(?=([0-9]{18}))").finditer
+
+# One sign between its digits, as people part a number to read it: blanks, hyphens, dots, underscores. Days
+# and numbers of other things are parted so too: it has a day of birth at its place, and no year in front.
+_PART: Final = (
+    "[ \u00a0\u2000-\u200a\u202f\u3000\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
+    "\u00b7\u2022\u2027\u30fb\uff0e\u3002_\uff3f.-]?"
+)
+
+
+def _digits(allowed: str) -> str:
+    """A sign of a pattern for one of some digits, full-width too."""
+    return f"[{allowed}{''.join(chr(ord(digit) + 0xFEE0) for digit in allowed)}]"
+
+
+def _parted(*century: str) -> str:
+    """A pattern of an ID number whose digits may stand apart; without a century, of one of 15 digits."""
+    one, nine, any_digit = _digits("1"), _digits("9"), _digits("0123456789")
+    zero, two, three = _digits("0"), _digits("2"), _digits("3")
+    front = [_digits("12345689"), *[any_digit] * 5]
+    above_zero = _digits("123456789")
+    months = f"(?:{zero}{_PART}{above_zero}|{one}{_PART}{_digits('012')})"
+    days = f"(?:{zero}{_PART}{above_zero}|{_digits('12')}{_PART}{any_digit}|{three}{_PART}{_digits('01')})"
+    check = ["[\\dXx\uff38\uff58]"] if century else []
+    signs = [*front, *century, any_digit, any_digit, months, days, *[any_digit] * 3, *check]
+    no_year = f"(?!{one}{_PART}{nine}|{two}{_PART}{zero})"
+    return f"(?<!\\d){no_year}{_PART.join(signs)}(?![\\dXx])"
+
+
+GROUPS_MAX: Final = 7
+_groups = re.compile(r"[\dXx\uff38\uff58]+").findall
+_CENTURY: Final = f"(?:{_digits('1')}{_PART}{_digits('89')}|{_digits('2')}{_PART}{_digits('0')})"
+_LIKE_ID_IN_TEXT: Final = re.compile(
+    "|".join((f"(?P<digest>{_DIGEST})", _parted(_CENTURY), _parted(), _LIKE_ID))
+)
 
 
 def mask_id_number(text: str) -> str:
@@ -188,19 +221,25 @@ def mask_name(name: str) -> str:
 
 
 def mask_in_text(text: str) -> str:
-    """A text for the log: every run of 15 or more digits, the last may be an X, in its masked form.
+    """A text for the log, with numbers of people in their masked form.
 
-    A digest of 64 hexadecimal characters stays as it is, unless a whole valid number stands in it.
+    That is every run of 15 or more digits, the last may be an X; and what has the days of an ID number at
+    their place, when single blanks, hyphens, dots or underscores part its digits. A digest of 64 hexadecimal
+    characters stays as it is, unless a whole valid number stands in it.
     """
     return _LIKE_ID_IN_TEXT.sub(_masked, text)
 
 
 def _masked(found: re.Match[str]) -> str:
-    if found["digest"] is None:
-        return mask_id_number(found[0])
-    if not any(_is_number(window[1]) for window in _each_18(found[0])):
+    if found["digest"] is not None:
+        if not any(_is_number(window[1]) for window in _each_18(found[0])):
+            return found[0]
+        return _LIKE_ID_ANYWHERE.sub(lambda inside: mask_id_number(inside[0]), found[0])
+    groups = [len(group) for group in _groups(found[0])]
+    # nobody parts a number into many groups of different length: these are many numbers
+    if len(groups) > GROUPS_MAX and len(set(groups[:-1])) > 1:
         return found[0]
-    return _LIKE_ID_ANYWHERE.sub(lambda inside: mask_id_number(inside[0]), found[0])
+    return mask_id_number(found[0])
 
 
 def _is_number(number: str) -> bool:

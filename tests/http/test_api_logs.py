@@ -62,6 +62,11 @@ def test_an_id_number_in_a_name_is_masked(
     assert number not in json.dumps(lines)
     masked = f"{number[:3]}{'*' * 13}{number[-2:]}"
     assert (lines[-1]["caller"], lines[-1]["actor"]) == (f"sys-{masked}", masked)
+    apart = f"{number[:6]}-{number[6:14]}-{number[14:]}"
+    token = mint(tmp_path / "keys", ["reports:read"], f"sys {apart}", apart, now, timedelta(hours=1))
+    client.get("/v1/reports/trial-balance", headers={"Authorization": f"Bearer {token}"})
+    masked = f"{number[:3]}{'*' * 15}{number[-2:]}"
+    assert (lines[-1]["caller"], lines[-1]["actor"]) == (f"sys {masked}", masked)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """ID numbers, credit codes, masks, names, account numbers."""
 
+import itertools
 from datetime import date
 
 import pytest
@@ -326,6 +327,48 @@ def test_a_digest_is_no_id_number(text: str) -> None:
     assert may_hold_id_number(text), "where anybody may write, it could be made to hold one"
 
 
+WHOLE = ("119999198503140015", "51999919760412003x", "81000019900101001X", "911156199001010018")
+OLD = ("119999850314001", "519999760412003")
+# how people part a number: where, and with what
+PARTED: tuple[tuple[int, ...], ...] = (
+    (6, 8, 4), (6, 4, 2, 2, 4), (6, 4, 4, 4), (3, 3, 4, 4, 4), (4, 4, 4, 4, 2), (6, 12), (14, 4), (1,) * 18,
+    (2, 2, 2, 8, 3, 1), (17, 1), (2,) * 9, (3, 3, 2, 2, 2, 2, 4),
+)  # fmt: skip
+OLD_PARTED: tuple[tuple[int, ...], ...] = ((6, 6, 3), (3, 3, 2, 2, 2, 3), (5, 5, 5), (1,) * 15)
+PARTS = " -._\u00a0\u3000\u2013\u2014\uff0d\uff3f\uff0e\u00b7"
+
+
+def parted(number: str, lengths: tuple[int, ...], part: str) -> str:
+    groups, at = [], 0
+    for length in lengths:
+        groups.append(number[at : at + length])
+        at += length
+    assert at == len(number)
+    return part.join(groups)
+
+
+def wide(text: str) -> str:
+    """As an input method for Chinese writes letters and digits."""
+    return "".join(chr(ord(one) + 0xFEE0) if one.isascii() and one.isalnum() else one for one in text)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=ascii)
+@pytest.mark.parametrize(
+    ("number", "lengths"),
+    [*itertools.product(WHOLE, PARTED), *itertools.product(OLD, OLD_PARTED)],
+    ids=str,
+)
+def test_a_number_is_masked_however_its_digits_are_parted(
+    number: str, lengths: tuple[int, ...], part: str
+) -> None:
+    for written in (parted(number, lengths, part), wide(parted(number, lengths, part))):
+        masked = mask_id_number(written)
+        assert mask_in_text(written) == masked
+        assert mask_in_text(f"sub={written}, 7 days") == f"sub={masked}, 7 days"
+        assert mask_in_text(f"clerk_{written}") == f"clerk_{masked}"
+        assert mask_in_text(f"2026-11-28 21:12 {written} 2") == f"2026-11-28 21:12 {masked} 2"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -343,6 +386,33 @@ def test_a_digest_is_no_id_number(text: str) -> None:
 )
 def test_a_number_in_what_looks_like_a_digest_is_masked(text: str) -> None:
     assert "119999198503140015" not in mask_in_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-28 2026-11-29 2026-11-30",
+        "2026-11-28 21:12:36.123456 took 12.34 ms",
+        "20261128.211236.123456",
+        "2026.01.12-09.12.345",
+        "2026-01-12 09 12 345",
+        "1985-03-14 1986-03-14 17",
+        "lines 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19",
+        "127.0.0.1 192.168.100.200 8431",
+        "6222-0212-3456-7890-123",
+        "amounts 123456.78 190012.31 1234.56",
+        "119999--19850314--0015",
+        "119999 ; 19850314 ; 0015",
+        "119999-19851314-0015",
+        "119999-19850332-0015",
+        "119999-17850314-0015",
+        "719999-19850314-0015",
+        "P123456789012X-12 P123456789012X-13 14",
+        "0.119999 1.198503 2.140015",
+    ],
+)
+def test_other_numbers_with_signs_between_them_stay(text: str) -> None:
+    assert mask_in_text(text) == text
 
 
 @given(st.text(), st.sampled_from(["119999198503140015", "51999919760412003x", "119999540701003"]), st.text())
