@@ -26,6 +26,12 @@ LONG: Final = frozenset({
     ("POST", "/v1/employers/{employer}/estimates"),
     ("POST", "/v1/employers/{employer}/refunds"),
     ("POST", "/v1/receipts"),
+    # these post little, behind lists of employers and days of institutions
+    ("POST", "/v1/employers/{employer}/case-steps"),
+    ("POST", "/v1/employers/{employer}/closure"),
+    ("POST", "/v1/employers/{employer}/reopening"),
+    ("POST", "/v1/clearings/{clearing}/end"),
+    ("POST", "/v1/clearings/{clearing}/payment"),
     ("POST", "/v1/institutions/{institution}/reconciliations"),
     ("POST", "/v1/institutions/{institution}/clearings"),
     ("GET", "/v1/institutions/{institution}/reconciliations"),
@@ -35,7 +41,10 @@ LONG: Final = frozenset({
     ("GET", "/v1/employers/{employer}/arrears"),
     ("GET", "/v1/employers/{employer}/payments"),
     ("GET", "/v1/employers/{employer}/payments/{period}"),
+    ("GET", "/v1/employers/{employer}/receipts"),
+    ("GET", "/v1/employers/{employer}/case-steps"),
     ("GET", "/v1/declarations/{declaration}"),
+    ("GET", "/v1/claims"),
     ("GET", "/v1/reports/trial-balance"),
     ("GET", "/v1/reports/arrears"),
     ("GET", "/v1/reports/overdue-registrations"),
@@ -53,7 +62,7 @@ LONG: Final = frozenset({
     ("POST", "/v1/retiree-credits/{period}"),
     ("POST", "/v1/annual-settlements/{year}"),
 })  # fmt: skip
-"""Routes of which one call reads or posts very much at once."""
+"""Routes of which one call reads or posts very much at once, or waits for others that do."""
 
 
 def await_body(scope: Scope) -> None:
@@ -67,8 +76,13 @@ def has_body(scope: Scope) -> None:
 
 
 def is_long(scope: Scope) -> bool:
-    """Whether the route of a request is one that may take long; the route is known once its token is read."""
-    return (scope["method"], scope.get("ledger.template")) in LONG
+    """Whether a request may take long, by its route, which is known once its token is read, or by itself."""
+    return (scope["method"], scope.get("ledger.template")) in LONG or "ledger.long" in scope
+
+
+def takes_long(scope: Scope) -> None:
+    """This request may take long, whatever its route."""
+    scope["ledger.long"] = True
 
 
 def seconds_left(scope: Scope, seconds: float) -> float:

@@ -22,6 +22,7 @@ from pydantic_core import to_json
 from starlette.responses import StreamingResponse
 
 from api.http.csv_words import WORDS, YES_AND_NO
+from api.http.deadlines import takes_long
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import read_count
 from api.http.routes import JSON
@@ -176,6 +177,7 @@ async def answer_pages(
     after = None if cursor is None else cursors.read(cursor)
     language = language_of(request)
     if wants_csv(request):
+        takes_long(request.scope)
         first = await state.report(_behind(page_after, after, CSV_PAGE))
         return _csv_answer(name, _pages(state, listing, first, page_after, language))
     found = await state.readers_for(request).read(_behind(page_after, after, limit + 1))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import inspect
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import pytest
@@ -15,10 +19,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from api.http import readers as readers_module
-from api.http.deadlines import LONG, Deadlines
+from api.http.deadlines import LONG, Deadlines, is_long
 from api.http.security import SCOPE_OF
 from api.http.state import LOOKING, REPORTING
+from api.main import bare_app
+from ledger import Overloaded
 from tests.support.api_client import contribute, key, open_account, running, spending
+from tests.support.employer_client import new_employer
 
 DEADLINE_SECONDS = 2
 # whoever waits in vain is let go, and the test fails
@@ -125,6 +132,100 @@ def test_every_long_route_is_a_route() -> None:
     # what stands in front of a counter is none
     assert ("POST", "/v1/accounts/{account}/spendings") not in LONG
     assert ("POST", "/v1/settlements") not in LONG
+    assert ("GET", "/v1/accounts/{account}/entries") not in LONG
+
+
+ROUTES: dict[tuple[str, str], Any] = {
+    (method, route.path): route.endpoint
+    for route in bare_app().routes
+    if hasattr(route, "endpoint")
+    for method in sorted(getattr(route, "methods", None) or ())
+    if (method, getattr(route, "path", "")) in SCOPE_OF
+}
+# a CSV is read by them whatever the route, and says so itself
+BY_ITSELF = {"answer_pages", "answer_whole"}
+
+
+def reached(endpoint: Any) -> set[str]:
+    """What is asked of the state by a route and by the functions of the API that it calls."""
+    waiting, read, asked = [endpoint], set(), set()
+    while waiting:
+        function = inspect.unwrap(waiting.pop())
+        if function in read:
+            continue
+        read.add(function)
+        names = set()
+        for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+            if isinstance(node, ast.Attribute):
+                asked.add(node.attr)
+            if isinstance(node, ast.Name):
+                names.add(node.id)
+        known = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        waiting += [
+            known[name]
+            for name in names - BY_ITSELF
+            if isinstance(known.get(name), FunctionType) and known[name].__module__.startswith("api.")
+        ]
+    return asked
+
+
+def test_the_walk_reaches_what_routes_call() -> None:
+    assert set(ROUTES) >= LONG
+    assert "report" in reached(ROUTES["GET", "/v1/reports/trial-balance"])
+    assert "report" in reached(ROUTES["GET", "/v1/declarations/{declaration}"])
+    assert "office" in reached(ROUTES["POST", "/v1/employers/{employer}/closure"])
+    assert not reached(ROUTES["POST", "/v1/accounts/{account}/spendings"]) & {"report", "office"}
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES), ids=" ".join)
+def test_what_waits_for_reports_or_for_the_office_may_take_long(route: tuple[str, str]) -> None:
+    """Behind a report, and behind a list of an employer, everybody waits as long as that takes."""
+    if reached(ROUTES[route]) & {"report", "office"}:
+        assert route in LONG
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/employers/{employer}/arrears",
+        "/v1/employers/{employer}/payments",
+        "/v1/employers/{employer}/payments/2026-03",
+        "/v1/employers/{employer}/receipts",
+        "/v1/employers/{employer}/case-steps",
+        "/v1/claims",
+        "/v1/reports/undeclared?period=2026-03",
+    ],
+)
+def test_a_list_that_may_be_long_keeps_nobody_at_a_counter_waiting(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    path = path.format(employer=new_employer(client))
+
+    async def turned_away(_: Any) -> None:
+        raise Overloaded
+
+    looks = client.app.state.ledger.readers["looks"]  # type: ignore[attr-defined]  # Starlette's app
+    monkeypatch.setattr(looks, "run", turned_away)
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_csv_of_any_list_has_the_time_of_a_report(client: TestClient, account: str) -> None:
+    scopes: list[Any] = []
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
+    deadlines = client.app.state.metrics._deadlines  # type: ignore[attr-defined]  # Starlette's app
+    real = state.report
+
+    async def seen(look: Any) -> Any:
+        scopes.extend(deadlines._under_way.values())
+        return await real(look)
+
+    state.report = seen
+    path = f"/v1/accounts/{account}/settlements"
+    assert client.get(path).status_code == 200
+    assert scopes == []
+    assert client.get(path, headers={"Accept": "text/csv"}).status_code == 200
+    assert [is_long(scope) for scope in scopes] == [True]
 
 
 def test_a_long_route_has_more_time_and_an_answer_that_has_begun_is_not_cut() -> None:
