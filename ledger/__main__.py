@@ -247,8 +247,10 @@ def import_(
                 warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
             if summary.passed_over:
                 warn(f"{file}: columns that were passed over: {', '.join(summary.passed_over)}")
-            if summary.hidden_rows or summary.hidden_columns:
-                told = f"rows {summary.hidden_rows or 'none'}, columns {summary.hidden_columns or 'none'}"
+            hidden = (summary.hidden_rows, summary.hidden_columns, summary.hidden_cells)
+            if any(hidden):
+                names = ("rows", "columns", "cells")
+                told = ", ".join(f"{name} {one or 'none'}" for name, one in zip(names, hidden, strict=True))
                 warn(f"{file}: what was hidden was counted: {told}")
             if not summary.agrees:
                 warn(f"{file}: the totals of the file and of the receipts differ")

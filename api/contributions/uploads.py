@@ -56,7 +56,7 @@ QUERY: Final[list[dict[str, Any]]] = [
         "name": INCLUDE_HIDDEN,
         "in": "query",
         "required": False,
-        "description": f"Hidden or filtered rows and hidden columns count. {_WITH_FILES}",
+        "description": f"Hidden or filtered rows, hidden columns and cells count. {_WITH_FILES}",
         "schema": {"type": "boolean", "default": False},
     },
 ]

@@ -89,6 +89,7 @@ class ImportAnswer(Answer):
     passed_over: list[str] | None = Field(None, description="Columns that were not read")
     hidden_rows: str | None = None
     hidden_columns: str | None = None
+    hidden_cells: str | None = Field(None, description="Cells that do not show what is in them")
     rejected: list[RejectedAnswer] | None = Field(None, description="The first thousand")
 
 

@@ -244,6 +244,7 @@ def _summary(opened: FileRead) -> Summary:
         passed_over=opened.layout.passed_over,
         hidden_rows=opened.hidden_rows,
         hidden_columns=opened.hidden_columns,
+        hidden_cells=opened.hidden_cells,
     )
 
 

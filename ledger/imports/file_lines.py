@@ -45,6 +45,8 @@ class FileRead(Protocol):
     size: int
     hidden_rows: str
     hidden_columns: str
+    # that do not show what is in them
+    hidden_cells: str
 
     def lines(self, after: tuple[int, int] | None = None) -> Iterator[FileLine]:
         """The lines below the heading; or `after` one, its number and its end."""

@@ -116,6 +116,7 @@ class ListDoor:
             "passed_over": list(opened.layout.passed_over),
             "hidden_rows": opened.hidden_rows,
             "hidden_columns": opened.hidden_columns,
+            "hidden_cells": opened.hidden_cells,
             "rejected_file": _keep(path, rejected),
         }
 

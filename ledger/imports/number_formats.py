@@ -22,6 +22,8 @@ PERCENT_FORMATS: Final = frozenset({9, 10})
 # what stands in a code and is no format: a text in quotes, a colour, a condition or a language in brackets.
 # Hours, minutes and seconds that go on counting stand in brackets too, and are a format.
 _ASIDE = re.compile(r'".*?"|\[(?!hh?\]|mm?\]|ss?\])[^\]]*\]')
+# numbers above, below and of zero come before it
+_SECTION_OF_TEXT: Final = 3
 # not the one that an underscore or a backslash makes a mere letter
 _DAY_LETTER = re.compile(r"(?<![_\\])[dhmsyDHMSY]")
 
@@ -36,6 +38,26 @@ def shows_percent(code: str) -> bool:
     """Whether a format code, such as `0.00%`, shows a hundred times what is stored."""
     positive, _, _ = code.partition(";")
     return "%" in _ASIDE.sub("", positive).replace("\\%", "").replace("_%", "")
+
+
+# beside what is aside: what leaves as much room as a letter, fills a cell with one, or is a mere letter
+_NOTHING_OF_IT = re.compile(r"[_*\\].|\s")
+
+
+def hides_number(code: str) -> bool:
+    """Whether a format code shows nothing of a number above zero, as `;;;` does; an empty one shows it."""
+    positive, _, _ = _without_aside(code).partition(";")
+    return bool(code) and not _NOTHING_OF_IT.sub("", positive)
+
+
+def hides_text(code: str) -> bool:
+    """Whether a format code shows nothing of a text: it has a fourth section, in which nothing stands."""
+    sections = _without_aside(code).split(";")
+    return len(sections) > _SECTION_OF_TEXT and not _NOTHING_OF_IT.sub("", sections[_SECTION_OF_TEXT])
+
+
+def _without_aside(code: str) -> str:
+    return _ASIDE.sub("", code)
 
 
 def shown_as(code: str) -> Shows:

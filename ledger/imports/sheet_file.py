@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
+from itertools import islice
 from typing import BinaryIO, Final, NamedTuple
 
 from ledger.imports.cells import CellKind, cell_text
 from ledger.imports.encodings import blocks, file_invalid, require_text
 from ledger.imports.file_lines import FileLine, is_aside
 from ledger.imports.headings import NO_TEXT, Finder, Layout
-from ledger.imports.sheets import Sheet, Spans, open_workbook
+from ledger.imports.sheets import Sheet, open_workbook
+from ledger.imports.spans import Spans
 from ledger.refusals import RefusalCode, Refused
 
 _RANGES_TOLD: Final = 20
@@ -51,6 +53,12 @@ class SheetFile:
             (max(first, self._below), last) for first, last in self._sheet.hidden_rows if last >= self._below
         )
         self.hidden_columns = _columns_told(self._sheet.hidden_columns)
+        self.hidden_cells = _told(
+            _span_told(max(first, self._below + 1), last, _letters(column))
+            for column, spans in self._sheet.hidden_cells.items()
+            for first, last in spans
+            if last > self._below
+        )
         self._merged: dict[str, Spans] = {}
         for name, place in zip(self.layout.names, self.layout.places, strict=True):
             spans = self._sheet.merged_in(place + 1)
@@ -61,15 +69,17 @@ class SheetFile:
 
     def refuse_hidden(self) -> None:
         """Raise Refused (hidden_rows) when there is something in the list that its owner may not see."""
-        if self.hidden_rows or self.hidden_columns:
-            told = [f"rows {self.hidden_rows}"] * bool(self.hidden_rows)
-            told += [f"columns {self.hidden_columns}"] * bool(self.hidden_columns)
+        if self.hidden_rows or self.hidden_columns or self.hidden_cells:
+            told = [f"hidden or filtered rows {self.hidden_rows}"] * bool(self.hidden_rows)
+            told += [f"hidden columns {self.hidden_columns}"] * bool(self.hidden_columns)
+            told += [f"cells that do not show what is in them {self.hidden_cells}"] * bool(self.hidden_cells)
             raise Refused(
                 RefusalCode.HIDDEN_ROWS,
-                problem=f"the sheet has hidden or filtered {' and '.join(told)}: show them, or take them out,"
+                problem=f"the sheet has {' and '.join(told)}: show them, or take them out,"
                 " or say that they count (include_hidden)",
                 rows=self.hidden_rows,
                 columns=self.hidden_columns,
+                cells=self.hidden_cells,
             )
 
     def _choose(self, sheets: list[Sheet], expected: str | None) -> tuple[Sheet, Layout, int]:
@@ -158,7 +168,17 @@ def _heading_of(sheet: Sheet, finder: Finder) -> tuple[Layout, int] | None:
 
 def _ranges(spans: Iterator[tuple[int, int]]) -> str:
     """Rows as a person says them: 5-8, 12."""
-    told = [str(first) if first == last else f"{first}-{last}" for first, last in spans]
+    return _told(_span_told(first, last) for first, last in spans)
+
+
+def _span_told(first: int, last: int, column: str = "") -> str:
+    """Rows, or the cells of a column in them: 5-8, E5-E8, E12."""
+    return f"{column}{first}" if first == last else f"{column}{first}-{column}{last}"
+
+
+def _told(spans: Iterator[str]) -> str:
+    """So many of them as a person reads."""
+    told = list(islice(spans, _RANGES_TOLD + 1))
     return ", ".join(told[:_RANGES_TOLD]) + (", …" if len(told) > _RANGES_TOLD else "")
 
 

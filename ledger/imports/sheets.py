@@ -8,14 +8,16 @@ content of cells into warnings. A cell that cannot be read must cost its own lin
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from functools import lru_cache
 from typing import BinaryIO, Final, NamedTuple
 
 from ledger.imports.cells import FORMULA_CELL, OTHER_CELL, Cell, CellKind, percent_text
 from ledger.imports.encodings import file_invalid
-from ledger.imports.number_formats import Shows, shown_as, shown_by_number
+from ledger.imports.number_formats import Shows
+from ledger.imports.spans import Spans, prolong
+from ledger.imports.styles import PLAIN, Style, Styles
 from ledger.imports.workbook import (
     PART_BYTES_MAX,
     SHEET_BYTES_MAX,
@@ -32,16 +34,20 @@ ROWS_MAX: Final = 200_000
 ROWS_ABOVE_MAX: Final = 1
 COLUMNS_MAX: Final = 64
 STRINGS_MAX: Final = 1_000_000
-STYLES_MAX: Final = 100_000
 MERGES_MAX: Final = 200_000
 # of one cell: no ID number and no wage is nearly as long
 TEXT_MAX: Final = 256
 
+# in points, and in characters: below it nothing of a cell can be seen
+HEIGHT_SEEN: Final = Decimal(1)
+WIDTH_SEEN: Final = Decimal("0.2")
+_TEXT_KINDS: Final = frozenset({"s", "str", "inlineStr"})
+
 _SHEET_ROWS: Final = 1_048_576
 _COLUMN_SPANS_MAX: Final = 20_000
-_TAGS: Final = sheet_tags(
-    "c", "cellXfs", "col", "f", "mergeCell", "numFmt", "row", "rPh", "si", "t", "v", "xf"
-)
+# of one column: no more of them are told
+_SPANS_KEPT: Final = 1000
+_TAGS: Final = sheet_tags("c", "col", "f", "mergeCell", "row", "rPh", "sheetFormatPr", "si", "t", "v")
 
 _match_range = re.compile(r"([A-Z]{1,3})([0-9]{1,7})(?::([A-Z]{1,3})([0-9]{1,7}))?").fullmatch
 _match_letters = re.compile(r"[A-Z]{1,3}").fullmatch
@@ -55,8 +61,10 @@ class Row(NamedTuple):
 
     number: int
     cells: dict[int, Cell]
-    # by hand, by a filter, or in a group that is folded up
+    # by hand, by a filter, in a group that is folded up, or too small to be seen
     hidden: bool = False
+    # columns whose cell does not show what is in it
+    unseen: tuple[int, ...] = ()
 
 
 class Sheet:
@@ -65,7 +73,7 @@ class Sheet:
     Refused (file_invalid) for what is damaged or too large.
     """
 
-    def __init__(self, package: Package, place: str, strings: list[str | None], shown: list[Shows]) -> None:
+    def __init__(self, package: Package, place: str, strings: list[str | None], shown: list[Style]) -> None:
         self._package = package
         self._place = place
         self._strings = strings
@@ -73,21 +81,22 @@ class Sheet:
         cells = self._cells()
         self.count = 0
         hidden: list[tuple[int, int]] = []
+        unseen: dict[int, list[tuple[int, int]]] = {}
         columns: set[int] = set()
         for row in self._read(cells, first=True):
             self.count += 1
             columns.update(row.cells)
             if row.hidden:
-                if hidden and hidden[-1][1] == row.number - 1:
-                    hidden[-1] = hidden[-1][0], row.number
-                else:
-                    hidden.append((row.number, row.number))
+                prolong(hidden, row.number)
+            for column in row.unseen:
+                prolong(unseen.setdefault(column, []), row.number, _SPANS_KEPT)
             if self.count > ROWS_MAX + ROWS_ABOVE_MAX:
                 raise file_invalid(f"the sheet has more than {ROWS_MAX} lines")
         self._merges = cells.merges
         self.hidden_rows = tuple(hidden)
-        concealed = Spans(iter(cells.hidden_columns))
-        self.hidden_columns = tuple(column for column in sorted(columns) if column in concealed)
+        # by column, the rows whose cell does not show what is in it
+        self.hidden_cells = dict(sorted(unseen.items()))
+        self.hidden_columns = cells.concealed(sorted(columns))
 
     def rows(self) -> Iterator[Row]:
         """The rows that are not blank, in ascending order."""
@@ -117,64 +126,13 @@ def open_workbook(file: BinaryIO) -> Workbook:
     """Read a workbook once. Refused (file_invalid) for what is none, is locked, damaged or too large."""
     package = Package(file)
     places, strings, styles, since_1904 = package.places()
-    texts, formats = _Strings(), _Styles()
+    texts, formats = _Strings(), Styles()
     if strings is not None:
         package.take(strings, STRINGS_BYTES_MAX, texts)
     if styles is not None:
         package.take(styles, PART_BYTES_MAX, formats)
     shown = formats.shown()
     return Workbook([Sheet(package, place, texts.texts, shown) for place in places], since_1904)
-
-
-class Spans:
-    """A set of row numbers, kept as spans: a merged column costs no more than a merged pair."""
-
-    def __init__(self, spans: Iterator[tuple[int, int]]) -> None:
-        self._tops: list[int] = []
-        self._bottoms: list[int] = []
-        for top, bottom in sorted(spans):
-            if self._tops and top <= self._bottoms[-1] + 1:
-                self._bottoms[-1] = max(bottom, self._bottoms[-1])
-            else:
-                self._tops.append(top)
-                self._bottoms.append(bottom)
-
-    def __bool__(self) -> bool:
-        return bool(self._tops)
-
-    def __contains__(self, number: int) -> bool:
-        place = bisect_right(self._tops, number) - 1
-        return place >= 0 and number <= self._bottoms[place]
-
-
-class _Styles(PackagePart):
-    """As what the styles of cells show a number."""
-
-    def __init__(self) -> None:
-        self._codes: dict[int, str] = {}
-        self._formats: list[int] = []
-        self._inside = False
-
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        match _TAGS.get(tag):
-            case "numFmt":
-                code = attributes.get("formatCode", "")
-                self._codes[int(attributes.get("numFmtId", "0"))] = code[:TEXT_MAX]
-            case "cellXfs":
-                self._inside = True
-            case "xf" if self._inside:
-                self._formats.append(int(attributes.get("numFmtId", "0")))
-        if len(self._codes) > STYLES_MAX or len(self._formats) > STYLES_MAX:
-            raise too_large()
-
-    def end(self, tag: str) -> None:
-        if _TAGS.get(tag) == "cellXfs":
-            self._inside = False
-
-    def shown(self) -> list[Shows]:
-        """By the number of the style."""
-        own = {number: shown_as(code) for number, code in self._codes.items()}
-        return [own.get(number) or shown_by_number(number) for number in self._formats]
 
 
 class _Text:
@@ -234,13 +192,17 @@ class _Strings(PackagePart):
 class _Cells(PackagePart):
     """The rows of a sheet and its merged ranges. `rows` fills up; whoever reads takes them out."""
 
-    def __init__(self, strings: list[str | None], shown: list[Shows]) -> None:
+    def __init__(self, strings: list[str | None], shown: list[Style]) -> None:
         self.rows: list[Row] = []
         # left, top, right, bottom
         self.merges: list[tuple[int, int, int, int]] = []
         # first, last
-        self.hidden_columns: list[tuple[int, int]] = []
+        self._hidden_columns: list[tuple[int, int]] = []
+        self._seen_columns: list[tuple[int, int]] = []
+        # of what does not say its size
+        self._hides_rows = self._hides_columns = False
         self._is_hidden = False
+        self._unseen: list[int] = []
         self._strings = strings
         self._shown = shown
         self._row = self._column = 0
@@ -266,10 +228,14 @@ class _Cells(PackagePart):
                 self._begin_row(attributes)
             case "mergeCell":
                 self._merge(attributes.get("ref", ""))
-            case "col" if _conceals(attributes, "width"):
-                self.hidden_columns.append((int(attributes.get("min", "1")), int(attributes.get("max", "1"))))
-                if len(self.hidden_columns) > _COLUMN_SPANS_MAX:
-                    raise too_large()
+            case "col":
+                self._column_span(attributes)
+            case "sheetFormatPr":
+                self._hides_columns = _is_small(attributes.get("defaultColWidth"), WIDTH_SEEN)
+                self._hides_rows = _is_set(attributes, "zeroHeight") or (
+                    _is_set(attributes, "customHeight")
+                    and _is_small(attributes.get("defaultRowHeight"), HEIGHT_SEEN)
+                )
 
     def end(self, tag: str) -> None:
         match _TAGS.get(tag):
@@ -281,12 +247,15 @@ class _Cells(PackagePart):
                     if self._column > COLUMNS_MAX:
                         raise file_invalid(f"the sheet has more than {COLUMNS_MAX} columns")
                     self._cells[self._column] = cell
+                    style = self._style_of_cell()
+                    if style.hides_text if self._kind in _TEXT_KINDS else style.hides_number:
+                        self._unseen.append(self._column)
                 self._kind = ""
             case "rPh":
                 self._is_reading_aid = False
             case "row" if self._cells:
-                self.rows.append(Row(self._row, self._cells, self._is_hidden))
-                self._cells = {}
+                self.rows.append(Row(self._row, self._cells, self._is_hidden, tuple(self._unseen)))
+                self._cells, self._unseen = {}, []
 
     def text(self, text: str) -> None:
         if self._text.taking:
@@ -298,7 +267,25 @@ class _Cells(PackagePart):
         if not self._row < number <= _SHEET_ROWS:
             raise damaged()
         self._row, self._column = number, 0
-        self._is_hidden = _conceals(attributes, "ht")
+        self._is_hidden = _is_set(attributes, "hidden") or (
+            _is_small(attributes["ht"], HEIGHT_SEEN)
+            if "ht" in attributes
+            else self._hides_rows and "hidden" not in attributes
+        )
+
+    def concealed(self, columns: Iterable[int]) -> tuple[int, ...]:
+        """Which columns are hidden, or so narrow that nobody sees them; to ask at the end of the sheet."""
+        hidden, seen = Spans(iter(self._hidden_columns)), Spans(iter(self._seen_columns))
+        return tuple(one for one in columns if one in hidden or (self._hides_columns and one not in seen))
+
+    def _column_span(self, attributes: dict[str, str]) -> None:
+        span = int(attributes.get("min", "1")), int(attributes.get("max", "1"))
+        if _is_set(attributes, "hidden") or _is_small(attributes.get("width"), WIDTH_SEEN):
+            self._hidden_columns.append(span)
+        elif "width" in attributes:
+            self._seen_columns.append(span)
+        if len(self._hidden_columns) + len(self._seen_columns) > _COLUMN_SPANS_MAX:
+            raise too_large()
 
     def _begin_cell(self, attributes: dict[str, str]) -> None:
         place = attributes.get("r")
@@ -349,9 +336,12 @@ class _Cells(PackagePart):
         place = int(text) if text.isascii() and text.isdigit() else len(self._strings)
         return self._strings[place] if place < len(self._strings) else None
 
-    def _number(self, text: str) -> Cell:
+    def _style_of_cell(self) -> Style:
         style = int(self._style) if self._style.isascii() and self._style.isdigit() else 0
-        match self._shown[style] if style < len(self._shown) else Shows.NUMBER:
+        return self._shown[style] if style < len(self._shown) else PLAIN
+
+    def _number(self, text: str) -> Cell:
+        match self._style_of_cell().shows:
             case Shows.DAY:
                 return Cell(CellKind.DATE, text)
             case Shows.PERCENT:
@@ -360,9 +350,14 @@ class _Cells(PackagePart):
         return Cell(CellKind.NUMBER, text)
 
 
-def _conceals(attributes: dict[str, str], size: str) -> bool:
-    """Whether a row or column is hidden, or made so small that nobody sees it."""
-    return attributes.get("hidden", "0") in {"1", "true"} or attributes.get(size, "1").strip("0.") == ""
+def _is_set(attributes: dict[str, str], name: str) -> bool:
+    return attributes.get(name, "0") in {"1", "true"}
+
+
+@lru_cache(maxsize=1024)
+def _is_small(size: str | None, seen: Decimal) -> bool:
+    """Whether a row or column of this size is one that nobody sees; not where it says none."""
+    return size is not None and _match_number(size) is not None and Decimal(size) < seen
 
 
 @lru_cache(maxsize=1024)

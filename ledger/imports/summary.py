@@ -74,6 +74,7 @@ class Summary:
     passed_over: tuple[str, ...] = ()
     hidden_rows: str = ""
     hidden_columns: str = ""
+    hidden_cells: str = ""
 
     def add(self, tally: Tally) -> None:
         self.lines += tally.lines
@@ -116,5 +117,6 @@ class Summary:
             "passed_over": list(self.passed_over),
             "hidden_rows": self.hidden_rows,
             "hidden_columns": self.hidden_columns,
+            "hidden_cells": self.hidden_cells,
             "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
         }

@@ -25,7 +25,7 @@ BLANKS: Final = ' ,;\t\u3000\xa0"'
 class TextFile:
     """A file of text."""
 
-    hidden_rows = hidden_columns = ""
+    hidden_rows = hidden_columns = hidden_cells = ""
 
     def __init__(self, file: BinaryIO, expected: str | None) -> None:
         self._file = file

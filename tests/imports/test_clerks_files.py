@@ -365,12 +365,22 @@ def _hide_column(book: Workbook) -> None:
     book.worksheets[0].column_dimensions["B"].hidden = True
 
 
+def _show_nothing(book: Workbook) -> None:
+    for place in ("E3", "E4", "A5"):
+        book.worksheets[0][place].number_format = ";;;"
+
+
 @pytest.mark.parametrize(
-    ("hide", "rows", "columns"),
-    [(_hide_row, "3", ""), (_filter_rows, "3-4", ""), (_hide_column, "", "B")],
+    ("hide", "rows", "columns", "cells"),
+    [
+        (_hide_row, "3", "", ""),
+        (_filter_rows, "3-4", "", ""),
+        (_hide_column, "", "B", ""),
+        (_show_nothing, "", "", "A5, E3-E4"),
+    ],
 )
 def test_what_is_hidden_is_refused_by_name_and_counted_when_asked(
-    office: Office, hide: Callable[[Workbook], None], rows: str, columns: str
+    office: Office, hide: Callable[[Workbook], None], rows: str, columns: str, cells: str
 ) -> None:
     account = office.account()
     lines = [contribution(account, f"c{n}").split(",") for n in range(4)]
@@ -384,11 +394,12 @@ def test_what_is_hidden_is_refused_by_name_and_counted_when_asked(
             with pytest.raises(Refused) as caught:
                 act(path)
         assert caught.value.code.value == "hidden_rows"
-        assert (caught.value.facts["rows"], caught.value.facts["columns"]) == (rows, columns)
-        assert (rows or columns) in str(caught.value.facts["problem"])
+        facts = caught.value.facts
+        assert (facts["rows"], facts["columns"], facts["cells"]) == (rows, columns, cells)
+        assert (rows or columns or cells) in str(caught.value.facts["problem"])
     summary = office.run(path, include_hidden=True)
     assert counts(summary) == (4, 4, 0, 0)
-    assert (summary.hidden_rows, summary.hidden_columns) == (rows, columns)
+    assert (summary.hidden_rows, summary.hidden_columns, summary.hidden_cells) == (rows, columns, cells)
     assert office.balance(account) == 4 * FEN
 
 

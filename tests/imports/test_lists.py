@@ -495,6 +495,9 @@ def test_two_sheets_with_a_list_are_one_too_many() -> None:
     )
 
 
+DEFAULTS = 'defaultRowHeight="15"'
+
+
 @pytest.mark.parametrize(
     ("change", "rows", "columns"),
     [
@@ -503,6 +506,27 @@ def test_two_sheets_with_a_list_are_one_too_many() -> None:
         (("<sheetData>", '<cols><col min="2" max="9" width="0"/></cols><sheetData>'), "", "B"),
         (("<sheetData>", '<cols><col min="1" max="1" hidden="1"/></cols><sheetData>'), "", "A"),
         (("<sheetData>", '<cols><col min="3" max="16384" hidden="1"/></cols><sheetData>'), "", ""),
+        (('<row r="2"', '<row r="2" ht="0.1" customHeight="1"'), "2", ""),
+        (('<row r="2"', '<row r="2" ht="0.99"'), "2", ""),
+        (('<row r="2"', '<row r="2" ht="1e-3"'), "2", ""),
+        (('<row r="2"', '<row r="2" ht="1"'), "", ""),
+        (('<row r="2"', '<row r="2" ht="12.75"'), "", ""),
+        (
+            ("<sheetData>", '<cols><col min="2" max="2" width="0.1" customWidth="1"/></cols><sheetData>'),
+            "",
+            "B",
+        ),
+        (("<sheetData>", '<cols><col min="1" max="2" width="0.19"/></cols><sheetData>'), "", "A, B"),
+        (("<sheetData>", '<cols><col min="1" max="2" width="0.2"/></cols><sheetData>'), "", ""),
+        ((DEFAULTS, f'{DEFAULTS} zeroHeight="1"'), "1-3", ""),
+        ((DEFAULTS, f'{DEFAULTS} zeroHeight="true"'), "1-3", ""),
+        ((DEFAULTS, f'{DEFAULTS} zeroHeight="0"'), "", ""),
+        ((DEFAULTS, 'defaultRowHeight="0" customHeight="1"'), "1-3", ""),
+        ((DEFAULTS, 'defaultRowHeight="0.5" customHeight="true"'), "1-3", ""),
+        ((DEFAULTS, 'defaultRowHeight="0"'), "", ""),
+        ((DEFAULTS, f'{DEFAULTS} defaultColWidth="0"'), "", "A, B"),
+        ((DEFAULTS, f'{DEFAULTS} defaultColWidth="0.1"'), "", "A, B"),
+        ((DEFAULTS, f'{DEFAULTS} defaultColWidth="9.14"'), "", ""),
     ],
 )
 def test_what_nobody_sees_is_named_however_it_was_hidden(
@@ -515,6 +539,56 @@ def test_what_nobody_sees_is_named_however_it_was_hidden(
         assert caught.value.code is RefusalCode.HIDDEN_ROWS
         assert (caught.value.facts["rows"], caught.value.facts["columns"]) == (rows, columns)
     assert len(list(read_list(io.BytesIO(content), "xlsx", include_hidden=True))) == 2
+
+
+def test_what_says_its_size_is_seen_though_others_are_not() -> None:
+    """As a form has it in which all rows and columns but its own are hidden."""
+    content = altered(
+        xlsx([HEADER, (ID, 1), (GOOD, 2), (id_number(3), 3)]),
+        SHEET,
+        (DEFAULTS, f'{DEFAULTS} zeroHeight="1" defaultColWidth="0"'),
+        ('<row r="2"', '<row r="2" ht="15"'),
+        ('<row r="3"', '<row r="3" hidden="0"'),
+        ("<sheetData>", '<cols><col min="1" max="1" width="20"/><col min="2" max="3"/></cols><sheetData>'),
+    )
+    with pytest.raises(Refused) as caught:
+        read_list(io.BytesIO(content), "xlsx")
+    assert (caught.value.facts["rows"], caught.value.facts["columns"]) == ("1, 4", "B")
+
+
+@pytest.mark.parametrize(
+    ("formats", "cells"),
+    [
+        ({"B2": ";;;"}, "B2"),
+        ({"B2": ";;;", "B3": ";;;", "A3": ";;;"}, "A3, B2-B3"),
+        ({"B3": ";;"}, "B3"),
+        ({"B3": ";"}, "B3"),
+        ({"B3": '"";"";"";""'}, "B3"),
+        ({"B3": "[White];[Red];;"}, "B3"),
+        ({"B3": "_ ;_-"}, "B3"),
+        ({"B3": '"paid"'}, "B3"),
+        ({"A3": "0;0;0;"}, "A3"),
+        ({"A3": '0;0;0;""'}, "A3"),
+        ({"A3": ";;;@"}, ""),
+        ({"A3": "@", "B3": "#,##0.00;-#,##0.00;;@"}, ""),
+        ({"A3": "0", "B3": "0.00;;"}, ""),
+        ({"B3": '_ * #,##0.00_ ;_ * -#,##0.00_ ;_ * "-"??_ ;_ @_ '}, ""),
+        ({"B3": "General", "A3": "General"}, ""),
+        ({"B1": ";;;", "A1": ";;;"}, ""),
+    ],
+)
+def test_a_cell_that_shows_nothing_of_what_is_in_it_is_named(formats: dict[str, str], cells: str) -> None:
+    content = xlsx([HEADER, (ID, 1), (GOOD, 2)], formats=formats)
+    if cells:
+        with pytest.raises(Refused) as caught:
+            read_list(io.BytesIO(content), "xlsx")
+        assert caught.value.code is RefusalCode.HIDDEN_ROWS
+        assert caught.value.facts["cells"] == cells
+        assert cells in str(caught.value.facts["problem"])
+    found = list(read_list(io.BytesIO(content), "xlsx", include_hidden=True))
+    assert [(line.id_number, line.wage, line.code) for line in found] == [
+        (ID, "1.00", None), (GOOD, "2.00", None),
+    ]  # fmt: skip
 
 
 def test_rows_outside_the_dimension_that_a_sheet_claims_are_read() -> None:
