@@ -611,6 +611,23 @@ def test_a_year_that_asked_money_back_is_set_off_in_the_estate(client: TestClien
     assert done["estate"] == "160.00"
 
 
+def test_of_a_year_the_last_statement_says_what_is_owed(client: TestClient, hospital: str) -> None:
+    """Enrolled until May, then for June after all: what the first one asked back is owed no more."""
+    person = new_patient(client)
+    body = {"member_class": "active", "from": "2026-01-01"}
+    enrolled = post(client, f"/v1/accounts/{person}/enrolments", body).json()
+    settle(client, hospital, person, [("A", "2000.00")], care_date="2026-06-10", use_account=False)
+    ended = post(client, f"/v1/enrolments/{enrolled['enrolment']}/end", {"to": "2026-05-31"})
+    assert ended.status_code == 201, ended.text
+    assert close_year(client, person)["payments"]["still_owed"] == "840.00"
+    again = post(client, f"/v1/accounts/{person}/enrolments", body | {"from": "2026-06-01"})
+    assert again.status_code == 201, again.text
+    assert close_year(client, person)["payments"]["still_owed"] == "0.00"
+    contribute(client, person, "1000.00", period="2026-11", effective_on=TODAY.isoformat())
+    die(client, person)
+    assert divide(client, person, [heir()])["set_off"] == []
+
+
 # -- what a year gives back of relatives' money -------------------------------------------------------------
 
 

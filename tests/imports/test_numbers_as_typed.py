@@ -9,9 +9,11 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.imports import KINDS
-from ledger.imports.columns import EMPLOYERS_LIST, LIST, NUMBERED
+from ledger.imports.cells import Cell, CellKind, cell_text
+from ledger.imports.columns import EMPLOYERS_LIST, LIST, NUMBERED, Holds
 from ledger.imports.examples import example
 from ledger.imports.spellings import number_text
+from ledger.refusals import RefusalCode
 from ledger.verify import verify
 from tests.support.api_client import open_account, running
 from tests.support.file_doors import OF_IMPORTS, FileDoors, xlsx_of
@@ -126,3 +128,20 @@ def test_an_account_number_is_read_so_and_what_is_wrong_is_told_by_its_column(
         (4, "account"), (5, "account"), (6, "account"), (8, "source_ref"),
     ]  # fmt: skip
     assert number not in told.said
+
+
+@pytest.mark.parametrize(
+    ("text", "holds", "read"),
+    [
+        # a spreadsheet keeps fifteen digits: so many are all that was typed
+        ("123456789012345", Holds.TEXT, "123456789012345"),
+        ("123456789012345", Holds.KEY, "123456789012345"),
+        ("1234567890123456", Holds.TEXT, RefusalCode.NUMBER_IN_CELL),
+        ("119999850314001", Holds.ID_NUMBER, RefusalCode.NUMBER_IN_CELL),
+        ("119999850314001", Holds.ACCOUNT, RefusalCode.NUMBER_IN_CELL),
+    ],
+)
+def test_a_number_cell_is_read_as_far_as_a_spreadsheet_keeps_it(
+    text: str, holds: Holds, read: str | RefusalCode
+) -> None:
+    assert cell_text(Cell(CellKind.NUMBER, text), holds) == read
