@@ -276,6 +276,9 @@ class RefusalCode(Worded):
         "该月无人在该单位参保。")
     NO_LAST_MONTH = Words("no_last_month", 409, "There is no month before: the agency names the amount",
         "无上月数据，须由经办机构核定金额。")
+    ESTIMATES_EXHAUSTED = Words("estimates_exhausted", 409,
+        "As many estimates in a row as the area allows: the agency names the amount",
+        "连续估算已达上限，须由经办人员处理并核定金额。")
     NO_GOOD_LINE = Words("no_good_line", 409, "No line can be assessed", "没有可核定的明细。")
     ENROLMENT_ENDED = Words("enrolment_ended", 409, "The enrolment was ended before", "该参保登记已终止。")
     HOLD_NOT_OPEN = Words("hold_not_open", 409, "The hold was captured or released before",

@@ -18,12 +18,12 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.contributions.closures import CLOSURES, closed_on
 from ledger.contributions.declared_months import DECLARED_MONTH, has_nobody, is_closed, was_declared
-from ledger.contributions.levies import NO_PERIOD, LevyLine, debts_of
+from ledger.contributions.levies import NO_PERIOD, Debts, LevyLine, debts_of
 from ledger.contributions.month import employer_book
 from ledger.contributions.premiums import estimate
 from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
-from ledger.months import first_day, format_period, previous_period
+from ledger.months import first_day, format_period, next_period, previous_period
 from ledger.policy import Policy, figures_since
 from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.posting.runs import Chunks, Run
@@ -37,10 +37,13 @@ CALLER = "estimates"
 class Estimate(Command):
     """Charge an employer for a month that is over and was not declared.
 
-    Without `amount_fen` it is last month's amount times the area's share; with it, what the agency fixed.
+    Without `amount_fen` it is last month's amount times the area's share; with it, what the agency fixed. By
+    last month it is estimated as often in a row as the area says; a list in between, also a nil one, starts
+    anew.
     It is charged to the unit as a whole; what is paid for it waits in suspense until the list comes. Refused
     with period_invalid (a month that is not over), already_declared (by a nil list too), employer_closed (a
-    month that begins after its last day), nobody_enrolled, no_last_month, amount_invalid.
+    month that begins after its last day), nobody_enrolled, no_last_month,
+    estimates_exhausted, amount_invalid.
     """
 
     verb = "estimate"
@@ -52,6 +55,7 @@ class Estimate(Command):
         RefusalCode.EMPLOYER_CLOSED,
         RefusalCode.NOBODY_ENROLLED,
         RefusalCode.NO_LAST_MONTH,
+        RefusalCode.ESTIMATES_EXHAUSTED,
         RefusalCode.AMOUNT_INVALID,
     )
     needs = frozenset({DEBTS, CLOSURES, DECLARED_MONTH})
@@ -85,6 +89,9 @@ class Estimate(Command):
             last = debts.levy(previous_period(period)).principal
             if not last:
                 raise Refused(RefusalCode.NO_LAST_MONTH, at="period")
+            in_a_row = desk.policy(book.area).estimates_in_a_row_on(first_day(period))
+            if _estimated_around(debts, period) >= in_a_row:
+                raise Refused(RefusalCode.ESTIMATES_EXHAUSTED, at="period", in_a_row=in_a_row)
             fen = estimate(desk.policy(book.area), period, last)
         if not 0 < fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
@@ -99,6 +106,16 @@ class Estimate(Command):
                 detail=pack(estimated=fen, last_month=last, rows=rows_digest(beside)),
             )
         )
+
+
+def _estimated_around(debts: Debts, period: int) -> int:
+    """How many months in a row are estimated right before the month, and right after it."""
+    count = 0
+    for step in (previous_period, next_period):
+        month = step(period)
+        while debts.levy(month).estimated:
+            count, month = count + 1, step(month)
+    return count
 
 
 @dataclass(eq=False)

@@ -13,6 +13,7 @@ from ledger.policy.care import CHRONIC_UNITS, read_care
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
 from ledger.policy.parameters import (
     ALL_UNITS,
+    ESTIMATES_IN_A_ROW,
     SUBSIDY_GROUPS,
     SUBSIDY_SHARE,
     Policy,
@@ -87,6 +88,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         due_shift=dated("contributions.due_shift", values.parse_due_shift),
         part_payment=dated("contributions.part_payment", values.parse_part_payment),
         estimate_share=dated("contributions.estimate_share", values.parse_multiple),
+        estimates_in_a_row=optional(ESTIMATES_IN_A_ROW, values.parse_in_a_row),
         late_fee_rate=dated("late_fee.daily_rate", values.parse_rate),
         late_fee_cap=dated("late_fee.cap", values.parse_late_fee_cap),
         retiree_credit=dated("retirees.monthly_credit", values.parse_amount),

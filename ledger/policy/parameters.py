@@ -15,6 +15,10 @@ from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 SUBSIDY_GROUPS = ("minimum_living", "severely_disabled", "low_income_elderly", "minor")
 SUBSIDY_SHARE = "residents.subsidy_share."
 
+ESTIMATES_IN_A_ROW = "contributions.estimates_in_a_row"
+# where an area says nothing
+_IN_A_ROW_UNSAID = 3
+
 # What each parameter is counted in that every area has.
 UNITS: dict[str, str] = {
     "interest.demand": "per_year",
@@ -44,7 +48,7 @@ UNITS: dict[str, str] = {
     **CARE_UNITS,
 }
 # … and those that an area may leave out.
-OPTIONAL_UNITS: dict[str, str] = CHRONIC_UNITS | ON_FILE_UNITS
+OPTIONAL_UNITS: dict[str, str] = CHRONIC_UNITS | ON_FILE_UNITS | {ESTIMATES_IN_A_ROW: "months"}
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
 
@@ -78,6 +82,8 @@ class Policy:
     due_shift: Dated[DueShift]
     part_payment: Dated[PartPayment]
     estimate_share: Dated[int]
+    # no line is three: ask `estimates_in_a_row_on`
+    estimates_in_a_row: Dated[int]
     late_fee_rate: Dated[int]
     late_fee_cap: Dated[LateFeeCap]
     retiree_credit: Dated[int]
@@ -90,6 +96,11 @@ class Policy:
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]
+
+    def estimates_in_a_row_on(self, day: date) -> int:
+        """How many months in a row are estimated by the month before, until the agency has to act (R10)."""
+        said = self.estimates_in_a_row
+        return said.on(day) if said.holds_on(day) else _IN_A_ROW_UNSAID
 
 
 @lru_cache

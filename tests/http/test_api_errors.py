@@ -74,7 +74,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("no_good_line", "enrolment_ended", "enrolment_differs", "suspense_exceeded"),
         *("institution_differs", "contract_overlaps", "cancelled_before_arrival", "message_corrected"),
         *("not_last", "reversal_window_passed", "quote_stale", "visit_settled", "visit_ended"),
-        *("filing_differs", "filing_ended", "contract_ended", "suspension_ended"),
+        *("estimates_exhausted", "filing_differs", "filing_ended", "contract_ended", "suspension_ended"),
         *("employer_closed", "employer_not_closed", "nobody_enrolled"),
         *(
             "quota_ended",
