@@ -28,11 +28,26 @@ from ledger.institutions.registry import Registered
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "institutions"
-CODE_PATTERN: Final = r"^[A-Za-z0-9._-]{1,32}$"
+CODE_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,30}[A-Za-z0-9])?$"
+# what programs write where they have nothing
+_NOTHING: Final = frozenset({"null", "none", "nil", "undefined", "nan"})
 
 Kind = Literal["hospital", "clinic", "pharmacy"]
+
+
+def _something(code: str) -> str:
+    if code.casefold() in _NOTHING:
+        raise ValueError("a code that names something")
+    return code
+
+
 # it stands in paths
-NewCode = Annotated[str, StringConstraints(strict=True, pattern=CODE_PATTERN), AfterValidator(not_cash)]
+NewCode = Annotated[
+    str,
+    StringConstraints(strict=True, pattern=CODE_PATTERN),
+    AfterValidator(not_cash),
+    AfterValidator(_something),
+]
 
 
 class NewInstitution(Strict):
@@ -183,6 +198,7 @@ def _entered(state: State, asked: Registered) -> Registered:
 
 def _would_be(connection: Any, asked: Registered) -> Registered:
     """The institution that is there, or would be. Raises institution_differs."""
+    asked = asked._replace(code=registry.code_as_registered(connection, asked.code))
     try:
         there = registry.find(connection, asked.code)
     except Refused:

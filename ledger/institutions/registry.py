@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ledger import tables
 from ledger.book.beside import rows_digest
@@ -55,6 +55,14 @@ def find(connection: Connection, code: str) -> Registered:
     raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
 
 
+def code_as_registered(connection: Connection, code: str) -> str:
+    """The code as an institution is registered by it, in whatever large or small letters; else as it is."""
+    table = tables.institution.c
+    # codes are ASCII
+    known = connection.scalars(select(table.code).where(func.upper(table.code) == code.upper())).all()
+    return code if code in known else min(known, default=code)
+
+
 def code_of(connection: Connection, party_id: int) -> str | None:
     """The code of the institution with that book; None when there is none."""
     table = tables.institution.c
@@ -65,8 +73,11 @@ def enter(connection: Connection, one: Registered) -> Registered:
     """Write an institution down, or find it there; its book is opened by RegisterInstitution.
 
     Raises Refused(institution_differs) when the code stands there otherwise. Doing it twice changes nothing.
+    A code in other letters, large or small, is the same code: the institution keeps the one it was first
+    registered by.
     """
     with connection.begin():
+        one = one._replace(code=code_as_registered(connection, one.code))
         connection.execute(
             insert_or_leave(connection, tables.institution),
             {**one._asdict(), "party_id": new_book_id(Party.INSTITUTION)},

@@ -260,3 +260,51 @@ def test_nobody_lies_in_a_pharmacy(client: TestClient) -> None:
     for kind in ("hospital", "clinic"):
         whole = new_institution(client, services=(), kind=kind, level=1)
         taken(contract(client, whole, "2026-01-01", None, services=list(SERVICES)), ContractAnswer)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "..",
+        ".",
+        "...",
+        "-1",
+        "-",
+        "a-",
+        "1.",
+        ".a",
+        "_",
+        "a_b",
+        "null",
+        "NULL",
+        "None",
+        "nil",
+        "undefined",
+        "NaN",
+    ],
+)
+def test_what_is_no_code(client: TestClient, code: str) -> None:
+    answer = client.post("/v1/institutions", json=institution_body(code=code), headers=key())
+    assert (answer.status_code, answer.json()["code"]) == (422, "shape_invalid")
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["/code"]
+
+
+@pytest.mark.parametrize("code", ["9", "x", "Z.1-b", "a..b", "9" * 32, "NULL1"])
+def test_what_is_a_code_and_is_reached_by_it(client: TestClient, code: str) -> None:
+    assert client.post("/v1/institutions", json=institution_body(code=code), headers=key()).status_code == 201
+    assert client.get(f"/v1/institutions/{code}").json()["institution"] == code
+
+
+def test_a_code_in_other_letters_is_the_same_institution(client: TestClient) -> None:
+    made = institution_body(code="Hq-7a")
+    first = client.post("/v1/institutions", json=made, headers=key()).json()
+    for written in ("HQ-7A", "hq-7a", "Hq-7a"):
+        for params in ({}, {"dry_run": "true"}):
+            again = client.post(
+                "/v1/institutions", json=made | {"code": written}, headers=key(), params=params
+            )
+            assert (again.status_code, again.json()["institution"]) == (200, first["institution"])
+        other = made | {"code": written, "name": "another hospital"}
+        refused = client.post("/v1/institutions", json=other, headers=key())
+        assert (refused.status_code, refused.json()["code"]) == (409, "institution_differs")
+    assert client.get("/v1/institutions/HQ-7A").status_code == 422
