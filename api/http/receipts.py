@@ -132,6 +132,7 @@ _TOLD: Final = (
     "member_class",
     "note",
     "reason",
+    "reversal",
     "scope",
     "step",
     "taken_on",

@@ -3,20 +3,79 @@ a closed account, where the money belongs by then."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
 
+from sqlalchemy import Connection
+
+from ledger import tables
 from ledger.accounts.inheritance import ESTATE, hand_on
-from ledger.book.detail import pack
+from ledger.book.dated_back import PocketMove, undo
+from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.bounds.table import REVERSED_ON
 from ledger.chart.kinds import CREDITS, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
-from ledger.posting import TARGET, BookRef, Command, Desk, Receipt
+from ledger.clock import day_of
+from ledger.database.lookups import Lookup
+from ledger.posting import TARGET, BookRef, Command, Desk, Need, Receipt
+from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
+
+_E, _T = tables.entry.c, tables.transfer.c
+# what stands before a debit without anything between but moves and turns of years
+_MOVES = Lookup(
+    "SELECT e.book_id, e.effective_on, e.detail, t.from_side, t.amount_fen FROM {given}"
+    " JOIN entry e ON e.book_id = given.book_id AND e.seq < given.seq AND e.seq > (SELECT MAX(x.seq)"
+    " FROM entry x WHERE x.book_id = given.book_id AND x.seq < given.seq"
+    f" AND x.kind NOT IN ({int(Kind.RECLASSIFICATION)}, {int(Kind.CARRY_OVER)}))"
+    f" AND e.kind = {int(Kind.RECLASSIFICATION)}"
+    " JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq ORDER BY e.book_id, e.seq",
+    [_E.book_id, _E.effective_on, _E.detail, _T.from_side, _T.amount_fen],
+    book_id="big",
+    seq="int",
+)
+
+# by the name of a debit, what it moved between the pockets on later days
+Moved = dict[str, list[PocketMove]]
+
+
+def _read_moved(connection: Connection, asked: Asked, desk: Desk) -> Moved:
+    wanted: set[tuple[int, int]] = set()
+    for book_id, command in asked:
+        target = desk.targets.get((book_id, command.target_seq))
+        # only a debit that came after its day has moved anything
+        if (
+            target is not None
+            and target.kind in REVERSIBLE
+            and target.effective_on < day_of(target.recorded_at)
+        ):
+            wanted.add((book_id, target.seq))
+    found: Moved = {}
+    for _book, day, detail, source, fen in _MOVES.run(connection, sorted(wanted)):
+        _note(found, day, detail, source, fen)
+    return found
+
+
+def _note(found: Moved, day: date, detail: str | None, source: int, fen: int) -> None:
+    name = unpack(detail).get("debit")
+    if name is not None:
+        move = PocketMove(day, fen if source == Side.CARRIED_OVER else -fen)
+        found.setdefault(name, []).append(move)
+
+
+def _follow_moved(found: Moved, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.kind is Kind.RECLASSIFICATION:
+        [(source, _target, fen, _party)] = receipt.transfers
+        _note(found, receipt.effective_on, receipt.detail, source, fen)
+
+
+# of the debits that commands act on
+MOVED_FOR: Need[Moved] = Need("what debits moved between the pockets", _read_moved, follow=_follow_moved)
 
 
 @dataclass(eq=False)
@@ -33,7 +92,7 @@ class Reverse(Command):
         # a credit whose money is gone
         RefusalCode.INSUFFICIENT_BALANCE,
     )
-    needs = frozenset({TARGET, ESTATE})
+    needs = frozenset({TARGET, ESTATE, MOVED_FOR})
     debits = True
 
     book: BookRef
@@ -76,7 +135,8 @@ class Reverse(Command):
         if original.kind in CREDITS:
             _take_back(book, draft, original, same_year)
         else:
-            _give_back(book, draft, original, same_year)
+            moved = desk.of(MOVED_FOR).get(original.name, ())
+            _give_back(book, draft, original, moved, apart=book.stage == Stage.CLOSED)
         if book.stage == Stage.CLOSED:
             hand_on(desk, book, draft)
 
@@ -94,11 +154,34 @@ def _take_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> 
     book.debit(draft, original.amount_fen, Side(source), party, current_year_first=same_year)
 
 
-def _give_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
-    """A debit comes back from where it went to, an institution or the collector."""
+def _give_back(
+    book: Book, draft: Draft, original: Receipt, moved: Sequence[PocketMove], *, apart: bool
+) -> None:
+    """A debit comes back from where it went to, an institution or the collector, and with it what it moved
+    between the pockets on later days (`dated_back`).
+
+    `apart` says that the account is closed: all of it is handed on at once.
+    """
     current = sum(fen for source, _, fen, _ in original.transfers if source == Side.CURRENT_YEAR)
     carried = sum(fen for source, _, fen, _ in original.transfers if source == Side.CARRIED_OVER)
     went = [(target, party) for source, target, _, party in original.transfers if source in POCKETS]
     # what moved nothing, as when the account was empty and all of it was cash, comes back as nothing
     target, party = went[0] if went else (Side.INSTITUTION_PAYABLE, None)
-    book.restore(draft, (current, carried), Side(target), party, same_year=same_year)
+    if apart:
+        same_year = draft.effective_on.year == original.effective_on.year
+        book.restore(draft, (current, carried), Side(target), party, same_year=same_year)
+        return
+    used_since = book.last_seq != original.seq
+    if book.late_year(draft.effective_on) is None:
+        book.roll_to(draft.effective_on.year)
+    undone = undo(
+        book.days or {},
+        book.open_year,
+        book.current_year,
+        book.carried_over,
+        (original.effective_on, current, carried),
+        moved,
+        draft.effective_on,
+        used_since=used_since and book.days is not None,
+    )
+    book.give_back(draft, undone, Side(target), party)

@@ -6,6 +6,9 @@ the debit in its place. So on every later day the two pockets stand as they woul
 been known when its day came, no pocket is below zero on a day on which the other has something, unless it was
 so without the debit, and their sum is never touched.
 
+A debit that is undone comes back to the pockets that bear it on the day of its reversal, and on later days
+follows what bore it: the moves that it made are made back.
+
 Pure arithmetic on integers, in fen.
 """
 
@@ -35,6 +38,14 @@ class DebitSplit(NamedTuple):
 
     from_current: int
     from_carried: int
+    moves: list[PocketMove]
+
+
+class Undone(NamedTuple):
+    """What an undone debit gives each pocket, and the moves between the pockets that it makes later."""
+
+    to_current: int
+    to_carried: int
     moves: list[PocketMove]
 
 
@@ -116,6 +127,81 @@ def take(
             on_current, on_carried = on_current - fen, on_carried + fen
             current, carried = current + fen, carried - fen
     return DebitSplit(from_current, from_carried, moves)
+
+
+def undo(
+    days: Days,
+    open_year: int,
+    current_year: int,
+    carried_over: int,
+    debit: tuple[date, int, int],
+    moves: Iterable[PocketMove],
+    day: date,
+    *,
+    used_since: bool,
+) -> Undone:
+    """What undoing a debit on a day gives the pockets then, and the moves that it makes on later days.
+
+    Parameters
+    ----------
+    days, open_year, current_year, carried_over
+        As for `take`, from 1 January of the year of `day` on.
+    debit
+        Its value date, and what it took from current_year and from carried_over.
+    moves
+        Those that it made between the pockets within years; the turns of the years follow from it.
+    used_since
+        Whether anything was posted after the debit. If not, every day from `day` on is as it was before it.
+        If so, what one pocket lacks on a day that the debit's money would leave in the other is given to it
+        first: nobody would have taken it there had the debit never been.
+
+    Each pocket has on every day at least what it has now, for it gets a part of the amount. Written after
+    what is given back, from the first day to the last, the moves bring no pocket of the row below zero.
+    """
+    amount = debit[1] + debit[2]
+    bears = _borne(debit, moves)
+    year, since = day.year, 0
+    # what the other pocket was given because it lacked something, until the year turns
+    lent = 0
+    first, there = 0, None
+    found: list[PocketMove] = []
+    for one in [day, *sorted({*_later(days, day, open_year), *(on for on, _ in bears if on > day)})]:
+        if one.year > year:
+            year, lent = one.year, 0
+            if there:
+                found.append(PocketMove(one, -there, turns=True))
+            there = 0
+        while since + 1 < len(bears) and bears[since + 1][0] <= one:
+            since += 1
+        # after a turn of the year all of it is carried over
+        on_current = bears[since][1] if bears[since][0].year == year else 0
+        to_current = min(max(on_current + lent, 0), amount)
+        if used_since:
+            current, carried = _stood(days, open_year, current_year, carried_over, one)
+            current, carried = current + to_current, carried + amount - to_current
+            if current < 0 < carried:
+                to_current += min(-current, carried, amount - to_current)
+            elif carried < 0 < current:
+                to_current -= min(-carried, current, to_current)
+            lent = to_current - on_current
+        if there is None:
+            first = to_current
+        elif to_current != there:
+            found.append(PocketMove(one, to_current - there))
+        there = to_current
+    return Undone(first, amount - first, found)
+
+
+def _borne(debit: tuple[date, int, int], moves: Iterable[PocketMove]) -> list[tuple[date, int]]:
+    """What of a debit current_year bears from which day on; after a turn of the year it is nothing."""
+    since, on_current, _on_carried = debit
+    found = [(since, on_current)]
+    for move in sorted(moves):
+        if move.day.year > since.year:
+            on_current = 0
+        since, on_current = move.day, on_current - move.fen
+        found.append((since, on_current))
+    return found
 
 
 def _later(days: Days, day: date, open_year: int) -> Iterable[date]:

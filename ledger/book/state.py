@@ -6,12 +6,13 @@ the copy away when the decision refuses.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from ledger.book.beside import KeyT, RowKind, State, StateKind, ValueT
 from ledger.book.chain import TransferLine
-from ledger.book.dated_back import split, take
+from ledger.book.dated_back import PocketMove, Undone, split, take
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
@@ -323,12 +324,7 @@ class Book:
             )
             # every move names the debit that it is for
             name = entry_name(self.book_id, self.last_seq + len(moves) + 1) if moves else ""
-            for day, fen, turns in reversed(moves):
-                move = (_CO, _CY, fen, None) if fen > 0 else (_CY, _CO, -fen, None)
-                if turns:
-                    self.add(Draft(Kind.CARRY_OVER, day, (move,)))
-                else:
-                    self.add(Draft(Kind.RECLASSIFICATION, day, (move,), detail=pack(debit=name)))
+            self._move(reversed(moves), debit=name)
         pockets = ((_CY, from_current), (_CO, from_carried))
         draft.transfers = (*((side, int(target), fen, party) for side, fen in pockets if fen), *also)
         return self.add(draft)
@@ -358,3 +354,19 @@ class Book:
         if late is not None and to_current:
             self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, to_current, None),)))
         return draft
+
+    def give_back(self, draft: Draft, undone: Undone, source: Side, party: int | None) -> Draft:
+        """Put a debit back that is undone, and after it what it moves between the pockets on later days."""
+        pockets = ((_CY, undone.to_current), (_CO, undone.to_carried))
+        draft.transfers = tuple((int(source), side, fen, party) for side, fen in pockets if fen)
+        self.add(draft)
+        self._move(undone.moves, reversal=entry_name(self.book_id, draft.seq))
+        return draft
+
+    def _move(self, moves: Iterable[PocketMove], **whose: str) -> None:
+        for day, fen, turns in moves:
+            move = (_CO, _CY, fen, None) if fen > 0 else (_CY, _CO, -fen, None)
+            if turns:
+                self.add(Draft(Kind.CARRY_OVER, day, (move,)))
+            else:
+                self.add(Draft(Kind.RECLASSIFICATION, day, (move,), detail=pack(**whose)))

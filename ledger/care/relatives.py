@@ -13,6 +13,7 @@ from ledger.accounts.quotas import GIVEN
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.care.difference_rows import difference_row
 from ledger.care.reads import SETTLEMENTS, first_entry
@@ -292,7 +293,7 @@ def _take_from_fund(desk: Desk, patient: Book, row: SettlementRow, reversal_seq:
             desk.today,
             moves,
             period=year,
-            detail=pack(reversal=reversal_seq, rows=rows_digest(beside)),
+            detail=pack(reversal=entry_name(patient.book_id, reversal_seq), rows=rows_digest(beside)),
             beside=beside,
         )
     )

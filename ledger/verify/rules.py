@@ -211,9 +211,14 @@ def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
 
 
 def moves_between_pockets_fit(walk: Walk, line: WalkedEntry) -> str | None:
-    """Money moves between the pockets for a debit dated back that follows at once, and only so (K5, K6)."""
+    """Money moves between the pockets for a debit dated back that follows at once, or for a reversal that
+    undid one and stands before it, and only so (K5, K6).
+    """
     if line.kind == Kind.RECLASSIFICATION:
-        named = parse_entry_name(unpack(line.detail)["debit"])
+        told = unpack(line.detail)
+        if "reversal" in told:
+            return _moved_after(walk, line, told["reversal"])
+        named = parse_entry_name(told["debit"])
         if named is None or named[0] != walk.book_id or named[1] <= line.seq:
             return "it is for no debit that follows it"
         walk.moved_for.setdefault(named[1], []).append((line.effective_on, line.amount_fen))
@@ -223,6 +228,21 @@ def moves_between_pockets_fit(walk: Walk, line: WalkedEntry) -> str | None:
         taken = -line.change(Side.CURRENT_YEAR) - line.change(Side.CARRIED_OVER)
         if moved is None or any(day <= line.effective_on or fen > taken for day, fen in moved):
             return "what was moved between the pockets before it was not moved for it"
+    return None
+
+
+def _moved_after(walk: Walk, line: WalkedEntry, name: str) -> str | None:
+    """It comes right after the reversal that it names, turns of years and moves of the same aside."""
+    named = parse_entry_name(name)
+    seq = line.seq - 1
+    while seq in walk.lines and walk.lines[seq].kind in {Kind.RECLASSIFICATION, Kind.CARRY_OVER}:
+        seq -= 1
+    before = walk.lines.get(seq)
+    if named != (walk.book_id, seq) or before is None or before.kind != Kind.REVERSAL or walk.moved_for:
+        return "it is for no reversal that it follows"
+    given = before.change(Side.CURRENT_YEAR) + before.change(Side.CARRIED_OVER)
+    if line.effective_on <= before.effective_on or line.amount_fen > given:
+        return "it moves more than its reversal gave back, or before it"
     return None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from ledger.chart.kinds import Kind
 from ledger.posting import Receipt
 from ledger.reports import balance
 from ledger.verify import verify
+from tests.support.chance import seeds
 from tests.support.people import AREA, World, noon
 from tests.support.stories import entries, fen, moves, row, yuan
 from tests.whole.test_random_histories import pockets_in
@@ -237,3 +239,123 @@ def test_a_debit_of_today_reads_nothing_more(world: World) -> None:
 def _all_entries(world: World) -> list[Any]:
     with world.engine.connect() as connection:
         return list(connection.execute(select(tables.entry)))
+
+
+# -- undone --------------------------------------------------------------------------------------------------
+
+
+def an_account(world: World, year: int = 2025) -> int:
+    """5,000.00 from before, 1,000.00 that came in and were spent."""
+    account = world.open(opened_on=date(year, 1, 1), opening=(0, fen("5,000.00")))
+    came_in(world, account, "1,000.00", date(year, 2, 1))
+    spent(world, account, "1,000.00", date(year, 3, 1))
+    return account
+
+
+YEAR_2025 = [date(2025, 2, 9), date(2025, 2, 10), date(2025, 3, 1), date(2025, 12, 1)]
+
+
+@pytest.mark.parametrize("what", ["spending", "capture"])
+def test_undone_as_of_its_day_nothing_is_left_of_it(world: World, what: str) -> None:
+    never, account = an_account(world), an_account(world)
+    if what == "spending":
+        late = spent(world, account, "1,000.00", date(2025, 2, 10))
+    else:
+        hold = world.one(Hold(account, fen("1,000.00"), noon(date(2025, 12, 20)), "H0001", world.ref()))
+        late = world.one(Capture(account, hold.seq, fen("1,000.00"), date(2025, 2, 10), world.ref()))
+    back = world.one(Reverse(account, late.seq, "mistake", date(2025, 2, 10)))
+    assert days(world, account, *YEAR_2025) == days(world, never, *YEAR_2025)
+    moved = entries(world.engine, account)[-1]
+    assert (moved.kind, moved.effective_on) == (Kind.RECLASSIFICATION, date(2025, 3, 1))
+    assert unpack(moved.detail) == {"reversal": back.name}
+    assert [interest_of(world, one, 2025) for one in (never, account)] == ["56.03", "56.03"]
+    is_clean(world)
+
+
+def test_undone_today_it_comes_back_to_the_pocket_that_bears_it_by_now(world: World) -> None:
+    never, account = an_account(world), an_account(world)
+    late = spent(world, account, "1,000.00", date(2025, 2, 10))
+    world.one(Reverse(account, late.seq, "mistake"))
+    assert days(world, account, world.today) == days(world, never, world.today) == [("0.00", "5,000.00")]
+    is_clean(world)
+
+
+def test_a_year_end_between_makes_no_difference(world: World) -> None:
+    never, account = an_account(world), an_account(world)
+    world.now = noon(date(2026, 6, 1))
+    for one in (never, account):
+        came_in(world, one, "50.00", date(2026, 2, 1))
+        spent(world, one, "4,900.00", date(2026, 3, 1))
+    late = spent(world, account, "100.00", date(2025, 2, 10))
+    world.one(Reverse(account, late.seq, "mistake", date(2025, 2, 10)))
+    which = [*YEAR_2025, date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1), world.today]
+    assert days(world, account, *which) == days(world, never, *which)
+    rows = [row(world.engine, one) for one in (never, account)]
+    assert len({(one.current_year, one.carried_over) for one in rows}) == 1
+    assert len({interest_of(world, one, 2025) for one in (never, account)}) == 1
+    is_clean(world)
+
+
+def test_undone_by_the_batch_that_made_it(world: World) -> None:
+    never, account = an_account(world), an_account(world)
+    last = row(world.engine, account).last_seq
+    world.post(
+        Spend(account, fen("1,000.00"), date(2025, 2, 10), "H0001", world.ref()),
+        Reverse(account, last + 2, "mistake", date(2025, 2, 10)),
+    )
+    assert entries(world.engine, account)[-1].kind == Kind.RECLASSIFICATION
+    assert days(world, account, *YEAR_2025) == days(world, never, *YEAR_2025)
+    is_clean(world)
+
+
+def test_a_reversal_of_a_debit_of_its_day_reads_nothing_more(world: World) -> None:
+    account = opened(world)
+
+    def asks(day: date) -> int:
+        made = spent(world, account, "1.00", day)
+        asked: list[str] = []
+        event.listen(world.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        world.one(Reverse(account, made.seq, "mistake"))
+        return sum("x.kind NOT IN" in statement for statement in asked)
+
+    assert asks(world.today) == 0
+    assert asks(date(2025, 11, 30)) == 1
+
+
+@pytest.mark.random
+@pytest.mark.parametrize("seed", seeds(12))
+def test_one_debit_undone_among_many_at_random(world: World, seed: int) -> None:
+    chance = Random(seed)
+    never, account = opened(world, "100.00", "500.00"), opened(world, "100.00", "500.00")
+
+    def some(*whose: int) -> None:
+        today = world.today
+        day = max(today - timedelta(days=chance.choice((0, 0, 20, 90, 300))), date(2025, 1, 1))
+        amount = f"{chance.randint(1, 120)}.00"
+        pays = chance.random() < 0.5
+        for one in whose:
+            if pays:
+                world.one(Spend(one, fen(amount), day, "H0001", world.ref()))
+            else:
+                came_in(world, one, amount, max(day, today - timedelta(days=60)))
+
+    world.now = noon(date(2025, 3, 1))
+    for _ in range(8):
+        world.now += timedelta(days=chance.choice((1, 20, 60, 90)))
+        some(never, account)
+    day = max(world.today - timedelta(days=chance.choice((10, 90, 400))), date(2025, 1, 1))
+    with world.engine.connect() as connection:
+        left = balance(connection, account, now=world.now, today=world.today).available
+    if left < 1_00:
+        return
+    late = world.one(Spend(account, chance.randint(1_00, left), day, "H0001", world.ref()))
+    world.one(Reverse(account, late.seq, "mistake", day))
+    which = sorted({one.effective_on for one in entries(world.engine, account)} | {world.today})
+    assert days(world, account, *which) == days(world, never, *which)
+    # and whatever comes then comes to both alike
+    for _ in range(4):
+        world.now += timedelta(days=chance.choice((1, 20)))
+        some(never, account)
+    assert days(world, account, *which, world.today) == days(world, never, *which, world.today)
+    assert len({interest_of(world, one, 2025) for one in (never, account)}) == 1
+    is_clean(world)

@@ -13,6 +13,7 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.mutual_aid import EndQuota
 from ledger.accounts.spending import Spend
 from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
 from ledger.chart.care import Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -108,7 +109,7 @@ def test_what_had_come_back_goes_to_the_fund_that_paid_it(story: Story) -> None:
         ).all()
     reversal, difference = kinds[-2:]
     assert (reversal.kind, difference.kind) == (Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT)
-    assert unpack(difference.detail)["reversal"] == reversal.seq
+    assert unpack(difference.detail)["reversal"] == entry_name(them.book, reversal.seq)
     aid, pooled = int(Side.MUTUAL_AID_CLEARING), int(Side.POOLED_FUND)
     assert moves(story.world.engine, them.book, difference.seq) == [(aid, pooled, back)]
     story.in_order()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import itertools
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
@@ -59,6 +60,8 @@ class Fact:
     effective_on: date
     from_current: int = 0
     from_carried: int = 0
+    # of a debit, what current_year bears of it from which day on
+    bore: dict[date, int] = field(default_factory=dict)
     amount: int = 0
     expires_at: datetime | None = None
     closed_by: str | None = None
@@ -87,6 +90,8 @@ class Account:
     documents: set[tuple[str, str]] = field(default_factory=set)
     keys: dict[tuple[str, str], tuple[Request, Answer]] = field(default_factory=dict)
     interest: dict[int, int] = field(default_factory=dict)
+    # of the debit that was made last
+    bore: dict[date, int] = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -172,6 +177,7 @@ class Account:
         parts[order[1]] += amount - sum(parts)
         self.note(day, -parts[0], -parts[1])
         bears = list(parts)
+        self.bore = {day: bears[0]}
         stands = list(self.stood(day))
         changed: dict[date, list[int]] = {}
         for on, *change in self.changes:
@@ -188,11 +194,44 @@ class Account:
                 handed = min(-stands[lacking], stands[other], bears[lacking])
                 if stands[lacking] < 0 < stands[other] and handed:
                     bears[lacking], bears[other] = bears[lacking] - handed, bears[other] + handed
+                    self.bore[day] = bears[0]
                     stands[lacking], stands[other] = stands[lacking] + handed, stands[other] - handed
                     self.note(day, handed if lacking == 0 else -handed, handed if lacking else -handed)
                     break
         self.stand()
         return parts[0], parts[1]
+
+    def undo(self, debit: Fact, day: date, *, used: bool) -> None:
+        """A debit comes back on a day, and on every later day to the pocket that bears it by then.
+
+        Was anything done since, a pocket that would be below zero while what came back is left in the other
+        gets it from there, and keeps it while the year lasts.
+        """
+        self.turn(day.year)
+        last = max([day, *debit.bore, *(one[0] for one in self.changes)])
+        gets: list[tuple[date, int]] = []
+        handed = 0
+        for one in (day + timedelta(days=n) for n in range((last - day).days + 1)):
+            if (one.month, one.day) == (1, 1):
+                handed = 0
+            bears = [share for on, share in debit.bore.items() if on.year == one.year and on <= one]
+            part = min(max((bears[-1] if bears else 0) + handed, 0), debit.amount)
+            if used:
+                current, carried = self.stood(one)
+                current, carried = current + part, carried + debit.amount - part
+                if current < 0 < carried:
+                    part += min(-current, carried, debit.amount - part)
+                if carried < 0 < current:
+                    part -= min(-carried, current, part)
+                handed = part - (bears[-1] if bears else 0)
+            gets.append((one, part))
+        self.note(day, gets[0][1], debit.amount - gets[0][1])
+        for (before, had), (one, has) in itertools.pairwise(gets):
+            # at the turn of a year all of it is carried over by itself
+            stands = had if one.year == before.year else 0
+            if has != stands:
+                self.note(one, has - stands, stands - has)
+        self.stand()
 
 
 class ReferenceLedger:
@@ -287,7 +326,7 @@ class ReferenceLedger:
         if paid < request["amount"] and not request["take_available"]:
             raise No("insufficient_balance")
         parts = account.take(effective_on, paid, current_first=self.current_year_first)
-        fact = Fact("spend", effective_on, *parts, amount=paid)
+        fact = Fact("spend", effective_on, *parts, account.bore, paid)
         return self._taken(account, request, fact, fact_on, cash_rest=request["amount"] - paid)
 
     def hold(self, account: Account, request: Request) -> Answer:
@@ -317,7 +356,7 @@ class ReferenceLedger:
             raise No("hold_exceeded")
         hold.closed_by = "capture"
         parts = account.take(effective_on, request["amount"], current_first=self.current_year_first)
-        fact = Fact("capture", effective_on, *parts, amount=request["amount"])
+        fact = Fact("capture", effective_on, *parts, account.bore, request["amount"])
         return self._taken(account, request, fact, fact_on)
 
     def release(self, account: Account, request: Request) -> Answer:
@@ -350,10 +389,9 @@ class ReferenceLedger:
             if original.amount > account.available(self.now):
                 raise No("insufficient_balance")
             account.take(effective_on, original.amount, current_first=same_year)
-        elif same_year:
-            account.put(effective_on, original.from_current, original.from_carried)
         else:
-            account.put(effective_on, 0, original.amount)
+            used = account.facts[-1] is not original or bool(self.due)
+            account.undo(original, effective_on, used=used)
         original.closed_by = "reverse"
         # its document may come again
         account.documents.discard((original.verb, original.ref or ""))

@@ -141,6 +141,7 @@ def documents(world: World) -> tuple[int, int]:
     late = world.open(opened_on=FIRST, opening=(10_000, 500_000), today=today)  # B-1
     for amount, day in ((10_000, date(2025, 4, 1)), (60_000, date(2025, 3, 5))):
         world.one(Spend(late, amount, day, "H0001", world.ref()), today=today)  # B-2, B-3 moves, B-4
+    world.one(Reverse(late, 4, "by mistake", date(2025, 3, 5)), today=today)  # B-5, B-6 moves back
     return again, late
 
 
@@ -317,6 +318,11 @@ FORGERIES: dict[str, tuple[str, str, list[str | tuple[str, dict[str, Any]]]]] = 
         text_for(3, '"debit":"', '"debit":"x')]),
     "a move between the pockets on the day itself": ("move_not_allowed B-4", "B", [
         f"UPDATE entry SET effective_on = '2025-03-05' {AT} 3"]),
+    "a move back for another reversal": ("move_not_allowed B-6", "B", [text_for(6, '-5"', '-4"')]),
+    "a move back for what is no entry": ("move_not_allowed B-6", "B", [
+        text_for(6, '"reversal":"', '"reversal":"x')]),
+    "a move back on the day itself": ("move_not_allowed B-6", "B", [
+        f"UPDATE entry SET effective_on = '2025-03-05' {AT} 6"]),
 }  # fmt: skip
 
 
