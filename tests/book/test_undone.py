@@ -176,11 +176,15 @@ def test_what_another_debit_lacked_is_given_to_it() -> None:
     both.into_current(date(2025, 6, 1), 1_000)
     spent = spending(both, date(2025, 2, 10), 1_000, False)
     spending(both, date(2025, 3, 1), 1_500, False)
+    both.into_current(date(2026, 2, 1), 10)
     undone(both, spent, date(2025, 2, 10))
     stands = dict(zip(both.days(), pockets(both), strict=True))
     assert stands[date(2025, 2, 10)] == (1_000, 1_000)
     assert stands[date(2025, 3, 1)] == (0, 500)
     assert stands[date(2025, 6, 1)] == (1_000, 500)
+    # and with the year it is carried over as all else
+    assert stands[date(2026, 1, 1)] == (0, 1_500)
+    assert stands[date(2026, 2, 1)] == (10, 1_500)
 
 
 def test_nothing_is_undone_by_nothing() -> None:

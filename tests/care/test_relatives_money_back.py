@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from random import Random
 
 import pytest
@@ -14,12 +15,14 @@ from ledger.accounts.mutual_aid import EndQuota
 from ledger.accounts.spending import Spend
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.care.counters import NOTHING_USED
+from ledger.care.recomputation import Year, divide, divide_for_heirs
 from ledger.chart.care import Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.posting import Receipt
 from ledger.refusals import RefusalCode, Refused
-from tests.care.test_annual_settlements import FIRST, IN_TIME, SETTLING, Story, story_of
+from tests.care.test_annual_settlements import FIRST, IN_TIME, SETTLING, YEAR, Story, story_of
 from tests.support.chance import seeds
 from tests.support.clinic import Settled
 from tests.support.people import SomeoneFactory, noon
@@ -62,11 +65,11 @@ class Family:
         return {name: told[name] for name in ("to_relatives", "to_bank", "still_owed") if told[name]}
 
 
-def family(story: Story, *gifts: tuple[str, str]) -> Family:
+def family(story: Story, *gifts: tuple[str, str], on: date = SETTLING) -> Family:
     someone = SomeoneFactory()
     book = story.world.open(someone, opened_on=FIRST, today=FIRST)
     found = Family(story, book)
-    story.world.now = noon(SETTLING)
+    story.world.now = noon(on)
     for rank, (balance, quota) in enumerate(gifts, 1):
         donor = story.patient(balance)
         found.donors.append(donor)
@@ -162,6 +165,31 @@ def test_each_relative_gives_back_what_came_to_that_one(story: Story) -> None:
     them.reverse(later)
     assert (them.settle(), them.holds()) == ({}, ["1000.00", "4000.00"])
     story.in_order()
+
+
+def test_within_the_year_it_comes_back_to_the_pockets_that_gave_it(story: Story) -> None:
+    on = date(YEAR, 12, 20)
+    them = family(story, ("4000.00", "3000.00"), on=on)
+    bills = [
+        story.bill(them.book, amount, month, at=at, posted=on, care_type="inpatient", use_account=True)
+        for amount, month, at in (("1000.00", 12, 2), ("1700.00", 1, 1))
+    ]
+    assert unpack(story.settle(them.book, on).receipt.detail)["to_relatives"]
+    for bill in reversed(bills):
+        story.clinic.reverse(bill, today=on)
+    stood = story.clinic.book(them.donors[0])
+    assert (stood.current_year, stood.carried_over) == (400_000, 0)
+    story.in_order()
+
+
+def test_one_relative_gives_back_what_another_one_is_due() -> None:
+    year = Year((), NOTHING_USED, NOTHING_USED, -30, ((5, 120),), ((4, 150),), from_relatives=150)
+    assert year.differs
+    division = divide(year, 0)
+    assert (division.to_relatives, division.to_account, division.to_bank) == (120, 0, 30)
+    # what the person owes comes first
+    assert divide(year, 20)[:3] == (0, 20, 10)
+    assert divide_for_heirs(year)[-2:] == (120, 30)
 
 
 @pytest.mark.random
