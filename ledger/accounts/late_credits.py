@@ -16,6 +16,7 @@ from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.months import period_of
 from ledger.posting import Desk, Need, Receipt
+from ledger.posting.book_reads import read_days
 from ledger.posting.needs import Asked, own_books
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
 
@@ -38,6 +39,9 @@ Credits = dict[int, list[Receipt]]
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Credits:
     there = set(own_books(asked, desk))
     wanted = {(book_id, period_of(command.died_on)) for book_id, command in asked if book_id in there}
+    # each goes back as a debit dated back, which has to know how the pockets stood
+    late = [desk.books[book_id] for book_id, after in wanted if after < period_of(desk.today)]
+    read_days(connection, late, {book.book_id: book.interest_year + 1 for book in late})
     found: Credits = {}
     for receipt in receipts(connection, _CREDITS.run(connection, sorted(wanted))):
         found.setdefault(receipt.book_id, []).append(receipt)

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, select
 
 from ledger import tables
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.holds import Capture, Hold
 from ledger.accounts.reversals import Reverse
@@ -172,6 +173,21 @@ def test_a_contribution_taken_back_as_of_an_earlier_day(world: World) -> None:
         ("0.00", "4,750.00"),
         ("70.00", "4,750.00"),
     ]
+    is_clean(world)
+
+
+def test_a_credit_after_a_death_goes_back_out_of_the_pockets_of_its_day(fresh_engine: Engine) -> None:
+    """It was spent as this year's money; without it the older money would have been."""
+    world = World(fresh_engine, now=noon(date(2026, 3, 1)))
+    account = opened(world, "0.00")
+    # the year of the death is closed, and the credit belongs to the next one
+    world.one(PostInterest(account, 2025))
+    stands = stood(world, account, date(2026, 1, 9))
+    came_in(world, account, "1,000.00", date(2026, 1, 10))
+    spent(world, account, "1,000.00", date(2026, 2, 20))
+    world.one(ReportDeath(account, date(2025, 12, 15), "certificate"))
+    assert days(world, account, date(2026, 1, 9), date(2026, 1, 10), date(2026, 2, 19)) == [stands] * 3
+    assert stood(world, account, date(2026, 2, 20))[0] == "0.00"
     is_clean(world)
 
 

@@ -12,7 +12,7 @@ from ledger.imports import KINDS
 from ledger.imports.cells import Cell, CellKind, cell_text
 from ledger.imports.columns import EMPLOYERS_LIST, LIST, NUMBERED, Holds
 from ledger.imports.examples import example
-from ledger.imports.spellings import number_text
+from ledger.imports.spellings import amount_text, number_text
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
 from tests.support.api_client import open_account, running
@@ -145,3 +145,11 @@ def test_a_number_cell_is_read_as_far_as_a_spreadsheet_keeps_it(
     text: str, holds: Holds, read: str | RefusalCode
 ) -> None:
     assert cell_text(Cell(CellKind.NUMBER, text), holds) == read
+
+
+@pytest.mark.parametrize(
+    "text", ["1234,567.00", "1234,567", "0,160.00", "01,160", "1,160,00", "1,1600", ",160"]
+)
+def test_an_amount_whose_groups_are_not_of_three_is_none(text: str) -> None:
+    assert amount_text(text) is None
+    assert amount_text("12,345,678.5") == "12345678.50"

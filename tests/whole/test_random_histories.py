@@ -6,6 +6,7 @@ tests/whole/test_random_histories.py` plays that history again.
 
 from __future__ import annotations
 
+import itertools
 import random
 from datetime import date, timedelta
 from typing import Any
@@ -221,7 +222,22 @@ class History:
         manner = self.random.choices(list(BATCHES), list(BATCHES.values()))[0]
         size = {"one by one": (1, 1), "a few": (2, 12), "many": (30, 150), "a group": (2, 6)}[manner]
         requests = [self.request() for _ in range(self.random.randint(*size))]
-        group = manner == "a group"
+        if manner == "a group":
+            self.ask(requests, group=True)
+            return
+        # A death asks for the books of the relatives as it finds them, and what is about these in the same
+        # batch may be decided first: either order is right, and the second ledger knows one.
+        together: list[Request] = []
+        for request in requests:
+            together.append(request)
+            if request["verb"] == "die":
+                self.ask(together)
+                together = []
+        if together:
+            self.ask(together)
+
+    def ask(self, requests: list[Request], *, group: bool = False) -> None:
+        """Post some requests together, and hold the outcomes against what the second ledger says."""
         commands = [self.command(one) for one in requests]
         outcomes = post(
             self.connection,
@@ -337,6 +353,7 @@ class History:
                 assert parts["carried_over"] + parts["current_year"] == earned, f"interest {year} of {book}"
 
 
+_orders = itertools.count(1)
 COMMANDS: dict[str, Any] = {
     "contribute": lambda r: Contribute(0, r["amount"], r["period"], r["on"], r["ref"]),
     "spend": lambda r: Spend(0, r["amount"], r["on"], r["institution"], r["ref"], r["take_available"]),
@@ -345,7 +362,8 @@ COMMANDS: dict[str, Any] = {
     "release": lambda r: Release(0, r["target"]),
     "expire": lambda _: Expire(0),
     "reverse": lambda r: Reverse(0, r["target"], "wrong", r["on"]),
-    "freeze": lambda r: Freeze(0, "court", "paper", r["first"], r["last"]),
+    # an order of its own, since the same one again is the same freeze
+    "freeze": lambda r: Freeze(0, "court", r.get("key") or f"paper {next(_orders)}", r["first"], r["last"]),
     "end_freeze": lambda r: EndFreeze(0, r["target"], "over"),
     "die": lambda r: ReportDeath(0, r["on"], "certificate"),
     # who the relative is, only the history knows
