@@ -19,9 +19,9 @@ REFUSING = frozenset({"Refused", "Declined", "ShapeRefused"})
 # what the words of a call are beside its facts
 NO_FACTS = frozenset({"at", "headers"})
 NO_MONEY = frozenset({
-    "closed_on", "columns", "commands_max", "day", "days", "days_in_all", "days_max", "earliest",
-    "files_max", "group", "header", "items", "latest", "lines", "missing", "over_on", "parameter", "problem",
-    "rows", "runs_max", "scope", "services", "year",
+    "cells", "closed_on", "columns", "commands_max", "day", "days", "days_in_all", "days_max", "earliest",
+    "files_max", "group", "header", "in_a_row", "items", "latest", "lines", "missing", "over_on", "parameter",
+    "problem", "rows", "runs_max", "scope", "services", "year",
 })  # fmt: skip
 """Facts that are days, months, names, numbers of something and words. Of a new one it is said here."""
 

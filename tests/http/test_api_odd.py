@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -164,7 +164,10 @@ def test_a_path_may_hold_anything(
     body = pointers.bodies(there).get(path)
     for value in ODD.values():
         url = filled(path, there, **{name: value})
-        expect(ask(client, method, url + ("?dry_run=true" if path in RUNS else ""), body))
+        # the code of an institution is the same one with blanks, or what nobody sees, around it
+        same = name == "institution" and unquote(value).strip("\n\u200b") == "H0001"
+        allowed = (200, 201) if same else ()
+        expect(ask(client, method, url + ("?dry_run=true" if path in RUNS else ""), body), *allowed)
 
 
 @pytest.mark.slow
