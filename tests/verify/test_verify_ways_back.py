@@ -15,7 +15,7 @@ from tests.care.test_manual_claims import Claims
 from tests.care.test_third_party import Cases
 from tests.support.clinic import Clinic
 from tests.support.people import World
-from tests.verify.test_verify import chain_anew, run, with_every_right
+from tests.verify.tampering import TOLD, chain_anew, run, with_every_right
 
 
 @dataclass
@@ -29,6 +29,7 @@ class Ways:
 
     def findings(self) -> dict[tuple[str, str], str]:
         summary = verify(self.world.engine, first=self.patient, last=self.patient)
+        TOLD.update(one.what for one in summary.findings)
         names = {entry_name(self.patient, seq): name for name, seq in self.seq.items()}
         return {(one.code, names.get(one.where, one.where)): one.what for one in summary.findings}
 

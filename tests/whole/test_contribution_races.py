@@ -69,7 +69,7 @@ def test_two_lists_of_the_same_people_confirmed_at_once(world: World, unit: Unit
     staff = {unit.hire(): WAGE for _ in range(5)}
     lists = [unit.preview(MARCH, staff) for _ in range(4)]
     outcomes = [one[0] for one in at_once(world, [[Confirm(unit.book, d.seq, unit.reveal)] for d in lists])]
-    assert words(outcomes) == {"posted": 1, "no_good_line": 3}
+    assert words(outcomes) == {"posted": 1, "already_confirmed": 3}
     assert unit.month(MARCH)["employee"] == 5 * ACCOUNT
 
 
