@@ -105,7 +105,7 @@ class FileRoute(LedgerRoute):
 
     async def take_file(self, request: Request, upload: Upload) -> Response:
         """Answer a file; token, scope and query keys have been looked at."""
-        raise NotImplementedError
+        raise NotImplementedError  # each of the routes says how
 
 
 def _file_or(

@@ -98,10 +98,10 @@ class Command:
 
     def content(self) -> str:
         """The canonical content: what makes two requests with one key the same request."""
-        raise NotImplementedError
+        raise NotImplementedError  # each command says its own
 
     def decide(self, desk: Desk) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each command says its own
 
     def looks_at(self, desk: Desk, book_id: int) -> set[int]:  # noqa: ARG002  some look at what their book says
         """The accounts that it looks at and neither locks nor writes, once what it needs first was read."""

@@ -115,7 +115,8 @@ def test_a_visit_again(clinic: Clinic) -> None:
 def test_a_resident_s_visit_again(clinic: Clinic) -> None:
     code, book = clinic.institution(3), clinic.resident()
     visits = [RegisterVisit(book, None, code, CareType.INPATIENT, CARE_DAY) for _ in range(2)]
-    again(clinic.world, *visits)
+    assert again(clinic.world, *visits).receipt.book_id == book
+    assert verify(clinic.world.engine, first=book, last=book).findings == []
 
 
 @pytest.mark.parametrize("what", ["filing", "freeze", "visit"])

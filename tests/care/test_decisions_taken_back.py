@@ -438,10 +438,12 @@ def test_a_claim_for_care_after_a_death_that_came_late_is_taken_back_and_rejecte
 
 
 def test_a_frozen_account_does_not_keep_a_decision(claims: Claims) -> None:
-    paid = claims.approve(claims.submit(claims.world.open()))
+    made = claims.submit(claims.world.open())
+    paid = claims.approve(made)
     today = claims.world.today
     claims.world.one(Freeze(paid.receipt.book_id, "court", "doc", today, today))
     reverse(claims, paid.receipt)
+    assert waits(claims, made)
 
 
 # -- a rejected claim --------------------------------------------------------------------------------------
@@ -488,9 +490,10 @@ def test_a_claim_that_says_it_is_another_one_comes_back_beside_it(claims: Claims
     patient = claims.world.open()
     made = claims.submit(patient, again=True)
     rejected = claims.reject(made)
-    claims.clinic.settle(claims.hospital, patient, [("A", "2000.00")], bill_no=None)
+    settled = claims.clinic.settle(claims.hospital, patient, [("A", "2000.00")], bill_no=None)
     reverse(claims, rejected)
-    claims.approve(made)
+    assert waits(claims, made)
+    assert (claims.approve(made).row.total, settled.row.total) == (200_000, 200_000)
 
 
 def test_what_is_received_again_keeps_out_what_is_alike_in_the_same_batch(claims: Claims) -> None:

@@ -91,7 +91,10 @@ def test_one_that_was_taken_back_does_not_count(unit: Unit) -> None:
     estimate(unit, APRIL, MAY)
     june = unit.world.one(Estimate(unit.book, JUNE), today=TODAY)
     unit.world.one(ReverseEstimate(unit.book, june.seq, "wrong"), today=TODAY)
+    assert unit.month(JUNE).get("estimated", 0) == 0
     estimate(unit, JUNE)
+    assert unit.month(JUNE)["estimated"] == 101_156
+    assert refused(unit, JULY) == EXHAUSTED
 
 
 def test_the_run_leaves_the_employer_out_by_name(unit: Unit) -> None:
