@@ -58,68 +58,62 @@ _SETTLED = f"{_listed('s')}, CAST(NULL AS INT) AS turned_down_by"
 _HANDED_IN = f"{_listed('m')}, {decided_by('m', turned_down=True)} AS turned_down_by"
 
 
-def _same(alias: str, sought: str) -> str:
-    """Whether a row may be the bill that is sought: one with another number of its own is another bill."""
+def _may_be(alias: str, book: str, sought: str) -> str:
+    """Whether a row may be the bill that is sought, as few may; `is_alike` says the rest.
+
+    One with another number of its own is another bill.
+    """
     return (
-        f"{alias}.care_date = {sought}day AND {alias}.institution_id = {sought}party"
-        f" AND {alias}.care_type = {sought}care_type AND {alias}.total = {sought}total"
+        f"{alias}.book_id = {book} AND {alias}.care_date = {sought}day AND {alias}.total = {sought}total"
         # cast, since a value alone does not say its type where it is only asked whether it is none
         f" AND ({alias}.bill_no IS NULL OR CAST({sought}bill_no AS TEXT) IS NULL"
         f" OR {alias}.bill_no = CAST({sought}bill_no AS TEXT))"
     )
 
 
-_STANDS = (
-    "s.reverses_seq IS NULL AND NOT EXISTS"
-    " (SELECT 1 FROM settlement r WHERE r.book_id = s.book_id AND r.reverses_seq = s.seq)"
+_OF_S, _OF_M = (_may_be(alias, "given.book_id", "given.") for alias in ("s", "m"))
+_GIVEN: Any = {"book_id": "big", "day": "date", "total": "big", "bill_no": "text"}
+# Asked first: hardly any bill needs more.
+_ANY = Lookup(
+    f"SELECT s.book_id FROM {{given}} JOIN settlement s ON {_OF_S}"
+    f" UNION ALL SELECT m.book_id FROM {{given}} JOIN manual_claim m ON {_OF_M}",
+    [_S.book_id],
+    **_GIVEN,
 )
 _FOUND = Lookup(
-    f"SELECT s.book_id, {_SETTLED} FROM {{given}} JOIN settlement s ON s.book_id = given.book_id"
-    f" AND {_same('s', 'given.')} WHERE {_STANDS}"
-    f" UNION ALL SELECT m.book_id, {_HANDED_IN} FROM {{given}} JOIN manual_claim m"
-    f" ON m.book_id = given.book_id AND {_same('m', 'given.')}",
+    f"SELECT s.book_id, {_SETTLED} FROM {{given}} JOIN settlement s ON {_OF_S} WHERE s.reverses_seq IS NULL"
+    " AND NOT EXISTS (SELECT 1 FROM settlement r WHERE r.book_id = s.book_id AND r.reverses_seq = s.seq)"
+    f" UNION ALL SELECT m.book_id, {_HANDED_IN} FROM {{given}} JOIN manual_claim m ON {_OF_M}",
     [_S.book_id, *_TYPES],
-    book_id="big",
-    day="date",
-    party="big",
-    care_type="small",
-    total="big",
-    bill_no="text",
+    **_GIVEN,
 )
 
 
 def _sought(command: Any) -> dict[str, Any]:
-    """What a command's bill is looked for by, in the order of `_FOUND`."""
+    """What a command's bill is looked for by beside its book."""
     bill: Bill = command.bill
-    return {
-        "day": bill.care_date,
-        "party": command.institution_id,
-        "care_type": int(bill.care_type),
-        "total": bill.sum_of_lines,
-        "bill_no": bill.bill_no,
-    }
+    return {"day": bill.care_date, "total": bill.sum_of_lines, "bill_no": bill.bill_no}
 
 
 def _books(command: Any, desk: Desk, book_id: int) -> set[int]:
     """The book of a command, and the one that the person has in the other scheme."""
+    if command.else_book is None:
+        return {book_id}
     refs = (command.book, command.else_book)
     ids = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in refs}
     return {book_id} | {one for one in ids if one is not None}
-
-
-def _keep(found: Bills, _desk: object, book_id: int, values: Sequence[Any]) -> None:
-    seq, *standing = values
-    found.setdefault(book_id, {})[seq] = StandingBill._make(standing)
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Bills:
     places: set[tuple[Any, ...]] = set()
     for book_id, command in asked:
         day, *rest = _sought(command).values()
-        places |= {(one, day.isoformat(), *rest) for one in _books(command, desk, book_id)}
+        for one in _books(command, desk, book_id):
+            places.add((one, day.isoformat(), *rest))
     found: Bills = {}
-    for book_id, *values in _FOUND.run(connection, list(places)):
-        _keep(found, desk, book_id, values)
+    wanted = {book_id for (book_id,) in _ANY.run(connection, list(places))}
+    for book_id, seq, *standing in _FOUND.run(connection, [place for place in places if place[0] in wanted]):
+        found.setdefault(book_id, {})[seq] = StandingBill._make(standing)
     return found
 
 
@@ -145,14 +139,13 @@ def _follow(found: Bills, _desk: object, receipt: Receipt, beside: Sequence[Any]
             )
 
 
-# of one book: what a quote sees
+# of one book, for a quote, which asks in full when there is any
 _LOOK: Look[Bills] = Look(
-    f"(SELECT s.book_id, {_SETTLED} FROM settlement s WHERE {_same('s', ':')} AND {_STANDS}"
-    f" UNION ALL SELECT m.book_id, {_HANDED_IN} FROM manual_claim m WHERE {_same('m', ':')}) a",
-    {**{f"a.{name}": _S[name] for name in _NAMES}, "a.turned_down_by": _TURNED_DOWN_BY},
+    f"(SELECT s.book_id FROM settlement s WHERE {_may_be('s', 'b.book_id', ':')}"
+    f" UNION ALL SELECT m.book_id FROM manual_claim m WHERE {_may_be('m', 'b.book_id', ':')}) a",
+    {"a.book_id": _S.book_id},
     "a.book_id = {book}",
     begin=dict,
-    keep=_keep,
     given=_sought,
 )
 

@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, Executable, Table, text
-from sqlalchemy.dialects.postgresql import dialect as postgresql_dialect
+from sqlalchemy import ColumnElement, Connection, Executable, Table, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from ledger.database.direct import Direct
 from ledger.database.engines import is_postgresql
 
 _PG_TYPES = {
@@ -46,9 +46,6 @@ def _literals(pg_type: str, values: Sequence[Any]) -> Iterable[str]:
     return map(str, values)
 
 
-POSTGRESQL: Dialect = postgresql_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
-
-
 class Lookup:
     """A SELECT over rows that are handed over: `{given}` in its text is a table of them.
 
@@ -62,13 +59,14 @@ class Lookup:
         self._names = tuple(columns)
         self._types = tuple(columns.values())
         casts = [f"CAST(:given_{name} AS {_PG_TYPES[kind]}[])" for name, kind in columns.items()]
-        self._postgresql: Executable = text(
+        self._postgresql = Direct(
             sql.replace("{given}", f"unnest({', '.join(casts)}) AS given({', '.join(columns)})")
             .replace("{in_given}", f"= ANY({casts[0]})")
             .replace("{lock}", " FOR NO KEY UPDATE")
             .replace("{>=}", "~>=~")
-            .replace("{<}", "~<~")
-        ).columns(*returns)
+            .replace("{<}", "~<~"),
+            returns,
+        )
         picks = [
             f"from_hex(json_extract(value, '$[{place}]'))"
             if kind == "bytes"
@@ -88,7 +86,7 @@ class Lookup:
     def run(
         self, connection: Connection, rows: Sequence[tuple[Any, ...]], **parameters: Any
     ) -> Sequence[Any]:
-        """The rows found; none are asked for when none are given."""
+        """The rows found, as sequences without names; none are asked for when none are given."""
         if not rows:
             return []
         if is_postgresql(connection):
@@ -96,7 +94,7 @@ class Lookup:
                 f"given_{name}": array_literal(_PG_TYPES[kind], column)
                 for name, kind, column in zip(self._names, self._types, zip(*rows, strict=True), strict=True)
             }
-            return connection.execute(self._postgresql, arrays | parameters).all()
+            return self._postgresql.all(connection, arrays | parameters)
         plain = [[item.hex() if isinstance(item, bytes) else item for item in row] for row in rows]
         return connection.execute(self._sqlite, {"given": json.dumps(plain)} | parameters).all()
 

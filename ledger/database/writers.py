@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, TextClause, text
+from sqlalchemy import Connection, Table
 
+from ledger.database.direct import POSTGRESQL, Direct
 from ledger.database.engines import is_postgresql
-from ledger.database.lookups import POSTGRESQL, array_literal
+from ledger.database.lookups import array_literal
 
 
 def _pg_type(table: Table, name: str) -> str:
@@ -48,7 +49,7 @@ class BookWriter:
             f" VALUES ({', '.join('?' * len(transfer_columns))})",
         )
 
-    def _make_postgresql(self) -> TextClause:
+    def _make_postgresql(self) -> Direct:
         def given(prefix: str, place: int) -> str:
             casts = ", ".join(
                 f"CAST(:{prefix}{number} AS {pg_type}[])" for number, pg_type in enumerate(self._types[place])
@@ -56,7 +57,7 @@ class BookWriter:
             return f"unnest({casts}) AS u({', '.join(self._columns[place])})"
 
         sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
-        return text(
+        return Direct(
             f"WITH b AS (UPDATE book SET {RECORDED_AT} = CAST(:{RECORDED_AT} AS timestamptz), {sets}"
             f" FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
             f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
@@ -81,7 +82,7 @@ class BookWriter:
                 columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
                 for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
                     parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
-            connection.execute(self._postgresql, parameters)
+            self._postgresql.run(connection, parameters)
             return
         update, insert_entry, insert_transfer = self._sqlite
         recorded = _sqlite_value(recorded_at)
@@ -114,7 +115,9 @@ class RowWriter:
         conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}" if replace else ""
         named = ", ".join(self._columns)
         casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
-        self._postgresql = text(f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts}){conflict}")
+        self._postgresql = Direct(
+            f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts}){conflict}"
+        )
         marks = ", ".join("?" * len(self._columns))
         self._sqlite = f"INSERT INTO {table.name} ({named}) VALUES ({marks}){conflict}"
 
@@ -127,7 +130,7 @@ class RowWriter:
             parameters = {
                 f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(columns)
             }
-            connection.execute(self._postgresql, parameters)
+            self._postgresql.run(connection, parameters)
             return
         connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
 
@@ -141,9 +144,10 @@ class KeyWriter:
         [key] = table.primary_key
         named = ", ".join(self._columns)
         casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
-        self._postgresql = text(
+        self._postgresql = Direct(
             f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts})"
-            f" ON CONFLICT DO NOTHING RETURNING {key.name}"
+            f" ON CONFLICT DO NOTHING RETURNING {key.name}",
+            [key],
         )
         marks = ", ".join("?" * len(self._columns))
         self._sqlite = (
@@ -159,6 +163,6 @@ class KeyWriter:
             parameters = {
                 f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(arrays)
             }
-            return [bytes(key) for (key,) in connection.execute(self._postgresql, parameters)]
+            return [bytes(key) for (key,) in self._postgresql.all(connection, parameters)]
         made = (connection.exec_driver_sql(self._sqlite, row).all() for row in rows)
         return [bytes(found[0][0]) for found in made if found]

@@ -106,7 +106,7 @@ def _standing(connection: Connection, rows: Sequence[Any]) -> Standing:
 def read_books(connection: Connection, ids: Iterable[int]) -> dict[int, Book]:
     """Books as they stand, without locks, for reads."""
     rows = _READ.run(connection, [(book_id,) for book_id in sorted(ids)])
-    books = {row.book_id: Book(*row) for row in rows}
+    books = {book_id: Book(book_id, *facts) for book_id, *facts in rows}
     _read_recorded(connection, books)
     return books
 

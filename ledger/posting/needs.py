@@ -29,7 +29,8 @@ class Look(Generic[FoundT]):
 
     `rows` reads them for many books in one statement of their own; `in_one` is the same as one value inside a
     statement about the book `b`, and `out_of_one` gives its rows back. `begin` makes what a need finds before
-    the first row, `keep` adds a row to it: called with what was found, desk, book and the row's values.
+    the first row, `keep` adds a row to it: called with what was found, desk, book and the row's values. Where
+    it has no `keep` it tells only that there are no rows, and a quote that meets one goes the long way.
     `states` are what its rows put beside the book; they stand there also when there are no rows.
 
     `on` says which rows, of `{book}` or of `{person}`; a row that is read by a person belongs to the book of
@@ -44,7 +45,7 @@ class Look(Generic[FoundT]):
         on: str,
         *,
         begin: Callable[[], FoundT],
-        keep: Callable[[FoundT, Any, int, Sequence[Any]], None],
+        keep: Callable[[FoundT, Any, int, Sequence[Any]], None] | None = None,
         states: Sequence[StateKind[Any, Any]] = (),
         where: str = "",
         order: str = "",
@@ -132,7 +133,7 @@ class Need(Generic[FoundT]):
         """What it is for all these commands."""
         if self._read is not None:
             return self._read(connection, asked, desk)
-        if self.look is None:
+        if self.look is None or self.look.keep is None:
             raise TypeError(f"nothing says how {self.name} is read")
         found, books = self.look.begin(), own_books(asked, desk)
         for book_id in books:

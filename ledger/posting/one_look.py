@@ -12,10 +12,11 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import JSON, Connection, Executable, LargeBinary, bindparam, column, text
+from sqlalchemy import Connection
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
+from ledger.database.direct import Direct
 from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
@@ -53,25 +54,18 @@ def _held(stakes: int) -> str:
 
 
 @functools.cache
-def _one_look(looks: tuple[Look[Any], ...], stakes: int) -> Executable:
+def _one_look(looks: tuple[Look[Any], ...], stakes: int) -> Direct:
     """The statement that reads the first account of a person with all of this beside it, and who holds what.
 
     It comes as one value: each column more would cost the driver as much as its work. A closed account, one
     with holds or freezes, and a book that is no account are left to `rehearse`.
     """
     beside = ", ".join((*_INSTITUTION, _held(stakes) if stakes else "NULL", *(look.in_one for look in looks)))
-    return (
-        text(
-            f"SELECT json_build_array(json_build_array({', '.join(f'b.{name}' for name in _BOOK)}), {NEWEST},"
-            f" {beside}) AS seen FROM identity p JOIN claim h ON h.digest = {_FIRST_ACCOUNT}"
-            " JOIN book b ON b.book_id = h.book_id WHERE p.digest = :digest"
-            f" AND b.stage <> {int(Stage.CLOSED)} AND b.held = 0 AND b.open_freezes = 0"
-        )
-        .bindparams(
-            bindparam("digest", type_=LargeBinary),
-            *(bindparam(f"stake_{place}", type_=LargeBinary) for place in range(stakes)),
-        )
-        .columns(column("seen", JSON))
+    return Direct(
+        f"SELECT json_build_array(json_build_array({', '.join(f'b.{name}' for name in _BOOK)}), {NEWEST},"
+        f" {beside}) FROM identity p JOIN claim h ON h.digest = {_FIRST_ACCOUNT}"
+        " JOIN book b ON b.book_id = h.book_id WHERE p.digest = :digest"
+        f" AND b.stage <> {int(Stage.CLOSED)} AND b.held = 0 AND b.open_freezes = 0"
     )
 
 
@@ -106,9 +100,10 @@ def decide_at_a_look(
     for look in looks:
         given |= look.given(command) if look.given is not None else {}
     with connection.begin():
-        seen = connection.scalar(_one_look(looks, len(command.stakes)), given)
-        if seen is None:
+        rows = _one_look(looks, len(command.stakes)).all(connection, given)
+        if not rows:
             return None
+        [(seen,)] = rows
         outdated = outdated_areas(connection, versions, seen[1])
     desk = Desk(now, today, policies)
     values, _newest, institution, contracts, suspensions, held, *beside = seen
@@ -128,6 +123,10 @@ def decide_at_a_look(
     for need, look, rows in zip(looked, looks, beside, strict=True):
         found = desk.found[need] = look.begin()
         look.put_states(book)
+        if look.keep is None:
+            if rows:
+                return None
+            continue
         for row in look.out_of_one(rows):
             look.keep(found, desk, book.book_id, row)
     attempt = Attempt([command], desk, versions, agents, ids=[book.book_id], outdated=outdated)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, column
 
@@ -44,6 +44,30 @@ RECEIPT_COLUMNS = (
 _E = tables.entry.c
 ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
 ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
+
+
+class _Seen(NamedTuple):
+    """An entry that was found by a key or by a document."""
+
+    by_key: bool
+    key: str
+    request_digest: bytes | None
+    book_id: int
+    seq: int
+    kind: int
+    # none of one that was found by its key and came without a document
+    source_ref: Any
+    # all of its RECEIPT_COLUMNS
+    entry: list[Any]
+
+
+_SOURCE_REF = RECEIPT_COLUMNS.index("source_ref")
+
+
+def _seen(row: Sequence[Any]) -> _Seen:
+    by_key, key, digest, *entry = row
+    book_id, seq, kind = entry[:3]
+    return _Seen(bool(by_key), key, digest, book_id, seq, kind, entry[_SOURCE_REF], entry)
 
 
 # Both questions in one statement: which of these keys, and which of these documents, are in the book.
@@ -142,19 +166,21 @@ def read_seen(
     `asked` are (book, caller, key, kind, source_ref), `once` the documents (book, kind, source_ref) that are
     not booked again with the same content. A replay is answered before any rule is applied to it.
     """
-    rows = _SEEN.run(connection, asked)
+    rows = list(map(_seen, _SEEN.run(connection, asked)))
     documents = [row for row in rows if not row.by_key and row.source_ref is not None]
     _read_documents(connection, documents, desk)
     if once and desk.taken_back:
         _read_reversed(connection, documents, once, desk)
-    read_sourced(connection, [row for row in rows if not row.by_key and row.kind in ANSWERED_BY_SOURCE], desk)
+    _read_sourced(
+        connection, [row for row in rows if not row.by_key and row.kind in ANSWERED_BY_SOURCE], desk
+    )
     keyed = [row for row in rows if row.by_key]
-    for row, receipt in zip(keyed, receipts(connection, map(_entry_of, keyed)), strict=True):
-        place = (receipt.book_id, names[receipt.caller], row.idempotency_key)
-        desk.keys[place] = Answered(bytes(row.request_digest), Posted(receipt, replayed=True))
+    for row, receipt in zip(keyed, receipts(connection, [row.entry for row in keyed]), strict=True):
+        place = (receipt.book_id, names[receipt.caller], row.key)
+        desk.keys[place] = Answered(bytes(row.request_digest or b""), Posted(receipt, replayed=True))
 
 
-def _read_documents(connection: Connection, rows: Sequence[Any], desk: Desk) -> None:
+def _read_documents(connection: Connection, rows: Sequence[_Seen], desk: Desk) -> None:
     """The documents that stand; one whose entry was reversed may come again."""
     reversible = [(row.book_id, row.seq) for row in rows if row.kind in BOOKED_AGAIN]
     read_acting(connection, reversible, desk)
@@ -168,7 +194,7 @@ def _read_documents(connection: Connection, rows: Sequence[Any], desk: Desk) -> 
 
 
 def _read_reversed(
-    connection: Connection, rows: Sequence[Any], once: Collection[tuple[int, int, str | None]], desk: Desk
+    connection: Connection, rows: Sequence[_Seen], once: Collection[tuple[int, int, str | None]], desk: Desk
 ) -> None:
     """The entries that documents made which were taken back, by what was booked."""
     gone = [
@@ -178,19 +204,13 @@ def _read_reversed(
         and row.request_digest is not None
         and desk.acted.get((row.book_id, row.seq)) is Kind.REVERSAL
     ]
-    for row, receipt in zip(gone, receipts(connection, map(_entry_of, gone)), strict=True):
-        desk.reversed_once[row.book_id, row.kind, row.source_ref, bytes(row.request_digest)] = receipt
+    for row, receipt in zip(gone, receipts(connection, [row.entry for row in gone]), strict=True):
+        desk.reversed_once[row.book_id, row.kind, row.source_ref, bytes(row.request_digest or b"")] = receipt
 
 
-def _entry_of(row: Sequence[Any]) -> list[Any]:
-    """The RECEIPT_COLUMNS of what was seen."""
-    _by_key, _key, _digest, *entry = row
-    return entry
-
-
-def read_sourced(connection: Connection, rows: Sequence[Any], desk: Desk) -> None:
+def _read_sourced(connection: Connection, rows: Sequence[_Seen], desk: Desk) -> None:
     """The entries of documents that are their own key, and what acted on them."""
-    for row, receipt in zip(rows, receipts(connection, map(_entry_of, rows)), strict=True):
+    for row, receipt in zip(rows, receipts(connection, [row.entry for row in rows]), strict=True):
         digest = None if row.request_digest is None else bytes(row.request_digest)
         desk.sourced[receipt.book_id, receipt.kind, receipt.source_ref or ""] = Sourced(digest, receipt)
     read_acting(connection, [(row.book_id, row.seq) for row in rows], desk)

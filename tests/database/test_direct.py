@@ -1,0 +1,68 @@
+"""What goes to PostgreSQL's driver at once is what SQLAlchemy would have made of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import BigInteger, Date, Engine, LargeBinary, column, event
+from sqlalchemy.exc import DBAPIError
+
+from ledger.database.direct import Direct
+from ledger.database.faults import Trouble, trouble
+from ledger.tables.base import Instant
+
+pytestmark = pytest.mark.postgres
+
+ROW = Direct(
+    "SELECT CAST(:number AS bigint), CAST(:day AS date), CAST(:instant AS timestamptz), CAST(:raw AS bytea)"
+    " WHERE 'a%' LIKE 'a%'",
+    [
+        column("number", BigInteger),
+        column("day", Date),
+        column("instant", Instant),
+        column("raw", LargeBinary),
+    ],
+)
+GIVEN = {"number": "7", "day": "2026-03-01", "instant": "2026-03-01T08:00:00+08:00", "raw": b"\x00'"}
+MADE = (7, date(2026, 3, 1), datetime(2026, 3, 1, tzinfo=UTC), b"\x00'")
+
+
+def test_values_are_those_of_the_columns_whichever_way(engine: Engine) -> None:
+    heard: list[str] = []
+    with engine.connect() as connection:
+        with connection.begin():
+            [row] = ROW.all(connection, GIVEN)
+            assert tuple(row) == MADE
+            assert row[2].tzinfo is UTC
+            event.listen(connection, "before_cursor_execute", lambda *told: heard.append(told[2]))
+            [listened] = ROW.all(connection, GIVEN)
+        assert tuple(listened) == MADE
+        assert len(heard) == 1
+    with engine.connect() as connection:
+        # outside a transaction SQLAlchemy begins one, and knows of it
+        [begun] = ROW.all(connection, GIVEN)
+        assert tuple(begun) == MADE
+        assert connection.in_transaction()
+
+
+def test_a_fault_is_sqlalchemys_and_shows_no_value(engine: Engine) -> None:
+    with engine.connect() as connection, pytest.raises(DBAPIError) as told, connection.begin():
+        ROW.all(connection, GIVEN | {"number": "110101199003070003"} | {"day": "secret"})
+    assert trouble(told.value) is None
+    assert not told.value.connection_invalidated
+    assert "secret" not in str(told.value)
+    assert "110101" not in str(told.value)
+
+
+def test_a_lost_connection_leaves_the_pool(engine: Engine) -> None:
+    end = Direct("SELECT pg_terminate_backend(pg_backend_pid())", [column("gone")])
+    with engine.connect() as connection, pytest.raises(DBAPIError) as told, connection.begin():
+        end.all(connection, {})
+    assert trouble(told.value) is Trouble.LOST
+    assert told.value.connection_invalidated
+    with engine.connect() as connection, connection.begin():
+        assert len(ROW.all(connection, GIVEN)) == 1
+    with engine.connect() as connection, pytest.raises(DBAPIError) as told, connection.begin():
+        Direct("DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$").run(connection, {})
+    assert told.value.connection_invalidated
