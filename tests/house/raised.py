@@ -192,6 +192,10 @@ def _of_matrix(call: ast.Call) -> set[RefusalCode]:
     return found
 
 
+def _is_above(one: type) -> bool:
+    return one.__module__.split(".")[1] in ABOVE
+
+
 @functools.cache
 def _classes() -> tuple[type, ...]:
     """Every class that the ledger's core and wings define, but for commands: nobody calls those by name."""
@@ -201,6 +205,8 @@ def _classes() -> tuple[type, ...]:
         for module in list(sys.modules.values())
         if module.__name__.startswith(OF_LEDGER) and module.__name__.split(".")[1] not in ABOVE
         for one in vars(module).values()
-        if isinstance(one, type) and one.__module__.startswith(OF_LEDGER) and not issubclass(one, Command)
+        # also what a module above is seen of in another one, as in the operator's door
+        if isinstance(one, type) and one.__module__.startswith(OF_LEDGER) and not _is_above(one)
+        if not issubclass(one, Command)
     }
     return tuple(sorted(found, key=lambda one: one.__qualname__))
