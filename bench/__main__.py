@@ -89,6 +89,8 @@ class Bench:
                     ("settlement_noop_1", "noop", 1),
                 ):
                     parties[name] = partial(settling.load, what, connections, plan.seconds)
+                log = stack.enter_context(closing(Bare(libpq(url))))
+                parties["log_commit"] = partial(log.read, "log", plan.seconds)
             if plan.wants("peer"):
                 try:
                     peer = stack.enter_context(closing(Peer(self.server)))
@@ -129,6 +131,7 @@ class Bench:
                         reads[f"{what}_bare_{size}"] = partial(bare.read, what, seconds)
                         reads[f"{what}_http_{size}"] = partial(service.load, what, 1, seconds)
                     if size == "large":
+                        reads["log_commit"] = partial(bare.read, "log", seconds)
                         reads["noop_read"] = partial(service.load, "noop", 1, seconds)
                 self.measure(reads)
 

@@ -1,8 +1,11 @@
 """Bare reads: the SQL of a balance and of a page of entries, through psycopg, prepared, one connection.
 
+And one commit of the read log, into tables made like it: `verify` would not follow a chain without digests.
+
 python -m bench.bare CONNINFO   a worker; {"what": "balance", "seconds": 5}
 """
 
+import itertools
 import random
 import sys
 import time
@@ -30,6 +33,39 @@ _TRANSFERS = (
 )
 
 
+_LOG_HEAD = bytes(32)
+_LOG = (
+    b"WITH moved AS (UPDATE bare_log_chain SET last_seq = %b, head = %b, seal = %b"
+    b" WHERE chain_id = %b AND last_seq = %b RETURNING chain_id)"
+    b" INSERT INTO bare_log (chain_id, seq, at, caller, actor, role, channel, book_id, fields, items, head)"
+    b" SELECT chain_id, %b, now(), %b, %b, 'accounts:read', 0, %b, 4, 1, %b FROM moved"
+)
+
+
+def _log_writer(connection: psycopg.Connection[Any]) -> Callable[[int], None]:
+    """What commits one row behind the one before it."""
+    number = agent = 1
+    for table in ("read_log_chain", "read_log"):
+        like = table.replace("read", "bare")
+        connection.execute(f"CREATE TABLE {like} (LIKE {table} INCLUDING ALL)")
+    connection.execute(
+        "INSERT INTO bare_log_chain VALUES (%s, current_date, now(), 0, %s, %s)",
+        (number, _LOG_HEAD, _LOG_HEAD),
+    )
+    seqs = itertools.count(1)
+    cursor = connection.cursor(binary=True)
+
+    def write(book_id: int) -> None:
+        seq = next(seqs)
+        cursor.execute(
+            _LOG,
+            (seq, _LOG_HEAD, _LOG_HEAD, number, seq - 1, seq, agent, agent, book_id, _LOG_HEAD),
+        )
+        assert cursor.rowcount == 1
+
+    return write
+
+
 def _work(conninfo: str) -> None:
     connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=0)
     books = [book_id for (book_id,) in connection.execute("SELECT book_id FROM book")]
@@ -45,6 +81,14 @@ def _work(conninfo: str) -> None:
         assert len(moves) >= PAGE
 
     reads: dict[str, Callable[[int], None]] = {"balance": balance, "page": page}
+
+    def log(book_id: int) -> None:
+        # the chain is begun when it is first asked for
+        if "write" not in reads:
+            reads["write"] = _log_writer(connection)
+        reads["write"](book_id)
+
+    reads["log"] = log
 
     def answer(question: Answer) -> Answer:
         read, taken = reads[question["what"]], array("q")

@@ -10,6 +10,7 @@ from api.http.answers import ReceiptAnswer
 from api.http.posting import key_of
 from api.http.routes import JSON, LedgerRoute, describe
 from api.main import served_app
+from ledger.chart.channels import NOTHING
 
 PATH = "/v1/noop"
 # as many bytes as the receipt of a spending
@@ -20,6 +21,7 @@ class NoopRoute(LedgerRoute):
     """A route like those of the service, which their table of scopes does not name."""
 
     scope_of = {("POST", PATH): "postings:write"}  # noqa: RUF012  as the table that it stands for
+    shown_by = {("POST", PATH): NOTHING}  # noqa: RUF012  the same
 
 
 router = APIRouter(route_class=NoopRoute)

@@ -12,9 +12,10 @@ from typing import Annotated
 
 import typer
 
-from ledger.access.tokens import mint
+from ledger.access.tokens import channel_of, mint, person_digest
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.bounds.table import SAMPLED_ON
+from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.clock import now_and_today
 from ledger.imports import KINDS, PROCESSES, Importer, ImportProblem
 from ledger.imports.examples import help_text
@@ -153,6 +154,12 @@ def token(
     institution: Annotated[
         str | None, typer.Option(metavar="CODE", help="Bind it to the institution with this code.")
     ] = None,
+    person: Annotated[
+        str | None, typer.Option(metavar="ID_NUMBER", help="Bind it to the person with this number.")
+    ] = None,
+    channel: Annotated[
+        str, typer.Option(help=f"The way that questions come in: {', '.join(CHANNEL_OF)}.")
+    ] = AccessChannel.SYSTEM.word,
 ) -> None:
     """Print a bearer token signed with the key of the data directory."""
     settings = Settings.load(data)
@@ -161,7 +168,7 @@ def token(
             f"--hours {hours}: no token may live longer than {settings.token_hours_max}"
             " hours (LEDGER_TOKEN_HOURS_MAX)"
         )
-    now, _today = now_and_today()
+    now, today = now_and_today()
     lifetime = timedelta(hours=hours)
     print(
         mint(
@@ -173,6 +180,10 @@ def token(
             lifetime,
             employer=employer,
             institution=institution,
+            person=None
+            if person is None
+            else person_digest(person, Keyring.load(settings.keys_directory), today),
+            channel=channel_of(channel),
             issuer=settings.token_issuer,
             audience=settings.token_audience,
         )

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
 from api.accounts.bodies import AccountLookup, NewAccount
+from api.accounts.entries import tell_heirs
 from api.http.declaring import By, by_of, posting
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, Instant, KindFilter
@@ -20,6 +21,7 @@ from api.http.places import told_as
 from api.http.posting import respond, take
 from api.http.receipts import entry_json, instant
 from api.http.routes import OF_ACCOUNT, OF_ID_NUMBER, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import State, state_of
 from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
 from ledger.book.numbers import new_book_id
@@ -55,16 +57,19 @@ async def balance(account: str, request: Request, as_of: AsOf = None, as_known: 
     """Without `as_of` and `as_known`, as it stands now. The two answer independently of each other."""
     state = state_of(request)
     ref = state.ref(account)
-    return json_answer(
-        await state.glance(lambda connection: _balance(connection, state, ref, as_of, as_known))
-    )
+
+    def look(connection: Any) -> dict[str, Any]:
+        book_id = book_of(connection, ref)
+        shown_by(request).of(book_id)
+        return _balance(connection, state, book_id, as_of, as_known)
+
+    return json_answer(await state.glance(look))
 
 
 def _balance(
-    connection: Any, state: State, ref: BookRef, as_of: date | None, as_known: datetime | None
+    connection: Any, state: State, book_id: int, as_of: date | None, as_known: datetime | None
 ) -> dict[str, Any]:
     now, today = state.clock()
-    book_id = book_of(connection, ref)
     shown = reports.balance(connection, book_id, as_of=as_of, as_known=as_known, now=now, today=today)
     return {
         "current_year": format_yuan(shown.current_year),
@@ -116,6 +121,8 @@ async def entries(
             # no entries, or no such book
             reports.find_book(connection, book_id)
         more = len(found) > limit
+        shown_by(request).of(book_id, items=len(found[:limit]))
+        tell_heirs(request, found[:limit])
         following = f'"{pages.write(found[limit - 1].seq)}"' if more else "null"
         items = ",".join(map(entry_json, found[:limit]))
         return f'{{"items":[{items}],"next_cursor":{following}}}'
@@ -168,6 +175,7 @@ async def explain(account: str, request: Request, as_of: AsOf = None, as_known: 
         book_id = reports.find_book(connection, ref)
         now, today = state.clock()
         lines = reports.explain(connection, book_id, as_of=as_of, as_known=as_known, now=now, today=today)
+        shown_by(request).of(book_id)
         return _balance(connection, state, book_id, as_of, as_known) | {
             "lines": [
                 {
@@ -201,7 +209,9 @@ async def freezes(account: str, request: Request) -> Response:
     ref = state.ref(account)
 
     def look(connection: Any) -> dict[str, Any]:
-        found = reports.freezes(connection, reports.find_book(connection, ref))
+        book_id = reports.find_book(connection, ref)
+        found = reports.freezes(connection, book_id)
+        shown_by(request).of(book_id, items=len(found))
         return {
             "items": [
                 {
@@ -257,14 +267,20 @@ async def account(account: str, request: Request) -> Response:
 async def show_account(request: Request, text: str) -> Response:
     state = state_of(request)
     ref = state.ref(text)
-    body = await state.read(lambda connection: account_json(connection, state, ref))
+
+    def look(connection: Any) -> dict[str, Any]:
+        book_id = book_of(connection, ref)
+        shown_by(request).of(book_id)
+        return account_json(connection, state, book_id)
+
+    body = await state.read(look)
     return json_answer(body, {"ETag": f'"{body["last_seq"]}"'})
 
 
-def account_json(connection: Any, state: State, ref: BookRef) -> dict[str, Any]:
+def account_json(connection: Any, state: State, book_id: int) -> dict[str, Any]:
     """An account as it stands."""
     now, today = state.clock()
-    shown = reports.account(connection, book_of(connection, ref), now=now, today=today)
+    shown = reports.account(connection, book_id, now=now, today=today)
     people = () if shown.person_id is None else (shown.person_id,)
     person = persons.known(connection, state.keyring, people).get(shown.person_id or 0)
     return {

@@ -14,9 +14,10 @@ from api.accounts.bodies import Death, Estate, Heir
 from api.http.declaring import By, posts
 from api.http.errors import Fault, ShapeRefused
 from api.http.listing import json_answer
-from api.http.posting import entry_of, key_of, posted, respond, take, wants_dry_run
+from api.http.posting import entry_of, key_of, rehearsed, respond, take, wants_dry_run
 from api.http.receipts import receipt_json
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import preview, shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import (
     PRECEDENCE,
@@ -33,7 +34,8 @@ from ledger import (
     reports,
 )
 from ledger.book.detail import unpack
-from ledger.book.numbers import account_no, entry_name
+from ledger.book.numbers import account_no, book_id_of, entry_name
+from ledger.chart.channels import FieldGroup
 from ledger.money import format_yuan
 from ledger.months import format_period
 from ledger.people.id_numbers import mask_name, parse_id_number
@@ -42,6 +44,7 @@ from ledger.texts import normalise_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
+G = FieldGroup
 TAG = "closure"
 
 
@@ -77,6 +80,8 @@ def death(account: str, body: Death, by: By) -> ReportDeath:
 async def estate(account: str, body: Estate, request: Request) -> Response:
     """With `confirm` it is final, needs an Idempotency-Key, and closes the account for ever."""
     key = key_of(request, required=body.confirm)
+    if not body.confirm:
+        preview(request)
     state, who = state_of(request), caller_of(request)
     ref = state.ref(account)
     book_id, heirs = await state.read(lambda connection: _heirs(connection, state, ref, body.heirs))
@@ -94,11 +99,13 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
         key,
     )
     if wrong is not None:
-        raise await _first_refusal(state, command, wrong)
+        raise await _first_refusal(request, command, wrong)
     if not body.confirm:
-        done = posted((await state.rehearse([command]))[0])
+        done = await rehearsed(request, command)
+        _tell(request, done, heirs, G.ENTRIES)
         return json_answer(_estate_json(done.receipt, heirs) | _dry(request))
     done = await take(request, command)
+    _tell(request, done, heirs, G.BALANCE | G.ENTRIES)
     answer = to_json(_estate_json(done.receipt, heirs)).decode()
     receipts = ",".join(map(receipt_json, await _receipts(state, done)))
     return respond(request, f'{answer[:-1]},"receipts":[{receipts}]}}', done)
@@ -113,6 +120,8 @@ class _Named(NamedTuple):
     birth: date | None
     name: str
     shown: str
+    # whether that name is what the ledger knows, and not what the request says
+    is_told_by_us: bool = False
 
     @property
     def by_number(self) -> bool:
@@ -149,7 +158,7 @@ def _by_number(connection: Any, state: State, id_number: str, name: str | None, 
         wanted = "the name of a heir whom the ledger does not know"
         raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
     stake, parsed = persons.stake_by_number(id_number, known, state.keyring, state.clock()[1])
-    return _Named(stake, parsed.number, parsed.birth_date, "", name or mask_name(known))
+    return _Named(stake, parsed.number, parsed.birth_date, "", name or mask_name(known), name is None)
 
 
 def _known_name(connection: Any, state: State, id_number: str) -> str | None:
@@ -168,11 +177,22 @@ def _weights(heirs: list[Heir]) -> tuple[list[Fraction], Refused | None]:
         return [Fraction(1, len(heirs) or 1)] * len(heirs), wrong
 
 
-async def _first_refusal(state: State, command: DivideEstate, wrong: Refused) -> Refused:
+def _tell(request: Request, done: Posted, heirs: list[_Named], credited: FieldGroup) -> None:
+    """Record of which heirs the answer tells something that the call did not say."""
+    shown = shown_by(request)
+    for heir, line in zip(heirs, unpack(done.receipt.detail)["heirs"], strict=True):
+        if heir.is_told_by_us:
+            shown.of_person(heir.stake.digest, fields=G.IDENTITY_MASKED)
+        if "entry" in line:
+            shown.of_each([book_id_of(line["entry"].partition("-")[0])], credited)
+
+
+async def _first_refusal(request: Request, command: DivideEstate, wrong: Refused) -> Refused:
     """What the command is refused with: the shares, unless something that comes before them is wrong too."""
     if command.heirs:
-        outcome = (await state.rehearse([command]))[0]
+        outcome = (await state_of(request).rehearse([command]))[0]
         if isinstance(outcome, Refused) and PRECEDENCE[outcome.code] < PRECEDENCE[wrong.code]:
+            shown_by(request).of_outcome(command, outcome)
             return outcome
     return wrong
 

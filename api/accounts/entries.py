@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,9 +14,12 @@ from api.http.listing import json_answer
 from api.http.posting import entry_of, post_and_answer
 from api.http.receipts import entry_json, with_more
 from api.http.routes import LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import state_of
-from ledger import Command, RefusalCode, ReverseEntry, ReverseEstimate, reports
-from ledger.book.numbers import party_of
+from ledger import Command, Receipt, RefusalCode, ReverseEntry, ReverseEstimate, reports
+from ledger.book.detail import unpack
+from ledger.book.numbers import book_id_of, party_of
+from ledger.chart.channels import FieldGroup
 from ledger.chart.parties import Party
 
 router = APIRouter(route_class=LedgerRoute)
@@ -37,6 +41,8 @@ async def entry(entry: str, request: Request) -> Response:
 
     def look(connection: Any) -> str:
         view = reports.entry(connection, book_id, seq)
+        shown_by(request).of(book_id)
+        tell_heirs(request, [view.receipt])
         more = {
             "acted_on_by": None if view.acted_on_by is None else view.acted_on_by.name,
             "reversed_by": view.reversed_by,
@@ -49,6 +55,19 @@ async def entry(entry: str, request: Request) -> Response:
         return with_more(entry_json(view.receipt), more)
 
     return json_answer(await state_of(request).read(look))
+
+
+def tell_heirs(request: Request, shown: Sequence[Receipt]) -> None:
+    """Record of which heirs some entries tell: what an estate gave them stands in it with their account."""
+    shown_by(request).of_each(
+        (
+            book_id_of(str(line.get("entry")).partition("-")[0])
+            for one in shown
+            if one.detail and '"heirs"' in one.detail
+            for line in unpack(one.detail)["heirs"]
+        ),
+        FieldGroup.ENTRIES,
+    )
 
 
 def _reverse(entry: str, body: Reversal, by: By) -> Command:

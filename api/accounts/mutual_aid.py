@@ -16,12 +16,14 @@ from api.http.listing import json_answer
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.http.state import State, caller_of, patient_of, state_of
+from api.http.shown import shown_by
+from api.http.state import caller_of, patient_of, state_of
 from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
 from ledger.accounts.mutual_aid import RANK_MAX
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.care import reports as care
+from ledger.chart.channels import FieldGroup
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number
 
@@ -182,7 +184,7 @@ async def give_quota(account: str, body: NewQuota, request: Request) -> Response
     done = await take(request, command)
     receipt = done.receipt
     told = unpack(receipt.detail)
-    masked = await state.glance(lambda connection: _masked(connection, state, {told["recipient"]}))
+    masked = await state.glance(lambda connection: _masked(request, connection, {told["recipient"]}))
     amount = format_yuan(receipt.reserved_change or 0)
     answer = {
         "quota": receipt.name,
@@ -196,10 +198,16 @@ async def give_quota(account: str, body: NewQuota, request: Request) -> Response
     return respond(request, to_json(answer).decode(), done)
 
 
-def _masked(connection: Any, state: State, people: set[int]) -> dict[int, str]:
-    """The masked ID numbers of people, by their person number."""
-    known = persons.known(connection, state.keyring, people)
-    return {one.person_id: mask_id_number(one.number) for one in known.values() if one.number is not None}
+def _masked(request: Request, connection: Any, people: set[int]) -> dict[int, str]:
+    """The masked ID numbers of people, by their person number. They are shown, so they are recorded."""
+    keyring = state_of(request).keyring
+    found: dict[int, str] = {}
+    for one in persons.known(connection, keyring, people).values():
+        if one.number is not None:
+            found[one.person_id] = mask_id_number(one.number)
+            digest = persons.digest_of_number(one.number, keyring)
+            shown_by(request).of_person(digest, fields=FieldGroup.IDENTITY_MASKED)
+    return found
 
 
 @posting(
@@ -258,8 +266,12 @@ async def quotas(
         book_id = reports.find_book(connection, ref)
         of_side = care.quotas_given if side == "given" else care.quotas_received
         found = of_side(connection, book_id)
+        shown_by(request).of(book_id, items=len(found))
+        if side == "received":
+            # each is the donor's, and stands in the donor's book
+            shown_by(request).of_each(one.book_id for one in found)
         people = {one.quota.recipient_id for one in found} | {one.donor_id for one in found if one.donor_id}
-        masked = _masked(connection, state, people)
+        masked = _masked(request, connection, people)
         return {
             "items": [
                 {
@@ -294,6 +306,8 @@ async def quota_uses(quota: str, request: Request) -> Response:
     book_id, seq = entry_of(quota, R.QUOTA_NOT_FOUND)
 
     def look(connection: Any) -> dict[str, Any]:
+        found = care.quota_uses(connection, book_id, seq)
+        shown_by(request).of(book_id, items=len(found))
         return {
             "items": [
                 {
@@ -302,7 +316,7 @@ async def quota_uses(quota: str, request: Request) -> Response:
                     "institution_kind": one.institution_kind,
                     "returned_on": None if one.returned_on is None else one.returned_on.isoformat(),
                 }
-                for one in care.quota_uses(connection, book_id, seq)
+                for one in found
             ]
         }
 

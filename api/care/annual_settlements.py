@@ -16,6 +16,7 @@ from api.http.listing import json_answer, rather_than_json
 from api.http.places import told_as
 from api.http.posting import key_of, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import (
     BookRef,
@@ -108,6 +109,7 @@ async def statement(year: Annotated[Year, Path()], account: str, request: Reques
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = _find(connection, book, else_book)
+        shown_by(request).of(book_id)
         return _told(connection, state, last_statement(connection, book_id, year))
 
     told = await state.read(look)

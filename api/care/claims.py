@@ -24,8 +24,9 @@ from api.http.listing import (
     json_answer,
     with_csv,
 )
-from api.http.posting import entry_of, key_of, posted, respond, take
+from api.http.posting import entry_of, key_of, rehearsed, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import State, caller_of, patient_of, state_of
 from api.institutions.institutions import institution_of
 from ledger import DecideClaim, Posted, RefusalCode, Refused, SubmitClaim
@@ -217,7 +218,7 @@ async def _submitted(request: Request, body: NewClaim, key: str | None) -> Poste
     try:
         if party is not None:
             return await take(request, command)
-        posted((await state.rehearse([command]))[0])
+        await rehearsed(request, command)
     except Refused as refused:
         if body.cause_is_unknown and refused.code is R.CAUSE_REQUIRED:
             raise Refused(R.CAUSE_UNKNOWN, at="cause/kind") from None
@@ -297,6 +298,7 @@ async def claim(claim: str, request: Request) -> Response:
     """What was settled is read by the name of the settlement."""
     book_id, seq = entry_of(claim, R.CLAIM_NOT_FOUND)
     view = await state_of(request).glance(lambda connection: cases.claim(connection, book_id, seq))
+    shown_by(request).of(book_id)
     decision = None if view.decided_seq is None else entry_name(book_id, view.decided_seq)
     decided = view.decided
     more = {
@@ -348,4 +350,5 @@ async def open_claims(
             for one in cases.open_claims(connection, until, last, limit)
         ]
 
-    return await answer_pages(request, _OPEN, "claims", f"claims|{until}", page, cursor, limit)
+    place = f"claims|{until}"
+    return await answer_pages(request, _OPEN, "claims", place, page, cursor, limit, lambda key: key[1])

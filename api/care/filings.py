@@ -16,6 +16,7 @@ from api.http.listing import LIMIT_DEFAULT, Limit, Listing, answer_pages, json_a
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import caller_of, state_of
 from ledger import EndFiling, RecordFiling, RefusalCode, Refused, reports
 from ledger.book.detail import unpack
@@ -238,6 +239,8 @@ async def filings(account: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
+        found = care.filings(connection, book_id)
+        shown_by(request).of(book_id, items=len(found))
         return {
             "items": [
                 {
@@ -250,7 +253,7 @@ async def filings(account: str, request: Request) -> Response:
                     "evidence": one.evidence,
                     "recorded_on": one.recorded_on.isoformat(),
                 }
-                for one in care.filings(connection, book_id)
+                for one in found
             ]
         }
 
@@ -271,6 +274,7 @@ async def accumulators(account: str, year: Annotated[Year, Path()], request: Req
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
         found = care.accumulator(connection, book_id, year)
+        shown_by(request).of(book_id)
         return {"account": account_no(book_id), "year": year} | {
             name: value if name in _COUNTS else format_yuan(value) for name, value in found._asdict().items()
         }
@@ -332,7 +336,10 @@ async def settlements(
         return [(one.seq, _item(one)) for one in found]
 
     name = f"settlements-{state.clock()[1]}"
-    return await answer_pages(request, _LISTING, name, f"settlements|{book_id}", page_after, cursor, limit)
+    place = f"settlements|{book_id}"
+    # an empty page says something of the person too
+    shown_by(request).of(book_id, items=0)
+    return await answer_pages(request, _LISTING, name, place, page_after, cursor, limit, lambda _seq: book_id)
 
 
 def _item(one: care.Settled) -> dict[str, Any]:

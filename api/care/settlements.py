@@ -31,6 +31,7 @@ from api.http.places import told_as
 from api.http.posting import entry_of, key_of, posted, respond, take
 from api.http.receipts import instant, with_more
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import caller_of, patient_of, state_of
 from api.institutions.institutions import institution_of
 from ledger import (
@@ -172,7 +173,9 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
     )
     try:
         if command.quoting:
-            done = posted(await state.presettle(command))
+            outcome = await state.presettle(command)
+            shown_by(request).of_outcome(command, outcome)
+            done = posted(outcome)
         else:
             done = await take(request, command)
     except Refused as refused:
@@ -333,6 +336,7 @@ async def settlement(settlement: str, request: Request) -> Response:
         found = care.settled(connection, book_id, seq)
         if found.row.reverses_seq is not None or found.row.channel is Channel.ANNUAL:
             raise Refused(R.SETTLEMENT_NOT_FOUND, at="target_seq")
+        shown_by(request).of(book_id)
         return view_json(policy_at(connection, state, found.policy_version), found)
 
     return json_answer(await state.glance(look))

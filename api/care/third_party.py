@@ -17,6 +17,7 @@ from api.http.fields import Amount, Day, SourceRef, Strict, Words, example
 from api.http.listing import json_answer
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.routes import LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import (
     Command,
@@ -204,6 +205,7 @@ async def third_party_case(case: str, request: Request) -> Response:
     found = await state_of(request).glance(
         lambda connection: cases.third_party_case(connection, book_id, seq)
     )
+    shown_by(request).of(book_id)
     return json_answer(_case_json(book_id, seq, found))
 
 

@@ -16,6 +16,7 @@ from api.http.listing import json_answer
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import caller_of, patient_of, state_of
 from ledger import EndVisit, RefusalCode, Refused, RegisterVisit
 from ledger.book.detail import unpack
@@ -178,6 +179,7 @@ async def visit(visit: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         found = care.visit(connection, book_id, seq)
+        shown_by(request).of(book_id)
         return {
             "visit": entry_name(book_id, seq),
             "account": _account(book_id),

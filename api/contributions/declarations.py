@@ -23,12 +23,14 @@ from api.contributions.list_lines import (
 from api.contributions.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
 from api.http.declaring import posting
 from api.http.fields import Nothing, month_text
-from api.http.posting import entry_of, key_of, respond
+from api.http.posting import entry_of, key_of, respond, wants_dry_run
 from api.http.routes import LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import Adjust, Confirm, Declare, Receipt, RefusalCode, Refused, require_nil_said
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name, party_of
+from ledger.chart.channels import FieldGroup
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.contributions import reports as contribution_reports
@@ -37,10 +39,12 @@ from ledger.contributions.declarations import ListView, list_view
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
+from ledger.people.id_numbers import mask_id_number
 from ledger.people.persons import number_opener
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
+G = FieldGroup
 
 
 # -- the list of a month -----------------------------------------------------------------------------------
@@ -97,6 +101,12 @@ async def _declare(
         view = list_view(receipt.period or 0, shown, None, numbers_there(done, shown))
         # only a confirmed list is there
         view = view._replace(confirmed=not done.created)
+        known_by = {line.line: line.person for line in lines}
+        shown_by(request).of_each(
+            known_by.get(line.line) if line.account_id is None else line.account_id
+            for line in shown
+            if line.code != R.ACCOUNT_NOT_FOUND
+        )
         return to_json(_list_json(connection, state, (book_id, receipt.seq), view)).decode()
 
     return respond(request, await state.report(look), done, status=201 if done.created else 200)
@@ -153,6 +163,14 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
         found = contribution_reports.declaration(connection, book_id, seq)
         view = list_view(found.period, found.lines, done.receipt.detail, found.there)
         answer = _list_json(connection, state, (book_id, seq), view)
+        shown = shown_by(request)
+        full = G.IDENTITY_FULL
+        if wants_dry_run(request) and not shown.may_have(full):
+            for line in answer["lines"]:
+                if "id_number" in line:
+                    line["id_number"] = mask_id_number(line["id_number"])
+            full = G.IDENTITY_MASKED
+        shown.of_each((line.account_id for line in view.lines), shown.fields | full)
         told = unpack(done.receipt.detail)
         names = ("to_accounts", "to_pooled_fund", "returned", "late_fee")
         lines = answer.pop("lines")
@@ -216,6 +234,17 @@ async def adjust(employer: str, body: NewAdjustment, request: Request) -> Respon
         changes = await state.readers_for(request).glance(
             lambda connection: adjusted_lines(connection, book_id, seq)
         )
+    refused = unpack(done.receipt.detail)["refused"]
+    shown_by(request).of_each(
+        [
+            *(change.account_id for change in changes),
+            *(
+                line.person
+                for line in lines
+                if refused.get(str(line.line), R.ACCOUNT_NOT_FOUND) != R.ACCOUNT_NOT_FOUND
+            ),
+        ]
+    )
     return respond(request, to_json(_adjustment(done.receipt, rows, changes)).decode(), done)
 
 

@@ -13,6 +13,7 @@ from api.http.fields import month_text, yuan_text
 from api.http.listing import json_answer
 from api.http.posting import entry_of
 from api.http.routes import LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import state_of
 from ledger import Keyring, RefusalCode, persons
 from ledger.book.numbers import entry_name
@@ -47,6 +48,7 @@ async def declaration(declaration: str, request: Request) -> Response:
         found = contribution_reports.declaration(connection, book_id, seq)
         shown = list_view(found.period, found.lines, found.confirmation, found.there)
         numbers = _masked(connection, state.keyring, shown.lines)
+        shown_by(request).of_each(line.account_id for line in shown.lines)
         return {
             "declaration": entry_name(book_id, seq),
             "employer": found.employer,

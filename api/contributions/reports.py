@@ -240,7 +240,9 @@ async def staff_payments(
         return [(one.account_id, _staff_json(one, people.get(one.person_id or 0))) for one in found]
 
     name, place = f"staff-{code}-{month_text(month)}", f"staff|{code}|{month}"
-    return await answer_pages(request, _STAFF, name, place, page, cursor, limit)
+    return await answer_pages(
+        request, _STAFF, name, place, page, cursor, limit, lambda account_id: account_id
+    )
 
 
 def _staff_json(one: contribution_reports.StaffPaid, person: persons.Known | None) -> dict[str, Any]:

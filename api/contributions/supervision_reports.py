@@ -161,7 +161,8 @@ async def overdue_registrations(
         return [((one.account_id, one.seq), _overdue_json(one)) for one in found]
 
     place = f"overdue|{area}|{day}"
-    return await answer_pages(request, _OVERDUE, f"overdue-registrations-{day}", place, page, cursor, limit)
+    name = f"overdue-registrations-{day}"
+    return await answer_pages(request, _OVERDUE, name, place, page, cursor, limit, lambda key: key[0])
 
 
 def _overdue_json(one: arrears_reports.OverdueRegistration) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from api.http.errors import Fault, ShapeRefused
 from api.http.fields import read_count, read_period, read_total
 from api.http.places import Places
 from api.http.routes import LedgerRoute, StrictRequest
+from api.http.shown import recorded
 from ledger import RefusalCode, Refused, read_list
 from ledger.money import AMOUNT_PATTERN, parse_yuan
 
@@ -120,7 +121,7 @@ def _file_or(
             return
         request = await guard(scope, receive)
         scope["ledger.places"] = places
-        response = await take_file(request, await request.json())
+        response = await recorded(scope, take_file(request, await request.json()))
         await response(scope, receive, send)
 
     return app

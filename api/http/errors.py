@@ -33,6 +33,7 @@ from ledger import (
     Unknown,
     trouble,
 )
+from ledger.access.read_log import ReadLogUnavailable
 from ledger.money import in_yuan
 from ledger.texts import asks_for_cash
 
@@ -270,6 +271,8 @@ def code_of_trouble(error: BaseException) -> DoorCode | None:
     """What is told of a fault that is nobody's fault and will pass; None for any other."""
     if isinstance(error, PolicyOutdated):
         return DoorCode.POLICY_OUTDATED
+    if isinstance(error, ReadLogUnavailable):
+        return DoorCode.READ_LOG_UNAVAILABLE
     if isinstance(error, Unavailable):
         return DoorCode.DATABASE_UNAVAILABLE
     if isinstance(error, Unknown):
@@ -308,5 +311,6 @@ def add_handlers(app: FastAPI) -> None:
         Failed,
         Overloaded,
         Stopped,
+        ReadLogUnavailable,
     ):
         app.add_exception_handler(kind, handle)

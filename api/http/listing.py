@@ -26,7 +26,8 @@ from api.http.deadlines import takes_long
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import read_count
 from api.http.routes import JSON
-from api.http.state import State, state_of
+from api.http.shown import shown_by
+from api.http.state import state_of
 from ledger import Keyring, RefusalCode
 from ledger.csv_out import BYTE_ORDER_MARK, csv_line
 
@@ -63,6 +64,7 @@ LANGUAGE: dict[str, Any] = {
 Key = Any
 Page = Sequence[tuple[Key, dict[str, Any]]]
 PageAfter = Callable[[Any, Key, int], Page]
+Whose = Callable[[Key], int | None]
 
 
 class Listing(NamedTuple):
@@ -166,11 +168,12 @@ async def answer_pages(
     page_after: PageAfter,
     cursor: str | None,
     limit: int,
+    whose: Whose | None = None,
 ) -> Response:
     """A page of a list as JSON; or as CSV all of it from the cursor on, whatever the limit.
 
     `page_after` reads at most that many items after a key, which is None at the beginning. `name` is that
-    of the CSV file, and names nobody.
+    of the CSV file, and names nobody. `whose` is the book of the person that an item shows, by its key.
     """
     state = state_of(request)
     cursors = Cursors(state.keyring, place)
@@ -179,9 +182,11 @@ async def answer_pages(
     if wants_csv(request):
         takes_long(request.scope)
         first = await state.report(_behind(page_after, after, CSV_PAGE))
-        return _csv_answer(name, _pages(state, listing, first, page_after, language))
+        _show(request, first, whose)
+        return _csv_answer(name, _pages(request, listing, first, page_after, language, whose))
     found = await state.readers_for(request).read(_behind(page_after, after, limit + 1))
     more = len(found) > limit
+    _show(request, found[:limit], whose)
     return json_answer(
         {
             "items": [item for _, item in found[:limit]],
@@ -195,15 +200,28 @@ def _behind(page_after: PageAfter, after: Key, limit: int) -> Callable[[Any], Pa
     return lambda connection: page_after(connection, after, limit)
 
 
+def _show(request: Request, page: Page, whose: Whose | None) -> None:
+    if whose is not None:
+        shown_by(request).of_each(whose(key) for key, _item in page)
+
+
 async def _pages(
-    state: State, listing: Listing, page: Page, page_after: PageAfter, language: str
+    request: Request,
+    listing: Listing,
+    page: Page,
+    page_after: PageAfter,
+    language: str,
+    whose: Whose | None,
 ) -> AsyncIterator[str]:
+    state = state_of(request)
     yield listing.heading(language)
     while page:
         yield listing.lines((item for _, item in page), language)
         if len(page) < CSV_PAGE:
             return
         page = await state.report(_behind(page_after, page[-1][0], CSV_PAGE))
+        _show(request, page, whose)
+        await shown_by(request).record()
 
 
 async def answer_whole(

@@ -6,6 +6,7 @@ from fastapi import Request, Response
 
 from api.http.receipts import receipt_json, with_more
 from api.http.routes import JSON
+from api.http.shown import shown_by
 from api.http.state import state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
 from ledger.book.numbers import parse_entry_name
@@ -62,8 +63,18 @@ async def take(request: Request, command: Command) -> Posted:
     """Post a command, or rehearse it when the call asks for that."""
     state = state_of(request)
     if wants_dry_run(request):
-        return posted((await state.rehearse([command]))[0])
-    return posted(await state.writer.post(command))
+        return await rehearsed(request, command)
+    outcome = await state.writer.post(command)
+    if not (isinstance(outcome, Posted) and outcome.created):
+        shown_by(request).of_outcome(command, outcome)
+    return posted(outcome)
+
+
+async def rehearsed(request: Request, command: Command) -> Posted:
+    """What would become of a command. Raises Refused. Either way it tells of whose book it names."""
+    [outcome] = await state_of(request).rehearse([command])
+    shown_by(request).of_outcome(command, outcome)
+    return posted(outcome)
 
 
 def respond(request: Request, body: str, done: Posted, *, status: int = 201) -> Response:

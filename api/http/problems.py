@@ -9,6 +9,18 @@ class DoorCode(Worded):
     TOKEN_MISSING = Words("token_missing", 401, "A bearer token is required", "需要访问令牌。")
     TOKEN_INVALID = Words("token_invalid", 401, "The bearer token is not valid", "访问令牌无效或已过期。")
     SCOPE_MISSING = Words("scope_missing", 403, "The token lacks a scope", "访问令牌没有所需的权限。")
+    CHANNEL_NOT_ALLOWED = Words(
+        "channel_not_allowed",
+        403,
+        "This is not shown or done through this channel",
+        "该渠道不能查询或办理此项。",
+    )
+    PURPOSE_MISSING = Words(
+        "purpose_missing", 403, "A read of a person's data states its purpose", "查询个人信息须说明用途。"
+    )
+    PURPOSE_NOT_ALLOWED = Words(
+        "purpose_not_allowed", 403, "The channel may not read for this purpose", "该渠道不能以此用途查询。"
+    )
     ROUTE_NOT_FOUND = Words("route_not_found", 404, "No such resource", "资源不存在。")
     METHOD_NOT_ALLOWED = Words(
         "method_not_allowed", 405, "The method is not offered here", "不支持该请求方法。"
@@ -41,6 +53,12 @@ class DoorCode(Worded):
         503,
         "No answer in time: send the same again, a command with the same key",
         "处理超时，请以相同的 Idempotency-Key 重试，即可得知结果。",
+    )
+    READ_LOG_UNAVAILABLE = Words(
+        "read_log_unavailable",
+        503,
+        "The read could not be recorded, so nothing is shown",
+        "查询记录暂时无法写入，不能提供查询结果。",
     )
     NOT_READY = Words("not_ready", 503, "The service is not ready", "服务尚未就绪。")
     KEYS_DIFFER = Words(

@@ -26,6 +26,9 @@ NAMED_IN_BODY: Final = frozenset(
 """The routes to which only the body names the institution, as its member `institution`."""
 
 
+OWN_DATA: Final = "/v1/me"
+"""Where the routes begin that show a person what is the person's own."""
+
 LINES_NAME_EMPLOYERS: Final = frozenset(
     {("POST", "/v1/imports/declarations"), ("GET", "/v1/imports/declarations/template")}
 )
@@ -43,6 +46,9 @@ async def stay_within(request: Request, caller: Caller, scope: str) -> None:
         reached = await _is_employers(request, caller.employer)
     elif caller.institution is not None:
         reached = await _is_institutions(request, caller.institution)
+    elif caller.person is not None:
+        # what is behind this door is the person's own, and there is no other way
+        reached = _route(request)[1].startswith(OWN_DATA)
     else:
         return
     if not reached:

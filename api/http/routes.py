@@ -26,9 +26,12 @@ from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
 from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.http.security import OPEN, SCOPE_OF
+from api.http.shown import let_in, recorded
+from api.http.shows import READS_BY_POST, SHOWN_BY
 from api.http.state import caller_of, state_of
 from api.http.strict_json import read_json
 from ledger import RefusalCode
+from ledger.chart.channels import FieldGroup
 
 JSON = "application/json"
 LARGE = 1 << 16
@@ -105,6 +108,8 @@ class LedgerRoute(APIRoute):
     request_class = StrictRequest
     # which scope a method and path ask for
     scope_of: ClassVar[Mapping[tuple[str, str], str]] = SCOPE_OF
+    # and which groups of fields their answers show of persons
+    shown_by: ClassVar[Mapping[tuple[str, str], FieldGroup]] = SHOWN_BY
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -128,7 +133,8 @@ class LedgerRoute(APIRoute):
         guard, inner = self._guard(), super().get_route_handler()
 
         async def handle(request: Request) -> Response:
-            return await inner(await guard(request.scope, request.receive))
+            known = await guard(request.scope, request.receive)
+            return await recorded(known.scope, inner(known))
 
         return handle
 
@@ -158,7 +164,8 @@ class LedgerRoute(APIRoute):
         """What comes before anything is parsed: the request, or what refuses it."""
         template, places = self.path_format, self._places()
         route = next(iter(self.methods or ())), template
-        needed = self.scope_of[route]
+        needed, asks = self.scope_of[route], (self.scope_of[route], self.shown_by[route])
+        only_reads = route[0] == "GET" or route in READS_BY_POST
         body_says_whose = route in NAMED_IN_BODY
         takes_body = self.body_field is not None
         known = {str(field.alias) for field in self.dependant.query_params} | {
@@ -177,6 +184,7 @@ class LedgerRoute(APIRoute):
                 if caller.is_bound:
                     await stay_within(request, caller, needed)
                 scope["ledger.caller"] = caller
+                let_in(request, caller, asks, only_reads=only_reads)
             body = await request.json() if takes_body else None
             if body_says_whose:
                 stay_within_body(caller_of(request), needed, body)
@@ -200,14 +208,15 @@ def _by_hand(
             return
         request = await guard(scope, receive)
         if model is None:
-            response = await endpoint(**scope["path_params"], request=request)
+            answering = endpoint(**scope["path_params"], request=request)
         else:
             value = await request.json()
             try:
                 body = model.model_validate(value)
             except ValidationError as error:
                 raise ShapeRefused(faults_of_body(error, value)) from None
-            response = await endpoint(**scope["path_params"], body=body, request=request)
+            answering = endpoint(**scope["path_params"], body=body, request=request)
+        response = await recorded(scope, answering)
         await response(scope, receive, send)
 
     return app
@@ -247,7 +256,15 @@ _ALWAYS: tuple[Code, ...] = (
     DoorCode.DEADLINE,
     DoorCode.OVERLOADED,
 )
-_TOKEN: tuple[Code, ...] = (DoorCode.TOKEN_MISSING, DoorCode.TOKEN_INVALID, DoorCode.SCOPE_MISSING)
+_TOKEN: tuple[Code, ...] = (
+    DoorCode.TOKEN_MISSING,
+    DoorCode.TOKEN_INVALID,
+    DoorCode.SCOPE_MISSING,
+    DoorCode.CHANNEL_NOT_ALLOWED,
+    DoorCode.PURPOSE_MISSING,
+    DoorCode.PURPOSE_NOT_ALLOWED,
+    DoorCode.READ_LOG_UNAVAILABLE,
+)
 _BODY: tuple[Code, ...] = (
     RefusalCode.JSON_MALFORMED,
     RefusalCode.CASH_FORBIDDEN,

@@ -22,11 +22,13 @@ from api.http.problems import DoorCode
 from ledger import Refused
 from ledger.access.jwks import JwksFile, KeysMissing, parse_jwks
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
+from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.settings import TOKEN_HOURS_MAX_MAX
 from ledger.texts import is_agent_name
 
 LEEWAY_SECONDS: Final = 30
+_match_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 REMEMBERED_MAX: Final = 10_000
 TOKEN_CHARACTERS_MAX: Final = 8_192
 ACTS: Final = "contributions:act"
@@ -161,11 +163,24 @@ class Caller(NamedTuple):
     employer: str | None = None
     # the code of the one institution that the token reaches; None: it is bound to none
     institution: str | None = None
+    # the digest of the ID number of the one person who the token is for; None: it is bound to none
+    person: bytes | None = None
+    # through which channel that comes in which is asked
+    channel: AccessChannel = AccessChannel.SYSTEM
 
     @property
     def is_bound(self) -> bool:
-        """Whether the token reaches one employer or institution only."""
-        return self.employer is not None or self.institution is not None
+        """Whether the token reaches one employer, institution or person only."""
+        return self.employer is not None or self.institution is not None or self.person is not None
+
+    @property
+    def bound_to(self) -> str | None:
+        """To what the token is bound, as the read log names it."""
+        if self.person is not None:
+            return "person"
+        if self.employer is not None:
+            return f"employer {self.employer}"
+        return None if self.institution is None else f"institution {self.institution}"
 
     def need(self, scope: str) -> None:
         """Raise Declined when the token lacks a scope."""
@@ -306,15 +321,39 @@ def _caller(rights: Mapping[str, Any]) -> Caller:
             raise TokenRefused(f"unfit_{right}")
     if not isinstance(scope, str):
         raise TokenRefused("unfit_scope")
-    employer, institution = _employer(rights), _institution(rights)
+    employer, institution, person = _employer(rights), _institution(rights), _person(rights)
     # what is bound to both would reach what is of both, which is nothing
-    if employer is not None and institution is not None:
+    if sum(one is not None for one in (employer, institution, person)) > 1:
         raise TokenRefused("bound_twice")
+    channel = _channel(rights)
+    bound = {AccessChannel.EMPLOYER: employer, AccessChannel.INSTITUTION: institution}
+    if channel in bound and bound[channel] is None:
+        raise TokenRefused("bound_to_nobody")
     scopes = frozenset(scope.split())
     # whoever made it confused the agency with an employer: what else it says is not believed either
     if employer is not None and ACTS in scopes:
         raise TokenRefused("bound_and_acting")
-    return Caller(caller, actor, scopes, employer, institution)
+    return Caller(caller, actor, scopes, employer, institution, person, channel)
+
+
+def _channel(rights: Mapping[str, Any]) -> AccessChannel:
+    """The channel that a token names; without one it is a system's."""
+    if "channel" not in rights:
+        return AccessChannel.SYSTEM
+    word = rights["channel"]
+    if not isinstance(word, str) or word not in CHANNEL_OF:
+        raise TokenRefused("unfit_channel")
+    return CHANNEL_OF[word]
+
+
+def _person(rights: Mapping[str, Any]) -> bytes | None:
+    """The digest of the ID number of the person who a token is for, or which makes it invalid."""
+    if "person" not in rights:
+        return None
+    digest = rights["person"]
+    if not isinstance(digest, str) or _match_digest(digest) is None:
+        raise TokenRefused("unfit_person")
+    return bytes.fromhex(digest)
 
 
 def _employer(rights: Mapping[str, Any]) -> str | None:

@@ -34,6 +34,7 @@ from ledger import (
     rehearse,
     resident_ref,
 )
+from ledger.access.read_log import ReadLog
 from ledger.institutions.registry import Registered
 from ledger.operations.figures import Watched
 from ledger.operations.installation import Opened
@@ -91,6 +92,7 @@ class State:
         self.writer = self._writer(POSTING)
         # what employers send may take seconds, and nobody at a counter should wait for it
         self.office = self._writer(OFFICE)
+        self.read_log = ReadLog(self._opened.engine, self.keyring, self.clock, self._on_death)
         self._looking = Readers(self.engine, LOOKING, "looking")
         self._reporting = Readers(self._engines[1], REPORTING, "reporting")
         self.probe = Probe(self._engines[2])
@@ -111,6 +113,7 @@ class State:
         self._make()
         self.writer.start()
         self.office.start()
+        self.read_log.start()
 
     def stop(self) -> None:
         """Post what waits, then let go of everything."""
@@ -119,6 +122,7 @@ class State:
         self.office.stop()
         self._looking.stop()
         self._reporting.stop()
+        self.read_log.stop()
         self.probe.stop()
         self.figures.stop()
         for engine in (*self._engines, self._opened.engine):

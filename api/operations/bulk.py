@@ -22,6 +22,7 @@ from api.http.problems import Code, DoorCode
 from api.http.receipts import receipt_json
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.security import Caller
+from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
 from api.operations.answers import BulkAnswer
 from api.operations.bodies import Bulk
@@ -61,15 +62,15 @@ async def bulk(body: Bulk, request: Request) -> Response:
     if len(body.commands) > (ATOMIC_MAX if body.atomic else COMMANDS_MAX):
         limit = ATOMIC_MAX if body.atomic else COMMANDS_MAX
         raise Refused(R.BULK_TOO_LARGE, commands_max=limit)
-    state, who = state_of(request), caller_of(request)
+    who = caller_of(request)
     for scope in sorted(_scopes(body.commands)):
         who.need(scope)
     if wants_dry_run(request):
-        written = [await _rehearse(state, who, body.commands, atomic=body.atomic)]
+        written = [await _rehearse(request, who, body.commands, atomic=body.atomic)]
     elif body.atomic:
-        written = [await _post_group(state, who, body.commands)]
+        written = [await _post_group(request, who, body.commands)]
     else:
-        written = await _post_chunks(state, who, body.commands, request.scope)
+        written = await _post_chunks(request, who, body.commands)
     outcomes = ",".join(part for part in written if part)
     more = ',"dry_run":true' if wants_dry_run(request) else ""
     return Response(f'{{"outcomes":[{outcomes}]{more}}}', media_type=JSON)
@@ -81,12 +82,13 @@ def _scopes(items: Sequence[Any]) -> set[str]:
     return {READERS[verb].declared.scope for verb in verbs if verb in READERS}
 
 
-async def _post_chunks(state: State, who: Caller, items: Sequence[Any], scope: Scope) -> list[str]:
+async def _post_chunks(request: Request, who: Caller, items: Sequence[Any]) -> list[str]:
     """Chunk after chunk; the next is read while one is posted, and handed over when that one is.
 
     Where one was not posted, or nobody knows, those after it are not: a command may rest on any before it.
     Raises Overloaded, Stopped when that was the first, and is cancelled when its time is over before that.
     """
+    state, scope = state_of(request), request.scope
     written: list[str] = []
     stopped: Exception | None = None
     handed_over = False
@@ -100,6 +102,7 @@ async def _post_chunks(state: State, who: Caller, items: Sequence[Any], scope: S
             if commands and stopped is None:
                 first, handed_over = not handed_over, True
                 outcomes = await _post_chunk(state, commands, scope, first=first)
+                shown_by(request).of_outcomes(zip(commands, outcomes, strict=True))
                 stopped = _stopping(outcomes)
             written.append(await asyncio.to_thread(_write, places, outcomes, start))
     except asyncio.CancelledError:
@@ -170,22 +173,30 @@ def _stopping(outcomes: Sequence[Outcome | Exception]) -> Exception | None:
     return _NotReached(_code(left[0])) if left and len(left) == len(outcomes) else None
 
 
-async def _post_group(state: State, who: Caller, items: Sequence[Any]) -> str:
+async def _post_group(request: Request, who: Caller, items: Sequence[Any]) -> str:
     """All or nothing. One command that cannot be read refuses the group before it is posted."""
+    state = state_of(request)
     places = await asyncio.to_thread(_read, state, who, items)
     if any(isinstance(place, Unreadable) for place in places):
         return _write_refused_group(places)
     if not places:
         return ""
-    return _write(places, await state.writer.post_chunk(places, atomic=True))  # type: ignore[arg-type]  # all commands
+    commands = [place for place in places if isinstance(place, Command)]
+    outcomes = await state.writer.post_chunk(commands, atomic=True)
+    shown_by(request).of_outcomes(zip(commands, outcomes, strict=True))
+    return _write(places, outcomes)
 
 
-async def _rehearse(state: State, who: Caller, items: Sequence[Any], *, atomic: bool) -> str:
+async def _rehearse(request: Request, who: Caller, items: Sequence[Any], *, atomic: bool) -> str:
+    state, shown = state_of(request), shown_by(request)
+    # where none can be rehearsed it shows nobody
+    shown.of_each(())
     places = await asyncio.to_thread(_read, state, who, items)
     if atomic and any(isinstance(place, Unreadable) for place in places):
         return _write_refused_group(places)
     commands = [place for place in places if isinstance(place, Command)]
     outcomes = await state.rehearse(commands, atomic=atomic) if commands else []
+    shown.of_outcomes(zip(commands, outcomes, strict=True))
     return _write(places, outcomes)
 
 

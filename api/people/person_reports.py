@@ -11,6 +11,7 @@ from api.contributions.reports import TAG
 from api.http.fields import MonthText, day_text, month_of, month_text, yuan_text
 from api.http.listing import Listing, answer_whole, json_answer, with_csv
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import state_of
 from ledger import RefusalCode, reports
 from ledger.book.numbers import entry_name
@@ -64,9 +65,9 @@ async def person_payments(
 
     def look(connection: Any) -> list[dict[str, Any]]:
         book_id = reports.find_book(connection, ref)
-        return [
-            _person_json(one) for one in contribution_reports.person_months(connection, book_id, **months)
-        ]
+        found = contribution_reports.person_months(connection, book_id, **months)
+        shown_by(request).of(book_id, items=len(found))
+        return [_person_json(one) for one in found]
 
     return await answer_whole(request, _PERSON, f"payment-list-{state.clock()[1]}", look)
 
@@ -105,6 +106,8 @@ async def enrolments(account: str, request: Request) -> Response:
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
         today = state.clock()[1]
+        found = contribution_reports.enrolments(connection, book_id)
+        shown_by(request).of(book_id, items=len(found))
         return {
             "items": [
                 {
@@ -118,7 +121,7 @@ async def enrolments(account: str, request: Request) -> Response:
                     "recorded_on": one.recorded_on.isoformat(),
                     "replaced_by": None if one.replaced_by is None else entry_name(book_id, one.replaced_by),
                 }
-                for one in contribution_reports.enrolments(connection, book_id)
+                for one in found
             ]
         }
 

@@ -12,7 +12,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, TypeGuard
@@ -27,10 +27,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.people.id_numbers import parse_id_number
+from ledger.people.persons import number_digest
 from ledger.refusals import Refused
 from ledger.settings import TOKEN_NAME
-from ledger.vault import KeyringError, read_private
+from ledger.vault import Keyring, KeyringError, read_private
 
 ISSUER: Final = TOKEN_NAME
 AUDIENCE: Final = TOKEN_NAME
@@ -115,13 +118,17 @@ def mint(
     *,
     employer: str | None = None,
     institution: str | None = None,
+    person: bytes | None = None,
+    channel: AccessChannel = AccessChannel.SYSTEM,
     issuer: str = ISSUER,
     audience: str = AUDIENCE,
 ) -> str:
     """A signed token: `caller` is the system that calls, `actor` the person who acts. Raises TokenError.
 
     With `employer`, a credit code, it reaches nothing but what is that employer's; with `institution`, a
-    code, nothing but what is that institution's. It is bound to one of the two at most.
+    code, nothing but what is that institution's; with `person`, the digest of an ID number, nothing but what
+    is that person's own. It is bound to one of the three at most. `channel` is the way that a question comes
+    in; that of an employer or an institution is bound to one.
     """
     wanted = tuple(dict.fromkeys(scopes))
     unknown = [scope for scope in wanted if scope not in SCOPES]
@@ -144,14 +151,21 @@ def mint(
         "exp": int((now + lifetime).timestamp()),
         "jti": secrets.token_urlsafe(12),
     }
+    if sum(one is not None for one in (employer, institution, person)) > 1:
+        raise WrongToken("a token is bound to an employer, to an institution or to a person: to one of them")
+    bound = {AccessChannel.EMPLOYER: employer, AccessChannel.INSTITUTION: institution}
+    if channel in bound and bound[channel] is None:
+        raise WrongToken(f"a token of the channel {channel.word} is bound to an {channel.word}")
+    if channel is not AccessChannel.SYSTEM:
+        rights["channel"] = channel.word
+    if person is not None:
+        rights["person"] = person.hex()
     if employer is not None:
         try:
             rights["employer"] = parse_credit_code(employer)
         except Refused:
             raise WrongToken("a token is bound to an employer by a valid credit code") from None
     if institution is not None:
-        if employer is not None:
-            raise WrongToken("a token is bound to an employer or to an institution, not to both")
         if not is_institution_code(institution):
             raise WrongToken(
                 "a token is bound to an institution by its code: 1 to 64 visible ASCII characters without /"
@@ -164,6 +178,21 @@ def mint(
 def is_institution_code(text: object) -> TypeGuard[str]:
     """Whether a token may be bound to an institution by this: 1 to 64 visible ASCII characters without /."""
     return isinstance(text, str) and _match_institution(text) is not None
+
+
+def channel_of(word: str) -> AccessChannel:
+    """The channel of a token, by its word. Raises WrongToken."""
+    if word not in CHANNEL_OF:
+        raise WrongToken(f"a channel is one of: {' '.join(CHANNEL_OF)}")
+    return CHANNEL_OF[word]
+
+
+def person_digest(id_number: str, keyring: Keyring, today: date) -> bytes:
+    """What a token of a person is bound to: the number itself stands nowhere in it. Raises WrongToken."""
+    try:
+        return number_digest(parse_id_number(id_number, today), keyring)
+    except Refused as refused:
+        raise WrongToken(f"a token is bound to a person by a valid ID number: {refused.code}") from None
 
 
 def write_token(path: Path, token: str) -> None:

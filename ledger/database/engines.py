@@ -113,6 +113,24 @@ def _connect(url: str | URL, pool_size: int, pg_options: str, purpose: Purpose) 
     return _bounded(_without_values(engine), purpose)
 
 
+def connect_for(engine: Engine, purpose: Purpose) -> Connection:
+    """A connection of an engine of `for_posting` for one who writes by single statements.
+
+    On PostgreSQL each statement is a transaction by itself. On SQLite it waits no longer than the purpose
+    says, is its own, and does not go back into the pool.
+    """
+    connection = engine.connect()
+    if is_postgresql(engine):
+        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+    else:
+        # once it is detached nothing names the driver's own connection any more
+        driver: Any = connection.connection.driver_connection
+        connection.detach()
+        # not through SQLAlchemy, which would begin a transaction first, and wait for it
+        driver.execute(f"PRAGMA busy_timeout = {purpose.statement_seconds * 1000}")
+    return connection
+
+
 def connect_once(url: str) -> Engine:
     """An engine without a pool, for work that comes and goes (migrations, a single look).
 

@@ -22,6 +22,8 @@ class Purpose(NamedTuple):
 
 
 PROBE = Purpose("probe", 2)
+# the record of a read, without which nothing is shown
+READ_LOG = Purpose("read log", 3)
 # what a counter waits for: a balance, a page, a quote
 LOOKS = Purpose("looks", 5)
 # reports, lists as files, dry runs of many commands
@@ -36,4 +38,4 @@ VERIFY = Purpose("verify", 3_600)
 # a migration takes as long as it takes
 SCHEMA = Purpose("schema", 0)
 
-PURPOSES = (PROBE, LOOKS, REPORTS, POSTING, OFFICE, RUN, VERIFY, SCHEMA)
+PURPOSES = (PROBE, READ_LOG, LOOKS, REPORTS, POSTING, OFFICE, RUN, VERIFY, SCHEMA)

@@ -135,6 +135,57 @@ class RowWriter:
         connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
 
 
+class ChainWriter:
+    """Appends rows to one chain of a table and moves the chain's row from where it stood to where it ends.
+
+    On PostgreSQL that is one statement, which is a transaction by itself on a connection of `connect_for`.
+    """
+
+    def __init__(self, table: Table, chain: Table) -> None:
+        self._columns = tuple(table.columns.keys())
+        self._types = tuple(_pg_type(table, name) for name in self._columns)
+        moving = f"UPDATE {chain.name} SET last_seq = {{last}}, head = {{head}}, seal = {{seal}}"
+        named = ", ".join(self._columns)
+        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
+        listed = ", ".join(f"u.{name}" for name in self._columns)
+        where = "chain_id = {chain} AND last_seq = {before}"
+        places = {name: f":{name}" for name in ("last", "head", "seal", "chain", "before")}
+        self._postgresql = Direct(
+            f"WITH moved AS ({f'{moving} WHERE {where} RETURNING chain_id'.format(**places)})"
+            f" INSERT INTO {table.name} ({named}) SELECT {listed} FROM moved"
+            f" JOIN unnest({casts}) AS u({named}) ON u.chain_id = moved.chain_id RETURNING seq",
+            [table.c.seq],
+        )
+        marks = ", ".join("?" * len(self._columns))
+        self._sqlite = (
+            f"INSERT INTO {table.name} ({named}) VALUES ({marks})",
+            f"{moving} WHERE {where}".format(**dict.fromkeys(places, "?")),
+        )
+
+    def write(
+        self,
+        connection: Connection,
+        rows: Sequence[tuple[Any, ...]],
+        chain: tuple[int, int],
+        end: tuple[int, bytes, bytes],
+    ) -> bool:
+        """Write rows behind (chain, last number) up to (last number, head, seal); False when the chain stands
+        elsewhere, and nothing is to be committed.
+        """
+        number, before = chain
+        last, head, seal = end
+        if is_postgresql(connection):
+            columns = zip(self._types, zip(*rows, strict=True), strict=True)
+            parameters: dict[str, Any] = {
+                f"c{place}": array_literal(kind, column) for place, (kind, column) in enumerate(columns)
+            }
+            parameters |= {"chain": number, "before": before, "last": last, "head": head, "seal": seal}
+            return len(self._postgresql.all(connection, parameters)) == len(rows)
+        inserting, moving = self._sqlite
+        connection.exec_driver_sql(inserting, [_sqlite_row(row) for row in rows])
+        return connection.exec_driver_sql(moving, (last, head, seal, number, before)).rowcount == 1
+
+
 class KeyWriter:
     """Inserts rows of one table that may stand there already; says which were new."""
 

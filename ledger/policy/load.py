@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 from ledger.policy import values
+from ledger.policy.access import read_access
 from ledger.policy.care import CHRONIC_UNITS, read_care
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
 from ledger.policy.parameters import (
@@ -100,6 +101,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         },
         registration_days=dated("registration.days", values.parse_days),
         care=read_care(dated, optional),
+        access=read_access(optional),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,

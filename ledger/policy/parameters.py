@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ledger.months import first_day, next_period, period_of
+from ledger.policy.access import ACCESS_UNITS, AccessPolicy
 from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
@@ -48,7 +49,12 @@ UNITS: dict[str, str] = {
     **CARE_UNITS,
 }
 # … and those that an area may leave out.
-OPTIONAL_UNITS: dict[str, str] = CHRONIC_UNITS | ON_FILE_UNITS | {ESTIMATES_IN_A_ROW: "months"}
+OPTIONAL_UNITS: dict[str, str] = {
+    **CHRONIC_UNITS,
+    **ON_FILE_UNITS,
+    ESTIMATES_IN_A_ROW: "months",
+    **ACCESS_UNITS,
+}
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
 
@@ -93,6 +99,7 @@ class Policy:
     resident_subsidies: Mapping[str, Dated[int]]
     registration_days: Dated[int]
     care: CarePolicy
+    access: AccessPolicy
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]

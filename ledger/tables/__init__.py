@@ -6,8 +6,10 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
   every foreign key between book tables, so that books can be spread over machines.
 * `claim`: something unique beyond one book, keyed by the digest of what is staked and by nothing else.
 * `reference`: small and read-mostly.
+* `reads`: who looked at what; chained by process and day, and apart from the books.
 """
 
+from ledger.tables.access import read_log, read_log_chain
 from ledger.tables.base import Instant, metadata
 from ledger.tables.books import book, entry, transfer
 from ledger.tables.care import (
@@ -75,6 +77,8 @@ __all__ = [
     "policy",
     "policy_in_force",
     "quota",
+    "read_log",
+    "read_log_chain",
     "reconciled_day",
     "settlement",
     "suspension",
@@ -85,10 +89,10 @@ __all__ = [
 # What the database itself never lets anybody change or take away; the migrations make the triggers.
 APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
-    "filing", "manual_claim", "key_fingerprint", "policy_in_force",
+    "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
-    "employer_closure",
+    "employer_closure", "read_log_chain",
 )  # fmt: skip

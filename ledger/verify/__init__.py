@@ -64,6 +64,7 @@ from ledger.verify.institutions import (
     months_are_those_of_their_bills,
     nothing_else_is_staked,
 )
+from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.twins import people_are_there_once
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Verdict", "verify"]
@@ -155,6 +156,7 @@ def verify(
         total = _count(connection, tables.book, start, end)
         for across in ACROSS:
             verdict.add(across(connection, start, end))
+        verdict.add(reads_follow_each_other(connection, keyring))
         if keyring is not None:
             verdict.add(people_are_there_once(connection, keyring, start, end))
     while start <= end:

@@ -124,7 +124,7 @@ def test_a_token_is_bound_to_no_such_institution(tmp_path: Path, code: str) -> N
 
 def test_a_token_is_not_bound_twice(tmp_path: Path) -> None:
     create_signing_key(tmp_path)
-    with pytest.raises(TokenError, match="not to both"):
+    with pytest.raises(TokenError, match="to one of them"):
         mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, employer="91999999000000001K", institution="H0001")
 
 

@@ -42,11 +42,11 @@ HOUSE: dict[str, str] = {
     "clearing": f"{CORE} institutions care reports",
     "access": f"{CORE} people contributions",
     "imports": f"{CORE} people accounts contributions",
-    "verify": f"{CORE} {WINGS} reports",
+    "verify": f"{CORE} {WINGS} reports access",
     "operations": f"{CORE} {WINGS} reports access imports verify",
     # the face, which other programs import, and the operator's door
     "ledger": f"{CORE} {WINGS} reports imports",
-    "__main__": f"{LEAVES} policy {WINGS} reports access imports verify operations",
+    "__main__": f"{GROUND} {WINGS} reports access imports verify operations",
     "api": "",
     "api/http": f"ledger {LEAVES} chart policy book posting {WINGS} reports access operations",
     "api/accounts": f"api/http ledger {GROUND} book accounts people care reports",

@@ -79,6 +79,14 @@ GOOD: dict[str, dict[str, Any]] = {
     "policy_in_force": {"number": 901, "area": 990100, "version": 901, "recorded_at": NOW},
     "key_fingerprint": {"name": "seal-901.key", "fingerprint": DIGEST, "recorded_at": NOW},
     "agent": {"agent_id": 901, "name": "a new one"},
+    "read_log_chain": {
+        "chain_id": 901, "day": DAY, "opened_at": NOW, "last_seq": 0, "head": DIGEST, "seal": DIGEST,
+    },
+    "read_log": {
+        "chain_id": 901, "seq": 1, "at": NOW, "caller": 901, "actor": 901, "role": "accounts:read",
+        "bound_to": None, "channel": 1, "purpose": "own_request", "ref": None, "book_id": BOOK,
+        "person": None, "fields": 4, "items": 1, "document": None, "head": DIGEST,
+    },
     "institution": {
         "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
     },
@@ -122,6 +130,7 @@ NEEDS = {
     "entry": ["book"],
     "transfer": ["book", "entry"],
     "policy_in_force": ["policy"],
+    "read_log": ["agent", "read_log_chain"],
     "contract": ["institution"],
     "batch_line": ["batch"],
     "levy": ["book"],
@@ -219,6 +228,13 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_key_fingerprint_fingerprint_is_a_digest": [
         {"fingerprint": b""}, {"fingerprint": bytes(31)}, {"fingerprint": bytes(33)},
     ],
+    "ck_read_log_chain_numbers_are_positive": [{"chain_id": 0}, {"last_seq": -1}],
+    "ck_read_log_chain_head_and_seal_are_digests": [{"head": bytes(31)}, {"seal": b""}],
+    "ck_read_log_is_about_somebody": [{"book_id": None}],
+    "ck_read_log_channel_is_known": [{"channel": 9}, {"channel": -1}],
+    "ck_read_log_fields_are_known": [{"fields": -1}, {"fields": 512}],
+    "ck_read_log_numbers_are_positive": [{"seq": 0}, {"items": -1}],
+    "ck_read_log_head_is_a_digest": [{"head": bytes(33)}],
     "ck_institution_kind_known": [{"kind": "bank"}],
     "ck_institution_level_known": [{"level": 0}, {"level": 4}],
     "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
@@ -442,6 +458,9 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("transfer", {"seq": 6}),
         ("contract", {"code": "H9002"}),
         ("batch_line", {"batch_id": "another"}),
+        ("read_log", {"chain_id": 902}),
+        ("read_log", {"caller": 902}),
+        ("read_log", {"actor": 902}),
         ("levy", {"book_id": BOOK + 1}),
         ("levy_line", {"seq": 6}),
         ("employer_closure", {"seq": 6}),
@@ -468,7 +487,7 @@ def test_nothing_hangs_in_the_air(engine: Engine, table: str, changes: dict[str,
         # SQLite makes up a number for a whole-number key of one column, and the service always gives one
         if not column.nullable
         and f"{table.name}.{column.name}"
-        not in {"policy.version", "policy_in_force.number", "agent.agent_id"}
+        not in {"policy.version", "policy_in_force.number", "agent.agent_id", "read_log_chain.chain_id"}
     ],
 )
 def test_what_must_not_be_empty(engine: Engine, table: str, column: str) -> None:
@@ -499,6 +518,14 @@ CHANGING = [
     "DELETE FROM key_fingerprint",
     "UPDATE policy_in_force SET version = 1",
     "DELETE FROM policy_in_force",
+    "UPDATE read_log SET purpose = 'care'",
+    "DELETE FROM read_log",
+    "DELETE FROM read_log_chain",
+    # what was counted is not counted back, and a chain stays of its day
+    "UPDATE read_log_chain SET last_seq = last_seq",
+    "UPDATE read_log_chain SET last_seq = last_seq - 1",
+    "UPDATE read_log_chain SET last_seq = last_seq + 1, day = '2026-03-02'",
+    "UPDATE read_log_chain SET last_seq = last_seq + 1, chain_id = 902",
     "UPDATE policy SET hash = 'x' WHERE version = 1",
     "DELETE FROM policy WHERE version = 1",
     "DELETE FROM policy",
@@ -537,6 +564,8 @@ POSTGRES_ONLY = [
     "TRUNCATE policy, policy_in_force",
     "TRUNCATE key_fingerprint",
     "TRUNCATE policy_in_force",
+    "TRUNCATE read_log",
+    "TRUNCATE read_log_chain, read_log",
     *(f"TRUNCATE {table} CASCADE" for table in ("entry", "transfer", "policy", "book")),
     *(f"TRUNCATE {table}" for table in OF_A_BOOK),
     f"TRUNCATE book, entry, transfer, {', '.join(OF_A_BOOK)}",
@@ -571,7 +600,8 @@ def written(world: World) -> int:
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
-        put(connection, "key_fingerprint")
+        for table in ("key_fingerprint", "agent", "read_log_chain", "read_log"):
+            put(connection, table)
     return book
 
 
@@ -635,6 +665,8 @@ def test_the_triggers_that_the_migrations_leave_in_postgresql(engine: Engine) ->
     assert {tuple(row) for row in found} == {
         *((table, 2 | 8 | 16 | 32, "O") for table in tables.APPEND_ONLY),
         *((table, 2 | 8 | 32, "O") for table in tables.NEVER_DELETED),
+        # for each row
+        ("read_log_chain", 1 | 2 | 16, "O"),
     }
 
 
@@ -647,6 +679,7 @@ def test_the_triggers_that_the_migrations_leave_in_sqlite(engine: Engine) -> Non
     assert {tuple(row) for row in found} == {
         *((table, f"{table}_no_{event}") for table in tables.APPEND_ONLY for event in ("update", "delete")),
         *((table, f"{table}_no_delete") for table in tables.NEVER_DELETED),
+        ("read_log_chain", "read_log_chain_grows"),
     }
 
 
@@ -696,7 +729,7 @@ def test_the_newest_migration_goes_down_and_up_with_rows_in_the_tables(empty_url
 
 # -- the rooms of tables.py ---------------------------------------------------------------
 
-ROOMS = {"book", "claim", "reference"}
+ROOMS = {"book", "claim", "reference", "reads"}
 
 
 def of_room(room: str) -> list[Table]:

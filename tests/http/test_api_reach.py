@@ -20,12 +20,14 @@ from api.http.errors import Declined
 from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
 from api.http.routes import LedgerRoute
 from api.http.security import SCOPE_OF, Caller
+from api.http.shows import SHOWN_BY
 from ledger import tables
 from ledger.access.owners import INSTITUTION_OF, cleared_for, settled_by, visited
 from ledger.access.tokens import AGENCY_SCOPES, AUDIENCE, ISSUER, SCOPES, mint
 from ledger.book.detail import pack
 from ledger.book.numbers import entry_name, new_book_id
 from ledger.chart.care import SIGNED
+from ledger.chart.channels import NOTHING
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.institutions import registry
@@ -382,6 +384,7 @@ def test_a_route_asks_for_the_scope_first_and_then_how_far_it_reaches(
 ) -> None:
     path = "/v1/tried/{institution}"
     monkeypatch.setitem(SCOPE_OF, ("GET", path), SCOPE)
+    monkeypatch.setitem(SHOWN_BY, ("GET", path), NOTHING)
     router = APIRouter(route_class=LedgerRoute)
 
     @router.get(path)

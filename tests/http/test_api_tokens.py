@@ -266,7 +266,24 @@ REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
     ({"employer": "x"}, "unfit_employer"),
     ({"employer": 7}, "unfit_employer"),
     ({"institution": "H/1"}, "unfit_institution"),
+    *(({"employer": wrong}, "unfit_employer") for wrong in ([], {}, True, 1.5, "")),
+    *(({"institution": wrong}, "unfit_institution") for wrong in ([], {}, True, 7, "")),
     ({"employer": "91999999000000001K", "institution": "H0001"}, "bound_twice"),
+    *(({"channel": wrong}, "unfit_channel") for wrong in ("", "Window", "WINDOW", "windows", " window", "w")),
+    *(
+        ({"channel": wrong}, "unfit_channel")
+        for wrong in (1, 0, True, 1.0, [], ["window"], {}, {"window": 1})
+    ),
+    *(({"person": wrong}, "unfit_person") for wrong in ("", "a" * 63, "a" * 65, "A" * 64, "g" * 64)),
+    *(({"person": wrong}, "unfit_person") for wrong in (" " + "a" * 63, "a" * 64 + "\n", "\uff11" * 64)),
+    *(({"person": wrong}, "unfit_person") for wrong in (7, True, [], ["a" * 64], {}, "119999198503140015")),
+    ({"person": "a" * 64, "institution": "H0001"}, "bound_twice"),
+    ({"person": "a" * 64, "employer": "91999999000000001K"}, "bound_twice"),
+    ({"channel": "employer"}, "bound_to_nobody"),
+    ({"channel": "employer", "institution": "H0001"}, "bound_to_nobody"),
+    ({"channel": "employer", "person": "a" * 64}, "bound_to_nobody"),
+    ({"channel": "institution"}, "bound_to_nobody"),
+    ({"channel": "institution", "employer": "91999999000000001K"}, "bound_to_nobody"),
 )
 
 

@@ -321,6 +321,13 @@ def test_a_token_stands_alone_on_stdout(run: Callable[..., Answer], data: Path) 
     hospital = run("token", "--scope", "accounts:read", "--institution", "H0001", "--data", data)
     claims = jwt.decode(hospital.out.strip(), options={"verify_signature": False})
     assert (claims["institution"], "employer" in claims) == ("H0001", False)
+    number = "119999198503140015"
+    person = run(
+        *("token", "--scope", "accounts:read", "--person", number, "--channel", "online"), "--data", data
+    )
+    claims = jwt.decode(person.out.strip(), options={"verify_signature": False})
+    assert (claims["channel"], len(bytes.fromhex(claims["person"]))) == ("online", 32)
+    assert number not in json.dumps(claims)
     slash = run("token", "--scope", "accounts:read", "--institution", "H/1", "--data", data)
     assert (slash.code, slash.json["code"]) == (2, "usage")
 

@@ -90,6 +90,7 @@ def test_a_port_of_metrics_that_is_taken_names_its_setting(
 # -- calls ---------------------------------------------------------------------------------------------------
 
 COMPANY = "91999999000000001K"
+PERSON, WRONG_DIGIT = "119999198503140015", "119999198503140016"
 WRONG: dict[str, tuple[tuple[str, ...], str, str]] = {
     "no file": (("import", "nofile.csv"), "usage", "nofile.csv: No such file"),
     "a folder": (("import", "folder"), "usage", "folder: not a regular file"),
@@ -113,6 +114,32 @@ WRONG: dict[str, tuple[tuple[str, ...], str, str]] = {
     "a scope": (("token", "--scope", "account:read"), "usage", "accounts:read"),
     "no scope": (("token", "--scope", " "), "usage", "accounts:read"),
     "no employer": (("token", "--scope", "admin", "--employer", "x"), "usage", "credit code"),
+    "no channel": (("token", "--scope", "admin", "--channel", "door"), "usage", "window phone online kiosk"),
+    "a channel in capitals": (("token", "--scope", "admin", "--channel", "Window"), "usage", "a channel is"),
+    "an empty channel": (("token", "--scope", "admin", "--channel", ""), "usage", "a channel is one of"),
+    "no person": (("token", "--scope", "admin", "--person", ""), "usage", "a valid ID number: id_"),
+    "a wrong digit": (("token", "--scope", "admin", "--person", WRONG_DIGIT), "usage", "id_checksum"),
+    "a person's account": (("token", "--scope", "admin", "--person", "P483920174650K"), "usage", "ID number"),
+    "two bindings": (
+        ("token", "--scope", "admin", "--person", PERSON, "--employer", COMPANY),
+        "usage",
+        "to one of them",
+    ),
+    "two others": (
+        ("token", "--scope", "admin", "--person", PERSON, "--institution", "H1"),
+        "usage",
+        "to one of them",
+    ),
+    "an employer's channel": (
+        ("token", "--scope", "admin", "--channel", "employer"),
+        "usage",
+        "to an employer",
+    ),
+    "another binding": (
+        ("token", "--scope", "admin", "--channel", "institution", "--employer", COMPANY),
+        "usage",
+        "bound to an institution",
+    ),
     "no folder for samples": (("sample", "--people", "0", "--out", "file.csv"), "usage", "--out"),
     "an address that is none": (("drill", "--backup", "file.csv", "--into", "x"), "usage", "--into is"),
 }
@@ -131,6 +158,8 @@ def test_a_wrong_call_is_no_failure(
     assert (answer.code, answer.json["code"]) == (2, code), answer.err
     assert answer.err == f"ledger: {code}: {answer.json['problem']}\n"
     assert says in answer.err
+    assert PERSON not in answer.err
+    assert WRONG_DIGIT not in answer.err
 
 
 @pytest.mark.parametrize("command", [("verify",), ("heads",), ("sweep",)])

@@ -32,6 +32,7 @@ from ledger.policy import (
     load_policy,
     parse_rate,
 )
+from ledger.policy.access import ACCESS_UNITS
 from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
 from ledger.policy.parameters import ESTIMATES_IN_A_ROW
 
@@ -227,7 +228,9 @@ def test_every_parameter_has_a_field_of_its_own() -> None:
     policy = load_policies()["990100"]
     assert sorted(dated_fields(policy)) == sorted(UNITS | OPTIONAL_UNITS)
     assert sorted(GOOD) == sorted(UNITS)
-    assert sorted([*GOOD_CHRONIC, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW]) == sorted(OPTIONAL_UNITS)
+    assert sorted([*GOOD_CHRONIC, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]) == sorted(
+        OPTIONAL_UNITS
+    )
     assert tuple(policy.resident_subsidies) == SUBSIDY_GROUPS
 
 
@@ -943,7 +946,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
     assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
     assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
     assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
-    assert list(shown("2026-03-01")) == [*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW]
+    assert list(shown("2026-03-01")) == [*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]
 
 
 @pytest.mark.parametrize(
@@ -958,7 +961,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
 def test_what_has_no_value_on_a_day_is_named(day: str, missing: list[str]) -> None:
     lines, found = in_force(load_policies()["990100"], date.fromisoformat(day))
     assert found == missing
-    there = [*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW] if missing != list(UNITS) else []
+    there = [*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS] if missing != list(UNITS) else []
     assert [row.name for row in lines] == [name for name in there if name not in missing]
 
 

@@ -1,0 +1,254 @@
+"""The record of a read: what comes before one is let in, and before its answer is let out.
+
+A route that shows a person's data says in its handler whose (`shown_by(request).of(…)`); the route writes it
+down before the first byte leaves. A handler that says nothing lets nothing out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Awaitable, Iterable
+from typing import Final
+
+from fastapi import Request, Response
+from starlette.types import Scope
+
+from api.http.errors import Declined, Fault, ShapeRefused
+from api.http.problems import DoorCode
+from api.http.reach import OWN_DATA
+from api.http.security import Caller
+from api.http.state import State, caller_of, state_of
+from ledger import BookRef, Command, Outcome, Posted, RefusalCode, Refused
+from ledger.access.channels import ASKING_ONLY, may_see, purposes
+from ledger.access.read_log import TOGETHER_MAX
+from ledger.access.reads import Asker, Read
+from ledger.book.numbers import party_of
+from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
+from ledger.chart.parties import Party
+from ledger.people.id_numbers import mask_in_text
+from ledger.texts import read_text
+
+REF_MAX: Final = 200
+_DIGEST_BYTES: Final = 32
+# doors of those whom nobody sees: what is behind them asks by itself who is there
+_OWN_DOORS: Final[dict[AccessChannel, str]] = {
+    AccessChannel.PHONE: "/v1/phone/",
+    AccessChannel.ONLINE: OWN_DATA,
+    AccessChannel.KIOSK: OWN_DATA,
+}
+# books of employers and institutions are not persons' data
+_PERSONS: Final = (Party.PERSON, Party.RESIDENT)
+# refusals that say nothing of the person whom a command names: there is none, or another command was wrong
+_OF_NOBODY: Final = frozenset({RefusalCode.ACCOUNT_NOT_FOUND, RefusalCode.GROUP_REFUSED})
+# refusals that say what somebody has, owes or is owed
+_TELLING: Final = frozenset(
+    {RefusalCode.OPEN_ITEMS, RefusalCode.QUOTA_TOO_HIGH, RefusalCode.PREMIUM_NOT_OWED}
+)
+Asks = tuple[str, FieldGroup]
+"""The scope that a route asks for, and the groups of fields that its answer shows."""
+
+_match_purpose = re.compile(r"([A-Za-z0-9_]+)(?:[ \t]*;[ \t]*ref=(.+))?").fullmatch
+
+
+class Shown:
+    """What one answer shows, of whom: gathered by the handler, recorded by the route."""
+
+    def __init__(self, state: State, asker: Asker, fields: FieldGroup) -> None:
+        self._state = state
+        self.asker = asker
+        self.fields = fields
+        # by the same without the number of items
+        self._reads: dict[Read, Read] = {}
+        # whether the handler has said whose data it shows, be it nobody's
+        self.is_told = fields == NOTHING
+
+    def may_have(self, fields: FieldGroup) -> bool:
+        """Whether the asker's channel sees these too."""
+        return may_see(self.asker.channel, fields)
+
+    def of(
+        self, *books: int, items: int = 1, fields: FieldGroup | None = None, document: str | None = None
+    ) -> None:
+        """The answer shows so many items of each of these books."""
+        self.is_told = True
+        shown = self.fields if fields is None else fields
+        for book in books:
+            if shown != NOTHING and party_of(book) in _PERSONS:
+                self._add(Read(self.asker, book, None, shown, items, document))
+
+    def of_each(self, refs: Iterable[BookRef | None], fields: FieldGroup | None = None) -> None:
+        """The answer shows an item of somebody for each time that they stand here."""
+        self.is_told = True
+        for ref, items in Counter(ref for ref in refs if ref is not None).items():
+            self.of_ref(ref, items, fields)
+
+    def of_ref(self, ref: BookRef, items: int = 1, fields: FieldGroup | None = None) -> None:
+        """The answer tells something of whoever this names, by a book or by the digest of an ID number."""
+        if isinstance(ref, int):
+            self.of(ref, items=items, fields=fields)
+        else:
+            # the book of a scheme is named by the scheme and that digest
+            self.of_person(ref[-_DIGEST_BYTES:], items, fields)
+
+    def of_person(self, digest: bytes, items: int = 1, fields: FieldGroup | None = None) -> None:
+        """The answer tells something of a person of whom only the digest of the number is known."""
+        self.is_told = True
+        shown = self.fields if fields is None else fields
+        if shown != NOTHING:
+            self._add(Read(self.asker, None, digest, shown, items))
+
+    def of_outcome(self, command: Command, outcome: Outcome | Exception) -> None:
+        """The answer tells what became of a command, or would."""
+        self.of_outcomes([(command, outcome)])
+
+    def of_outcomes(self, outcomes: Iterable[tuple[Command, Outcome | Exception]]) -> None:
+        """The same of several."""
+        self.of_each(_told_of(command, outcome) for command, outcome in outcomes)
+
+    def _add(self, read: Read) -> None:
+        """One line for what an answer shows of one person. What is said again is shown once."""
+        place = read._replace(items=0)
+        known = self._reads.get(place)
+        if known is None or known.items < read.items:
+            self._reads[place] = read
+
+    async def record(self) -> None:
+        """Write down what was shown since the last time. Raises ReadLogUnavailable: then it is not shown."""
+        reads, self._reads = list(self._reads.values()), {}
+        # the list of an employer has more people than the log takes at once
+        for start in range(0, len(reads), TOGETHER_MAX):
+            await self._state.read_log.record(reads[start : start + TOGETHER_MAX])
+
+
+class _Posted(Shown):
+    """Of a posting: its entry is the record. What wrote no entry, and tells of somebody, is a read."""
+
+    def __init__(self, state: State, asker: Asker, fields: FieldGroup) -> None:
+        super().__init__(state, asker, fields)
+        self.is_told = True
+        self._is_read = False
+
+    def of_outcomes(self, outcomes: Iterable[tuple[Command, Outcome | Exception]]) -> None:
+        self._is_read = True
+        super().of_outcomes(
+            (command, outcome)
+            for command, outcome in outcomes
+            if (isinstance(outcome, Refused) and outcome.code in _TELLING)
+            or (isinstance(outcome, Posted) and not outcome.created)
+        )
+        self._is_read = False
+
+    def _add(self, read: Read) -> None:
+        if self._is_read:
+            super()._add(read)
+
+
+def _told_of(command: Command, outcome: Outcome | Exception) -> BookRef | None:
+    """Of whom it tells what became of a command, or would; None for nobody."""
+    if isinstance(outcome, Posted):
+        book = outcome.receipt.book_id
+        written = (outcome.receipt, *outcome.others) if outcome.created else ()
+        # a book that the command would open is nobody's yet
+        opens = any(one.seq == 1 and one.book_id == book for one in written)
+        return command.book if opens else book
+    if isinstance(outcome, Refused) and outcome.code not in _OF_NOBODY:
+        return command.book
+    return None
+
+
+def shown_by(request: Request) -> Shown:
+    """Where a handler says whose data its answer shows."""
+    scope = request.scope
+    shown: Shown | None = scope.get("ledger.shown")
+    if shown is None:
+        # a posting of a system, of which nothing had to be asked
+        caller = caller_of(request)
+        role, fields = scope["ledger.asks"]
+        asker = Asker(caller.caller, caller.actor, role, caller.channel, caller.bound_to)
+        shown = scope["ledger.shown"] = _Posted(state_of(request), asker, fields)
+    return shown
+
+
+def let_in(request: Request, caller: Caller, asks: Asks, *, only_reads: bool) -> None:
+    """Raise Declined unless the caller's channel may have the route, for a purpose that it says.
+
+    What posts asks for no purpose. A system's reads are recorded like all others, and need none.
+    """
+    scope = request.scope
+    scope["ledger.asks"] = asks
+    # most calls are postings of a system: nothing is asked of them, and their entry is the record
+    if only_reads or scope["query_string"] or caller.channel is not AccessChannel.SYSTEM:
+        role, fields = asks
+        _let_in(request, caller, role, fields, reads=only_reads or _is_dry_run(request))
+
+
+def preview(request: Request) -> None:
+    """The same for a call of which only the body says that it posts nothing."""
+    role, fields = request.scope["ledger.asks"]
+    _let_in(request, caller_of(request), role, fields, reads=True)
+
+
+def _let_in(request: Request, caller: Caller, role: str, fields: FieldGroup, *, reads: bool) -> None:
+    channel = caller.channel
+    purpose: str | None = None
+    ref: str | None = None
+    if channel is not AccessChannel.SYSTEM:
+        path: str = request.scope["ledger.template"]
+        elsewhere = channel in _OWN_DOORS and not path.startswith(_OWN_DOORS[channel])
+        if elsewhere or (not may_see(channel, fields) if reads else channel in ASKING_ONLY):
+            raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
+        if reads and fields != NOTHING:
+            purpose, ref = _stated(request, channel)
+    asker = Asker(caller.caller, caller.actor, role, channel, caller.bound_to, purpose, ref)
+    kind = Shown if reads else _Posted
+    request.scope["ledger.shown"] = kind(state_of(request), asker, fields)
+
+
+async def recorded(scope: Scope, answering: Awaitable[Response]) -> Response:
+    """The answer of a handler, once what it shows is written down.
+
+    A refusal shows something where the handler had said whose data it looks at: that is written down too.
+    """
+    try:
+        response = await answering
+    except Refused:
+        if "ledger.shown" in scope:
+            await scope["ledger.shown"].record()
+        raise
+    # not before: it may be the handler that finds out that this is a read, or tells of somebody
+    shown: Shown | None = scope.get("ledger.shown")
+    if shown is not None:
+        if not shown.is_told:
+            raise AssertionError("the handler of a route that shows persons says whose data it shows")
+        await shown.record()
+    return response
+
+
+def _is_dry_run(request: Request) -> bool:
+    return bool(request.scope["query_string"]) and request.query_params.get("dry_run") == "true"
+
+
+def _stated(request: Request, channel: AccessChannel) -> tuple[str, str | None]:
+    """Purpose and reference of a call: `Purpose: court_order; ref=…`. Raises Declined, ShapeRefused."""
+    said = request.headers.getlist("purpose")
+    if not any(one.strip(" \t") for one in said):
+        raise Declined(DoorCode.PURPOSE_MISSING)
+    found = _match_purpose(said[0].strip(" \t")) if len(said) == 1 else None
+    state = state_of(request)
+    allowed = purposes(state.policies.values(), channel, state.clock()[1])
+    if found is None or found[1] not in allowed:
+        raise Declined(DoorCode.PURPOSE_NOT_ALLOWED)
+    return found[1], None if found[2] is None else _reference(found[2])
+
+
+def _reference(text: str) -> str:
+    try:
+        # headers are bytes, which the server reads as Latin-1: most references are Chinese
+        read = read_text(text.encode("latin-1").decode().strip(' \t"'), REF_MAX)
+    except UnicodeError:
+        read = None
+    if read is None:
+        wanted = f"a reference of 1 to {REF_MAX} printable characters, in UTF-8"
+        raise ShapeRefused([Fault(RefusalCode.SHAPE_INVALID, "header", "Purpose", wanted)])
+    return mask_in_text(read)

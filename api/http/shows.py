@@ -1,0 +1,124 @@
+"""What the answer of each route shows of a person: the one table, complete by a test that walks the routes.
+
+A route that posts shows it in a dry run; what it answers to a posting is recorded by its entry. A route of
+employers, institutions or files that shows nobody's data stands here with NOTHING.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.http.security import OPEN, SCOPE_OF
+from ledger.chart.channels import NOTHING, FieldGroup
+
+G = FieldGroup
+# an entry says what the balance was after it
+_RECEIPT: Final = G.BALANCE | G.ENTRIES
+_BILL: Final = G.CARE_AMOUNTS | G.CARE_ITEMS
+
+_OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
+    ("POST", "/v1/accounts"): G.IDENTITY_MASKED,
+    ("POST", "/v1/accounts/lookup"): G.IDENTITY_MASKED,
+    ("GET", "/v1/accounts/{account}"): G.IDENTITY_MASKED,
+    ("GET", "/v1/accounts/{account}/balance"): G.BALANCE,
+    ("GET", "/v1/accounts/{account}/entries"): _RECEIPT,
+    ("GET", "/v1/accounts/{account}/explain"): _RECEIPT,
+    ("GET", "/v1/accounts/{account}/freezes"): G.ENTRIES,
+    ("POST", "/v1/accounts/{account}/freezes"): _RECEIPT,
+    ("POST", "/v1/freezes/{freeze}/end"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/death"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/estate"): _RECEIPT | G.OTHERS_NAMES,
+    ("POST", "/v1/accounts/{account}/contributions"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/spendings"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/holds"): _RECEIPT,
+    ("POST", "/v1/holds/{hold}/capture"): _RECEIPT,
+    ("POST", "/v1/holds/{hold}/release"): _RECEIPT,
+    ("GET", "/v1/entries/{entry}"): _RECEIPT,
+    ("POST", "/v1/entries/{entry}/reversal"): _RECEIPT,
+    ("POST", "/v1/bulk"): _RECEIPT,
+    ("POST", "/v1/residents"): G.IDENTITY_MASKED | G.PAYMENTS,
+    ("POST", "/v1/accounts/{account}/enrolments"): G.PAYMENTS,
+    ("POST", "/v1/enrolments/{enrolment}/end"): G.PAYMENTS,
+    ("POST", "/v1/employers/{employer}/declarations"): G.PAYMENTS,
+    ("POST", "/v1/declarations/{declaration}/confirm"): G.PAYMENTS,
+    ("GET", "/v1/declarations/{declaration}"): G.IDENTITY_MASKED | G.PAYMENTS,
+    ("POST", "/v1/employers/{employer}/adjustments"): G.PAYMENTS,
+    ("GET", "/v1/employers/{employer}/payments/{period}"): G.IDENTITY_MASKED | G.PAYMENTS,
+    ("GET", "/v1/accounts/{account}/payments"): G.PAYMENTS,
+    ("GET", "/v1/accounts/{account}/enrolments"): G.PAYMENTS,
+    ("GET", "/v1/reports/overdue-registrations"): G.PAYMENTS,
+    ("POST", "/v1/annual-settlements/{year}/{account}"): G.IDENTITY_MASKED | G.CARE_AMOUNTS,
+    ("GET", "/v1/annual-settlements/{year}/{account}"): G.IDENTITY_MASKED | G.CARE_AMOUNTS,
+    ("POST", "/v1/settlements"): _BILL,
+    ("POST", "/v1/settlements/quote"): _BILL,
+    ("POST", "/v1/settlements/correction"): G.CARE_AMOUNTS,
+    ("POST", "/v1/settlements/{settlement}/reversal"): G.CARE_AMOUNTS,
+    ("GET", "/v1/settlements/{settlement}"): _BILL,
+    ("POST", "/v1/visits"): G.CARE_AMOUNTS,
+    ("POST", "/v1/visits/{visit}/end"): G.CARE_AMOUNTS,
+    ("GET", "/v1/visits/{visit}"): G.CARE_AMOUNTS,
+    ("POST", "/v1/accounts/{account}/quotas"): G.BALANCE | G.CARE_AMOUNTS,
+    ("GET", "/v1/accounts/{account}/quotas"): G.CARE_AMOUNTS,
+    ("POST", "/v1/quotas/{quota}/end"): G.CARE_AMOUNTS,
+    ("GET", "/v1/quotas/{quota}/uses"): G.CARE_AMOUNTS,
+    ("POST", "/v1/accounts/{account}/premiums"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/filings"): G.CARE_AMOUNTS,
+    ("POST", "/v1/filings/{filing}/end"): G.CARE_AMOUNTS,
+    ("GET", "/v1/accounts/{account}/filings"): G.CARE_AMOUNTS,
+    ("GET", "/v1/accounts/{account}/accumulators/{year}"): G.CARE_AMOUNTS,
+    ("GET", "/v1/accounts/{account}/settlements"): G.CARE_AMOUNTS,
+    ("POST", "/v1/third-party-cases"): G.CARE_AMOUNTS,
+    ("GET", "/v1/third-party-cases/{case}"): G.CARE_AMOUNTS,
+    ("POST", "/v1/third-party-cases/{case}/advance"): G.CARE_AMOUNTS,
+    ("POST", "/v1/third-party-cases/{case}/recoveries"): G.CARE_AMOUNTS,
+    ("POST", "/v1/claims"): G.CARE_AMOUNTS,
+    ("GET", "/v1/claims"): G.CARE_AMOUNTS,
+    ("GET", "/v1/claims/{claim}"): G.CARE_AMOUNTS,
+    ("POST", "/v1/claims/{claim}/decision"): _BILL,
+}
+
+# Those of employers and institutions themselves, of runs and of files, which name no person in their answer.
+_OF_NOBODY: Final = (
+    ("POST", "/v1/employers"),
+    ("POST", "/v1/employers/{employer}/estimates"),
+    ("POST", "/v1/employers/{employer}/case-steps"),
+    ("POST", "/v1/employers/{employer}/closure"),
+    ("POST", "/v1/employers/{employer}/reopening"),
+    ("POST", "/v1/receipts"),
+    ("POST", "/v1/employers/{employer}/refunds"),
+    ("GET", "/v1/employers/{employer}"),
+    ("GET", "/v1/employers/{employer}/arrears"),
+    ("GET", "/v1/employers/{employer}/payments"),
+    ("GET", "/v1/employers/{employer}/receipts"),
+    ("GET", "/v1/employers/{employer}/case-steps"),
+    ("POST", "/v1/year-ends/{year}"),
+    ("POST", "/v1/retiree-credits/{period}"),
+    ("POST", "/v1/annual-settlements/{year}"),
+    ("GET", "/v1/batches/{batch}"),
+    ("GET", "/v1/batches/{batch}/rejected"),
+    ("GET", "/v1/reports/trial-balance"),
+    ("GET", "/v1/policies/{area}"),
+    ("GET", "/v1/reports/arrears"),
+    ("GET", "/v1/reports/undeclared"),
+    ("POST", "/v1/institutions"),
+    ("GET", "/v1/institutions/{institution}"),
+    ("POST", "/v1/institutions/{institution}/contracts"),
+    ("POST", "/v1/institutions/{institution}/suspensions"),
+    ("POST", "/v1/contracts/{contract}/end"),
+    ("POST", "/v1/suspensions/{suspension}/end"),
+    ("POST", "/v1/institutions/{institution}/reconciliations"),
+    ("GET", "/v1/institutions/{institution}/reconciliations"),
+    ("GET", "/v1/institutions/{institution}/reconciliations/{day}/lines"),
+    ("POST", "/v1/institutions/{institution}/clearings"),
+    ("GET", "/v1/institutions/{institution}/clearings"),
+    ("GET", "/v1/institutions/{institution}/statement"),
+    ("POST", "/v1/clearings/{clearing}/end"),
+    ("POST", "/v1/clearings/{clearing}/payment"),
+    *((method, path) for method, path in SCOPE_OF if path.startswith("/v1/imports/")),
+    *(route for route, scope in SCOPE_OF.items() if scope == OPEN),
+)
+SHOWN_BY: Final = {**_OF_PERSONS, **dict.fromkeys(_OF_NOBODY, NOTHING)}
+"""The groups of fields that a route shows of persons."""
+
+READS_BY_POST: Final = frozenset({("POST", "/v1/accounts/lookup"), ("POST", "/v1/settlements/quote")})
+"""Routes that only read, though they are called with a body."""

@@ -1,0 +1,84 @@
+"""The parameters of reading: what a channel may ask for, and what the person is told of it later (R65)."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from ledger.policy.care import Reader
+from ledger.policy.dated import Dated
+
+PURPOSES: Final = "access.purposes."
+WITHHELD: Final = "access.withheld_days"
+# Channels that name a purpose, and what for where an area says nothing. A system names none.
+_UNSAID: Final[Mapping[str, tuple[str, ...]]] = {
+    "window": ("own_request", "proxy_request", "complaint", "court_order", "estate"),
+    "phone": ("own_request",),
+    "online": ("own_request",),
+    "kiosk": ("own_request",),
+    "employer": ("own_request",),
+    "institution": ("care",),
+    "agency": ("court_order", "estate"),
+    "audit": ("audit",),
+}
+DAYS_MAX: Final = 3_660
+# Days until the person sees that such a look was taken. An estate's looks are shown once it is divided, and
+# after this time where none is named.
+_WITHHELD_UNSAID: Final[Mapping[str, int]] = {"court_order": 180, "estate": DAYS_MAX}
+
+ACCESS_UNITS: dict[str, str] = {
+    **{PURPOSES + channel: "purposes" for channel in _UNSAID},
+    WITHHELD: "days_by_purpose",
+}
+
+_match_purpose = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
+_match_withheld = re.compile(r"(?P<purpose>[a-z][a-z0-9_]{0,39}):(?P<days>[1-9][0-9]{0,3})").fullmatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccessPolicy:
+    """What an area says of reading; where it says nothing, ask by day and get what is usual."""
+
+    purposes: Mapping[str, Dated[tuple[str, ...]]]
+    withheld: Dated[Mapping[str, int]]
+
+    def purposes_on(self, channel: str, day: date) -> tuple[str, ...]:
+        """The purposes for which a channel may look on a day; none for a channel that is not known."""
+        said = self.purposes.get(channel)
+        return said.on(day) if said is not None and said.holds_on(day) else _UNSAID.get(channel, ())
+
+    def withheld_on(self, day: date) -> Mapping[str, int]:
+        """By purpose, for how many days a look taken on that day is not shown to the person."""
+        return self.withheld.on(day) if self.withheld.holds_on(day) else _WITHHELD_UNSAID
+
+
+def read_access(optional: Reader) -> AccessPolicy:
+    """What a file says of reading."""
+    return AccessPolicy(
+        {channel: optional(PURPOSES + channel, parse_purposes) for channel in _UNSAID},
+        optional(WITHHELD, parse_withheld),
+    )
+
+
+def parse_purposes(value: str) -> tuple[str, ...]:
+    """Words such as "own_request complaint"; "none" is none. ValueError for a word that is no word."""
+    if value == "none":
+        return ()
+    words = tuple(value.split(" "))
+    if not all(map(_match_purpose, words)) or len(set(words)) != len(words):
+        raise ValueError('purposes are "none", or small words, each once, with a blank between, as "audit"')
+    return words
+
+
+def parse_withheld(value: str) -> Mapping[str, int]:
+    """Days by purpose such as "court_order:180 estate:365"; "none" withholds nothing."""
+    if value == "none":
+        return {}
+    found = [_match_withheld(part) for part in value.split(" ")]
+    days = {one["purpose"]: int(one["days"]) for one in found if one is not None}
+    if len(days) != len(found) or max(days.values(), default=0) > DAYS_MAX:
+        raise ValueError(
+            f'what is withheld is "none", or a purpose with its days up to {DAYS_MAX}, as "court_order:180"'
+        )
+    return days

@@ -1,0 +1,419 @@
+"""Whose data an answer shows is what is recorded of it: nobody too few, nobody too many."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from api.http import listing
+from api.http.shows import READS_BY_POST, SHOWN_BY
+from ledger.book.numbers import account_no, book_id_of
+from ledger.chart.channels import NOTHING, FieldGroup
+from ledger.people.id_numbers import parse_id_number
+from ledger.people.persons import number_digest
+from tests.access.test_api_read_log import reads
+from tests.access.test_channel_matrix import REHEARSED
+from tests.http.test_api_pointers import CLAIM, bodies, names_of, post
+from tests.http.test_api_pointers import client as client  # noqa: PLC0414  fixtures
+from tests.http.test_api_pointers import there as there  # noqa: PLC0414
+from tests.support import care_client
+from tests.support.api_client import TODAY, contribute, id_number, key, open_account, spending
+from tests.support.employer_client import hire, new_employer, owe, wages
+from tests.support.estate_client import die, heir
+
+G = FieldGroup
+ACCOUNT: Final = re.compile(r"\b[PR]\d{12}[0-9A-Z](?![0-9A-Z])")
+CSV: Final = {"Accept": "text/csv"}
+HTML: Final = {"Accept": "text/html"}
+
+
+class Books:
+    """The people of the world by the words that the tests have for them."""
+
+    def __init__(self, client: TestClient) -> None:
+        self._client = client
+        self._keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]  # the app of the client
+        self.number: dict[str, str] = {}
+        self.account: dict[str, str] = {}
+
+    def add(self, word: str, account: str, number: str | None = None) -> None:
+        self.account[word] = account
+        if number is not None:
+            self.number[word] = number
+
+    def word(self, read: Any) -> str:
+        """Whom a line of the log names."""
+        if read.book_id is not None:
+            by_account = {account: word for word, account in self.account.items()}
+            return by_account.get(account_no(read.book_id), account_no(read.book_id))
+        by_digest = {self._digest(number): word for word, number in self.number.items()}
+        return by_digest.get(bytes(read.person), "somebody")
+
+    def _digest(self, number: str) -> bytes:
+        return number_digest(parse_id_number(number, TODAY), self._keyring)
+
+
+@pytest.fixture(scope="module")
+def world(client: TestClient, there: dict[str, str]) -> dict[str, str]:
+    """The world of the posting routes, with what only readers look for."""
+    hospital, patient = there["institution"], there["patient"]
+    post(client, f"/v1/annual-settlements/2026/{patient}", {})
+    # a second claim, to be decided later than the first
+    other = care_client.new_patient(client, "10.00")
+    later = CLAIM | {"institution": hospital, "id_number": other, "received_on": "2026-04-02"}
+    post(client, "/v1/claims", later | {"bill_no": "later"})
+    donor = care_client.new_patient(client, "50.00")
+    poor = care_client.new_patient(client)
+    quota = care_client.give(client, donor, poor, "40.00")["quota"]
+    care_client.settle(client, hospital, poor, [("A", "20.00")])
+    care_client.settle(client, hospital, patient, [("C", "20.00")], message_id="by-message")
+    employer = new_employer(client)
+    staff = {hire(client): "8000.00", hire(client): "9000.00"}
+    owe(client, employer, "2026-04", staff)
+    late = str(open_account(client, opened_on="2026-01-01")["account_no"])
+    body = {"member_class": "active", "employer": employer, "from": "2026-02-01"}
+    post(client, f"/v1/accounts/{late}/enrolments", body)
+    first, second = staff
+    return there | {
+        "other": other,
+        "donor": donor,
+        "poor": poor,
+        "given": quota,
+        "staffed": employer,
+        "first": first,
+        "second": second,
+        "late": late,
+    }
+
+
+@pytest.fixture(scope="module")
+def books(client: TestClient, world: dict[str, str]) -> Books:
+    books = Books(client)
+    for word in ("account", "died", "late"):
+        books.add(word, world[word])
+    for word in ("patient", "relative", "worker", "other", "donor", "poor", "first", "second"):
+        shown = client.get(f"/v1/accounts/{world[word]}").json()
+        books.add(word, shown["account_no"], world[word])
+    books.number["resident"] = world["resident"]
+    return books
+
+
+class Asked(NamedTuple):
+    """A call of a reading route, and of whom its answer shows how many items."""
+
+    path: str
+    shown: dict[str, int]
+    headers: Mapping[str, str] = MappingProxyType({})
+    body: Any = None
+    # where it shows more of somebody, or less, than the route does of those whom it is about
+    fields: Mapping[str, FieldGroup] = MappingProxyType({})
+
+
+MASKED: Final = G.IDENTITY_MASKED
+ONE: Final = {"account": 1}
+OF_PATIENT: Final = {"patient": 1}
+STAFF: Final = "/v1/employers/{staffed}/payments/2026-04"
+
+ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
+    ("POST", "/v1/accounts/lookup"): [
+        Asked("/v1/accounts/lookup", OF_PATIENT, body={"account": "{patient}"})
+    ],
+    ("GET", "/v1/accounts/{account}"): [
+        Asked("/v1/accounts/{account}", ONE),
+        Asked("/v1/accounts/{patient}", OF_PATIENT),
+    ],
+    ("GET", "/v1/accounts/{account}/balance"): [
+        Asked("/v1/accounts/{account}/balance", ONE),
+        Asked("/v1/accounts/{account}/balance?as_of=2026-03-31&as_known=2026-11-21T04:00:00Z", ONE),
+    ],
+    ("GET", "/v1/accounts/{account}/entries"): [
+        Asked("/v1/accounts/{account}/entries?limit=2", {"account": 2}),
+        Asked("/v1/accounts/{account}/entries?kind=contribution&from=2026-03-01", ONE),
+        Asked("/v1/accounts/{account}/entries?from=2030-01-01", {"account": 0}),
+    ],
+    ("GET", "/v1/accounts/{account}/explain"): [
+        Asked("/v1/accounts/{account}/explain?as_of=2026-11-20", ONE),
+    ],
+    ("GET", "/v1/accounts/{account}/freezes"): [
+        Asked("/v1/accounts/{account}/freezes", ONE),
+        Asked("/v1/accounts/{patient}/freezes", {"patient": 0}),
+    ],
+    ("GET", "/v1/entries/{entry}"): [Asked("/v1/entries/{entry}", ONE)],
+    ("GET", "/v1/declarations/{declaration}"): [Asked("/v1/declarations/{declaration}", {"worker": 1})],
+    ("GET", "/v1/employers/{employer}/payments/{period}"): [
+        Asked(STAFF, {"first": 1, "second": 1}),
+        Asked(STAFF, {"first": 1, "second": 1}, CSV),
+        Asked(STAFF.replace("04", "09"), {}),
+    ],
+    ("GET", "/v1/accounts/{account}/payments"): [
+        Asked("/v1/accounts/{first}/payments", {"first": 1}),
+        Asked("/v1/accounts/{first}/payments", {"first": 1}, CSV),
+    ],
+    ("GET", "/v1/accounts/{account}/enrolments"): [Asked("/v1/accounts/{account}/enrolments", ONE)],
+    ("GET", "/v1/reports/overdue-registrations"): [
+        Asked("/v1/reports/overdue-registrations", {"account": 1, "late": 1}),
+        Asked("/v1/reports/overdue-registrations", {"account": 1, "late": 1}, CSV),
+        Asked("/v1/reports/overdue-registrations?on=2026-01-01", {}),
+    ],
+    ("GET", "/v1/annual-settlements/{year}/{account}"): [
+        Asked("/v1/annual-settlements/2026/{patient}", OF_PATIENT),
+        Asked("/v1/annual-settlements/2026/{patient}", OF_PATIENT, HTML),
+    ],
+    ("POST", "/v1/settlements/quote"): [],
+    ("GET", "/v1/settlements/{settlement}"): [Asked("/v1/settlements/{settlement}", OF_PATIENT)],
+    ("GET", "/v1/visits/{visit}"): [Asked("/v1/visits/{visit}", OF_PATIENT)],
+    ("GET", "/v1/accounts/{account}/quotas"): [
+        Asked("/v1/accounts/{donor}/quotas", {"donor": 1, "poor": 1}, fields={"poor": MASKED}),
+        # the quota stands in the donor's book
+        Asked("/v1/accounts/{poor}/quotas?side=received", {"poor": 1, "donor": 1}),
+        Asked("/v1/accounts/{other}/quotas", {"other": 0}),
+    ],
+    ("GET", "/v1/quotas/{quota}/uses"): [Asked("/v1/quotas/{given}/uses", {"donor": 1})],
+    ("GET", "/v1/accounts/{account}/filings"): [Asked("/v1/accounts/{patient}/filings", OF_PATIENT)],
+    ("GET", "/v1/accounts/{account}/accumulators/{year}"): [
+        Asked("/v1/accounts/{patient}/accumulators/2026", OF_PATIENT),
+    ],
+    ("GET", "/v1/accounts/{account}/settlements"): [
+        Asked("/v1/accounts/{patient}/settlements?limit=2", {"patient": 2}),
+        Asked("/v1/accounts/{other}/settlements", {"other": 0}),
+    ],
+    ("GET", "/v1/third-party-cases/{case}"): [Asked("/v1/third-party-cases/{case}", OF_PATIENT)],
+    ("GET", "/v1/claims"): [
+        Asked("/v1/claims?limit=1", OF_PATIENT),
+        Asked("/v1/claims", {"patient": 1, "other": 1}, CSV),
+        Asked("/v1/claims?due_by=2026-01-01", {}),
+    ],
+    ("GET", "/v1/claims/{claim}"): [Asked("/v1/claims/{claim}", OF_PATIENT)],
+}  # fmt: skip
+READING: Final = sorted(
+    route
+    for route, fields in SHOWN_BY.items()
+    if fields != NOTHING and (route[0] == "GET" or route in READS_BY_POST)
+)
+
+
+def shown_since(engine: Engine, before: int, books: Books) -> list[tuple[str, FieldGroup, int]]:
+    return [(books.word(one), FieldGroup(one.fields), one.items) for one in reads(engine)[before:]]
+
+
+def numbers_in(text: str) -> set[str]:
+    return {number for number in ACCOUNT.findall(text) if book_id_of(number) is not None}
+
+
+def test_every_reading_route_is_called() -> None:
+    assert sorted(ASKED) == READING
+
+
+@pytest.mark.parametrize(
+    ("route", "asked"), [(route, asked) for route, several in ASKED.items() for asked in several]
+)
+def test_whose_is_recorded(
+    client: TestClient,
+    engine: Engine,
+    world: dict[str, str],
+    books: Books,
+    route: tuple[str, str],
+    asked: Asked,
+) -> None:
+    before = len(reads(engine))
+    path = asked.path.format(**world)
+    body = {name: text.format(**world) for name, text in (asked.body or {}).items()}
+    more: Any = {"json": body} if asked.body else {}
+    answer = client.request(route[0], path, headers=asked.headers, **more)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith(asked.headers.get("Accept", "application/json"))
+    found = shown_since(engine, before, books)
+    items: Counter[str] = Counter()
+    for word, fields, count in found:
+        items[word] = max(items[word], count)
+        if word in asked.fields:
+            assert fields == asked.fields[word]
+    assert dict(items) == asked.shown
+    about = [fields for word, fields, _ in found if word not in asked.fields]
+    assert not about or SHOWN_BY[route] in about
+    # whoever's number stands in the answer is among them
+    accounts = {books.account[word] for word in items}
+    assert numbers_in(answer.text) <= accounts
+
+
+def test_a_quote_is_recorded_taken_and_refused(
+    client: TestClient, engine: Engine, world: dict[str, str], books: Books
+) -> None:
+    bill = bodies(world)["/v1/settlements/quote"]
+    before = len(reads(engine))
+    assert client.post("/v1/settlements/quote", json=bill).status_code == 201
+    assert client.post("/v1/settlements/quote", json=bill | {"lines": []}).status_code == 422
+    refused = client.post("/v1/settlements/quote", json=bill | {"care_date": "1999-01-01"})
+    assert refused.status_code >= 400
+    unknown = client.post("/v1/settlements/quote", json=bill | {"id_number": id_number()})
+    assert unknown.json()["code"] == "account_not_found"
+    words = [word for word, _fields, _items in shown_since(engine, before, books)]
+    assert words == ["patient", "patient"]
+
+
+def test_the_pages_of_a_list(client: TestClient, engine: Engine, world: dict[str, str], books: Books) -> None:
+    """Each page records its own, and not the item that only tells whether there are more."""
+    path = STAFF.format(**world)
+    pages, cursor = [], ""
+    while True:
+        before = len(reads(engine))
+        page = client.get(f"{path}?limit=1{cursor}").json()
+        pages.append([word for word, *_ in shown_since(engine, before, books)])
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert sorted(pages) == [["first"], ["second"]]
+
+
+def test_the_pages_behind_a_csv(
+    client: TestClient, engine: Engine, world: dict[str, str], books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "CSV_PAGE", 1)
+    for path, words in ((STAFF, ["first", "second"]), ("/v1/claims", ["other", "patient"])):
+        before = len(reads(engine))
+        assert len(client.get(path.format(**world), headers=CSV).text.splitlines()) == 3
+        assert sorted(word for word, *_ in shown_since(engine, before, books)) == words
+
+
+# -- what would become of a posting --------------------------------------------------------------------------
+
+# whom the answer of a dry run tells of, where that is not the one whom the path names or the body
+OTHERWISE: Final[dict[str, set[str]]] = {
+    # nobody has the account yet
+    "/v1/accounts": {"somebody"},
+    "/v1/residents": {"somebody"},
+    "/v1/accounts/{account}/estate": {"died"},
+    "/v1/accounts/{account}/quotas": {"patient", "relative"},
+    "/v1/quotas/{quota}/end": {"patient"},
+    "/v1/accounts/{account}/premiums": {"patient"},
+    "/v1/employers/{employer}/declarations": {"worker"},
+    "/v1/employers/{employer}/adjustments": {"worker"},
+    # it is confirmed, which tells of the list and of nobody on it
+    "/v1/declarations/{declaration}/confirm": set(),
+    "/v1/settlements/correction": set(),
+}
+REHEARSED_OF_PERSONS: Final = sorted(
+    path for method, path in REHEARSED if SHOWN_BY[method, path] != NOTHING and path != "/v1/bulk"
+)
+
+
+@pytest.mark.parametrize("path", REHEARSED_OF_PERSONS)
+def test_whose_a_dry_run_is(
+    client: TestClient, engine: Engine, world: dict[str, str], books: Books, path: str
+) -> None:
+    before = len(reads(engine))
+    answer = client.post(path.format(**names_of(path, world)) + "?dry_run=true", json=bodies(world)[path])
+    assert answer.status_code < 500
+    of_account = names_of(path, world)["account"] == world["account"] and "{account}" in path
+    named = ("{hold}", "{freeze}", "{entry}", "{enrolment}")
+    if path in OTHERWISE:
+        words = OTHERWISE[path]
+    elif of_account or any(name in path for name in named):
+        words = {"account"}
+    else:
+        words = {"patient"}
+    found = shown_since(engine, before, books)
+    assert {word for word, *_ in found} == words, answer.text
+    told = {books.account.get(word) for word in words}
+    if "somebody" not in words:
+        assert numbers_in(answer.text) <= told
+
+
+def test_a_list_as_a_file_is_recorded_too(
+    client: TestClient, engine: Engine, world: dict[str, str], books: Books
+) -> None:
+    text = f"id_number,wage\n{world['first']},8000.00\n{world['second']},1.00\n"
+    path = f"/v1/employers/{world['staffed']}/declarations?dry_run=true&period=2026-05"
+    before = len(reads(engine))
+    answer = client.post(path, content=text, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 200, answer.text
+    assert sorted(word for word, *_ in shown_since(engine, before, books)) == ["first", "second"]
+    # a line that is not taken tells something of the person all the same
+    double = wages({world["first"]: "1.00"}) * 2
+    before = len(reads(engine))
+    answer = client.post(path.partition("&")[0], json={"period": "2026-05", "lines": double})
+    assert [line.get("code") for line in answer.json()["lines"]].count(None) == 1
+    assert {word for word, *_ in shown_since(engine, before, books)} == {"first"}
+
+
+def test_a_bulk_tells_of_those_who_are_refused_too(
+    client: TestClient, engine: Engine, world: dict[str, str], books: Books
+) -> None:
+    def spend(account: str, amount: str) -> dict[str, Any]:
+        return spending(
+            verb="spend", account=account, amount=amount, idempotency_key=key()["Idempotency-Key"]
+        )
+
+    commands = [
+        spend(world["account"], "1.00"),
+        spend(world["account"], "2.00"),
+        spend(world["other"], "99999.00"),
+        spend(id_number(), "1.00"),
+        {"verb": "spend"},
+    ]
+    before = len(reads(engine))
+    answer = client.post("/v1/bulk?dry_run=true", json={"commands": commands, "atomic": False})
+    codes = [one.get("code") for one in answer.json()["outcomes"]]
+    assert codes[:4] == [None, None, "insufficient_balance", "account_not_found"]
+    found = {word: items for word, _fields, items in shown_since(engine, before, books)}
+    assert found == {"account": 2, "other": 1}
+
+
+# -- heirs, and what a posting tells that wrote nothing ------------------------------------------------------
+
+
+def test_heirs_of_an_estate(client: TestClient, engine: Engine, books: Books) -> None:
+    person, child = open_account(client), open_account(client, name="李四")
+    contribute(client, person["account_no"], "30.00")
+    die(client, person["number"])
+    books.add("dead", person["account_no"], person["number"])
+    books.add("child", child["account_no"], child["number"])
+    # the name is what the ledger knows
+    heirs = [{"id_number": child["number"], "relation": "child", "share": "1/2"}, heir(share="1/2")]
+    body = {"heirs": heirs, "paid_on": TODAY.isoformat()}
+    path = f"/v1/accounts/{person['number']}/estate"
+    before = len(reads(engine))
+    answer = client.post(path, json=body)
+    assert [share["name"] for share in answer.json()["shares"]] == ["李*", "张三"]
+    found = shown_since(engine, before, books)
+    of_estate = SHOWN_BY["POST", "/v1/accounts/{account}/estate"]
+    assert sorted(found) == [("child", MASKED, 1), ("child", G.ENTRIES, 1), ("dead", of_estate, 1)]
+    # wrong shares, where the refusal tells what comes before them; and a dry run of the confirmed one
+    before = len(reads(engine))
+    rehearsed = client.post(f"{path}?dry_run=true", json=body | {"confirm": True})
+    assert numbers_in(rehearsed.text) == {person["account_no"], child["account_no"]}
+    assert ("child", G.BALANCE | G.ENTRIES, 1) in shown_since(engine, before, books)
+    done = client.post(path, json=body | {"confirm": True}, headers=key())
+    assert done.status_code == 201
+    entry = done.json()["receipts"][0]["entry"]
+    for look in (f"/v1/entries/{entry}", f"/v1/accounts/{person['account_no']}/entries"):
+        before = len(reads(engine))
+        assert child["account_no"] in client.get(look).text
+        assert {word for word, *_ in shown_since(engine, before, books)} == {"dead", "child"}
+
+
+def test_a_posting_that_writes_nothing_is_a_read(client: TestClient, engine: Engine, books: Books) -> None:
+    person = open_account(client)
+    books.add("again", person["account_no"], person["number"])
+    body = {"id_number": person["number"], "name": "张三", "area": "990100", "opened_on": "2026-01-05"}
+    before = len(reads(engine))
+    assert client.post("/v1/accounts", json=body, headers=key()).status_code == 200
+    assert [word for word, *_ in shown_since(engine, before, books)] == ["again"]
+    # what somebody has stands in the refusal, and no entry tells who was told
+    relative = {"recipient": open_account(client)["number"], "relation": "child", "rank": 1}
+    path = f"/v1/accounts/{person['account_no']}/quotas"
+    before = len(reads(engine))
+    refused = client.post(path, json=relative | {"amount": "5.00"}, headers=key())
+    assert (refused.json()["code"], refused.json()["facts"]) == ("quota_too_high", {"available": "0.00"})
+    assert [word for word, *_ in shown_since(engine, before, books)] == ["again"]
+    # that there is too little tells nothing but what was asked for, and is no read
+    before = len(reads(engine))
+    client.post(f"/v1/accounts/{person['account_no']}/spendings", json=spending(), headers=key())
+    assert len(reads(engine)) == before
