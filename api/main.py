@@ -32,6 +32,7 @@ from api.http.metrics import RequestCounts
 from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
+from api.inquiry import findings, watched
 from api.institutions import clearings, ends, institutions, reconciliations, statements
 from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
@@ -78,6 +79,8 @@ ROUTERS = (
     reconciliations.router,
     clearings.router,
     statements.router,
+    watched.router,
+    findings.router,
     health.router,
 )
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from api.http.exposition import Exposition
+from ledger.access.read_log import ReadLog
 from ledger.measures import SECONDS, Histogram
 from ledger.operations.figures import Figures
 from ledger.version import VERSION
@@ -81,6 +82,7 @@ def page(state: Any, requests: RequestCounts, under_way: int) -> str:
     told.gauges("ledger_build_info", "The version of the program.", [({"version": VERSION}, 1)])
     _tell_requests(told, requests, under_way)
     _tell_writers(told, state)
+    _tell_read_log(told, state.read_log)
     _tell_readers(told, state)
     _tell_figures(told, state.figures.figures(), state.figures.failed)
     _tell_process(told)
@@ -153,6 +155,16 @@ def _tell_writers(told: Exposition, state: Any) -> None:
             for labels, writer in writers
             for code, count in list(writer.refusals.items())
         ],
+    )
+
+
+def _tell_read_log(told: Exposition, log: ReadLog) -> None:
+    told.gauge("ledger_read_log_waiting", "Reads that wait to be recorded.", log.waiting)
+    told.gauge("ledger_read_log_up", "Whether the thread that records reads lives.", 0 if log.is_dead else 1)
+    told.histograms(
+        "ledger_read_log_commit_duration_seconds",
+        "How long it took to write reads and commit them.",
+        [({}, log.commit_seconds)],
     )
 
 

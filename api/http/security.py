@@ -131,6 +131,9 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("GET", "/v1/claims"): "care:read",
     ("GET", "/v1/claims/{claim}"): "care:read",
     ("POST", "/v1/claims/{claim}/decision"): "care:write",
+    ("POST", "/v1/staff"): "admin",
+    ("POST", "/v1/accounts/{account}/flags"): "accounts:write",
+    ("GET", "/v1/read-log/findings"): "reports:read",
     # each kind of file asks for the scope of what it posts
     ("POST", "/v1/imports/accounts"): "accounts:write",
     ("GET", "/v1/imports/accounts/template"): "accounts:write",

@@ -75,10 +75,13 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/claims"): G.CARE_AMOUNTS,
     ("GET", "/v1/claims/{claim}"): G.CARE_AMOUNTS,
     ("POST", "/v1/claims/{claim}/decision"): _BILL,
+    ("POST", "/v1/accounts/{account}/flags"): G.IDENTITY_MASKED,
+    ("GET", "/v1/read-log/findings"): G.IDENTITY_MASKED | G.READS,
 }
 
 # Those of employers and institutions themselves, of runs and of files, which name no person in their answer.
 _OF_NOBODY: Final = (
+    ("POST", "/v1/staff"),
     ("POST", "/v1/employers"),
     ("POST", "/v1/employers/{employer}/estimates"),
     ("POST", "/v1/employers/{employer}/case-steps"),

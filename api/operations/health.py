@@ -45,7 +45,8 @@ async def readyz(request: Request) -> Response:
     """503 while it has not, within two seconds."""
     state = state_of(request)
     against = await state.probe.ask(lambda engine: _stands_against(state, engine))
-    if against is None and any(writer.is_dead for writer in state.writers.values()):
+    dead = state.read_log.is_dead or any(writer.is_dead for writer in state.writers.values())
+    if against is None and dead:
         against = DoorCode.NOT_READY
     if against is not None:
         raise Declined(against)

@@ -327,6 +327,12 @@ TOTALLED_ON = Bound(
     rule="a day of recording",
     sent=("GET /v1/reports/trial-balance on",),
 )
+LOOKED_ON = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="R65: days on which somebody may have looked",
+    sent=("GET /v1/read-log/findings from", "GET /v1/read-log/findings to"),
+)
 SHOWN = Bound(
     rule="it only says what is shown: any day, month or year that there is",
     sent=(

@@ -8,9 +8,15 @@ from typing import Final
 
 from ledger.policy.care import Reader
 from ledger.policy.dated import Dated
+from ledger.policy.values import whole_number
 
 PURPOSES: Final = "access.purposes."
 WITHHELD: Final = "access.withheld_days"
+# what is found in the read log (R65): more people than that in so many minutes, and looks of an institution
+# that no settlement follows within so many days
+MANY_PEOPLE: Final = "access.many_people"
+MANY_MINUTES: Final = "access.many_people_minutes"
+SETTLED_DAYS: Final = "access.settled_within_days"
 # Channels that name a purpose, and what for where an area says nothing. A system names none.
 _UNSAID: Final[Mapping[str, tuple[str, ...]]] = {
     "window": ("own_request", "proxy_request", "complaint", "court_order", "estate"),
@@ -26,10 +32,15 @@ DAYS_MAX: Final = 3_660
 # Days until the person sees that such a look was taken. An estate's looks are shown once it is divided, and
 # after this time where none is named.
 _WITHHELD_UNSAID: Final[Mapping[str, int]] = {"court_order": 180, "estate": DAYS_MAX}
+_PEOPLE_UNSAID, _MINUTES_UNSAID, _SETTLED_UNSAID = 50, 10, 30
+MINUTES_MAX: Final = 1440
 
 ACCESS_UNITS: dict[str, str] = {
     **{PURPOSES + channel: "purposes" for channel in _UNSAID},
     WITHHELD: "days_by_purpose",
+    MANY_PEOPLE: "people",
+    MANY_MINUTES: "minutes",
+    SETTLED_DAYS: "days",
 }
 
 _match_purpose = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
@@ -42,6 +53,9 @@ class AccessPolicy:
 
     purposes: Mapping[str, Dated[tuple[str, ...]]]
     withheld: Dated[Mapping[str, int]]
+    many_people: Dated[int]
+    many_minutes: Dated[int]
+    settled_days: Dated[int]
 
     def purposes_on(self, channel: str, day: date) -> tuple[str, ...]:
         """The purposes for which a channel may look on a day; none for a channel that is not known."""
@@ -52,12 +66,27 @@ class AccessPolicy:
         """By purpose, for how many days a look taken on that day is not shown to the person."""
         return self.withheld.on(day) if self.withheld.holds_on(day) else _WITHHELD_UNSAID
 
+    def many_on(self, day: date) -> tuple[int, int]:
+        """How many people one may look at, and in how many minutes, until it is found."""
+        people, minutes = self.many_people, self.many_minutes
+        return (
+            people.on(day) if people.holds_on(day) else _PEOPLE_UNSAID,
+            minutes.on(day) if minutes.holds_on(day) else _MINUTES_UNSAID,
+        )
+
+    def settled_within_on(self, day: date) -> int:
+        """Within how many days a settlement follows an institution's look."""
+        return self.settled_days.on(day) if self.settled_days.holds_on(day) else _SETTLED_UNSAID
+
 
 def read_access(optional: Reader) -> AccessPolicy:
     """What a file says of reading."""
     return AccessPolicy(
         {channel: optional(PURPOSES + channel, parse_purposes) for channel in _UNSAID},
         optional(WITHHELD, parse_withheld),
+        optional(MANY_PEOPLE, whole_number(1, 9_999, "people")),
+        optional(MANY_MINUTES, whole_number(1, MINUTES_MAX, "minutes")),
+        optional(SETTLED_DAYS, whole_number(1, 366, "days")),
     )
 
 

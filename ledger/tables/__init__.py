@@ -6,7 +6,8 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
   every foreign key between book tables, so that books can be spread over machines.
 * `claim`: something unique beyond one book, keyed by the digest of what is staked and by nothing else.
 * `reference`: small and read-mostly.
-* `reads`: who looked at what; chained by process and day, and apart from the books.
+* `reads`: who looked at what, chained by process and day, and whom its findings look out for; apart from the
+  books.
 """
 
 from ledger.tables.access import read_log, read_log_chain
@@ -45,12 +46,14 @@ from ledger.tables.references import (
     suspension,
 )
 from ledger.tables.stakes import claim, identity
+from ledger.tables.watched import account_flag, staff
 
 __all__ = [
     "APPEND_ONLY",
     "LEVY_AMOUNTS",
     "NEVER_DELETED",
     "Instant",
+    "account_flag",
     "accumulator",
     "agent",
     "assessment",
@@ -81,6 +84,7 @@ __all__ = [
     "read_log_chain",
     "reconciled_day",
     "settlement",
+    "staff",
     "suspension",
     "third_party_case",
     "transfer",
@@ -90,6 +94,7 @@ __all__ = [
 APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
     "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log",
+    "staff", "account_flag",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

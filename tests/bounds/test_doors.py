@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from ledger.bounds.table import TABLE
-from tests.support.api_client import AREA, contribute, key, open_account, running, spending
+from ledger.chart.channels import AccessChannel
+from tests.support.api_client import AREA, bearer, contribute, key, open_account, running, spending
 from tests.support.care_client import bill, lines, message, new_institution, new_resident, visit
 from tests.support.employer_client import new_employer, receipt_body, ref
 from tests.support.office import Office
@@ -37,8 +39,9 @@ ODD_MONTHS = ("0001-01", "0202-06", "1926-03", "2999-12", "9999-12")
 class Doors:
     """Everybody who sends a day."""
 
-    def __init__(self, client: TestClient, office: Office) -> None:
+    def __init__(self, client: TestClient, office: Office, keys: Path) -> None:
         self.client = client
+        self.audit = bearer(keys, "audit", channel=AccessChannel.AUDIT)
         self.office = office
         self.hospital = new_institution(client)
         self.employer = new_employer(client)
@@ -675,6 +678,17 @@ CASES = [
     # -- what is looked at
     *(
         Case(
+            f"GET /v1/read-log/findings {name}",
+            lambda d, day, name=name: d.client.get(
+                "/v1/read-log/findings", params={name: day}, headers=d.audit
+            ),
+            ("1989-12-31", TOMORROW, "0001-01-01", "9999-12-31"),
+            ("1990-01-01", TODAY),
+        )
+        for name in ("from", "to")
+    ),
+    *(
+        Case(
             f"GET {path} {name}",
             lambda d, day, path=path, name=name: d.client.get(
                 path.format(account=d.account(), institution=d.hospital), params={name: day}
@@ -703,11 +717,12 @@ IDS = [f"{number} {case.place}" for number, case in enumerate(CASES)]
 
 @pytest.fixture(scope="module")
 def doors(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doors]:
-    with running(engine, tmp_path_factory.mktemp("api")) as client:
+    folder = tmp_path_factory.mktemp("api")
+    with running(engine, folder) as client:
         office = Office(engine, tmp_path_factory.mktemp("office"))
         # the same people for both
         office.world.keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]  # Starlette's app
-        yield Doors(client, office)
+        yield Doors(client, office, folder / "keys")
 
 
 def told(answer: Any) -> tuple[str | None, str]:

@@ -37,6 +37,8 @@ WRITTEN_OUT = {
     "/v1/year-ends/{year}": "starts a run",
     "/v1/retiree-credits/{period}": "starts a run",
     "/v1/accounts/lookup": "a read",
+    "/v1/staff": "written outside the book",
+    "/v1/accounts/{account}/flags": "written outside the book",
     **{f"/v1/imports/{kind}": "takes files" for kind in KINDS},
 }
 

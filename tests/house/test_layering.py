@@ -42,6 +42,7 @@ HOUSE: dict[str, str] = {
     "clearing": f"{CORE} institutions care reports",
     "access": f"{CORE} people contributions",
     "imports": f"{CORE} people accounts contributions",
+    "inquiry": f"{CORE} people reports access",
     "verify": f"{CORE} {WINGS} reports access",
     "operations": f"{CORE} {WINGS} reports access imports verify",
     # the face, which other programs import, and the operator's door
@@ -55,10 +56,11 @@ HOUSE: dict[str, str] = {
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
+    "api/inquiry": f"api/http ledger {GROUND} book people reports access inquiry",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"
-    " api/care ledger settings operations",
+    " api/care api/inquiry ledger settings operations",
     "api/__main__": "api/main api/openapi",
 }
 

@@ -60,9 +60,11 @@ WORDS = (
         "settle settled settling settlement settlements settles",
         "say who pays what of a bill of care, and post it; an estate is divided, a year closed, a fee"
         " squared, a list's money spread, a day balanced",
-        where="ledger/care/ ledger/chart/ ledger/operations/example_families api/care/ bench/",
+        where="ledger/care/ ledger/chart/ ledger/operations/example_families ledger/inquiry/looks"
+        " ledger/policy/access api/care/ bench/",
         names="Settle ReverseSettlement AnnualSettlements settlements annual_settlements annual_settlement"
         " settlement"
+        " NO_SETTLEMENT"
         " SETTLEMENT ANNUAL_SETTLEMENT SETTLEMENT_NOT_FOUND ANNUAL_SETTLEMENT_NOT_FOUND VISIT_SETTLED"
         " SettlementRow SETTLEMENT_ROW settled_on settlement_seq settled_by settlements_move_what_they_say",
     ),

@@ -87,6 +87,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "bound_to": None, "channel": 1, "purpose": "own_request", "ref": None, "book_id": BOOK,
         "person": None, "fields": 4, "items": 1, "document": None, "head": DIGEST,
     },
+    "staff": {"name": "clerk-901", "person": DIGEST, "recorded_at": NOW, "caller": 901, "actor": 901},
+    "account_flag": {"book_id": BOOK, "reason": "r", "recorded_at": NOW, "caller": 901, "actor": 901},
     "institution": {
         "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
     },
@@ -131,6 +133,8 @@ NEEDS = {
     "transfer": ["book", "entry"],
     "policy_in_force": ["policy"],
     "read_log": ["agent", "read_log_chain"],
+    "staff": ["agent"],
+    "account_flag": ["agent"],
     "contract": ["institution"],
     "batch_line": ["batch"],
     "levy": ["book"],
@@ -235,6 +239,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_read_log_fields_are_known": [{"fields": -1}, {"fields": 512}],
     "ck_read_log_numbers_are_positive": [{"seq": 0}, {"items": -1}],
     "ck_read_log_head_is_a_digest": [{"head": bytes(33)}],
+    "ck_staff_person_is_a_digest": [{"person": b""}, {"person": bytes(33)}],
     "ck_institution_kind_known": [{"kind": "bank"}],
     "ck_institution_level_known": [{"level": 0}, {"level": 4}],
     "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
@@ -369,6 +374,8 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a line of an entry": ("transfer", {}, {"amount_fen": 2}),
     "an account number": ("book", {}, {"person_id": 2}),
     "a claim": ("claim", {}, {"book_id": 2}),
+    "a number of staff": ("staff", {}, {"recorded_at": LATER}),
+    "a flag": ("account_flag", {}, {"recorded_at": LATER}),
     "a person": ("identity", {}, {"person_id": 2}),
     "a policy version": ("policy", {}, {"hash": "other"}),
     "the same policy": ("policy", {}, {"version": 902}),
@@ -461,6 +468,10 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("read_log", {"chain_id": 902}),
         ("read_log", {"caller": 902}),
         ("read_log", {"actor": 902}),
+        ("staff", {"caller": 902}),
+        ("staff", {"actor": 902}),
+        ("account_flag", {"caller": 902}),
+        ("account_flag", {"actor": 902}),
         ("levy", {"book_id": BOOK + 1}),
         ("levy_line", {"seq": 6}),
         ("employer_closure", {"seq": 6}),
@@ -521,6 +532,10 @@ CHANGING = [
     "UPDATE read_log SET purpose = 'care'",
     "DELETE FROM read_log",
     "DELETE FROM read_log_chain",
+    "UPDATE staff SET person = person",
+    "DELETE FROM staff",
+    "UPDATE account_flag SET reason = 'x'",
+    "DELETE FROM account_flag",
     # what was counted is not counted back, and a chain stays of its day
     "UPDATE read_log_chain SET last_seq = last_seq",
     "UPDATE read_log_chain SET last_seq = last_seq - 1",
@@ -565,6 +580,8 @@ POSTGRES_ONLY = [
     "TRUNCATE key_fingerprint",
     "TRUNCATE policy_in_force",
     "TRUNCATE read_log",
+    "TRUNCATE staff",
+    "TRUNCATE account_flag",
     "TRUNCATE read_log_chain, read_log",
     *(f"TRUNCATE {table} CASCADE" for table in ("entry", "transfer", "policy", "book")),
     *(f"TRUNCATE {table}" for table in OF_A_BOOK),
@@ -600,7 +617,7 @@ def written(world: World) -> int:
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
-        for table in ("key_fingerprint", "agent", "read_log_chain", "read_log"):
+        for table in ("key_fingerprint", "agent", "read_log_chain", "read_log", "staff", "account_flag"):
             put(connection, table)
     return book
 

@@ -321,6 +321,13 @@ def test_a_service_whose_writer_has_died_is_not_ready(
     assert told(client.get("/readyz")) == (503, "not_ready")
 
 
+def test_a_service_whose_read_log_has_died_is_not_ready(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.app.state.ledger.read_log, "_dead", True)  # type: ignore[attr-defined]  # Starlette's app
+    assert told(client.get("/readyz")) == (503, "not_ready")
+
+
 def test_more_than_can_be_read_is_turned_away(
     client: TestClient,
     account: str,

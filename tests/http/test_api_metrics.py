@@ -110,6 +110,10 @@ def test_requests_are_counted_by_route_and_status(client: TestClient) -> None:
     # an account, a contribution, a spending, and one that was refused
     assert value(samples, f"{sizes}_sum", writer="counter") == 4
     assert value(samples, "ledger_writer_commit_duration_seconds_count", writer="counter") == 3
+    assert value(samples, "ledger_read_log_up") == 1
+    assert value(samples, "ledger_read_log_waiting") == 0
+    # nobody looked at anything
+    assert value(samples, "ledger_read_log_commit_duration_seconds_count") == 0
     assert value(samples, "ledger_reads_active", readers="looks") == 0
     assert value(samples, "ledger_reads_waiting", readers="reports") == 0
     assert value(samples, "ledger_build_info", version=VERSION) == 1

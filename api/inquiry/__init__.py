@@ -1,0 +1,1 @@
+"""Whoever asks, over HTTP."""

@@ -1,0 +1,61 @@
+"""Whom the findings for auditors look out for: staff, and accounts that somebody flagged."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.database.lookups import insert_or_leave
+from ledger.posting.agents import agent_ids
+
+_F = tables.account_flag.c
+
+
+class SaidBy(NamedTuple):
+    """The calling system and the person who acts, and when."""
+
+    caller: str
+    actor: str
+    at: datetime
+
+
+def register_staff(connection: Connection, name: str, person: bytes, by: SaidBy) -> None:
+    """Say whose number it is that acts by a name; `person` is the digest of the ID number.
+
+    The same again changes nothing. Another number of the same name is one more: nobody takes their own away
+    by saying another.
+    """
+    numbers = agent_ids(connection, {by.caller, by.actor})
+    with connection.begin():
+        connection.execute(
+            insert_or_leave(connection, tables.staff),
+            {
+                "name": name,
+                "person": person,
+                "recorded_at": by.at,
+                "caller": numbers[by.caller],
+                "actor": numbers[by.actor],
+            },
+        )
+
+
+def flag(connection: Connection, book_id: int, reason: str, by: SaidBy) -> datetime:
+    """Have every look at an account be a finding; when that was first said for this reason."""
+    numbers = agent_ids(connection, {by.caller, by.actor})
+    with connection.begin():
+        connection.execute(
+            insert_or_leave(connection, tables.account_flag),
+            {
+                "book_id": book_id,
+                "reason": reason,
+                "recorded_at": by.at,
+                "caller": numbers[by.caller],
+                "actor": numbers[by.actor],
+            },
+        )
+        there = select(_F.recorded_at).where(_F.book_id == book_id, _F.reason == reason)
+        since: datetime = connection.execute(there).scalar_one()
+        return since

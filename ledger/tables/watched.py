@@ -1,0 +1,43 @@
+"""Whom the findings for auditors look out for: staff by their number's digest, and accounts with a flag."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy import Column as C
+
+from ledger.tables.base import Instant, metadata
+
+staff = Table(
+    "staff",
+    metadata,
+    # whoever acts, as tokens name them; who has several numbers has several rows
+    C("name", Text, nullable=False),
+    # the keyed digest of the ID number, and nothing else of the person
+    C("person", LargeBinary, nullable=False),
+    C("recorded_at", Instant, nullable=False),
+    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_staff_agent_caller"), nullable=False),
+    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_staff_agent_actor"), nullable=False),
+    PrimaryKeyConstraint("name", "person"),
+    CheckConstraint("length(person) = 32", name="person_is_a_digest"),
+    info={"room": "reads"},
+)
+
+account_flag = Table(
+    "account_flag",
+    metadata,
+    # no key on the book: its check would lock the row that whoever posts updates
+    C("book_id", BigInteger, nullable=False, autoincrement=False),
+    C("reason", Text, nullable=False),
+    C("recorded_at", Instant, nullable=False),
+    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_account_flag_agent_caller"), nullable=False),
+    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_account_flag_agent_actor"), nullable=False),
+    PrimaryKeyConstraint("book_id", "reason"),
+    info={"room": "reads"},
+)

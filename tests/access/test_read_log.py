@@ -1,0 +1,101 @@
+"""The log as processes write it: a chain of its own for each and each day, all clean however they meet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from ledger import tables
+from ledger.access.read_log import ReadLog
+from ledger.access.reads import Asker, Read
+from ledger.chart.channels import FieldGroup
+from ledger.database.engines import connect
+from ledger.verify import verify
+from tests.support.people import KEYRING
+
+NOW, TODAY = datetime(2026, 11, 21, 4, 0, tzinfo=UTC), date(2026, 11, 21)
+BOOK = 16_000_000_000_001
+
+
+def read(actor: str = "clerk-7", book: int = BOOK) -> Read:
+    return Read(Asker("tests", actor, "accounts:read"), book, None, FieldGroup.BALANCE)
+
+
+def chains(engine: Engine) -> list[Any]:
+    table = tables.read_log_chain.c
+    with engine.connect() as connection:
+        query = select(table.chain_id, table.day, table.last_seq).order_by(table.chain_id)
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_at_midnight_a_new_chain_begins(fresh_engine: Engine) -> None:
+    now = [NOW, TODAY]
+    log = ReadLog(fresh_engine, KEYRING, lambda: (now[0], now[1]))
+    log.start()
+
+    async def ask() -> None:
+        await log.record([read()])
+        await log.record([read(), read("clerk-8")])
+        now[:] = [NOW + timedelta(days=1), TODAY + timedelta(days=1)]
+        await log.record([read()])
+        # a clock that is set back does not write into a chain that is over
+        now[:] = [NOW, TODAY]
+        await log.record([read()])
+
+    asyncio.run(ask())
+    log.stop()
+    assert chains(fresh_engine) == [(1, TODAY, 3), (2, TODAY + timedelta(days=1), 1), (3, TODAY, 1)]
+    assert verify(fresh_engine, keyring=KEYRING).clean
+
+
+def test_no_read_is_no_chain(fresh_engine: Engine) -> None:
+    log = ReadLog(fresh_engine, KEYRING, lambda: (NOW, TODAY))
+    log.start()
+    asyncio.run(log.record([]))
+    log.stop()
+    assert chains(fresh_engine) == []
+    assert verify(fresh_engine, keyring=KEYRING).clean
+
+
+def test_processes_write_at_once(fresh_engine: Engine) -> None:
+    """As processes do: each with connections of its own, all beginning with the same number of a chain."""
+    count, each = 3, 40
+    engines = [connect(fresh_engine.url.render_as_string(hide_password=False)) for _ in range(count)]
+    logs = [ReadLog(engine, KEYRING, lambda: (NOW, TODAY)) for engine in engines]
+    for log in logs:
+        log.start()
+
+    async def ask() -> None:
+        for number in range(each):
+            await asyncio.gather(*(log.record([read(f"clerk-{number % 7}")]) for log in logs))
+
+    asyncio.run(ask())
+    for log in logs:
+        log.stop()
+    for engine in engines:
+        engine.dispose()
+    assert chains(fresh_engine) == [(number, TODAY, each) for number in range(1, count + 1)]
+    agent = tables.agent.c
+    with fresh_engine.connect() as connection:
+        names = connection.scalars(select(agent.name).where(agent.name.like("clerk-%"))).all()
+    assert Counter(names) == Counter(f"clerk-{number}" for number in range(7))
+    assert verify(fresh_engine, keyring=KEYRING).clean
+
+
+def test_those_who_read_at_one_moment_share_a_commit(fresh_engine: Engine) -> None:
+    log = ReadLog(fresh_engine, KEYRING, lambda: (NOW, TODAY))
+    log.start()
+
+    async def ask() -> None:
+        await log.record([read()])
+        await asyncio.gather(*(log.record([read(book=BOOK + number)]) for number in range(50)))
+
+    asyncio.run(ask())
+    log.stop()
+    assert sum(log.commit_seconds.counts) == 2
+    assert log.waiting == 0
+    assert chains(fresh_engine) == [(1, TODAY, 51)]
