@@ -19,6 +19,7 @@ from api.contributions import (
     declared,
     employers,
     payments,
+    staff,
     supervision,
     supervision_reports,
 )
@@ -32,7 +33,7 @@ from api.http.metrics import RequestCounts
 from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
-from api.inquiry import findings, watched
+from api.inquiry import agency_requests, findings, watched
 from api.institutions import clearings, ends, institutions, reconciliations, statements
 from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
@@ -72,6 +73,7 @@ ROUTERS = (
     ends.router,
     reports.router,
     contribution_reports.router,
+    staff.router,
     person_reports.router,
     declared.router,
     supervision_reports.router,
@@ -81,6 +83,7 @@ ROUTERS = (
     statements.router,
     watched.router,
     findings.router,
+    agency_requests.router,
     health.router,
 )
 

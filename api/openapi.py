@@ -43,6 +43,8 @@ SCOPE_WORDS = {
     "clearings:write": "Reconcile days and clear months",
     "clearings:pay": "Pay what a cleared month came to",
     "reports:read": "Totals and batches",
+    "agency-requests:ask": "Another agency's written requests, and their answers",
+    "agency-requests:decide": "Look at the requests of other agencies, and decide them",
     "admin": "Year ends, monthly credits of retirees",
 }
 

@@ -56,6 +56,8 @@ class RefusalCode(Worded):
     NAME_INVALID = Words("name_invalid", 422, "The name has characters that no name has",
         "姓名含有无法识别或不允许的字符。",
         "The name has characters that no name has: a lost or hidden part or a private character")
+    NO_LEGAL_BASIS = Words("no_legal_basis", 422, "A request of another agency names its legal basis",
+        "其他机关查询个人信息须写明法律依据。")
     CARE_TYPE_UNKNOWN = Words("care_type_unknown", 422, "The kind of care is not known", "医疗类别不存在。")
     LINE_CLASS_UNKNOWN = Words("line_class_unknown", 422, "The class of a line is not known",
         "费用明细的目录类别不存在。")
@@ -131,6 +133,9 @@ class RefusalCode(Worded):
         "There is no such annual settlement")
     BATCH_NOT_FOUND = Words("batch_not_found", 404, "No such batch", "批次不存在。",
         "There is no such batch")
+    AGENCY_REQUEST_NOT_FOUND = Words("agency_request_not_found", 404, "No such request of an agency",
+        "查询申请不存在。",
+        "There is no such request of an agency")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
         "There is no such area")
     # identity
@@ -281,6 +286,17 @@ class RefusalCode(Worded):
         "连续估算已达上限，须由经办人员处理并核定金额。")
     NO_GOOD_LINE = Words("no_good_line", 409, "No line can be assessed", "没有可核定的明细。")
     ENROLMENT_ENDED = Words("enrolment_ended", 409, "The enrolment was ended before", "该参保登记已终止。")
+    DECIDER_ASKED = Words("decider_asked", 403, "Who asked does not decide",
+        "申请人不得审批本人提交的查询申请。")
+    AGENCY_REQUEST_DECIDED = Words("agency_request_decided", 409, "The request was decided before",
+        "该查询申请已审批。")
+    AGENCY_REQUEST_UNDECIDED = Words("agency_request_undecided", 409, "The request is not decided yet",
+        "该查询申请尚未审批。")
+    AGENCY_REQUEST_REJECTED = Words("agency_request_rejected", 409, "The request was rejected",
+        "该查询申请未获批准。")
+    AGENCY_REQUEST_ANSWERED = Words("agency_request_answered", 409,
+        "The request was answered before: a request is answered once",
+        "该查询申请已答复，每份申请只答复一次。")
     HOLD_NOT_OPEN = Words("hold_not_open", 409, "The hold was captured or released before",
         "该预留已结算或已释放。")
     HOLD_EXPIRED = Words("hold_expired", 409, "The hold has expired", "该预留已过期。")

@@ -28,6 +28,13 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "evidence": _PAPERS,
     "missing": _PAPERS,
     "kind": {"contribution": "缴费划入", "retiree_credit": "退休人员划入"},
+    "member_class": {
+        "active": "在职",
+        "retired": "退休",
+        "flexible": "灵活就业",
+        "unemployed": "领取失业金",
+        "resident": "居民",
+    },
     "step": {
         "order_to_register": "责令限期登记",
         "premium_fixed": "核定应缴",

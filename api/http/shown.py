@@ -18,9 +18,11 @@ from api.http.errors import Declined, Fault, ShapeRefused
 from api.http.problems import DoorCode
 from api.http.reach import OWN_DATA
 from api.http.security import Caller
+from api.http.shows import ONLY_THROUGH
 from api.http.state import State, caller_of, state_of
 from ledger import BookRef, Command, Outcome, Posted, RefusalCode, Refused
 from ledger.access.channels import ASKING_ONLY, may_see, purposes
+from ledger.access.estate_case import ESTATE, has_the_case
 from ledger.access.read_log import TOGETHER_MAX
 from ledger.access.reads import Asker, Read
 from ledger.book.numbers import party_of
@@ -114,11 +116,22 @@ class Shown:
             self._reads[place] = read
 
     async def record(self) -> None:
-        """Write down what was shown since the last time. Raises ReadLogUnavailable: then it is not shown."""
+        """Write down what was shown since the last time.
+
+        Raises ReadLogUnavailable, and Declined for the account of the dead without its case: then it is not
+        shown.
+        """
         reads, self._reads = list(self._reads.values()), {}
+        if reads and self.asker.purpose == ESTATE and self.asker.channel is AccessChannel.WINDOW:
+            await self._have_the_case({read.book_id for read in reads if read.book_id is not None})
         # the list of an employer has more people than the log takes at once
         for start in range(0, len(reads), TOGETHER_MAX):
             await self._state.read_log.record(reads[start : start + TOGETHER_MAX])
+
+    async def _have_the_case(self, books: set[int]) -> None:
+        ref = self.asker.ref
+        if not await self._state.glance(lambda connection: has_the_case(connection, ref, books)):
+            raise Declined(DoorCode.PURPOSE_NOT_ALLOWED)
 
 
 class _Posted(Shown):
@@ -195,14 +208,22 @@ def _let_in(request: Request, caller: Caller, role: str, fields: FieldGroup, *, 
     ref: str | None = None
     if channel is not AccessChannel.SYSTEM:
         path: str = request.scope["ledger.template"]
-        elsewhere = channel in _OWN_DOORS and not path.startswith(_OWN_DOORS[channel])
-        if elsewhere or (not may_see(channel, fields) if reads else channel in ASKING_ONLY):
+        if not _may_have(channel, (request.method, path), fields, reads=reads):
             raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
         if reads and fields != NOTHING:
             purpose, ref = _stated(request, channel)
     asker = Asker(caller.caller, caller.actor, role, channel, caller.bound_to, purpose, ref)
     kind = Shown if reads else _Posted
     request.scope["ledger.shown"] = kind(state_of(request), asker, fields)
+
+
+def _may_have(channel: AccessChannel, route: tuple[str, str], fields: FieldGroup, *, reads: bool) -> bool:
+    """Whether a channel may have a route that shows these groups."""
+    if route in ONLY_THROUGH:
+        return channel in ONLY_THROUGH[route]
+    if channel in _OWN_DOORS and not route[1].startswith(_OWN_DOORS[channel]):
+        return False
+    return may_see(channel, fields) if reads else channel not in ASKING_ONLY
 
 
 async def recorded(scope: Scope, answering: Awaitable[Response]) -> Response:
@@ -213,16 +234,20 @@ async def recorded(scope: Scope, answering: Awaitable[Response]) -> Response:
     try:
         response = await answering
     except Refused:
-        if "ledger.shown" in scope:
-            await scope["ledger.shown"].record()
+        if (shown := _said(scope)) is not None:
+            await shown.record()
         raise
-    # not before: it may be the handler that finds out that this is a read, or tells of somebody
-    shown: Shown | None = scope.get("ledger.shown")
-    if shown is not None:
+    if (shown := _said(scope)) is not None:
         if not shown.is_told:
             raise AssertionError("the handler of a route that shows persons says whose data it shows")
         await shown.record()
     return response
+
+
+def _said(scope: Scope) -> Shown | None:
+    # not before the handler: one that reads its body may say that the call only looks (`preview`)
+    shown: Shown | None = scope.get("ledger.shown")
+    return shown
 
 
 def _is_dry_run(request: Request) -> bool:

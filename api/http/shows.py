@@ -6,12 +6,14 @@ employers, institutions or files that shows nobody's data stands here with NOTHI
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from api.http.security import OPEN, SCOPE_OF
-from ledger.chart.channels import NOTHING, FieldGroup
+from ledger.access.channels import ASKABLE
+from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
 
-G = FieldGroup
+C, G = AccessChannel, FieldGroup
 # an entry says what the balance was after it
 _RECEIPT: Final = G.BALANCE | G.ENTRIES
 _BILL: Final = G.CARE_AMOUNTS | G.CARE_ITEMS
@@ -44,6 +46,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/declarations/{declaration}"): G.IDENTITY_MASKED | G.PAYMENTS,
     ("POST", "/v1/employers/{employer}/adjustments"): G.PAYMENTS,
     ("GET", "/v1/employers/{employer}/payments/{period}"): G.IDENTITY_MASKED | G.PAYMENTS,
+    ("GET", "/v1/employers/{employer}/staff"): G.IDENTITY_MASKED | G.PAYMENTS,
     ("GET", "/v1/accounts/{account}/payments"): G.PAYMENTS,
     ("GET", "/v1/accounts/{account}/enrolments"): G.PAYMENTS,
     ("GET", "/v1/reports/overdue-registrations"): G.PAYMENTS,
@@ -77,6 +80,9 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/claims/{claim}/decision"): _BILL,
     ("POST", "/v1/accounts/{account}/flags"): G.IDENTITY_MASKED,
     ("GET", "/v1/read-log/findings"): G.IDENTITY_MASKED | G.READS,
+    ("GET", "/v1/agency-requests/{agency_request}"): G.IDENTITY_MASKED,
+    # of these what was granted
+    ("GET", "/v1/agency-requests/{agency_request}/answer"): ASKABLE,
 }
 
 # Those of employers and institutions themselves, of runs and of files, which name no person in their answer.
@@ -103,6 +109,9 @@ _OF_NOBODY: Final = (
     ("GET", "/v1/policies/{area}"),
     ("GET", "/v1/reports/arrears"),
     ("GET", "/v1/reports/undeclared"),
+    ("POST", "/v1/agency-requests"),
+    ("GET", "/v1/agency-requests"),
+    ("POST", "/v1/agency-requests/{agency_request}/decision"),
     ("POST", "/v1/institutions"),
     ("GET", "/v1/institutions/{institution}"),
     ("POST", "/v1/institutions/{institution}/contracts"),
@@ -125,3 +134,13 @@ SHOWN_BY: Final = {**_OF_PERSONS, **dict.fromkeys(_OF_NOBODY, NOTHING)}
 
 READS_BY_POST: Final = frozenset({("POST", "/v1/accounts/lookup"), ("POST", "/v1/settlements/quote")})
 """Routes that only read, though they are called with a body."""
+
+_REVIEWERS: Final = frozenset({C.WINDOW, C.AUDIT})
+ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
+    ("POST", "/v1/agency-requests"): frozenset({C.AGENCY}),
+    ("GET", "/v1/agency-requests"): _REVIEWERS,
+    ("GET", "/v1/agency-requests/{agency_request}"): _REVIEWERS,
+    ("POST", "/v1/agency-requests/{agency_request}/decision"): frozenset({C.WINDOW}),
+    ("GET", "/v1/agency-requests/{agency_request}/answer"): frozenset({C.AGENCY}),
+}
+"""Routes that no other channels have than these and a system's, whatever these see elsewhere (R63)."""

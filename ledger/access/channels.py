@@ -31,6 +31,23 @@ SEES: Final[Mapping[AccessChannel, FieldGroup]] = {
 }
 """Which groups of fields an answer may show that goes out through a channel."""
 
+ASKED: Final[Mapping[FieldGroup, bool]] = {
+    G.IDENTITY_MASKED: True,
+    G.IDENTITY_FULL: True,
+    G.BALANCE: True,
+    G.ENTRIES: True,
+    G.PAYMENTS: True,
+    G.CARE_AMOUNTS: True,
+    # diagnoses and items are between the person and who treats them
+    G.CARE_ITEMS: False,
+    # a request is about the persons that it names
+    G.OTHERS_NAMES: False,
+    # and who else looks into somebody is nobody's affair
+    G.READS: False,
+}
+"""Which groups of fields another agency may ask for in a request (R63)."""
+ASKABLE: Final = FieldGroup(sum(group for group, may in ASKED.items() if may))
+
 C = AccessChannel
 ASKING_ONLY: Final = frozenset({C.PHONE, C.ONLINE, C.KIOSK, C.AGENCY, C.AUDIT})
 """Channels that read and post nothing."""

@@ -62,6 +62,8 @@ SCOPES: Final = (
     "clearings:write",
     "clearings:pay",
     "reports:read",
+    "agency-requests:ask",
+    "agency-requests:decide",
     "admin",
 )
 AGENCY_SCOPES: Final = frozenset({"contributions:act", "institutions:write", "clearings:pay"})

@@ -345,6 +345,7 @@ SHOWN = Bound(
         "GET /v1/employers/{employer}/arrears on",
         "GET /v1/employers/{employer}/payments period",
         "GET /v1/employers/{employer}/payments/{period} period",
+        "GET /v1/employers/{employer}/staff period",
         "GET /v1/policies/{area} on",
         "GET /v1/reports/arrears on",
         "GET /v1/reports/overdue-registrations on",

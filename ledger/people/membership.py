@@ -65,27 +65,46 @@ def class_in(enrolments: Sequence[Enrolment], employer_id: int | None, period: i
     Raises Refused: period_before_enrolment when the first enrolment with the employer begins later,
     not_enrolled when it has ended, or there are enrolments with other employers alone.
     """
-    first, last = month_bounds(period)
-    here = [
-        one
-        for one in enrolments
-        if one.employer_id is None
-        or one.employer_id == employer_id
-        or one.member_class is MemberClass.RETIRED
-    ]
-    covering = [one for one in here if one.first <= last and (one.last is None or one.last >= first)]
-    from_the_first = [one for one in covering if one.first <= first]
-    if from_the_first:
-        return max(from_the_first, key=lambda one: one.seq).member_class
-    joined = [one for one in covering if one.member_class is not MemberClass.RETIRED]
-    if joined:
-        return max(joined, key=lambda one: one.seq).member_class
+    here = _heard_by(enrolments, employer_id)
+    word = _word_on(here, period)
+    if word is not None:
+        return word.member_class
+    _first, last = month_bounds(period)
     own = [one for one in here if one.member_class is not MemberClass.RETIRED]
     if own and min(one.first for one in own) > last:
         raise Refused(RefusalCode.PERIOD_BEFORE_ENROLMENT)
     if any(one.member_class is not MemberClass.RETIRED for one in enrolments):
         raise Refused(RefusalCode.NOT_ENROLLED)
     return MemberClass.ACTIVE
+
+
+def registered_with(enrolments: Sequence[Enrolment], employer_id: int, period: int) -> Enrolment | None:
+    """The enrolment with an employer that says the class of a month there, as `class_in` goes by it.
+
+    None for who was not enrolled with it in the month, or was by a later word a retiree, or without employer.
+    """
+    word = _word_on(_heard_by(enrolments, employer_id), period)
+    return word if word is not None and word.employer_id == employer_id else None
+
+
+def _heard_by(enrolments: Sequence[Enrolment], employer_id: int | None) -> list[Enrolment]:
+    """What counts for an employer: its own enrolments, those without one, and that somebody is a retiree."""
+    return [
+        one
+        for one in enrolments
+        if one.employer_id is None
+        or one.employer_id == employer_id
+        or one.member_class is MemberClass.RETIRED
+    ]
+
+
+def _word_on(enrolments: Sequence[Enrolment], period: int) -> Enrolment | None:
+    """Of some enrolments the one that says the class of a month; None where none of them covers it."""
+    first, last = month_bounds(period)
+    covering = [one for one in enrolments if one.first <= last and (one.last is None or one.last >= first)]
+    said = [one for one in covering if one.first <= first]
+    said = said or [one for one in covering if one.member_class is not MemberClass.RETIRED]
+    return max(said, key=lambda one: one.seq, default=None)
 
 
 def is_retired(enrolments: Sequence[Enrolment], period: int) -> bool:

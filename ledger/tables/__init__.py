@@ -11,6 +11,7 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
 """
 
 from ledger.tables.access import read_log, read_log_chain
+from ledger.tables.agency import agency_answer, agency_decision, agency_request, agency_request_person
 from ledger.tables.base import Instant, metadata
 from ledger.tables.books import book, entry, transfer
 from ledger.tables.care import (
@@ -55,6 +56,10 @@ __all__ = [
     "Instant",
     "account_flag",
     "accumulator",
+    "agency_answer",
+    "agency_decision",
+    "agency_request",
+    "agency_request_person",
     "agent",
     "assessment",
     "assessment_line",
@@ -93,8 +98,8 @@ __all__ = [
 # What the database itself never lets anybody change or take away; the migrations make the triggers.
 APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
-    "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log",
-    "staff", "account_flag",
+    "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log", "staff", "account_flag",
+    "agency_request", "agency_request_person", "agency_decision", "agency_answer",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -39,6 +39,8 @@ WRITTEN_OUT = {
     "/v1/accounts/lookup": "a read",
     "/v1/staff": "written outside the book",
     "/v1/accounts/{account}/flags": "written outside the book",
+    "/v1/agency-requests": "stands beside the book",
+    "/v1/agency-requests/{agency_request}/decision": "stands beside the book",
     **{f"/v1/imports/{kind}": "takes files" for kind in KINDS},
 }
 

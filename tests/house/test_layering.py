@@ -41,8 +41,8 @@ HOUSE: dict[str, str] = {
     "estates": f"{CORE} people institutions accounts contributions care",
     "clearing": f"{CORE} institutions care reports",
     "access": f"{CORE} people contributions",
+    "inquiry": f"{CORE} {WINGS} reports access",
     "imports": f"{CORE} people accounts contributions",
-    "inquiry": f"{CORE} people reports access",
     "verify": f"{CORE} {WINGS} reports access",
     "operations": f"{CORE} {WINGS} reports access imports verify",
     # the face, which other programs import, and the operator's door
@@ -55,8 +55,8 @@ HOUSE: dict[str, str] = {
     "api/contributions": f"api/http api/operations ledger {GROUND} book people contributions reports",
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
+    "api/inquiry": f"api/http api/accounts ledger {GROUND} book {WINGS} reports access inquiry",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
-    "api/inquiry": f"api/http ledger {GROUND} book people reports access inquiry",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"

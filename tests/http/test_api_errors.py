@@ -63,6 +63,9 @@ def raw(client: TestClient, path: str, body: bytes, **headers: str) -> Any:
 def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
     if code.endswith("_not_found"):
         assert code.words.status == 404
+    elif code == "decider_asked":
+        # for the person who acts, whatever the token says
+        assert code.words.status == 403
     elif code in {"json_malformed", "idempotency_key_missing", "idempotency_key_invalid"}:
         assert code.words.status == 400
     elif code.startswith(("account_", "hold_", "duplicate_")) or code in {
@@ -86,6 +89,8 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         ),
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed",),
+        *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
+        *("agency_request_answered",),
     }:
         assert code.words.status == 409
     else:

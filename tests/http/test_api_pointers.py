@@ -26,10 +26,15 @@ POSTED = {
     for path, operation in DOCUMENT["paths"].items()
     if "post" in operation and "requestBody" in operation["post"]
 }
+# what is written outside the book, which knows no dry run
+BESIDE = {
+    "/v1/staff",
+    "/v1/accounts/{account}/flags",
+    "/v1/agency-requests",
+    "/v1/agency-requests/{agency_request}/decision",
+}
 # read by their own tests: a bulk below, files, and a look-up posts nothing
-NOT_WALKED = {"/v1/bulk", "/v1/accounts/lookup", *(f"/v1/imports/{kind}" for kind in KINDS)}
-# and what is written outside the book knows no dry run
-NOT_WALKED |= {"/v1/staff", "/v1/accounts/{account}/flags"}
+NOT_WALKED = {"/v1/bulk", "/v1/accounts/lookup", *BESIDE, *(f"/v1/imports/{kind}" for kind in KINDS)}
 # what only auditors are let in to
 FOR_AUDITORS = {"/v1/read-log/findings"}
 SIGNED = "^-?"
@@ -116,6 +121,7 @@ def there(client: TestClient) -> dict[str, str]:
         "freeze": post(client, f"{base}/freezes", {"authority": "a", "document": "d", "from": "2026-12-01"})[
             "freeze"
         ],
+        "agency_request": post(client, "/v1/agency-requests", ASKED | {"persons": [worker]})["request"],
         "year": "2025",
         "period": "2026-10",
     }
@@ -132,6 +138,7 @@ CLAIM = {
     "injury": True,
     "cause": {"kind": "third_party", "share": "0.5"},
 }
+ASKED = {"agency": "a", "purpose": "court_order", "legal_basis": "l", "fields": ["balance"]}
 LINE = {"item": "X1", "class": "B", "amount": "70.00", "over_limit": "0.00", "self_pay_ratio": "0.10"}
 HURT = {"injury": True, "cause": {"kind": "third_party", "share": "0.5"}}
 
@@ -260,6 +267,8 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/claims": CLAIM
         | {"institution": there["institution"], "id_number": there["patient"], "bill_no": "pointed"},
         "/v1/claims/{claim}/decision": {"approve": False, "reason": "x"},
+        "/v1/agency-requests": ASKED | {"persons": [there["worker"]]},
+        "/v1/agency-requests/{agency_request}/decision": {"approve": True, "reason": "x"},
         "/v1/annual-settlements/{year}": {"area": AREA},
         "/v1/annual-settlements/{year}/{account}": {},
         "/v1/year-ends/{year}": {"area": AREA},

@@ -19,6 +19,7 @@ from api.institutions.clearings import StateWord
 from api.main import bare_app
 from api.openapi import document
 from ledger.chart.care import CareType, Channel
+from ledger.chart.members import MemberClass
 from ledger.contributions.supervision import Step
 from ledger.csv_out import csv_line, safe_cell
 
@@ -86,6 +87,7 @@ def test_every_word_of_a_list_has_a_chinese_one() -> None:
         "evidence": set(get_args(EvidenceWord)),
         "missing": set(get_args(EvidenceWord)),
         "kind": {"contribution", "retiree_credit"},
+        "member_class": {one.word for one in MemberClass},
         "step": {one.value for one in Step},
         "result": {"balanced", "different"},
     }  # fmt: skip
