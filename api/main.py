@@ -33,7 +33,18 @@ from api.http.metrics import RequestCounts
 from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
-from api.inquiry import agency_requests, findings, watched
+from api.inquiry import (
+    access_log,
+    agency_requests,
+    call_back,
+    cards,
+    export,
+    findings,
+    lookup,
+    me,
+    telephone,
+    watched,
+)
 from api.institutions import clearings, ends, institutions, reconciliations, statements
 from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
@@ -84,6 +95,13 @@ ROUTERS = (
     watched.router,
     findings.router,
     agency_requests.router,
+    me.router,
+    access_log.router,
+    export.router,
+    lookup.router,
+    telephone.router,
+    cards.router,
+    call_back.router,
     health.router,
 )
 

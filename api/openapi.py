@@ -42,6 +42,7 @@ SCOPE_WORDS = {
     "clearings:read": "Look at reconciled days, cleared months and statements",
     "clearings:write": "Reconcile days and clear months",
     "clearings:pay": "Pay what a cleared month came to",
+    "people:digest": "The digest by which a token is bound to a person",
     "reports:read": "Totals and batches",
     "agency-requests:ask": "Another agency's written requests, and their answers",
     "agency-requests:decide": "Look at the requests of other agencies, and decide them",

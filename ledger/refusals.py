@@ -1,7 +1,7 @@
 """The expected noes: one closed table of codes and their words, in order of precedence, and what carries one.
 
-The order is the order in which a request is judged: shape, key, not found, identity, closed, deceased,
-frozen, period and date, institution, duplicates, state of the thing acted on, amount, insufficient.
+The order is the order in which a request is judged: shape, key, who asks, not found, identity, closed,
+deceased, frozen, period and date, institution, duplicates, state of the thing acted on, amount, insufficient.
 When two refusals apply at once, the one that stands higher here is the answer.
 """
 
@@ -95,6 +95,12 @@ class RefusalCode(Worded):
         "The idempotency key was used for another line")
     MSGID_CONFLICT = Words("msgid_conflict", 422, "The institution used this message id for another message",
         "该报文ID已用于不同的报文。")
+    # who asks: judged before anything is looked for, and locked before wrong, so that a no tells nothing
+    MANDATE_ENDED = Words("mandate_ended", 403, "The proxy's mandate has ended", "代理人的委托期限已届满。")
+    INQUIRY_LOCKED = Words("inquiry_locked", 403, "Inquiries by telephone are locked for a day",
+        "电话查询已锁定一天，请持证件到窗口办理。")
+    FACTOR_WRONG = Words("factor_wrong", 403, "What was said does not prove who is asking",
+        "身份信息核对不一致，不能提供查询结果。")
     # not found
     ACCOUNT_NOT_FOUND = Words("account_not_found", 404, "No such account", "账户不存在。",
         "There is no account of this number or ID number")
@@ -136,6 +142,8 @@ class RefusalCode(Worded):
     AGENCY_REQUEST_NOT_FOUND = Words("agency_request_not_found", 404, "No such request of an agency",
         "查询申请不存在。",
         "There is no such request of an agency")
+    CARD_NOT_FOUND = Words("card_not_found", 404, "No such card", "社会保障卡不存在。",
+        "There is no such card")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
         "There is no such area")
     # identity
@@ -157,6 +165,7 @@ class RefusalCode(Worded):
         "该证件号码属于他人。")
     ACCOUNT_EXISTS_OTHER_PERSON = Words("account_exists_other_person", 409,
         "The ID number has an account under another name", "该证件号码已以其他姓名开户。")
+    CARD_IN_USE = Words("card_in_use", 409, "The card belongs to somebody else", "该社会保障卡属于他人。")
     EMPLOYER_DIFFERS = Words("employer_differs", 409, "The employer was registered otherwise",
         "该单位已登记，且登记信息不同。")
     SCHEME_NO_ACCOUNT = Words("scheme_no_account", 422, "The resident scheme has no account",
@@ -232,6 +241,8 @@ class RefusalCode(Worded):
         "The enrolment was recorded with another last day: end it by its name")
     FILING_DIFFERS = Words("filing_differs", 409, "The filing was recorded with another last day",
                            "该备案已登记，但终止日期不同，请先办理终止。")
+    CARD_DIFFERS = Words("card_differs", 409, "The card was recorded with other days",
+        "该社会保障卡已登记，且起止日期不同。")
     ALREADY_CONFIRMED = Words("already_confirmed", 409, "The declaration was confirmed before",
         "该申报已确认。")
     ALREADY_DECLARED = Words("already_declared", 409, "The month was declared or estimated before",

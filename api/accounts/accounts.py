@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
@@ -15,8 +15,8 @@ from api.accounts.bodies import AccountLookup, NewAccount
 from api.accounts.entries import tell_heirs
 from api.http.declaring import By, by_of, posting
 from api.http.errors import Fault, ShapeRefused
-from api.http.fields import Day, Instant, KindFilter
-from api.http.listing import LIMIT_DEFAULT, Limit, json_answer
+from api.http.fields import Day, Instant, KindFilter, day_text
+from api.http.listing import LIMIT_DEFAULT, Cursor, Limit, json_answer
 from api.http.places import told_as
 from api.http.posting import respond, take
 from api.http.receipts import entry_json, instant
@@ -37,6 +37,10 @@ R = RefusalCode
 
 AsOf = Annotated[Day | None, Query(description="The value date up to which; default today")]
 AsKnown = Annotated[Instant | None, Query(description="What was recorded by then; default now")]
+OfKind = Annotated[KindFilter, Query()]
+ValuedFrom = Annotated[Day | None, Query(alias="from", description="Value dates from this day")]
+ValuedTo = Annotated[Day | None, Query(alias="to", description="Value dates up to this day")]
+Most = Annotated[Limit, Query()]
 
 
 def book_of(connection: Any, ref: BookRef) -> int:
@@ -55,20 +59,27 @@ def book_of(connection: Any, ref: BookRef) -> int:
 )
 async def balance(account: str, request: Request, as_of: AsOf = None, as_known: AsKnown = None) -> Response:
     """Without `as_of` and `as_known`, as it stands now. The two answer independently of each other."""
+    return await show_balance(request, state_of(request).ref(account), as_of, as_known)
+
+
+async def show_balance(
+    request: Request, ref: BookRef, as_of: date | None, as_known: datetime | None
+) -> Response:
+    """The balance of an account. Raises Refused."""
     state = state_of(request)
-    ref = state.ref(account)
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = book_of(connection, ref)
         shown_by(request).of(book_id)
-        return _balance(connection, state, book_id, as_of, as_known)
+        return balance_json(connection, state, book_id, as_of, as_known)
 
     return json_answer(await state.glance(look))
 
 
-def _balance(
+def balance_json(
     connection: Any, state: State, book_id: int, as_of: date | None, as_known: datetime | None
 ) -> dict[str, Any]:
+    """An account's money on a day, as known at an instant. Raises Refused."""
     now, today = state.clock()
     shown = reports.balance(connection, book_id, as_of=as_of, as_known=as_known, now=now, today=today)
     return {
@@ -95,25 +106,38 @@ def _balance(
 async def entries(
     account: str,
     request: Request,
-    kind: Annotated[KindFilter, Query()] = None,
-    first: Annotated[Day | None, Query(alias="from", description="Value dates from this day")] = None,
-    last: Annotated[Day | None, Query(alias="to", description="Value dates up to this day")] = None,
-    limit: Annotated[Limit, Query()] = LIMIT_DEFAULT,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    kind: OfKind = None,
+    first: ValuedFrom = None,
+    last: ValuedTo = None,
+    limit: Most = LIMIT_DEFAULT,
+    cursor: Cursor = None,
 ) -> Response:
     """A cursor belongs to its account and filters."""
+    wanted = Wanted(kind, first, last)
+    return await show_entries(request, state_of(request).ref(account), wanted, limit, cursor)
+
+
+class Wanted(NamedTuple):
+    """Which entries of a list are asked for: of a kind, and of value dates."""
+
+    kind: Kind | None
+    first: date | None
+    last: date | None
+
+
+async def show_entries(
+    request: Request, ref: BookRef, wanted: Wanted, limit: int, cursor: str | None
+) -> Response:
+    """A page of the entries of an account. Raises Refused, ShapeRefused."""
     state = state_of(request)
-    ref = state.ref(account)
 
     def look(connection: Any) -> str:
         book_id = book_of(connection, ref)
-        pages = Pages(state, book_id, kind, first, last)
+        pages = Pages(state, book_id, *wanted)
         found = reports.entries(
             connection,
             book_id,
-            kind=kind,
-            first=first,
-            last=last,
+            **wanted._asdict(),
             after_seq=0 if cursor is None else pages.read(cursor),
             limit=limit + 1,
         )
@@ -176,7 +200,7 @@ async def explain(account: str, request: Request, as_of: AsOf = None, as_known: 
         now, today = state.clock()
         lines = reports.explain(connection, book_id, as_of=as_of, as_known=as_known, now=now, today=today)
         shown_by(request).of(book_id)
-        return _balance(connection, state, book_id, as_of, as_known) | {
+        return balance_json(connection, state, book_id, as_of, as_known) | {
             "lines": [
                 {
                     "pocket": line.pocket.name.lower(),
@@ -210,25 +234,28 @@ async def freezes(account: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
-        found = reports.freezes(connection, book_id)
-        shown_by(request).of(book_id, items=len(found))
-        return {
-            "items": [
-                {
-                    "freeze": one.name,
-                    "scope": one.scope,
-                    "authority": one.authority,
-                    "document": one.document,
-                    "from": one.first.isoformat(),
-                    "to": None if one.last is None else one.last.isoformat(),
-                    "ended_by": one.ended_by,
-                    "ended_on": None if one.ended_on is None else one.ended_on.isoformat(),
-                }
-                for one in found
-            ]
-        }
+        items = freezes_json(connection, book_id)
+        shown_by(request).of(book_id, items=len(items))
+        return {"items": items}
 
     return json_answer(await state.read(look))
+
+
+def freezes_json(connection: Any, book_id: int) -> list[dict[str, Any]]:
+    """Every freeze of an account, oldest first."""
+    return [
+        {
+            "freeze": one.name,
+            "scope": one.scope,
+            "authority": one.authority,
+            "document": one.document,
+            "from": one.first.isoformat(),
+            "to": day_text(one.last),
+            "ended_by": one.ended_by,
+            "ended_on": day_text(one.ended_on),
+        }
+        for one in reports.freezes(connection, book_id)
+    ]
 
 
 # -- one account ---------------------------------------------------------------------------------------------
@@ -247,7 +274,7 @@ async def freezes(account: str, request: Request) -> Response:
 @told_as(book="account")
 async def lookup(body: AccountLookup, request: Request) -> Response:
     """For callers whose proxies log URLs."""
-    return await show_account(request, body.account)
+    return await show_account(request, state_of(request).ref(body.account))
 
 
 @router.get(
@@ -261,12 +288,12 @@ async def lookup(body: AccountLookup, request: Request) -> Response:
 )
 async def account(account: str, request: Request) -> Response:
     """The ETag is the number of its last entry."""
-    return await show_account(request, account)
+    return await show_account(request, state_of(request).ref(account))
 
 
-async def show_account(request: Request, text: str) -> Response:
+async def show_account(request: Request, ref: BookRef) -> Response:
+    """An account; the ETag is the number of its last entry. Raises Refused."""
     state = state_of(request)
-    ref = state.ref(text)
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = book_of(connection, ref)

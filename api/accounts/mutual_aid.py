@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -18,7 +19,7 @@ from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import caller_of, patient_of, state_of
-from ledger import EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
+from ledger import BookRef, EndQuota, GiveQuota, PayPremium, Posted, RefusalCode, Refused, persons, reports
 from ledger.accounts.mutual_aid import RANK_MAX
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
@@ -31,6 +32,7 @@ router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "mutual aid"
 CONSENTS_MAX = 10
+Side = Annotated[Literal["given", "received"], Query(description="Given by this account, or to its holder")]
 # whether somebody is a relative is for the command to say
 Relation = Annotated[
     str,
@@ -254,13 +256,15 @@ async def _of_quota(request: Request, command: EndQuota) -> Posted:
 async def quotas(
     account: str,
     request: Request,
-    side: Annotated[
-        Literal["given", "received"], Query(description="Given by this account, or to its holder")
-    ] = "given",
+    side: Side = "given",
 ) -> Response:
     """By rank. Those that were ended are among them."""
+    return await show_quotas(request, state_of(request).ref(account), side)
+
+
+async def show_quotas(request: Request, ref: BookRef, side: str) -> Response:
+    """The quotas that a person has given, or received. Raises Refused."""
     state = state_of(request)
-    ref = state.ref(account)
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
@@ -270,26 +274,29 @@ async def quotas(
         if side == "received":
             # each is the donor's, and stands in the donor's book
             shown_by(request).of_each(one.book_id for one in found)
-        people = {one.quota.recipient_id for one in found} | {one.donor_id for one in found if one.donor_id}
-        masked = _masked(request, connection, people)
-        return {
-            "items": [
-                {
-                    "quota": entry_name(one.book_id, one.seq),
-                    "donor": masked.get(one.donor_id or 0),
-                    "recipient": masked.get(one.quota.recipient_id),
-                    "relation": one.quota.relation,
-                    "amount": format_yuan(one.quota.amount),
-                    "remaining": format_yuan(one.quota.remaining),
-                    "rank": one.quota.rank,
-                    "given_on": one.given_on.isoformat(),
-                    "ended": one.quota.ended,
-                }
-                for one in found
-            ]
-        }
+        return {"items": quotas_json(request, connection, found)}
 
     return json_answer(await state.read(look))
+
+
+def quotas_json(request: Request, connection: Any, found: Sequence[care.QuotaView]) -> list[dict[str, Any]]:
+    """Quotas as they stand; both people by their masked numbers."""
+    people = {one.quota.recipient_id for one in found} | {one.donor_id for one in found if one.donor_id}
+    masked = _masked(request, connection, people)
+    return [
+        {
+            "quota": entry_name(one.book_id, one.seq),
+            "donor": masked.get(one.donor_id or 0),
+            "recipient": masked.get(one.quota.recipient_id),
+            "relation": one.quota.relation,
+            "amount": format_yuan(one.quota.amount),
+            "remaining": format_yuan(one.quota.remaining),
+            "rank": one.quota.rank,
+            "given_on": one.given_on.isoformat(),
+            "ended": one.quota.ended,
+        }
+        for one in found
+    ]
 
 
 @router.get(

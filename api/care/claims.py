@@ -137,7 +137,8 @@ class DecisionAnswer(Answer):
 # -- handing in ----------------------------------------------------------------------------------------------
 
 
-def _item_json(view: cases.ClaimView) -> dict[str, Any]:
+def claim_json(view: cases.ClaimView) -> dict[str, Any]:
+    """A claim with where it stands."""
     row: ClaimRow = view.row
     missing = still_missing(frozenset(view.evidence))
     if view.decided_seq is None:
@@ -188,7 +189,7 @@ async def submit(body: NewClaim, request: Request) -> Response:
             lambda connection: cases.claim(connection, receipt.book_id, receipt.seq)
         )
         view = found._replace(decided_seq=None, decision=None)
-    return respond(request, to_json(_item_json(view)).decode(), done)
+    return respond(request, to_json(claim_json(view)).decode(), done)
 
 
 async def _submitted(request: Request, body: NewClaim, key: str | None) -> Posted:
@@ -306,7 +307,7 @@ async def claim(claim: str, request: Request) -> Response:
         "reason": decided.get("reason"),
         "settlement": decision if decided.get("approved") else None,
     }
-    return json_answer(_item_json(view) | more)
+    return json_answer(claim_json(view) | more)
 
 
 _OPEN = Listing(
@@ -346,7 +347,7 @@ async def open_claims(
             day, book_id, seq = after
             last = (date.fromisoformat(day), int(book_id), int(seq))
         return [
-            ([one.row.decide_by.isoformat(), one.book_id, one.seq], _item_json(one))
+            ([one.row.decide_by.isoformat(), one.book_id, one.seq], claim_json(one))
             for one in cases.open_claims(connection, until, last, limit)
         ]
 

@@ -12,16 +12,17 @@ from pydantic_core import to_json
 from api.http.answers import Answer, yuan
 from api.http.declaring import posting
 from api.http.fields import Area, CareWord, Day, End, InstitutionCode, Strict, Words, Year
-from api.http.listing import LIMIT_DEFAULT, Limit, Listing, answer_pages, json_answer, with_csv
+from api.http.listing import LIMIT_DEFAULT, Cursor, Limit, Listing, answer_pages, json_answer, with_csv
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import caller_of, state_of
-from ledger import EndFiling, RecordFiling, RefusalCode, Refused, reports
+from ledger import BookRef, EndFiling, RecordFiling, RefusalCode, Refused, reports
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.care import reports as care
+from ledger.care.counters import Accumulator
 from ledger.chart.care import FILING_WORDS
 from ledger.money import format_yuan
 
@@ -239,25 +240,28 @@ async def filings(account: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
-        found = care.filings(connection, book_id)
-        shown_by(request).of(book_id, items=len(found))
-        return {
-            "items": [
-                {
-                    "filing": entry_name(book_id, one.seq),
-                    "kind": one.row.filing.word,
-                    "from": one.row.valid_from.isoformat(),
-                    "to": _day(one.row.valid_to),
-                    "area": _area(one.row.area),
-                    "institution": one.institution,
-                    "evidence": one.evidence,
-                    "recorded_on": one.recorded_on.isoformat(),
-                }
-                for one in found
-            ]
-        }
+        items = filings_json(connection, book_id)
+        shown_by(request).of(book_id, items=len(items))
+        return {"items": items}
 
     return json_answer(await state.read(look))
+
+
+def filings_json(connection: Any, book_id: int) -> list[dict[str, Any]]:
+    """What was filed for a person, oldest first."""
+    return [
+        {
+            "filing": entry_name(book_id, one.seq),
+            "kind": one.row.filing.word,
+            "from": one.row.valid_from.isoformat(),
+            "to": _day(one.row.valid_to),
+            "area": _area(one.row.area),
+            "institution": one.institution,
+            "evidence": one.evidence,
+            "recorded_on": one.recorded_on.isoformat(),
+        }
+        for one in care.filings(connection, book_id)
+    ]
 
 
 @router.get(
@@ -273,13 +277,17 @@ async def accumulators(account: str, year: Annotated[Year, Path()], request: Req
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
-        found = care.accumulator(connection, book_id, year)
         shown_by(request).of(book_id)
-        return {"account": account_no(book_id), "year": year} | {
-            name: value if name in _COUNTS else format_yuan(value) for name, value in found._asdict().items()
-        }
+        return counters_json(book_id, year, care.accumulator(connection, book_id, year))
 
     return json_answer(await state.read(look))
+
+
+def counters_json(book_id: int, year: int, found: Accumulator) -> dict[str, Any]:
+    """The counters of a person's year of care."""
+    return {"account": account_no(book_id), "year": year} | {
+        name: value if name in _COUNTS else format_yuan(value) for name, value in found._asdict().items()
+    }
 
 
 _COUNTS = {"version", "admissions"}
@@ -324,16 +332,20 @@ async def settlements(
     account: str,
     request: Request,
     limit: Annotated[Limit, Query()] = LIMIT_DEFAULT,
-    cursor: Annotated[str | None, Query(description="`next_cursor` of the page before")] = None,
+    cursor: Cursor = None,
 ) -> Response:
     """Reversals and yearly differences are items too, so that the amounts add up to what was paid."""
+    return await show_settlements(request, state_of(request).ref(account), limit, cursor)
+
+
+async def show_settlements(request: Request, ref: BookRef, limit: int, cursor: str | None) -> Response:
+    """What was settled for a person, a page as JSON or the whole as CSV. Raises Refused, ShapeRefused."""
     state = state_of(request)
-    ref = state.ref(account)
     book_id = await state.read(lambda connection: reports.find_book(connection, ref))
 
     def page_after(connection: Any, after: Any, most: int) -> list[tuple[Any, dict[str, Any]]]:
         found = care.settlements(connection, book_id, after or 0, most)
-        return [(one.seq, _item(one)) for one in found]
+        return [(one.seq, item_json(one)) for one in found]
 
     name = f"settlements-{state.clock()[1]}"
     place = f"settlements|{book_id}"
@@ -342,7 +354,8 @@ async def settlements(
     return await answer_pages(request, _LISTING, name, place, page_after, cursor, limit, lambda _seq: book_id)
 
 
-def _item(one: care.Settled) -> dict[str, Any]:
+def item_json(one: care.Settled) -> dict[str, Any]:
+    """A settled bill, a reversal or a yearly difference, as a list shows it."""
     row = one.row
     return {
         "settlement": entry_name(one.book_id, one.seq),

@@ -146,7 +146,8 @@ async def _take(request: Request, command: Command, missing: RefusalCode) -> Pos
 # -- the case ------------------------------------------------------------------------------------------------
 
 
-def _case_json(book_id: int, seq: int, one: ThirdPartyCase) -> str:
+def case_json(book_id: int, seq: int, one: ThirdPartyCase) -> str:
+    """A case as it stands."""
     return to_json(
         {
             "case": entry_name(book_id, seq),
@@ -191,7 +192,7 @@ async def open_case(body: NewCase, request: Request) -> Response:
         stands = await state_of(request).glance(
             lambda connection: cases.third_party_case(connection, book_id, receipt.seq)
         )
-    answer = _case_json(book_id, receipt.seq, stands)
+    answer = case_json(book_id, receipt.seq, stands)
     return respond(request, answer, done, status=201 if done.created else 200)
 
 
@@ -206,7 +207,7 @@ async def third_party_case(case: str, request: Request) -> Response:
         lambda connection: cases.third_party_case(connection, book_id, seq)
     )
     shown_by(request).of(book_id)
-    return json_answer(_case_json(book_id, seq, found))
+    return json_answer(case_json(book_id, seq, found))
 
 
 # -- the advance ---------------------------------------------------------------------------------------------

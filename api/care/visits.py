@@ -180,15 +180,20 @@ async def visit(visit: str, request: Request) -> Response:
     def look(connection: Any) -> dict[str, Any]:
         found = care.visit(connection, book_id, seq)
         shown_by(request).of(book_id)
-        return {
-            "visit": entry_name(book_id, seq),
-            "account": _account(book_id),
-            "institution": found.institution,
-            "care_type": found.care_type.word,
-            "from": found.begins_on.isoformat(),
-            "ended_on": None if found.ended_on is None else found.ended_on.isoformat(),
-            "reason": found.reason,
-            "settlements": [entry_name(book_id, bill) for bill in found.settled_by],
-        }
+        return visit_json(found)
 
     return json_answer(await state_of(request).read(look))
+
+
+def visit_json(found: care.Visit) -> dict[str, Any]:
+    """A visit, and what became of it."""
+    return {
+        "visit": entry_name(found.book_id, found.seq),
+        "account": _account(found.book_id),
+        "institution": found.institution,
+        "care_type": found.care_type.word,
+        "from": found.begins_on.isoformat(),
+        "ended_on": None if found.ended_on is None else found.ended_on.isoformat(),
+        "reason": found.reason,
+        "settlements": [entry_name(found.book_id, bill) for bill in found.settled_by],
+    }

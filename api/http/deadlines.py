@@ -45,6 +45,8 @@ LONG: Final = frozenset({
     ("GET", "/v1/employers/{employer}/case-steps"),
     ("GET", "/v1/declarations/{declaration}"),
     ("GET", "/v1/claims"),
+    ("GET", "/v1/me/export"),
+    ("GET", "/v1/read-log"),
     ("GET", "/v1/reports/trial-balance"),
     ("GET", "/v1/reports/arrears"),
     ("GET", "/v1/reports/overdue-registrations"),

@@ -29,6 +29,12 @@ NAMED_IN_BODY: Final = frozenset(
 OWN_DATA: Final = "/v1/me"
 """Where the routes begin that show a person what is the person's own."""
 
+
+def is_own_data(path: str) -> bool:
+    """Whether the route of this path shows a person what is the person's own."""
+    return path == OWN_DATA or path.startswith(f"{OWN_DATA}/")
+
+
 LINES_NAME_EMPLOYERS: Final = frozenset(
     {("POST", "/v1/imports/declarations"), ("GET", "/v1/imports/declarations/template")}
 )
@@ -48,9 +54,10 @@ async def stay_within(request: Request, caller: Caller, scope: str) -> None:
         reached = await _is_institutions(request, caller.institution)
     elif caller.person is not None:
         # what is behind this door is the person's own, and there is no other way
-        reached = _route(request)[1].startswith(OWN_DATA)
+        reached = is_own_data(_route(request)[1])
     else:
-        return
+        # and nobody else goes through it
+        reached = not is_own_data(_route(request)[1])
     if not reached:
         raise lacking(scope)
 

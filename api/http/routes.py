@@ -24,7 +24,7 @@ from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_
 from api.http.heads import check_readable
 from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
-from api.http.reach import NAMED_IN_BODY, stay_within, stay_within_body
+from api.http.reach import NAMED_IN_BODY, is_own_data, stay_within, stay_within_body
 from api.http.security import OPEN, SCOPE_OF
 from api.http.shown import let_in, recorded
 from api.http.shows import READS_BY_POST, SHOWN_BY
@@ -166,7 +166,7 @@ class LedgerRoute(APIRoute):
         route = next(iter(self.methods or ())), template
         needed, asks = self.scope_of[route], (self.scope_of[route], self.shown_by[route])
         only_reads = route[0] == "GET" or route in READS_BY_POST
-        body_says_whose = route in NAMED_IN_BODY
+        body_says_whose, is_own = route in NAMED_IN_BODY, is_own_data(template)
         takes_body = self.body_field is not None
         known = {str(field.alias) for field in self.dependant.query_params} | {
             parameter["name"]
@@ -181,7 +181,7 @@ class LedgerRoute(APIRoute):
             if needed != OPEN:
                 caller = state_of(request).verifier.check(request.headers.get("authorization"))
                 caller.need(needed)
-                if caller.is_bound:
+                if caller.is_bound or is_own:
                     await stay_within(request, caller, needed)
                 scope["ledger.caller"] = caller
                 let_in(request, caller, asks, only_reads=only_reads)

@@ -1,4 +1,4 @@
-"""Who calls: bearer tokens, and the one table that says which scope a route asks for.
+"""Who calls: bearer tokens, and what they let their bearer do.
 
 A token names the calling system (`client_id`, part of every idempotency key) and the person who acts
 (`sub`). A verified token is remembered by its digest until it expires, or the keys change: verifying one
@@ -19,6 +19,7 @@ import jwt
 
 from api.http.errors import Declined
 from api.http.problems import DoorCode
+from api.http.scopes import ACTS, OPEN, SCOPE_OF
 from ledger import Refused
 from ledger.access.jwks import JwksFile, KeysMissing, parse_jwks
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
@@ -31,135 +32,6 @@ LEEWAY_SECONDS: Final = 30
 _match_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 REMEMBERED_MAX: Final = 10_000
 TOKEN_CHARACTERS_MAX: Final = 8_192
-ACTS: Final = "contributions:act"
-"""What the agency does to an employer. A token that is bound to one does not hold it."""
-
-OPEN: Final = ""
-"""A route that asks for no token."""
-
-SCOPE_OF: Final[dict[tuple[str, str], str]] = {
-    ("POST", "/v1/accounts"): "accounts:write",
-    ("POST", "/v1/accounts/lookup"): "accounts:read",
-    ("GET", "/v1/accounts/{account}"): "accounts:read",
-    ("GET", "/v1/accounts/{account}/balance"): "accounts:read",
-    ("GET", "/v1/accounts/{account}/entries"): "accounts:read",
-    ("GET", "/v1/accounts/{account}/explain"): "accounts:read",
-    ("GET", "/v1/accounts/{account}/freezes"): "accounts:read",
-    ("POST", "/v1/accounts/{account}/freezes"): "accounts:write",
-    ("POST", "/v1/freezes/{freeze}/end"): "accounts:write",
-    ("POST", "/v1/accounts/{account}/death"): "accounts:write",
-    ("POST", "/v1/accounts/{account}/estate"): "accounts:write",
-    ("POST", "/v1/accounts/{account}/contributions"): "postings:write",
-    ("POST", "/v1/accounts/{account}/spendings"): "postings:write",
-    ("POST", "/v1/accounts/{account}/holds"): "postings:write",
-    ("POST", "/v1/holds/{hold}/capture"): "postings:write",
-    ("POST", "/v1/holds/{hold}/release"): "postings:write",
-    ("GET", "/v1/entries/{entry}"): "accounts:read",
-    ("POST", "/v1/entries/{entry}/reversal"): "postings:reverse",
-    ("POST", "/v1/bulk"): "bulk:write",
-    ("POST", "/v1/residents"): "accounts:write",
-    ("POST", "/v1/employers"): "employers:write",
-    ("POST", "/v1/accounts/{account}/enrolments"): "accounts:write",
-    ("POST", "/v1/enrolments/{enrolment}/end"): "accounts:write",
-    ("POST", "/v1/employers/{employer}/declarations"): "employers:write",
-    ("POST", "/v1/declarations/{declaration}/confirm"): "employers:write",
-    ("POST", "/v1/employers/{employer}/estimates"): "contributions:act",
-    ("POST", "/v1/employers/{employer}/adjustments"): "contributions:act",
-    ("POST", "/v1/employers/{employer}/case-steps"): "contributions:act",
-    ("POST", "/v1/employers/{employer}/closure"): "contributions:act",
-    ("POST", "/v1/employers/{employer}/reopening"): "contributions:act",
-    ("POST", "/v1/receipts"): "receipts:write",
-    ("POST", "/v1/employers/{employer}/refunds"): "contributions:act",
-    ("POST", "/v1/year-ends/{year}"): "admin",
-    ("POST", "/v1/retiree-credits/{period}"): "admin",
-    ("POST", "/v1/annual-settlements/{year}"): "admin",
-    ("POST", "/v1/annual-settlements/{year}/{account}"): "care:write",
-    ("GET", "/v1/annual-settlements/{year}/{account}"): "care:read",
-    ("GET", "/v1/batches/{batch}"): "reports:read",
-    ("GET", "/v1/reports/trial-balance"): "reports:read",
-    ("GET", "/v1/policies/{area}"): "reports:read",
-    ("GET", "/v1/employers/{employer}"): "employers:read",
-    ("GET", "/v1/employers/{employer}/arrears"): "employers:read",
-    ("GET", "/v1/employers/{employer}/payments"): "employers:read",
-    ("GET", "/v1/employers/{employer}/payments/{period}"): "employers:read",
-    ("GET", "/v1/employers/{employer}/staff"): "employers:read",
-    ("GET", "/v1/employers/{employer}/receipts"): "employers:read",
-    ("GET", "/v1/employers/{employer}/case-steps"): "employers:read",
-    ("GET", "/v1/declarations/{declaration}"): "employers:read",
-    ("GET", "/v1/accounts/{account}/payments"): "accounts:read",
-    ("GET", "/v1/accounts/{account}/enrolments"): "accounts:read",
-    ("GET", "/v1/reports/arrears"): "reports:read",
-    ("GET", "/v1/reports/overdue-registrations"): "reports:read",
-    ("GET", "/v1/reports/undeclared"): "reports:read",
-    ("GET", "/v1/batches/{batch}/rejected"): "reports:read",
-    ("POST", "/v1/institutions"): "institutions:write",
-    ("GET", "/v1/institutions/{institution}"): "institutions:read",
-    ("POST", "/v1/institutions/{institution}/contracts"): "institutions:write",
-    ("POST", "/v1/institutions/{institution}/suspensions"): "institutions:write",
-    ("POST", "/v1/contracts/{contract}/end"): "institutions:write",
-    ("POST", "/v1/suspensions/{suspension}/end"): "institutions:write",
-    ("POST", "/v1/filings/{filing}/end"): "care:write",
-    ("POST", "/v1/settlements"): "settlements:write",
-    ("POST", "/v1/settlements/quote"): "settlements:write",
-    ("POST", "/v1/settlements/correction"): "settlements:write",
-    ("POST", "/v1/settlements/{settlement}/reversal"): "settlements:write",
-    ("GET", "/v1/settlements/{settlement}"): "settlements:read",
-    ("POST", "/v1/visits"): "settlements:write",
-    ("POST", "/v1/visits/{visit}/end"): "settlements:write",
-    ("GET", "/v1/visits/{visit}"): "settlements:read",
-    ("POST", "/v1/accounts/{account}/quotas"): "mutual-aid:write",
-    ("GET", "/v1/accounts/{account}/quotas"): "mutual-aid:read",
-    ("POST", "/v1/quotas/{quota}/end"): "mutual-aid:write",
-    ("GET", "/v1/quotas/{quota}/uses"): "mutual-aid:read",
-    ("POST", "/v1/accounts/{account}/premiums"): "mutual-aid:write",
-    ("POST", "/v1/accounts/{account}/filings"): "care:write",
-    ("GET", "/v1/accounts/{account}/filings"): "care:read",
-    ("GET", "/v1/accounts/{account}/accumulators/{year}"): "care:read",
-    ("GET", "/v1/accounts/{account}/settlements"): "care:read",
-    ("POST", "/v1/institutions/{institution}/reconciliations"): "clearings:write",
-    ("GET", "/v1/institutions/{institution}/reconciliations"): "clearings:read",
-    ("GET", "/v1/institutions/{institution}/reconciliations/{day}/lines"): "clearings:read",
-    ("POST", "/v1/institutions/{institution}/clearings"): "clearings:write",
-    ("GET", "/v1/institutions/{institution}/clearings"): "clearings:read",
-    ("GET", "/v1/institutions/{institution}/statement"): "clearings:read",
-    ("POST", "/v1/clearings/{clearing}/end"): "clearings:write",
-    ("POST", "/v1/clearings/{clearing}/payment"): "clearings:pay",
-    ("POST", "/v1/third-party-cases"): "care:write",
-    ("GET", "/v1/third-party-cases/{case}"): "care:read",
-    ("POST", "/v1/third-party-cases/{case}/advance"): "care:write",
-    ("POST", "/v1/third-party-cases/{case}/recoveries"): "care:write",
-    ("POST", "/v1/claims"): "care:write",
-    ("GET", "/v1/claims"): "care:read",
-    ("GET", "/v1/claims/{claim}"): "care:read",
-    ("POST", "/v1/claims/{claim}/decision"): "care:write",
-    ("POST", "/v1/staff"): "admin",
-    ("POST", "/v1/accounts/{account}/flags"): "accounts:write",
-    ("GET", "/v1/read-log/findings"): "reports:read",
-    ("POST", "/v1/agency-requests"): "agency-requests:ask",
-    ("GET", "/v1/agency-requests"): "agency-requests:decide",
-    ("GET", "/v1/agency-requests/{agency_request}"): "agency-requests:decide",
-    ("POST", "/v1/agency-requests/{agency_request}/decision"): "agency-requests:decide",
-    ("GET", "/v1/agency-requests/{agency_request}/answer"): "agency-requests:ask",
-    # each kind of file asks for the scope of what it posts
-    ("POST", "/v1/imports/accounts"): "accounts:write",
-    ("GET", "/v1/imports/accounts/template"): "accounts:write",
-    ("POST", "/v1/imports/contributions"): "postings:write",
-    ("GET", "/v1/imports/contributions/template"): "postings:write",
-    ("POST", "/v1/imports/spendings"): "postings:write",
-    ("GET", "/v1/imports/spendings/template"): "postings:write",
-    ("POST", "/v1/imports/employers"): "employers:write",
-    ("GET", "/v1/imports/employers/template"): "employers:write",
-    ("POST", "/v1/imports/enrolments"): "accounts:write",
-    ("GET", "/v1/imports/enrolments/template"): "accounts:write",
-    ("POST", "/v1/imports/declarations"): "employers:write",
-    ("GET", "/v1/imports/declarations/template"): "employers:write",
-    ("POST", "/v1/imports/receipts"): "receipts:write",
-    ("GET", "/v1/imports/receipts/template"): "receipts:write",
-    ("GET", "/livez"): OPEN,
-    ("GET", "/readyz"): OPEN,
-    ("GET", "/docs"): OPEN,
-    ("GET", "/openapi.json"): OPEN,
-}
 
 
 class Caller(NamedTuple):

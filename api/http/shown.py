@@ -94,11 +94,17 @@ class Shown:
             self.of_person(ref[-_DIGEST_BYTES:], items, fields)
 
     def of_person(self, digest: bytes, items: int = 1, fields: FieldGroup | None = None) -> None:
-        """The answer tells something of a person of whom only the digest of the number is known."""
+        """The answer tells something of a person of whom only the digest of the number is known.
+
+        With NOTHING as `fields` it is the record of somebody who asked and was told nothing.
+        """
         self.is_told = True
-        shown = self.fields if fields is None else fields
-        if shown != NOTHING:
-            self._add(Read(self.asker, None, digest, shown, items))
+        self._add(Read(self.asker, None, digest, self.fields if fields is None else fields, items))
+
+    def also_for(self, words: str) -> None:
+        """What is to be recorded as reference beside what the call itself gave as one."""
+        ref = self.asker.ref
+        self.asker = self.asker._replace(ref=words if ref is None else f"{ref}; {words}")
 
     def of_outcome(self, command: Command, outcome: Outcome | Exception) -> None:
         """The answer tells what became of a command, or would."""
@@ -106,7 +112,8 @@ class Shown:
 
     def of_outcomes(self, outcomes: Iterable[tuple[Command, Outcome | Exception]]) -> None:
         """The same of several."""
-        self.of_each(_told_of(command, outcome) for command, outcome in outcomes)
+        if self.fields != NOTHING:
+            self.of_each(_told_of(command, outcome) for command, outcome in outcomes)
 
     def _add(self, read: Read) -> None:
         """One line for what an answer shows of one person. What is said again is shown once."""
@@ -206,12 +213,11 @@ def _let_in(request: Request, caller: Caller, role: str, fields: FieldGroup, *, 
     channel = caller.channel
     purpose: str | None = None
     ref: str | None = None
-    if channel is not AccessChannel.SYSTEM:
-        path: str = request.scope["ledger.template"]
-        if not _may_have(channel, (request.method, path), fields, reads=reads):
-            raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
-        if reads and fields != NOTHING:
-            purpose, ref = _stated(request, channel)
+    route = request.method, request.scope["ledger.template"]
+    if not _may_have(channel, route, fields, reads=reads):
+        raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
+    if reads and fields != NOTHING and channel is not AccessChannel.SYSTEM:
+        purpose, ref = _stated(request, channel)
     asker = Asker(caller.caller, caller.actor, role, channel, caller.bound_to, purpose, ref)
     kind = Shown if reads else _Posted
     request.scope["ledger.shown"] = kind(state_of(request), asker, fields)

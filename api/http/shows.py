@@ -11,7 +11,7 @@ from typing import Final
 
 from api.http.security import OPEN, SCOPE_OF
 from ledger.access.channels import ASKABLE
-from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
+from ledger.chart.channels import EVERYTHING, NOTHING, AccessChannel, FieldGroup
 
 C, G = AccessChannel, FieldGroup
 # an entry says what the balance was after it
@@ -83,6 +83,23 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/agency-requests/{agency_request}"): G.IDENTITY_MASKED,
     # of these what was granted
     ("GET", "/v1/agency-requests/{agency_request}/answer"): ASKABLE,
+    ("GET", "/v1/me"): G.IDENTITY_MASKED,
+    ("GET", "/v1/me/balance"): G.BALANCE,
+    ("GET", "/v1/me/entries"): G.ENTRIES,
+    ("GET", "/v1/me/payments"): G.PAYMENTS,
+    ("GET", "/v1/me/settlements"): G.CARE_AMOUNTS,
+    ("GET", "/v1/me/quotas"): G.CARE_AMOUNTS,
+    ("GET", "/v1/me/statements/{year}"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
+    ("GET", "/v1/me/access-log"): G.READS,
+    ("GET", "/v1/me/export"): EVERYTHING & ~(G.OTHERS_NAMES | G.READS),
+    ("GET", "/v1/read-log"): G.READS,
+    ("POST", "/v1/accounts/{account}/cards"): G.IDENTITY_MASKED,
+    ("POST", "/v1/cards/{card}/lost"): G.IDENTITY_MASKED,
+    ("POST", "/v1/accounts/{account}/call-back-code"): G.IDENTITY_MASKED,
+    ("POST", "/v1/people/lookup"): G.IDENTITY_MASKED,
+    ("POST", "/v1/people/digests"): G.IDENTITY_MASKED,
+    # one of the three, and only that is recorded
+    ("POST", "/v1/phone/inquiries"): G.IDENTITY_MASKED | G.BALANCE | G.PAYMENTS,
 }
 
 # Those of employers and institutions themselves, of runs and of files, which name no person in their answer.
@@ -132,15 +149,31 @@ _OF_NOBODY: Final = (
 SHOWN_BY: Final = {**_OF_PERSONS, **dict.fromkeys(_OF_NOBODY, NOTHING)}
 """The groups of fields that a route shows of persons."""
 
-READS_BY_POST: Final = frozenset({("POST", "/v1/accounts/lookup"), ("POST", "/v1/settlements/quote")})
+READS_BY_POST: Final = frozenset(
+    {
+        ("POST", "/v1/accounts/lookup"),
+        ("POST", "/v1/settlements/quote"),
+        ("POST", "/v1/people/lookup"),
+        ("POST", "/v1/people/digests"),
+        ("POST", "/v1/phone/inquiries"),
+    }
+)
 """Routes that only read, though they are called with a body."""
 
-_REVIEWERS: Final = frozenset({C.WINDOW, C.AUDIT})
+_REVIEWERS: Final = frozenset({C.SYSTEM, C.WINDOW, C.AUDIT})
+_AGENCIES: Final = frozenset({C.SYSTEM, C.AGENCY})
+_WINDOW: Final = frozenset({C.SYSTEM, C.WINDOW})
 ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
-    ("POST", "/v1/agency-requests"): frozenset({C.AGENCY}),
+    # R63: a written request, decided by somebody else
+    ("POST", "/v1/agency-requests"): _AGENCIES,
     ("GET", "/v1/agency-requests"): _REVIEWERS,
     ("GET", "/v1/agency-requests/{agency_request}"): _REVIEWERS,
-    ("POST", "/v1/agency-requests/{agency_request}/decision"): frozenset({C.WINDOW}),
-    ("GET", "/v1/agency-requests/{agency_request}/answer"): frozenset({C.AGENCY}),
+    ("POST", "/v1/agency-requests/{agency_request}/decision"): _WINDOW,
+    ("GET", "/v1/agency-requests/{agency_request}/answer"): _AGENCIES,
+    # what proves later who is asking is handed over by somebody who was seen
+    ("POST", "/v1/accounts/{account}/cards"): _WINDOW,
+    ("POST", "/v1/cards/{card}/lost"): _WINDOW,
+    ("POST", "/v1/accounts/{account}/call-back-code"): _WINDOW,
+    ("POST", "/v1/phone/inquiries"): frozenset({C.PHONE}),
 }
-"""Routes that no other channels have than these and a system's, whatever these see elsewhere (R63)."""
+"""Routes that stand open to some channels alone, whatever the channels may see elsewhere."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -13,7 +14,7 @@ from api.http.listing import Listing, answer_whole, json_answer, with_csv
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import state_of
-from ledger import RefusalCode, reports
+from ledger import BookRef, RefusalCode, reports
 from ledger.book.numbers import entry_name
 from ledger.contributions import reports as contribution_reports
 from ledger.money import format_yuan
@@ -21,6 +22,8 @@ from ledger.money import format_yuan
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 
+FirstMonth = Annotated[MonthText | None, Query(alias="from", description="Months from this one")]
+LastMonth = Annotated[MonthText | None, Query(alias="to", description="Months up to this one")]
 _PERSON = Listing(
     {
         "period": "费款所属期",
@@ -53,40 +56,48 @@ _PERSON = Listing(
 async def person_payments(
     account: str,
     request: Request,
-    first: Annotated[MonthText | None, Query(alias="from", description="Months from this one")] = None,
-    last: Annotated[MonthText | None, Query(alias="to", description="Months up to this one")] = None,
+    first: FirstMonth = None,
+    last: LastMonth = None,
 ) -> Response:
     """A row for each month and employer, the latest last; what came without an employer is a row too."""
+    return await show_payments(request, state_of(request).ref(account), first, last)
+
+
+async def show_payments(request: Request, ref: BookRef, first: str | None, last: str | None) -> Response:
+    """A person's months, as JSON or CSV. Raises Refused."""
     state = state_of(request)
-    ref = state.ref(account)
     months = {
         name: month_of(text, name) for name, text in (("first", first), ("last", last)) if text is not None
     }
 
     def look(connection: Any) -> list[dict[str, Any]]:
         book_id = reports.find_book(connection, ref)
-        found = contribution_reports.person_months(connection, book_id, **months)
-        shown_by(request).of(book_id, items=len(found))
-        return [_person_json(one) for one in found]
+        items = months_json(connection, book_id, **months)
+        shown_by(request).of(book_id, items=len(items))
+        return items
 
     return await answer_whole(request, _PERSON, f"payment-list-{state.clock()[1]}", look)
 
 
-def _person_json(month: contribution_reports.PersonMonth) -> dict[str, Any]:
-    return {
-        "period": month_text(month.period),
-        "kind": month.kind.word,
-        "employer": month.employer,
-        "employer_name": month.employer_name,
-        "base": yuan_text(month.base_fen),
-        "employee_part": yuan_text(month.employee_fen),
-        "employer_part": yuan_text(month.employer_fen),
-        "assessed": format_yuan(month.assessed_fen),
-        "paid": format_yuan(month.paid_fen),
-        "paid_on": day_text(month.paid_on),
-        "owed": format_yuan(month.owed_fen),
-        "to_account": format_yuan(month.to_account_fen),
-    }
+def months_json(connection: Any, book_id: int, **span: int) -> list[dict[str, Any]]:
+    """A person's months, from `first` to `last` (YYYYMM) where these are said."""
+    return [
+        {
+            "period": month_text(month.period),
+            "kind": month.kind.word,
+            "employer": month.employer,
+            "employer_name": month.employer_name,
+            "base": yuan_text(month.base_fen),
+            "employee_part": yuan_text(month.employee_fen),
+            "employer_part": yuan_text(month.employer_fen),
+            "assessed": format_yuan(month.assessed_fen),
+            "paid": format_yuan(month.paid_fen),
+            "paid_on": day_text(month.paid_on),
+            "owed": format_yuan(month.owed_fen),
+            "to_account": format_yuan(month.to_account_fen),
+        }
+        for month in contribution_reports.person_months(connection, book_id, **span)
+    ]
 
 
 @router.get(
@@ -105,24 +116,26 @@ async def enrolments(account: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, ref)
-        today = state.clock()[1]
-        found = contribution_reports.enrolments(connection, book_id)
-        shown_by(request).of(book_id, items=len(found))
-        return {
-            "items": [
-                {
-                    "enrolment": entry_name(book_id, one.seq),
-                    "member_class": one.member_class.word,
-                    "employer": one.employer,
-                    "wage": yuan_text(one.wage_fen),
-                    "from": one.first.isoformat(),
-                    "to": day_text(one.last),
-                    "status": one.status(today),
-                    "recorded_on": one.recorded_on.isoformat(),
-                    "replaced_by": None if one.replaced_by is None else entry_name(book_id, one.replaced_by),
-                }
-                for one in found
-            ]
-        }
+        items = enrolments_json(connection, book_id, state.clock()[1])
+        shown_by(request).of(book_id, items=len(items))
+        return {"items": items}
 
     return json_answer(await state.read(look))
+
+
+def enrolments_json(connection: Any, book_id: int, today: date) -> list[dict[str, Any]]:
+    """A person's enrolments, in the order in which they were recorded."""
+    return [
+        {
+            "enrolment": entry_name(book_id, one.seq),
+            "member_class": one.member_class.word,
+            "employer": one.employer,
+            "wage": yuan_text(one.wage_fen),
+            "from": one.first.isoformat(),
+            "to": day_text(one.last),
+            "status": one.status(today),
+            "recorded_on": one.recorded_on.isoformat(),
+            "replaced_by": None if one.replaced_by is None else entry_name(book_id, one.replaced_by),
+        }
+        for one in contribution_reports.enrolments(connection, book_id)
+    ]

@@ -61,6 +61,7 @@ SCOPES: Final = (
     "clearings:read",
     "clearings:write",
     "clearings:pay",
+    "people:digest",
     "reports:read",
     "agency-requests:ask",
     "agency-requests:decide",

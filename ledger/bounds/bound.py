@@ -79,6 +79,12 @@ class Bound:
             )
         return period
 
+    def admit_year(self, year: int, today: date, at: str, **known: date | None) -> None:
+        """The same for a whole year: it is inside when a day of it is."""
+        earliest, latest = self.span(today, **known)
+        if not earliest.year <= year <= latest.year:
+            raise Refused(RefusalCode.PERIOD_INVALID, at=at, earliest=earliest.year, latest=latest.year)
+
 
 def _told(earliest: date, latest: date) -> dict[str, date]:
     """The edges as facts of a refusal: those that there are."""

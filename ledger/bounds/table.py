@@ -96,6 +96,18 @@ ESTATE_PAID_ON = Bound(
     rule="R54: not before the last value date of the account, nor before the death",
     sent=("POST /v1/accounts/{account}/estate paid_on",),
 )
+CARD_ISSUED_ON = Bound(
+    earliest=_A_LIFE,
+    latest=(*_TODAY, Edge("death")),
+    rule="R60: a card is issued to somebody who lives",
+    sent=("POST /v1/accounts/{account}/cards issued_on",),
+)
+MANDATE_UNTIL = Bound(
+    earliest=_TODAY,
+    latest=(Edge("today", years=50),),
+    rule="R60: a mandate that is in force (mandate_ended), and whose end is no slip",
+    sent=("POST /v1/people/lookup until",),
+)
 PREMIUM_YEAR = Bound(
     earliest=_SINCE,
     latest=_A_YEAR_AHEAD,
@@ -120,6 +132,7 @@ ENDS_ON = Bound(
     latest=(Edge("today", years=50),),
     rule="not before it begins; an end may lie far ahead, or be left open",
     sent=(
+        "POST /v1/accounts/{account}/cards ends_on",
         "POST /v1/accounts/{account}/enrolments to",
         "POST /v1/accounts/{account}/filings to",
         "POST /v1/accounts/{account}/freezes to",
@@ -309,8 +322,16 @@ SEEN_ON = Bound(
         "GET /v1/accounts/{account}/balance as_of",
         "GET /v1/accounts/{account}/balance as_known",
         "GET /v1/accounts/{account}/explain as_of",
+        "GET /v1/me/balance as_of",
+        "GET /v1/me/balance as_known",
         "GET /v1/accounts/{account}/explain as_known",
     ),
+)
+STATED_YEAR = Bound(
+    earliest=(Edge("opening"),),
+    latest=_TODAY,
+    rule="R50: a year in which the account was there, as far as it has been",
+    sent=("GET /v1/me/statements/{year} year",),
 )
 REPORTED_MONTH = Bound(
     earliest=_SINCE,
@@ -341,6 +362,12 @@ SHOWN = Bound(
         "GET /v1/accounts/{account}/entries to",
         "GET /v1/accounts/{account}/payments from",
         "GET /v1/accounts/{account}/payments to",
+        "GET /v1/me/entries from",
+        "GET /v1/me/entries to",
+        "GET /v1/me/payments from",
+        "GET /v1/me/payments to",
+        "GET /v1/read-log from",
+        "GET /v1/read-log to",
         "GET /v1/claims due_by",
         "GET /v1/employers/{employer}/arrears on",
         "GET /v1/employers/{employer}/payments period",

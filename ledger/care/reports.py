@@ -78,12 +78,13 @@ def _settlements(*, with_lines: bool) -> Select[Any]:
 
 
 _ONE = _settlements(with_lines=True).where(_S.seq == _SEQ)
-_PAGE = (
-    _settlements(with_lines=False)
+_PAGES = {
+    with_lines: _settlements(with_lines=with_lines)
     .where(_S.seq > bindparam("after", type_=Integer))
     .order_by(_S.seq)
     .limit(bindparam("limit", type_=Integer))
-)
+    for with_lines in (False, True)
+}
 
 
 def _settled(found: Row[Any]) -> Settled:
@@ -108,12 +109,14 @@ def settled(connection: Connection, book_id: int, seq: int) -> Settled:
     return _settled(found)
 
 
-def settlements(connection: Connection, book_id: int, after: int, limit: int) -> list[Settled]:
-    """At most `limit` of a person's settlements after an entry, in order and without their lines.
+def settlements(
+    connection: Connection, book_id: int, after: int, limit: int, *, with_lines: bool = False
+) -> list[Settled]:
+    """At most `limit` of a person's settlements after an entry, in order; without their lines unless asked.
 
     Reversals and yearly differences are among them, so that the amounts of all add up to what was paid.
     """
-    rows = connection.execute(_PAGE, {"book_id": book_id, "after": after, "limit": limit})
+    rows = connection.execute(_PAGES[with_lines], {"book_id": book_id, "after": after, "limit": limit})
     return [_settled(row) for row in rows]
 
 
@@ -167,6 +170,7 @@ _GIVEN = _QUOTAS.where(_Q.book_id == _BOOK)
 _RECEIVED = _QUOTAS.where(
     _Q.recipient_id == select(_B.person_id).where(_B.book_id == _BOOK).correlate(None).scalar_subquery()
 )
+_RECEIVED_BY = _QUOTAS.where(_Q.recipient_id == bindparam("person_id", type_=BigInteger))
 _USES = (
     select(_E.effective_on, _E.reserved_change, _E.detail, _ACTING.c.effective_on.label("returned_on"))
     .select_from(tables.entry.outerjoin(_ACTING, _IS_ACTING))
@@ -183,6 +187,11 @@ def quotas_given(connection: Connection, book_id: int) -> list[QuotaView]:
 def quotas_received(connection: Connection, book_id: int) -> list[QuotaView]:
     """The quotas that were given to the holder of an account, by rank, those that were ended too."""
     return _quota_views(connection.execute(_RECEIVED, {"book_id": book_id}))
+
+
+def quotas_received_by(connection: Connection, person_id: int) -> list[QuotaView]:
+    """The same by the person's number, for somebody who has no account."""
+    return _quota_views(connection.execute(_RECEIVED_BY, {"person_id": person_id}))
 
 
 def _quota_views(rows: Any) -> list[QuotaView]:

@@ -142,6 +142,19 @@ def known(connection: Connection, keyring: Keyring, person_ids: Iterable[int]) -
     }
 
 
+def other_numbers(connection: Connection, keyring: Keyring, person_id: int) -> list[str]:
+    """The numbers that a person is found by beside the one that they are known by, opened."""
+    table = tables.identity.c
+    query = (
+        select(table.digest, table.number_sealed)
+        .where(table.person_id == person_id, table.role == ROLE_ALIAS, table.number_sealed.is_not(None))
+        .order_by(table.recorded_at, table.digest)
+    )
+    return [
+        open_number(bytes(sealed), bytes(digest), keyring) for digest, sealed in connection.execute(query)
+    ]
+
+
 def number_of(connection: Connection, digest: bytes) -> int | None:
     """The person number behind the digest of an ID number."""
     return connection.scalar(select(tables.identity.c.person_id).where(tables.identity.c.digest == digest))

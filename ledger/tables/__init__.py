@@ -6,7 +6,7 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
   every foreign key between book tables, so that books can be spread over machines.
 * `claim`: something unique beyond one book, keyed by the digest of what is staked and by nothing else.
 * `reference`: small and read-mostly.
-* `reads`: who looked at what, chained by process and day, and whom its findings look out for; apart from the
+* `reads`: who looked at what, chained by process and day, and what is kept of those who ask; apart from the
   books.
 """
 
@@ -34,6 +34,7 @@ from ledger.tables.contributions import (
     levy,
     levy_line,
 )
+from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
 from ledger.tables.references import (
     agent,
     batch,
@@ -51,6 +52,7 @@ from ledger.tables.watched import account_flag, staff
 
 __all__ = [
     "APPEND_ONLY",
+    "GUESSES_MAX",
     "LEVY_AMOUNTS",
     "NEVER_DELETED",
     "Instant",
@@ -66,6 +68,9 @@ __all__ = [
     "batch",
     "batch_line",
     "book",
+    "call_back_code",
+    "card",
+    "card_loss",
     "claim",
     "clearing",
     "contract",
@@ -82,6 +87,7 @@ __all__ = [
     "levy_line",
     "manual_claim",
     "metadata",
+    "phone_guess",
     "policy",
     "policy_in_force",
     "quota",
@@ -99,10 +105,10 @@ __all__ = [
 APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
     "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log", "staff", "account_flag",
-    "agency_request", "agency_request_person", "agency_decision", "agency_answer",
+    "agency_request", "agency_request_person", "agency_decision", "agency_answer", "card", "card_loss",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
-    "employer_closure", "read_log_chain",
+    "employer_closure", "read_log_chain", "call_back_code", "phone_guess",
 )  # fmt: skip

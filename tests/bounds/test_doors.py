@@ -21,6 +21,7 @@ from ledger.chart.channels import AccessChannel
 from tests.support.api_client import AREA, bearer, contribute, key, open_account, running, spending
 from tests.support.care_client import bill, lines, message, new_institution, new_resident, visit
 from tests.support.employer_client import new_employer, receipt_body, ref
+from tests.support.inquiry_client import who_is_let_in
 from tests.support.office import Office
 from tests.support.people import Someone, id_number
 
@@ -53,6 +54,11 @@ class Doors:
 
     def account(self, born: date = BORN, opened_on: str = OPENED) -> str:
         return str(open_account(self.client, id_number=self.number(born), opened_on=opened_on)["number"])
+
+    def own(self) -> dict[str, str]:
+        """Somebody with an account of last year, who asks for what is their own."""
+        me = self.account(opened_on="2025-06-30")
+        return who_is_let_in(self.client, me)("/v1/me")
 
     def rich(self) -> str:
         account = self.account()
@@ -675,7 +681,44 @@ CASES = [
         ("1989-12", "2026-11", *ODD_MONTHS),
         ("1990-01", "2026-10"),
     ),
+    # -- what is shown by those who ask
+    *(
+        Case(
+            f"POST /v1/accounts/{{account}}/cards {name}",
+            lambda d, day, name=name: d.client.post(
+                f"/v1/accounts/{d.account()}/cards",
+                json={"card_no": f"BOUND{next(EVERYBODY)}", "issued_on": "2026-01-01", "ends_on": None}
+                | {name: day},
+            ),
+            outside,
+            inside,
+        )
+        for name, outside, inside in (
+            ("issued_on", ("2001-05-05", "1989-12-31", TOMORROW, *ODD), ("2001-05-06", TODAY)),
+            ("ends_on", ("2025-12-31", BEYOND_FIFTY, *ODD), ("2026-01-01", TODAY, FIFTY)),
+        )
+    ),
+    Case(
+        "POST /v1/people/lookup until",
+        # a mandate that is over is refused as that
+        lambda d, day: d.client.post(
+            "/v1/people/lookup",
+            json={
+                "id_number": d.account(),
+                "credential": "proxy",
+                "proxy": {"id_number": d.number(), "name": "李四", "mandate_ref": "W", "until": day},
+            },
+        ),
+        (BEYOND_FIFTY, "2999-12-31", "9999-12-31"),
+        (TODAY, FIFTY),
+    ),
     # -- what is looked at
+    Case(
+        "GET /v1/me/statements/{year} year",
+        lambda d, year: d.client.get(f"/v1/me/statements/{year}", headers=d.own()),
+        ("2024", "2027", "1900", "2999"),
+        ("2025", "2026"),
+    ),
     *(
         Case(
             f"GET /v1/read-log/findings {name}",

@@ -41,6 +41,12 @@ WRITTEN_OUT = {
     "/v1/accounts/{account}/flags": "written outside the book",
     "/v1/agency-requests": "stands beside the book",
     "/v1/agency-requests/{agency_request}/decision": "stands beside the book",
+    "/v1/people/lookup": "a read",
+    "/v1/people/digests": "a read",
+    "/v1/phone/inquiries": "a read",
+    "/v1/accounts/{account}/cards": "writes outside the book",
+    "/v1/cards/{card}/lost": "writes outside the book",
+    "/v1/accounts/{account}/call-back-code": "writes outside the book",
     **{f"/v1/imports/{kind}": "takes files" for kind in KINDS},
 }
 

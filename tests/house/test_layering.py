@@ -55,8 +55,9 @@ HOUSE: dict[str, str] = {
     "api/contributions": f"api/http api/operations ledger {GROUND} book people contributions reports",
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
-    "api/inquiry": f"api/http api/accounts ledger {GROUND} book {WINGS} reports access inquiry",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
+    "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
+    " reports access inquiry",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"

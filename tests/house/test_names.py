@@ -35,7 +35,7 @@ WORDS = (
         where="ledger/care/manual_claims ledger/care/case_reports ledger/care/rows ledger/care/counters"
         " ledger/care/decisions ledger/care/entry_reversals"
         " ledger/care/alike ledger/chart/rows ledger/verify/beside ledger/operations/example_families"
-        " api/care/claims",
+        " api/care/claims ledger/inquiry/held api/inquiry/",
         names="manual_claims manual_claim SubmitClaim DecideClaim claim_submit_days claim_decide_days"
         " MANUAL_CLAIM CLAIM_DECISION CLAIM_NOT_FOUND CLAIM_DECIDED CLAIM_TOO_LATE claims"
         # of a yearly settlement, as its entry and its answer call it: what the person has to give back
@@ -61,7 +61,7 @@ WORDS = (
         "say who pays what of a bill of care, and post it; an estate is divided, a year closed, a fee"
         " squared, a list's money spread, a day balanced",
         where="ledger/care/ ledger/chart/ ledger/operations/example_families ledger/inquiry/looks"
-        " ledger/policy/access api/care/ bench/",
+        " ledger/policy/access api/care/ api/inquiry/ bench/",
         names="Settle ReverseSettlement AnnualSettlements settlements annual_settlements annual_settlement"
         " settlement"
         " NO_SETTLEMENT"

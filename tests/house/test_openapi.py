@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +26,7 @@ from ledger.access.tokens import SCOPES
 from tests.support import care_client
 from tests.support.api_client import contribute, key, open_account, running, spending
 from tests.support.employer_client import hire, new_employer, owe
+from tests.support.inquiry_client import who_is_let_in
 
 DOCUMENT = document(bare_app())
 OPERATIONS = [
@@ -158,6 +159,11 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture(scope="module")
+def let_in(client: TestClient) -> Callable[[str], dict[str, str]]:
+    return who_is_let_in(client, open_account(client)["number"])
+
+
+@pytest.fixture(scope="module")
 def there(client: TestClient) -> dict[str, str]:
     """Something real for every name in a path."""
     account = str(open_account(client)["account_no"])
@@ -222,19 +228,27 @@ CHOICES = [
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 @pytest.mark.parametrize(("method", "path", "parameter"), CHOICES)
 def test_a_word_that_is_none_of_the_choices_is_refused(
-    client: TestClient, there: dict[str, str], method: str, path: str, parameter: dict[str, Any], accept: str
+    client: TestClient,
+    there: dict[str, str],
+    let_in: Callable[[str], dict[str, str]],
+    method: str,
+    path: str,
+    parameter: dict[str, Any],
+    accept: str,
 ) -> None:
     """Also where it would make no difference."""
     name = parameter["name"]
     real = path.format_map(dict.fromkeys(re.findall(r"{(\w+)}", path), "1") | there)
-    answer = client.request(method, real, params={name: "rR"}, headers={"accept": accept, **key()})
+    headers = {"accept": accept, **key(), **let_in(path)}
+    answer = client.request(method, real, params={name: "rR"}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (422, "shape_invalid")
     assert answer.json()["errors"][0]["pointer"] == name
 
 
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
-# what JSON Schema does not tell: cursors and quotes are ours, a heir has a number or a name, a file its month
-UNTOLD = ("cursor", "period", "/quote", "/heirs/")
+# what JSON Schema does not tell: cursors and quotes are ours, a heir has a number or name, a file its month,
+# a look-up one of two numbers, and a mandate just where a proxy came
+UNTOLD = ("cursor", "period", "/quote", "/heirs/", "/card_no", "/proxy")
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
     settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (10, 4)
@@ -257,10 +271,16 @@ def _attacks() -> Iterator[Any]:
 @pytest.mark.sqlite
 @pytest.mark.parametrize(("method", "path", "mode", "real"), list(_attacks()))
 def test_no_answer_that_is_not_documented(
-    attacked: Any, client: TestClient, there: dict[str, str], method: str, path: str, mode: Any, real: bool
+    attacked: Any,
+    there: dict[str, str],
+    let_in: Callable[[str], dict[str, str]],
+    method: str,
+    path: str,
+    mode: Any,
+    real: bool,
 ) -> None:
     names = {name for name in there if f"{{{name}}}" in path}
-    headers = {"Authorization": client.headers["Authorization"]}
+    headers = let_in(path)
 
     @(CHECKED if real or not names else NOWHERE)
     @given(case=attacked[path][method].as_strategy(generation_mode=mode))

@@ -101,6 +101,17 @@ GOOD: dict[str, dict[str, Any]] = {
     "agency_answer": {
         "request_id": "r", "approved": True, "answered_at": NOW, "caller": 901, "actor": 901,
     },
+    "card": {
+        "name": "B" * 20, "digest": DIGEST, "number_sealed": b"x", "person_id": 1, "issued_on": DAY,
+        "ends_on": DAY, "recorded_at": NOW, "caller": 901, "actor": 901,
+    },
+    "card_loss": {
+        "name": "B" * 20, "reason": "r", "lost_on": DAY, "recorded_at": NOW, "caller": 901, "actor": 901,
+    },
+    "call_back_code": {
+        "book_id": BOOK, "digest": DIGEST, "recorded_at": NOW, "caller": 901, "actor": 901,
+    },
+    "phone_guess": {"person": DIGEST, "wrong": 4, "locked_until": None, "changed_at": NOW},
     "institution": {
         "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
     },
@@ -151,6 +162,9 @@ NEEDS = {
     "agency_request_person": ["agent", "agency_request"],
     "agency_decision": ["agent", "agency_request"],
     "agency_answer": ["agent", "agency_request", "agency_decision"],
+    "card": ["agent"],
+    "card_loss": ["agent", "card"],
+    "call_back_code": ["agent"],
     "contract": ["institution"],
     "batch_line": ["batch"],
     "levy": ["book"],
@@ -268,6 +282,11 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_agency_request_person_person_is_a_digest": [{"person": bytes(31)}],
     "ck_agency_decision_not_by_who_asked": [{"actor": 901}],
     "ck_agency_answer_only_what_was_granted": [{"approved": False}],
+    "ck_card_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
+    "ck_card_ends_after_it_is_issued": [{"ends_on": DAY - timedelta(days=1)}],
+    "ck_call_back_code_digest_is_a_digest": [{"digest": b""}],
+    "ck_phone_guess_person_is_a_digest": [{"person": bytes(31)}],
+    "ck_phone_guess_locks_before_more_are_counted": [{"wrong": -1}, {"wrong": tables.GUESSES_MAX}],
     "ck_institution_kind_known": [{"kind": "bank"}],
     "ck_institution_level_known": [{"level": 0}, {"level": 4}],
     "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
@@ -411,6 +430,11 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a policy version": ("policy", {}, {"hash": "other"}),
     "the same policy": ("policy", {}, {"version": 902}),
     "an agent": ("agent", {}, {"agent_id": 902}),
+    "the number of a card": ("card", {}, {"name": "C" * 20, "person_id": 2}),
+    "the name of a card": ("card", {}, {"digest": bytes(31) + b"1"}),
+    "the loss of a card": ("card_loss", {}, {"reason": "again"}),
+    "the code of an account": ("call_back_code", {}, {"digest": bytes(31) + b"1"}),
+    "the guesses of a person": ("phone_guess", {}, {"wrong": 0}),
     "an institution": ("institution", {}, {"party_id": 902}),
     "a party": ("institution", {}, {"code": "H9002"}),
     "a contract": ("contract", {}, {"services": "inpatient"}),
@@ -446,6 +470,7 @@ ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "two accounts of a person": ("book", {}, {"book_id": BOOK + 1}),
     "two numbers of a person": ("identity", {}, {"digest": bytes(31) + b"1", "role": 2}),
     "a policy for another area": ("policy", {}, {"version": 902, "area": 990200}),
+    "two cards of a person": ("card", {}, {"name": "C" * 20, "digest": bytes(31) + b"1"}),
     "another month": ("levy", {}, {"period": 202604}),
     "the month of another person": ("assessment", {}, {"account_id": 2}),
     "the assessment of another person": ("assessment_line", {}, {"line": 2, "account_id": 2}),
@@ -514,6 +539,12 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("agency_answer", {"request_id": "s"}),
         ("agency_answer", {"caller": 903}),
         ("agency_answer", {"actor": 903}),
+        *(
+            (table, {who: 902})
+            for table in ("card", "card_loss", "call_back_code")
+            for who in ("caller", "actor")
+        ),
+        ("card_loss", {"name": "C" * 20}),
         ("levy", {"book_id": BOOK + 1}),
         ("levy_line", {"seq": 6}),
         ("employer_closure", {"seq": 6}),
@@ -540,7 +571,13 @@ def test_nothing_hangs_in_the_air(engine: Engine, table: str, changes: dict[str,
         # SQLite makes up a number for a whole-number key of one column, and the service always gives one
         if not column.nullable
         and f"{table.name}.{column.name}"
-        not in {"policy.version", "policy_in_force.number", "agent.agent_id", "read_log_chain.chain_id"}
+        not in {
+            "policy.version",
+            "policy_in_force.number",
+            "agent.agent_id",
+            "read_log_chain.chain_id",
+            "call_back_code.book_id",
+        }
     ],
 )
 def test_what_must_not_be_empty(engine: Engine, table: str, column: str) -> None:
@@ -591,6 +628,13 @@ CHANGING = [
     "UPDATE read_log_chain SET last_seq = last_seq - 1",
     "UPDATE read_log_chain SET last_seq = last_seq + 1, day = '2026-03-02'",
     "UPDATE read_log_chain SET last_seq = last_seq + 1, chain_id = 902",
+    "UPDATE card SET ends_on = NULL",
+    "UPDATE card SET person_id = 2",
+    "DELETE FROM card",
+    "UPDATE card_loss SET reason = reason",
+    "DELETE FROM card_loss",
+    "DELETE FROM call_back_code",
+    "DELETE FROM phone_guess",
     "UPDATE policy SET hash = 'x' WHERE version = 1",
     "DELETE FROM policy WHERE version = 1",
     "DELETE FROM policy",
@@ -635,6 +679,10 @@ POSTGRES_ONLY = [
     "TRUNCATE read_log_chain, read_log",
     "TRUNCATE agency_answer",
     f"TRUNCATE {', '.join(OF_AGENCIES)}",
+    "TRUNCATE card, card_loss",
+    "TRUNCATE card_loss",
+    "TRUNCATE call_back_code",
+    "TRUNCATE phone_guess",
     *(f"TRUNCATE {table} CASCADE" for table in ("entry", "transfer", "policy", "book")),
     *(f"TRUNCATE {table}" for table in OF_A_BOOK),
     f"TRUNCATE book, entry, transfer, {', '.join(OF_A_BOOK)}",
@@ -670,7 +718,8 @@ def written(world: World) -> int:
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
         beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES)
-        for table in ("key_fingerprint", "agent", *beside):
+        shown = ("card", "card_loss", "call_back_code", "phone_guess")
+        for table in ("key_fingerprint", "agent", *beside, *shown):
             if table == "agency_decision":
                 put(connection, "agent", **DECIDER)
             put(connection, table)

@@ -68,6 +68,9 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         assert code.words.status == 403
     elif code in {"json_malformed", "idempotency_key_missing", "idempotency_key_invalid"}:
         assert code.words.status == 400
+    elif code in {"mandate_ended", "inquiry_locked", "factor_wrong"}:
+        # who asks is not the one who may
+        assert code.words.status == 403
     elif code.startswith(("account_", "hold_", "duplicate_")) or code in {
         *("insufficient_balance", "already_reversed", "not_reversible", "period_closed", "period_after_end"),
         *("open_items", "opening_differs"),
@@ -88,7 +91,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
             "already_cleared",
         ),
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
-        *("set_off_not_allowed",),
+        *("set_off_not_allowed", "card_in_use", "card_differs"),
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
         *("agency_request_answered",),
     }:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import pytest
@@ -18,6 +18,7 @@ from tests.support import care_client
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 from tests.support.care_client import CARE_DAY
 from tests.support.employer_client import hire, new_employer, owe, wages
+from tests.support.inquiry_client import who_is_let_in
 from tests.support.units import credit_code
 
 DOCUMENT = document(bare_app())
@@ -32,9 +33,21 @@ BESIDE = {
     "/v1/accounts/{account}/flags",
     "/v1/agency-requests",
     "/v1/agency-requests/{agency_request}/decision",
+    "/v1/accounts/{account}/cards",
+    "/v1/cards/{card}/lost",
+    "/v1/accounts/{account}/call-back-code",
 }
 # read by their own tests: a bulk below, files, and a look-up posts nothing
-NOT_WALKED = {"/v1/bulk", "/v1/accounts/lookup", *BESIDE, *(f"/v1/imports/{kind}" for kind in KINDS)}
+NOT_WALKED = {
+    "/v1/bulk",
+    "/v1/accounts/lookup",
+    *(f"/v1/imports/{kind}" for kind in KINDS),
+    # nothing is posted, so there is no dry run: tests/inquiry tries them
+    "/v1/people/lookup",
+    "/v1/people/digests",
+    "/v1/phone/inquiries",
+    *BESIDE,
+}
 # what only auditors are let in to
 FOR_AUDITORS = {"/v1/read-log/findings"}
 SIGNED = "^-?"
@@ -53,6 +66,11 @@ def post(client: TestClient, path: str, body: Any) -> Any:
     answer = client.post(path, json=body, headers=key())
     assert answer.status_code in {200, 201}, answer.text
     return answer.json()
+
+
+@pytest.fixture(scope="module")
+def let_in(client: TestClient) -> Callable[[str], dict[str, str]]:
+    return who_is_let_in(client, open_account(client)["number"])
 
 
 @pytest.fixture(scope="module")
@@ -273,6 +291,9 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/annual-settlements/{year}/{account}": {},
         "/v1/year-ends/{year}": {"area": AREA},
         "/v1/retiree-credits/{period}": {"area": AREA},
+        "/v1/accounts/{account}/cards": {"card_no": "POINTED1", "issued_on": "2026-01-05"},
+        "/v1/cards/{card}/lost": {"reason": "x"},
+        "/v1/accounts/{account}/call-back-code": {"code": "1234"},
     }
     return copy.deepcopy(good)
 
@@ -564,12 +585,18 @@ GOT = [
 
 @pytest.mark.parametrize(("path", "place", "name"), GOT)
 def test_a_refusal_says_which_part_of_what_is_read(
-    client: TestClient, there: dict[str, str], path: str, place: str, name: str
+    client: TestClient,
+    there: dict[str, str],
+    let_in: Callable[[str], dict[str, str]],
+    path: str,
+    place: str,
+    name: str,
 ) -> None:
     names = there | {"area": AREA, "day": "2026-10-10", "batch": "none", "year": "2025"}
     for value in ("x", "2099-01-01", "0001-01-01", "9999-12", "0001-01", "0"):
         url = path.format(**names | ({name: value} if place == "path" else {}))
-        answer = client.get(url, params={name: value} if place == "query" else {})
+        params = {name: value} if place == "query" else {}
+        answer = client.get(url, params=params, headers=let_in(path))
         if answer.status_code >= 400 and answer.json()["code"] != "batch_not_found":
             assert places(answer) == [(place, name)], (value, answer.text)
 

@@ -1,0 +1,147 @@
+"""What people who ask are answered, as the OpenAPI document publishes it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated
+
+from pydantic import Field, WithJsonSchema
+
+from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryItem, FreezeItem
+from api.accounts.mutual_aid import QuotaItem
+from api.care.claims import ClaimItem
+from api.care.filings import FilingItem, SettlementItem, YearCounters
+from api.care.settlement_answers import SettlementView
+from api.care.third_party import CaseAnswer
+from api.care.visits import VisitView
+from api.contributions.report_answers import EnrolmentItem, PersonMonthItem
+from api.http.answers import Answer, KindWord, yuan
+from ledger.chart.channels import CHANNEL_OF, FieldGroup
+
+
+def _words(words: list[str]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "enum": words})
+
+
+ChannelWord = Annotated[str, _words(list(CHANNEL_OF))]
+GroupWord = Annotated[str, _words([str(group.name).lower() for group in FieldGroup])]
+
+
+class KindSumItem(Answer):
+    """What the entries of one kind came to, on one side."""
+
+    kind: KindWord
+    entries: int
+    amount: str = yuan("What they moved")
+
+
+class AccountYearAnswer(Answer):
+    """A year of an account: opening + income - spending = closing.
+
+    A kind may stand on both sides: a reversal gives back what was spent, and takes back what had come.
+    """
+
+    account_no: str = Field(examples=["P483920174650K"])
+    year: int
+    first: date = Field(alias="from", description="1 January, or the day of opening")
+    last: date = Field(alias="to", description="31 December, or today")
+    opening: str = yuan("The balance before the first day")
+    income: str = yuan("The sum of `credits`")
+    spending: str = yuan("The sum of `debits`")
+    interest: str = yuan("What of the income is interest; it is among `credits`")
+    closing: str = yuan("The balance at the end of the last day")
+    credits: list[KindSumItem]
+    debits: list[KindSumItem]
+    months_paid: int = Field(description="Months of the year for which something was paid")
+    payments: list[PersonMonthItem] = Field(description="The months of the year, each with its base")
+
+
+class AccessItem(Answer):
+    """One answer that showed something of a person."""
+
+    at: datetime
+    channel: ChannelWord
+    purpose: str | None = Field(
+        description="Null: another system, which states none", examples=["own_request"]
+    )
+    ref: str | None
+    fields: list[GroupWord]
+    document: str | None = Field(description="The serial number of what was printed")
+
+
+class AccessPage(Answer):
+    """Who looked, the latest look first. `next_cursor` gives what was before; null on the last page."""
+
+    items: list[AccessItem]
+    next_cursor: str | None
+
+
+class ReadLogItem(AccessItem):
+    """The same for an auditor."""
+
+    actor: str
+    account_no: str | None = Field(description="Null: a person of whom only the number was known")
+
+
+class ReadLogPage(Answer):
+    """The read log, the latest look first. `next_cursor` gives what was before; null on the last page."""
+
+    items: list[ReadLogItem]
+    next_cursor: str | None
+
+
+class CardItem(Answer):
+    """A card of the person."""
+
+    card_no: str
+    issued_on: date
+    ends_on: date | None
+
+
+class ExportedSettlement(SettlementItem):
+    """A settled bill with its items, a reversal, or a yearly difference; `bill` of a bill alone."""
+
+    bill: SettlementView | None
+
+
+class ExportedBook(Answer):
+    """What one book holds of the person: an account, or the book of somebody insured as a resident."""
+
+    account_no: str = Field(examples=["P483920174650K"])
+    account: AccountAnswer | None = Field(description="Null: the book of a resident has no money in it")
+    balance: BalanceAnswer | None
+    freezes: list[FreezeItem]
+    enrolments: list[EnrolmentItem]
+    payments: list[PersonMonthItem]
+    filings: list[FilingItem]
+    visits: list[VisitView]
+    claims: list[ClaimItem]
+    third_party_cases: list[CaseAnswer]
+    years_of_care: list[YearCounters]
+    settlements: list[ExportedSettlement]
+    entries: list[EntryItem]
+
+
+class ExportedQuotas(Answer):
+    """Money reserved for relatives, and by them."""
+
+    given: list[QuotaItem]
+    received: list[QuotaItem]
+
+
+class ExportAnswer(ExportedBook):
+    """Everything that is held about a person, as it stood at one moment.
+
+    What stands beside `name` and `quotas` is of the account, or of the resident's book of a person without
+    one; `other_books` are what the person has besides. Of a person who is only named by others, `account_no`
+    is null and the lists are empty.
+    """
+
+    exported_at: datetime
+    name: str = Field(description="Whole", examples=["张三"])
+    id_number: str | None = Field(description="Whole", examples=["119999198503140015"])
+    other_id_numbers: list[str] = Field(description="Older ones that find the same person")
+    cards: list[CardItem]
+    quotas: ExportedQuotas
+    account_no: str | None  # type: ignore[assignment]  # of whom nothing but the name is held
+    other_books: list[ExportedBook]

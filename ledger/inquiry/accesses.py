@@ -1,0 +1,206 @@
+"""Who looked at a person's data, as the read log has it: for the person, and for auditors (R65).
+
+The newest look stands first, so that a look which is taken meanwhile moves no page. The person is not shown
+what must be withheld until a day: the search of a court, and that of an estate which is not divided yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, union
+
+from ledger import tables
+from ledger.book.numbers import parse_entry_name
+from ledger.chart.channels import AccessChannel, FieldGroup
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.clock import day_of
+from ledger.policy import Policy
+
+ESTATE: Final = "estate"
+"""The purpose of whoever looks for an estate; its reference is the name of the death's entry."""
+
+_AT_ONCE: Final = 500
+_L, _A = tables.read_log.c, tables.agent.c
+_B, _E = tables.book.c, tables.entry.c
+
+
+class Place(NamedTuple):
+    """Where a look stands in the log: a list goes by it, the newest first."""
+
+    at: datetime
+    chain_id: int
+    seq: int
+
+
+class Access(NamedTuple):
+    """One look at a person's data. `book_id` is None for one at a person who was known by number alone."""
+
+    place: Place
+    actor: str
+    channel: AccessChannel
+    purpose: str | None
+    ref: str | None
+    fields: FieldGroup
+    document: str | None
+    book_id: int | None
+    person: bytes | None
+
+
+class Sought(NamedTuple):
+    """Which looks are asked for; of everybody, by everybody, ever, where nothing is said."""
+
+    books: tuple[int, ...] = ()
+    digests: tuple[bytes, ...] = ()
+    of_everybody: bool = False
+    actor: str | None = None
+    since: datetime | None = None
+    # not this instant itself
+    until: datetime | None = None
+
+
+_COLUMNS = (
+    _L.at, _L.chain_id, _L.seq, _L.actor, _L.channel, _L.purpose, _L.ref, _L.fields, _L.document, _L.book_id,
+    _L.person,
+)  # fmt: skip
+
+
+def accesses(connection: Connection, sought: Sought, after: Place | None, limit: int) -> list[Access]:
+    """At most `limit` looks behind a place, the newest first."""
+    conditions = _conditions(sought, after)
+    # each by an index of its own: of a person who is looked at rarely the log is not walked from its end
+    whose: list[ColumnElement[bool] | None] = [_L.book_id == book_id for book_id in sought.books]
+    whose += [_L.person == digest for digest in sought.digests]
+    if sought.of_everybody:
+        whose = [None]
+    if not whose:
+        return []
+    parts = [_newest(select(*_COLUMNS), _L, one, conditions, limit).subquery() for one in whose]
+    found = union(*(select(part) for part in parts)).subquery("found")
+    query = select(found, _A.name).join(_A.name.table, _A.agent_id == found.c.actor)
+    rows = connection.execute(_newest(query, found.c, None, (), limit))
+    return [_access(row) for row in rows]
+
+
+def _newest(
+    query: Select[Any],
+    columns: Any,
+    whose: ColumnElement[bool] | None,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+) -> Select[Any]:
+    where = conditions if whose is None else (whose, *conditions)
+    order = (columns.at.desc(), columns.chain_id.desc(), columns.seq.desc())
+    return query.where(*where).order_by(*order).limit(limit)
+
+
+def _conditions(sought: Sought, after: Place | None) -> list[ColumnElement[bool]]:
+    """What all rows of a list fulfil."""
+    conditions: list[ColumnElement[bool]] = []
+    if sought.actor is not None:
+        conditions.append(_L.actor.in_(select(_A.agent_id).where(_A.name == sought.actor)))
+    if sought.since is not None:
+        conditions.append(_L.at >= sought.since)
+    if sought.until is not None:
+        conditions.append(_L.at < sought.until)
+    if after is not None:
+        later = and_(_L.chain_id == after.chain_id, _L.seq < after.seq)
+        conditions += [
+            _L.at <= after.at,
+            or_(_L.at < after.at, _L.chain_id < after.chain_id, later),
+        ]
+    return conditions
+
+
+def _access(row: Any) -> Access:
+    return Access(
+        Place(row.at, row.chain_id, row.seq),
+        row.name,
+        AccessChannel(row.channel),
+        row.purpose,
+        row.ref,
+        FieldGroup(row.fields),
+        row.document,
+        row.book_id,
+        None if row.person is None else bytes(row.person),
+    )
+
+
+# -- what the person is shown --------------------------------------------------------------------------------
+
+
+class Withholding(NamedTuple):
+    """By what is judged which looks are not shown yet: the areas' policies, and the day.
+
+    `areas` are those of the books that were looked at; a look at somebody without one is withheld as long as
+    any area withholds it.
+    """
+
+    policies: Mapping[int, Policy]
+    areas: Mapping[int, int]
+    today: date
+
+    def days(self, access: Access) -> int:
+        """For how many days a look is withheld; 0 where it never was."""
+        looked_on = day_of(access.place.at)
+        own = self.policies.get(self.areas.get(access.book_id or 0, 0))
+        policies = self.policies.values() if own is None else (own,)
+        purpose = access.purpose or ""
+        return max((one.access.withheld_on(looked_on).get(purpose, 0) for one in policies), default=0)
+
+    def is_over(self, access: Access, *, divided: bool) -> bool:
+        """Whether a look may be shown: its days are over, or the estate that it was for is divided."""
+        days = self.days(access)
+        if self.today >= day_of(access.place.at) + timedelta(days):
+            return True
+        return access.purpose == ESTATE and divided
+
+
+def accesses_shown(
+    connection: Connection,
+    sought: Sought,
+    after: Place | None,
+    limit: int,
+    policies: Mapping[int, Policy],
+    today: date,
+) -> list[Access]:
+    """The same as the person is shown it. What is withheld leaves no gap: a page is full without it."""
+    query = select(_B.book_id, _B.area).where(_B.book_id.in_(sought.books))
+    areas = {row.book_id: row.area for row in connection.execute(query)}
+    rule = Withholding(policies, areas, today)
+    shown: list[Access] = []
+    while len(shown) < limit:
+        looks = accesses(connection, sought, after, _AT_ONCE)
+        divided = _divided(connection, looks)
+        shown += [one for one in looks if rule.is_over(one, divided=_death_of(one) in divided)]
+        if len(looks) < _AT_ONCE:
+            break
+        after = looks[-1].place
+    return shown[:limit]
+
+
+def _death_of(access: Access) -> tuple[int, int] | None:
+    """The entry that a search for an estate names."""
+    if access.purpose != ESTATE or access.ref is None:
+        return None
+    return parse_entry_name(access.ref)
+
+
+def _divided(connection: Connection, looks: Iterable[Access]) -> set[tuple[int, int] | None]:
+    """Of the deaths that looks were taken for, those whose estate is divided."""
+    named = {place for one in looks if (place := _death_of(one)) is not None}
+    if not named:
+        return set()
+    query = (
+        select(_E.book_id, _E.seq)
+        .join_from(tables.entry, tables.book, _B.book_id == _E.book_id)
+        .where(
+            _E.book_id.in_({book_id for book_id, _seq in named}),
+            _E.kind == int(Kind.DEATH),
+            _B.stage == int(Stage.CLOSED),
+        )
+    )
+    return {(book_id, seq) for book_id, seq in connection.execute(query)}
