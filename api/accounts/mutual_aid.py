@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -200,13 +200,20 @@ async def give_quota(account: str, body: NewQuota, request: Request) -> Response
     return respond(request, to_json(answer).decode(), done)
 
 
-def _masked(request: Request, connection: Any, people: set[int]) -> dict[int, str]:
-    """The masked ID numbers of people, by their person number. They are shown, so they are recorded."""
+def _masked(
+    request: Request, connection: Any, people: set[int], own: Collection[int | None] = ()
+) -> dict[int, str]:
+    """The masked ID numbers of people, by their person number. They are shown, so they are recorded.
+
+    But for those whose list it is, of whom it is recorded already.
+    """
     keyring = state_of(request).keyring
     found: dict[int, str] = {}
     for one in persons.known(connection, keyring, people).values():
         if one.number is not None:
             found[one.person_id] = mask_id_number(one.number)
+            if one.person_id in own:
+                continue
             digest = persons.digest_of_number(one.number, keyring)
             shown_by(request).of_person(digest, fields=FieldGroup.IDENTITY_MASKED)
     return found
@@ -274,15 +281,18 @@ async def show_quotas(request: Request, ref: BookRef, side: str) -> Response:
         if side == "received":
             # each is the donor's, and stands in the donor's book
             shown_by(request).of_each(one.book_id for one in found)
-        return {"items": quotas_json(request, connection, found)}
+        own = {one.donor_id if side == "given" else one.quota.recipient_id for one in found}
+        return {"items": quotas_json(request, connection, found, own)}
 
     return json_answer(await state.read(look))
 
 
-def quotas_json(request: Request, connection: Any, found: Sequence[care.QuotaView]) -> list[dict[str, Any]]:
-    """Quotas as they stand; both people by their masked numbers."""
+def quotas_json(
+    request: Request, connection: Any, found: Sequence[care.QuotaView], own: Collection[int | None]
+) -> list[dict[str, Any]]:
+    """Quotas as they stand; both people by their masked numbers, of which `own` is whose list it is."""
     people = {one.quota.recipient_id for one in found} | {one.donor_id for one in found if one.donor_id}
-    masked = _masked(request, connection, people)
+    masked = _masked(request, connection, people, own)
     return [
         {
             "quota": entry_name(one.book_id, one.seq),

@@ -35,7 +35,7 @@ from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.contributions import reports as contribution_reports
 from ledger.contributions.brought import numbers_there
-from ledger.contributions.declarations import ListView, list_view
+from ledger.contributions.declarations import ListView, list_view, told_of
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
@@ -101,12 +101,7 @@ async def _declare(
         view = list_view(receipt.period or 0, shown, None, numbers_there(done, shown))
         # only a confirmed list is there
         view = view._replace(confirmed=not done.created)
-        known_by = {line.line: line.person for line in lines}
-        shown_by(request).of_each(
-            known_by.get(line.line) if line.account_id is None else line.account_id
-            for line in shown
-            if line.code != R.ACCOUNT_NOT_FOUND
-        )
+        shown_by(request).of_each(told_of(lines, shown))
         return to_json(_list_json(connection, state, (book_id, receipt.seq), view)).decode()
 
     return respond(request, await state.report(look), done, status=201 if done.created else 200)

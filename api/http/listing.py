@@ -176,6 +176,8 @@ async def answer_pages(
     of the CSV file, and names nobody. `whose` is the book of the person that an item shows, by its key.
     """
     state = state_of(request)
+    if whose is not None:
+        shown_by(request).to_come()
     cursors = Cursors(state.keyring, place)
     after = None if cursor is None else cursors.read(cursor)
     language = language_of(request)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -22,6 +23,8 @@ WAITING_MAX: Final = 2_000
 STALE_SECONDS: Final = 1.0
 
 T = TypeVar("T")
+# what a request wants done, in the thread that read for it, before what was read is handed over
+AFTER_LOOK: ContextVar[Callable[[], None] | None] = ContextVar("after_look", default=None)
 Opener = Callable[[Any], Any]
 
 
@@ -71,14 +74,19 @@ class Readers:
             raise Overloaded
         self._asked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._work, work)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._work, work, AFTER_LOOK.get()
+            )
         finally:
             self._asked -= 1
 
-    def _work(self, work: Callable[[], T]) -> T:
+    def _work(self, work: Callable[[], T], after: Callable[[], None] | None) -> T:
         self._at_work.add(work)
         try:
-            return work()
+            done = work()
+            if after is not None:
+                after()
+            return done
         finally:
             self._at_work.discard(work)
 

@@ -17,6 +17,7 @@ from starlette.types import Scope
 from api.http.errors import Declined, Fault, ShapeRefused
 from api.http.problems import DoorCode
 from api.http.reach import OWN_DATA
+from api.http.readers import AFTER_LOOK
 from api.http.security import Caller
 from api.http.shows import ONLY_THROUGH
 from api.http.state import State, caller_of, state_of
@@ -62,6 +63,7 @@ class Shown:
         self.fields = fields
         # by the same without the number of items
         self._reads: dict[Read, Read] = {}
+        self._is_more_to_come = False
         # whether the handler has said whose data it shows, be it nobody's
         self.is_told = fields == NOTHING
 
@@ -78,6 +80,10 @@ class Shown:
         for book in books:
             if shown != NOTHING and party_of(book) in _PERSONS:
                 self._add(Read(self.asker, book, None, shown, items, document))
+
+    def to_come(self) -> None:
+        """More of the same answer is said after it was read: all of it is recorded together."""
+        self._is_more_to_come = True
 
     def of_each(self, refs: Iterable[BookRef | None], fields: FieldGroup | None = None) -> None:
         """The answer shows an item of somebody for each time that they stand here."""
@@ -134,6 +140,14 @@ class Shown:
         # the list of an employer has more people than the log takes at once
         for start in range(0, len(reads), TOGETHER_MAX):
             await self._state.read_log.record(reads[start : start + TOGETHER_MAX])
+
+    def record_here(self) -> None:
+        """The same in the thread that read, for all but what asks for more than a record: that waits."""
+        if self._is_more_to_come or self.asker.purpose == ESTATE:
+            return
+        if self._reads and len(self._reads) <= TOGETHER_MAX:
+            reads, self._reads = list(self._reads.values()), {}
+            self._state.read_log.record_here(reads)
 
     async def _have_the_case(self, books: set[int]) -> None:
         ref = self.asker.ref
@@ -219,8 +233,11 @@ def _let_in(request: Request, caller: Caller, role: str, fields: FieldGroup, *, 
     if reads and fields != NOTHING and channel is not AccessChannel.SYSTEM:
         purpose, ref = _stated(request, channel)
     asker = Asker(caller.caller, caller.actor, role, channel, caller.bound_to, purpose, ref)
-    kind = Shown if reads else _Posted
-    request.scope["ledger.shown"] = kind(state_of(request), asker, fields)
+    if reads:
+        shown = request.scope["ledger.shown"] = Shown(state_of(request), asker, fields)
+        AFTER_LOOK.set(shown.record_here)
+    else:
+        request.scope["ledger.shown"] = _Posted(state_of(request), asker, fields)
 
 
 def _may_have(channel: AccessChannel, route: tuple[str, str], fields: FieldGroup, *, reads: bool) -> bool:
@@ -237,27 +254,29 @@ async def recorded(scope: Scope, answering: Awaitable[Response]) -> Response:
 
     A refusal shows something where the handler had said whose data it looks at: that is written down too.
     """
+    shown: Shown | None
     try:
         response = await answering
     except Refused:
-        if (shown := _said(scope)) is not None:
+        shown = scope.get("ledger.shown")
+        if shown is not None:
             await shown.record()
         raise
-    if (shown := _said(scope)) is not None:
+    # not before the handler: one that reads its body may say that the call only looks (`preview`)
+    shown = scope.get("ledger.shown")
+    if shown is not None:
         if not shown.is_told:
             raise AssertionError("the handler of a route that shows persons says whose data it shows")
         await shown.record()
     return response
 
 
-def _said(scope: Scope) -> Shown | None:
-    # not before the handler: one that reads its body may say that the call only looks (`preview`)
-    shown: Shown | None = scope.get("ledger.shown")
-    return shown
-
-
 def _is_dry_run(request: Request) -> bool:
-    return bool(request.scope["query_string"]) and request.query_params.get("dry_run") == "true"
+    if not request.scope["query_string"]:
+        return False
+    query = request.query_params
+    # of a file it is called a preview
+    return query.get("dry_run") == "true" or query.get("preview") == "true"
 
 
 def _stated(request: Request, channel: AccessChannel) -> tuple[str, str | None]:

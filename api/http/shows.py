@@ -100,6 +100,12 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/people/digests"): G.IDENTITY_MASKED,
     # one of the three, and only that is recorded
     ("POST", "/v1/phone/inquiries"): G.IDENTITY_MASKED | G.BALANCE | G.PAYMENTS,
+    # the preview of a file says of each line whether it would be taken
+    ("POST", "/v1/imports/accounts"): G.IDENTITY_MASKED,
+    ("POST", "/v1/imports/contributions"): G.ENTRIES,
+    ("POST", "/v1/imports/spendings"): _RECEIPT,
+    ("POST", "/v1/imports/enrolments"): G.PAYMENTS,
+    ("POST", "/v1/imports/declarations"): G.PAYMENTS,
 }
 
 # Those of employers and institutions themselves, of runs and of files, which name no person in their answer.
@@ -143,7 +149,9 @@ _OF_NOBODY: Final = (
     ("GET", "/v1/institutions/{institution}/statement"),
     ("POST", "/v1/clearings/{clearing}/end"),
     ("POST", "/v1/clearings/{clearing}/payment"),
-    *((method, path) for method, path in SCOPE_OF if path.startswith("/v1/imports/")),
+    ("POST", "/v1/imports/employers"),
+    ("POST", "/v1/imports/receipts"),
+    *(route for route in SCOPE_OF if route[1].startswith("/v1/imports/") and route[0] == "GET"),
     *(route for route, scope in SCOPE_OF.items() if scope == OPEN),
 )
 SHOWN_BY: Final = {**_OF_PERSONS, **dict.fromkeys(_OF_NOBODY, NOTHING)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
@@ -93,9 +93,12 @@ class ReadLogPage(Answer):
 class CardItem(Answer):
     """A card of the person."""
 
+    card: str
     card_no: str
     issued_on: date
     ends_on: date | None
+    status: Literal["valid", "ended", "lost"]
+    lost_on: date | None
 
 
 class ExportedSettlement(SettlementItem):

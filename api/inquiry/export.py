@@ -8,6 +8,7 @@ those that came since are left out.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import date
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -21,6 +22,7 @@ from api.care.filings import counters_json, filings_json, item_json
 from api.care.settlement_answers import policy_at, view_json
 from api.care.third_party import case_json
 from api.care.visits import visit_json
+from api.http.fields import day_text
 from api.http.receipts import entry_json, instant
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.shown import shown_by
@@ -28,10 +30,11 @@ from api.http.state import State, state_of
 from api.inquiry.answers import ExportAnswer
 from api.inquiry.me import person_of
 from api.people.person_reports import enrolments_json, months_json
-from ledger import RefusalCode, Refused, persons, reports
+from ledger import Keyring, RefusalCode, Refused, persons, reports
 from ledger.book.numbers import account_no, has_account
 from ledger.care import reports as care
 from ledger.chart.care import Channel
+from ledger.inquiry.cards import cards_held
 from ledger.inquiry.held import cases_of, claims_of, visits_of, years_of_care
 from ledger.inquiry.holders import Holder, holder_of
 
@@ -94,13 +97,29 @@ def _head(connection: Any, request: Request, holder: Holder, person_id: int) -> 
         "name": known.name,
         "id_number": known.number,
         "other_id_numbers": persons.other_numbers(connection, state.keyring, person_id),
-        # issued to the person: nothing keeps any yet
-        "cards": [],
+        "cards": cards_json(connection, state.keyring, person_id, state.clock()[1]),
         "quotas": {
-            "given": quotas_json(request, connection, given),
-            "received": quotas_json(request, connection, care.quotas_received_by(connection, person_id)),
+            "given": quotas_json(request, connection, given, {person_id}),
+            "received": quotas_json(
+                request, connection, care.quotas_received_by(connection, person_id), {person_id}
+            ),
         },
     }
+
+
+def cards_json(connection: Any, keyring: Keyring, person_id: int, today: date) -> list[dict[str, Any]]:
+    """Every card of a person, lost ones too, with its number whole."""
+    return [
+        {
+            "card": card.name,
+            "card_no": number,
+            "issued_on": card.issued_on.isoformat(),
+            "ends_on": day_text(card.ends_on),
+            "status": card.status(today),
+            "lost_on": day_text(card.lost_on),
+        }
+        for card, number in cards_held(connection, keyring, person_id)
+    ]
 
 
 def _part(connection: Any, state: State, book_id: int) -> _Part:
@@ -158,7 +177,7 @@ async def _pages_of(state: State, part: _Part) -> AsyncIterator[str]:
     def bills(connection: Any, after: int) -> tuple[list[str], int]:
         found = care.settlements(connection, book_id, after, _BILLS, with_lines=True)
         bills = [one for one in found if one.seq <= last_seq]
-        texts = [_bill_json(connection, state, one) for one in bills]
+        texts = [_bill_json(connection, state, _as_of(one, last_seq)) for one in bills]
         return texts, bills[-1].seq if len(bills) == _BILLS else last_seq
 
     def entries(connection: Any, after: int) -> tuple[list[str], int]:
@@ -184,6 +203,11 @@ async def _list(state: State, page: _Page, last_seq: int) -> AsyncIterator[str]:
 
 def _behind(page: _Page, after: int) -> Callable[[Any], tuple[list[str], int]]:
     return lambda connection: page(connection, after)
+
+
+def _as_of(one: care.Settled, last_seq: int) -> care.Settled:
+    """A bill as it stood when the book had so many entries: what took it back since is left out."""
+    return one if (one.reversed_by or 0) <= last_seq else one._replace(reversed_by=None)
 
 
 def _bill_json(connection: Any, state: State, one: care.Settled) -> str:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from api.http.answers import Answer
-from api.http.deadlines import takes_long
 from api.http.errors import Declined
 from api.http.fields import Day, read_count
 from api.http.listing import Cursor, Cursors, json_answer
@@ -97,7 +96,6 @@ async def findings(
     first, last = _period(state, first, last)
     cursors = Cursors(state.keyring, f"findings|{first}|{last}")
     after = None if cursor is None else tuple(cursors.read(cursor))
-    takes_long(request.scope)
 
     def look(connection: Any) -> list[AuditFinding]:
         found = find(connection, state.keyring, state.policies.values(), first, last)

@@ -2,8 +2,9 @@
 
 # no `annotations` from the future: those of a route that is made in a function are read when it is made
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,10 +17,13 @@ from api.http.listing import CSV, ENGLISH, LANGUAGE, VARY, json_answer, language
 from api.http.multipart import receive_form
 from api.http.problems import DoorCode
 from api.http.routes import LedgerRoute, describe
+from api.http.shown import Shown, shown_by
 from api.http.state import caller_of, state_of
 from api.operations.answers import ImportAnswer
 from api.operations.uploads import Asked, Uploads
-from ledger import RefusalCode, Refused
+from ledger import Command, Declare, Outcome, Posted, RefusalCode, Refused
+from ledger.contributions.declarations import told_of
+from ledger.contributions.levies import DECLARED_LINE
 from ledger.imports import KINDS, ControlTotals
 from ledger.imports.columns import chinese_heading
 from ledger.imports.examples import template
@@ -73,7 +77,10 @@ def _taking(kind: str) -> Takes:
             on_failure.callback(uploads.let_go, who, folder)
             form = await receive_form(request, folder, FIELDS)
             totals, hidden = _read_fields(form.fields)
-            asked = Asked(kind, form, totals, preview, hidden, who)
+            shown = shown_by(request)
+            # a preview of a file in which no line can be read shows nobody
+            shown.of_each(())
+            asked = Asked(kind, form, totals, preview, hidden, who, partial(_tell, shown))
             on_failure.pop_all()
         left = seconds_left(request.scope, state.settings.deadline_seconds)
         said, ended = await uploads.run(state, asked, folder, left)
@@ -84,6 +91,14 @@ def _taking(kind: str) -> Takes:
         return answer
 
     return take
+
+
+def _tell(shown: Shown, commands: Sequence[Command], outcomes: Sequence[Outcome]) -> None:
+    """Record of whom it tells what would become of some lines: of a list, of the people on it."""
+    shown.of_outcomes(zip(commands, outcomes, strict=True))
+    for command, outcome in zip(commands, outcomes, strict=True):
+        if isinstance(command, Declare) and isinstance(outcome, Posted):
+            shown.of_each(told_of(command.lines, outcome.rows(DECLARED_LINE) or ()))
 
 
 def _read_fields(fields: dict[str, str]) -> tuple[ControlTotals, bool]:

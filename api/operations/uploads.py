@@ -23,6 +23,7 @@ from api.http.security import Caller
 from api.http.state import State
 from ledger import PolicyOutdated, batches
 from ledger.imports import ControlTotals, Importer, ImportProblem
+from ledger.imports.chunks import Told
 from ledger.operations.installation import connection_to_post
 
 AT_ONCE: Final = 2
@@ -44,6 +45,8 @@ class Asked:
     preview: bool
     include_hidden: bool
     caller: Caller
+    # told, of a preview, each command and what would become of it
+    told: Told
 
 
 class Uploads:
@@ -111,6 +114,7 @@ class Uploads:
                     caller=asked.caller.caller,
                     only_employer=asked.caller.employer,
                     begun=begun.append,
+                    told=asked.told,
                 )
                 act = importer.preview if asked.preview else importer.run
                 with _in_words(state, connection, begun):

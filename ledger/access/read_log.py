@@ -1,8 +1,10 @@
 """The read log: before an answer shows a person's data, who asked and why is recorded and committed.
 
-One thread of a process writes, and all who read at one moment share its commit. Each process has a chain of
-its own, and another one each day, after a fault, and after a start: so no process waits for another, and what
-became of a commit that was cut off never has to be asked.
+All who read at one moment share a commit. Who has just read writes in the thread that read, for all others
+who wait there too: to wake another thread would cost a balance as much as reading it. What is left to be
+recorded after that is handed over to a thread of the log. Each process has a chain of its own, and another
+one each day, after a fault, and after a start: so no process waits for another, and what became of a commit
+that was cut off never has to be asked.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 from ledger import tables
 from ledger.access.reads import LoggedRead, Read, first_head, next_head, seal_of
 from ledger.database.engines import connect_for, for_posting
+from ledger.database.faults import Trouble, trouble
 from ledger.database.purposes import READ_LOG
 from ledger.database.writers import ChainWriter
 from ledger.measures import Histogram
@@ -44,6 +47,10 @@ class ReadLogUnavailable(Exception):
     """A read could not be recorded: nothing may be shown."""
 
 
+# what a database may answer that cannot take a record now
+_REFUSED: Final = (DBAPIError, NoneFree, ReadLogUnavailable)
+
+
 @dataclass(slots=True)
 class _Chain:
     """Where the chain stands that this process writes."""
@@ -61,10 +68,19 @@ class _Job:
     loop: asyncio.AbstractEventLoop
 
 
+@dataclass(slots=True)
+class _Here:
+    """Reads that wait in the thread that read."""
+
+    reads: Sequence[Read]
+    is_done: bool = False
+    fault: Exception | None = None
+
+
 class ReadLog:
     """The read log as one process writes it. `clock` gives now and the area's day.
 
-    `on_death` is called, in the thread, when it ends by a fault that it does not know.
+    `on_death` is called when it meets a fault that it does not know: it takes nothing more then.
     """
 
     def __init__(
@@ -74,12 +90,17 @@ class ReadLog:
         clock: Callable[[], tuple[datetime, date]],
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
-        self._engine = engine
+        self._engine = for_posting(engine, READ_LOG)
+        self._is_shared = self._engine is engine
         self._keyring = keyring
         self._clock = clock
         self._on_death = on_death
         self._chain: _Chain | None = None
         self._jobs: deque[_Job] = deque()
+        # who holds it writes behind the chain
+        self._turn = threading.Lock()
+        self._here: deque[_Here] = deque()
+        self._connection_here: Connection | None = None
         self._waiting = 0
         self._arrived = threading.Event()
         self._waking: asyncio.AbstractEventLoop | None = None
@@ -97,10 +118,16 @@ class ReadLog:
         self._arrived.set()
         if self._thread.is_alive():
             self._thread.join()
+        with self._turn:
+            if self._connection_here is not None:
+                self._connection_here.close()
+                self._connection_here = None
+        if not self._is_shared:
+            self._engine.dispose()
 
     @property
     def is_dead(self) -> bool:
-        """Whether the thread ended by a fault."""
+        """Whether a fault has ended it."""
         return self._dead
 
     @property
@@ -131,10 +158,41 @@ class ReadLog:
         self._waking = None
         self._arrived.set()
 
+    # -- in the threads that read ------------------------------------------------------------------------
+
+    def record_here(self, reads: Sequence[Read]) -> None:
+        """Record some reads in this thread, which waits. Raises ReadLogUnavailable."""
+        if not reads:
+            return
+        if self._stopping or self._dead or self._waiting + len(reads) > WAITING_MAX:
+            raise ReadLogUnavailable("it takes nothing more")
+        mine = _Here(reads)
+        self._here.append(mine)
+        with self._turn:
+            # whoever had the turn before may have written these as well
+            if not mine.is_done:
+                self._write_here([self._here.popleft() for _ in range(len(self._here))])
+        if mine.fault is not None:
+            raise ReadLogUnavailable("it was not taken") from mine.fault
+
+    def _write_here(self, jobs: list[_Here]) -> None:
+        fault: Exception | None = None
+        try:
+            reads = [read for job in jobs for read in job.reads]
+            connection, self._connection_here = self._connection_here, None
+            self._connection_here = self._write_on(connection, reads)
+        except _REFUSED as error:
+            _log.warning("reads could not be recorded", exc_info=error)
+            fault = error
+        except Exception as error:  # noqa: BLE001  nothing that a read brings: nothing more is recorded, and that is said
+            fault = error
+            self._die(error, [])
+        for job in jobs:
+            job.is_done, job.fault = True, fault
+
     # -- the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        engine = for_posting(self._engine, READ_LOG)
         connection: Connection | None = None
         jobs: list[_Job] = []
         try:
@@ -147,14 +205,11 @@ class ReadLog:
                     self._arrived.clear()
                     continue
                 try:
-                    connection = connection or connect_for(engine, READ_LOG)
-                    self._write(connection, [read for job in jobs for read in job.reads])
-                except (DBAPIError, NoneFree, ReadLogUnavailable) as error:
+                    with self._turn:
+                        connection = self._write_on(connection, [read for job in jobs for read in job.reads])
+                except _REFUSED as error:
                     _log.warning("reads could not be recorded", exc_info=error)
-                    self._chain = None
-                    if connection is not None:
-                        connection.close()
-                        connection = None
+                    connection = None
                     self._answer(jobs, ReadLogUnavailable("the database did not take it"))
                 else:
                     self._answer(jobs, None)
@@ -163,8 +218,6 @@ class ReadLog:
         finally:
             if connection is not None:
                 connection.close()
-            if engine is not self._engine:
-                engine.dispose()
 
     def _take(self) -> list[_Job]:
         taken: list[_Job] = []
@@ -192,6 +245,32 @@ class ReadLog:
             except RuntimeError:
                 # the loop is closed, and whoever asked has gone
                 _log.warning("nobody waits for a read to be recorded any more")
+
+    def _write_on(self, connection: Connection | None, reads: list[Read]) -> Connection:
+        """Write on a connection, or on a new one when there is none, or it was lost since the last time.
+
+        The connection to go on with. What was cut off may have been written; then it stands there twice.
+        """
+        if connection is not None:
+            try:
+                self._write_or_close(connection, reads)
+            except DBAPIError as error:
+                if trouble(error) is not Trouble.LOST:
+                    raise
+            else:
+                return connection
+        connection = connect_for(self._engine, READ_LOG)
+        self._write_or_close(connection, reads)
+        return connection
+
+    def _write_or_close(self, connection: Connection, reads: list[Read]) -> None:
+        try:
+            self._write(connection, reads)
+        except BaseException:
+            # where the chain stands is not known any more: the next one begins another
+            self._chain = None
+            connection.close()
+            raise
 
     def _write(self, connection: Connection, reads: list[Read]) -> None:
         now, today = self._clock()

@@ -6,7 +6,7 @@ list is confirmed once. What was paid before the list came is spread over its pe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -326,3 +326,13 @@ def list_view(
         code = refused.get(number, line.code)
         shown.append(line._replace(base=base, employee=employee, employer=employer, code=code))
     return ListView(period, confirmation is not None, shown, {**(there or {}), **told_there(confirmation)})
+
+
+def told_of(lines: Iterable[Declared], judged: Iterable[DeclaredLine]) -> Iterator[BookRef]:
+    """Of whom it tells how lines of a list were judged: by the account, or by the digest that was sent."""
+    sent = {line.line: line.person for line in lines}
+    for line in judged:
+        ref = sent.get(line.line) if line.account_id is None else line.account_id
+        # of somebody whom the ledger does not know there is nothing to tell
+        if ref is not None and line.code != RefusalCode.ACCOUNT_NOT_FOUND:
+            yield ref

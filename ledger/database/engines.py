@@ -121,7 +121,11 @@ def connect_for(engine: Engine, purpose: Purpose) -> Connection:
     """
     connection = engine.connect()
     if is_postgresql(engine):
-        connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        except BaseException:
+            connection.close()
+            raise
     else:
         # once it is detached nothing names the driver's own connection any more
         driver: Any = connection.connection.driver_connection

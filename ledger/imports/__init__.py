@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
-from ledger.imports.chunks import Clock, Poster, database_problem
+from ledger.imports.chunks import Clock, Poster, Told, database_problem
 from ledger.imports.columns import KINDS
 from ledger.imports.control import NO_TOTALS, ControlTotals
 from ledger.imports.employer_lists import ListBlocks, ListPoster
@@ -87,6 +87,8 @@ class Importer:
     only_employer: str | None = None
     # told the name of the batch once there is one
     begun: Callable[[str], None] | None = None
+    # told, of a preview, each command and what would become of it
+    told: Told | None = None
 
     def run(self, path: Path, kind: str | None = None, totals: ControlTotals = NO_TOTALS) -> Summary:
         """Import one file, of the kind its header tells.
@@ -180,7 +182,9 @@ class Importer:
         kind = file.opened.layout.kind.name
         poster = ListPoster if kind == LISTS else Poster
         reveal = number_opener(self.keyring)
-        return Here(poster(connection, self.policies, self.clock, rehearsing, kind, reveal=reveal))
+        return Here(
+            poster(connection, self.policies, self.clock, rehearsing, kind, reveal=reveal, told=self.told)
+        )
 
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
         layout = file.opened.layout

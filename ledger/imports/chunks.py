@@ -29,6 +29,7 @@ FAULTS_MAX = 10
 _log = logging.getLogger(__name__)
 
 Clock = Callable[[], tuple[datetime, date]]
+Told = Callable[[Sequence[Command], Sequence[Outcome]], None]
 
 
 @dataclass(slots=True)
@@ -57,6 +58,8 @@ class Poster:
     kind: str = "contributions"
     faults: int = 0
     reveal: Reveal | None = None
+    # told what would become of commands that are only rehearsed
+    told: Told | None = None
 
     def post(self, chunk: Chunk) -> Tally:
         tally = Tally()
@@ -97,6 +100,8 @@ class Poster:
                     raise outdated_problem(outcome) from outcome
             if not any(isinstance(outcome, Unknown) for outcome in outcomes):
                 break
+        if self.told is not None and self.rehearsing:
+            self.told(commands, outcomes)
         for outcome in outcomes:
             if isinstance(outcome, Unknown):
                 raise database_problem(outcome.__cause__ or outcome) from outcome

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select
 
@@ -149,15 +149,21 @@ def cards_of(connection: Connection, person_id: int) -> list[Card]:
     return [Card._make(row) for row in rows]
 
 
+def cards_held(connection: Connection, keyring: Keyring, person_id: int) -> list[tuple[Card, str]]:
+    """Every card of a person with its number, opened, the latest last."""
+    numbers = {
+        name: keyring.open(bytes(sealed), _NUMBER + bytes(digest))
+        for name, digest, sealed in connection.execute(
+            select(_C.name, _C.digest, _C.number_sealed).where(_C.person_id == person_id)
+        )
+    }
+    return [(card, numbers[card.name]) for card in cards_of(connection, person_id)]
+
+
 def numbers_of_cards(connection: Connection, keyring: Keyring, person_id: int, today: date) -> list[str]:
     """The numbers of a person's cards that may be used, opened."""
-    valid = {card.name for card in cards_of(connection, person_id) if card.status(today) == "valid"}
-    rows: Any = connection.execute(
-        select(_C.name, _C.digest, _C.number_sealed).where(_C.person_id == person_id)
-    )
-    return [
-        keyring.open(bytes(sealed), _NUMBER + bytes(digest)) for name, digest, sealed in rows if name in valid
-    ]
+    held = cards_held(connection, keyring, person_id)
+    return [number for card, number in held if card.status(today) == "valid"]
 
 
 def _find(connection: Connection, condition: ColumnElement[bool]) -> Card | None:

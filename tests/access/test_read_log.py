@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+import time
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, select
+import pytest
+from sqlalchemy import Engine, func, select
 
 from ledger import tables
-from ledger.access.read_log import ReadLog
+from ledger.access.read_log import ReadLog, ReadLogUnavailable
 from ledger.access.reads import Asker, Read
 from ledger.chart.channels import FieldGroup
 from ledger.database.engines import connect
@@ -99,3 +102,50 @@ def test_those_who_read_at_one_moment_share_a_commit(fresh_engine: Engine) -> No
     assert sum(log.commit_seconds.counts) == 2
     assert log.waiting == 0
     assert chains(fresh_engine) == [(1, TODAY, 51)]
+
+
+def test_many_that_wait_where_they_read_share_a_commit(fresh_engine: Engine) -> None:
+    """Of those who wait for the turn one writes for all; each is told once it is committed, and only then."""
+    log = ReadLog(fresh_engine, KEYRING, lambda: (NOW, TODAY))
+    log.start()
+    count = 12
+    ready, told = threading.Barrier(count + 1), []
+
+    def ask(number: int) -> None:
+        ready.wait()
+        log.record_here([read(f"clerk-{number}")])
+        with fresh_engine.connect() as connection:
+            seen = connection.scalar(select(func.count()).select_from(tables.read_log))
+        told.append(seen)
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(count)]
+    with log._turn:
+        for thread in threads:
+            thread.start()
+        ready.wait()
+        # all of them stand in line before the first one may write
+        while len(log._here) < count:
+            time.sleep(0)
+    for thread in threads:
+        thread.join()
+    log.stop()
+    assert told == [count] * count
+    assert sum(log.commit_seconds.counts) == 1
+    assert chains(fresh_engine) == [(1, TODAY, count)]
+    assert verify(fresh_engine, keyring=KEYRING).clean
+
+
+def test_what_meets_nobody_knows_what_takes_nothing_more(
+    fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    died: list[bool] = []
+    log = ReadLog(fresh_engine, KEYRING, lambda: (NOW, TODAY), on_death=lambda: died.append(True))
+    log.start()
+    monkeypatch.setattr(log, "_write", lambda *_given: {}["a bug"])
+    for _ in range(2):
+        with pytest.raises(ReadLogUnavailable):
+            log.record_here([read()])
+    assert log.is_dead
+    assert died == [True]
+    assert "the read log has died" in caplog.text
+    log.stop()

@@ -19,14 +19,12 @@ from ledger.chart.channels import NOTHING, FieldGroup
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest
 from tests.access.test_api_read_log import reads
-from tests.access.test_channel_matrix import REHEARSED
-from tests.http.test_api_pointers import CLAIM, bodies, names_of, post
+from tests.http.test_api_pointers import CLAIM, bodies, post
 from tests.http.test_api_pointers import client as client  # noqa: PLC0414  fixtures
 from tests.http.test_api_pointers import there as there  # noqa: PLC0414
 from tests.support import care_client
-from tests.support.api_client import TODAY, contribute, id_number, key, open_account, spending
-from tests.support.employer_client import hire, new_employer, owe, wages
-from tests.support.estate_client import die, heir
+from tests.support.api_client import TODAY, id_number, open_account
+from tests.support.employer_client import hire, new_employer, owe
 
 G = FieldGroup
 ACCOUNT: Final = re.compile(r"\b[PR]\d{12}[0-9A-Z](?![0-9A-Z])")
@@ -207,8 +205,13 @@ def numbers_in(text: str) -> set[str]:
     return {number for number in ACCOUNT.findall(text) if book_id_of(number) is not None}
 
 
+# whose tokens are those of one person, an auditor, an agency or the telephone: tests/inquiry calls them
+BY_OTHERS: Final = ("/v1/me", "/v1/read-log", "/v1/agency-requests", "/v1/people/", "/v1/phone/")
+
+
 def test_every_reading_route_is_called() -> None:
-    assert sorted(ASKED) == READING
+    called = [route for route in READING if not route[1].startswith(BY_OTHERS)]
+    assert sorted([*ASKED, ("GET", "/v1/employers/{employer}/staff")]) == called
 
 
 @pytest.mark.parametrize(
@@ -280,140 +283,3 @@ def test_the_pages_behind_a_csv(
         before = len(reads(engine))
         assert len(client.get(path.format(**world), headers=CSV).text.splitlines()) == 3
         assert sorted(word for word, *_ in shown_since(engine, before, books)) == words
-
-
-# -- what would become of a posting --------------------------------------------------------------------------
-
-# whom the answer of a dry run tells of, where that is not the one whom the path names or the body
-OTHERWISE: Final[dict[str, set[str]]] = {
-    # nobody has the account yet
-    "/v1/accounts": {"somebody"},
-    "/v1/residents": {"somebody"},
-    "/v1/accounts/{account}/estate": {"died"},
-    "/v1/accounts/{account}/quotas": {"patient", "relative"},
-    "/v1/quotas/{quota}/end": {"patient"},
-    "/v1/accounts/{account}/premiums": {"patient"},
-    "/v1/employers/{employer}/declarations": {"worker"},
-    "/v1/employers/{employer}/adjustments": {"worker"},
-    # it is confirmed, which tells of the list and of nobody on it
-    "/v1/declarations/{declaration}/confirm": set(),
-    "/v1/settlements/correction": set(),
-}
-REHEARSED_OF_PERSONS: Final = sorted(
-    path for method, path in REHEARSED if SHOWN_BY[method, path] != NOTHING and path != "/v1/bulk"
-)
-
-
-@pytest.mark.parametrize("path", REHEARSED_OF_PERSONS)
-def test_whose_a_dry_run_is(
-    client: TestClient, engine: Engine, world: dict[str, str], books: Books, path: str
-) -> None:
-    before = len(reads(engine))
-    answer = client.post(path.format(**names_of(path, world)) + "?dry_run=true", json=bodies(world)[path])
-    assert answer.status_code < 500
-    of_account = names_of(path, world)["account"] == world["account"] and "{account}" in path
-    named = ("{hold}", "{freeze}", "{entry}", "{enrolment}")
-    if path in OTHERWISE:
-        words = OTHERWISE[path]
-    elif of_account or any(name in path for name in named):
-        words = {"account"}
-    else:
-        words = {"patient"}
-    found = shown_since(engine, before, books)
-    assert {word for word, *_ in found} == words, answer.text
-    told = {books.account.get(word) for word in words}
-    if "somebody" not in words:
-        assert numbers_in(answer.text) <= told
-
-
-def test_a_list_as_a_file_is_recorded_too(
-    client: TestClient, engine: Engine, world: dict[str, str], books: Books
-) -> None:
-    text = f"id_number,wage\n{world['first']},8000.00\n{world['second']},1.00\n"
-    path = f"/v1/employers/{world['staffed']}/declarations?dry_run=true&period=2026-05"
-    before = len(reads(engine))
-    answer = client.post(path, content=text, headers={"Content-Type": "text/csv"})
-    assert answer.status_code == 200, answer.text
-    assert sorted(word for word, *_ in shown_since(engine, before, books)) == ["first", "second"]
-    # a line that is not taken tells something of the person all the same
-    double = wages({world["first"]: "1.00"}) * 2
-    before = len(reads(engine))
-    answer = client.post(path.partition("&")[0], json={"period": "2026-05", "lines": double})
-    assert [line.get("code") for line in answer.json()["lines"]].count(None) == 1
-    assert {word for word, *_ in shown_since(engine, before, books)} == {"first"}
-
-
-def test_a_bulk_tells_of_those_who_are_refused_too(
-    client: TestClient, engine: Engine, world: dict[str, str], books: Books
-) -> None:
-    def spend(account: str, amount: str) -> dict[str, Any]:
-        return spending(
-            verb="spend", account=account, amount=amount, idempotency_key=key()["Idempotency-Key"]
-        )
-
-    commands = [
-        spend(world["account"], "1.00"),
-        spend(world["account"], "2.00"),
-        spend(world["other"], "99999.00"),
-        spend(id_number(), "1.00"),
-        {"verb": "spend"},
-    ]
-    before = len(reads(engine))
-    answer = client.post("/v1/bulk?dry_run=true", json={"commands": commands, "atomic": False})
-    codes = [one.get("code") for one in answer.json()["outcomes"]]
-    assert codes[:4] == [None, None, "insufficient_balance", "account_not_found"]
-    found = {word: items for word, _fields, items in shown_since(engine, before, books)}
-    assert found == {"account": 2, "other": 1}
-
-
-# -- heirs, and what a posting tells that wrote nothing ------------------------------------------------------
-
-
-def test_heirs_of_an_estate(client: TestClient, engine: Engine, books: Books) -> None:
-    person, child = open_account(client), open_account(client, name="李四")
-    contribute(client, person["account_no"], "30.00")
-    die(client, person["number"])
-    books.add("dead", person["account_no"], person["number"])
-    books.add("child", child["account_no"], child["number"])
-    # the name is what the ledger knows
-    heirs = [{"id_number": child["number"], "relation": "child", "share": "1/2"}, heir(share="1/2")]
-    body = {"heirs": heirs, "paid_on": TODAY.isoformat()}
-    path = f"/v1/accounts/{person['number']}/estate"
-    before = len(reads(engine))
-    answer = client.post(path, json=body)
-    assert [share["name"] for share in answer.json()["shares"]] == ["李*", "张三"]
-    found = shown_since(engine, before, books)
-    of_estate = SHOWN_BY["POST", "/v1/accounts/{account}/estate"]
-    assert sorted(found) == [("child", MASKED, 1), ("child", G.ENTRIES, 1), ("dead", of_estate, 1)]
-    # wrong shares, where the refusal tells what comes before them; and a dry run of the confirmed one
-    before = len(reads(engine))
-    rehearsed = client.post(f"{path}?dry_run=true", json=body | {"confirm": True})
-    assert numbers_in(rehearsed.text) == {person["account_no"], child["account_no"]}
-    assert ("child", G.BALANCE | G.ENTRIES, 1) in shown_since(engine, before, books)
-    done = client.post(path, json=body | {"confirm": True}, headers=key())
-    assert done.status_code == 201
-    entry = done.json()["receipts"][0]["entry"]
-    for look in (f"/v1/entries/{entry}", f"/v1/accounts/{person['account_no']}/entries"):
-        before = len(reads(engine))
-        assert child["account_no"] in client.get(look).text
-        assert {word for word, *_ in shown_since(engine, before, books)} == {"dead", "child"}
-
-
-def test_a_posting_that_writes_nothing_is_a_read(client: TestClient, engine: Engine, books: Books) -> None:
-    person = open_account(client)
-    books.add("again", person["account_no"], person["number"])
-    body = {"id_number": person["number"], "name": "张三", "area": "990100", "opened_on": "2026-01-05"}
-    before = len(reads(engine))
-    assert client.post("/v1/accounts", json=body, headers=key()).status_code == 200
-    assert [word for word, *_ in shown_since(engine, before, books)] == ["again"]
-    # what somebody has stands in the refusal, and no entry tells who was told
-    relative = {"recipient": open_account(client)["number"], "relation": "child", "rank": 1}
-    path = f"/v1/accounts/{person['account_no']}/quotas"
-    before = len(reads(engine))
-    refused = client.post(path, json=relative | {"amount": "5.00"}, headers=key())
-    assert (refused.json()["code"], refused.json()["facts"]) == ("quota_too_high", {"available": "0.00"})
-    assert [word for word, *_ in shown_since(engine, before, books)] == ["again"]
-    # that there is too little tells nothing but what was asked for, and is no read
-    before = len(reads(engine))
-    client.post(f"/v1/accounts/{person['account_no']}/spendings", json=spending(), headers=key())
-    assert len(reads(engine)) == before

@@ -140,6 +140,7 @@ def there(client: TestClient) -> dict[str, str]:
             "freeze"
         ],
         "agency_request": post(client, "/v1/agency-requests", ASKED | {"persons": [worker]})["request"],
+        "card": post(client, f"{base}/cards", {"card_no": "POINTED0", "issued_on": "2026-01-05"})["card"],
         "year": "2025",
         "period": "2026-10",
     }
@@ -287,6 +288,8 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/claims/{claim}/decision": {"approve": False, "reason": "x"},
         "/v1/agency-requests": ASKED | {"persons": [there["worker"]]},
         "/v1/agency-requests/{agency_request}/decision": {"approve": True, "reason": "x"},
+        "/v1/staff": {"actor": "clerk-7", "id_number": id_number()},
+        "/v1/accounts/{account}/flags": {"reason": "x"},
         "/v1/annual-settlements/{year}": {"area": AREA},
         "/v1/annual-settlements/{year}/{account}": {},
         "/v1/year-ends/{year}": {"area": AREA},

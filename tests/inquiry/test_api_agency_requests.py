@@ -26,6 +26,7 @@ from ledger.book.numbers import book_id_of
 from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
 from ledger.inquiry import agency_requests
 from ledger.people.id_numbers import mask_id_number
+from ledger.verify import verify
 from tests.support import care_client
 from tests.support.api_client import NOW, bearer, contribute, id_number, key, open_account, running, spending
 from tests.support.employer_client import hire, new_employer, owe, pay
@@ -613,3 +614,12 @@ def test_a_process_killed_after_the_record_has_not_answered(
     assert (len(reads(engine, ref=name)), answered(engine, name)) == (1, 0)
     told(fetch(client, court, name))
     assert (len(reads(engine, ref=name)), answered(engine, name)) == (2, 1)
+
+
+def test_the_books_and_the_reads_are_sound_after_all_of_it(
+    client: TestClient, engine: Engine, court: dict[str, str], reviewer: dict[str, str]
+) -> None:
+    name = granted(client, court, reviewer, open_account(client)["number"], id_number(), fields=ASKABLE.words)
+    told(fetch(client, court, name))
+    keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]  # Starlette's app
+    assert verify(engine, keyring=keyring).findings == []

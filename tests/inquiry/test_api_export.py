@@ -33,6 +33,7 @@ from tests.support.care_client import (
 from tests.support.employer_client import new_employer, owe, pay, taken
 from tests.support.estate_client import die, divide, heir
 from tests.support.inquiry_client import digest, own
+from tests.support.window_client import new_card
 
 NAME = "李小明"
 
@@ -97,7 +98,9 @@ def a_whole_life(client: TestClient) -> str:
 
 @pytest.fixture(scope="module")
 def number(client: TestClient) -> str:
-    return a_whole_life(client)
+    number = a_whole_life(client)
+    assert new_card(client, number, "EXPORTED-1").status_code == 201
+    return number
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +121,8 @@ TOLD: dict[str, tuple[str, str | None]] = {
 # where the rest stands: with the book, the entry, the quotas, the months; or it holds no fact of a person
 ELSEWHERE = {
     "book", "transfer", "quota", "claim", "read_log",
+    # what proves who is asking, and why auditors look at whoever looks: neither is told to anybody
+    "call_back_code", "account_flag",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     # of institutions
@@ -194,7 +199,9 @@ def test_it_says_the_same_as_the_lists(client: TestClient, number: str, export: 
 
 def test_number_and_name_stand_there_whole(number: str, export: Any) -> None:
     assert (export["name"], export["id_number"]) == (NAME, number)
-    assert (export["other_id_numbers"], export["cards"]) == ([], [])
+    assert export["other_id_numbers"] == []
+    [card] = export["cards"]
+    assert (card["card_no"], card["status"], card["lost_on"]) == ("EXPORTED1", "valid", None)
     # and those of nobody else
     text = json.dumps(export, ensure_ascii=False)
     assert text.count(number) == 1
@@ -243,12 +250,14 @@ def test_what_is_posted_meanwhile_is_left_out(
 ) -> None:
     person = new_patient(client, "100.00")
     hospital = new_institution(client)
+    taken_back = settle(client, hospital, person, [("C", "4.00")])["settlement"]
     before = client.get("/v1/me/export", headers=own(client, keys, person)).json()
     written = export_module._written
 
     def also_posted() -> None:
         contribute(client, person, "7.00")
         client.post("/v1/settlements", json=bill(hospital, person, [("C", "3.00")]))
+        reverse(client, taken_back)
 
     async def meanwhile(*arguments: Any) -> AsyncIterator[str]:
         # as it would be between the first look and the first page
@@ -261,7 +270,9 @@ def test_what_is_posted_meanwhile_is_left_out(
     assert during == before
     monkeypatch.setattr(export_module, "_written", written)
     after = client.get("/v1/me/export", headers=own(client, keys, person)).json()
-    assert len(after["entries"]) == len(before["entries"]) + 2
+    assert len(after["entries"]) == len(before["entries"]) + 3
+    assert [one["reversed_by"] for one in before["settlements"]] == [None]
+    assert after["settlements"][0]["reversed_by"] is not None
 
 
 def test_the_reader_reads_no_more_at_once_than_a_page(

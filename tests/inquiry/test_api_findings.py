@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,17 @@ from tests.support.api_client import (
     spending,
     token,
 )
-from tests.support.care_client import bill, give, new_institution, new_patient, quote, rule, settle, visit
+from tests.support.care_client import (
+    bill,
+    give,
+    new_institution,
+    new_patient,
+    quote,
+    reverse,
+    rule,
+    settle,
+    visit,
+)
 from tests.support.people import KEYRING
 
 PATH = "/v1/read-log/findings"
@@ -301,6 +311,17 @@ def test_relatives_by_an_estate(client: TestClient, keys: Path) -> None:
     ]
 
 
+def test_an_heir_who_was_paid_by_order(client: TestClient, keys: Path) -> None:
+    dead, _ = opened(client)
+    contribute(client, dead)
+    number = id_number()
+    register(client, "clerk-1", number)
+    estate_client.die(client, dead)
+    estate_client.divide(client, dead, [estate_client.heir(number)])
+    look(client, keys, "clerk-1", dead)
+    assert told(found(client, keys)) == [("relative", "clerk-1", [dead])]
+
+
 def test_flagged_accounts(client: TestClient, keys: Path, fresh_engine: Engine) -> None:
     known, _ = opened(client)
     other, _ = opened(client)
@@ -349,14 +370,42 @@ def test_an_institution_that_looks_and_does_not_settle(client: TestClient, keys:
         settle(client, hospital, patients[2], [("A", "11.00")])
     with at(client, NOW + timedelta(days=30, microseconds=1)):
         settle(client, hospital, patients[3], [("A", "12.00")])
+    with at(client, NOW + timedelta(days=31)):
         # what it looks up of its own may come after the settlement
         assert client.get(f"/v1/visits/{late}", headers=his).status_code == 200
         [one] = found(client, keys, **{"from": TODAY.isoformat()})
+        assert found(client, keys) == []
     assert [look["account_no"] for look in one["looks"]] == accounts[3:]
     # another system of the agency is no institution
     quote(client, bill(hospital, patients[2], [("B", "1.00")]))
     with rule(client, access__settled_within_days="31"):
         assert found(client, keys) == []
+
+
+def test_what_is_taken_back_is_no_settlement(client: TestClient, keys: Path) -> None:
+    hospital, patient = new_institution(client), new_patient(client, "900.00")
+    done = settle(client, hospital, patient, [("A", "10.00")])["settlement"]
+    his = bearer(keys, "care", channel=AccessChannel.INSTITUTION, institution=hospital, actor="his")
+    with at(client, NOW + timedelta(minutes=1)):
+        asked = bill(hospital, patient, [("A", "10.00")])
+        assert client.post("/v1/settlements/quote", json=asked, headers=his).status_code == 201
+        reverse(client, done)
+        [one] = found(client, keys)
+    assert (one["kind"], one["looks_total"]) == ("no_settlement", 1)
+
+
+def test_a_crowd_over_midnight_is_found_on_both_days(client: TestClient, keys: Path) -> None:
+    people = [opened(client)[0] for _ in range(4)]
+    midnight = datetime(2026, 11, 20, 16, tzinfo=UTC)
+    with rule(client, access__many_people="3"):
+        with at(client, midnight - timedelta(minutes=2)):
+            look(client, keys, "clerk-1", *people[:2])
+        with at(client, midnight + timedelta(minutes=1)):
+            look(client, keys, "clerk-1", *people[2:])
+        [one] = found(client, keys)
+        assert found(client, keys, **{"from": "2026-11-20"}) == [one]
+        assert found(client, keys, to="2026-11-20") == []
+    assert told([one]) == [("many_people", "clerk-1", people)]
 
 
 def test_the_period_is_bounded(client: TestClient, keys: Path) -> None:

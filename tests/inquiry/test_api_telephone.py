@@ -20,7 +20,7 @@ from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
 from ledger.inquiry.telephone import SPOKEN_MAX, Ask, Caller, Factor, inquire
 from tests.support.api_client import NOW, TODAY, bearer, contribute, id_number, key, open_account, running
 from tests.support.employer_client import new_employer, owe, pay
-from tests.support.inquiry_client import card_no, new_card, recorded, said, without_id
+from tests.support.window_client import card_no, new_card, recorded, said, without_id
 
 G = FieldGroup
 CODE = "480215"

@@ -8,7 +8,8 @@ import pytest
 
 from ledger.access.channels import purposes
 from ledger.chart.channels import AccessChannel
-from ledger.policy import load_policies, load_policy
+from ledger.inquiry.looks import limits_on
+from ledger.policy import PolicyError, load_policies, load_policy
 from ledger.policy.access import parse_purposes, parse_withheld
 
 POLICY = load_policies()["990100"]
@@ -39,6 +40,8 @@ def test_an_area_that_says_nothing_has_what_the_example_says(channel: AccessChan
         assert set(policy.access.purposes_on(channel.word, DAY)) == EXAMPLE[channel.word]
         assert policy.access.withheld_on(DAY) == {"court_order": 180, "estate": 3660}
         assert purposes([policy], channel, DAY) == EXAMPLE[channel.word]
+        assert policy.access.many_on(DAY) == (50, 10)
+        assert policy.access.settled_within_on(DAY) == 30
 
 
 def test_a_purpose_holds_from_its_day() -> None:
@@ -66,6 +69,44 @@ source = "s"
     assert told == [(), ("own_request", "complaint")]
     # before it says anything, what is usual
     assert access.purposes_on("phone", date(2025, 12, 31)) == ("own_request",)
+
+
+FOUND = (
+    ("access.many_people", "people", 9999),
+    ("access.many_people_minutes", "minutes", 1440),
+    ("access.settled_within_days", "days", 366),
+)
+
+
+def with_value(name: str, unit: str, value: str, since: str = "2026-02-01") -> str:
+    """The file of an area that says nothing else of reading."""
+    line = f'name = "{name}"\nunit = "{unit}"\nvalue = "{value}"\nfrom = {since}\nsource = "s"\n'
+    return f"{without_access()}\n[[parameter]]\n{line}"
+
+
+@pytest.mark.parametrize(("name", "unit", "most"), FOUND)
+def test_what_is_found_holds_from_its_day(name: str, unit: str, most: int) -> None:
+    for value in (1, most):
+        access = load_policy(with_value(name, unit, str(value)), "990100.toml").access
+        before, since = (
+            (*access.many_on(day), access.settled_within_on(day))
+            for day in (date(2026, 1, 31), date(2026, 2, 1))
+        )
+        assert before == (50, 10, 30)
+        place = ("people", "minutes", "days").index(unit)
+        assert since == (*before[:place], value, *before[place + 1 :])
+    for wrong in ("0", str(most + 1), "-1", "01", "1.5", "none", " 1"):
+        with pytest.raises(PolicyError, match="whole number"):
+            load_policy(with_value(name, unit, wrong), "990100.toml")
+
+
+def test_of_several_areas_the_strictest_finds() -> None:
+    few, slow, soon = (
+        load_policy(with_value(name, unit, value), "990100.toml")
+        for (name, unit, _), value in zip(FOUND, ("7", "60", "5"), strict=True)
+    )
+    assert limits_on([POLICY, few, slow, soon], DAY) == (7, 60, 5)
+    assert limits_on([POLICY], DAY) == (50, 10, 30)
 
 
 def test_of_several_areas_one_that_has_it_is_enough() -> None:

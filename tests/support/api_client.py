@@ -49,7 +49,10 @@ def token(
 def bearer(keys: Path, purpose: str | None = None, **more: Any) -> dict[str, Any]:
     """The headers of a call by such a token, with a purpose where one is said, in UTF-8."""
     headers: dict[str, Any] = {"Authorization": f"Bearer {token(keys, **more)}"}
-    return headers if purpose is None else headers | {"Purpose": purpose.encode()}
+    if purpose is None:
+        return headers
+    # a client takes nothing but ASCII as text
+    return headers | {"Purpose": purpose if purpose.isascii() else purpose.encode()}
 
 
 def id_number() -> str:
