@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -170,9 +171,10 @@ class ReadLog:
         self._here.append(mine)
         with self._turn:
             # whoever had the turn before may have written these as well
-            if not mine.is_done:
+            if not mine.is_done and self._here:
                 self._write_here([self._here.popleft() for _ in range(len(self._here))])
-        if mine.fault is not None:
+        # not told to be written is not written: whoever took it along may have been cut off
+        if mine.fault is not None or not mine.is_done:
             raise ReadLogUnavailable("it was not taken") from mine.fault
 
     def _write_here(self, jobs: list[_Here]) -> None:
@@ -264,13 +266,15 @@ class ReadLog:
         return connection
 
     def _write_or_close(self, connection: Connection, reads: list[Read]) -> None:
-        try:
+        with ExitStack() as unless_written:
+            # where the chain stands is not known then: the next one begins another
+            unless_written.callback(self._forget, connection)
             self._write(connection, reads)
-        except BaseException:
-            # where the chain stands is not known any more: the next one begins another
-            self._chain = None
-            connection.close()
-            raise
+            unless_written.pop_all()
+
+    def _forget(self, connection: Connection) -> None:
+        self._chain = None
+        connection.close()
 
     def _write(self, connection: Connection, reads: list[Read]) -> None:
         now, today = self._clock()

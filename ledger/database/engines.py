@@ -6,6 +6,7 @@ of a lookup, and writes are `executemany`.
 """
 
 import sqlite3
+from contextlib import ExitStack
 from typing import Any
 
 from sqlalchemy import (
@@ -121,11 +122,10 @@ def connect_for(engine: Engine, purpose: Purpose) -> Connection:
     """
     connection = engine.connect()
     if is_postgresql(engine):
-        try:
+        with ExitStack() as unless_set:
+            unless_set.callback(connection.close)
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-        except BaseException:
-            connection.close()
-            raise
+            unless_set.pop_all()
     else:
         # once it is detached nothing names the driver's own connection any more
         driver: Any = connection.connection.driver_connection

@@ -149,3 +149,40 @@ def test_what_meets_nobody_knows_what_takes_nothing_more(
     assert died == [True]
     assert "the read log has died" in caplog.text
     log.stop()
+
+
+def test_who_was_taken_along_and_cut_off_is_not_told_that_it_stands(
+    fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one who writes for all is ended by something that no fault is."""
+    log = ReadLog(fresh_engine, KEYRING, lambda: (NOW, TODAY))
+    log.start()
+    ends: list[BaseException | None] = []
+
+    class Ended(BaseException):
+        pass
+
+    def end(*_given: object) -> None:
+        raise Ended
+
+    monkeypatch.setattr(log, "_write_on", end)
+
+    def ask() -> None:
+        try:
+            log.record_here([read()])
+        except (Ended, ReadLogUnavailable) as fault:
+            ends.append(fault)
+        else:
+            ends.append(None)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    with log._turn:
+        for thread in threads:
+            thread.start()
+        while len(log._here) < len(threads):
+            time.sleep(0)
+    for thread in threads:
+        thread.join()
+    log.stop()
+    assert sorted(type(fault).__name__ for fault in ends) == ["Ended", *["ReadLogUnavailable"] * 3]
+    assert chains(fresh_engine) == []
