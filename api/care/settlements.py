@@ -173,9 +173,7 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
     )
     try:
         if command.quoting:
-            outcome = await state.presettle(command)
-            shown_by(request).of_outcome(command, outcome)
-            done = posted(outcome)
+            done = posted(await state.presettle(command, shown_by(request).of_outcome))
         else:
             done = await take(request, command)
     except Refused as refused:

@@ -187,17 +187,24 @@ class State:
 
         return readers.again_when_lost(once)
 
-    async def presettle(self, command: Command) -> Outcome:
-        """What would become of one bill: by one look where that is enough, else rehearsed."""
-        return await self._looking.run(partial(self._presettle, self._looking, command))
+    async def presettle(self, command: Command, tell: Callable[[Command, Outcome], None]) -> Outcome:
+        """What would become of one bill: by one look where that is enough, else rehearsed.
 
-    def _presettle(self, readers: Readers, command: Command) -> Outcome:
+        `tell` is told of it in the thread that looked, so that the look is recorded there.
+        """
+        return await self._looking.run(partial(self._presettle, self._looking, command, tell))
+
+    def _presettle(
+        self, readers: Readers, command: Command, tell: Callable[[Command, Outcome], None]
+    ) -> Outcome:
         def once() -> Outcome | None:
             now, today = self.clock()
             return decide_at_a_look(readers.connection(glancing), command, now, today, self.policies)
 
         seen = readers.again_when_lost(once)
-        return self._rehearse(readers, [command], False)[0] if seen is None else seen
+        outcome = self._rehearse(readers, [command], False)[0] if seen is None else seen
+        tell(command, outcome)
+        return outcome
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run something that blocks in a thread of the same few."""
