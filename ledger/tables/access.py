@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy import Column as C
 
 from ledger.chart.channels import EVERYTHING, AccessChannel
-from ledger.tables.base import Instant, metadata, one_of
+from ledger.tables.base import Instant, metadata, one_of, written_by
 
 read_log_chain = Table(
     "read_log_chain",
@@ -47,8 +47,7 @@ read_log = Table(
     C("seq", Integer, nullable=False),
     C("at", Instant, nullable=False),
     # who asked: the system, the person who acts, what their token lets them, and to whom it is bound
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_read_log_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_read_log_agent_actor"), nullable=False),
+    *written_by("read_log"),
     C("role", Text, nullable=False),
     C("bound_to", Text),
     C("channel", SmallInteger, nullable=False),

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy import Column as C
 
 from ledger.chart.channels import EVERYTHING
-from ledger.tables.base import Instant, metadata
+from ledger.tables.base import Instant, metadata, written_by
 
 AGENCY_PERSONS_MAX = 50
 
@@ -32,8 +32,7 @@ agency_request = Table(
     # the groups of fields that are asked for
     C("fields", SmallInteger, nullable=False),
     C("asked_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_agency_request_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_agency_request_agent_actor"), nullable=False),
+    *written_by("agency_request"),
     PrimaryKeyConstraint("request_id"),
     # a decision names who asked
     UniqueConstraint("request_id", "actor"),
@@ -72,13 +71,7 @@ agency_decision = Table(
     C("approved", Boolean, nullable=False),
     C("reason", Text, nullable=False),
     C("decided_at", Instant, nullable=False),
-    C(
-        "caller",
-        Integer,
-        ForeignKey("agent.agent_id", name="fk_agency_decision_agent_caller"),
-        nullable=False,
-    ),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_agency_decision_agent_actor"), nullable=False),
+    *written_by("agency_decision"),
     PrimaryKeyConstraint("request_id"),
     # an answer names what was decided
     UniqueConstraint("request_id", "approved"),
@@ -98,8 +91,7 @@ agency_answer = Table(
     C("request_id", Text, nullable=False),
     C("approved", Boolean, nullable=False),
     C("answered_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_agency_answer_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_agency_answer_agent_actor"), nullable=False),
+    *written_by("agency_answer"),
     PrimaryKeyConstraint("request_id"),
     ForeignKeyConstraint(
         ["request_id", "approved"],

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, MetaData, TypeDecorator
+from sqlalchemy import Column, DateTime, Dialect, ForeignKey, Integer, MetaData, TypeDecorator
 
 metadata = MetaData(
     naming_convention={
@@ -32,6 +32,15 @@ class Instant(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def written_by(table: str) -> tuple[Column[int], Column[int]]:
+    """Who wrote a row: the system that called and the person who acted, as numbers of `agent`."""
+    caller, actor = (
+        Column(name, Integer, ForeignKey("agent.agent_id", name=f"fk_{table}_agent_{name}"), nullable=False)
+        for name in ("caller", "actor")
+    )
+    return caller, actor
 
 
 def one_of(column: str, numbers: list[int]) -> str:

@@ -6,7 +6,6 @@ from sqlalchemy import (
     Date,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -16,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as C
 
-from ledger.tables.base import Instant, metadata
+from ledger.tables.base import Instant, metadata, written_by
 
 GUESSES_MAX = 5
 """That many wrong ones in a row lock a person's inquiries by telephone."""
@@ -34,8 +33,7 @@ card = Table(
     C("issued_on", Date, nullable=False),
     C("ends_on", Date),
     C("recorded_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_card_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_card_agent_actor"), nullable=False),
+    *written_by("card"),
     PrimaryKeyConstraint("name"),
     # nobody has the card of somebody else
     UniqueConstraint("digest"),
@@ -53,8 +51,7 @@ card_loss = Table(
     C("reason", Text, nullable=False),
     C("lost_on", Date, nullable=False),
     C("recorded_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_card_loss_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_card_loss_agent_actor"), nullable=False),
+    *written_by("card_loss"),
     PrimaryKeyConstraint("name"),
     info={"room": "reads"},
 )
@@ -66,8 +63,7 @@ call_back_code = Table(
     # keyed, over account and code: equal codes of two accounts do not look alike
     C("digest", LargeBinary, nullable=False),
     C("recorded_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_call_back_code_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_call_back_code_agent_actor"), nullable=False),
+    *written_by("call_back_code"),
     PrimaryKeyConstraint("book_id"),
     CheckConstraint("length(digest) = 32", name="digest_is_a_digest"),
     info={"room": "reads"},

@@ -3,8 +3,6 @@
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    ForeignKey,
-    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     Table,
@@ -12,7 +10,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import Column as C
 
-from ledger.tables.base import Instant, metadata
+from ledger.tables.base import Instant, metadata, written_by
 
 staff = Table(
     "staff",
@@ -22,8 +20,7 @@ staff = Table(
     # the keyed digest of the ID number, and nothing else of the person
     C("person", LargeBinary, nullable=False),
     C("recorded_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_staff_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_staff_agent_actor"), nullable=False),
+    *written_by("staff"),
     PrimaryKeyConstraint("name", "person"),
     CheckConstraint("length(person) = 32", name="person_is_a_digest"),
     info={"room": "reads"},
@@ -36,8 +33,7 @@ account_flag = Table(
     C("book_id", BigInteger, nullable=False, autoincrement=False),
     C("reason", Text, nullable=False),
     C("recorded_at", Instant, nullable=False),
-    C("caller", Integer, ForeignKey("agent.agent_id", name="fk_account_flag_agent_caller"), nullable=False),
-    C("actor", Integer, ForeignKey("agent.agent_id", name="fk_account_flag_agent_actor"), nullable=False),
+    *written_by("account_flag"),
     PrimaryKeyConstraint("book_id", "reason"),
     info={"room": "reads"},
 )
