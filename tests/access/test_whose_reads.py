@@ -21,7 +21,7 @@ from ledger.people.persons import number_digest
 from tests.access.test_api_read_log import reads
 from tests.http.test_api_pointers import CLAIM, bodies, post
 from tests.http.test_api_pointers import client as client  # noqa: PLC0414  fixtures
-from tests.http.test_api_pointers import there as there  # noqa: PLC0414
+from tests.http.test_api_pointers import there as there  # noqa: PLC0414  fixtures
 from tests.support import care_client
 from tests.support.api_client import TODAY, id_number, open_account
 from tests.support.employer_client import hire, new_employer, owe

@@ -14,9 +14,9 @@ from tests.access.test_api_read_log import reads
 from tests.access.test_channel_matrix import REHEARSED
 from tests.access.test_whose_reads import MASKED, Books, numbers_in, shown_since
 from tests.access.test_whose_reads import books as books  # noqa: PLC0414  fixtures
-from tests.access.test_whose_reads import client as client  # noqa: PLC0414
-from tests.access.test_whose_reads import there as there  # noqa: PLC0414
-from tests.access.test_whose_reads import world as world  # noqa: PLC0414
+from tests.access.test_whose_reads import client as client  # noqa: PLC0414  fixtures
+from tests.access.test_whose_reads import there as there  # noqa: PLC0414  fixtures
+from tests.access.test_whose_reads import world as world  # noqa: PLC0414  fixtures
 from tests.http.test_api_pointers import bodies, names_of
 from tests.support.api_client import TODAY, bearer, contribute, id_number, key, open_account, spending
 from tests.support.employer_client import wages

@@ -182,8 +182,12 @@ def test_each_person_is_named_rightly_and_once(client: TestClient, court: dict[s
         assert good not in refused.text
 
 
-def test_fifty_are_no_bulk_copy(client: TestClient, court: dict[str, str]) -> None:
-    asked(client, court, *(id_number() for _ in range(50)))
+def test_fifty_are_no_bulk_copy(client: TestClient, engine: Engine, court: dict[str, str]) -> None:
+    name = asked(client, court, *(id_number() for _ in range(50)))
+    table = tables.agency_request_person.c
+    with engine.begin() as connection:
+        places = connection.scalars(select(table.place).where(table.request_id == name)).all()
+    assert sorted(places) == list(range(1, 51))
 
 
 @pytest.mark.parametrize("purpose", ["own_request", "audit", "care", "curiosity", "COURT_ORDER", ""])
