@@ -251,7 +251,7 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 UNTOLD = ("cursor", "period", "/quote", "/heirs/", "/card_no", "/proxy")
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
-    settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (10, 4)
+    settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (6, 2)
 )
 
 

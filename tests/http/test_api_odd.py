@@ -111,7 +111,7 @@ def parameters(place: str) -> list[tuple[str, str, str]]:
 
 # Every value is tried where a kind of field stands first. Where the same stands again, and the same lines
 # read it, a part of them is, and at the next place another part.
-PARTS = 4
+PARTS = 8
 
 
 def part(values: Sequence[Any], place: int) -> Sequence[Any]:
