@@ -1,8 +1,8 @@
-"""Statements of posting that PostgreSQL's driver runs itself.
+"""Statements that PostgreSQL's driver runs itself: those of posting, and of the reads that many wait for.
 
-Going through SQLAlchemy's execution costs as much again as psycopg does (about 35 of 85 µs a statement), and
-one settlement alone has twelve of them. So what every posting sends goes to the driver at once. Connection,
-transaction, pool and errors stay SQLAlchemy's.
+Going through SQLAlchemy's execution costs as much again as psycopg does (about 35 of 85 µs a statement, and
+more for each row), and one settlement alone has twelve of them. So what these send goes to the driver at
+once, all on one cursor, and comes back binary. Connection, transaction, pool and errors stay SQLAlchemy's.
 """
 
 from __future__ import annotations
@@ -11,45 +11,76 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Dialect, text
+from sqlalchemy import ColumnElement, Connection, DateTime, Dialect, Select, TypeDecorator, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
+from sqlalchemy.types import TypeEngine
+
+from ledger.database.bounded import BoundedConnection
 
 POSTGRESQL: Dialect = psycopg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
+_UTC = b"UTC"
 
 
 class Direct:
-    """A statement of PostgreSQL with values as `:name`, and the columns that it yields."""
+    """A statement: a text with values as `:name` and the columns that it yields, or a SELECT of SQLAlchemy.
 
-    def __init__(self, sql: str, returns: Sequence[ColumnElement[Any]] = ()) -> None:
-        self._text = text(sql).columns(*returns) if returns else text(sql)
-        self._sql = str(text(sql).compile(dialect=POSTGRESQL))
+    A SELECT reads on both databases; on SQLite SQLAlchemy runs it.
+    """
+
+    def __init__(self, sql: str | Select[Any], returns: Sequence[ColumnElement[Any]] = ()) -> None:
+        self._statement: Any
+        if isinstance(sql, str):
+            self._statement = text(sql).columns(*returns) if returns else text(sql)
+        else:
+            self._statement, returns = sql, list(sql.selected_columns)
+        compiled = self._statement.compile(dialect=POSTGRESQL)
+        self._sql = str(compiled)
+        # values that stand in the statement itself
+        self._fixed = {name: one.value for one, name in compiled.bind_names.items() if not one.required}
+        self._in: list[tuple[str, Callable[[Any], Any]]] = [
+            (name, made)
+            for one, name in compiled.bind_names.items()
+            if one.required and (made := _into_driver(one.type)) is not None
+        ]
         self._out: list[tuple[int, Callable[[Any], Any]]] = [
             (place, made)
             for place, column in enumerate(returns)
             if (made := _out_of_driver(column)) is not None
         ]
+        # made of an instant is the same one in UTC, as the driver has it already where the session is in UTC
+        self._only_instants = all(_is_instant(returns[place].type) for place, _made in self._out)
 
     def all(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """The rows, as tuples. Raises what SQLAlchemy raises."""
-        if _heard(connection):
-            return connection.execute(self._text, parameters).all()
+        """The rows, as sequences without names. Raises what SQLAlchemy raises."""
+        driver = _driver(connection)
+        if driver is None:
+            return connection.execute(self._statement, parameters).all()
         try:
-            rows = _driver(connection).execute(self._sql, parameters).fetchall()
+            rows = driver.cursor_kept.execute(self._sql, self._given(parameters)).fetchall()
         except psycopg.Error as fault:
             self._fail(connection, fault)
-        if not self._out:
+        if not self._out or (self._only_instants and driver.pgconn.parameter_status(b"TimeZone") == _UTC):
             return rows
         return [self._made(row) for row in rows]
 
     def run(self, connection: Connection, parameters: Mapping[str, Any]) -> None:
         """Run what yields nothing. Raises what SQLAlchemy raises."""
-        if _heard(connection):
-            connection.execute(self._text, parameters)
+        driver = _driver(connection)
+        if driver is None:
+            connection.execute(self._statement, parameters)
             return
         try:
-            _driver(connection).execute(self._sql, parameters)
+            driver.cursor_kept.execute(self._sql, self._given(parameters))
         except psycopg.Error as fault:
             self._fail(connection, fault)
+
+    def _given(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not self._fixed and not self._in:
+            return parameters
+        given = {**self._fixed, **parameters}
+        for name, made in self._in:
+            given[name] = made(given[name])
+        return given
 
     def _made(self, row: Sequence[Any]) -> list[Any]:
         values = list(row)
@@ -63,14 +94,22 @@ class Direct:
         connection._handle_dbapi_exception(fault, self._sql, None, None, None)
 
 
-def _heard(connection: Connection) -> bool:
-    """Whether SQLAlchemy has to see the statement: to begin the transaction, or for who listens."""
-    return not connection.in_transaction() or bool(connection.dispatch.before_cursor_execute)
+def _driver(connection: Connection) -> BoundedConnection | None:
+    """The driver's connection, unless SQLAlchemy has to see the statement: that of SQLite, the first one of a
+    transaction, which it begins, and all of them for who listens."""
+    if connection.dialect.name != "postgresql" or connection.dispatch.before_cursor_execute:
+        return None
+    driver: BoundedConnection = connection.connection.driver_connection  # type: ignore[assignment]  # ours
+    return driver if driver.autocommit or connection.in_transaction() else None
 
 
-def _driver(connection: Connection) -> psycopg.Connection[Any]:
-    driver: psycopg.Connection[Any] = connection.connection.driver_connection  # type: ignore[assignment]  # psycopg's
-    return driver
+def _into_driver(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """What makes a value as the driver takes it; None where it takes the value itself."""
+    return kind.dialect_impl(POSTGRESQL).bind_processor(POSTGRESQL)
+
+
+def _is_instant(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, TypeDecorator) and isinstance(kind.impl_instance, DateTime)
 
 
 def _out_of_driver(column: ColumnElement[Any]) -> Callable[[Any], Any] | None:

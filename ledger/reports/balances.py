@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, case, func, select
 from ledger import tables
 from ledger.bounds.table import SEEN_ON
 from ledger.chart.kinds import Kind
+from ledger.database.direct import Direct
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.history import HELD_THEN, POCKETS_THEN, end_of, moment
 from ledger.tables import Instant
@@ -25,13 +26,15 @@ _OVERDUE = select(func.coalesce(func.sum(_E.held_change), 0)).where(
     ~select(_CLOSING.c.seq).where(_CLOSING.c.book_id == _BOOK, _CLOSING.c.target_seq == _E.seq).exists(),
 )
 # One statement, so that the row and its holds are of one moment; the holds are looked at only when some are.
-_ROW = select(
-    _B.current_year,
-    _B.carried_over,
-    _B.held - case((_B.held > 0, _OVERDUE.scalar_subquery()), else_=0),
-    _B.reserved,
-    _B.open_year,
-).where(_B.book_id == _BOOK)
+_ROW = Direct(
+    select(
+        _B.current_year,
+        _B.carried_over,
+        _B.held - case((_B.held > 0, _OVERDUE.scalar_subquery()), else_=0),
+        _B.reserved,
+        _B.open_year,
+    ).where(_B.book_id == _BOOK)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,8 @@ def balance(
 
     Raises Refused(account_not_found), and Refused(period_invalid) for a day or an instant to come.
     """
-    row = connection.execute(_ROW, {"book_id": book_id, "now": now}).one_or_none()
-    if row is None:
+    rows = _ROW.all(connection, {"book_id": book_id, "now": now})
+    if not rows:
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     if as_of is not None and as_of > today:
         SEEN_ON.admit(as_of, today, "as_of")
@@ -79,7 +82,7 @@ def balance(
         raise Refused(RefusalCode.PERIOD_INVALID, at="as_known", latest=today)
     if as_known is not None or (as_of is not None and as_of < today):
         return _then(connection, book_id, as_of or today, as_known or now, now, today)
-    current_year, carried_over, held, reserved, open_year = row
+    [(current_year, carried_over, held, reserved, open_year)] = rows
     if open_year < today.year:
         current_year, carried_over = 0, current_year + carried_over
     return _balance(current_year, carried_over, int(held), reserved, today, now)

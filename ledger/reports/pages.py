@@ -14,6 +14,7 @@ from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.numbers import SEQ_MAX, entry_name
 from ledger.chart.kinds import Kind
+from ledger.database.direct import Direct
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.refusals import RefusalCode, Refused
@@ -22,6 +23,8 @@ from ledger.reports.explained import RULES
 _E = tables.entry.c
 _BOOK = bindparam("book_id", type_=BigInteger)
 _KIND_MAX = 99
+_KINDS = {int(kind): kind for kind in Kind}
+_BOOK_ID, _SEQ = RECEIPT_COLUMNS.index("book_id"), RECEIPT_COLUMNS.index("seq")
 # Every filter has a bound that lets all through, so that there is one statement, prepared once.
 _PAGE = (
     select(*(_E[name] for name in RECEIPT_COLUMNS))
@@ -34,11 +37,11 @@ _PAGE = (
     )
     .limit(bindparam("limit", type_=Integer))
 )
-_FORWARDS = _PAGE.order_by(_E.seq)
-_BACKWARDS = _PAGE.order_by(_E.seq.desc())
+_FORWARDS = Direct(_PAGE.order_by(_E.seq))
+_BACKWARDS = Direct(_PAGE.order_by(_E.seq.desc()))
 
 _T = tables.transfer.c
-_MOVES = (
+_MOVES = Direct(
     select(_T.seq, _T.from_side, _T.to_side, _T.amount_fen, _T.party_id)
     .where(
         _T.book_id == _BOOK,
@@ -120,8 +123,8 @@ def entries(
     ends before that number, so that the latest entries can be had first. A book that there is not has none.
     """
     statement = _FORWARDS if before_seq is None else _BACKWARDS
-    rows = connection.execute(
-        statement,
+    rows = statement.all(
+        connection,
         {
             "book_id": book_id,
             "after_seq": min(max(after_seq, 0), SEQ_MAX),
@@ -132,21 +135,24 @@ def entries(
             "kind_to": _KIND_MAX if kind is None else int(kind),
             "limit": limit,
         },
-    ).all()
+    )
     return _with_transfers(connection, rows if before_seq is None else rows[::-1])
 
 
 def _with_transfers(connection: Connection, rows: Sequence[Any]) -> list[Receipt]:
     """The rows as receipts. A page without gaps reads its transfers as one range, which costs half as much
     as by name."""
-    if not rows or rows[-1].seq - rows[0].seq + 1 != len(rows):
+    if not rows:
+        return []
+    book_id, first, last = rows[0][_BOOK_ID], rows[0][_SEQ], rows[-1][_SEQ]
+    if last - first + 1 != len(rows):
         return receipts(connection, rows)
     moves: dict[int, list[TransferLine]] = {}
-    asked = {"book_id": rows[0].book_id, "first_seq": rows[0].seq, "last_seq": rows[-1].seq}
-    for seq, source, target, fen, party in connection.execute(_MOVES, asked):
+    asked = {"book_id": book_id, "first_seq": first, "last_seq": last}
+    for seq, source, target, fen, party in _MOVES.all(connection, asked):
         moves.setdefault(seq, []).append((source, target, fen, party))
     return [
-        Receipt._make((book_id, seq, Kind(kind), *as_stored, tuple(moves.get(seq, ()))))
+        Receipt._make((book_id, seq, _KINDS[kind], *as_stored, tuple(moves.get(seq, ()))))
         for book_id, seq, kind, *as_stored in rows
     ]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import BigInteger, Date, Engine, LargeBinary, column, event
+from sqlalchemy import BigInteger, Date, Engine, LargeBinary, bindparam, column, event, select
 from sqlalchemy.exc import DBAPIError
 
+from ledger import tables
 from ledger.database.direct import Direct
+from ledger.database.engines import glancing
 from ledger.database.faults import Trouble, trouble
 from ledger.tables.base import Instant
 
@@ -66,3 +68,40 @@ def test_a_lost_connection_leaves_the_pool(engine: Engine) -> None:
     with engine.connect() as connection, pytest.raises(DBAPIError) as told, connection.begin():
         Direct("DO $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$").run(connection, {})
     assert told.value.connection_invalidated
+
+
+def test_a_select_is_sent_with_its_own_values_and_what_it_is_asked_with(engine: Engine) -> None:
+    agent = tables.agent.c
+    statement = select(agent.name, bindparam("at", type_=Instant).label("at"), agent.agent_id + 1).where(
+        agent.name == bindparam("name"), agent.agent_id > 0
+    )
+    asked = {"name": "clerk%s", "at": datetime(2026, 3, 1, 8, tzinfo=timezone(timedelta(hours=8)))}
+    heard: list[str] = []
+    with engine.begin() as connection:
+        connection.execute(tables.agent.insert().values(agent_id=7, name="clerk%s"))
+        [found] = Direct(statement).all(connection, asked)
+        event.listen(connection, "before_cursor_execute", lambda *told: heard.append(told[2]))
+        [listened] = Direct(statement).all(connection, asked)
+        assert tuple(found) == tuple(listened) == ("clerk%s", datetime(2026, 3, 1, tzinfo=UTC), 8)
+        assert found[1].tzinfo is UTC
+        assert len(heard) == 1
+
+
+def test_instants_are_in_utc_wherever_the_session_is(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("SET TimeZone = 'Asia/Shanghai'")
+        [row] = ROW.all(connection, GIVEN)
+        assert tuple(row) == MADE
+        assert row[2].tzinfo is UTC
+
+
+def test_a_glance_sends_its_statement_alone_and_no_transaction_is_begun(engine: Engine) -> None:
+    with glancing(engine) as connection:
+        [row] = ROW.all(connection, GIVEN)
+        assert tuple(row) == MADE
+        assert not connection.in_transaction()
+        # each statement sees what was committed before it
+        with engine.begin() as other:
+            other.execute(tables.agent.insert().values(agent_id=8, name="late"))
+        late = Direct(select(tables.agent.c.agent_id).where(tables.agent.c.name == bindparam("name")))
+        assert [tuple(one) for one in late.all(connection, {"name": "late"})] == [(8,)]
