@@ -309,9 +309,8 @@ class ReadLog:
             rows.append((*row, head))
         seal = seal_of(self._keyring, chain.chain_id, seq, head)
         began = time.perf_counter()
-        with connection.begin():
-            if not _ROWS.write(connection, rows, (chain.chain_id, chain.seq), (seq, head, seal)):
-                raise RuntimeError("the chain of this process stands elsewhere than it wrote")
+        if not _ROWS.write(connection, rows, (chain.chain_id, chain.seq), (seq, head, seal)):
+            raise RuntimeError("the chain of this process stands elsewhere than it wrote")
         self.commit_seconds.observe(time.perf_counter() - began)
         self._chain = _Chain(chain.chain_id, chain.day, seq, head)
 
