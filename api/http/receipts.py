@@ -75,7 +75,7 @@ def _base(receipt: Receipt) -> str:
     return (
         f'"entry":"{number}-{receipt.seq}","account_no":"{number}","seq":{receipt.seq}'
         f',"kind":"{_WORDS[receipt.kind]}","amount":"{format_yuan(receipt.amount_fen)}"'
-        f',"effective_on":"{receipt.effective_on}","recorded_at":"{instant(receipt.recorded_at)}"'
+        f',"effective_on":"{receipt.effective_on.isoformat()}","recorded_at":"{instant(receipt.recorded_at)}"'
         f',"balance":"{format_yuan(current + carried)}","current_year":"{format_yuan(current)}"'
         f',"carried_over":"{format_yuan(carried)}","period":{_period(receipt.kind, receipt.period)}'
         f',"fact_on":{"null" if fact_on is None else _quoted(fact_on.isoformat())}'

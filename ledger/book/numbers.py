@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 from ledger.chart.parties import NUMBERS_PER_LETTER, Party
@@ -69,6 +70,7 @@ def _account_check(letter_index: int, digits: int) -> str:
     return _CHECK_AFTER[_AFTER_THREE[state * 1000 + low % 1000]]
 
 
+@lru_cache(maxsize=1024)
 def account_no(book_id: int) -> str:
     """The account number of a book: a letter, 12 digits, a check character (ISO 7064 MOD 37,36).
 

@@ -98,7 +98,7 @@ class Receipt(NamedTuple):
         if self.kind is Kind.PAYMENT:
             return sum(fen for source, _target, fen, _party in self.transfers if source == Side.BANK)
         if self.transfers:
-            return sum(fen for _source, _target, fen, _party in self.transfers)
+            return sum([fen for _source, _target, fen, _party in self.transfers])
         return abs(self.held_change or 0)
 
     @property
