@@ -16,7 +16,9 @@ from ledger import tables
 from ledger.access.read_log import ReadLog, ReadLogUnavailable
 from ledger.access.reads import Asker, Read
 from ledger.chart.channels import FieldGroup
-from ledger.database.engines import connect
+from ledger.database.engines import connect, connect_for, for_posting
+from ledger.database.purposes import READ_LOG
+from ledger.database.writers import ChainWriter
 from ledger.verify import verify
 from tests.support.people import KEYRING
 
@@ -186,3 +188,29 @@ def test_who_was_taken_along_and_cut_off_is_not_told_that_it_stands(
     log.stop()
     assert sorted(type(fault).__name__ for fault in ends) == ["Ended", *["ReadLogUnavailable"] * 3]
     assert chains(fresh_engine) == []
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_nothing_is_written_behind_a_chain_that_stands_elsewhere(fresh_engine: Engine, count: int) -> None:
+    log = ReadLog(fresh_engine, KEYRING, lambda: (NOW, TODAY))
+    log.start()
+    log.record_here([read()])
+    log.stop()
+    table = tables.read_log.c
+    with fresh_engine.connect() as connection:
+        [row] = connection.execute(select(tables.read_log)).all()
+    # as another one would who believes that nothing stands there yet
+    rows = [(row.chain_id, 2 + place, *row[2:]) for place in range(count)]
+    end = (1 + count, bytes(32), bytes(32))
+    writer = ChainWriter(tables.read_log, tables.read_log_chain)
+    engine = for_posting(fresh_engine, READ_LOG)
+    with connect_for(engine, READ_LOG) as connection:
+        assert not writer.write(connection, rows, (row.chain_id, 0), end)
+    with fresh_engine.connect() as connection:
+        assert connection.scalars(select(table.seq)).all() == [1]
+    assert chains(fresh_engine) == [(1, TODAY, 1)]
+    with connect_for(engine, READ_LOG) as connection:
+        assert writer.write(connection, rows, (row.chain_id, 1), end)
+    if engine is not fresh_engine:
+        engine.dispose()
+    assert chains(fresh_engine) == [(1, TODAY, 1 + count)]
