@@ -185,12 +185,10 @@ class ChainWriter:
             inserting, moving = self._sqlite
             with connection.begin() as transaction:
                 connection.exec_driver_sql(inserting, [_sqlite_row(row) for row in rows])
-                is_there = (
-                    connection.exec_driver_sql(moving, (last, head, seal, number, before)).rowcount == 1
-                )
-                if not is_there:
+                moved = connection.exec_driver_sql(moving, (last, head, seal, number, before)).rowcount
+                if moved != 1:
                     transaction.rollback()
-            return is_there
+            return moved == 1
         if len(rows) == 1:
             statement, values = self._one, rows[0]
         else:
