@@ -34,7 +34,6 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
-from ledger.people.entitlement import working_day_after
 from ledger.posting import TARGET, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -119,7 +118,8 @@ class SubmitClaim(Command):
         policy = desk.policy(book.area)
         known = insured(desk, policy, bill.care_date, look_elsewhere=True)
         submit_days = policy.care.claim_submit_days.on(bill.care_date)
-        decide_by = working_day_after(self.received_on, policy.care.claim_decide_days.on(bill.care_date))
+        decide_days = policy.care.claim_decide_days.on(bill.care_date)
+        decide_by = policy.calendar.working_day_after(self.received_on, decide_days)
         institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
         told = circumstances(desk, policy, institution, bill, known)
         if not desk.is_free(self.stakes[0]):

@@ -11,9 +11,6 @@ from ledger.people.membership import Enrolment
 from ledger.policy import Policy
 
 _ONE_DAY: Final = timedelta(days=1)
-_WEEK: Final = 7
-_SATURDAY: Final = 5
-_WORKING_DAYS: Final = 5
 
 
 def entitlement(
@@ -88,19 +85,3 @@ def _waits(
     if back_since is None:
         return False
     return care_date < months_after(back_since, policy.care.waiting_months.on(care_date))
-
-
-def working_day_after(day: date, days: int) -> date:
-    """The day that is so many working days later, Monday to Friday; holidays are not known here.
-
-    None at all is the day itself. A negative number is a bug of the caller: ValueError.
-    """
-    if days < 0:
-        raise ValueError("days must not be negative")
-    if days == 0:
-        return day
-    # a weekend counts from the Friday before it
-    if day.weekday() >= _SATURDAY:
-        day -= timedelta(days=day.weekday() - _SATURDAY + 1)
-    weeks, rest = divmod(day.weekday() + days, _WORKING_DAYS)
-    return day + timedelta(days=weeks * _WEEK + rest - day.weekday())

@@ -11,10 +11,14 @@ of care is a line in CARE_UNITS, a field of CarePolicy and a line in read_care.
     dated        values with the days they hold
     values       how a value is written in the file, and the words there are
     care         the parameters of medical care
+    access       what a channel may ask for, and what is told of it
+    calendar     working days
+    cases        how long an answer may take
     parameters   the parameters, and what of them holds on a day
     load         from the file's text to a checked Policy
 """
 
+from ledger.policy.calendar import WorkCalendar
 from ledger.policy.care import (
     CARE_CLASSES,
     CARE_LEVELS,
@@ -75,6 +79,7 @@ __all__ = [
     "Policy",
     "PolicyError",
     "Recovery",
+    "WorkCalendar",
     "YearlyTable",
     "figures_since",
     "in_force",

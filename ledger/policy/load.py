@@ -10,7 +10,16 @@ from typing import TypeGuard, TypeVar
 
 from ledger.policy import values
 from ledger.policy.access import read_access
+from ledger.policy.calendar import (
+    HOLIDAYS,
+    WORKED,
+    WorkCalendar,
+    check_worked,
+    days_of,
+    parse_days_of_year,
+)
 from ledger.policy.care import CHRONIC_UNITS, read_care
+from ledger.policy.cases import read_cases
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
 from ledger.policy.parameters import (
     ALL_UNITS,
@@ -102,6 +111,8 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         registration_days=dated("registration.days", values.parse_days),
         care=read_care(dated, optional),
         access=read_access(optional),
+        calendar=_calendar(by_name, filename),
+        cases=read_cases(optional),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,
@@ -250,6 +261,23 @@ def _check_all_or_none(by_name: Mapping[str, list[ParameterLine]], filename: str
             raise PolicyError(filename, f"missing parameter: {given[0]} is there, and needs it", name)
         if _first_and_last(lines) != days:
             raise PolicyError(filename, f"holds on other days than {given[0]}", name, lines[0].valid_from)
+
+
+def _calendar(by_name: Mapping[str, list[ParameterLine]], filename: str) -> WorkCalendar:
+    """The working days, checked year by year. Raises PolicyError."""
+    said = [_dated(name, by_name[name], parse_days_of_year, filename) for name in (HOLIDAYS, WORKED)]
+    days: list[set[date]] = [set(), set()]
+    years = {line.valid_from.year for line in said[0].lines}
+    for dated, found in zip(said, days, strict=True):
+        for line in dated.lines:
+            try:
+                of_line = days_of(line)
+                if dated.name == WORKED:
+                    check_worked(of_line, days[0], years)
+            except ValueError as error:
+                raise PolicyError(filename, str(error), dated.name, line.valid_from) from error
+            found.update(of_line)
+    return WorkCalendar(said[0], said[1], frozenset(days[0]), frozenset(days[1]))
 
 
 def _first_and_last(lines: list[ParameterLine]) -> tuple[date, date | None]:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from ledger.months import first_day, next_period, period_of
 from ledger.policy.access import ACCESS_UNITS, AccessPolicy
+from ledger.policy.calendar import CALENDAR_UNITS, WorkCalendar
 from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
+from ledger.policy.cases import CASES_UNITS, CasesPolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
@@ -54,6 +56,8 @@ OPTIONAL_UNITS: dict[str, str] = {
     **ON_FILE_UNITS,
     ESTIMATES_IN_A_ROW: "months",
     **ACCESS_UNITS,
+    **CALENDAR_UNITS,
+    **CASES_UNITS,
 }
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
@@ -100,6 +104,8 @@ class Policy:
     registration_days: Dated[int]
     care: CarePolicy
     access: AccessPolicy
+    calendar: WorkCalendar
+    cases: CasesPolicy
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]

@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.chart.care import Coverage
 from ledger.chart.members import MemberClass
 from ledger.months import months_after
-from ledger.people.entitlement import entitlement, working_day_after
+from ledger.people.entitlement import entitlement
 from ledger.people.membership import Enrolment
 from ledger.policy import Dated, DatedLine, MissingParameter, Policy, load_policies
 
@@ -271,35 +271,3 @@ def test_the_fund_takes_part_only_where_somebody_is_enrolled(
 
 
 # -- months and working days -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("start", "days", "end"),
-    [
-        ("2026-11-02", 0, "2026-11-02"),
-        ("2026-11-02", 1, "2026-11-03"),
-        ("2026-11-06", 1, "2026-11-09"),
-        ("2026-11-07", 0, "2026-11-07"),
-        ("2026-11-07", 1, "2026-11-09"),
-        ("2026-11-08", 1, "2026-11-09"),
-        ("2026-11-08", 5, "2026-11-13"),
-        ("2026-11-08", 6, "2026-11-16"),
-        ("2026-11-02", 30, "2026-12-14"),
-    ],
-)
-def test_working_days_after_a_day(start: str, days: int, end: str) -> None:
-    assert working_day_after(day(start), days) == day(end)
-
-
-@given(DAYS, st.integers(1, 300))
-@example(date(2026, 11, 7), 5)
-def test_working_days_are_counted_one_by_one(start: date, days: int) -> None:
-    end = working_day_after(start, days)
-    assert end.weekday() < 5
-    between = (start + n * DAY for n in range(1, (end - start).days + 1))
-    assert sum(one.weekday() < 5 for one in between) == days
-
-
-def test_negative_working_days_are_a_bug() -> None:
-    with pytest.raises(ValueError, match="must not be negative"):
-        working_day_after(date(2026, 1, 1), -1)

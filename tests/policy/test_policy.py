@@ -33,7 +33,9 @@ from ledger.policy import (
     parse_rate,
 )
 from ledger.policy.access import ACCESS_UNITS
+from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
+from ledger.policy.cases import CASES_UNITS
 from ledger.policy.parameters import ESTIMATES_IN_A_ROW
 
 AREA = '[area]\ncode = "990100"\nname = "示例市"\n'
@@ -224,13 +226,16 @@ def dated_fields(policy: Policy) -> dict[str, Dated[object]]:
     return by_name
 
 
+# what an area may leave out and the example area has on every day
+ALWAYS = [*ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]
+LEFT_OUT = [*ALWAYS, *CASES_UNITS]
+
+
 def test_every_parameter_has_a_field_of_its_own() -> None:
     policy = load_policies()["990100"]
     assert sorted(dated_fields(policy)) == sorted(UNITS | OPTIONAL_UNITS)
     assert sorted(GOOD) == sorted(UNITS)
-    assert sorted([*GOOD_CHRONIC, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]) == sorted(
-        OPTIONAL_UNITS
-    )
+    assert sorted([*GOOD_CHRONIC, *LEFT_OUT, *CALENDAR_UNITS]) == sorted(OPTIONAL_UNITS)
     assert tuple(policy.resident_subsidies) == SUBSIDY_GROUPS
 
 
@@ -946,7 +951,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
     assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
     assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
     assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
-    assert list(shown("2026-03-01")) == [*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]
+    assert list(shown("2026-03-01")) == [*UNITS, *ALWAYS, *CALENDAR_UNITS, *CASES_UNITS]
 
 
 @pytest.mark.parametrize(
@@ -961,7 +966,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
 def test_what_has_no_value_on_a_day_is_named(day: str, missing: list[str]) -> None:
     lines, found = in_force(load_policies()["990100"], date.fromisoformat(day))
     assert found == missing
-    there = [*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS] if missing != list(UNITS) else []
+    there = [*UNITS, *LEFT_OUT] if missing != list(UNITS) else []
     assert [row.name for row in lines] == [name for name in there if name not in missing]
 
 
