@@ -101,6 +101,8 @@ class RefusalCode(Worded):
         "电话查询已锁定一天，请持证件到窗口办理。")
     FACTOR_WRONG = Words("factor_wrong", 403, "What was said does not prove who is asking",
         "身份信息核对不一致，不能提供查询结果。")
+    OWN_CASE = Words("own_case", 403, "Nobody answers a case that they opened or that is about themselves",
+        "不得办理本人提出或涉及本人的事项。")
     # not found
     ACCOUNT_NOT_FOUND = Words("account_not_found", 404, "No such account", "账户不存在。",
         "There is no account of this number or ID number")
@@ -308,6 +310,10 @@ class RefusalCode(Worded):
     AGENCY_REQUEST_ANSWERED = Words("agency_request_answered", 409,
         "The request was answered before: a request is answered once",
         "该查询申请已答复，每份申请只答复一次。")
+    CASE_ANSWERED = Words("case_answered", 409, "The case was answered before", "该事项已答复。")
+    CASE_NOT_ANSWERED = Words("case_not_answered", 409, "The case is not answered yet", "该事项尚未答复。")
+    CORRECTION_TOO_EARLY = Words("correction_too_early", 422,
+        "The entry was posted before the case was opened", "该条目早于本事项的提出时间。")
     HOLD_NOT_OPEN = Words("hold_not_open", 409, "The hold was captured or released before",
         "该预留已结算或已释放。")
     HOLD_EXPIRED = Words("hold_expired", 409, "The hold has expired", "该预留已过期。")

@@ -44,6 +44,14 @@ TEXT_PATTERN: Final = (
 PROSE_PATTERN: Final = rf"^[^\s{_UNPRINTABLE}][^{_UNPRINTABLE}]*$"
 """Text for people to read, kept as it is: it can be printed, and begins with something that is not blank."""
 
+# the same but for tabs and the ends of lines
+_UNPRINTABLE_IN_LETTERS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+
+LETTER_PATTERN: Final = (
+    rf"^[^{_UNPRINTABLE_IN_LETTERS}]*[^{_BLANK}{_UNSEEN}{_UNPRINTABLE}][^{_UNPRINTABLE_IN_LETTERS}]*$"
+)
+"""What `read_letter` takes: lines that can be printed, with something that can be seen."""
+
 VISIBLE_PATTERN: Final = r"^[!-~]{1,64}$"
 """How an institution names its messages and bills: ASCII that can be seen, and not parsed."""
 
@@ -64,6 +72,7 @@ _ONE_DOT: Final = str.maketrans(dict.fromkeys(_MIDDLE_DOTS, _MIDDLE_DOT))
 
 # fullmatch, because Python's `$` alone would let a newline through at the end.
 _match_text = re.compile(TEXT_PATTERN).fullmatch
+_match_letter = re.compile(LETTER_PATTERN).fullmatch
 _blanks = re.compile(f"[{_BLANK}]+")
 _unseen = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in UNSEEN) + "]+")
 # halves of characters, which JSON can write and no encoding can
@@ -98,6 +107,18 @@ def read_text(text: str, longest: int) -> str | None:
         return None
     kept = _blanks.sub(" ", _seen(text)).strip(" ")
     return kept if 0 < len(kept) <= longest else None
+
+
+def read_letter(text: str, longest: int) -> str | None:
+    """What somebody has written, with its lines, as it is but for the ends of lines and blanks around it.
+
+    None for what is none: nothing to be seen in it, longer than `longest` characters, or with what no paper
+    can show: control characters, marks that turn the direction of writing, halves of characters.
+    """
+    if len(text) > longest or _match_letter(text) is None or _halves.search(text):
+        return None
+    kept = text.replace("\r\n", "\n").replace("\r", "\n").strip()
+    return kept if _blanks.sub("", _seen(kept)) else None
 
 
 def normalise_code(text: str) -> str:

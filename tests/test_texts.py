@@ -17,6 +17,7 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.texts import (
     EMPLOYER_NAME_MAX,
     INSTITUTION_CODE_MAX,
+    LETTER_PATTERN,
     NAME_MAX,
     SOURCE_REF_MAX,
     asks_for_cash,
@@ -28,6 +29,7 @@ from ledger.texts import (
     normalise_name,
     parse_area,
     parse_day,
+    read_letter,
     read_name,
     read_text,
 )
@@ -282,3 +284,35 @@ def test_what_is_taken_is_what_the_document_says(text: str) -> None:
 def test_requests_take_the_areas_and_days_of_files(text: str) -> None:
     assert (takes(Area, text) is None) == (parse_area(text) is None)
     assert (takes(Day, text) is None) == (parse_day(text) is None)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("一", "一"),
+        (" \u3000一 \n", "一"),
+        ("一\r\n二\r三\n\n四", "一\n二\n三\n\n四"),
+        ("\u200b一", "\u200b一"),
+        ("a\tb", "a\tb"),
+        ("\uff11", "\uff11"),
+        ("\U0002a6d6", "\U0002a6d6"),
+        *(
+            (text, None)
+            for text in ("", " ", "\n", "\u3000\u200b\n", "\U000e0001", "a\x00", "\x7fa", "a\u202e")
+        ),
+        *((text, None) for text in ("a\u2028b", "\ud840", "一" * 11, "一" + " " * 10)),
+    ],
+)
+def test_letters_keep_their_lines(text: str, kept: str | None) -> None:
+    assert read_letter(text, 10) == kept
+    # what is kept is kept again
+    if kept is not None:
+        assert read_letter(kept, 10) == kept
+
+
+@given(st.text(max_size=30))
+def test_a_letter_is_what_its_pattern_says(text: str) -> None:
+    read = read_letter(text, 30)
+    if read is not None:
+        assert re.fullmatch(LETTER_PATTERN, text)
+        assert read in text.replace("\r\n", "\n").replace("\r", "\n")

@@ -41,6 +41,10 @@ LINES_NAME_EMPLOYERS: Final = frozenset(
 """The routes of files whose lines name the employer: of a bound caller only its own lines are taken."""
 
 
+OWN_CASES: Final = frozenset({("POST", "/v1/cases"), ("GET", "/v1/cases"), ("GET", "/v1/cases/{case}")})
+"""The routes that show persons and employers their own cases: what is whose, their handlers see to."""
+
+
 async def stay_within(request: Request, caller: Caller, scope: str) -> None:
     """Raise Declined(scope_missing) unless the path leads to what the caller is bound to.
 
@@ -48,7 +52,9 @@ async def stay_within(request: Request, caller: Caller, scope: str) -> None:
     """
     if caller.is_bound and scope in AGENCY_SCOPES:
         raise lacking(scope)
-    if caller.employer is not None:
+    if _route(request) in OWN_CASES and caller.institution is None:
+        reached = True
+    elif caller.employer is not None:
         reached = await _is_employers(request, caller.employer)
     elif caller.institution is not None:
         reached = await _is_institutions(request, caller.institution)

@@ -107,6 +107,10 @@ class Shown:
         self.is_told = True
         self._add(Read(self.asker, None, digest, self.fields if fields is None else fields, items))
 
+    def also_of(self, ref: BookRef, items: int = 1) -> None:
+        """The answer to what was written shows this of somebody besides: no entry records that."""
+        self.of_ref(ref, items)
+
     def also_for(self, words: str) -> None:
         """What is to be recorded as reference beside what the call itself gave as one."""
         ref = self.asker.ref
@@ -171,6 +175,11 @@ class _Posted(Shown):
             if (isinstance(outcome, Refused) and outcome.code in _TELLING)
             or (isinstance(outcome, Posted) and not outcome.created)
         )
+        self._is_read = False
+
+    def also_of(self, ref: BookRef, items: int = 1) -> None:
+        self._is_read = True
+        super().also_of(ref, items)
         self._is_read = False
 
     def _add(self, read: Read) -> None:

@@ -93,6 +93,13 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/me/access-log"): G.READS,
     ("GET", "/v1/me/export"): EVERYTHING & ~(G.OTHERS_NAMES | G.READS),
     ("GET", "/v1/read-log"): G.READS,
+    # of a report about a unit: what was for the person
+    ("POST", "/v1/cases"): G.PAYMENTS,
+    ("GET", "/v1/cases"): G.IDENTITY_MASKED,
+    ("GET", "/v1/cases/{case}"): G.IDENTITY_MASKED | G.PAYMENTS,
+    ("POST", "/v1/me/cases"): G.PAYMENTS,
+    ("GET", "/v1/me/cases"): G.IDENTITY_MASKED,
+    ("GET", "/v1/me/cases/{case}"): G.IDENTITY_MASKED | G.PAYMENTS,
     ("POST", "/v1/accounts/{account}/cards"): G.IDENTITY_MASKED,
     ("POST", "/v1/cards/{card}/lost"): G.IDENTITY_MASKED,
     ("POST", "/v1/accounts/{account}/call-back-code"): G.IDENTITY_MASKED,
@@ -135,6 +142,10 @@ _OF_NOBODY: Final = (
     ("POST", "/v1/agency-requests"),
     ("GET", "/v1/agency-requests"),
     ("POST", "/v1/agency-requests/{agency_request}/decision"),
+    ("POST", "/v1/cases/{case}/take"),
+    ("POST", "/v1/cases/{case}/answer"),
+    ("POST", "/v1/cases/{case}/close"),
+    ("POST", "/v1/me/cases/{case}/close"),
     ("POST", "/v1/institutions"),
     ("GET", "/v1/institutions/{institution}"),
     ("POST", "/v1/institutions/{institution}/contracts"),
@@ -171,6 +182,10 @@ READS_BY_POST: Final = frozenset(
 _REVIEWERS: Final = frozenset({C.SYSTEM, C.WINDOW, C.AUDIT})
 _AGENCIES: Final = frozenset({C.SYSTEM, C.AGENCY})
 _WINDOW: Final = frozenset({C.SYSTEM, C.WINDOW})
+_ONESELF: Final = frozenset({C.SYSTEM, C.ONLINE, C.KIOSK})
+# a clerk of the telephone writes down what cannot be answered at once, and reads nothing there
+_ASK: Final = _WINDOW | _ONESELF | {C.PHONE, C.EMPLOYER}
+_FOLLOW: Final = _WINDOW | _ONESELF | {C.EMPLOYER, C.AUDIT}
 ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     # R63: a written request, decided by somebody else
     ("POST", "/v1/agency-requests"): _AGENCIES,
@@ -183,5 +198,13 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/cards/{card}/lost"): _WINDOW,
     ("POST", "/v1/accounts/{account}/call-back-code"): _WINDOW,
     ("POST", "/v1/phone/inquiries"): frozenset({C.PHONE}),
+    ("POST", "/v1/cases"): _ASK,
+    ("GET", "/v1/cases"): _FOLLOW,
+    ("GET", "/v1/cases/{case}"): _FOLLOW,
+    ("POST", "/v1/cases/{case}/take"): _WINDOW,
+    ("POST", "/v1/cases/{case}/answer"): _WINDOW,
+    ("POST", "/v1/cases/{case}/close"): _WINDOW,
+    ("POST", "/v1/me/cases"): _ONESELF,
+    ("POST", "/v1/me/cases/{case}/close"): _ONESELF,
 }
 """Routes that stand open to some channels alone, whatever the channels may see elsewhere."""

@@ -16,6 +16,7 @@ from api.care.third_party import CaseAnswer
 from api.care.visits import VisitView
 from api.contributions.report_answers import EnrolmentItem, PersonMonthItem
 from api.http.answers import Answer, KindWord, yuan
+from api.inquiry.case_views import InquiryCaseView
 from ledger.chart.channels import CHANNEL_OF, FieldGroup
 
 
@@ -145,6 +146,7 @@ class ExportAnswer(ExportedBook):
     id_number: str | None = Field(description="Whole", examples=["119999198503140015"])
     other_id_numbers: list[str] = Field(description="Older ones that find the same person")
     cards: list[CardItem]
+    cases: list[InquiryCaseView] = Field(description="Opened by the person, or about what is theirs")
     quotas: ExportedQuotas
     account_no: str | None  # type: ignore[assignment]  # of whom nothing but the name is held
     other_books: list[ExportedBook]

@@ -26,8 +26,9 @@ from api.http.fields import day_text
 from api.http.receipts import entry_json, instant
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.shown import shown_by
-from api.http.state import State, state_of
+from api.http.state import State, caller_of, state_of
 from api.inquiry.answers import ExportAnswer
+from api.inquiry.cases import own_cases
 from api.inquiry.me import person_of
 from api.people.person_reports import enrolments_json, months_json
 from ledger import Keyring, RefusalCode, Refused, persons, reports
@@ -97,6 +98,7 @@ def _head(connection: Any, request: Request, holder: Holder, person_id: int) -> 
         "name": known.name,
         "id_number": known.number,
         "other_id_numbers": persons.other_numbers(connection, state.keyring, person_id),
+        "cases": own_cases(connection, state, caller_of(request)),
         "cards": cards_json(connection, state.keyring, person_id, state.clock()[1]),
         "quotas": {
             "given": quotas_json(request, connection, given, {person_id}),

@@ -62,12 +62,15 @@ SCOPES: Final = (
     "clearings:write",
     "clearings:pay",
     "people:digest",
+    "cases:write",
+    "cases:read",
+    "cases:answer",
     "reports:read",
     "agency-requests:ask",
     "agency-requests:decide",
     "admin",
 )
-AGENCY_SCOPES: Final = frozenset({"contributions:act", "institutions:write", "clearings:pay"})
+AGENCY_SCOPES: Final = frozenset({"contributions:act", "institutions:write", "clearings:pay", "cases:answer"})
 """Acts of the agency towards an employer or an institution: nobody does them to itself."""
 
 # it stands in paths: no slash

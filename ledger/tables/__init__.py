@@ -24,6 +24,14 @@ from ledger.tables.care import (
     settlement,
     third_party_case,
 )
+from ledger.tables.cases import (
+    inquiry_case,
+    inquiry_case_answer,
+    inquiry_case_closing,
+    inquiry_case_correction,
+    inquiry_case_month,
+    inquiry_case_taken,
+)
 from ledger.tables.contributions import (
     LEVY_AMOUNTS,
     assessment,
@@ -81,6 +89,12 @@ __all__ = [
     "entry",
     "filing",
     "identity",
+    "inquiry_case",
+    "inquiry_case_answer",
+    "inquiry_case_closing",
+    "inquiry_case_correction",
+    "inquiry_case_month",
+    "inquiry_case_taken",
     "institution",
     "key_fingerprint",
     "levy",
@@ -106,6 +120,8 @@ APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
     "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log", "staff", "account_flag",
     "agency_request", "agency_request_person", "agency_decision", "agency_answer", "card", "card_loss",
+    "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
+    "inquiry_case_correction", "inquiry_case_closing",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -79,7 +79,9 @@ def world(client: TestClient, there: dict[str, str]) -> dict[str, str]:
     body = {"member_class": "active", "employer": employer, "from": "2026-02-01"}
     post(client, f"/v1/accounts/{late}/enrolments", body)
     first, second = staff
+    asked = {"kind": "question", "text": "?", "about": {"account": there["account"]}}
     return there | {
+        "asked": post(client, "/v1/cases", asked)["case"],
         "other": other,
         "donor": donor,
         "poor": poor,
@@ -183,6 +185,8 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
         Asked("/v1/accounts/{other}/settlements", {"other": 0}),
     ],
     ("GET", "/v1/third-party-cases/{case}"): [Asked("/v1/third-party-cases/{case}", OF_PATIENT)],
+    ("GET", "/v1/cases"): [Asked("/v1/cases", ONE), Asked("/v1/cases?state=closed", {})],
+    ("GET", "/v1/cases/{case}"): [Asked("/v1/cases/{asked}", ONE, fields={"account": MASKED})],
     ("GET", "/v1/claims"): [
         Asked("/v1/claims?limit=1", OF_PATIENT),
         Asked("/v1/claims", {"patient": 1, "other": 1}, CSV),

@@ -47,6 +47,12 @@ WRITTEN_OUT = {
     "/v1/accounts/{account}/cards": "writes outside the book",
     "/v1/cards/{card}/lost": "writes outside the book",
     "/v1/accounts/{account}/call-back-code": "writes outside the book",
+    "/v1/cases": "stands beside the book",
+    "/v1/cases/{case}/take": "stands beside the book",
+    "/v1/cases/{case}/answer": "stands beside the book",
+    "/v1/cases/{case}/close": "stands beside the book",
+    "/v1/me/cases": "stands beside the book",
+    "/v1/me/cases/{case}/close": "stands beside the book",
     **{f"/v1/imports/{kind}": "takes files" for kind in KINDS},
 }
 

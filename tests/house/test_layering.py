@@ -42,6 +42,7 @@ HOUSE: dict[str, str] = {
     "clearing": f"{CORE} institutions care reports",
     "access": f"{CORE} people contributions",
     "inquiry": f"{CORE} {WINGS} reports access",
+    "cases": f"{CORE} {WINGS} reports access inquiry",
     "imports": f"{CORE} people accounts contributions",
     "verify": f"{CORE} {WINGS} reports access",
     "operations": f"{CORE} {WINGS} reports access imports verify",
@@ -57,7 +58,7 @@ HOUSE: dict[str, str] = {
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
-    " reports access inquiry",
+    " reports access inquiry cases",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"

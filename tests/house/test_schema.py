@@ -112,6 +112,20 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "digest": DIGEST, "recorded_at": NOW, "caller": 901, "actor": 901,
     },
     "phone_guess": {"person": DIGEST, "wrong": 4, "locked_until": None, "changed_at": NOW},
+    "inquiry_case": {
+        "case_id": "c", "kind": 3, "channel": 1, "about": 1, "book_id": BOOK, "entry_seq": None,
+        "document": None, "person": None, "objects_to": None, "text_sealed": b"x", "reply_to_sealed": None,
+        "opened_on": DAY, "due_on": DAY + timedelta(days=1), "working_days": 1, "by_calendar": True,
+        "content": DIGEST, "said": 1, "recorded_at": NOW, "caller": 901, "actor": 901,
+    },
+    "inquiry_case_month": {"case_id": "c", "unit": EMPLOYER, "period": 202603, "assessed": 2, "paid": 1},
+    "inquiry_case_taken": {"case_id": "c", "recorded_at": NOW, "caller": 901, "actor": 901},
+    "inquiry_case_answer": {
+        "case_id": "c", "opened_by": 901, "outcome": 1, "text_sealed": b"x", "evidence_sealed": b"x",
+        "answered_on": DAY, "recorded_at": NOW, "caller": 901, "actor": 902,
+    },
+    "inquiry_case_correction": {"case_id": "c", "place": 1, "book_id": BOOK, "entry_seq": 2},
+    "inquiry_case_closing": {"case_id": "c", "recorded_at": NOW, "caller": 901, "actor": 901},
     "institution": {
         "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
     },
@@ -162,6 +176,12 @@ NEEDS = {
     "agency_request_person": ["agent", "agency_request"],
     "agency_decision": ["agent", "agency_request"],
     "agency_answer": ["agent", "agency_request", "agency_decision"],
+    "inquiry_case": ["agent"],
+    "inquiry_case_month": ["agent", "inquiry_case"],
+    "inquiry_case_taken": ["agent", "inquiry_case"],
+    "inquiry_case_answer": ["agent", "inquiry_case"],
+    "inquiry_case_correction": ["agent", "inquiry_case", "inquiry_case_answer"],
+    "inquiry_case_closing": ["agent", "inquiry_case", "inquiry_case_answer"],
     "card": ["agent"],
     "card_loss": ["agent", "card"],
     "call_back_code": ["agent"],
@@ -203,6 +223,11 @@ def put(connection: Connection, table: str, **changes: Any) -> int:
     return (connection.scalar(count) or 0) - before
 
 
+# each after what it names
+OF_CASES = (
+    "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
+    "inquiry_case_correction", "inquiry_case_closing",
+)  # fmt: skip
 # whoever asked does not decide, so a decision is by another one
 DECIDER = {"agent_id": 902, "name": "another new one"}
 
@@ -210,7 +235,7 @@ DECIDER = {"agent_id": 902, "name": "another new one"}
 def prepared(connection: Connection, table: str) -> None:
     for needed in NEEDS.get(table, []):
         put(connection, needed)
-        if needed == "agency_request":
+        if needed in {"agency_request", "inquiry_case"}:
             put(connection, "agent", **DECIDER)
 
 
@@ -282,6 +307,20 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_agency_request_person_person_is_a_digest": [{"person": bytes(31)}],
     "ck_agency_decision_not_by_who_asked": [{"actor": 901}],
     "ck_agency_answer_only_what_was_granted": [{"approved": False}],
+    "ck_inquiry_case_kind_is_known": [{"kind": 0}, {"kind": 5}],
+    "ck_inquiry_case_channel_is_known": [{"channel": -1}, {"channel": 9}],
+    "ck_inquiry_case_about_is_known": [{"about": 0}, {"about": 5}],
+    "ck_inquiry_case_entry_where_it_is_about_one": [{"about": 3}, {"entry_seq": 1}],
+    "ck_inquiry_case_document_where_it_is_about_one": [{"about": 4}, {"document": "d"}],
+    "ck_inquiry_case_an_objection_names_what_it_objects_to": [{"kind": 1, "objects_to": "c"}],
+    "ck_inquiry_case_person_is_a_digest": [{"person": bytes(31)}],
+    "ck_inquiry_case_content_is_a_digest": [{"content": bytes(33)}],
+    "ck_inquiry_case_due_after_it_is_opened": [{"due_on": DAY}, {"working_days": 0}],
+    "ck_inquiry_case_said_from_one": [{"said": 0}],
+    "ck_inquiry_case_month_is_not_overpaid": [{"paid": 3}, {"paid": -1}, {"assessed": -1, "paid": 0}],
+    "ck_inquiry_case_answer_outcome_is_known": [{"outcome": 0}, {"outcome": 6}],
+    "ck_inquiry_case_answer_not_by_who_opened_it": [{"actor": 901}],
+    "ck_inquiry_case_correction_place_from_one": [{"place": 0}],
     "ck_card_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_card_ends_after_it_is_issued": [{"ends_on": DAY - timedelta(days=1)}],
     "ck_call_back_code_digest_is_a_digest": [{"digest": b""}],
@@ -430,6 +469,14 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a policy version": ("policy", {}, {"hash": "other"}),
     "the same policy": ("policy", {}, {"version": 902}),
     "an agent": ("agent", {}, {"agent_id": 902}),
+    "the name of a case": ("inquiry_case", {}, {"said": 2}),
+    "what was said in a case": ("inquiry_case", {}, {"case_id": "d"}),
+    "an unpaid month of a case": ("inquiry_case_month", {}, {"paid": 0}),
+    "who took a case": ("inquiry_case_taken", {}, {"actor": 902}),
+    "the answer to a case": ("inquiry_case_answer", {}, {"outcome": 3}),
+    "the place of a correction": ("inquiry_case_correction", {}, {"entry_seq": 3}),
+    "a correction of a case": ("inquiry_case_correction", {}, {"place": 2}),
+    "the end of a case": ("inquiry_case_closing", {}, {"actor": 902}),
     "the number of a card": ("card", {}, {"name": "C" * 20, "person_id": 2}),
     "the name of a card": ("card", {}, {"digest": bytes(31) + b"1"}),
     "the loss of a card": ("card_loss", {}, {"reason": "again"}),
@@ -539,6 +586,17 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("agency_answer", {"request_id": "s"}),
         ("agency_answer", {"caller": 903}),
         ("agency_answer", {"actor": 903}),
+        ("inquiry_case", {"caller": 903}),
+        ("inquiry_case", {"actor": 903}),
+        ("inquiry_case", {"objects_to": "d"}),
+        *((table, {"case_id": "d"}) for table in OF_CASES[1:]),
+        # who opened it is said as it was
+        ("inquiry_case_answer", {"opened_by": 903}),
+        *(
+            (f"inquiry_case_{table}", {who: 903})
+            for table in ("taken", "answer", "closing")
+            for who in ("caller", "actor")
+        ),
         *(
             (table, {who: 902})
             for table in ("card", "card_loss", "call_back_code")
@@ -623,6 +681,12 @@ CHANGING = [
         for statement in ("UPDATE {0} SET request_id = request_id", "DELETE FROM {0}")
     ),
     "UPDATE agency_decision SET approved = NOT approved",
+    *(
+        statement.format(table)
+        for table in OF_CASES
+        for statement in ("UPDATE {0} SET case_id = case_id", "DELETE FROM {0}")
+    ),
+    "UPDATE inquiry_case SET due_on = '2099-01-01'",
     # what was counted is not counted back, and a chain stays of its day
     "UPDATE read_log_chain SET last_seq = last_seq",
     "UPDATE read_log_chain SET last_seq = last_seq - 1",
@@ -679,6 +743,8 @@ POSTGRES_ONLY = [
     "TRUNCATE read_log_chain, read_log",
     "TRUNCATE agency_answer",
     f"TRUNCATE {', '.join(OF_AGENCIES)}",
+    "TRUNCATE inquiry_case_closing",
+    f"TRUNCATE {', '.join(OF_CASES)}",
     "TRUNCATE card, card_loss",
     "TRUNCATE card_loss",
     "TRUNCATE call_back_code",
@@ -717,7 +783,7 @@ def written(world: World) -> int:
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
-        beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES)
+        beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES, *OF_CASES)
         shown = ("card", "card_loss", "call_back_code", "phone_guess")
         for table in ("key_fingerprint", "agent", *beside, *shown):
             if table == "agency_decision":

@@ -63,7 +63,7 @@ def raw(client: TestClient, path: str, body: bytes, **headers: str) -> Any:
 def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
     if code.endswith("_not_found"):
         assert code.words.status == 404
-    elif code == "decider_asked":
+    elif code in {"decider_asked", "own_case"}:
         # for the person who acts, whatever the token says
         assert code.words.status == 403
     elif code in {"json_malformed", "idempotency_key_missing", "idempotency_key_invalid"}:
@@ -93,7 +93,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed", "card_in_use", "card_differs"),
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
-        *("agency_request_answered",),
+        *("agency_request_answered", "case_answered", "case_not_answered"),
     }:
         assert code.words.status == 409
     else:

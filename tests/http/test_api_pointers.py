@@ -36,6 +36,12 @@ BESIDE = {
     "/v1/accounts/{account}/cards",
     "/v1/cards/{card}/lost",
     "/v1/accounts/{account}/call-back-code",
+    "/v1/cases",
+    "/v1/cases/{case}/take",
+    "/v1/cases/{case}/answer",
+    "/v1/cases/{case}/close",
+    "/v1/me/cases",
+    "/v1/me/cases/{case}/close",
 }
 # read by their own tests: a bulk below, files, and a look-up posts nothing
 NOT_WALKED = {

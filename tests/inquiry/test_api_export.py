@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, Table, select
+from sqlalchemy import Engine, Table, or_, select
 
 from api.inquiry import export as export_module
 from api.inquiry.answers import ExportAnswer
@@ -30,6 +30,7 @@ from tests.support.care_client import (
     settle,
     visit,
 )
+from tests.support.case_client import answered, opened
 from tests.support.employer_client import new_employer, owe, pay, taken
 from tests.support.estate_client import die, divide, heir
 from tests.support.inquiry_client import digest, own
@@ -123,6 +124,8 @@ ELSEWHERE = {
     "book", "transfer", "quota", "claim", "read_log",
     # what proves who is asking, and why auditors look at whoever looks: neither is told to anybody
     "call_back_code", "account_flag",
+    # told whatever book they are about, with those that the person opened: below
+    "inquiry_case", "inquiry_case_correction",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     # of institutions
@@ -160,6 +163,37 @@ def test_it_has_everything_that_the_ledger_holds(
             replaced = {entry_name(book_id, row.seq) for row in found if getattr(row, "replaces_seq", None)}
             assert wanted - told <= replaced, name
     assert seen == TOLD.keys()
+
+
+def test_it_has_every_case_of_the_person(client: TestClient, engine: Engine, keys: Path) -> None:
+    number = new_patient(client, "50.00")
+    me = own(client, keys, number)
+    employer = new_employer(client)
+    text = "本单位未缴费 119999196001010019"
+    reported = opened(
+        client, me, "/v1/me/cases", kind="unit_supervision", about={"employer": employer}, channel="online",
+        text=text,
+    )  # fmt: skip
+    objected = opened(client, kind="objection", about={"account": number})
+    opened(client, about={"employer": employer})
+    answered(client, keys, objected, outcome="upheld", corrections=[contribute(client, number)["entry"]])
+    export = taken(client.get("/v1/me/export", headers=me), ExportAnswer, 200)
+    case = tables.inquiry_case.c
+    with engine.connect() as connection:
+        holder = holder_of(connection, digest(client, number))
+        wanted = set(
+            connection.scalars(
+                select(case.case_id).where(
+                    or_(case.book_id.in_(holder.books), case.person.in_(holder.digests))
+                )
+            )
+        )
+    told = {one["case"]: one for one in export["cases"]}
+    assert wanted == set(told) >= {reported, objected}
+    assert told[reported]["text"] == text
+    assert len(told[objected]["corrections"]) == 1
+    for name, one in told.items():
+        assert one == client.get(f"/v1/me/cases/{name}", headers=me).json()
 
 
 def test_it_says_the_same_as_the_lists(client: TestClient, number: str, export: Any) -> None:
