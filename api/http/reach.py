@@ -52,7 +52,7 @@ async def stay_within(request: Request, caller: Caller, scope: str) -> None:
     """
     if caller.is_bound and scope in AGENCY_SCOPES:
         raise lacking(scope)
-    if _route(request) in OWN_CASES and caller.institution is None:
+    if caller.institution is None and _route(request) in OWN_CASES:
         reached = True
     elif caller.employer is not None:
         reached = await _is_employers(request, caller.employer)

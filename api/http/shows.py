@@ -95,7 +95,6 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/read-log"): G.READS,
     # of a report about a unit: what was for the person
     ("POST", "/v1/cases"): G.PAYMENTS,
-    ("GET", "/v1/cases"): G.IDENTITY_MASKED,
     ("GET", "/v1/cases/{case}"): G.IDENTITY_MASKED | G.PAYMENTS,
     ("POST", "/v1/me/cases"): G.PAYMENTS,
     ("GET", "/v1/me/cases"): G.IDENTITY_MASKED,
@@ -142,6 +141,8 @@ _OF_NOBODY: Final = (
     ("POST", "/v1/agency-requests"),
     ("GET", "/v1/agency-requests"),
     ("POST", "/v1/agency-requests/{agency_request}/decision"),
+    # the worklist names nobody; to a person their own, which is recorded
+    ("GET", "/v1/cases"),
     ("POST", "/v1/cases/{case}/take"),
     ("POST", "/v1/cases/{case}/answer"),
     ("POST", "/v1/cases/{case}/close"),

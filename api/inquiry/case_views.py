@@ -64,7 +64,7 @@ class CaseOpenedAnswer(CaseStateAnswer):
 
 
 class CaseAboutItem(Answer):
-    """What a case is about."""
+    """What a case is about: one of these. In the agency's worklist it is null where it is a person's."""
 
     account: str | None = Field(None, examples=["P483920174650K"])
     employer: str | None = None
@@ -129,12 +129,13 @@ def state_json(case: Case) -> dict[str, Any]:
 
 
 def item_json(case: Case, today: date, *, to_agency: bool) -> dict[str, Any]:
-    """A case of a list."""
+    """A case of a list. The agency's worklist names nobody: who looks at a case, looks at one."""
+    about = None if to_agency and not case.subject.is_employers else case.about
     return {
         **state_json(case),
         "kind": case.kind.word,
         "channel": case.channel.word,
-        "about": {case.subject.about.word: case.about},
+        "about": {case.subject.about.word: about},
         "opened_at": instant(case.opened_at),
         "overdue": case.is_overdue(today),
         "taken_at": _instant(case.taken_at),
@@ -166,6 +167,7 @@ def view_json(
 
     return {
         **item_json(case, today, to_agency=to_agency),
+        "about": {case.subject.about.word: case.about},
         "text": told(case.text(keyring)),
         "reply_to": told(case.reply_to(keyring)),
         "by_calendar": case.by_calendar,

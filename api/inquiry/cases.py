@@ -29,7 +29,7 @@ from api.inquiry.case_views import (
     unpaid_json,
     view_json,
 )
-from ledger import RefusalCode, Refused, employers
+from ledger import BookRef, RefusalCode, Refused, employers
 from ledger.cases import cases, opening, subjects
 from ledger.cases.cases import Case, CaseState, Filter, Sight
 from ledger.cases.opening import NewCase
@@ -98,6 +98,7 @@ def asking(connection: Any, caller: Caller) -> Asking:
 class Wanted(NamedTuple):
     """A case that may be opened: by whose rules, and what its unit has not paid."""
 
+    asker: Asking
     new: NewCase
     policy: Policy
     unpaid: list[UnpaidMonth] | None
@@ -121,14 +122,20 @@ async def open_case(request: Request, body: NewOwnCaseBody) -> Response:
             raise Refused(R.AREA_UNKNOWN)
         kind = KIND_OF[body.kind]
         new = NewCase(kind, channel, subject, body.text, body.reply_to, asker.person, body.objects_to)
-        return Wanted(new, policy, _unpaid(connection, state, kind, subject, asker))
+        return Wanted(asker, new, policy, _unpaid(connection, state, kind, subject, asker))
 
     wanted = await state.read(look)
 
     def write() -> Case:
         with state.engine.connect() as connection:
             return opening.open_case(
-                connection, state.keyring, wanted.new, wanted.policy, wanted.unpaid or (), by
+                connection,
+                state.keyring,
+                wanted.new,
+                wanted.policy,
+                wanted.unpaid or (),
+                by,
+                wanted.asker.sight,
             )
 
     told = state_json(await state.run(write))
@@ -203,6 +210,7 @@ def _unpaid(
         return unpaid_of_unit(connection, unit, state.policies, today)
     if not asker.books:
         return []
+    # of somebody who had an account before, what is now
     return unpaid_of_person(connection, asker.books[0], state.policies, today, unit)
 
 
@@ -229,8 +237,8 @@ async def list_cases(request: Request, wanted: Filter, limit: int, cursor: str |
     """A page of the cases that the caller sees."""
     state, caller = state_of(request), caller_of(request)
     today = state.clock()[1]
-    whose = caller.employer if caller.person is None else caller.person.hex()
-    cursors = Cursors(state.keyring, f"cases|{whose}|{'|'.join(map(str, wanted))}")
+    asks = caller.employer if caller.person is None else caller.person.hex()
+    cursors = Cursors(state.keyring, f"cases|{asks}|{'|'.join(map(str, wanted))}")
     after: tuple[date, str] | None = None
     if cursor is not None:
         due_on, name = cursors.read(cursor)
@@ -239,7 +247,11 @@ async def list_cases(request: Request, wanted: Filter, limit: int, cursor: str |
     def look(connection: Any) -> tuple[list[Case], bool]:
         asker = asking(connection, caller)
         found = cases.cases(connection, wanted, today, sight=asker.sight, after=after, limit=limit + 1)
-        shown_by(request).of_each(whose_case(one, caller) for one in found[:limit])
+        shown = shown_by(request)
+        shown.of_each([])
+        if asker.person is not None and found:
+            whose: BookRef = asker.books[0] if asker.books else asker.person
+            shown.of_ref(whose, len(found[:limit]), FieldGroup.IDENTITY_MASKED)
         return found, asker.is_agency
 
     found, to_agency = await state.read(look)
@@ -307,7 +319,7 @@ async def listed(
     limit: Annotated[Limit, Query()] = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """The worklist; to a person and an employer their own cases. Overdue is a finding."""
+    """The worklist: whom a case is about stands in the case. To a person and an employer it is their own."""
     wanted = Filter(
         None if state is None else CaseState(state),
         None if kind is None else KIND_OF[kind],

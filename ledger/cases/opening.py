@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, insert
 
 from ledger import tables
-from ledger.cases.cases import COUNTING, NAME_BYTES, Case, CaseState, context, find, last_said
+from ledger.cases.cases import COUNTING, NAME_BYTES, Case, CaseState, Sight, context, find, last_said
 from ledger.cases.subjects import Subject
 from ledger.cases.unpaid import UnpaidMonth
 from ledger.chart.cases import CaseKind
@@ -47,17 +47,18 @@ def open_case(
     policy: Policy,
     unpaid: Iterable[UnpaidMonth],
     by: Clerk,
+    sight: Sight | None = None,
 ) -> Case:
     """Write a case down; what is said again by the same while the last one waits is that one.
 
-    `unpaid` are the months that are reported with it. Outside a transaction. Raises Refused: case_not_found
-    for what it objects to, case_not_answered.
+    `unpaid` are the months that are reported with it, `sight` what of other cases is seen. Outside a
+    transaction. Raises Refused: case_not_found for what it objects to, case_not_answered.
     """
     content = keyring.digest("case", new.content(by))
     written = by.row(connection)
     with connection.begin():
         if new.objects_to is not None:
-            _check_objected(connection, new)
+            _check_objected(connection, new, sight)
         last = last_said(connection, content)
         if last is None or last.state is not CaseState.OPEN:
             said = 1 if last is None else last.said + 1
@@ -111,14 +112,13 @@ def _write_months(connection: Connection, name: str, unpaid: Iterable[UnpaidMont
         connection.execute(insert(tables.inquiry_case_month), rows)
 
 
-def _check_objected(connection: Connection, new: NewCase) -> None:
-    """What is objected to is an answered case about the same account or employer, or of the same person."""
+def _check_objected(connection: Connection, new: NewCase, sight: Sight | None) -> None:
+    """What is objected to is an answered case that is seen, about the same account or employer."""
     try:
-        objected = find(connection, new.objects_to or "")
+        objected = find(connection, new.objects_to or "", sight)
     except Refused:
         raise Refused(RefusalCode.CASE_NOT_FOUND, at="objects_to") from None
-    of_person = new.person is not None and objected.person == new.person
-    if objected.subject.book_id != new.subject.book_id and not of_person:
+    if objected.subject.book_id != new.subject.book_id:
         raise Refused(RefusalCode.CASE_NOT_FOUND, at="objects_to")
     if objected.state is CaseState.OPEN:
         raise Refused(RefusalCode.CASE_NOT_ANSWERED, at="objects_to")

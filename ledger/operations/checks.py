@@ -28,6 +28,8 @@ CONNECTIONS_BESIDE: Final = 4
 # a run or a file writes down how far it is every few seconds
 SILENT_FOR: Final = timedelta(hours=1)
 EXAMPLES_MAX: Final = 5
+# how far a deadline of today may lie ahead, for which holidays should be known
+DEADLINES_AHEAD: Final = timedelta(days=45)
 # what is written there is seen by other machines, and their locks are not
 NETWORK_FILE_SYSTEMS: Final = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "lustre", "glusterfs", "fuse.sshfs", "afs"}
@@ -64,7 +66,18 @@ def policies_today(policies: Mapping[str, Policy], today: date) -> str:
     for area, policy in sorted(policies.items()):
         if missing := in_force(policy, today).missing:
             raise Unsound(f"area {area} has no value on {today} of {_some(missing)}")
-    return f"{len(policies)} areas, all with values on {today}"
+    told = f"{len(policies)} areas, all with values on {today}"
+    # a deadline of today may run into the next year
+    years = {
+        year
+        for policy in policies.values()
+        if policy.calendar.years
+        for year in policy.calendar.unknown_years(today, today + DEADLINES_AHEAD)
+    }
+    if years:
+        unknown = _some([str(year) for year in sorted(years)])
+        told += f"; no public holidays of {unknown}: Monday to Friday are worked"
+    return told
 
 
 def server_version(facts: ServerFacts) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, func, select
 
 from api.inquiry.case_views import CaseStateAnswer
 from ledger import tables
+from ledger.book.numbers import book_id_of
 from ledger.chart.channels import AccessChannel, FieldGroup
 from tests.access.test_api_read_log import reads
 from tests.inquiry.test_api_agency_requests import wait_for_a_waiter
@@ -482,15 +483,24 @@ def test_a_look_at_cases_is_a_read(client: TestClient, engine: Engine, keys: Pat
     assert (read.purpose, FieldGroup(read.fields), read.items) == ("complaint", FieldGroup.IDENTITY_MASKED, 1)
     log = client.get("/v1/me/access-log", headers=own(client, keys, account["number"])).json()["items"]
     assert log[0]["purpose"] == "complaint"
-    for path in ("/v1/cases", f"/v1/cases/{case}"):
-        bare = bearer(keys, channel=C.WINDOW)
-        assert refusal(client.get(path, headers=bare)) == (403, "purpose_missing")
-        wrong = bearer(keys, "audit", channel=C.WINDOW)
-        assert refusal(client.get(path, headers=wrong)) == (403, "purpose_not_allowed")
+    bare = bearer(keys, channel=C.WINDOW)
+    assert refusal(client.get(f"/v1/cases/{case}", headers=bare)) == (403, "purpose_missing")
+    wrong = bearer(keys, "audit", channel=C.WINDOW)
+    assert refusal(client.get(f"/v1/cases/{case}", headers=wrong)) == (403, "purpose_not_allowed")
+    # the worklist names nobody, so it is a read of nobody
     before = len(reads(engine))
-    page = client.get("/v1/cases?limit=500", headers=at_window).json()["items"]
-    accounts = {one["about"].get("account") for one in page} - {None}
-    assert len({read.book_id for read in reads(engine)[before:] if read.book_id}) >= len(accounts)
+    for headers in (bare, at_window, auditor(keys), None):
+        page = client.get("/v1/cases?limit=500", headers=headers)
+        assert case in {one["case"] for one in page.json()["items"]}
+        assert account["account_no"] not in page.text
+    assert len(reads(engine)) == before
+    # and to a person it is their own, which is recorded
+    me = own(client, keys, account["number"])
+    for path in ("/v1/cases", "/v1/me/cases"):
+        before = len(reads(engine))
+        assert account["account_no"] in client.get(path, headers=me).text
+        [read] = reads(engine)[before:]
+        assert (read.book_id, read.items) == (book_id_of(account["account_no"]), 1)
     # opening and answering write their own record, and show nothing
     before = len(reads(engine))
     answered(client, keys, opened(client, about={"account": account["number"]}))
