@@ -156,10 +156,10 @@ def filled(path: str, there: dict[str, str], **odd: str) -> str:
 
 
 def ask(client: TestClient, method: str, url: str, body: Any = None, **headers: Any) -> Any:
+    let_in = who_is_let_in(client, SOMEBODY)(url.partition("?")[0])
     if method == "GET":
-        let_in = who_is_let_in(client, SOMEBODY)
-        return client.get(url, headers=let_in(url.partition("?")[0]) | headers)
-    return client.post(url, json={} if body is None else body, headers=key() | headers)
+        return client.get(url, headers=let_in | headers)
+    return client.post(url, json={} if body is None else body, headers=let_in | key() | headers)
 
 
 @pytest.mark.slow
