@@ -234,6 +234,13 @@ def test_a_claim_is_handed_in_within_a_year_and_decided_within_thirty_working_da
     assert claims.refused(patient, day=care_date, received_on=late) == R.CLAIM_TOO_LATE
 
 
+def test_holidays_give_a_claim_more_days_and_worked_weekends_fewer(claims: Claims) -> None:
+    received = date(2026, 9, 18)
+    made = claims.submit(claims.world.open(), day=date(2026, 9, 10), received_on=received)
+    # 25 September and the week from 1 October are off, Sunday the 20th and Saturday the 10th are worked
+    assert claims.view(made).row.decide_by == date(2026, 11, 5)
+
+
 def test_the_days_of_a_claim_have_an_order(claims: Claims) -> None:
     patient, today = claims.world.open(), claims.world.today
     assert claims.refused(patient, received_on=today + timedelta(days=1)) == R.PERIOD_INVALID
