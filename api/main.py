@@ -40,6 +40,7 @@ from api.inquiry import (
     cards,
     case_acts,
     cases,
+    events,
     export,
     findings,
     lookup,
@@ -108,6 +109,7 @@ ROUTERS = (
     telephone.router,
     cards.router,
     call_back.router,
+    events.router,
     health.router,
 )
 

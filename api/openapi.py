@@ -46,10 +46,11 @@ SCOPE_WORDS = {
     "cases:read": "Look at cases",
     "cases:answer": "Take, answer and close cases",
     "people:digest": "The digest by which a token is bound to a person",
+    "events:read": "The feed of what happened to all accounts",
     "reports:read": "Totals and batches",
     "agency-requests:ask": "Another agency's written requests, and their answers",
     "agency-requests:decide": "Look at the requests of other agencies, and decide them",
-    "admin": "Year ends, monthly credits of retirees",
+    "admin": "Year ends, monthly credits of retirees, webhooks",
 }
 
 # Two models of one name stand in the document under their modules' names too. Callers' generated clients know

@@ -24,6 +24,7 @@ from ledger.operations import (
     demo,
     doctor,  # noqa: F401  its commands join the app
     drill,  # noqa: F401  its commands join the app
+    events,  # noqa: F401  its command joins the app
     installation,
     policies,  # noqa: F401  its command joins the app
     progress,

@@ -146,6 +146,8 @@ class RefusalCode(Worded):
         "There is no such request of an agency")
     CARD_NOT_FOUND = Words("card_not_found", 404, "No such card", "社会保障卡不存在。",
         "There is no such card")
+    WEBHOOK_NOT_FOUND = Words("webhook_not_found", 404, "No such webhook", "事件推送地址不存在。",
+        "There is no such webhook")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
         "There is no such area")
     # identity
@@ -168,6 +170,8 @@ class RefusalCode(Worded):
     ACCOUNT_EXISTS_OTHER_PERSON = Words("account_exists_other_person", 409,
         "The ID number has an account under another name", "该证件号码已以其他姓名开户。")
     CARD_IN_USE = Words("card_in_use", 409, "The card belongs to somebody else", "该社会保障卡属于他人。")
+    WEBHOOK_IN_USE = Words("webhook_in_use", 409, "Events are sent to this address already",
+        "该地址已登记事件推送。")
     EMPLOYER_DIFFERS = Words("employer_differs", 409, "The employer was registered otherwise",
         "该单位已登记，且登记信息不同。")
     SCHEME_NO_ACCOUNT = Words("scheme_no_account", 422, "The resident scheme has no account",

@@ -139,6 +139,10 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/people/lookup"): "accounts:read",
     ("POST", "/v1/people/digests"): "people:digest",
     ("POST", "/v1/phone/inquiries"): "accounts:read",
+    ("GET", "/v1/events"): "events:read",
+    ("POST", "/v1/webhooks"): "admin",
+    ("GET", "/v1/webhooks"): "admin",
+    ("POST", "/v1/webhooks/{webhook}/end"): "admin",
     # each kind of file asks for the scope of what it posts
     ("POST", "/v1/imports/accounts"): "accounts:write",
     ("GET", "/v1/imports/accounts/template"): "accounts:write",

@@ -161,6 +161,11 @@ _OF_NOBODY: Final = (
     ("GET", "/v1/institutions/{institution}/statement"),
     ("POST", "/v1/clearings/{clearing}/end"),
     ("POST", "/v1/clearings/{clearing}/payment"),
+    # an account number is a name that says nothing of anybody, and what happened is no detail of it
+    ("GET", "/v1/events"),
+    ("POST", "/v1/webhooks"),
+    ("GET", "/v1/webhooks"),
+    ("POST", "/v1/webhooks/{webhook}/end"),
     ("POST", "/v1/imports/employers"),
     ("POST", "/v1/imports/receipts"),
     *(route for route in SCOPE_OF if route[1].startswith("/v1/imports/") and route[0] == "GET"),
@@ -207,5 +212,10 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/cases/{case}/close"): _WINDOW,
     ("POST", "/v1/me/cases"): _ONESELF,
     ("POST", "/v1/me/cases/{case}/close"): _ONESELF,
+    # what happens to everybody is for other systems, and for nobody who asks about somebody
+    ("GET", "/v1/events"): frozenset({C.SYSTEM}),
+    ("POST", "/v1/webhooks"): frozenset({C.SYSTEM}),
+    ("GET", "/v1/webhooks"): frozenset({C.SYSTEM}),
+    ("POST", "/v1/webhooks/{webhook}/end"): frozenset({C.SYSTEM}),
 }
 """Routes that stand open to some channels alone, whatever the channels may see elsewhere."""

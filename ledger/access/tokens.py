@@ -65,6 +65,7 @@ SCOPES: Final = (
     "cases:write",
     "cases:read",
     "cases:answer",
+    "events:read",
     "reports:read",
     "agency-requests:ask",
     "agency-requests:decide",

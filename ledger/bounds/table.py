@@ -354,6 +354,12 @@ LOOKED_ON = Bound(
     rule="R65: days on which somebody may have looked",
     sent=("GET /v1/read-log/findings from", "GET /v1/read-log/findings to"),
 )
+SWEPT_ON = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="a day that has begun: what it brings is told",
+    sent=("command events AS_OF",),
+)
 SHOWN = Bound(
     rule="it only says what is shown: any day, month or year that there is",
     sent=(

@@ -52,9 +52,22 @@ def _stay_with_session(connection: Connection, held: ExitStack) -> None:
     held.callback(event.remove, connection, "begin", same)
 
 
-def _take_advisory(connection: Connection, name: str, held: ExitStack) -> bool:
+def wait_for_turn(connection: Connection, name: str) -> None:
+    """Wait inside a transaction until nobody has the lock of this name; have it until the transaction ends.
+
+    On SQLite whoever may write is alone already: the transaction began with BEGIN IMMEDIATE.
+    """
+    if is_postgresql(connection):
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _key(name)})
+
+
+def _key(name: str) -> int:
     # a number of its own for each name; the migrations' lock is none of them
-    key = int.from_bytes(sha256(f"ledger lock {name}".encode()).digest()[:8], signed=True)
+    return int.from_bytes(sha256(f"ledger lock {name}".encode()).digest()[:8], signed=True)
+
+
+def _take_advisory(connection: Connection, name: str, held: ExitStack) -> bool:
+    key = _key(name)
     with connection.begin():
         if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
             return False

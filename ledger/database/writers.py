@@ -22,11 +22,15 @@ RECORDED_AT = "recorded_at"
 class BookWriter:
     """The statements that write one batch: books updated, entries and transfers inserted.
 
-    On PostgreSQL that is ONE writable CTE; its foreign keys are checked at its end.
+    One row of the outbox says which entries they were. On PostgreSQL all that is ONE writable CTE, which is
+    sent nothing more for that row: it has the columns of the entries. Foreign keys are checked at its end.
     """
 
-    def __init__(self, book: Table, entry: Table, transfer: Table, changed: Sequence[str]) -> None:
+    def __init__(
+        self, book: Table, entry: Table, transfer: Table, outbox: Table, changed: Sequence[str]
+    ) -> None:
         self._tables = (book, entry, transfer)
+        self._outbox = f"{outbox.name} ({RECORDED_AT}, book_id, seq, books, seqs)"
         # the books' rows: the id first, then what an update sets
         self._columns = (
             ("book_id", *changed),
@@ -38,6 +42,8 @@ class BookWriter:
             tuple(_pg_type(table, name) for name in names)
             for table, names in zip(self._tables, self._columns, strict=True)
         )
+        # where an entry says its book and its number
+        self._names = tuple(self._columns[1].index(name) for name in ("book_id", "seq"))
         self._postgresql = self._make_postgresql()
         book_columns, entry_columns, transfer_columns = self._columns
         self._sqlite = (
@@ -47,6 +53,7 @@ class BookWriter:
             f" VALUES ({', '.join('?' * (len(entry_columns) + 1))})",
             f"INSERT INTO transfer ({', '.join(transfer_columns)})"
             f" VALUES ({', '.join('?' * len(transfer_columns))})",
+            f"INSERT INTO {self._outbox} VALUES (?, ?, ?, ?, ?)",
         )
 
     def _make_postgresql(self) -> Direct:
@@ -57,11 +64,14 @@ class BookWriter:
             return f"unnest({casts}) AS u({', '.join(self._columns[place])})"
 
         sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
+        books, seqs = (f"CAST(:e{place} AS {self._types[1][place]}[])" for place in self._names)
         return Direct(
             f"WITH b AS (UPDATE book SET {RECORDED_AT} = CAST(:{RECORDED_AT} AS timestamptz), {sets}"
             f" FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
             f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
-            f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)})"
+            f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)}),"
+            f" o AS (INSERT INTO {self._outbox} VALUES (CAST(:{RECORDED_AT} AS timestamptz),"
+            f" ({books})[1], ({seqs})[1], CAST({books} AS text), CAST({seqs} AS text)))"
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
         )
 
@@ -84,13 +94,17 @@ class BookWriter:
                     parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
             self._postgresql.run(connection, parameters)
             return
-        update, insert_entry, insert_transfer = self._sqlite
+        update, insert_entry, insert_transfer, insert_outbox = self._sqlite
         recorded = _sqlite_value(recorded_at)
         if books:
             connection.exec_driver_sql(update, [(recorded, *_sqlite_row(row[1:] + row[:1])) for row in books])
         connection.exec_driver_sql(insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
         if transfers:
             connection.exec_driver_sql(insert_transfer, list(transfers))
+        book, seq = self._names
+        books, seqs = [row[book] for row in entries], [row[seq] for row in entries]
+        named = (array_literal("bigint", books), array_literal("int", seqs))
+        connection.exec_driver_sql(insert_outbox, (recorded, books[0], seqs[0], *named))
 
 
 def _sqlite_row(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, text, tuple_, union
 
 from ledger import tables
 from ledger.book.numbers import parse_entry_name
@@ -19,6 +19,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
 from ledger.policy import Policy
+from ledger.tables.access import UNUSUAL, USUAL_PURPOSES
 
 ESTATE: Final = "estate"
 """The purpose of whoever looks for an estate; its reference is the name of the death's entry."""
@@ -82,6 +83,23 @@ def accesses(connection: Connection, sought: Sought, after: Place | None, limit:
     found = union(*(select(part) for part in parts)).subquery("found")
     query = select(found, _A.name).join(_A.name.table, _A.agent_id == found.c.actor)
     rows = connection.execute(_newest(query, found.c, None, (), limit))
+    return [_access(row) for row in rows]
+
+
+def accesses_for(
+    connection: Connection, purposes: Iterable[str], after: Place | None, limit: int
+) -> list[Access]:
+    """At most `limit` looks behind a place that were taken for one of some purposes, the oldest first."""
+    words = sorted(purposes)
+    query = (
+        select(*_COLUMNS, _A.name).join(_A.name.table, _A.agent_id == _L.actor).where(_L.purpose.in_(words))
+    )
+    if not USUAL_PURPOSES & set(words):
+        # in these words the index says it, which has only such looks
+        query = query.where(text(UNUSUAL))
+    if after is not None:
+        query = query.where(tuple_(_L.at, _L.chain_id, _L.seq) > tuple_(*after))
+    rows = connection.execute(query.order_by(_L.at, _L.chain_id, _L.seq).limit(limit))
     return [_access(row) for row in rows]
 
 
@@ -174,24 +192,24 @@ def accesses_shown(
     shown: list[Access] = []
     while len(shown) < limit:
         looks = accesses(connection, sought, after, _AT_ONCE)
-        divided = _divided(connection, looks)
-        shown += [one for one in looks if rule.is_over(one, divided=_death_of(one) in divided)]
+        divided = divided_deaths(connection, looks)
+        shown += [one for one in looks if rule.is_over(one, divided=death_of(one) in divided)]
         if len(looks) < _AT_ONCE:
             break
         after = looks[-1].place
     return shown[:limit]
 
 
-def _death_of(access: Access) -> tuple[int, int] | None:
+def death_of(access: Access) -> tuple[int, int] | None:
     """The entry that a search for an estate names."""
     if access.purpose != ESTATE or access.ref is None:
         return None
     return parse_entry_name(access.ref)
 
 
-def _divided(connection: Connection, looks: Iterable[Access]) -> set[tuple[int, int] | None]:
+def divided_deaths(connection: Connection, looks: Iterable[Access]) -> set[tuple[int, int] | None]:
     """Of the deaths that looks were taken for, those whose estate is divided."""
-    named = {place for one in looks if (place := _death_of(one)) is not None}
+    named = {place for one in looks if (place := death_of(one)) is not None}
     if not named:
         return set()
     query = (

@@ -44,7 +44,7 @@ NO_KEYS: Final = "not looked at: there are no keys"
 # that of `serve`
 LOG_LEVEL: Final = "info"
 # DELETE is for stakes that are taken back, and for files that are looked at again
-DELETED_FROM: Final = ("claim", "identity", "batch_line")
+DELETED_FROM: Final = ("claim", "identity", "batch_line", "outbox", "notice")
 
 
 class Checked(NamedTuple):

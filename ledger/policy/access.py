@@ -66,6 +66,10 @@ class AccessPolicy:
         """By purpose, for how many days a look taken on that day is not shown to the person."""
         return self.withheld.on(day) if self.withheld.holds_on(day) else _WITHHELD_UNSAID
 
+    def withheld_ever(self) -> frozenset[str]:
+        """The purposes for which looks are withheld, or were at any time."""
+        return frozenset(_WITHHELD_UNSAID).union(*(line.value for line in self.withheld.lines))
+
     def many_on(self, day: date) -> tuple[int, int]:
         """How many people one may look at, and in how many minutes, until it is found."""
         people, minutes = self.many_people, self.many_minutes

@@ -1,4 +1,8 @@
-"""What posting writes: the chain's digests, then books, entries and transfers, in a few statements."""
+"""What posting writes: the chain's digests, then books, entries and transfers, in a few statements.
+
+Which entries those were stands in the outbox, written by the same statement: others are told of them later,
+and what they mean to whom is not posting's to know.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ CHANGED = (
     "stage",
     "head",
 )
-_WRITER = BookWriter(tables.book, tables.entry, tables.transfer, CHANGED)
+_WRITER = BookWriter(tables.book, tables.entry, tables.transfer, tables.outbox, CHANGED)
 
 # how an entry's command shows in each of its entries: policy version, caller, actor, key, fingerprint
 Provenance = tuple[int, int, int, str | None, bytes | None]

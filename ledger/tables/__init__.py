@@ -6,8 +6,8 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
   every foreign key between book tables, so that books can be spread over machines.
 * `claim`: something unique beyond one book, keyed by the digest of what is staked and by nothing else.
 * `reference`: small and read-mostly.
-* `reads`: who looked at what, chained by process and day, and what is kept of those who ask; apart from the
-  books.
+* `reads`: who looked at what, chained by process and day, what is kept of those who ask, and what other
+  systems are told; apart from the books.
 """
 
 from ledger.tables.access import read_log, read_log_chain
@@ -42,6 +42,7 @@ from ledger.tables.contributions import (
     levy,
     levy_line,
 )
+from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
 from ledger.tables.references import (
     agent,
@@ -87,6 +88,7 @@ __all__ = [
     "employer_closure",
     "enrolment",
     "entry",
+    "event",
     "filing",
     "identity",
     "inquiry_case",
@@ -101,6 +103,8 @@ __all__ = [
     "levy_line",
     "manual_claim",
     "metadata",
+    "notice",
+    "outbox",
     "phone_guess",
     "policy",
     "policy_in_force",
@@ -113,6 +117,7 @@ __all__ = [
     "suspension",
     "third_party_case",
     "transfer",
+    "webhook",
 ]
 
 # What the database itself never lets anybody change or take away; the migrations make the triggers.
@@ -122,9 +127,10 @@ APPEND_ONLY = (
     "agency_request", "agency_request_person", "agency_decision", "agency_answer", "card", "card_loss",
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
+    "event",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
-    "employer_closure", "read_log_chain", "call_back_code", "phone_guess",
+    "employer_closure", "read_log_chain", "call_back_code", "phone_guess", "webhook",
 )  # fmt: skip

@@ -12,11 +12,16 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    text,
 )
 from sqlalchemy import Column as C
 
 from ledger.chart.channels import EVERYTHING, AccessChannel
 from ledger.tables.base import Instant, metadata, one_of, written_by
+
+USUAL_PURPOSES = frozenset({"own_request", "care"})
+UNUSUAL = "purpose NOT IN ('care', 'own_request')"
+"""Looks of which there are few: those that may have been withheld are among them."""
 
 read_log_chain = Table(
     "read_log_chain",
@@ -71,5 +76,13 @@ read_log = Table(
     Index("ix_read_log_book_at", "book_id", "at"),
     Index("ix_read_log_person", "person"),
     Index("ix_read_log_at", "at"),
+    Index(
+        "ix_read_log_unusual",
+        "at",
+        "chain_id",
+        "seq",
+        postgresql_where=text(UNUSUAL),
+        sqlite_where=text(UNUSUAL),
+    ),
     info={"room": "reads"},
 )

@@ -77,6 +77,10 @@ ONLY: Final = {
     ("POST", "/v1/cases/{case}/close"): {"system", "window"},
     ("POST", "/v1/me/cases"): {"system", "online", "kiosk"},
     ("POST", "/v1/me/cases/{case}/close"): {"system", "online", "kiosk"},
+    ("GET", "/v1/events"): {"system"},
+    ("POST", "/v1/webhooks"): {"system"},
+    ("GET", "/v1/webhooks"): {"system"},
+    ("POST", "/v1/webhooks/{webhook}/end"): {"system"},
     ("GET", "/v1/read-log"): {"audit"},
     ("GET", "/v1/read-log/findings"): {"audit"},
 }

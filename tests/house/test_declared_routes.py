@@ -53,6 +53,8 @@ WRITTEN_OUT = {
     "/v1/cases/{case}/close": "stands beside the book",
     "/v1/me/cases": "stands beside the book",
     "/v1/me/cases/{case}/close": "stands beside the book",
+    "/v1/webhooks": "writes outside the book",
+    "/v1/webhooks/{webhook}/end": "writes outside the book",
     **{f"/v1/imports/{kind}": "takes files" for kind in KINDS},
 }
 

@@ -126,6 +126,14 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "inquiry_case_correction": {"case_id": "c", "place": 1, "book_id": BOOK, "entry_seq": 2},
     "inquiry_case_closing": {"case_id": "c", "recorded_at": NOW, "caller": 901, "actor": 901},
+    "outbox": {"recorded_at": NOW, "book_id": BOOK, "seq": 5, "books": f"{{{BOOK}}}", "seqs": "{5}"},
+    "notice": {"kind": 6, "ref": "r", "book_id": BOOK, "at": NOW},
+    "event": {"position": 901, "kind": 2, "book_id": BOOK, "seq": 5, "ref": None, "at": NOW},
+    "webhook": {
+        "name": "B" * 16, "url": "https://receiver.example/", "kinds": None, "secret_sealed": b"x",
+        "position": 5, "sending": None, "tries": 0, "result": None, "tried_at": None, "next_at": None,
+        "taken_at": None, "recorded_at": NOW, "caller": 901, "actor": 901, "ended_at": None,
+    },
     "institution": {
         "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
     },
@@ -185,6 +193,7 @@ NEEDS = {
     "card": ["agent"],
     "card_loss": ["agent", "card"],
     "call_back_code": ["agent"],
+    "webhook": ["agent"],
     "contract": ["institution"],
     "batch_line": ["batch"],
     "levy": ["book"],
@@ -326,6 +335,12 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_call_back_code_digest_is_a_digest": [{"digest": b""}],
     "ck_phone_guess_person_is_a_digest": [{"person": bytes(31)}],
     "ck_phone_guess_locks_before_more_are_counted": [{"wrong": -1}, {"wrong": tables.GUESSES_MAX}],
+    "ck_notice_kind_is_known": [{"kind": 0}, {"kind": 14}],
+    "ck_event_position_from_one": [{"position": 0}, {"position": -1}],
+    "ck_event_kind_is_known": [{"kind": 0}, {"kind": 14}],
+    "ck_event_is_an_entry_or_has_a_reference": [{"seq": None}, {"ref": "r"}],
+    "ck_webhook_numbers_are_positive": [{"position": -1}, {"tries": -1}],
+    "ck_webhook_sends_what_was_not_taken": [{"sending": 5}, {"sending": 4}],
     "ck_institution_kind_known": [{"kind": "bank"}],
     "ck_institution_level_known": [{"level": 0}, {"level": 4}],
     "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
@@ -482,6 +497,17 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "the loss of a card": ("card_loss", {}, {"reason": "again"}),
     "the code of an account": ("call_back_code", {}, {"digest": bytes(31) + b"1"}),
     "the guesses of a person": ("phone_guess", {}, {"wrong": 0}),
+    "what was written": ("outbox", {}, {"books": "{1}"}),
+    "a notice": ("notice", {}, {"at": LATER}),
+    "a position": ("event", {}, {"seq": 6}),
+    "the event of an entry": ("event", {}, {"position": 902, "kind": 3}),
+    "the event of a reference": (
+        "event",
+        {"seq": None, "ref": "r"},
+        {"seq": None, "ref": "r", "position": 902, "at": LATER},
+    ),
+    "the name of a webhook": ("webhook", {}, {"url": "https://other.example/"}),
+    "the address of a webhook": ("webhook", {}, {"name": "C" * 16}),
     "an institution": ("institution", {}, {"party_id": 902}),
     "a party": ("institution", {}, {"code": "H9002"}),
     "a contract": ("contract", {}, {"services": "inpatient"}),
@@ -518,6 +544,11 @@ ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "two numbers of a person": ("identity", {}, {"digest": bytes(31) + b"1", "role": 2}),
     "a policy for another area": ("policy", {}, {"version": 902, "area": 990200}),
     "two cards of a person": ("card", {}, {"name": "C" * 20, "digest": bytes(31) + b"1"}),
+    "what another statement wrote": ("outbox", {}, {"seq": 6}),
+    "a notice of another kind": ("notice", {}, {"kind": 7}),
+    "the event of another entry": ("event", {}, {"position": 902, "seq": 6}),
+    "an event of another reference": ("event", {"seq": None, "ref": "r"}, {"position": 902, "seq": 6}),
+    "an address whose webhook was ended": ("webhook", {"ended_at": NOW}, {"name": "C" * 16}),
     "another month": ("levy", {}, {"period": 202604}),
     "the month of another person": ("assessment", {}, {"account_id": 2}),
     "the assessment of another person": ("assessment_line", {}, {"line": 2, "account_id": 2}),
@@ -599,7 +630,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ),
         *(
             (table, {who: 902})
-            for table in ("card", "card_loss", "call_back_code")
+            for table in ("card", "card_loss", "call_back_code", "webhook")
             for who in ("caller", "actor")
         ),
         ("card_loss", {"name": "C" * 20}),
@@ -635,6 +666,7 @@ def test_nothing_hangs_in_the_air(engine: Engine, table: str, changes: dict[str,
             "agent.agent_id",
             "read_log_chain.chain_id",
             "call_back_code.book_id",
+            "event.position",
         }
     ],
 )
@@ -699,6 +731,9 @@ CHANGING = [
     "DELETE FROM card_loss",
     "DELETE FROM call_back_code",
     "DELETE FROM phone_guess",
+    "UPDATE event SET kind = 3",
+    "DELETE FROM event",
+    "DELETE FROM webhook",
     "UPDATE policy SET hash = 'x' WHERE version = 1",
     "DELETE FROM policy WHERE version = 1",
     "DELETE FROM policy",
@@ -749,6 +784,8 @@ POSTGRES_ONLY = [
     "TRUNCATE card_loss",
     "TRUNCATE call_back_code",
     "TRUNCATE phone_guess",
+    "TRUNCATE event",
+    "TRUNCATE webhook",
     *(f"TRUNCATE {table} CASCADE" for table in ("entry", "transfer", "policy", "book")),
     *(f"TRUNCATE {table}" for table in OF_A_BOOK),
     f"TRUNCATE book, entry, transfer, {', '.join(OF_A_BOOK)}",
@@ -784,7 +821,7 @@ def written(world: World) -> int:
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
         beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES, *OF_CASES)
-        shown = ("card", "card_loss", "call_back_code", "phone_guess")
+        shown = ("card", "card_loss", "call_back_code", "phone_guess", "event", "webhook")
         for table in ("key_fingerprint", "agent", *beside, *shown):
             if table == "agency_decision":
                 put(connection, "agent", **DECIDER)

@@ -42,6 +42,8 @@ BESIDE = {
     "/v1/cases/{case}/close",
     "/v1/me/cases",
     "/v1/me/cases/{case}/close",
+    "/v1/webhooks",
+    "/v1/webhooks/{webhook}/end",
 }
 # read by their own tests: a bulk below, files, and a look-up posts nothing
 NOT_WALKED = {

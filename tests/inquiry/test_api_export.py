@@ -126,6 +126,8 @@ ELSEWHERE = {
     "call_back_code", "account_flag",
     # told whatever book they are about, with those that the person opened: below
     "inquiry_case", "inquiry_case_correction",
+    # that something happened, which is told elsewhere itself
+    "outbox", "notice", "event",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     # of institutions

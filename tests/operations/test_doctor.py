@@ -354,7 +354,7 @@ def test_what_the_role_may(data: Path, fresh_engine: Engine, fresh_url: str, mon
         with fresh_engine.begin() as connection:
             # as docs/install.md has it
             connection.execute(text(f"GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO {role}"))
-            connection.execute(text(f"GRANT DELETE ON claim, identity, batch_line TO {role}"))
+            connection.execute(text(f"GRANT DELETE ON claim, identity, batch_line, outbox, notice TO {role}"))
         assert "rights" not in bad()
         for name, privilege in rights_needed():
             with fresh_engine.connect() as connection, connection.begin() as transaction:

@@ -35,6 +35,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "annual-settlement": ("--year", "2024", "--area", "990100"),
     "estimates": ("2026-09", "--area", "990100"),
     "sweep": (),
+    "events": ("sweep",),
     "verify": (),
     "policies": (),
     "keys": (),

@@ -1,0 +1,1 @@
+"""What other systems are told: the outbox, the feed, what a day brings, and webhooks."""

@@ -1,0 +1,158 @@
+"""Delivering: each webhook is sent what happened in order, in messages, each again until it is taken.
+
+How far a webhook is stands in its row. What is being sent is written down before it is sent, so whoever goes
+on after a deliverer that was killed sends the very same message again, under the same name: at least once,
+and one message twice at most. Nothing is sent past a message that was not taken.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.events import sending
+from ledger.events.feed import Event, events_after, something_waits, take_in
+from ledger.events.signing import signed_headers
+from ledger.events.telling import as_told, event_name
+from ledger.events.webhooks import Webhook, secret_of, webhooks
+from ledger.vault import Keyring
+
+MESSAGE_EVENTS: Final = 100
+"""How many events a message has at most."""
+
+FIRST_WAIT: Final = timedelta(seconds=5)
+LONGEST_WAIT: Final = timedelta(hours=1)
+"""How long after a message that was not taken it is sent again: twice as long each time, up to this."""
+
+_AT_ONCE: Final = 500
+_W = tables.webhook.c
+_log = logging.getLogger(__name__)
+
+Send = Callable[[str, Mapping[str, str], bytes], str]
+
+
+class Round(NamedTuple):
+    """What one round did: messages taken and not taken, and whether more can be sent at once."""
+
+    taken: int = 0
+    refused: int = 0
+    more: bool = False
+
+
+def wait_after(tries: int) -> timedelta:
+    """How long a message waits that was sent so often in vain."""
+    # more doublings than these are longer than the longest
+    doublings = min(tries - 1, 20)
+    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+
+
+def deliver_round(
+    connection: Connection,
+    keyring: Keyring,
+    clock: Callable[[], datetime],
+    send: Send = sending.send,
+) -> Round:
+    """Send each webhook the one message that is due. By one at a time: whoever calls this holds the lock.
+
+    In transactions of its own, none of which is open while something is sent.
+    """
+    with connection.begin():
+        waits = something_waits(connection)
+    more = take_in(connection) if waits else False
+    taken = refused = 0
+    for webhook in _due(connection, clock()):
+        result = _deliver(connection, keyring, webhook, clock, send)
+        if result is None:
+            continue
+        more = True
+        if sending.was_taken(result):
+            taken += 1
+        else:
+            refused += 1
+    return Round(taken, refused, more)
+
+
+def _due(connection: Connection, now: datetime) -> list[Webhook]:
+    found: list[Webhook] = []
+    with connection.begin():
+        while page := webhooks(
+            connection, (found[-1].registered_at, found[-1].name) if found else None, _AT_ONCE
+        ):
+            found += page
+    return [one for one in found if one.ended_at is None and (one.next_at is None or one.next_at <= now)]
+
+
+def _deliver(
+    connection: Connection, keyring: Keyring, webhook: Webhook, clock: Callable[[], datetime], send: Send
+) -> str | None:
+    """Send one message, if there is one; what came of it."""
+    with connection.begin():
+        told = _message(connection, webhook)
+        secret = secret_of(connection, keyring, webhook.name)
+    if not told:
+        return None
+    message = f"{webhook.name}-{told[0].position}-{told[-1].position}"
+    body = body_of(told)
+    result = send(webhook.url, signed_headers(secret, message, clock(), body), body)
+    _note(connection, webhook, told[-1].position, result, clock())
+    return result
+
+
+def _message(connection: Connection, webhook: Webhook) -> list[Event]:
+    """What is sent next: the message that was begun, else a new one, which is written down as begun."""
+    # what was ended meanwhile is sent nothing more
+    row = connection.execute(
+        select(_W.position, _W.sending).where(_W.name == webhook.name, _W.ended_at.is_(None))
+    ).one_or_none()
+    if row is None:
+        return []
+    position, wanted = row.position, webhook.wanted
+    while page := events_after(connection, position, MESSAGE_EVENTS if row.sending is None else _AT_ONCE):
+        if row.sending is not None:
+            page = [one for one in page if one.position <= row.sending]
+        told = [one for one in page if one.kind in wanted]
+        if told:
+            if row.sending is None:
+                _write(connection, webhook.name, position=position, sending=told[-1].position)
+            return told
+        if row.sending is not None:
+            break
+        position = page[-1].position
+    if position > row.position:
+        # nothing of it is sent to this one
+        _write(connection, webhook.name, position=position)
+    return []
+
+
+def body_of(told: list[Event]) -> bytes:
+    """The body of a message, the same bytes whenever it is made."""
+    items = [as_told(one) for one in told]
+    message = {"type": "events", "timestamp": items[-1]["at"], "data": {"items": items}}
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _note(connection: Connection, webhook: Webhook, last: int, result: str, now: datetime) -> None:
+    """Write down what came of a message."""
+    if sending.was_taken(result):
+        said = {"position": last, "sending": None, "tries": 0, "next_at": None, "taken_at": now}
+    else:
+        tries = webhook.tries + 1
+        said = {"tries": tries, "next_at": now + wait_after(tries)}
+        # the name of the webhook and no more: an address may have in it what opens it
+        _log.warning(
+            "webhook %s did not take events up to %s: %s, sent %s times", webhook.name, event_name(last),
+            result, tries,
+        )  # fmt: skip
+    with connection.begin():
+        _write(connection, webhook.name, result=result, tried_at=now, **said)
+
+
+def _write(connection: Connection, name: str, **said: object) -> None:
+    # of one that was ended meanwhile nothing is due any more
+    connection.execute(tables.webhook.update().where(_W.name == name, _W.ended_at.is_(None)).values(**said))
