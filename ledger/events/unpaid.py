@@ -1,8 +1,8 @@
 """Units that declared a month and did not pay it by its due day (R11, R17): told to them and to their staff.
 
 The unit's own book gets an event for each such month, and so does the account of everybody whose month on
-the list is not paid in full. A month that was estimated for want of a list names nobody, so it is told of the
-unit alone.
+the list is not paid in full. A month that was estimated for want of a list names nobody, so the unit alone is
+told.
 """
 
 from __future__ import annotations

@@ -56,6 +56,7 @@ from ledger.verify.estates import (
     estates_set_off_what_was_owed,
     nothing_is_reserved_for_the_dead,
 )
+from ledger.verify.events import events_are_those_of_the_books
 from ledger.verify.finding import Finding
 from ledger.verify.institutions import (
     books_of_institutions_are_known,
@@ -108,6 +109,7 @@ ACROSS: tuple[Invariant, ...] = (
     stakes_name_a_book,
     nothing_else_is_staked,
     aid_clears,
+    events_are_those_of_the_books,
 )
 
 CHUNK = 2_000
