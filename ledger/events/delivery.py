@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.events import sending
-from ledger.events.feed import Event, events_after, something_waits, take_in
+from ledger.events.feed import Event, events_after, last_position, something_waits, take_in
 from ledger.events.signing import signed_headers
 from ledger.events.telling import as_told, event_name
 from ledger.events.webhooks import Webhook, secret_of, webhooks
@@ -112,22 +112,16 @@ def _message(connection: Connection, webhook: Webhook) -> list[Event]:
     ).one_or_none()
     if row is None:
         return []
-    position, wanted = row.position, webhook.wanted
-    while page := events_after(connection, position, MESSAGE_EVENTS if row.sending is None else _AT_ONCE):
-        if row.sending is not None:
-            page = [one for one in page if one.position <= row.sending]
-        told = [one for one in page if one.kind in wanted]
-        if told:
-            if row.sending is None:
-                _write(connection, webhook.name, position=position, sending=told[-1].position)
-            return told
-        if row.sending is not None:
-            break
-        position = page[-1].position
-    if position > row.position:
+    if row.sending is not None:
+        return events_after(connection, row.position, _AT_ONCE, until=row.sending, kinds=webhook.wanted)
+    until = last_position(connection)
+    told = events_after(connection, row.position, MESSAGE_EVENTS, until=until, kinds=webhook.wanted)
+    if told:
+        _write(connection, webhook.name, sending=told[-1].position)
+    elif until > row.position:
         # nothing of it is sent to this one
-        _write(connection, webhook.name, position=position)
-    return []
+        _write(connection, webhook.name, position=until)
+    return told
 
 
 def body_of(told: list[Event]) -> bytes:

@@ -14,7 +14,7 @@ order by their numbers.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
@@ -79,14 +79,29 @@ class News(NamedTuple):
     at: datetime
 
 
-def events_after(connection: Connection, position: int, limit: int) -> list[Event]:
-    """At most `limit` events behind a position, in order. What the outbox has is not among them yet."""
-    rows = connection.execute(
+def events_after(
+    connection: Connection,
+    position: int,
+    limit: int,
+    *,
+    until: int | None = None,
+    kinds: Collection[EventKind] | None = None,
+) -> list[Event]:
+    """At most `limit` events behind a position, in order; up to another one, and of some kinds, where said.
+
+    What the outbox has is not among them yet.
+    """
+    query = (
         select(_V.position, _V.kind, _V.book_id, _V.seq, _V.at)
         .where(_V.position > position)
         .order_by(_V.position)
         .limit(limit)
     )
+    if until is not None:
+        query = query.where(_V.position <= until)
+    if kinds is not None and len(kinds) < len(EventKind):
+        query = query.where(_V.kind.in_([int(kind) for kind in kinds]))
+    rows = connection.execute(query)
     return [Event(row.position, EventKind(row.kind), row.book_id, row.seq, row.at) for row in rows]
 
 

@@ -143,6 +143,9 @@ def test_only_the_kinds_that_it_wants(
     ]
     # what it does not want is behind it too, and not looked at again
     assert (row(world, name).position, row(world, name).sending) == (15, None)
+    world.open()
+    assert rounds(world, clock) == Round(0, 0)
+    assert row(world, name).position == 16
 
 
 def test_what_happened_before_or_after_is_not_sent(world: World, clock: Turned, receiver: Receiver) -> None:

@@ -251,6 +251,27 @@ def test_a_late_commit_is_delivered_later(world: World) -> None:
     assert after.at < seen.at
 
 
+@pytest.mark.postgres
+def test_what_is_committed_during_a_pass_is_taken_in_by_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it was recorded before all that the pass takes."""
+    first, second = world.open(opening=(0, 5_000)), world.open(opening=(0, 5_000))
+    taken_in(world.engine)
+    world.one(spend(world, second), now=world.now + timedelta(seconds=9))
+    append, tried = feed._append, list[Any]()
+
+    def meanwhile(connection: Connection, found: Any) -> None:
+        append(connection, found)
+        if not tried:
+            tried.append(world.one(spend(world, first)))
+
+    monkeypatch.setattr(feed, "_append", meanwhile)
+    taken_in(world.engine)
+    assert tried
+    assert [(one.book_id, one.seq) for one in everything(world.engine)[-2:]] == [(second, 2), (first, 2)]
+
+
 @contextmanager
 def held_before_its_commit(world: World, account: int) -> Iterator[threading.Event]:
     """A spend that has written all its rows and waits with its commit until the event is set."""
