@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -23,6 +25,7 @@ from ledger.inquiry import withheld
 from ledger.inquiry.withheld import tell_withheld_no_longer
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest
+from ledger.policy.dated import Dated, DatedLine
 from tests.events.test_feed import everything
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.units import Unit
@@ -69,6 +72,21 @@ def test_a_month_that_is_not_paid_is_told_to_the_unit_and_to_its_staff(world: Wo
     unit.declare(202604, {staff[0]: 800_000})
     assert sweep_unpaid(world, date(2026, 7, 1)) == 2
     assert told(world, EventKind.UNIT_DID_NOT_PAY)[4:] == [unit.book, staff[0]]
+
+
+def test_whose_month_is_paid_is_not_told(world: World) -> None:
+    unit = Unit(world)
+    paid, owed = unit.hire(), unit.hire()
+    unit.declare(202603, {paid: 800_000, owed: 800_000})
+    line = tables.assessment
+    with world.engine.begin() as connection:
+        connection.execute(
+            line.update()
+            .where(line.c.account_id == paid)
+            .values(employee_paid=line.c.employee, employer_paid=line.c.employer)
+        )
+    assert sweep_unpaid(world, DUE + timedelta(1)) == 2
+    assert told(world, EventKind.UNIT_DID_NOT_PAY) == [unit.book, owed]
 
 
 def test_a_late_fee_alone_is_no_month_that_was_not_paid(world: World) -> None:
@@ -185,6 +203,22 @@ def test_somebody_known_by_number_is_told_at_the_account(world: World) -> None:
 
 def digest(world: World, someone: Someone) -> bytes:
     return number_digest(parse_id_number(someone.id_number, world.today), world.keyring)
+
+
+def test_what_was_never_withheld_is_not_told(world: World) -> None:
+    """In an area that keeps estates back and no courts, a court's look was shown at once."""
+    account = world.open()
+    look_at(world, account, "court_order")
+    held: Mapping[str, int] = {"estate": 5}
+    line = DatedLine(date(2000, 1, 1), None, held, "days_by_purpose", "a test")
+    areas = {
+        area: replace(policy, access=replace(policy.access, withheld=Dated("access.withheld_days", (line,))))
+        for area, policy in world.policies.items()
+    }
+    with world.engine.connect() as connection:
+        later = LOOKED_ON + timedelta(400)
+        assert tell_withheld_no_longer(connection, later, areas, world.now) == 0
+        assert tell_withheld_no_longer(connection, later, world.policies, world.now) == 1
 
 
 def test_a_look_after_the_day_is_not_known_yet(world: World) -> None:
