@@ -16,8 +16,9 @@ from ledger.clock import now_and_today
 from ledger.database.locks import locks
 from ledger.events.webhooks import RegisteredBy, register_webhook
 from tests.events.receiver import Receiver
-from tests.events.test_feed import everything, waiting
+from tests.events.test_feed import waiting
 from tests.operations.test_cli import ROOT, Answer, data, ready, run  # noqa: F401  fixtures
+from tests.support.feed import everything
 from tests.support.people import World
 
 

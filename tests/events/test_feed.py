@@ -27,6 +27,7 @@ from ledger.events.feed import Event, News, events_after, in_order, last_positio
 from ledger.events.outbox import tell
 from ledger.posting import Posted
 from ledger.posting.way_in import post
+from tests.support.feed import everything, taken_in
 from tests.support.people import World
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
@@ -35,22 +36,6 @@ NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 @pytest.fixture
 def world(fresh_engine: Engine) -> World:
     return World(fresh_engine)
-
-
-def taken_in(engine: Engine) -> None:
-    """All that is committed has its position."""
-    with engine.connect() as connection:
-        while take_in(connection):
-            pass
-
-
-def everything(engine: Engine, limit: int = 1_000) -> list[Event]:
-    """Every event, read page by page from the beginning."""
-    found: list[Event] = []
-    with engine.connect() as connection, connection.begin():
-        while page := events_after(connection, found[-1].position if found else 0, limit):
-            found += page
-    return found
 
 
 def spend(world: World, account: int, fen: int = 1) -> Spend:

@@ -19,14 +19,14 @@ from ledger.chart.events import EventKind
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import insert_or_leave
 from ledger.events import unpaid
-from ledger.events.feed import take_in, tell_once
+from ledger.events.feed import tell_once
 from ledger.events.unpaid import tell_unpaid
 from ledger.inquiry import withheld
 from ledger.inquiry.withheld import tell_withheld_no_longer
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest
 from ledger.policy.dated import Dated, DatedLine
-from tests.events.test_feed import everything
+from tests.support.feed import everything, taken_in
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.units import Unit
 
@@ -233,7 +233,5 @@ def test_many_looks_are_gone_through_in_order(world: World, monkeypatch: pytest.
     for place, account in enumerate(accounts):
         look_at(world, account, "court_order", at=AT + timedelta(seconds=place // 2))
     assert sweep_withheld(world, LOOKED_ON + timedelta(200)) == 5
-    with world.engine.connect() as connection:
-        while take_in(connection):
-            pass
+    taken_in(world.engine)
     assert told(world, EventKind.ACCESS_WITHHELD_NO_LONGER) == accounts

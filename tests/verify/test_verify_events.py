@@ -9,8 +9,8 @@ from sqlalchemy import Connection, Engine
 
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import entry_name
-from ledger.events.feed import take_in
 from ledger.verify.events import events_are_those_of_the_books
+from tests.support.feed import taken_in
 from tests.support.people import World
 from tests.verify.tampering import TOLD, run, tampering
 
@@ -28,9 +28,7 @@ def account(world: World) -> int:
     account = world.open(opening=(0, 1_000))
     for _ in range(3):
         spend(world, account)
-    with world.engine.connect() as connection:
-        while take_in(connection):
-            pass
+    taken_in(world.engine)
     spend(world, account)
     return account
 
@@ -95,8 +93,7 @@ def test_what_was_written_before_there_was_a_feed_is_not_told(world: World, acco
 def test_a_book_that_was_never_told_of(fresh_engine: Engine, days: int, missed: bool) -> None:
     world = World(fresh_engine)
     world.open()
-    with world.engine.connect() as connection:
-        assert take_in(connection)
+    taken_in(world.engine)
     other = world.open(now=world.now + timedelta(days))
     with tampering(world.engine) as connection:
         run(connection, "DELETE FROM outbox")

@@ -45,6 +45,7 @@ from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
 from tests.support.chance import FIXED, SEED
+from tests.support.feed import taken_in
 from tests.support.people import AREA, Someone, World, id_number, noon
 from tests.support.stories import Heir, estate
 from tests.support.units import Unit
@@ -318,6 +319,7 @@ def play(engine: Engine, seed: int, way: PartPayment, steps: int) -> History:
 def test_whatever_employers_and_people_do_the_books_agree(fresh_engine: Engine, way: PartPayment) -> None:
     try:
         history = play(fresh_engine, SEED, way, STEPS)
+        taken_in(fresh_engine)
         assert verify(fresh_engine).findings == []
     except BaseException:
         print(f"LEDGER_TEST_SEED={SEED}")

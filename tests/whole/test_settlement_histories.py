@@ -53,6 +53,7 @@ from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.chance import FIXED, SEED
 from tests.support.clinic import Clinic
+from tests.support.feed import taken_in
 from tests.support.people import AREA, Someone, SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate
 
@@ -409,6 +410,7 @@ class Ways(History):
 def test_whatever_happens_the_whole_adds_up(seed: int, fresh_engine: Engine) -> None:
     history = History(World(fresh_engine), seed)
     history.play(STEPS)
+    taken_in(fresh_engine)
     assert [str(one) for one in verify(fresh_engine).findings] == []
     taken = {name for name in history.answers if " " not in name}
     wanted = {"Settle", "ReverseSettlement", "CorrectMessage", "GiveQuota", "CloseYear", "Reconcile"}
@@ -420,6 +422,7 @@ def test_decisions_and_recoveries_come_and_go_and_the_whole_adds_up(fresh_engine
     """The same with little else, so that all happens: a second decision, its reversal, a rejection's."""
     history = Ways(World(fresh_engine), SEED)
     history.play(STEPS)
+    taken_in(fresh_engine)
     assert [str(one) for one in verify(fresh_engine).findings] == []
     if FIXED:
         table = tables.entry.c

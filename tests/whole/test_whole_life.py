@@ -25,6 +25,7 @@ from ledger.chart.sides import Side
 from ledger.posting import Command, Posted, Receipt
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.support.feed import taken_in
 from tests.support.people import AREA, Someone, World, id_number, noon
 from tests.support.stories import (
     Heir,
@@ -102,6 +103,7 @@ def test_a_whole_life(fresh_engine: Engine) -> None:
     heirs = _three_heirs(life)
     _nothing_comes_after(life, zhang, heirs)
     _the_hospital_pays_back(life)
+    taken_in(fresh_engine)
     assert verify(fresh_engine).findings == []
 
 
