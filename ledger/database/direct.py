@@ -1,4 +1,4 @@
-"""Statements that PostgreSQL's driver runs itself: those of posting, and of the reads that many wait for.
+"""Statements that the driver runs itself: those of posting, and of the reads that many wait for.
 
 Going through SQLAlchemy's execution costs as much again as psycopg does (about 35 of 85 µs a statement, and
 more for each row), and one settlement alone has twelve of them. So what these send goes to the driver at
@@ -7,6 +7,7 @@ once, all on one cursor, and comes back binary. Connection, transaction, pool an
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -89,9 +90,25 @@ class Direct:
         return values
 
     def _fail(self, connection: Connection, fault: psycopg.Error) -> NoReturn:
-        # What every statement of SQLAlchemy ends in: it makes its own error of the driver's, tells whoever
-        # hides values, and throws away connections that are gone. It has no public name.
-        connection._handle_dbapi_exception(fault, self._sql, None, None, None)
+        _fail(connection, fault, self._sql)
+
+
+def write_to_sqlite(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run what yields nothing once for each row, with values as `?`. Raises what SQLAlchemy raises."""
+    if not connection.in_transaction() or connection.dispatch.before_cursor_execute:
+        connection.exec_driver_sql(sql, list(map(tuple, rows)))
+        return
+    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # SQLite's
+    try:
+        driver.executemany(sql, rows)
+    except sqlite3.Error as fault:
+        _fail(connection, fault, sql)
+
+
+def _fail(connection: Connection, fault: Exception, sql: str) -> NoReturn:
+    # What every statement of SQLAlchemy ends in: it makes its own error of the driver's, tells whoever
+    # hides values, and throws away connections that are gone. It has no public name.
+    connection._handle_dbapi_exception(fault, sql, None, None, None)
 
 
 def _driver(connection: Connection) -> BoundedConnection | None:

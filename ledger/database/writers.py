@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from ledger.database.direct import POSTGRESQL, Direct
+from ledger.database.direct import POSTGRESQL, Direct, write_to_sqlite
 from ledger.database.engines import is_postgresql
 from ledger.database.lookups import array_literal
 
@@ -97,14 +97,16 @@ class BookWriter:
         update, insert_entry, insert_transfer, insert_outbox = self._sqlite
         recorded = _sqlite_value(recorded_at)
         if books:
-            connection.exec_driver_sql(update, [(recorded, *_sqlite_row(row[1:] + row[:1])) for row in books])
-        connection.exec_driver_sql(insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
+            write_to_sqlite(
+                connection, update, [(recorded, *_sqlite_row(row[1:] + row[:1])) for row in books]
+            )
+        write_to_sqlite(connection, insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
         if transfers:
-            connection.exec_driver_sql(insert_transfer, list(transfers))
+            write_to_sqlite(connection, insert_transfer, transfers)
         book, seq = self._names
         books, seqs = [row[book] for row in entries], [row[seq] for row in entries]
         named = (array_literal("bigint", books), array_literal("int", seqs))
-        connection.exec_driver_sql(insert_outbox, (recorded, books[0], seqs[0], *named))
+        write_to_sqlite(connection, insert_outbox, [(recorded, books[0], seqs[0], *named)])
 
 
 def _sqlite_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
