@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, text, tuple_, union
+from sqlalchemy import ColumnElement, Connection, Select, and_, literal, or_, select, text, tuple_, union
 
 from ledger import tables
 from ledger.book.numbers import parse_entry_name
@@ -98,7 +98,8 @@ def accesses_for(
         # in these words the index says it, which has only such looks
         query = query.where(text(UNUSUAL))
     if after is not None:
-        query = query.where(tuple_(_L.at, _L.chain_id, _L.seq) > tuple_(*after))
+        place = tuple_(literal(after.at, tables.Instant), after.chain_id, after.seq)
+        query = query.where(tuple_(_L.at, _L.chain_id, _L.seq) > place)
     rows = connection.execute(query.order_by(_L.at, _L.chain_id, _L.seq).limit(limit))
     return [_access(row) for row in rows]
 
