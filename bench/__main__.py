@@ -18,6 +18,7 @@ from bench.annual import Annual
 from bench.bare import Bare
 from bench.check import check
 from bench.contributions import Contributions
+from bench.documents import long_list, one_page
 from bench.fill import libpq, make_ledger, make_template
 from bench.inprocess import CALLERS, InProcess
 from bench.machine import machine, server_settings, versions
@@ -167,6 +168,11 @@ class Bench:
             self.measure({f"sqlite_{by}": partial(sqlite.spends, by, self.plan.seconds) for by in BATCHES})
         self.ledgers["sqlite"] = sqlite.url
 
+    def documents(self) -> None:
+        self.say("printed lists")
+        parties = {"documents": partial(one_page, self.plan.seconds), "list_10000": long_list}
+        self.measure(parties, warm_up=False)
+
     def run(self) -> dict[str, Any]:
         plan = self.plan
         about = {
@@ -185,6 +191,8 @@ class Bench:
             self.annual()
         if plan.wants("sqlite"):
             self.sqlite()
+        if plan.wants("documents"):
+            self.documents()
         self.say("verify")
         verified = check(self.ledgers)
         ratios, targets = report.evaluate(self.figures)

@@ -22,6 +22,7 @@ PARTS = (
     "contributions",
     "annual",
     "sqlite",
+    "documents",
     "peer",
 )
 # what the 10,000 accounts of the throughput parts begin with: no round runs one of them empty

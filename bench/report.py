@@ -155,6 +155,9 @@ RATIOS = (
         ),
     ),
     Ratio("sqlite_64_to_1", True, 5.0, _rates("sqlite_64", "sqlite_1")),
+    Ratio("documents_per_minute", True, 1000, lambda figures: _figure(figures, "documents", "per_minute")),
+    Ratio("list_10000_seconds", False, 5.0, lambda figures: _figure(figures, "list_10000", "seconds")),
+    Ratio("list_10000_mb", False, 200, lambda figures: _figure(figures, "list_10000", "peak_rss_mb")),
     Ratio(
         "bytes_per_contribution",
         False,

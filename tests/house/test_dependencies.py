@@ -14,6 +14,7 @@ OURS = {"ledger", "api"}
 FOUND_BY_OTHERS = {
     "uvloop": "uvicorn, by the name that serving gives it",
     "psycopg": "sqlalchemy, by the URL of the database",
+    "manimgx-fonts-cjk": "ledger/printing/fonts.py, as the folder where its font lies",
     "tzdata": "zoneinfo, where the system has no zone files",
 }
 # imported, and never without the package that is declared

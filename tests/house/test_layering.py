@@ -44,6 +44,7 @@ HOUSE: dict[str, str] = {
     "events": f"{CORE} contributions",
     "inquiry": f"{CORE} {WINGS} reports access events",
     "cases": f"{CORE} {WINGS} reports access inquiry",
+    "printing": LEAVES,
     "imports": f"{CORE} people accounts contributions",
     "verify": f"{CORE} {WINGS} reports access",
     "operations": f"{CORE} {WINGS} reports access events inquiry imports verify",

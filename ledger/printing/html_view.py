@@ -1,0 +1,124 @@
+"""A sheet as one page of HTML to look at and to print: nothing from outside, no script, all texts escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from html import escape
+from importlib.metadata import version
+from typing import Final
+
+from ledger.printing import words
+from ledger.printing.qr import qr_svg
+from ledger.printing.sheet import CellHolds, PrintedSheet, Table
+from ledger.printing.words import told, told_fact, told_sum, told_total, totals_of
+from ledger.unseen import IS_DIRECTION
+
+_FORM: Final = 1
+# a mark that turns the direction of writing is shown as its number: hidden, it would change what is read
+_TURNS: Final = {
+    code: f"[U+{code:04X}]"
+    for first, last in (*IS_DIRECTION, (0x200E, 0x200F))
+    for code in range(first, last + 1)
+}
+_SIDES: Final = {
+    CellHolds.MONEY: "n",
+    CellHolds.COUNT: "c",
+    CellHolds.DAY: "c",
+    CellHolds.MONTH: "c",
+    CellHolds.TEXT: "t",
+}
+_STYLE: Final = (
+    "@page{size:A4;margin:15mm 15mm 18mm;"
+    "@bottom-center{content:'第 ' counter(page) ' 页 共 ' counter(pages) ' 页'}}"
+    "body{font:10pt/1.5 'Noto Sans CJK SC','Noto Sans SC','Microsoft YaHei','PingFang SC',sans-serif;"
+    "color:#000;background:#fff;max-width:190mm;margin:1em auto;overflow-wrap:anywhere}"
+    "h1{font-size:18pt;text-align:center;margin:0}h2{font-size:11pt;margin:1em 0 .3em}"
+    "header svg{float:right;width:25mm;height:25mm;margin-left:5mm}"
+    "dl{display:grid;grid-template-columns:1fr 1fr;gap:0 1em;margin:.6em 0;clear:both}"
+    "dl.about{display:block;clear:none;color:#444;font-size:9pt}dl div{display:flex}dt::after{content:'：'}"
+    "dt{white-space:nowrap}dd{margin:0}table{border-collapse:collapse;width:100%;font-size:9pt}"
+    "thead{display:table-header-group}tr{break-inside:avoid}th,td{border:1px solid #666;padding:.15em .4em}"
+    "th,tfoot td{background:#eee}tfoot{display:table-row-group}tfoot td{font-weight:bold}"
+    ".n{text-align:right;white-space:nowrap}.c{text-align:center;white-space:nowrap}.t{text-align:left}"
+    ".sums{font-weight:bold}.notes{font-size:8.5pt}"
+    ".seal{float:right;width:52mm;height:28mm;border:1px dashed #888;text-align:center;break-inside:avoid}"
+    "@media print{body{margin:0;max-width:none}}"
+)
+_STYLE_HASH: Final = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+CONTENT_SECURITY_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+)
+"""What a browser may load for such a page: its own style, and nothing else."""
+
+
+def html_made_by() -> str:
+    """Versions of the form and of what makes the square code."""
+    return f"html-{_FORM}/{version('segno')}"
+
+
+def html_of(sheet: PrintedSheet) -> bytes:
+    """The page, in UTF-8."""
+    return "".join(_parts(sheet)).encode()
+
+
+def _parts(sheet: PrintedSheet) -> Iterator[str]:
+    title = _shown(sheet.title)
+    yield '<!DOCTYPE html>\n<html lang="zh-CN" dir="ltr"><head><meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{escape(CONTENT_SECURITY_POLICY)}">'
+    yield f'<meta name="referrer" content="no-referrer"><title>{title}</title>'
+    yield f"<style>{_STYLE}</style></head>\n<body>"
+    yield f"<header>{qr_svg(sheet.check_address) if sheet.check_address else ''}<h1>{title}</h1>"
+    yield _list(words.about(sheet), "about") + "</header>\n"
+    yield _list(tuple((fact.title, told_fact(fact)) for fact in sheet.head), "head")
+    for table in sheet.tables:
+        yield from _table(table)
+    if sheet.sums:
+        yield (
+            '<div class="sums">'
+            + "".join(f"<p>{_shown(told_sum(one))}</p>" for one in sheet.sums)
+            + "</div>\n"
+        )
+    yield "".join(f"<p>{_shown(sentence)}</p>\n" for sentence in sheet.words)
+    if sheet.notes:
+        notes = "".join(f"<li>{_shown(note)}</li>" for note in sheet.notes)
+        yield f'<div class="notes"><h2>{words.NOTES}</h2><ol>{notes}</ol></div>\n'
+    day = words.told_issued_day(sheet)
+    yield f'<div class="seal"><p>{words.SEAL}</p><p>{day}</p></div>\n</body></html>\n'
+
+
+def _table(table: Table) -> Iterator[str]:
+    sides = [_SIDES[column.holds] for column in table.columns]
+    holds = [column.holds for column in table.columns]
+    unit = f"（{words.UNIT}）" if CellHolds.MONEY in holds else ""
+    yield f"<h2>{_shown(table.title)}{unit}</h2>\n<table><thead><tr>"
+    yield "".join(f'<th scope="col">{_shown(column.title)}</th>' for column in table.columns)
+    yield "</tr></thead>\n<tbody>"
+    for line in table.lines:
+        texts = [told(cell, held) for cell, held in zip(line, holds, strict=True)]
+        yield _row(texts, sides)
+    if not table.lines:
+        yield f'<tr><td class="c" colspan="{len(sides)}">{words.NOTHING}</td></tr>'
+    yield "</tbody>\n"
+    totals = totals_of(table)
+    if totals is not None:
+        texts = [told_total(cell, held) for cell, held in zip(totals, holds, strict=True)]
+        yield f"<tfoot>{_row(texts, sides)}</tfoot>"
+    yield "</table>\n"
+
+
+def _row(texts: list[str], sides: list[str]) -> str:
+    cells = "".join(
+        f'<td class="{side}">{_shown(text)}</td>' for text, side in zip(texts, sides, strict=True)
+    )
+    return f"<tr>{cells}</tr>\n"
+
+
+def _list(pairs: tuple[tuple[str, str], ...], name: str) -> str:
+    items = "".join(f"<div><dt>{_shown(label)}</dt><dd>{_shown(text)}</dd></div>" for label, text in pairs)
+    return f'<dl class="{name}">{items}</dl>\n'
+
+
+def _shown(text: str) -> str:
+    return escape(text.translate(_TURNS))

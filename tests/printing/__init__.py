@@ -1,0 +1,1 @@
+"""Printed forms: PDF, HTML, CSV, XLSX of a sheet."""
