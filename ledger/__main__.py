@@ -23,6 +23,7 @@ from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.operations import (
     demo,
     doctor,  # noqa: F401  its commands join the app
+    documents,  # noqa: F401  its command joins the app
     drill,  # noqa: F401  its commands join the app
     events,  # noqa: F401  its command joins the app
     installation,
@@ -48,7 +49,7 @@ from ledger.operations.installation import NotReady, WrongCall, at_work, in_word
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import WORKERS_MAX, Settings, SettingsError, tune_process
 from ledger.texts import AGENT_NAME_MAX, is_agent_name
-from ledger.vault import Keyring, KeyringError, are_whole
+from ledger.vault import Keyring, KeyringError, are_whole, have_document_key
 
 PEOPLE_DEFAULT = 200
 SHAPE_INVALID = RefusalCode.SHAPE_INVALID.value
@@ -131,6 +132,10 @@ def keys(
         raise KeyringError(
             f"no keys are made in {directory}: {installation.PUT_BACK}; for another database name that"
             " one by --data or LEDGER_DATABASE_URL"
+        )
+    if not have_document_key(directory) and installation.database_knows_document_key(settings):
+        raise KeyringError(
+            f"no key that signs documents is made in {directory}: the database knows one; put it back"
         )
     if signing:
         demo.make_keys(settings)

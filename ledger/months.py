@@ -25,6 +25,16 @@ def format_period(period: int) -> str:
     return f"{period // 100:04d}-{period % 100:02d}"
 
 
+def format_period_zh(period: int) -> str:
+    """The same as Chinese papers write it: 202603 is "2026年3月"."""
+    return f"{period // 100}年{period % 100}月"
+
+
+def year_of_period(period: int) -> int:
+    """The year of a month YYYYMM."""
+    return period // 100
+
+
 def format_year(year: int) -> str:
     """Write a year: 2026 is "2026", and 101 is "0101"."""
     return f"{year:04d}"

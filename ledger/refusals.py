@@ -56,6 +56,9 @@ class RefusalCode(Worded):
     NAME_INVALID = Words("name_invalid", 422, "The name has characters that no name has",
         "姓名含有无法识别或不允许的字符。",
         "The name has characters that no name has: a lost or hidden part or a private character")
+    VERIFICATION_CODE_INVALID = Words("verification_code_invalid", 422,
+        "The verification code has a slip: one of its characters is wrong or two have changed places",
+        "验证码有误，请核对后重新输入。")
     NO_LEGAL_BASIS = Words("no_legal_basis", 422, "A request of another agency names its legal basis",
         "其他机关查询个人信息须写明法律依据。")
     CARE_TYPE_UNKNOWN = Words("care_type_unknown", 422, "The kind of care is not known", "医疗类别不存在。")
@@ -144,6 +147,8 @@ class RefusalCode(Worded):
     AGENCY_REQUEST_NOT_FOUND = Words("agency_request_not_found", 404, "No such request of an agency",
         "查询申请不存在。",
         "There is no such request of an agency")
+    DOCUMENT_NOT_FOUND = Words("document_not_found", 404, "No such document", "单据不存在。",
+        "There is no such document")
     CARD_NOT_FOUND = Words("card_not_found", 404, "No such card", "社会保障卡不存在。",
         "There is no such card")
     WEBHOOK_NOT_FOUND = Words("webhook_not_found", 404, "No such webhook", "事件推送地址不存在。",
@@ -303,6 +308,15 @@ class RefusalCode(Worded):
         "连续估算已达上限，须由经办人员处理并核定金额。")
     NO_GOOD_LINE = Words("no_good_line", 409, "No line can be assessed", "没有可核定的明细。")
     ENROLMENT_ENDED = Words("enrolment_ended", 409, "The enrolment was ended before", "该参保登记已终止。")
+    DOCUMENT_TOO_LONG = Words("document_too_long", 422,
+        "The document would have too many lines: ask for a shorter period",
+        "单据内容过长，请缩短查询期间。")
+    DOCUMENT_DAMAGED = Words("document_damaged", 409,
+        "What is kept of the document is not what was handed out: nothing is handed out in its place",
+        "单据留存内容与出具时不符，不能提供，请联系经办机构。")
+    DOCUMENT_NOT_KEPT = Words("document_not_kept", 409,
+        "The document was made by an older version and its bytes were not kept",
+        "单据由旧版本出具且未留存原件，不能提供，请重新出具。")
     DECIDER_ASKED = Words("decider_asked", 403, "Who asked does not decide",
         "申请人不得审批本人提交的查询申请。")
     AGENCY_REQUEST_DECIDED = Words("agency_request_decided", 409, "The request was decided before",

@@ -14,6 +14,7 @@
     LEDGER_WORKERS       how many processes serve, 1 to 32; default 1
     LEDGER_RUNS_MAX      how many long runs may go on at once, over all processes on the database; default 2
     LEDGER_DEADLINE_SECONDS  when a call is told that there is no answer, 2 to 600; default 10
+    LEDGER_PUBLIC_URL    the https address under which everybody reaches /v1/checks; printed on documents
     LEDGER_LOG_LEVEL     debug, info (one line a request), warning or error; default info, in a demo warning
     LEDGER_METRICS_ADDRESS  HOST:PORT to serve /metrics on, in place of the service's own address
     LEDGER_METRICS_CALLERS  true: /metrics counts by calling system too
@@ -28,6 +29,7 @@ import gc
 import ipaddress
 import os
 import sys
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -37,6 +39,7 @@ from typing import Any, Self
 DEFAULT_DATA = Path("demo-data")
 SQLITE_FILE = "ledger.db"
 PORT_MAX = 65_535
+PUBLIC_URL_MAX = 200
 RUNS_MAX_MAX = 32
 WORKERS_MAX = 32
 DIGITS_MAX = 6
@@ -53,7 +56,7 @@ _NUMBERS = {
 _TRUTHS = frozenset({"demo", "metrics_callers"})
 # the settings that are texts; what is none of these is a path
 _TEXTS = frozenset({
-    "database_url", "host", "log_level", "metrics_address", "token_issuer", "token_audience",
+    "database_url", "host", "log_level", "metrics_address", "public_url", "token_issuer", "token_audience",
 })  # fmt: skip
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # what only the tests' own runs are told
@@ -81,6 +84,8 @@ class Settings:
     workers: int = 1
     runs_max: int = 2
     deadline_seconds: int = 10
+    # None: documents name the path of their check without an address
+    public_url: str | None = None
     # None: as the command has it
     log_level: str | None = None
     # None: on the address of the service
@@ -108,6 +113,7 @@ class Settings:
         if settings.log_level is not None and settings.log_level not in LOG_LEVELS:
             raise SettingsError(f"LEDGER_LOG_LEVEL: one of {', '.join(LOG_LEVELS)}")
         settings.metrics_sockets  # noqa: B018  raises, when it cannot be read
+        settings.check_url  # noqa: B018  raises, when it cannot be read
         if settings.demo and not settings.is_loopback:
             raise SettingsError(
                 f"demo mode serves on a loopback address only, not on {settings.host}; "
@@ -149,6 +155,31 @@ class Settings:
             )
 
     @property
+    def check_url(self) -> str:
+        """What stands before `/v1/checks/…` on documents; nothing where no setting says it.
+
+        Raises SettingsError for what is no https address of a host, with a path at most. Plain http is for
+        trying, on the machine itself.
+        """
+        if self.public_url is None:
+            return ""
+        wanted = "LEDGER_PUBLIC_URL: an https address such as https://ledger.example.org"
+        try:
+            told = urllib.parse.urlsplit(self.public_url)
+            host, _port = told.hostname, told.port
+        except ValueError:
+            raise SettingsError(wanted) from None
+        plain = not (told.username or told.password or told.query or told.fragment)
+        seen = self.public_url.isascii() and self.public_url.isprintable() and " " not in self.public_url
+        if not (host and plain and seen) or self.public_url.endswith(("?", "#")):
+            raise SettingsError(wanted)
+        if told.scheme != "https" and not (told.scheme == "http" and _is_loopback(host)):
+            raise SettingsError(wanted)
+        if len(self.public_url) > PUBLIC_URL_MAX:
+            raise SettingsError(f"LEDGER_PUBLIC_URL: at most {PUBLIC_URL_MAX} characters")
+        return self.public_url.rstrip("/")
+
+    @property
     def metrics_socket(self) -> tuple[str, int] | None:
         """Where /metrics is served by itself; None: with the service. Raises SettingsError."""
         if self.metrics_address is None:
@@ -178,12 +209,7 @@ class Settings:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return _is_loopback(self.host)
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables: `load()` in another process gives the same."""
@@ -201,6 +227,8 @@ class Settings:
         }
         if self.log_level is not None:
             values["LEDGER_LOG_LEVEL"] = self.log_level
+        if self.public_url is not None:
+            values["LEDGER_PUBLIC_URL"] = self.public_url
         if self.metrics_address is not None:
             values["LEDGER_METRICS_ADDRESS"] = self.metrics_address
         if self.database_url is not None:
@@ -214,6 +242,15 @@ class Settings:
         }
         values |= {f"LEDGER_{name}": str(path.absolute()) for name, path in paths.items() if path is not None}
         return values
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _out_of_bounds(name: str) -> SettingsError:

@@ -5,6 +5,10 @@ file 32 bytes in base64 that nobody but its owner may read. All seal keys open; 
 seals. To rotate, put a file with a higher id beside the others on every machine, then restart. The index key
 cannot be rotated without computing every digest anew.
 
+`document-<id>.key` (Ed25519, id 1 to 65535) signs what is printed; the one with the highest id signs, and the
+public half of each is published for as long as documents name it. To rotate, put a file with a higher id
+beside the others on every machine, then restart. An installation without one prints nothing.
+
 A fingerprint says which key a file holds and nothing else about it: a keyed digest over a fixed text.
 
 A sealed value is: format number (1 byte), key id (2 bytes, big end first), nonce (12), ciphertext with its
@@ -15,6 +19,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import os
 import re
 import stat
@@ -23,11 +28,15 @@ from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 KEY_BYTES: Final = 32
 INDEX_FILE: Final = "index.key"
 FIRST_SEAL_FILE: Final = "seal-1.key"
+FIRST_DOCUMENT_FILE: Final = "document-1.key"
+DOCUMENT_FILES: Final = "document-*.key"
 
 _FORMAT: Final = b"\x01"
 _HEADER_BYTES: Final = 3
@@ -37,7 +46,7 @@ _KEY_ID_MAX: Final = 65535
 # what nobody but the owner of a key file may have
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _FILE_BYTES_MAX: Final = 4096
-_match_seal_file = re.compile(r"seal-([1-9][0-9]{0,4})\.key").fullmatch
+_match_key_file = re.compile(r"(?:seal|document)-([1-9][0-9]{0,4})\.key").fullmatch
 
 
 class KeyringError(Exception):
@@ -51,34 +60,47 @@ class KeyExposedError(KeyringError):
 class Keyring:
     """The keys of one installation. Safe to share between threads; shows only key ids."""
 
-    __slots__ = ("_current_id", "_fingerprints", "_keyed", "_seal_keys")
+    __slots__ = ("_current_id", "_fingerprints", "_keyed", "_seal_keys", "_signing", "signing_file")
 
-    def __init__(self, seal_keys: Mapping[int, bytes], index_key: bytes) -> None:
-        """Take seal keys by id and the index key, 32 bytes each; `load` and `create` are the usual doors."""
-        if not seal_keys or not all(1 <= key_id <= _KEY_ID_MAX for key_id in seal_keys):
+    def __init__(
+        self,
+        seal_keys: Mapping[int, bytes],
+        index_key: bytes,
+        document_keys: Mapping[int, bytes] | None = None,
+    ) -> None:
+        """Take seal keys by id, the index key, and the keys that sign documents by id, 32 bytes each.
+
+        `load` and `create` are the usual doors.
+        """
+        documents = document_keys or {}
+        if not seal_keys or not all(1 <= key_id <= _KEY_ID_MAX for key_id in (*seal_keys, *documents)):
             raise KeyringError("at least one seal key is needed, with an id from 1 to 65535")
-        if any(len(key) != KEY_BYTES for key in (*seal_keys.values(), index_key)):
+        if any(len(key) != KEY_BYTES for key in (*seal_keys.values(), index_key, *documents.values())):
             raise KeyringError("a key must be 32 bytes long")
         self._seal_keys = {key_id: AESGCM(key) for key_id, key in seal_keys.items()}
         self._current_id = max(seal_keys)
         # The key is taken in once. And not hmac.digest: that lets other threads run meanwhile, and may then
         # wait a hundred times as long as it worked until it is its turn again.
         self._keyed = hmac.new(index_key, digestmod=hashlib.sha256)
+        # the newest first: it signs
+        self._signing = {
+            _thumbprint(key): key
+            for key in (
+                Ed25519PrivateKey.from_private_bytes(documents[one]) for one in sorted(documents)[::-1]
+            )
+        }
+        self.signing_file = document_file(max(documents)) if documents else None
         named = {seal_file(key_id): key for key_id, key in seal_keys.items()} | {INDEX_FILE: index_key}
+        named |= {document_file(key_id): key for key_id, key in documents.items()}
         self._fingerprints = {name: _fingerprint(name, key) for name, key in named.items()}
 
     @classmethod
     def load(cls, directory: Path) -> "Keyring":
         """Read all keys of the directory; KeyringError names the file that is missing or malformed."""
-        seal_keys: dict[int, bytes] = {}
-        for path in sorted(directory.glob("seal-*.key")):
-            found = _match_seal_file(path.name)
-            if found is None or int(found[1]) > _KEY_ID_MAX:
-                raise KeyringError(f"{path.name}: the key id must be 1 to 65535, without leading zeros")
-            seal_keys[int(found[1])] = _read_key(path)
+        seal_keys = _read_keys(directory, "seal-*.key")
         if not seal_keys:
             raise KeyringError(f"{FIRST_SEAL_FILE}: missing, and there is no other seal key")
-        return cls(seal_keys, _read_key(directory / INDEX_FILE))
+        return cls(seal_keys, _read_key(directory / INDEX_FILE), _read_keys(directory, DOCUMENT_FILES))
 
     @classmethod
     def create(cls, directory: Path) -> "Keyring":
@@ -96,18 +118,28 @@ class Keyring:
             _write_new_key(directory / INDEX_FILE)
         if not sealing:
             _write_new_key(directory / FIRST_SEAL_FILE)
+        if not have_document_key(directory):
+            _write_new_key(directory / FIRST_DOCUMENT_FILE)
         return cls.load(directory)
 
     def seal(self, plain: str, context: bytes) -> bytes:
         """Encrypt a text for storage. It opens only under the same context (table, column, row of it)."""
+        return self.seal_bytes(_encode(plain), context)
+
+    def seal_bytes(self, plain: bytes, context: bytes) -> bytes:
+        """The same of bytes."""
         header = _FORMAT + self._current_id.to_bytes(2, "big")
         # Random nonces are safe up to about 2**32 values per key, far above what one area stores.
         nonce = os.urandom(_NONCE_BYTES)
         cipher = self._seal_keys[self._current_id]
-        return header + nonce + cipher.encrypt(nonce, _encode(plain), header + context)
+        return header + nonce + cipher.encrypt(nonce, plain, header + context)
 
     def open(self, sealed: bytes, context: bytes) -> str:
         """Decrypt what `seal` made; KeyringError for another context, a changed byte or an unknown key."""
+        return self.open_bytes(sealed, context).decode("utf-8")
+
+    def open_bytes(self, sealed: bytes, context: bytes) -> bytes:
+        """The same of bytes."""
         if len(sealed) < _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or sealed[:1] != _FORMAT:
             raise KeyringError("the sealed value has an unknown form")
         header = sealed[:_HEADER_BYTES]
@@ -119,7 +151,24 @@ class Keyring:
             plain = cipher.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], header + context)
         except InvalidTag:
             raise KeyringError("the sealed value was changed, or belongs elsewhere") from None
-        return plain.decode("utf-8")
+        return plain
+
+    @property
+    def signing(self) -> str | None:
+        """The name (RFC 7638) of the key that signs documents from now on; None where there is none."""
+        return next(iter(self._signing), None)
+
+    def sign(self, content: bytes) -> bytes:
+        """The Ed25519 signature of the key that signs documents. Raises KeyringError where there is none."""
+        name = self.signing
+        if name is None:
+            raise KeyringError(f"{FIRST_DOCUMENT_FILE}: missing; `keys` makes it")
+        return self._signing[name].sign(content)
+
+    @property
+    def document_keys(self) -> Mapping[str, bytes]:
+        """The public half of each key that signs or signed documents, by its name, the newest first."""
+        return {name: _public(key) for name, key in self._signing.items()}
 
     def digest(self, kind: str, value: str) -> bytes:
         """The 32-byte keyed digest (HMAC-SHA-256) by which a value of a kind is found, without its text.
@@ -156,6 +205,36 @@ def seal_file(key_id: int) -> str:
     return f"seal-{key_id}.key"
 
 
+def is_document_file(name: str) -> bool:
+    """Whether the file of a key that signs documents is called so."""
+    return name.startswith("document-")
+
+
+def document_file(key_id: int) -> str:
+    """The name of the file of a key that signs documents."""
+    return f"document-{key_id}.key"
+
+
+def base64url(raw: bytes) -> str:
+    """Base64 as JSON Web Keys and Signatures have it: for URLs, without padding."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def ed25519_jwk(public: bytes) -> dict[str, str]:
+    """What defines a public Ed25519 key as a JSON Web Key (RFC 8037)."""
+    return {"crv": "Ed25519", "kty": "OKP", "x": base64url(public)}
+
+
+def _public(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _thumbprint(key: Ed25519PrivateKey) -> str:
+    """RFC 7638: a key's name is the digest of what defines it."""
+    defined = json.dumps(ed25519_jwk(_public(key)), sort_keys=True, separators=(",", ":"))
+    return base64url(hashlib.sha256(defined.encode()).digest())
+
+
 def sealed_with(sealed: bytes) -> str:
     """The name of the file of the key that a sealed value names. Raises KeyringError when it is none."""
     key_id = int.from_bytes(sealed[1:_HEADER_BYTES], "big")
@@ -172,6 +251,11 @@ def have_keys(directory: Path) -> bool:
 def are_whole(directory: Path) -> bool:
     """Whether an index key and a sealing key lie there, so that none would be made."""
     return (directory / INDEX_FILE).exists() and any(directory.glob("seal-*.key"))
+
+
+def have_document_key(directory: Path) -> bool:
+    """Whether a key that signs documents lies there, so that none would be made."""
+    return any(directory.glob(DOCUMENT_FILES))
 
 
 def read_private(path: Path) -> bytes:
@@ -203,6 +287,17 @@ def _encode(text: str) -> bytes:
     except UnicodeEncodeError:
         # The original error carries the whole text, and would take it into a log.
         raise KeyringError("the text is not valid Unicode") from None
+
+
+def _read_keys(directory: Path, pattern: str) -> dict[int, bytes]:
+    """All keys whose files are called so, by the number in the name."""
+    keys: dict[int, bytes] = {}
+    for path in sorted(directory.glob(pattern)):
+        found = _match_key_file(path.name)
+        if found is None or int(found[1]) > _KEY_ID_MAX:
+            raise KeyringError(f"{path.name}: the key id must be 1 to 65535, without leading zeros")
+        keys[int(found[1])] = _read_key(path)
+    return keys
 
 
 def _read_key(path: Path) -> bytes:

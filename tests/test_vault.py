@@ -139,7 +139,7 @@ def test_unfit_keys_are_refused(seal_keys: dict[int, bytes], index_key: bytes) -
 def test_created_keys_are_private_and_found_again(tmp_path: Path) -> None:
     directory = tmp_path / "deep" / "keys"
     created = Keyring.create(directory)
-    assert sorted(path.name for path in directory.iterdir()) == ["index.key", "seal-1.key"]
+    assert sorted(path.name for path in directory.iterdir()) == ["document-1.key", "index.key", "seal-1.key"]
     assert mode(directory) == 0o700
     assert {mode(path) for path in directory.iterdir()} == {0o600}
     loaded = Keyring.load(directory)
@@ -150,7 +150,7 @@ def test_created_keys_are_private_and_found_again(tmp_path: Path) -> None:
 def test_created_keys_are_random(tmp_path: Path) -> None:
     Keyring.create(tmp_path / "a")
     Keyring.create(tmp_path / "b")
-    assert len({path.read_bytes() for path in tmp_path.glob("*/*.key")}) == 4
+    assert len({path.read_bytes() for path in tmp_path.glob("*/*.key")}) == 6
 
 
 def test_creating_never_replaces_a_key(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_creating_beside_another_process_keeps_the_first_key(
     monkeypatch.setattr(os, "link", link_late)
     created = Keyring.create(tmp_path)
     assert created.digest("id", "1") == KEYRING.digest("id", "1")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.key", "seal-1.key"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["document-1.key", "index.key", "seal-1.key"]
 
 
 def test_malformed_key_is_not_replaced_but_named(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from api.http.state import State, state_of
 from api.operations.imports import chinese_column
 from ledger import RefusalCode, Refused, batches
 from ledger.book.numbers import account_no, entry_name
-from ledger.bounds.table import REPORTED_MONTH
+from ledger.bounds.looks import REPORTED_MONTH
 from ledger.contributions import arrears_reports
 from ledger.money import format_yuan
 from ledger.months import period_of, previous_period

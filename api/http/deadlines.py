@@ -46,6 +46,13 @@ LONG: Final = frozenset({
     ("GET", "/v1/declarations/{declaration}"),
     ("GET", "/v1/claims"),
     ("GET", "/v1/me/export"),
+    # of many entries, a document takes seconds to draw
+    ("POST", "/v1/accounts/{account}/documents"),
+    ("POST", "/v1/employers/{employer}/documents"),
+    ("POST", "/v1/me/documents"),
+    ("GET", "/v1/documents/{document}"),
+    ("GET", "/v1/employers/{employer}/documents/{document}"),
+    ("GET", "/v1/me/documents/{document}"),
     ("GET", "/v1/agency-requests/{agency_request}/answer"),
     ("GET", "/v1/read-log"),
     ("GET", "/v1/read-log/findings"),

@@ -60,6 +60,15 @@ class DoorCode(Worded):
         "The read could not be recorded, so nothing is shown",
         "查询记录暂时无法写入，不能提供查询结果。",
     )
+    TOO_MANY_REQUESTS = Words(
+        "too_many_requests", 429, "Too many requests from one address", "查询过于频繁，请稍后再试。"
+    )
+    DOCUMENT_KEY_MISSING = Words(
+        "document_key_missing",
+        503,
+        "The installation has no key that signs documents",
+        "系统尚未配置单据签名密钥，暂不能出具单据。",
+    )
     NOT_READY = Words("not_ready", 503, "The service is not ready", "服务尚未就绪。")
     KEYS_DIFFER = Words(
         "keys_differ",

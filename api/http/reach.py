@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request
 
 from api.http.security import Caller, lacking
 from api.http.state import state_of
 from ledger import Refused, employers
-from ledger.access.owners import INSTITUTION_OF
+from ledger.access.owners import INSTITUTION_OF, document_of
 from ledger.access.tokens import AGENCY_SCOPES
 from ledger.book.numbers import parse_entry_name
 from ledger.contributions.credit_codes import parse_credit_code
@@ -82,12 +82,14 @@ def stay_within_body(caller: Caller, scope: str, body: object) -> None:
 
 
 async def _is_employers(request: Request, credit_code: str) -> bool:
-    """Whether the path names this employer, or a declaration of it."""
+    """Whether the path names this employer, or a declaration or a document of it."""
     named = request.path_params
     if "employer" in named:
         return _is_named(credit_code, named["employer"])
     if _route(request) in LINES_NAME_EMPLOYERS:
         return True
+    if "document" in named:
+        return await _has_document(request, credit_code, named["document"])
     return "declaration" in named and await _has_declared(request, credit_code, named["declaration"])
 
 
@@ -96,6 +98,15 @@ def _is_named(credit_code: str, text: str) -> bool:
         return parse_credit_code(text) == credit_code
     except Refused:
         return False
+
+
+async def _has_document(request: Request, credit_code: str, text: str) -> bool:
+    def look(connection: Any) -> bool:
+        book_id = document_of(connection, text) if text.isascii() and text.isalnum() else None
+        found = {} if book_id is None else employers.by_book(connection, {book_id})
+        return any(one.credit_code == credit_code for one in found.values())
+
+    return await state_of(request).glance(look)
 
 
 async def _has_declared(request: Request, credit_code: str, text: str) -> bool:

@@ -16,6 +16,8 @@ from ledger.chart.channels import EVERYTHING, NOTHING, AccessChannel, FieldGroup
 C, G = AccessChannel, FieldGroup
 # an entry says what the balance was after it
 _RECEIPT: Final = G.BALANCE | G.ENTRIES
+_PRINTED: Final = EVERYTHING & ~(G.OTHERS_NAMES | G.READS)
+_OF_STAFF: Final = G.IDENTITY_MASKED | G.PAYMENTS
 _BILL: Final = G.CARE_AMOUNTS | G.CARE_ITEMS
 
 _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
@@ -91,7 +93,16 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/me/quotas"): G.CARE_AMOUNTS,
     ("GET", "/v1/me/statements/{year}"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
     ("GET", "/v1/me/access-log"): G.READS,
-    ("GET", "/v1/me/export"): EVERYTHING & ~(G.OTHERS_NAMES | G.READS),
+    ("GET", "/v1/me/export"): EVERYTHING & ~G.OTHERS_NAMES,
+    # of these what the kind shows, and only that is recorded
+    ("POST", "/v1/accounts/{account}/documents"): _PRINTED,
+    ("POST", "/v1/me/documents"): _PRINTED,
+    ("GET", "/v1/me/documents/{document}"): _PRINTED,
+    # an employer's own are let out too: what others show is asked for once the document is there
+    ("GET", "/v1/documents/{document}"): _OF_STAFF,
+    ("POST", "/v1/employers/{employer}/documents"): _OF_STAFF,
+    ("GET", "/v1/employers/{employer}/documents/{document}"): _OF_STAFF,
+    ("GET", "/v1/me/documents"): G.IDENTITY_MASKED,
     ("GET", "/v1/read-log"): G.READS,
     # of a report about a unit: what was for the person
     ("POST", "/v1/cases"): G.PAYMENTS,
@@ -181,6 +192,10 @@ READS_BY_POST: Final = frozenset(
         ("POST", "/v1/people/lookup"),
         ("POST", "/v1/people/digests"),
         ("POST", "/v1/phone/inquiries"),
+        # a print is a read, though it is kept
+        ("POST", "/v1/accounts/{account}/documents"),
+        ("POST", "/v1/employers/{employer}/documents"),
+        ("POST", "/v1/me/documents"),
     }
 )
 """Routes that only read, though they are called with a body."""
@@ -204,6 +219,11 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/cards/{card}/lost"): _WINDOW,
     ("POST", "/v1/accounts/{account}/call-back-code"): _WINDOW,
     ("POST", "/v1/phone/inquiries"): frozenset({C.PHONE}),
+    # what happens to everybody is for other systems, and for nobody who asks about somebody
+    ("GET", "/v1/events"): frozenset({C.SYSTEM}),
+    ("POST", "/v1/webhooks"): frozenset({C.SYSTEM}),
+    ("GET", "/v1/webhooks"): frozenset({C.SYSTEM}),
+    ("POST", "/v1/webhooks/{webhook}/end"): frozenset({C.SYSTEM}),
     ("POST", "/v1/cases"): _ASK,
     ("GET", "/v1/cases"): _FOLLOW,
     ("GET", "/v1/cases/{case}"): _FOLLOW,
@@ -212,10 +232,5 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/cases/{case}/close"): _WINDOW,
     ("POST", "/v1/me/cases"): _ONESELF,
     ("POST", "/v1/me/cases/{case}/close"): _ONESELF,
-    # what happens to everybody is for other systems, and for nobody who asks about somebody
-    ("GET", "/v1/events"): frozenset({C.SYSTEM}),
-    ("POST", "/v1/webhooks"): frozenset({C.SYSTEM}),
-    ("GET", "/v1/webhooks"): frozenset({C.SYSTEM}),
-    ("POST", "/v1/webhooks/{webhook}/end"): frozenset({C.SYSTEM}),
 }
 """Routes that stand open to some channels alone, whatever the channels may see elsewhere."""

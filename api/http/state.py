@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from api.http.deadlines import is_long
+from api.http.per_address import PerAddress
 from api.http.probe import Probe
 from api.http.readers import Readers
 from api.http.security import Caller, Verifier
@@ -53,6 +54,8 @@ def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
     return digest, resident_ref(digest)
 
 
+# how many verification codes one address may ask for
+CHECKS_A_MINUTE = 60
 LOOKING = 4
 REPORTING = 2
 T = TypeVar("T")
@@ -81,6 +84,8 @@ class State:
         # what never changes once it is there: institutions by code, policies by the version entries name
         self.institutions: dict[str, Registered] = {}
         self.stored_policies: dict[int, Policy] = {}
+        # who may ask openly, how often
+        self.checks = PerAddress(CHECKS_A_MINUTE)
         self._reveal = persons.number_opener(self.keyring)
         self._make()
 

@@ -60,7 +60,7 @@ async def own_access_log(
         _show_one(shown_by(request), holder, found[:limit], after)
         return found
 
-    return _page(await state.read(look), limit, cursors, _item)
+    return _page(await state.read(look), limit, cursors, look_json)
 
 
 @router.get(
@@ -175,7 +175,7 @@ def _page(
     return json_answer({"items": [told(one) for one in items], "next_cursor": following})
 
 
-def _item(one: Access) -> dict[str, Any]:
+def look_json(one: Access) -> dict[str, Any]:
     return {
         "at": instant(one.place.at),
         "channel": one.channel.word,
@@ -188,4 +188,4 @@ def _item(one: Access) -> dict[str, Any]:
 
 def _audited(one: Access) -> dict[str, Any]:
     number = None if one.book_id is None else account_no(one.book_id)
-    return _item(one) | {"actor": one.actor, "account_no": number}
+    return look_json(one) | {"actor": one.actor, "account_no": number}

@@ -17,6 +17,7 @@ from api.care.visits import VisitView
 from api.contributions.report_answers import EnrolmentItem, PersonMonthItem
 from api.http.answers import Answer, KindWord, yuan
 from api.inquiry.case_views import InquiryCaseView
+from api.inquiry.document_answers import OwnDocument
 from ledger.chart.channels import CHANNEL_OF, FieldGroup
 
 
@@ -147,6 +148,8 @@ class ExportAnswer(ExportedBook):
     other_id_numbers: list[str] = Field(description="Older ones that find the same person")
     cards: list[CardItem]
     cases: list[InquiryCaseView] = Field(description="Opened by the person, or about what is theirs")
+    documents: list[OwnDocument] = Field(description="What was printed, as `/v1/me/documents` lists it")
+    access_log: list[AccessItem] = Field(description="Who looked, as `/v1/me/access-log` lists it")
     quotas: ExportedQuotas
     account_no: str | None  # type: ignore[assignment]  # of whom nothing but the name is held
     other_books: list[ExportedBook]

@@ -8,7 +8,7 @@ those that came since are left out.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
@@ -18,7 +18,8 @@ from starlette.responses import StreamingResponse
 from api.accounts.accounts import account_json, balance_json, freezes_json
 from api.accounts.mutual_aid import quotas_json
 from api.care.claims import claim_json
-from api.care.filings import counters_json, filings_json, item_json
+from api.care.filings import counters_json, filings_json
+from api.care.filings import item_json as settlement_json
 from api.care.settlement_answers import policy_at, view_json
 from api.care.third_party import case_json
 from api.care.visits import visit_json
@@ -27,14 +28,18 @@ from api.http.receipts import entry_json, instant
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
+from api.inquiry.access_log import look_json
 from api.inquiry.answers import ExportAnswer
 from api.inquiry.cases import own_cases
+from api.inquiry.document_answers import item_json
 from api.inquiry.me import person_of
 from api.people.person_reports import enrolments_json, months_json
 from ledger import Keyring, RefusalCode, Refused, persons, reports
 from ledger.book.numbers import account_no, has_account
 from ledger.care import reports as care
 from ledger.chart.care import Channel
+from ledger.documents.issuing import IssuedDocument, documents_listed
+from ledger.inquiry.accesses import Access, Place, Sought, accesses_shown
 from ledger.inquiry.cards import cards_held
 from ledger.inquiry.held import cases_of, claims_of, visits_of, years_of_care
 from ledger.inquiry.holders import Holder, holder_of
@@ -65,10 +70,10 @@ class _Part(NamedTuple):
     ),
 )
 async def export(request: Request) -> Response:
-    """Name and ID number whole. Who looked stands in `/v1/me/access-log`."""
+    """Name and ID number whole. What is withheld until a day is not told here either."""
     state, person = state_of(request), person_of(request)
 
-    def look(connection: Any) -> tuple[dict[str, Any], list[_Part]]:
+    def look(connection: Any) -> tuple[dict[str, Any], list[_Part], Sought]:
         holder = holder_of(connection, person)
         if holder.person_id is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
@@ -77,12 +82,13 @@ async def export(request: Request) -> Response:
             shown_by(request).of(parts[0].book_id, items=sum(part.last_seq for part in parts))
         else:
             shown_by(request).of_person(person)
-        return _head(connection, request, holder, holder.person_id), parts
+        head = _head(connection, request, holder, holder.person_id)
+        return head, parts, Sought(holder.books, holder.digests)
 
-    head, parts = await state.report(look)
+    head, parts, sought = await state.report(look)
     name = f'attachment; filename="export-{state.clock()[1]}.json"'
     return StreamingResponse(
-        _written(state, head, parts), 200, {"Content-Disposition": name}, media_type=JSON
+        _written(state, head, parts, sought), 200, {"Content-Disposition": name}, media_type=JSON
     )
 
 
@@ -99,6 +105,7 @@ def _head(connection: Any, request: Request, holder: Holder, person_id: int) -> 
         "id_number": known.number,
         "other_id_numbers": persons.other_numbers(connection, state.keyring, person_id),
         "cases": own_cases(connection, state, caller_of(request)),
+        "documents": [item_json(one) for one in _documents(connection, state, holder)],
         "cards": cards_json(connection, state.keyring, person_id, state.clock()[1]),
         "quotas": {
             "given": quotas_json(request, connection, given, {person_id}),
@@ -107,6 +114,18 @@ def _head(connection: Any, request: Request, holder: Holder, person_id: int) -> 
             ),
         },
     }
+
+
+def _documents(connection: Any, state: State, holder: Holder) -> list[IssuedDocument]:
+    """Every document that was printed of the person and is not withheld, the latest first."""
+    found: list[IssuedDocument] = []
+    before: tuple[datetime, str] | None = None
+    while True:
+        page = documents_listed(connection, holder.books, before, _PAGE, state.policies, state.clock()[1])
+        found += page
+        if len(page) < _PAGE:
+            return found
+        before = page[-1].issued_at, page[-1].name
 
 
 def cards_json(connection: Any, keyring: Keyring, person_id: int, today: date) -> list[dict[str, Any]]:
@@ -151,8 +170,14 @@ def _part(connection: Any, state: State, book_id: int) -> _Part:
 # -- what is written page by page ----------------------------------------------------------------------------
 
 
-async def _written(state: State, head: dict[str, Any], parts: Sequence[_Part]) -> AsyncIterator[str]:
+async def _written(
+    state: State, head: dict[str, Any], parts: Sequence[_Part], sought: Sought
+) -> AsyncIterator[str]:
     yield _opened(head)
+    yield ',"access_log":['
+    async for text in _looks(state, sought):
+        yield text
+    yield "]"
     if parts:
         yield f",{_opened(parts[0].facts)[1:]}"
         async for text in _pages_of(state, parts[0]):
@@ -203,6 +228,24 @@ async def _list(state: State, page: _Page, last_seq: int) -> AsyncIterator[str]:
             between = ","
 
 
+async def _looks(state: State, sought: Sought) -> AsyncIterator[str]:
+    """Who looked, the latest first: what is looked at meanwhile stands before the first page."""
+    after: Place | None = None
+    more, between = True, ""
+    while more:
+        found = await state.report(_looks_behind(state, sought, after))
+        more = len(found) == _PAGE
+        if found:
+            after = found[-1].place
+            yield between + ",".join(to_json(look_json(one)).decode() for one in found)
+            between = ","
+
+
+def _looks_behind(state: State, sought: Sought, after: Place | None) -> Callable[[Any], list[Access]]:
+    today = state.clock()[1]
+    return lambda connection: accesses_shown(connection, sought, after, _PAGE, state.policies, today)
+
+
 def _behind(page: _Page, after: int) -> Callable[[Any], tuple[list[str], int]]:
     return lambda connection: page(connection, after)
 
@@ -216,7 +259,7 @@ def _bill_json(connection: Any, state: State, one: care.Settled) -> str:
     """A settled bill with its items; of a reversal and a yearly difference there are none."""
     is_bill = one.row.reverses_seq is None and one.row.channel is not Channel.ANNUAL
     bill = view_json(policy_at(connection, state, one.policy_version), one) if is_bill else "null"
-    return f'{_opened(item_json(one))},"bill":{bill}}}'
+    return f'{_opened(settlement_json(one))},"bill":{bill}}}'
 
 
 # of a person whom only others name: a heir, a relative

@@ -18,7 +18,7 @@ from api.http.shown import Shown, shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import RefusalCode, Refused
 from ledger.book.numbers import account_no
-from ledger.bounds.table import LOOKED_ON
+from ledger.bounds.looks import LOOKED_ON
 from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.inquiry.findings import AuditFinding, FindingKind, LookedAt
 from ledger.inquiry.looks import find

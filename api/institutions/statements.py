@@ -17,7 +17,7 @@ from api.institutions.clearings import ClearingItem, clearing_json
 from api.institutions.institutions import institution_of
 from api.institutions.reconciliations import TAG, SideTotals, totals_json
 from ledger import RefusalCode
-from ledger.bounds.table import REPORTED_MONTH
+from ledger.bounds.looks import REPORTED_MONTH
 from ledger.clearing import statements
 from ledger.money import format_yuan
 from ledger.months import period_of, previous_period

@@ -13,7 +13,7 @@ from api.http.routes import LedgerRoute, describe
 from api.http.state import state_of
 from api.operations.answers import TrialBalanceAnswer
 from ledger import RefusalCode, reports
-from ledger.bounds.table import TOTALLED_ON
+from ledger.bounds.looks import TOTALLED_ON
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)

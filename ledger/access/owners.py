@@ -37,6 +37,13 @@ def cleared_for(connection: Connection, place: Place) -> str | None:
     return _code(connection, book_id)
 
 
+def document_of(connection: Connection, name: str) -> int | None:
+    """The book that a document is of, a person's or an employer's; None when there is no such document."""
+    table = tables.document.c
+    book: int | None = connection.scalar(select(table.book_id).where(table.name == name))
+    return book
+
+
 def _code(connection: Connection, party: int | None) -> str | None:
     code: str | None = connection.scalar(select(_I.code).where(_I.party_id == party))
     return code

@@ -29,6 +29,9 @@ _ACCOUNT_NO_LENGTH: Final = 14
 _CHECK_CHARACTERS: Final = "0123456789" + _LETTERS
 
 
+_VALUES: Final = {character: value for value, character in enumerate(_CHECK_CHARACTERS)}
+
+
 def _step(state: int, value: int) -> int:
     """One step of ISO 7064 MOD 37,36: the state, 0 to 35, after a character of value 0 to 35."""
     return ((state or 36) * 2 % 37 + value) % 36
@@ -68,6 +71,19 @@ def _account_check(letter_index: int, digits: int) -> str:
     state = _AFTER_THREE[state * 1000 + high % 1000]
     state = _AFTER_THREE[state * 1000 + low // 1000]
     return _CHECK_AFTER[_AFTER_THREE[state * 1000 + low % 1000]]
+
+
+def check_character(text: str) -> str:
+    """The check character (ISO 7064 MOD 37,36) of a text of digits and capital letters.
+
+    Any one wrong character is found; of two neighbours that changed places nearly all are. KeyError for what
+    is no such character.
+    """
+    state = 0
+    for place, character in enumerate(text):
+        value = _VALUES[character]
+        state = _step(state, value) if place else value
+    return _CHECK_AFTER[state]
 
 
 @lru_cache(maxsize=1024)

@@ -9,10 +9,10 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.book.numbers import account_no, entry_name, parse_entry_name, party_of
-from ledger.cases.documents import book_of_document
 from ledger.chart.cases import CaseAbout
 from ledger.chart.parties import Party
 from ledger.contributions import employers
+from ledger.documents.issuing import find_said
 from ledger.inquiry.holders import insured_book
 from ledger.posting import BookRef
 from ledger.refusals import RefusalCode, Refused
@@ -73,11 +73,14 @@ def of_entry(connection: Connection, name: str, within: Within) -> Subject:
 
 
 def of_document(connection: Connection, name: str, within: Within) -> Subject:
-    """A document. Raises Refused, for somebody else's too."""
-    book_id = book_of_document(connection, name)
-    if not _is_within(book_id, within):
-        raise Refused(RefusalCode.ENTRY_NOT_FOUND, at="about/document")
-    return Subject(CaseAbout.DOCUMENT, book_id, document=name)
+    """A document, by its name or the serial number on it.
+
+    Raises Refused(document_not_found), for somebody else's too.
+    """
+    found = find_said(connection, name)
+    if found is None or not _is_within(found.book_id, within):
+        raise Refused(RefusalCode.DOCUMENT_NOT_FOUND, at="about/document")
+    return Subject(CaseAbout.DOCUMENT, found.book_id, document=found.name)
 
 
 def find_entry(connection: Connection, name: str, at: str) -> tuple[int, int]:

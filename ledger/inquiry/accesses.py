@@ -6,7 +6,7 @@ what must be withheld until a day: the search of a court, and that of an estate 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -178,6 +178,14 @@ class Withholding(NamedTuple):
         return access.purpose == ESTATE and divided
 
 
+def withholding(
+    connection: Connection, books: Collection[int], policies: Mapping[int, Policy], today: date
+) -> Withholding:
+    """By what is judged which looks at these books are not shown yet."""
+    rows = connection.execute(select(_B.book_id, _B.area).where(_B.book_id.in_(books)))
+    return Withholding(policies, {row.book_id: row.area for row in rows}, today)
+
+
 def accesses_shown(
     connection: Connection,
     sought: Sought,
@@ -187,9 +195,7 @@ def accesses_shown(
     today: date,
 ) -> list[Access]:
     """The same as the person is shown it. What is withheld leaves no gap: a page is full without it."""
-    query = select(_B.book_id, _B.area).where(_B.book_id.in_(sought.books))
-    areas = {row.book_id: row.area for row in connection.execute(query)}
-    rule = Withholding(policies, areas, today)
+    rule = withholding(connection, sought.books, policies, today)
     shown: list[Access] = []
     while len(shown) < limit:
         looks = accesses(connection, sought, after, _AT_ONCE)

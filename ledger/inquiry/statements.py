@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Date, bindparam, case, func, select
 
 from ledger import tables
-from ledger.bounds.table import STATED_YEAR
+from ledger.bounds.looks import STATED_YEAR
 from ledger.chart.kinds import Kind
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.history import CHANGES

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from ledger import tables
 from ledger.book.numbers import party_of
 from ledger.chart.events import TOLD_OF, EventKind
 from ledger.clock import day_of
@@ -20,16 +19,15 @@ from ledger.events.feed import News, tell_once
 from ledger.inquiry.accesses import (
     Access,
     Place,
-    Withholding,
     accesses_for,
     death_of,
     divided_deaths,
+    withholding,
 )
 from ledger.inquiry.holders import holder_of
 from ledger.policy import Policy
 
 _AT_ONCE: Final = 500
-_B = tables.book.c
 
 
 def tell_withheld_no_longer(
@@ -59,8 +57,7 @@ def _news(
     now: datetime,
 ) -> Iterator[News]:
     books = {one.book_id for one in looks if one.book_id is not None}
-    rows = connection.execute(select(_B.book_id, _B.area).where(_B.book_id.in_(books)))
-    rule = Withholding(policies, {row.book_id: row.area for row in rows}, today)
+    rule = withholding(connection, books, policies, today)
     divided = divided_deaths(connection, looks)
     for look in looks:
         # a sweep of a day does not know of looks after it

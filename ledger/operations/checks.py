@@ -15,6 +15,7 @@ from ledger.database.facts import ServerFacts
 from ledger.operations.figures import Figures
 from ledger.policy import Policy, in_force
 from ledger.settings import Settings
+from ledger.vault import Keyring
 
 VERSION_LEAST: Final = 15
 FREE_BYTES_LEAST: Final = 1 << 30
@@ -53,6 +54,20 @@ def mode_of_keys(files: Iterable[Path]) -> str:
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise Unsound(f"{file.name}: others may use it (mode {mode:03o}): chmod 600 {file}")
     return f"{len(looked)} files, for their owner alone"
+
+
+def document_key(keyring: Keyring | None) -> str:
+    """There is a key that signs documents."""
+    if keyring is None:
+        raise Unsound("not looked at: there are no keys")
+    if keyring.signing_file is None:
+        raise Unsound("none: nothing can be printed; `python -m ledger keys` makes it")
+    return f"{keyring.signing_file} signs, {len(keyring.document_keys)} in all"
+
+
+def public_url(address: str) -> str:
+    """Where everybody checks documents. Without it they name a path alone, and are checked by their code."""
+    return f"documents are checked at {address}" if address else "not set: documents carry no address"
 
 
 def free_space(free: int, path: Path, least: int = FREE_BYTES_LEAST) -> str:

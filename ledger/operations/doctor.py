@@ -37,7 +37,7 @@ from ledger.posting import batches
 from ledger.settings import SQLITE_FILE, Settings
 from ledger.vault import Keyring
 
-KEY_FILES: Final = ("seal-*.key", "index.key", "token-signing.pem")
+KEY_FILES: Final = ("seal-*.key", "index.key", "document-*.key", "token-signing.pem")
 MOUNTS: Final = Path("/proc/self/mounts")
 HIDDEN: Final = "***"
 NO_KEYS: Final = "not looked at: there are no keys"
@@ -122,6 +122,8 @@ def examine(settings: Settings, examination: Examination) -> None:
     check("data_directory", lambda: _writable(settings.data))
     check("disk_space", lambda: checks.free_space(shutil.disk_usage(settings.data).free, settings.data))
     check("keys", keys)
+    check("document_key", lambda: checks.document_key(keyrings[0] if keyrings else None))
+    check("public_url", lambda: checks.public_url(settings.check_url))
     check("key_files", lambda: checks.mode_of_keys(_key_files(settings.keys_directory)))
     check("jwks", lambda: _public_keys(settings.jwks_file))
     check("policies", lambda: checks.policies_today(load_policies(settings.policies), today))

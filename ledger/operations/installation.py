@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +25,7 @@ from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.settings import SQLITE_FILE, Settings, SettingsError
-from ledger.vault import KeyExposedError, Keyring, KeyringError, have_keys
+from ledger.vault import KeyExposedError, Keyring, KeyringError, have_keys, is_document_file
 
 # a wheel brings them along; in the repository they stand beside the package
 _PACKAGED = Path(__file__).resolve().parents[1] / "migrations"
@@ -152,6 +152,15 @@ def _how_to_have_keys(settings: Settings) -> str:
 
 def database_is_sealed(settings: Settings) -> bool | None:
     """Whether the database has people or fingerprints of keys; None when it cannot be asked."""
+    return _asked(settings, is_sealed)
+
+
+def database_knows_document_key(settings: Settings) -> bool | None:
+    """Whether the database knows a key that signs documents; None when it cannot be asked."""
+    return _asked(settings, lambda connection: any(map(is_document_file, recorded_names(connection))))
+
+
+def _asked(settings: Settings, ask: Callable[[Connection], bool]) -> bool | None:
     try:
         url = settings.url
         if settings.is_sqlite_file and not (settings.data / SQLITE_FILE).exists():
@@ -160,7 +169,7 @@ def database_is_sealed(settings: Settings) -> bool | None:
             engine = connect_once(url)
             try:
                 with reading(engine) as connection, connection.begin():
-                    return is_sealed(connection)
+                    return ask(connection)
             finally:
                 engine.dispose()
     except (NotReady, SettingsError):

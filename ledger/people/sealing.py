@@ -51,9 +51,9 @@ def record_keys(connection: Connection, keyring: Keyring, now: datetime) -> None
         recorded = _recorded(connection)
         if recorded:
             _compare(recorded, keyring)
-            wanted = {keyring.sealing}
+            wanted = _used(keyring)
         else:
-            wanted = {INDEX_FILE, keyring.sealing} | _prove(connection, keyring)
+            wanted = {INDEX_FILE} | _used(keyring) | _prove(connection, keyring)
         # in one order for all, so that who is later waits at the first row for who was earlier
         new = [
             {"name": name, "fingerprint": keyring.fingerprints[name], "recorded_at": now}
@@ -68,7 +68,13 @@ def are_recorded(connection: Connection, keyring: Keyring) -> bool:
     """Check the keys as `check_keys` does; whether nothing is left to write down of them."""
     recorded = _recorded(connection)
     _compare(recorded, keyring)
-    return keyring.sealing in recorded
+    return _used(keyring) <= recorded.keys()
+
+
+def _used(keyring: Keyring) -> set[str]:
+    """The files of the keys that are worked with from now on: that which seals, and that which signs."""
+    signing = keyring.signing_file
+    return {keyring.sealing} if signing is None else {keyring.sealing, signing}
 
 
 def are_other_keys(connection: Connection, keyring: Keyring) -> bool:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection, case, func, select
 
 from ledger import tables
-from ledger.bounds.table import SEEN_ON
+from ledger.bounds.looks import SEEN_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.refusals import RefusalCode, Refused

@@ -42,6 +42,7 @@ from ledger.tables.contributions import (
     levy,
     levy_line,
 )
+from ledger.tables.documents import document, document_content
 from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
 from ledger.tables.references import (
@@ -84,6 +85,8 @@ __all__ = [
     "clearing",
     "contract",
     "declared_line",
+    "document",
+    "document_content",
     "employer",
     "employer_closure",
     "enrolment",
@@ -125,9 +128,10 @@ APPEND_ONLY = (
     "entry", "transfer", "policy", "levy_line", "assessment_line", "declared_line", "enrolment", "settlement",
     "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log", "staff", "account_flag",
     "agency_request", "agency_request_person", "agency_decision", "agency_answer", "card", "card_loss",
+    "document", "document_content",
+    "event",
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
-    "event",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

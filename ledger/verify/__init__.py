@@ -51,6 +51,7 @@ from ledger.verify.credits import (
     lines_are_in_the_accounts,
     money_in_is_somewhere,
 )
+from ledger.verify.documents import documents_are_as_written
 from ledger.verify.estates import (
     aid_came_back_by_a_statement,
     estates_set_off_what_was_owed,
@@ -159,6 +160,7 @@ def verify(
         for across in ACROSS:
             verdict.add(across(connection, start, end))
         verdict.add(reads_follow_each_other(connection, keyring))
+        verdict.add(documents_are_as_written(connection, keyring))
         if keyring is not None:
             verdict.add(people_are_there_once(connection, keyring, start, end))
     while start <= end:

@@ -41,6 +41,8 @@ class Story:
     def __init__(self, call: Call) -> None:
         self._call = call
         self.numbers = [id_number() for _ in NAMES]
+        # what was learned on the way: numbers of cards, codes, what was written in confidence
+        self.learned: set[str] = set()
         self.locations: list[str] = []
         self.answered: list[int] = []
 
@@ -48,11 +50,12 @@ class Story:
     def secrets(self) -> set[str]:
         shortened = {number[:6] + number[8:17] for number in self.numbers}
         references = {REFERENCE, "京01执118号-秘密", quote(REFERENCE)}
-        return {*self.numbers, *shortened, *NAMES, *map(quote, NAMES), *references}
+        return {*self.numbers, *shortened, *NAMES, *map(quote, NAMES), *references, *self.learned}
 
     def tell(self) -> None:
         for number, name in zip(self.numbers, NAMES, strict=True):
             self._of_one(number, name)
+            self._of_who_asks(number, name)
         self._of_a_unit()
 
     def _ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
@@ -108,6 +111,59 @@ class Story:
             self._ask("POST", f"/v1/bulk{query}", {"commands": commands})
         self._ask("GET", f"/v1/accounts/{account}", X_Request_Id=f"req-{number}")
         self._ask("GET", f"/v1/accounts/{account}", channel="nobody", purpose=purpose)
+
+    def _of_who_asks(self, number: str, name: str) -> None:
+        card, code = f"CARD{number[6:17]}", number[10:17][::-1]
+        said, reply = f"{name}的秘密投诉{number[-5:]}", f"秘密信箱{number[-5:]}"
+        self.learned |= {card, code, said, quote(said), reply}
+        account = f"/v1/accounts/{number}"
+        self._ask("POST", f"{account}/cards", {"card_no": card, "issued_on": "2026-01-05", "ends_on": None})
+        self._ask("POST", f"{account}/cards", {"card_no": f"{card}\n", "issued_on": card})
+        self._ask("POST", f"/v1/cards/{card}/lost", {"reason": said})
+        self._ask("POST", f"{account}/call-back-code", {"code": code})
+        self._ask("POST", f"{account}/call-back-code", {"code": f"{code}x"})
+        shown: tuple[dict[str, Any], ...] = (
+            {"card_no": card},
+            {"id_number": number},
+            {"card_no": [card]},
+            {card: name},
+        )
+        for one in shown:
+            found = {"credential": "social_card"} | one
+            self._ask("POST", "/v1/people/lookup", found, channel="window", purpose="own_request")
+        for kind, value in (
+            ("call_back_code", code),
+            ("call_back_code", card),
+            (code, code),
+            ("card_last4", card),
+        ):
+            asked = {
+                "name": name,
+                "id_number": number,
+                "ask": "balance",
+                "factor": {"kind": kind, "value": value},
+            }
+            self._ask("POST", "/v1/phone/inquiries", asked, channel="phone", purpose="own_request")
+        case = {"kind": "complaint", "text": said, "reply_to": reply, "about": {"account": number}}
+        opened = self._ask("POST", "/v1/cases", case | {"channel": "window"}).get("case")
+        self._ask("POST", "/v1/cases", case | {"channel": said, reply: reply})
+        self._ask("GET", f"/v1/cases/{opened}")
+        self._ask("GET", f"/v1/cases/{quote(said)}?state={quote(reply)}")
+        answer = {"outcome": "answered", "text": said, "evidence": [reply]}
+        self._ask("POST", f"/v1/cases/{opened}/answer", answer, channel="window", purpose="complaint")
+        wanted = {"kind": "insured_proof", "format": "json", "full_number": True}
+        for paper in (wanted, wanted | {"from": code}, wanted | {"kind": said}):
+            printed = self._ask(
+                "POST", f"{account}/documents", paper, channel="window", purpose="own_request"
+            )
+            check = printed.get("verification_code", code)
+            self.learned.add(check)
+            self._ask("GET", f"/v1/documents/{printed.get('document', said and check)}")
+            self._ask("GET", f"/v1/checks/{check}", channel="nobody")
+            self._ask("GET", f"/v1/checks/{check[::-1]}", channel="nobody")
+        hook = self._ask("POST", "/v1/webhooks", {"url": f"https://receiver.example/{code}"})
+        self.learned.add(hook.get("secret", code))
+        self._ask("POST", "/v1/webhooks", {"url": f"https://{number}:{code}@receiver.example/"})
 
     def _of_a_unit(self) -> None:
         code = credit_code()
@@ -207,7 +263,7 @@ def test_nothing_leaks_when_it_is_served(tmp_path: Path) -> None:
             channel: service.command(
                 *("token", "--scope", SCOPES, "--channel", channel, "--actor", "clerk-7")
             ).stdout.strip()
-            for channel in ("system", "window", "online")
+            for channel in ("system", "window", "online", "phone")
         }
 
         def call(method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
@@ -245,6 +301,7 @@ def test_nothing_leaks_when_it_is_served(tmp_path: Path) -> None:
 
 SCOPES = (
     "accounts:read accounts:write postings:write bulk:write employers:read employers:write care:read admin"
+    " cases:write cases:read cases:answer"
 )
 
 

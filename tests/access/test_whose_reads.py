@@ -212,9 +212,18 @@ def numbers_in(text: str) -> set[str]:
 BY_OTHERS: Final = ("/v1/me", "/v1/read-log", "/v1/agency-requests", "/v1/people/", "/v1/phone/")
 
 
+# what is printed, which tests/documents does
+PRINTED: Final = (
+    ("POST", "/v1/accounts/{account}/documents"),
+    ("POST", "/v1/employers/{employer}/documents"),
+    ("GET", "/v1/employers/{employer}/documents/{document}"),
+    ("GET", "/v1/documents/{document}"),
+)
+
+
 def test_every_reading_route_is_called() -> None:
     called = [route for route in READING if not route[1].startswith(BY_OTHERS)]
-    assert sorted([*ASKED, ("GET", "/v1/employers/{employer}/staff")]) == called
+    assert sorted([*ASKED, ("GET", "/v1/employers/{employer}/staff"), *PRINTED]) == called
 
 
 @pytest.mark.parametrize(

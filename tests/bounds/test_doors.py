@@ -60,6 +60,11 @@ class Doors:
         me = self.account(opened_on="2025-06-30")
         return who_is_let_in(self.client, me)("/v1/me")
 
+    def printed(self, whose: str, body: dict[str, Any]) -> Any:
+        path = f"/v1/{whose}/documents".format(account=self.account(), employer=self.employer)
+        headers = self.own() if whose == "me" else {}
+        return self.client.post(path, json={"kind": "payment_list", "format": "json"} | body, headers=headers)
+
     def rich(self) -> str:
         account = self.account()
         contribute(self.client, account)
@@ -713,6 +718,29 @@ CASES = [
         (TODAY, FIFTY),
     ),
     # -- what is looked at
+    *(
+        Case(
+            f"POST /v1/{whose}/documents {name}",
+            lambda d, day, whose=whose, name=name, other=other: d.printed(whose, other | {name: day}),
+            (before, TOMORROW, "0001-01-01", "9999-12-31"),
+            (first, TODAY),
+        )
+        for whose, before, first in (
+            ("accounts/{account}", "2019-12-31", OPENED),
+            ("employers/{employer}", "1989-12-31", "1990-01-01"),
+            ("me", "2025-06-29", "2025-06-30"),
+        )
+        for name, other in (("from", {"to": TODAY}), ("to", {"from": first}))
+    ),
+    *(
+        Case(
+            f"POST /v1/{whose}/documents year",
+            lambda d, year, whose=whose: d.printed(whose, {"kind": "yearly_statement", "year": int(year)}),
+            ("1900", before, "2027", "2999"),
+            (first, "2026"),
+        )
+        for whose, before, first in (("accounts/{account}", "2019", "2020"), ("me", "2024", "2025"))
+    ),
     Case(
         "GET /v1/me/statements/{year} year",
         lambda d, year: d.client.get(f"/v1/me/statements/{year}", headers=d.own()),

@@ -34,7 +34,7 @@ NO_DAYS = {
     "bulk open current_year",
     "file accounts opening_current_year",
     "POST /v1/third-party-cases/{case}/advance paid_to",
-    *(f"POST {path} {name}" for path in ("/v1/cases", "/v1/me/cases") for name in ("reply_to", "objects_to")),
+    *(f"POST /v1/{cases} {name}" for cases in ("cases", "me/cases") for name in ("reply_to", "objects_to")),
 }
 
 

@@ -16,6 +16,7 @@ from ledger.chart.channels import AccessChannel
 from tests.support.api_client import bearer, contribute, id_number, open_account, running
 from tests.support.care_client import new_institution, new_resident
 from tests.support.case_client import answered, ask, case_body, clerk, listed, opened, today, view
+from tests.support.documents_client import printed
 from tests.support.employer_client import new_employer, refusal
 from tests.support.inquiry_client import own
 from tests.support.units import credit_code
@@ -136,7 +137,7 @@ def test_about_a_resident(client: TestClient) -> None:
         ({"employer": credit_code(999_999_001)}, (404, "employer_not_found"), "/about/employer"),
         ({"employer": "91"}, (422, "credit_code_invalid"), "/about/employer"),
         ({"entry": "x"}, (404, "entry_not_found"), "/about/entry"),
-        ({"document": "2026-000001"}, (422, "verb_not_offered"), "/about/document"),
+        ({"document": "2026-000001"}, (404, "document_not_found"), "/about/document"),
         ({}, (422, "shape_invalid"), "/about"),
         ({"account": None}, (422, "shape_invalid"), "/about"),
         ({"account": "x", "employer": "y"}, (422, "shape_invalid"), "/about"),
@@ -150,6 +151,21 @@ def test_about_what_is_not_there(client: TestClient, about: Any, said: tuple[int
     assert refusal(answer) == said
     problem = answer.json()
     assert [one["pointer"] for one in problem["errors"]] == [pointer]
+
+
+def test_about_a_document(client: TestClient, keys: Path) -> None:
+    """By its name, or by the serial number that stands on the paper; not about somebody else's."""
+    mine, other = open_account(client), open_account(client)
+    made = printed(client, f"/v1/accounts/{mine['account_no']}", kind="insured_proof")
+    for called in (made["document"], made["serial"], f" {made['serial'].lower()} "):
+        case = view(client, opened(client, about={"document": called}))
+        assert case["about"] == {"document": made["document"]}
+    me = own(client, keys, mine["number"])
+    assert opened(client, me, "/v1/me/cases", channel="online", about={"document": made["serial"]})
+    for name in (made["document"], made["serial"]):
+        stranger = own(client, keys, other["number"])
+        answer = ask(client, stranger, "/v1/me/cases", channel="online", about={"document": name})
+        assert refusal(answer) == (404, "document_not_found")
 
 
 def test_about_somebody_unknown_or_mistyped(client: TestClient) -> None:

@@ -43,11 +43,12 @@ HOUSE: dict[str, str] = {
     "access": f"{CORE} people contributions",
     "events": f"{CORE} contributions",
     "inquiry": f"{CORE} {WINGS} reports access events",
-    "cases": f"{CORE} {WINGS} reports access inquiry",
     "printing": LEAVES,
+    "documents": f"{CORE} {WINGS} reports access events inquiry printing",
+    "cases": f"{CORE} {WINGS} reports access inquiry documents",
     "imports": f"{CORE} people accounts contributions",
-    "verify": f"{CORE} {WINGS} reports access",
-    "operations": f"{CORE} {WINGS} reports access events inquiry imports verify",
+    "verify": f"{CORE} {WINGS} reports access documents",
+    "operations": f"{CORE} {WINGS} reports access events inquiry documents imports verify",
     # the face, which other programs import, and the operator's door
     "ledger": f"{CORE} {WINGS} reports imports",
     "__main__": f"{GROUND} {WINGS} reports access imports verify operations",
@@ -60,7 +61,7 @@ HOUSE: dict[str, str] = {
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
-    " reports access events inquiry cases",
+    " reports access events inquiry documents printing cases",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"

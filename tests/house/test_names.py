@@ -61,7 +61,7 @@ WORDS = (
         "say who pays what of a bill of care, and post it; an estate is divided, a year closed, a fee"
         " squared, a list's money spread, a day balanced",
         where="ledger/care/ ledger/chart/ ledger/operations/example_families ledger/inquiry/looks"
-        " ledger/policy/access api/care/ api/inquiry/ bench/",
+        " ledger/policy/access ledger/documents/ api/care/ api/inquiry/ bench/",
         names="Settle ReverseSettlement AnnualSettlements settlements annual_settlements annual_settlement"
         " settlement"
         " NO_SETTLEMENT"
@@ -80,6 +80,7 @@ WORDS = (
         "yearly",
         "of rules that hold for a year of care; a year computed again is a recomputation",
         where="ledger/policy/ ledger/care/benefits",
+        names="YEARLY_STATEMENT yearly_statement _yearly",
     ),
     Word(
         "transaction transactions",

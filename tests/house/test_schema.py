@@ -112,6 +112,22 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "digest": DIGEST, "recorded_at": NOW, "caller": 901, "actor": 901,
     },
     "phone_guess": {"person": DIGEST, "wrong": 4, "locked_until": None, "changed_at": NOW},
+    "document": {
+        "name": "B" * 20, "serial": "D1", "code_digest": DIGEST, "kind": 1, "form": "json",
+        "made_by": "m", "key_id": "k", "signature": bytes(64), "book_id": BOOK, "first": DAY, "last": DAY,
+        "fields": 17, "items": 1, "totals": "{}", "rests_on": "{}", "facts_sealed": b"x", "sha256": DIGEST,
+        "pages": 1, "issued_at": NOW, "caller": 901, "actor": 901,
+        "purpose": "own_request", "ref": None, "seal": DIGEST,
+    },
+    "document_content": {"name": "B" * 20, "content_sealed": b"x", "kept_at": NOW},
+    "outbox": {"recorded_at": NOW, "book_id": BOOK, "seq": 5, "books": f"{{{BOOK}}}", "seqs": "{5}"},
+    "notice": {"kind": 6, "ref": "r", "book_id": BOOK, "at": NOW},
+    "event": {"position": 901, "kind": 2, "book_id": BOOK, "seq": 5, "ref": None, "at": NOW},
+    "webhook": {
+        "name": "B" * 16, "url": "https://receiver.example/", "kinds": None, "secret_sealed": b"x",
+        "position": 5, "sending": None, "tries": 0, "result": None, "tried_at": None, "next_at": None,
+        "taken_at": None, "recorded_at": NOW, "caller": 901, "actor": 901, "ended_at": None,
+    },
     "inquiry_case": {
         "case_id": "c", "kind": 3, "channel": 1, "about": 1, "book_id": BOOK, "entry_seq": None,
         "document": None, "person": None, "objects_to": None, "text_sealed": b"x", "reply_to_sealed": None,
@@ -126,14 +142,6 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "inquiry_case_correction": {"case_id": "c", "place": 1, "book_id": BOOK, "entry_seq": 2},
     "inquiry_case_closing": {"case_id": "c", "recorded_at": NOW, "caller": 901, "actor": 901},
-    "outbox": {"recorded_at": NOW, "book_id": BOOK, "seq": 5, "books": f"{{{BOOK}}}", "seqs": "{5}"},
-    "notice": {"kind": 6, "ref": "r", "book_id": BOOK, "at": NOW},
-    "event": {"position": 901, "kind": 2, "book_id": BOOK, "seq": 5, "ref": None, "at": NOW},
-    "webhook": {
-        "name": "B" * 16, "url": "https://receiver.example/", "kinds": None, "secret_sealed": b"x",
-        "position": 5, "sending": None, "tries": 0, "result": None, "tried_at": None, "next_at": None,
-        "taken_at": None, "recorded_at": NOW, "caller": 901, "actor": 901, "ended_at": None,
-    },
     "institution": {
         "code": "H9001", "party_id": 901, "name": "n", "kind": "clinic", "level": 1, "area": 990100,
     },
@@ -193,6 +201,8 @@ NEEDS = {
     "card": ["agent"],
     "card_loss": ["agent", "card"],
     "call_back_code": ["agent"],
+    "document": ["agent"],
+    "document_content": ["agent", "document"],
     "webhook": ["agent"],
     "contract": ["institution"],
     "batch_line": ["batch"],
@@ -335,6 +345,14 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_call_back_code_digest_is_a_digest": [{"digest": b""}],
     "ck_phone_guess_person_is_a_digest": [{"person": bytes(31)}],
     "ck_phone_guess_locks_before_more_are_counted": [{"wrong": -1}, {"wrong": tables.GUESSES_MAX}],
+    "ck_document_kind_is_known": [{"kind": 0}, {"kind": 8}],
+    "ck_document_digests_are_digests": [
+        {"code_digest": bytes(31)}, {"sha256": bytes(33)}, {"seal": b""},
+    ],
+    "ck_document_signature_is_one": [{"signature": bytes(63)}, {"signature": bytes(65)}],
+    "ck_document_ends_after_it_begins": [{"last": DAY - timedelta(days=1)}],
+    "ck_document_numbers_are_positive": [{"pages": 0}, {"items": -1}],
+    "ck_document_fields_are_known": [{"fields": -1}, {"fields": 512}],
     "ck_notice_kind_is_known": [{"kind": 0}, {"kind": 14}],
     "ck_event_position_from_one": [{"position": 0}, {"position": -1}],
     "ck_event_kind_is_known": [{"kind": 0}, {"kind": 14}],
@@ -497,6 +515,14 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "the loss of a card": ("card_loss", {}, {"reason": "again"}),
     "the code of an account": ("call_back_code", {}, {"digest": bytes(31) + b"1"}),
     "the guesses of a person": ("phone_guess", {}, {"wrong": 0}),
+    "the name of a document": ("document", {}, {"serial": "D2", "code_digest": bytes(31) + b"1"}),
+    "the serial number of a document": (
+        "document",
+        {},
+        {"name": "C" * 20, "code_digest": bytes(31) + b"1"},
+    ),
+    "the code of a document": ("document", {}, {"name": "C" * 20, "serial": "D2"}),
+    "the bytes of a document": ("document_content", {}, {"content_sealed": b"y"}),
     "what was written": ("outbox", {}, {"books": "{1}"}),
     "a notice": ("notice", {}, {"at": LATER}),
     "a position": ("event", {}, {"seq": 6}),
@@ -630,9 +656,10 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ),
         *(
             (table, {who: 902})
-            for table in ("card", "card_loss", "call_back_code", "webhook")
+            for table in ("card", "card_loss", "call_back_code", "document", "webhook")
             for who in ("caller", "actor")
         ),
+        ("document_content", {"name": "C" * 20}),
         ("card_loss", {"name": "C" * 20}),
         ("levy", {"book_id": BOOK + 1}),
         ("levy_line", {"seq": 6}),
@@ -730,6 +757,10 @@ CHANGING = [
     "UPDATE card_loss SET reason = reason",
     "DELETE FROM card_loss",
     "DELETE FROM call_back_code",
+    "UPDATE document SET sha256 = sha256",
+    "DELETE FROM document",
+    "UPDATE document_content SET content_sealed = content_sealed",
+    "DELETE FROM document_content",
     "DELETE FROM phone_guess",
     "UPDATE event SET kind = 3",
     "DELETE FROM event",
@@ -783,6 +814,8 @@ POSTGRES_ONLY = [
     "TRUNCATE card, card_loss",
     "TRUNCATE card_loss",
     "TRUNCATE call_back_code",
+    "TRUNCATE document, document_content",
+    "TRUNCATE document_content",
     "TRUNCATE phone_guess",
     "TRUNCATE event",
     "TRUNCATE webhook",
@@ -821,7 +854,10 @@ def written(world: World) -> int:
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
         beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES, *OF_CASES)
-        shown = ("card", "card_loss", "call_back_code", "phone_guess", "event", "webhook")
+        shown = (
+            *("card", "card_loss", "call_back_code", "phone_guess", "document", "document_content"),
+            *("event", "webhook"),
+        )
         for table in ("key_fingerprint", "agent", *beside, *shown):
             if table == "agency_decision":
                 put(connection, "agent", **DECIDER)

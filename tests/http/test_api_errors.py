@@ -93,7 +93,14 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed", "card_in_use", "card_differs"),
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
-        *("agency_request_answered", "case_answered", "case_not_answered", "webhook_in_use"),
+        *(
+            "agency_request_answered",
+            "webhook_in_use",
+            "case_answered",
+            "case_not_answered",
+            "document_damaged",
+            "document_not_kept",
+        ),
     }:
         assert code.words.status == 409
     else:

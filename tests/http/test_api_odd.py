@@ -457,7 +457,8 @@ def test_what_is_no_route_is_not_found(client: TestClient, value: str) -> None:
 def test_a_zero_in_a_path_is_told(
     client: TestClient, there: dict[str, str], method: str, path: str, name: str
 ) -> None:
-    answer = ask(client, method, filled(path, there, **{name: "a%00b"}), pointers.bodies(there).get(path))
+    body = pointers.bodies(there).get(path, {"kind": "payment_list"} if path.endswith("/documents") else None)
+    answer = ask(client, method, filled(path, there, **{name: "a%00b"}), body)
     assert answer.status_code in {404, 422}
     assert answer.json()["code"].endswith(("_not_found", "_unknown", "_invalid", "id_format"))
     assert pointers.places(answer) in ([("path", name)], [])

@@ -36,14 +36,14 @@ BESIDE = {
     "/v1/accounts/{account}/cards",
     "/v1/cards/{card}/lost",
     "/v1/accounts/{account}/call-back-code",
+    "/v1/webhooks",
+    "/v1/webhooks/{webhook}/end",
     "/v1/cases",
     "/v1/cases/{case}/take",
     "/v1/cases/{case}/answer",
     "/v1/cases/{case}/close",
     "/v1/me/cases",
     "/v1/me/cases/{case}/close",
-    "/v1/webhooks",
-    "/v1/webhooks/{webhook}/end",
 }
 # read by their own tests: a bulk below, files, and a look-up posts nothing
 NOT_WALKED = {
@@ -54,6 +54,10 @@ NOT_WALKED = {
     "/v1/people/lookup",
     "/v1/people/digests",
     "/v1/phone/inquiries",
+    # the same: tests/documents
+    "/v1/accounts/{account}/documents",
+    "/v1/employers/{employer}/documents",
+    "/v1/me/documents",
     *BESIDE,
 }
 # what only auditors are let in to
@@ -149,6 +153,10 @@ def there(client: TestClient) -> dict[str, str]:
         ],
         "agency_request": post(client, "/v1/agency-requests", ASKED | {"persons": [worker]})["request"],
         "card": post(client, f"{base}/cards", {"card_no": "POINTED0", "issued_on": "2026-01-05"})["card"],
+        "document": post(
+            client, f"/v1/employers/{employer}/documents", {"kind": "staff_list", "format": "json"}
+        )["document"],
+        "webhook": post(client, "/v1/webhooks", {"url": "https://pointed.example/"})["webhook"],
         "year": "2025",
         "period": "2026-10",
     }

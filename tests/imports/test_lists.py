@@ -369,11 +369,11 @@ def test_each_bad_cell_has_its_code_and_its_neighbours_are_read() -> None:
 
 
 def test_a_formula_is_one_also_with_the_value_of_last_time() -> None:
-    content = altered(
-        xlsx([HEADER, (ID, "=A9"), (ID, "=A9"), (GOOD, 8000)]),
-        SHEET,
-        ("<f>A9</f><v />", "<f>A9</f><v>8000</v>"),
-    )
+    plain = xlsx([HEADER, (ID, "=A9"), (ID, "=A9"), (GOOD, 8000)])
+    # openpyxl writes an empty value in one of these ways, by whether there is another library
+    told = zipfile.ZipFile(io.BytesIO(plain)).read(SHEET)
+    (empty,) = (one for one in ("<v />", "<v/>", "<v></v>") if f"<f>A9</f>{one}".encode() in told)
+    content = altered(plain, SHEET, (f"<f>A9</f>{empty}", "<f>A9</f><v>8000</v>"))
     assert codes(content, "xlsx") == ["formula_in_cell", "formula_in_cell", None]
 
 

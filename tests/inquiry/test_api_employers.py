@@ -22,6 +22,7 @@ from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.people.id_numbers import mask_id_number, mask_name
 from tests.support import care_client
 from tests.support.api_client import bearer, contribute, key, open_account, running, spending
+from tests.support.documents_client import printed
 from tests.support.employer_client import new_employer, owe, pay
 from tests.support.estate_client import die
 
@@ -35,6 +36,9 @@ OWN = {
     ("GET", "/v1/employers/{employer}/receipts"),
     ("GET", "/v1/employers/{employer}/case-steps"),
     ("GET", "/v1/employers/{employer}/staff"),
+    ("POST", "/v1/employers/{employer}/documents"),
+    ("GET", "/v1/employers/{employer}/documents/{document}"),
+    ("GET", "/v1/documents/{document}"),
     ("GET", "/v1/declarations/{declaration}"),
     ("POST", "/v1/employers/{employer}/declarations"),
     ("POST", "/v1/declarations/{declaration}/confirm"),
@@ -49,6 +53,8 @@ FILES = {("POST", "/v1/imports/declarations"), ("GET", "/v1/imports/declarations
 OF_PERSONS = {
     "/v1/employers/{employer}/payments/{period}",
     "/v1/employers/{employer}/staff",
+    "/v1/employers/{employer}/documents/{document}",
+    "/v1/documents/{document}",
     "/v1/declarations/{declaration}",
 }
 # what stands in an account, left it, or was settled of it; and by what it is found
@@ -156,6 +162,7 @@ def place(client: TestClient, folder: Path) -> Place:
         "day": "2026-11-20",
         "batch": "year-end-990100-2024",
     }
+    papers = [printed(client, f"/v1/employers/{one}", kind="staff_list")["document"] for one in (own, other)]
     return Place(
         own,
         other,
@@ -164,8 +171,8 @@ def place(client: TestClient, folder: Path) -> Place:
         moved,
         stays,
         never,
-        names | {"employer": own, "declaration": declared["declaration"]},
-        names | {"employer": other, "declaration": others["declaration"]},
+        names | {"employer": own, "declaration": declared["declaration"], "document": papers[0]},
+        names | {"employer": other, "declaration": others["declaration"], "document": papers[1]},
     )
 
 
@@ -258,7 +265,8 @@ def test_it_is_recorded_whose_registration_and_payments_were_shown(
 ) -> None:
     assert client.get(filled(path, place.names), headers=place.token).status_code == 200
     # the list and the staff of May, or who is with it today
-    people = [place.stays] if path.endswith("/staff") else [place.moved, place.stays]
+    of_today = path.endswith(("/staff", "/documents/{document}"))
+    people = [place.stays] if of_today else [place.moved, place.stays]
     found = last_reads(engine, len(people))
     assert {one.book_id for one in found} == {book_id_of(one["account_no"]) for one in people}
     assert {(one.channel, one.purpose, one.bound_to, FieldGroup(one.fields), one.items) for one in found} == {

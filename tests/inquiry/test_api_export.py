@@ -16,8 +16,9 @@ from api.inquiry import export as export_module
 from api.inquiry.answers import ExportAnswer
 from ledger import tables
 from ledger.book.numbers import account_no, book_id_of, entry_name
+from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.inquiry.holders import holder_of
-from tests.support.api_client import contribute, id_number, key, open_account, spending
+from tests.support.api_client import bearer, contribute, id_number, key, open_account, spending
 from tests.support.care_client import (
     bill,
     end,
@@ -31,12 +32,14 @@ from tests.support.care_client import (
     visit,
 )
 from tests.support.case_client import answered, opened
+from tests.support.documents_client import printed
 from tests.support.employer_client import new_employer, owe, pay, taken
 from tests.support.estate_client import die, divide, heir
 from tests.support.inquiry_client import digest, own
 from tests.support.window_client import new_card
 
 NAME = "李小明"
+WINDOW = AccessChannel.WINDOW
 
 
 def post(client: TestClient, path: str, body: Any) -> Any:
@@ -124,10 +127,12 @@ ELSEWHERE = {
     "book", "transfer", "quota", "claim", "read_log",
     # what proves who is asking, and why auditors look at whoever looks: neither is told to anybody
     "call_back_code", "account_flag",
-    # told whatever book they are about, with those that the person opened: below
-    "inquiry_case", "inquiry_case_correction",
+    # told whatever book it is of, if the person may know of it: below
+    "document",
     # that something happened, which is told elsewhere itself
     "outbox", "notice", "event",
+    # told whatever book they are about, with those that the person opened: below
+    "inquiry_case", "inquiry_case_correction",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     # of institutions
@@ -273,12 +278,37 @@ def test_of_somebody_whom_others_name(client: TestClient, keys: Path) -> None:
 def test_it_goes_page_by_page_and_ends_where_it_began(
     client: TestClient, keys: Path, monkeypatch: pytest.MonkeyPatch, number: str
 ) -> None:
-    whole = client.get("/v1/me/export", headers=own(client, keys, number)).json()
+    me = own(client, keys, number)
+    whole = client.get("/v1/me/export", headers=me).json()
+    looks = whole.pop("access_log")
     for size in (1, 2, 7, len(whole["entries"]), len(whole["settlements"])):
         monkeypatch.setattr(export_module, "_PAGE", size)
         monkeypatch.setattr(export_module, "_BILLS", size)
-        again = client.get("/v1/me/export", headers=own(client, keys, number)).json()
+        again = client.get("/v1/me/export", headers=me).json()
+        # each look at it stands in it
+        newest, *before = again.pop("access_log")
+        assert before == looks
+        assert "reads" in newest["fields"]
         assert again == whole
+        looks = [newest, *before]
+
+
+def test_who_looked_and_what_was_printed_stand_there(client: TestClient, keys: Path) -> None:
+    """As the person is shown both, so without what is withheld."""
+    person = open_account(client)
+    path, me = f"/v1/accounts/{person['account_no']}", own(client, keys, person["number"])
+    made = printed(client, path, kind="insured_proof", headers=bearer(keys, "own_request", channel=WINDOW))
+    searched = printed(
+        client, path, kind="insured_proof", headers=bearer(keys, "court_order", channel=WINDOW)
+    )
+    client.get(f"{path}/balance", headers=bearer(keys, "court_order; ref=118", channel=WINDOW))
+    export = taken(client.get("/v1/me/export", headers=me), ExportAnswer, 200)
+    assert [one["document"] for one in export["documents"]] == [made["document"]]
+    assert searched["serial"] not in json.dumps(export)
+    assert export["documents"] == client.get("/v1/me/documents", headers=me).json()["items"]
+    log = client.get("/v1/me/access-log", headers=me).json()["items"]
+    assert export["access_log"] == log[1:]
+    assert [one["document"] for one in export["access_log"]] == [None, made["serial"]]
 
 
 def test_what_is_posted_meanwhile_is_left_out(
@@ -287,7 +317,7 @@ def test_what_is_posted_meanwhile_is_left_out(
     person = new_patient(client, "100.00")
     hospital = new_institution(client)
     taken_back = settle(client, hospital, person, [("C", "4.00")])["settlement"]
-    before = client.get("/v1/me/export", headers=own(client, keys, person)).json()
+    before = client.get("/v1/me/export", headers=own(client, keys, person)).json() | {"access_log": []}
     written = export_module._written
 
     def also_posted() -> None:
@@ -303,7 +333,7 @@ def test_what_is_posted_meanwhile_is_left_out(
 
     monkeypatch.setattr(export_module, "_written", meanwhile)
     during = client.get("/v1/me/export", headers=own(client, keys, person)).json()
-    assert during == before
+    assert during | {"access_log": []} == before
     monkeypatch.setattr(export_module, "_written", written)
     after = client.get("/v1/me/export", headers=own(client, keys, person)).json()
     assert len(after["entries"]) == len(before["entries"]) + 3
@@ -344,5 +374,5 @@ def test_it_is_recorded_whole_before_it_is_sent(
     with engine.connect() as connection:
         row = connection.execute(query).one()
     exported = answer.json()
-    assert row.fields == 1 + 2 + 4 + 8 + 16 + 32 + 64
+    assert row.fields == 511 - FieldGroup.OTHERS_NAMES
     assert row.items == sum(len(part["entries"]) for part in (exported, *exported["other_books"]))

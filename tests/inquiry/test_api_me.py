@@ -20,6 +20,7 @@ from ledger.people.persons import add_alias
 from tests.support.api_client import NOW, TODAY, bearer, contribute, id_number, key, open_account, spending
 from tests.support.care_client import give, new_institution, new_patient, new_resident, on, settle
 from tests.support.case_client import opened
+from tests.support.documents_client import printed
 from tests.support.employer_client import new_employer, owe, pay, refusal, taken
 from tests.support.inquiry_client import digest, own
 from tests.support.units import credit_code
@@ -106,7 +107,10 @@ def test_it_is_for_persons_and_for_what_they_say(
 ) -> None:
     me = own(client, keys, person)
     case = opened(client, about={"account": person}) if "{case}" in path else ""
-    real = path.replace("{year}", "2026").replace("{case}", case)
+    document = ""
+    if "{document}" in path:
+        document = printed(client, f"/v1/accounts/{person}", kind="insured_proof")["document"]
+    real = path.replace("{year}", "2026").replace("{case}", case).replace("{document}", document)
     assert client.get(real, headers=me).status_code == 200
     assert client.get(real, headers=own(client, keys, person, AccessChannel.KIOSK)).status_code == 200
     scope_missing = (403, "scope_missing")

@@ -32,7 +32,8 @@ from tests.support.workers import put_keys
 
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 OF_ALL = [
-    "settings", "data_directory", "disk_space", "keys", "key_files", "jwks", "policies",
+    "settings", "data_directory", "disk_space", "keys", "document_key", "public_url", "key_files", "jwks",
+    "policies",
     "database", "schema", "keys_of_database", "verify", "runs", "holds",
 ]  # fmt: skip
 OF = {
@@ -148,11 +149,15 @@ def test_a_disk_that_is_nearly_full(data: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("spoil", "failing"),
     [
-        (lambda keys: (keys / "index.key").unlink(), {"keys": "index.key", "keys_of_database": "no keys"}),
+        (
+            lambda keys: (keys / "index.key").unlink(),
+            {"keys": "index.key", "document_key": "no keys", "keys_of_database": "no keys"},
+        ),
         (
             lambda keys: (keys / "seal-1.key").chmod(0o640),
             {
                 "keys": "seal-1.key",
+                "document_key": "no keys",
                 "key_files": "seal-1.key: others may use it",
                 "keys_of_database": "no keys",
             },

@@ -22,6 +22,7 @@ from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
 from tests.support.api_client import running
 from tests.support.people import (
+    DOCUMENT_KEY,
     INDEX_KEY,
     KEYRING,
     SEAL_KEY,
@@ -182,7 +183,11 @@ def test_lost_keys_are_put_back_and_not_made_anew(
     (keys / "seal-1.key").chmod(0o600)
     # the database of another installation is none of it
     monkeypatch.delenv("LEDGER_DATABASE_URL")
-    assert run("keys", "--data", tmp_path / "other").json["made"] == ["index.key", "seal-1.key"]
+    assert run("keys", "--data", tmp_path / "other").json["made"] == [
+        "document-1.key",
+        "index.key",
+        "seal-1.key",
+    ]
     # and whole ones are looked at by nobody: a key that signs joins them
     monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
     write_keys(keys)
@@ -221,7 +226,7 @@ def test_migrating_says_whose_keys_are_written_down(
     assert "no keys are written down" in without.err
     assert "python -m ledger keys" in without.err
     assert run("keys").code == 0
-    assert run("migrate").json["keys"] == ["index.key", "seal-1.key"]
+    assert run("migrate").json["keys"] == ["document-1.key", "index.key", "seal-1.key"]
     assert run("migrate").err == ""
 
 
@@ -251,9 +256,9 @@ def test_a_rotated_key_is_added_and_then_belongs_to_it(
     assert run("sweep").code == 0
     write_keys(keys, seal_2=OTHER)
     assert run("verify").code == 0
-    assert set(recorded(engine)) == {"index.key", "seal-1.key"}
+    assert set(recorded(engine)) == {"document-1.key", "index.key", "seal-1.key"}
     assert run("sweep").code == 0
-    rotated = Keyring({1: SEAL_KEY, 2: OTHER}, INDEX_KEY)
+    rotated = Keyring({1: SEAL_KEY, 2: OTHER}, INDEX_KEY, {1: DOCUMENT_KEY})
     assert recorded(engine) == rotated.fingerprints
     (keys / "seal-2.key").unlink()
     missing = run("sweep")
@@ -268,6 +273,34 @@ def test_a_rotated_key_is_added_and_then_belongs_to_it(
     with engine.connect() as connection:
         record_keys(connection, Keyring({1: SEAL_KEY, 2: OTHER, 3: THIRD}, INDEX_KEY), NOW)
     assert set(recorded(engine)) == {"index.key", "seal-1.key", "seal-3.key"}
+
+
+def test_a_key_that_signs_documents_belongs_to_the_database(
+    run: Callable[..., Answer], restored: World, tmp_path: Path
+) -> None:
+    """As those that seal: a new one is added, an older one stays, and another of the same name is found."""
+    keys, engine = tmp_path / "data/keys", restored.engine
+    write_keys(keys)
+    (keys / "document-1.key").unlink()
+    # of before there were documents: it works, and prints nothing until `keys` has made one
+    assert run("sweep").code == 0
+    assert set(recorded(engine)) == {"index.key", "seal-1.key"}
+    assert run("keys").json["made"] == ["document-1.key"]
+    assert run("sweep").code == 0
+    assert set(recorded(engine)) == {"document-1.key", "index.key", "seal-1.key"}
+    # lost, it is not made anew: nobody could verify with the new one what the lost one signed
+    first = (keys / "document-1.key").read_bytes()
+    (keys / "document-1.key").unlink()
+    lost = run("keys")
+    assert (lost.code, lost.json["code"]) == (2, "keys_invalid")
+    assert "put it back" in lost.err
+    assert "document-1.key is missing" in run("sweep").err
+    write_keys(keys, document_1=OTHER)
+    assert "document-1.key is another key" in run("sweep").err
+    (keys / "document-1.key").write_bytes(first)
+    write_keys(keys, document_2=OTHER)
+    assert run("sweep").code == 0
+    assert set(recorded(engine)) == {"document-1.key", "document-2.key", "index.key", "seal-1.key"}
 
 
 def test_what_was_sealed_by_several_keys_is_proven_for_each(fresh_engine: Engine) -> None:

@@ -38,6 +38,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "events": ("sweep",),
     "verify": (),
     "policies": (),
+    "documents": ("keep",),
     "keys": (),
     "heads": (),
     "drill": ("--backup", "none.dump", "--into", "sqlite:///restored.db"),

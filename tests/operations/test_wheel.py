@@ -22,7 +22,13 @@ from ledger.operations.sample import write_sample
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "medical-account-ledger"
 MINUTES = 5 * 60
-KEYS = ["index.key", "jwks.json", "seal-1.key", "token-signing.pem"]
+DRAWS = """
+from ledger.printing.rendering import rendered
+from ledger.printing.sheet import Form, PrintedSheet
+sheet = PrintedSheet("k", "单据", "S", "C", "https://ledger.example/", "2026-11-21T04:00:00Z", "中心", (), ())
+print(rendered(sheet, Form.PDF, b"{}").pages)
+"""
+KEYS = ["document-1.key", "index.key", "jwks.json", "seal-1.key", "token-signing.pem"]
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
@@ -105,6 +111,8 @@ def test_it_migrates_imports_serves_and_verifies(python: Path, tmp_path: Path) -
     imported = ledger("import", tmp_path / "in" / "accounts.csv", tmp_path / "in" / "contributions.csv")
     assert imported["ok"] is True
     assert ledger("verify")["ok"] is True
+    # what is drawn with comes along
+    assert run(python, "-c", DRAWS, where=tmp_path).strip() == "1"
     with subprocess.Popen(
         [str(python), "-m", "ledger", "serve", "--port", "0", "--data", str(data)],
         cwd=tmp_path,
@@ -115,7 +123,7 @@ def test_it_migrates_imports_serves_and_verifies(python: Path, tmp_path: Path) -
         try:
             assert service.stdout is not None
             address = service.stdout.readline().split()[-1]
-            for path in ("/livez", "/readyz", "/docs", "/openapi.json"):
+            for path in ("/livez", "/readyz", "/docs", "/openapi.json", "/v1/document-keys"):
                 with urllib.request.urlopen(address + path, timeout=60) as answer:
                     assert answer.status == 200
         finally:

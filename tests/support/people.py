@@ -45,8 +45,8 @@ from ledger.vault import Keyring
 AREA = 990100
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 # The same keys in every world, so that two of them over one database find each other's people.
-SEAL_KEY, INDEX_KEY = bytes(range(32)), bytes(range(32, 64))
-KEYRING = Keyring({1: SEAL_KEY}, INDEX_KEY)
+SEAL_KEY, INDEX_KEY, DOCUMENT_KEY = bytes(range(32)), bytes(range(32, 64)), bytes(range(64, 96))
+KEYRING = Keyring({1: SEAL_KEY}, INDEX_KEY, {1: DOCUMENT_KEY})
 _FIRST_BIRTHDAY = date(1940, 1, 1)
 _FAMILY_NAMES = "王李张刘陈杨赵黄周吴"
 _GIVEN_NAMES = "伟芳娜敏静磊洋艳勇杰"
@@ -62,9 +62,15 @@ def id_number(number: int, *, born: date | None = None, prefix: str = "119999") 
 
 
 def write_keys(directory: Path, *, index: bytes = INDEX_KEY, **seals: bytes) -> Path:
-    """A key directory, by default with the keys of every world; `seal_2=…` writes seal-2.key, and so on."""
+    """A key directory, by default with the keys of every world; `seal_2=…` writes seal-2.key, and so on.
+
+    `document_1=…` is another key that signs documents.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for name, key in {"index": index, **(seals or {"seal_1": SEAL_KEY})}.items():
+    documents = {name: key for name, key in seals.items() if name.startswith("document")}
+    sealing = {name: key for name, key in seals.items() if name not in documents}
+    keys = {"index": index, **(sealing or {"seal_1": SEAL_KEY})}
+    for name, key in (keys | (documents or {"document_1": DOCUMENT_KEY})).items():
         file = directory / f"{name.replace('_', '-')}.key"
         file.touch(mode=0o600)
         file.write_bytes(base64.b64encode(key) + b"\n")

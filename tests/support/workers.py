@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import signal
 import socket
@@ -15,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.people import write_keys
 from tests.support.service import Service
 
 WAIT_SECONDS_MAX = 120
@@ -154,8 +154,4 @@ class Workers(Service):
 
 def put_keys(data: Path) -> None:
     """The keys that every World seals with, as files of a service."""
-    keys = data / "keys"
-    keys.mkdir(parents=True, mode=0o700)
-    for name, key in (("seal-1.key", bytes(range(32))), ("index.key", bytes(range(32, 64)))):
-        (keys / name).write_bytes(base64.b64encode(key))
-        (keys / name).chmod(0o600)
+    write_keys(data / "keys")
