@@ -1,9 +1,9 @@
 """`make test`: every test on SQLite and on PostgreSQL, side by side. `python -m tests [pytest arguments]`.
 
-Two runs of pytest, `--database=sqlite` and `--database=postgresql` (tests/conftest.py tells which test
-belongs where), each a process of its own; when the first is done, one more helps the other. What they write
-is shown one after the other, and all of it, also if one breaks. Then come the ten slowest tests of all, and
-the last two lines are the result:
+One run of pytest on SQLite and two that share what is for PostgreSQL (tests/conftest.py tells which test
+belongs where), each a process of its own: tests wait for processes that they start and kill, so two cores
+have time for three. What they write is shown one after the other, and all of it, also if one breaks. Then
+come the ten slowest tests of all, and the last two lines are the result:
 
     sqlite: N passed, 0 failed
     postgresql: N passed, 0 failed
@@ -133,17 +133,15 @@ def run_fast(runs: list[Run], start: Callable[[str, str], None]) -> list[Leg]:
 
 
 def run_both(runs: list[Run], start: Callable[[str, str], None]) -> tuple[list[Leg], str | None]:
-    """One run for each leg; SQLite's is over sooner, and one more on PostgreSQL shares what is left there."""
+    """One run on SQLite, and two on PostgreSQL, which share the modules there."""
     start("sqlite", "sqlite")
     problem = postgres_problem()
     if problem is not None:
         return [runs[0].show()], problem
     start("postgresql", "postgresql")
-    sqlite = runs[0].show()
-    if runs[1].process.poll() is None:
-        start("postgresql-too", "postgresql")
-    first, *others = (run.show() for run in runs[1:])
-    return [sqlite, sum(others, first)], None
+    start("postgresql-too", "postgresql")
+    sqlite, first, second = (run.show() for run in runs)
+    return [sqlite, first + second], None
 
 
 def show_slowest(legs: Sequence[Leg]) -> None:
