@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Final
 
 from fastapi import Request, Response
@@ -23,7 +23,7 @@ from api.http.shows import ONLY_THROUGH
 from api.http.state import State, caller_of, state_of
 from ledger import BookRef, Command, Outcome, Posted, RefusalCode, Refused
 from ledger.access.channels import ASKING_ONLY, may_see, purposes
-from ledger.access.estate_case import ESTATE, has_the_case
+from ledger.access.estate_case import ESTATE, OF_THE_LIVING, are_of_the_living, has_the_case
 from ledger.access.read_log import TOGETHER_MAX
 from ledger.access.reads import Asker, Read
 from ledger.book.numbers import party_of
@@ -42,6 +42,7 @@ _OWN_DOORS: Final[dict[AccessChannel, str]] = {
 }
 # books of employers and institutions are not persons' data
 _PERSONS: Final = (Party.PERSON, Party.RESIDENT)
+_OF_THE_DEAD_OR_LIVING: Final = OF_THE_LIVING | {ESTATE}
 # refusals that say nothing of the person whom a command names: there is none, or another command was wrong
 _OF_NOBODY: Final = frozenset({RefusalCode.ACCOUNT_NOT_FOUND, RefusalCode.GROUP_REFUSED})
 # refusals that say what somebody has, owes or is owed
@@ -139,23 +140,44 @@ class Shown:
         shown.
         """
         reads, self._reads = list(self._reads.values()), {}
-        if reads and self.asker.purpose == ESTATE and self.asker.channel is AccessChannel.WINDOW:
-            await self._have_the_case({read.book_id for read in reads if read.book_id is not None})
+        if reads and self._asks_whether_somebody_died:
+            await self._may_see_the_dead(reads)
         # the list of an employer has more people than the log takes at once
         for start in range(0, len(reads), TOGETHER_MAX):
             await self._state.read_log.record(reads[start : start + TOGETHER_MAX])
 
     def record_here(self) -> None:
         """The same in the thread that read, for all but what asks for more than a record: that waits."""
-        if self._is_more_to_come or self.asker.purpose == ESTATE:
+        if self._is_more_to_come or self._asks_whether_somebody_died:
             return
         if self._reads and len(self._reads) <= TOGETHER_MAX:
             reads, self._reads = list(self._reads.values()), {}
             self._state.read_log.record_here(reads)
 
-    async def _have_the_case(self, books: set[int]) -> None:
+    @property
+    def _asks_whether_somebody_died(self) -> bool:
+        asker = self.asker
+        return asker.channel is AccessChannel.WINDOW and asker.purpose in _OF_THE_DEAD_OR_LIVING
+
+    async def _may_see_the_dead(self, reads: Sequence[Read]) -> None:
+        """Raise Declined for an account of the dead, but for an estate whose case is named.
+
+        That somebody has died is told to whoever stands at the window: status and masked name.
+        """
         ref = self.asker.ref
-        if not await self._state.glance(lambda connection: has_the_case(connection, ref, books)):
+        if self.asker.purpose == ESTATE:
+            books = {read.book_id for read in reads if read.book_id is not None}
+            may = await self._state.glance(lambda connection: has_the_case(connection, ref, books))
+        else:
+            books = {
+                read.book_id
+                for read in reads
+                if read.book_id is not None and read.fields & ~FieldGroup.IDENTITY_MASKED
+            }
+            may = not books or await self._state.glance(
+                lambda connection: are_of_the_living(connection, books)
+            )
+        if not may:
             raise Declined(DoorCode.PURPOSE_NOT_ALLOWED)
 
 

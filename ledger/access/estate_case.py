@@ -1,4 +1,4 @@
-"""The case of an estate: heirs see the account of the dead by the entry of the death (R65)."""
+"""The accounts of the dead: heirs see them by the entry of the death, and the dead ask for nothing (R65)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from ledger.chart.kinds import Kind
 ESTATE: Final = "estate"
 """The purpose of looks that are taken for heirs and administrators."""
 
+OF_THE_LIVING: Final = frozenset({"own_request", "proxy_request"})
+"""The purposes of looks that somebody asks for, or has asked for: a mandate ends with a death."""
+
 _B, _E = tables.book.c, tables.entry.c
 
 
@@ -22,7 +25,7 @@ def has_the_case(connection: Connection, ref: str | None, books: Collection[int]
 
     A look at somebody alive, such as an heir, is for an estate too, and needs no entry of theirs.
     """
-    dead = set(connection.scalars(select(_B.book_id).where(_B.book_id.in_(books), _B.died_on.is_not(None))))
+    dead = _of_the_dead(connection, books)
     if not dead:
         return True
     place = None if ref is None else parse_entry_name(ref.partition(" ")[0])
@@ -31,3 +34,12 @@ def has_the_case(connection: Connection, ref: str | None, books: Collection[int]
     book_id, seq = place
     kind = connection.scalar(select(_E.kind).where(_E.book_id == book_id, _E.seq == seq))
     return kind == Kind.DEATH
+
+
+def are_of_the_living(connection: Connection, books: Collection[int]) -> bool:
+    """Whether nobody whose books these are has died."""
+    return not _of_the_dead(connection, books)
+
+
+def _of_the_dead(connection: Connection, books: Collection[int]) -> set[int]:
+    return set(connection.scalars(select(_B.book_id).where(_B.book_id.in_(books), _B.died_on.is_not(None))))

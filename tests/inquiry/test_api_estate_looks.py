@@ -148,3 +148,35 @@ def test_what_an_estate_comes_to_is_a_look(
         refused = client.post(path, json=body, headers=window(folder, ref))
         assert (refused.status_code, refused.json()["code"]) == (403, "purpose_not_allowed")
     assert reads(engine) == before + 1
+
+
+# -- the dead ask for nothing --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("purpose", ["own_request", "proxy_request"])
+@pytest.mark.parametrize("path", PATHS[1:])
+def test_nobody_asks_for_the_dead_but_for_their_estate(
+    client: TestClient, engine: Engine, folder: Path, case: Dead, purpose: str, path: str
+) -> None:
+    """Neither they themselves nor who had their mandate; of the living both are shown."""
+    headers = bearer(folder / "keys", purpose, channel=AccessChannel.WINDOW)
+    before = reads(engine)
+    refused = client.get(f"/v1/accounts/{case.account}{path}", headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "purpose_not_allowed")
+    assert "765.43" not in refused.text
+    assert reads(engine) == before
+    assert client.get(f"/v1/accounts/{case.alive}{path}", headers=headers).status_code == 200
+    assert reads(engine) == before + 1
+
+
+def test_the_window_is_told_that_somebody_died(client: TestClient, folder: Path, case: Dead) -> None:
+    headers = bearer(folder / "keys", "own_request", channel=AccessChannel.WINDOW)
+    answer = client.get(f"/v1/accounts/{case.account}", headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (200, "deceased")
+    printed = {"kind": "insured_proof", "format": "json"}
+    refused = client.post(f"/v1/accounts/{case.account}/documents", json=printed, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (403, "purpose_not_allowed")
+    with_case = client.post(
+        f"/v1/accounts/{case.account}/documents", json=printed, headers=window(folder, case.death)
+    )
+    assert with_case.status_code == 201

@@ -78,7 +78,7 @@ def audit(keys: Path, actor: str = "auditor") -> dict[str, str]:
 
 
 def clerk(keys: Path, actor: str) -> dict[str, str]:
-    return bearer(keys, "own_request; ref=counter 3", channel=AccessChannel.WINDOW, actor=actor)
+    return bearer(keys, "complaint; ref=counter 3", channel=AccessChannel.WINDOW, actor=actor)
 
 
 def found(client: TestClient, keys: Path, **more: Any) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ def test_more_people_than_allowed_in_ten_minutes(client: TestClient, keys: Path)
         "at": "2026-11-21T04:20:00Z",
         "account_no": people[0],
         "channel": "window",
-        "purpose": "own_request",
+        "purpose": "complaint",
         "ref": "counter 3",
     }
 
