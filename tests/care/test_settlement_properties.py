@@ -34,7 +34,7 @@ from tests.support.clinic import Clinic, Settled
 from tests.support.people import AREA, SomeoneFactory, World
 
 DAY = date(2026, 3, 10)
-FEW = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 # -- one bill, without a database ----------------------------------------------------------------------------

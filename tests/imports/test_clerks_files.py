@@ -17,6 +17,9 @@ from ledger.refusals import Refused
 from tests.support.office import ACCOUNTS, CONTRIBUTIONS, Office, contribution, counts
 from tests.support.people import SomeoneFactory
 
+# how a text is read asks no database anything
+pytestmark = pytest.mark.sqlite
+
 FEN = 16_000
 CHINESE = "身份证号,单据号,费款所属期,到账日期,金额"
 

@@ -18,6 +18,9 @@ from ledger.verify import verify
 from tests.support.api_client import open_account, running
 from tests.support.file_doors import OF_IMPORTS, FileDoors, xlsx_of
 
+# how a text is read asks no database anything
+pytestmark = pytest.mark.sqlite
+
 ID: Final = "119999198503140015"
 # what keeps a number a text, what copying leaves, and what a keyboard adds
 AROUND: Final = (

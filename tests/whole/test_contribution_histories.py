@@ -70,7 +70,7 @@ def portions(total: int, cuts: list[float]) -> list[int]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", PARTLY)
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(wages=WAGES, cuts=CUTS, late=st.booleans())
 def test_a_month_comes_to_the_same_in_whatever_portions(
     engine: Engine, way: PartPayment, wages: list[int], cuts: list[float], late: bool
@@ -118,7 +118,7 @@ def _owed(unit: Unit, day: date) -> int:
     return int(unpack(outcome.receipt.detail)["still_owed"]) + 1
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(wages=WAGES, early=st.floats(0, 1.5), cuts=CUTS)
 def test_money_before_and_after_its_list_comes_to_the_same(
     engine: Engine, wages: list[int], early: float, cuts: list[float]
