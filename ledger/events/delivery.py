@@ -2,15 +2,17 @@
 
 How far a webhook is stands in its row. What is being sent is written down before it is sent, so whoever goes
 on after a deliverer that was killed sends the very same message again, under the same name: at least once,
-and one message twice at most. Nothing is sent past a message that was not taken.
+and one message twice at most. Nothing is sent past a message that was not taken. Webhooks do not wait for
+each other: while a message is under way its webhook is passed over.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
@@ -20,6 +22,7 @@ from ledger.events import sending
 from ledger.events.feed import Event, events_after, last_position, something_waits, take_in
 from ledger.events.signing import signed_headers
 from ledger.events.telling import as_told, event_name
+from ledger.events.under_way import Letter, Send, UnderWay
 from ledger.events.webhooks import Webhook, secret_of, webhooks
 from ledger.vault import Keyring
 
@@ -34,11 +37,9 @@ _AT_ONCE: Final = 500
 _W = tables.webhook.c
 _log = logging.getLogger(__name__)
 
-Send = Callable[[str, Mapping[str, str], bytes], str]
-
 
 class Round(NamedTuple):
-    """What one round did: messages taken and not taken, and whether more can be sent at once."""
+    """What one round did: messages taken and not taken, and whether more can be done at once."""
 
     taken: int = 0
     refused: int = 0
@@ -52,30 +53,59 @@ def wait_after(tries: int) -> timedelta:
     return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
 
 
-def deliver_round(
-    connection: Connection,
-    keyring: Keyring,
-    clock: Callable[[], datetime],
-    send: Send = sending.send,
-) -> Round:
-    """Send each webhook the one message that is due. By one at a time: whoever calls this holds the lock.
+class Deliverer:
+    """Sends webhooks what is due, each of them one message at a time. Whoever has one holds the lock.
 
-    In transactions of its own, none of which is open while something is sent.
+    What it reads and writes is in transactions of their own on one connection, none of which is open while
+    anything is waited for.
     """
-    with connection.begin():
-        waits = something_waits(connection)
-    more = take_in(connection) if waits else False
-    taken = refused = 0
-    for webhook in _due(connection, clock()):
-        result = _deliver(connection, keyring, webhook, clock, send)
-        if result is None:
-            continue
-        more = True
-        if sending.was_taken(result):
-            taken += 1
-        else:
-            refused += 1
-    return Round(taken, refused, more)
+
+    def __init__(
+        self,
+        connection: Connection,
+        keyring: Keyring,
+        clock: Callable[[], datetime],
+        send: Send = sending.send,
+    ) -> None:
+        self._connection, self._keyring, self._clock = connection, keyring, clock
+        self._under_way = UnderWay(send)
+
+    @property
+    def under_way(self) -> int:
+        """How many messages are being sent."""
+        return len(self._under_way)
+
+    def round(self) -> Round:
+        """Write down what came of messages, and have those be sent that are due. Waits for none of them."""
+        done = self.note()
+        connection = self._connection
+        with connection.begin():
+            waits = something_waits(connection)
+        more = take_in(connection) if waits else False
+        # who took the last message first: those that fail fill no place that one of them needs
+        for webhook in sorted(_due(connection, self._clock()), key=attrgetter("tries")):
+            if self._under_way.has_place_for(webhook):
+                letter = _letter(connection, self._keyring, webhook, self._clock())
+                if letter is not None:
+                    self._under_way.start(letter)
+        return done._replace(more=more or done.more)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until something came of a message, at most so long."""
+        self._under_way.wait(seconds)
+
+    def note(self) -> Round:
+        """Write down what came of messages. Raises what sending one raised."""
+        taken = refused = 0
+        for letter, result, fault in self._under_way.ended():
+            if fault is not None:
+                raise fault
+            _note(self._connection, letter.webhook, letter.last, result, self._clock())
+            if sending.was_taken(result):
+                taken += 1
+            else:
+                refused += 1
+        return Round(taken, refused, taken + refused > 0)
 
 
 def _due(connection: Connection, now: datetime) -> list[Webhook]:
@@ -88,20 +118,16 @@ def _due(connection: Connection, now: datetime) -> list[Webhook]:
     return [one for one in found if one.ended_at is None and (one.next_at is None or one.next_at <= now)]
 
 
-def _deliver(
-    connection: Connection, keyring: Keyring, webhook: Webhook, clock: Callable[[], datetime], send: Send
-) -> str | None:
-    """Send one message, if there is one; what came of it."""
+def _letter(connection: Connection, keyring: Keyring, webhook: Webhook, now: datetime) -> Letter | None:
+    """The message that is due, if there is one, signed."""
     with connection.begin():
         told = _message(connection, webhook)
+        if not told:
+            return None
         secret = secret_of(connection, keyring, webhook.name)
-    if not told:
-        return None
     message = f"{webhook.name}-{told[0].position}-{told[-1].position}"
     body = body_of(told)
-    result = send(webhook.url, signed_headers(secret, message, clock(), body), body)
-    _note(connection, webhook, told[-1].position, result, clock())
-    return result
+    return Letter(webhook, told[-1].position, signed_headers(secret, message, now, body), body)
 
 
 def _message(connection: Connection, webhook: Webhook) -> list[Event]:

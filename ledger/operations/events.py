@@ -15,7 +15,7 @@ import typer
 from ledger.bounds.table import SWEPT_ON
 from ledger.clock import now_and_today
 from ledger.database.locks import LocksLost, locks
-from ledger.events.delivery import deliver_round
+from ledger.events.delivery import Deliverer
 from ledger.events.feed import take_in
 from ledger.events.unpaid import tell_unpaid
 from ledger.inquiry.withheld import tell_withheld_no_longer
@@ -84,14 +84,16 @@ def deliver(settings: Settings, *, once: bool = False) -> Answer:
             with locks(connection) as take:
                 if not take(_LOCK):
                     raise GoesOn("webhooks are sent by another process already")
-                while not ended.is_set():
-                    done = deliver_round(connection, opened.keyring, lambda: now_and_today()[0])
+                deliverer = Deliverer(connection, opened.keyring, lambda: now_and_today()[0])
+                while deliverer.under_way or not ended.is_set():
+                    done = deliverer.note() if ended.is_set() else deliverer.round()
                     taken, refused = taken + done.taken, refused + done.refused
                     if done.more:
                         continue
-                    if once:
+                    if once and not deliverer.under_way:
                         break
-                    ended.wait(POLL_SECONDS)
+                    if deliverer.under_way or not ended.is_set():
+                        deliverer.wait(POLL_SECONDS)
         except LocksLost as lost:
             raise NotReady(f"webhooks: {lost}, and another process may send them by now") from lost
     return {"taken": taken, "refused": refused}, True

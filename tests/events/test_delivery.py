@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +17,8 @@ from ledger import tables
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no
 from ledger.chart.events import EventKind
-from ledger.events import delivery, sending
-from ledger.events.delivery import FIRST_WAIT, LONGEST_WAIT, Round, deliver_round, wait_after
+from ledger.events import delivery, sending, under_way
+from ledger.events.delivery import FIRST_WAIT, LONGEST_WAIT, Deliverer, Round, wait_after
 from ledger.events.sending import send, was_taken
 from ledger.events.signing import signed_headers
 from ledger.events.webhooks import RegisteredBy, end_webhook, register_webhook
@@ -65,10 +65,13 @@ def rounds(world: World, clock: Turned, **more: Any) -> Round:
     """Rounds until nothing is due any more; what they did together."""
     taken = refused = 0
     with world.engine.connect() as connection:
-        for _ in range(100):
-            done = deliver_round(connection, world.keyring, clock, **more)
+        deliverer = Deliverer(connection, world.keyring, clock, **more)
+        for _ in range(200):
+            done = deliverer.round()
             taken, refused = taken + done.taken, refused + done.refused
-            if not done.more:
+            if deliverer.under_way:
+                deliverer.wait(30)
+            elif not done.more:
                 return Round(taken, refused)
     raise AssertionError("it never comes to an end")
 
@@ -207,6 +210,82 @@ def test_one_that_fails_holds_up_no_other(world: World, clock: Turned, receiver:
         world.open()
         assert rounds(world, clock) == Round(1, 1)
     assert len(receiver.items) == 1
+
+
+def until(condition: Callable[[], bool], deliverer: Deliverer) -> None:
+    """Rounds until something is so."""
+    for _ in range(600):
+        deliverer.round()
+        if condition():
+            return
+        deliverer.wait(0.05)
+    raise AssertionError("it never comes to be")
+
+
+def test_those_that_say_nothing_hold_up_no_other(
+    world: World, clock: Turned, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four are silent, and the fifth gets message after message meanwhile; the four get no second one."""
+    monkeypatch.setattr(delivery, "MESSAGE_EVENTS", 1)
+    going, arrived = threading.Event(), list[str]()
+
+    def silent(url: str, headers: Mapping[str, str], body: bytes) -> str:
+        if url == receiver.url:
+            return send(url, headers, body)
+        arrived.append(url)
+        assert going.wait(60)
+        return "timeout"
+
+    silents = [f"https://silent-{place}.example/" for place in range(4)]
+    names = [register(world, url)[0] for url in silents]
+    good, _secret = register(world, receiver.url)
+    with world.engine.connect() as connection:
+        deliverer = Deliverer(connection, world.keyring, clock, silent)
+        for count in range(1, 4):
+            world.open()
+            until(lambda count=count: row(world, good).position == count, deliverer)  # type: ignore[misc]  # bound at once
+        assert len(receiver.items) == 3
+        assert (sorted(arrived), deliverer.under_way) == (silents, 4)
+        assert {row(world, name).tries for name in names} == {0}
+        going.set()
+        until(lambda: deliverer.under_way == 0, deliverer)
+        assert {(row(world, name).tries, row(world, name).result) for name in names} == {(1, "timeout")}
+
+
+def test_so_many_are_sent_at_once_at_most(
+    world: World, clock: Turned, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And those that failed before leave places to those that did not."""
+    monkeypatch.setattr(under_way, "SENT_AT_ONCE", 3)
+    monkeypatch.setattr(under_way, "FAILING_AT_ONCE", 2)
+    going, arrived = threading.Event(), list[str]()
+
+    def silent(url: str, headers: Mapping[str, str], body: bytes) -> str:
+        if url == receiver.url:
+            return send(url, headers, body)
+        arrived.append(url)
+        assert going.wait(60)
+        return "timeout"
+
+    for place in range(5):
+        register(world, f"https://silent-{place}.example/")
+    world.open()
+    with world.engine.connect() as connection:
+        deliverer = Deliverer(connection, world.keyring, clock, silent)
+        until(lambda: len(arrived) == 3, deliverer)
+        deliverer.round()
+        assert (len(arrived), deliverer.under_way) == (3, 3)
+        going.set()
+        until(lambda: len(arrived) == 5 and deliverer.under_way == 0, deliverer)
+        # all are due again, and a new one comes
+        good, _secret = register(world, receiver.url)
+        going.clear()
+        clock.now += timedelta(minutes=1)
+        world.open()
+        until(lambda: row(world, good).position == 2, deliverer)
+        assert (len(arrived), deliverer.under_way) == (7, 2)
+        going.set()
+        until(lambda: len(arrived) == 10 and deliverer.under_way == 0, deliverer)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
