@@ -138,6 +138,19 @@ def take_in(connection: Connection) -> bool:
     return True
 
 
+def take_in_until(connection: Connection, at: datetime) -> None:
+    """Give positions to all that is committed and was recorded up to an instant, and maybe to some more.
+
+    Outside a transaction. What is recorded later does not keep it going.
+    """
+    written = select(_O.seq).where(_O.recorded_at <= at).limit(1).scalar_subquery()
+    told = select(_N.ref).where(_N.at <= at).limit(1).scalar_subquery()
+    while take_in(connection):
+        with connection.begin():
+            if all(one is None for one in connection.execute(select(written, told)).one()):
+                return
+
+
 def tell_once(connection: Connection, news: Sequence[News]) -> int:
     """Put what is not in the feed yet into it, in a transaction of its own; how many those were."""
     with connection.begin():

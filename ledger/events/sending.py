@@ -16,7 +16,7 @@ from contextlib import closing
 from typing import Any, Final
 from urllib.parse import SplitResult
 
-from ledger.events.addresses import read_url
+from ledger.events.addresses import WrongUrl, read_url
 from ledger.version import VERSION
 
 STEP_SECONDS: Final = 10.0
@@ -60,9 +60,9 @@ def send(url: str, headers: Mapping[str, str], body: bytes) -> str:
 
     Of the answer nothing is kept. A proxy of the environment is not asked.
     """
-    parts = read_url(url)
     left = _Time()
     try:
+        parts = read_url(url)
         with closing(_connected(parts, left)) as connection:
             _say(connection, _request(parts, headers, body), left)
             return _status(connection, left)
@@ -70,7 +70,7 @@ def send(url: str, headers: Mapping[str, str], body: bytes) -> str:
         return "timeout"
     except ssl.SSLError:
         return "tls"
-    except (ConnectionRefusedError, socket.gaierror):
+    except (ConnectionRefusedError, socket.gaierror, WrongUrl):
         return "unreachable"
     except (OSError, _CutOff):
         return "cut_off"

@@ -17,7 +17,7 @@ from ledger import tables
 from ledger.chart.events import EVENT_WORDS, EventKind
 from ledger.database.lookups import insert_or_leave
 from ledger.events.addresses import read_url
-from ledger.events.feed import last_position
+from ledger.events.feed import last_position, take_in_until
 from ledger.events.signing import new_secret
 from ledger.posting.agents import agent_ids
 from ledger.refusals import RefusalCode, Refused
@@ -69,11 +69,14 @@ def register_webhook(
 
     Raises WrongUrl, and Refused(webhook_in_use) where the address is sent events already.
     """
-    read_url(url)
+    # one receiver in two spellings would be sent everything twice
+    url = read_url(url).geturl()
     name = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
     secret = new_secret()
     agents = agent_ids(connection, {by.caller, by.actor})
     words = None if kinds is None else " ".join(kind.word for kind in sorted(set(kinds)))
+    # what waits for its place happened before
+    take_in_until(connection, by.at)
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.webhook),

@@ -224,7 +224,14 @@ def test_a_webhook_that_there_is_none_of(client: TestClient, name: str) -> None:
         "https://receiver.example:x/", "https://receiver example/", "https://receiver.example/\n",
         "https://例子.example/", "https://receiver.example/\\@evil.example", "https://-x-/", "https://[::1",
         "https://receiver.example/" + "x" * 1000, " https://receiver.example/", "javascript:alert(1)",
-        "//receiver.example/", "http://0.0.0.0/", "http://[::ffff:10.0.0.1]/", "https://receiver.example/\x00",
+        "//receiver.example/", "http://0.0.0.0/",
+        "https://[::1]x/", "https://[::1]x:1/", "https://x[::1]/", "https://[::1%lo]/", "https://[1.2.3.4]/",
+        "https://h..example/", "https://.h.example/", "https://h.example./", "https://h.-x.example/",
+        "https://h.x-.example/", "https://h_x.example/", "https://" + "a" * 64 + ".example/",
+        "https://" + "a." * 124 + "example/", "https://127.1/", "https://2130706433/", "https://0x7f000001/",
+        "https://010.0.0.1/", "https://1.2.3.4.5/", "https://h.example:+443/", "https://h.example:4_4/",
+        "https://h.example:44:44/", "https://%31.example/", "https://h.example;x/",
+        "http://[::ffff:10.0.0.1]/", "https://receiver.example/\x00",
     ],
 )  # fmt: skip
 def test_an_address_that_nothing_is_sent_to(client: TestClient, url: str) -> None:
@@ -236,14 +243,38 @@ def test_an_address_that_nothing_is_sent_to(client: TestClient, url: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "url",
+    ("url", "written"),
     [
-        "https://receiver.example", "https://receiver.example:8443/a/b?c=d", "https://10.1.2.3/",
-        "https://[fd00::1]/", "http://127.0.0.1:9/x", "http://localhost:9/x", "http://[::1]:9/", "HTTPS://R.example/",
+        ("https://receiver.example", "https://receiver.example/"),
+        ("https://receiver.example?c=d", "https://receiver.example/?c=d"),
+        ("https://receiver.example:8443/a/b?c=d", None), ("https://10.1.2.3/", None),
+        ("https://[fd00::1]/", None),
+        ("http://127.0.0.1:9/x", None), ("http://localhost:9/x", None), ("http://[::1]:9/", None),
+        ("HTTPS://R.example/A?B=C", "https://r.example/A?B=C"), ("HTTP://LOCALHOST:80/", "http://localhost/"),
+        ("https://[0:0::0:2]:443/", "https://[::2]/"), ("https://[FD00::A]:8443/", "https://[fd00::a]:8443/"),
+        ("https://p.example:0443/", "https://p.example/"), ("https://p.example:80/", None),
+        ("https://" + "a" * 63 + ".example/", None), ("https://1and1.example/", None),
+        ("https://xn--fsqu00a.example/", None), ("https://4.h/", None),
     ],
 )  # fmt: skip
-def test_an_address_that_is_taken(client: TestClient, url: str) -> None:
-    assert made(client, url)["url"] == url
+def test_an_address_that_is_taken(client: TestClient, url: str, written: str | None) -> None:
+    assert made(client, url)["url"] == (written or url)
+
+
+def test_one_receiver_is_one_webhook_however_it_is_written(client: TestClient) -> None:
+    first = made(client, "https://One.example:443/Events")
+    for url in (
+        "https://one.example/Events", "HTTPS://one.example/Events", "https://ONE.EXAMPLE/Events",
+        "https://one.example:443/Events", "https://one.example:/Events", "https://one.example/Events?",
+    ):  # fmt: skip
+        assert said(client.post("/v1/webhooks", json={"url": url})) == (409, "webhook_in_use")
+    # others are other ones
+    for url in (
+        "https://one.example/events",
+        "https://one.example:444/Events",
+        "https://one.example/Events/",
+    ):
+        assert made(client, url)["webhook"] != first["webhook"]
 
 
 @pytest.mark.parametrize("kinds", [[], ["x"], ["SPENDING"], "spending", [1], ["spending"] * 14, {}])

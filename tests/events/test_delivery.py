@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 
 from ledger import tables
 from ledger.accounts.spending import Spend
@@ -19,6 +19,8 @@ from ledger.book.numbers import account_no
 from ledger.chart.events import EventKind
 from ledger.events import delivery, sending, under_way
 from ledger.events.delivery import FIRST_WAIT, LONGEST_WAIT, Deliverer, Round, wait_after
+from ledger.events.feed import take_in
+from ledger.events.outbox import tell
 from ledger.events.sending import send, was_taken
 from ledger.events.signing import signed_headers
 from ledger.events.webhooks import RegisteredBy, end_webhook, register_webhook
@@ -163,6 +165,44 @@ def test_what_happened_before_or_after_is_not_sent(world: World, clock: Turned, 
     spend(world, account)
     assert rounds(world, clock) == Round(0, 0)
     assert receiver.messages == []
+
+
+def test_what_waited_for_its_place_when_it_was_registered_is_not_sent(
+    world: World, clock: Turned, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody had read the feed by then: several passes are wanted, and what comes after them is sent."""
+    monkeypatch.setattr("ledger.events.feed.PASS_ROWS", 2)
+    before = [world.open(opening=(0, 500)) for _ in range(5)]
+    with world.engine.begin() as connection:
+        tell(connection, EventKind.DOCUMENT_ISSUED, before[0], "D-1", world.now)
+    name, _secret = register(world, receiver.url)
+    assert row(world, name).position == 6
+    assert rounds(world, clock) == Round(0, 0)
+    spend(world, before[0])
+    assert rounds(world, clock) == Round(1, 0)
+    assert [one["kind"] for one in receiver.items] == ["spending"]
+
+
+def test_what_is_posted_meanwhile_keeps_no_registration_up(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is recorded later than the registration is not waited for, though it never ends."""
+    passes = 0
+    account = world.open(opening=(0, 500))
+
+    def busy(connection: Connection) -> bool:
+        nonlocal passes
+        passes += 1
+        assert passes < 10
+        found = take_in(connection)
+        with connection.begin():
+            later = world.now + timedelta(seconds=passes)
+            tell(connection, EventKind.DOCUMENT_ISSUED, account, f"D-{passes}", later)
+        return found
+
+    monkeypatch.setattr("ledger.events.feed.take_in", busy)
+    name, _secret = register(world, receiver.url)
+    assert (row(world, name).position, passes) == (1, 1)
 
 
 # -- what is not taken -------------------------------------------------------------------------------------

@@ -92,6 +92,7 @@ def test_a_receiver_that_does_not_read_is_let_go() -> None:
 
 
 def test_a_name_that_no_host_has() -> None:
+    assert send("https://h..example/", HEADERS, b"{}") == "unreachable"
     assert send("https://" + "a." * 20 + "invalid/", HEADERS, b"{}") == "unreachable"
 
 
