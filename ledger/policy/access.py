@@ -32,6 +32,8 @@ DAYS_MAX: Final = 3_660
 # Days until the person sees that such a look was taken. An estate's looks are shown once it is divided, and
 # after this time where none is named.
 _WITHHELD_UNSAID: Final[Mapping[str, int]] = {"court_order": 180, "estate": DAYS_MAX}
+WITHHELD_UNSAID: Final = frozenset(_WITHHELD_UNSAID)
+"""The purposes for which looks are withheld where an area says nothing."""
 _PEOPLE_UNSAID, _MINUTES_UNSAID, _SETTLED_UNSAID = 50, 10, 30
 MINUTES_MAX: Final = 1440
 

@@ -66,6 +66,7 @@ from ledger.verify.institutions import (
     months_are_those_of_their_bills,
     nothing_else_is_staked,
 )
+from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.twins import people_are_there_once
 
@@ -111,6 +112,7 @@ ACROSS: tuple[Invariant, ...] = (
     nothing_else_is_staked,
     aid_clears,
     events_are_those_of_the_books,
+    news_is_of_what_happened,
 )
 
 CHUNK = 2_000

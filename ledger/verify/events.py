@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, exists, func, or_, select
+from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select
 
 from ledger import tables
 from ledger.chart.events import EVENT_OF, TOLD_OF
@@ -19,7 +19,7 @@ _MEANS = case({int(kind): int(event) for kind, event in EVENT_OF.items()}, value
 
 
 def events_are_those_of_the_books(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Positions have no gap, events are what their entries say, and no entry that is one is left out.
+    """Positions have no gap and follow the entries of a book, events say what these do, and none is left out.
 
     What was written before there was a feed is not told: a book's entries from its first told one on, and all
     that were recorded later than the first event.
@@ -39,12 +39,26 @@ def events_are_those_of_the_books(connection: Connection, first: int, last: int)
     )
     for position, book_id, seq in streamed(connection, wrong):
         yield Finding("event_wrong", f"event {position}", f"{line_name(book_id, seq)} says something else")
+    for (position,) in streamed(connection, _turned_round(first, last)):
+        yield Finding("event_wrong", f"event {position}", "it stands before an earlier entry of its book")
     waiting: set[tuple[int, int]] | None = None
     for book_id, seq in _untold(connection, first, last):
         if waiting is None:
             waiting = _in_the_outbox(connection)
         if (book_id, seq) not in waiting:
             yield Finding("event_missing", line_name(book_id, seq), "nobody was told of it")
+
+
+def _turned_round(first: int, last: int) -> Select[tuple[int]]:
+    """The positions of events behind which an earlier entry of their book stands."""
+    # along the index of books and numbers
+    following = func.lead(_V.position).over(partition_by=_V.book_id, order_by=_V.seq)
+    told = (
+        select(_V.position, following.label("following"))
+        .where(_V.seq.is_not(None), _V.book_id.between(first, last))
+        .subquery()
+    )
+    return select(told.c.position).where(told.c.following < told.c.position).order_by(told.c.position)
 
 
 def _untold(connection: Connection, first: int, last: int) -> Iterator[tuple[int, int]]:

@@ -74,6 +74,21 @@ def test_an_event_that_says_something_else(world: World, account: int, change: s
         assert said(connection)[0] == ("event_wrong", "event 4", f"{named} says something else")
 
 
+@pytest.mark.parametrize(("one", "other"), [(1, 2), (1, 4), (2, 4)])
+def test_events_of_a_book_that_were_turned_round(world: World, account: int, one: int, other: int) -> None:
+    with tampering(world.engine) as connection:
+        for before, after in ((one, 99), (other, one), (99, other)):
+            run(
+                connection,
+                f"UPDATE event SET position = {after} WHERE book_id = :book AND position = {before}",
+                book=account,
+            )
+        assert {found[:2] for found in said(connection)} <= {
+            ("event_wrong", f"event {place}") for place in range(one + 1, other + 1)
+        }
+        assert said(connection)[-1][2] == "it stands before an earlier entry of its book"
+
+
 def test_what_was_written_before_there_was_a_feed_is_not_told(world: World, account: int) -> None:
     """Of a book that was never told of, until a day after the feed began; of any other one from there on."""
     with tampering(world.engine) as connection:
