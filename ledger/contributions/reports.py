@@ -249,6 +249,9 @@ class _Credited(NamedTuple):
     on_day: date | None = None
 
 
+# what takes back a credit that came without an employer, as a whole
+_TAKEN_BACK_BY = (int(Kind.REVERSAL), int(Kind.CREDIT_BACK))
+
 # where money of a month came from: the month, the kind, the employer's book or None
 _Source = tuple[int, Kind, int | None]
 
@@ -291,26 +294,36 @@ def person_months(
 
 
 def _credited(connection: Connection, account_id: int, first: int, last: int) -> dict[_Source, _Credited]:
-    """What reached an account by month and source, less what was taken back."""
+    """What reached an account by month and source, less what went back to the payer.
+
+    A credit that was taken back, by a reversal or by the report of a death (R15), is none: the month was not
+    paid by it. What of it was spent since is owed by the estate, and counts for nothing here.
+    """
     came = (Kind.CONTRIBUTION, Kind.RETIREE_CREDIT)
-    # a spending belongs to no month, nor does its reversal
-    back = (Kind.REFUND_TO_PAYER, Kind.REVERSAL)
+    back = tables.entry.alias("back")
+    taken_back = (
+        select(back.c.seq)
+        .where(back.c.book_id == _E.book_id, back.c.target_seq == _E.seq, back.c.kind.in_(_TAKEN_BACK_BY))
+        .exists()
+    )
     rows = connection.execute(
         select(_E.kind, _E.period, _E.effective_on, _E.fact_on, _T.amount_fen, _T.party_id)
         .select_from(tables.entry.join(tables.transfer))
         .where(
             _E.book_id == account_id,
-            _E.kind.in_([int(kind) for kind in (*came, *back)]),
+            _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER)]),
             _E.period.between(first, last),
+            ~taken_back,
         )
     )
     found: dict[_Source, _Credited] = {}
     for number, period, effective_on, fact_on, fen, party_id in rows:
         kind = Kind(number)
-        # a refund names the employer it goes to; only what came without an employer is ever reversed
-        source = (period, Kind.CONTRIBUTION if kind in back else kind, party_id)
+        is_refund = kind is Kind.REFUND_TO_PAYER
+        # a refund names the employer it goes to
+        source = (period, Kind.CONTRIBUTION if is_refund else kind, party_id)
         before = found.get(source, _Credited())
-        if kind in back:
+        if is_refund:
             found[source] = before._replace(fen=before.fen - fen)
         else:
             day = fact_on or effective_on
