@@ -18,7 +18,7 @@ from api.http.state import state_of
 from ledger import RefusalCode, employers, persons
 from ledger.contributions import staff
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.months import period_of
+from ledger.months import month_bounds, period_of
 from ledger.people.id_numbers import mask_id_number, mask_name
 
 router = APIRouter(route_class=LedgerRoute)
@@ -79,7 +79,7 @@ async def registered(
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         book_id = employers.find(connection, code).book_id
-        found = staff.registered(connection, book_id, month, after=after or 0, limit=limit)
+        found = staff.registered(connection, book_id, *month_bounds(month), after=after or 0, limit=limit)
         people = persons.known(connection, state.keyring, [one.person_id for one in found if one.person_id])
         return [(one.account_id, _item(one, people.get(one.person_id or 0))) for one in found]
 

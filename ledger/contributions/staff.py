@@ -1,4 +1,4 @@
-"""Who was registered with an employer in a month: its own registration facts, and nothing else (R62)."""
+"""Who was registered with an employer in some days: its own registration facts, and nothing else (R62)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from sqlalchemy import Connection, or_, select
 
 from ledger import tables
 from ledger.chart.members import MemberClass
-from ledger.months import month_bounds
 from ledger.people.enrolled import read_enrolments
-from ledger.people.membership import registered_with
+from ledger.people.membership import Stint, stints_with
 
 _B, _N = tables.book.c, tables.enrolment.c
 
 
 class StaffMember(NamedTuple):
-    """A person as enrolled with an employer in a month; days inclusive, wage in fen where one was said."""
+    """A person as registered with an employer; days inclusive, wage in fen where one was said."""
 
     account_id: int
     person_id: int | None
@@ -28,28 +27,34 @@ class StaffMember(NamedTuple):
 
 
 def registered(
-    connection: Connection, book_id: int, period: int, *, after: int = 0, limit: int
+    connection: Connection, book_id: int, first: date, last: date, *, after: int = 0, limit: int
 ) -> list[StaffMember]:
-    """Those enrolled with an employer in a month, by account, at most `limit` after the account `after`.
+    """Those registered with an employer on some day from `first` to `last`, each once, by account.
 
-    By the word that counts for the month: who by a later one was a retiree, or without an employer, is not
-    among them, and nobody who died before it. What other employers say of a person counts for nothing here.
+    At most `limit` after the account `after`. Of somebody with several words the one counts that was in force
+    last in these days. It ends where another word takes its place, as that the person is a retiree or without
+    an employer, or by the death; why is not told. What other employers say counts for nothing here.
     """
     found: list[StaffMember] = []
     while len(found) < limit:
-        people = _enrolled(connection, book_id, period, after, limit)
+        people = _enrolled(connection, book_id, first, last, after, limit)
         enrolments = read_enrolments(connection, people)
-        words = {
-            account: word
-            for account in people
-            if (word := registered_with(enrolments.get(account, ()), book_id, period)) is not None
+        stints = {
+            account: stint
+            for account, (_person, died_on) in people.items()
+            if (stint := _last_in(stints_with(enrolments.get(account, ()), book_id), died_on, first, last))
         }
-        wages = _wages(connection, {(account, word.seq) for account, word in words.items()})
+        wages = _wages(connection, {(account, stint.word.seq) for account, stint in stints.items()})
         found += [
             StaffMember(
-                account, people[account], word.member_class, word.first, word.last, wages.get(account)
+                account,
+                people[account][0],
+                stint.word.member_class,
+                stint.first,
+                stint.last,
+                wages.get(account),
             )
-            for account, word in words.items()
+            for account, stint in stints.items()
         ]
         if len(people) < limit:
             break
@@ -57,18 +62,28 @@ def registered(
     return found[:limit]
 
 
-def _enrolled(
-    connection: Connection, book_id: int, period: int, after: int, limit: int
-) -> dict[int, int | None]:
-    """The next accounts that an enrolment with the employer covers the month for, and whose they are.
+def _last_in(stints: list[Stint], died_on: date | None, first: date, last: date) -> Stint | None:
+    """The last of some stints with a day from `first` to `last`; a death ends it."""
+    for stint in reversed(stints):
+        ends = stint.last
+        if died_on is not None and (ends is None or ends > died_on):
+            ends = died_on
+        if stint.first <= min(last, ends or last) and (ends is None or ends >= first):
+            return stint._replace(last=ends)
+    return None
 
-    Which word counts is said by `registered_with`; here only what it never is costs nothing more.
+
+def _enrolled(
+    connection: Connection, book_id: int, first: date, last: date, after: int, limit: int
+) -> dict[int, tuple[int | None, date | None]]:
+    """The next accounts with an enrolment with the employer in these days: whose they are, and who died when.
+
+    Which word counts is said by `stints_with`; here only what it never is costs nothing more.
     """
-    first, last = month_bounds(period)
     newer = tables.enrolment.alias("newer").c
     stands = ~select(newer.seq).where(newer.book_id == _N.book_id, newer.replaces_seq == _N.seq).exists()
     rows = connection.execute(
-        select(_N.book_id, _B.person_id)
+        select(_N.book_id, _B.person_id, _B.died_on)
         .select_from(tables.enrolment.join(tables.book, _B.book_id == _N.book_id))
         .where(
             _N.employer_id == book_id,
@@ -78,11 +93,11 @@ def _enrolled(
             or_(_N.valid_to.is_(None), _N.valid_to >= first),
             or_(_B.died_on.is_(None), _B.died_on >= first),
         )
-        .group_by(_N.book_id, _B.person_id)
+        .group_by(_N.book_id, _B.person_id, _B.died_on)
         .order_by(_N.book_id)
         .limit(limit)
     )
-    return dict(tuple(row) for row in rows)
+    return {account: (person, died_on) for account, person, died_on in rows}
 
 
 def _wages(connection: Connection, words: set[tuple[int, int]]) -> dict[int, int | None]:

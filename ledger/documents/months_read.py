@@ -13,7 +13,7 @@ from ledger.chart.kinds import Kind
 from ledger.contributions import reports, staff
 from ledger.documents.asked import Span
 from ledger.documents.facts import PaidMonth, StaffLine, UnitMonth
-from ledger.months import next_period, period_of
+from ledger.months import months_between, period_of
 from ledger.people import persons
 from ledger.people.id_numbers import mask_id_number
 from ledger.printing.rendering import LINES_MAX
@@ -114,37 +114,23 @@ def staff_lines(
 ) -> tuple[StaffLine, ...]:
     """Whom an employer had registered on some day of the period, each once, by account.
 
-    Of somebody with several words of the unit the last one counts. Raises Refused: document_too_long,
-    period_invalid for a period of more than STAFF_MONTHS_MAX months.
+    Of somebody with several words of the unit the one counts that was in force last. Raises Refused:
+    document_too_long, period_invalid for a period of more than STAFF_MONTHS_MAX months.
     """
-    found: dict[int, staff.StaffMember] = {}
-    months = 0
-    month = period_of(span.first)
-    while month <= period_of(span.last):
-        months += 1
-        if months > STAFF_MONTHS_MAX:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="from")
-        for one in _registered(connection, book_id, month):
-            if one.first <= span.last and (one.last is None or one.last >= span.first):
-                found[one.account_id] = one
+    if months_between(period_of(span.first), period_of(span.last)) >= STAFF_MONTHS_MAX:
+        raise Refused(RefusalCode.PERIOD_INVALID, at="from")
+    found: list[staff.StaffMember] = []
+    while page := staff.registered(
+        connection, book_id, *span, after=found[-1].account_id if found else 0, limit=_STAFF_PAGE
+    ):
+        found += page
         if len(found) > LINES_MAX:
             raise Refused(RefusalCode.DOCUMENT_TOO_LONG, lines_max=LINES_MAX)
-        month = next_period(month)
     known: dict[int, persons.Known] = {}
-    people = sorted({one.person_id for one in found.values() if one.person_id is not None})
+    people = sorted({one.person_id for one in found if one.person_id is not None})
     for start in range(0, len(people), _STAFF_PAGE):
         known |= persons.known(connection, keyring, people[start : start + _STAFF_PAGE])
-    return tuple(
-        _staff_line(one, known.get(one.person_id or 0), full_number=full_number)
-        for _account, one in sorted(found.items())
-    )
-
-
-def _registered(connection: Connection, book_id: int, month: int) -> Iterator[staff.StaffMember]:
-    after = 0
-    while page := staff.registered(connection, book_id, month, after=after, limit=_STAFF_PAGE):
-        yield from page
-        after = page[-1].account_id
+    return tuple(_staff_line(one, known.get(one.person_id or 0), full_number=full_number) for one in found)
 
 
 def _staff_line(one: staff.StaffMember, person: persons.Known | None, *, full_number: bool) -> StaffLine:

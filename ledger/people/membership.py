@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
+from itertools import zip_longest
 from typing import NamedTuple
 
 from ledger.chart.members import MemberClass
 from ledger.months import month_bounds
 from ledger.refusals import RefusalCode, Refused
+
+_A_DAY = timedelta(days=1)
 
 
 class Enrolment(NamedTuple):
@@ -78,13 +81,36 @@ def class_in(enrolments: Sequence[Enrolment], employer_id: int | None, period: i
     return MemberClass.ACTIVE
 
 
-def registered_with(enrolments: Sequence[Enrolment], employer_id: int, period: int) -> Enrolment | None:
-    """The enrolment with an employer that says the class of a month there, as `class_in` goes by it.
+class Stint(NamedTuple):
+    """Days on which an enrolment is the word that counts; both inclusive, `last` None while it goes on."""
 
-    None for who was not enrolled with it in the month, or was by a later word a retiree, or without employer.
+    word: Enrolment
+    first: date
+    last: date | None
+
+
+def stints_with(enrolments: Sequence[Enrolment], employer_id: int) -> list[Stint]:
+    """On which days a person was registered with an employer, and by which enrolment, in order of days.
+
+    On each day the word recorded last counts, of those that `class_in` goes by: a retiree, or who by a later
+    word is without an employer, is registered with it no more.
     """
-    word = _word_on(_heard_by(enrolments, employer_id), period)
-    return word if word is not None and word.employer_id == employer_id else None
+    heard = _heard_by(enrolments, employer_id)
+    turns = sorted(
+        {one.first for one in heard} | {one.last + _A_DAY for one in heard if one.last is not None}
+    )
+    found: list[Stint] = []
+    for first, end in zip_longest(turns, turns[1:]):
+        there = [one for one in heard if one.first <= first and (one.last is None or one.last >= first)]
+        word = max(there, key=lambda one: one.seq, default=None)
+        if word is None or word.employer_id != employer_id:
+            continue
+        last = None if end is None else end - _A_DAY
+        if found and found[-1].word is word and found[-1].last == first - _A_DAY:
+            found[-1] = found[-1]._replace(last=last)
+        else:
+            found.append(Stint(word, first, last))
+    return found
 
 
 def _heard_by(enrolments: Sequence[Enrolment], employer_id: int | None) -> list[Enrolment]:
