@@ -163,6 +163,11 @@ def annual_settlement(whose: Insured, issue: Issue, year: SheetOfYear) -> Printe
         after.large - before.large,
         after.top_up - before.top_up,
     )
+    # a bill that was taken back since is settled anew by the next settlement of the year
+    words = [
+        f"其中结算单{one.name}已于{one.reversed_on.isoformat()}冲正（{one.reversed_by}）。"
+        for one in year.reversed
+    ]
     earlier = "、".join(f"{one.name}({one.settled_on.isoformat()})" for one in told.earlier)
     return sheet(
         DocumentKind.ANNUAL_SETTLEMENT,
@@ -181,7 +186,7 @@ def annual_settlement(whose: Insured, issue: Issue, year: SheetOfYear) -> Printe
             Sum("top_up", "年度补助差额", top_up),
             Sum("difference", "差额合计", pooled + large + top_up, certified=True),
         ),
-        (f"本单补充以下结算单:{earlier}。",) if earlier else (),
+        [*([f"本单补充以下结算单:{earlier}。"] if earlier else []), *words],
         title=f"{told.year}{TITLES[DocumentKind.ANNUAL_SETTLEMENT]}",
     )
 

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from ledger import tables
 from ledger.book.numbers import party_of
+from ledger.chart.documents import DocumentKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
@@ -22,11 +23,14 @@ from ledger.documents.issuing import IssuedDocument, by_code, is_sound
 from ledger.documents.rests_on import RestsOn
 from ledger.vault import Keyring
 
-_E, _LINE = tables.entry.c, tables.assessment_line.c
+_E, _LINE, _LEVY = tables.entry.c, tables.assessment_line.c, tables.levy_line.c
 _log = logging.getLogger(__name__)
 
 # what takes back, or takes back in part, what was booked before
 _TAKES_BACK: Final = (int(Kind.REVERSAL), int(Kind.REFUND_TO_PAYER), int(Kind.CREDIT_BACK))
+
+# those that state what there was before their first day
+_WITH_BALANCES: Final = frozenset({DocumentKind.ACCOUNT_LIST, DocumentKind.YEARLY_STATEMENT})
 
 
 class CodeChecked(NamedTuple):
@@ -58,11 +62,17 @@ def check_code(connection: Connection, keyring: Keyring, code: str) -> CodeCheck
 def corrected_on(connection: Connection, row: IssuedDocument) -> date | None:
     """The day since when what a document says is corrected; None where it stands as it was printed.
 
-    A correction is what takes an entry back that was printed, or changes a month that was: a reversal, a
-    refund, an adjustment; of an annual settlement, a later one of the same year.
+    A correction is what takes an entry back that was printed, or that is in a printed opening balance, or
+    changes a month that was: a reversal, a refund, an adjustment, the list that takes the place of an
+    estimate; of an annual settlement, a later one of the same year.
     """
     rests = row.rests
-    days = [*_in_the_book(connection, row.book_id, rests), *_of_months(connection, row.book_id, rests)]
+    days = [
+        *_in_the_book(connection, row.book_id, rests),
+        *_of_balances(connection, row),
+        *_of_months(connection, row.book_id, rests),
+        *_of_estimates(connection, row.book_id, rests),
+    ]
     return min(days, default=None)
 
 
@@ -86,6 +96,60 @@ def _in_the_book(connection: Connection, book_id: int, rests: RestsOn) -> list[d
         or (target is not None and rests.has(target))
         or rests.has_month(period)
     ]
+
+
+def _of_balances(connection: Connection, row: IssuedDocument) -> list[date]:
+    """The days on which something of before was taken back by a value date within what was printed.
+
+    Its money is in the opening balance or in the closing one. What is taken back after the period is none:
+    on the days of the period the money was there.
+    """
+    if row.of_kind not in _WITH_BALANCES:
+        return []
+    taken = tables.entry.alias("taken").c
+    first: datetime | None = connection.scalar(
+        select(func.min(_E.recorded_at, type_=_E.recorded_at.type))
+        .select_from(tables.entry)
+        .where(
+            _E.book_id == row.book_id,
+            _E.seq > row.rests.last_seq,
+            _E.kind.in_(_TAKES_BACK),
+            _E.effective_on <= row.last,
+            select(taken.seq)
+            .where(
+                taken.book_id == _E.book_id,
+                taken.seq == _E.target_seq,
+                taken.seq <= row.rests.last_seq,
+                taken.effective_on < row.first,
+            )
+            .exists(),
+        )
+    )
+    return [] if first is None else [day_of(first)]
+
+
+def _of_estimates(connection: Connection, book_id: int, rests: RestsOn) -> list[date]:
+    """The days on which a list took the place of an estimate that was printed, in the book of an employer."""
+    if rests.months is None or party_of(book_id) is not Party.EMPLOYER:
+        return []
+    rows = connection.execute(
+        select(_LEVY.period, _LEVY.seq, _LEVY.estimated, _E.recorded_at)
+        .select_from(tables.levy_line.join(tables.entry))
+        .where(_LEVY.book_id == book_id, _LEVY.period.between(*rests.months), _LEVY.estimated != 0)
+        .order_by(_LEVY.seq)
+    )
+    days: list[date] = []
+    printed: set[int] = set()
+    for period, seq, fen, recorded_at in rows:
+        if seq > rests.last_seq:
+            # one that was made since stands on no paper of before
+            if fen < 0 and period in printed:
+                days.append(day_of(recorded_at))
+        elif fen > 0:
+            printed.add(period)
+        else:
+            printed.discard(period)
+    return days
 
 
 def _of_months(connection: Connection, book_id: int, rests: RestsOn) -> list[date]:

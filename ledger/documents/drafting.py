@@ -32,7 +32,7 @@ from ledger.documents.payment_sheets import insured_proof, payment_list
 from ledger.documents.rests_on import RestsOn, stretches
 from ledger.documents.unit_sheets import staff_list, unit_payment_list
 from ledger.inquiry.statements import year_statement
-from ledger.months import period_of
+from ledger.months import first_day, period_of
 from ledger.policy import Policy
 from ledger.printing.sheet import PrintedSheet
 from ledger.refusals import RefusalCode, Refused
@@ -166,6 +166,9 @@ def _by_months(
         # months of before the account that were paid afterwards are among them
         first = 0
     months = paid_months(connection, book_id, first, to)
+    insured = [one.period for one in months if one.is_insured]
+    if not first and insured:
+        span = span._replace(first=min(span.first, first_day(min(insured))))
     draw = payment_list if asked.kind is K.PAYMENT_LIST else insured_proof
     return Drafted(
         asked.kind,
@@ -197,7 +200,7 @@ def _account_list(
     last: int,
 ) -> Drafted:
     span = span_of(asked, opened, printer.today)
-    moves = reading.account_moves(connection, book_id, span)
+    moves = reading.account_moves(connection, book_id, span, full_number=asked.full_number)
     return Drafted(
         asked.kind,
         book_id,

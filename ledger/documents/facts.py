@@ -153,7 +153,16 @@ class SheetOfBill(NamedTuple):
     reversed_on: date | None
 
 
+class BillReversed(NamedTuple):
+    """A bill that was taken back after its year was settled: its name, by what, and when."""
+
+    name: str
+    reversed_by: str
+    reversed_on: date
+
+
 class SheetOfYear(NamedTuple):
-    """The annual settlement of a year."""
+    """The annual settlement of a year, and which of its bills do not stand any more."""
 
     told: YearStatement
+    reversed: tuple[BillReversed, ...]

@@ -19,10 +19,10 @@ from ledger.chart.sides import Side
 from ledger.contributions import employers
 from ledger.contributions.reports import enrolments
 from ledger.documents.asked import Span
-from ledger.documents.facts import AccountLine, AccountMoves, Insured, SheetOfBill, SheetOfYear
+from ledger.documents.facts import AccountLine, AccountMoves, BillReversed, Insured, SheetOfBill, SheetOfYear
 from ledger.inquiry.holders import holder_of_book
 from ledger.people import persons
-from ledger.people.id_numbers import mask_id_number
+from ledger.people.id_numbers import mask_id_number, mask_in_text
 from ledger.policy import Policy
 from ledger.printing.rendering import LINES_MAX
 from ledger.refusals import RefusalCode, Refused
@@ -120,9 +120,10 @@ def subject(
     )
 
 
-def account_moves(connection: Connection, book_id: int, span: Span) -> AccountMoves:
+def account_moves(connection: Connection, book_id: int, span: Span, *, full_number: bool) -> AccountMoves:
     """Every entry that moved money of the account in these days, by value date, and what there was before.
 
+    ID numbers in the names of its documents have stars in them unless asked for.
     Raises Refused(document_too_long).
     """
     asked: dict[str, Any] = {"book_id": book_id, "first": span.first, "last": span.last}
@@ -136,6 +137,11 @@ def account_moves(connection: Connection, book_id: int, span: Span) -> AccountMo
         _line(book_id, row.seq, Kind(row.kind), row.effective_on, int(row.fen), told[row.seq], paid_to)
         for row in moved
     )
+    if not full_number:
+        lines = tuple(
+            one if one.source_ref is None else one._replace(source_ref=mask_in_text(one.source_ref))
+            for one in lines
+        )
     return AccountMoves(span, opening, lines)
 
 
@@ -198,5 +204,20 @@ def sheet_of_bill(connection: Connection, book_id: int, name: str) -> SheetOfBil
 
 
 def sheet_of_year(connection: Connection, book_id: int, year: int) -> SheetOfYear:
-    """The annual settlement of a year. Raises Refused(annual_settlement_not_found)."""
-    return SheetOfYear(last_statement(connection, book_id, year))
+    """The annual settlement of a year, with what was taken back of it since.
+
+    Raises Refused(annual_settlement_not_found).
+    """
+    told = last_statement(connection, book_id, year)
+    names = {one.name for one in told.bills}
+    rows = connection.execute(
+        select(_E.seq, _E.target_seq, _E.effective_on)
+        .where(_E.book_id == book_id, _E.seq > told.receipt.seq, _E.kind == int(Kind.REVERSAL))
+        .order_by(_E.seq)
+    )
+    found = tuple(
+        BillReversed(entry_name(book_id, target), entry_name(book_id, seq), day)
+        for seq, target, day in rows
+        if target is not None and entry_name(book_id, target) in names
+    )
+    return SheetOfYear(told, found)
