@@ -17,6 +17,7 @@ from ledger.chart.documents import DocumentKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
+from ledger.chart.sides import POCKETS
 from ledger.clock import day_of
 from ledger.documents.asked import Span
 from ledger.documents.issuing import IssuedDocument, by_code, is_sound
@@ -24,6 +25,8 @@ from ledger.documents.rests_on import RestsOn
 from ledger.vault import Keyring
 
 _E, _LINE, _LEVY = tables.entry.c, tables.assessment_line.c, tables.levy_line.c
+_T = tables.transfer.c
+_POCKETS: Final = sorted(map(int, POCKETS))
 _log = logging.getLogger(__name__)
 
 # what takes back, or takes back in part, what was booked before
@@ -121,6 +124,14 @@ def _of_balances(connection: Connection, row: IssuedDocument) -> list[date]:
                 taken.seq == _E.target_seq,
                 taken.seq <= row.rests.last_seq,
                 taken.effective_on < row.first,
+                # what moved nothing of the account, as a bill paid in cash, is in no balance
+                select(_T.seq)
+                .where(
+                    _T.book_id == taken.book_id,
+                    _T.seq == taken.seq,
+                    or_(_T.from_side.in_(_POCKETS), _T.to_side.in_(_POCKETS)),
+                )
+                .exists(),
             )
             .exists(),
         )

@@ -98,6 +98,19 @@ def test_a_debit_dated_back_corrects_nothing(client: TestClient) -> None:
     assert checked(client, made)["state"] == "unchanged"
 
 
+@pytest.mark.parametrize(("balance", "state"), [("0.00", "unchanged"), ("60.00", "corrected")])
+def test_a_bill_that_moved_nothing_of_the_account_is_in_no_balance(
+    client: TestClient, balance: str, state: str
+) -> None:
+    hospital, patient = new_institution(client), new_patient(client, balance)
+    name = settle(client, hospital, patient, [("A", "100.00")])["settlement"]
+    with on(client, date(2026, 11, 25)):
+        span = {"from": "2026-11-22", "to": "2026-11-25"}
+        made = printed(client, f"/v1/accounts/{patient}", kind="account_list", **span)
+        reverse(client, name)
+        assert checked(client, made)["state"] == state
+
+
 def test_a_yearly_statement_is_corrected_by_what_was_before_its_year(client: TestClient) -> None:
     account = str(open_account(client, opened_on="2025-01-01")["account_no"])
     base = f"/v1/accounts/{account}"
@@ -162,7 +175,8 @@ def test_a_proof_begins_with_the_months_of_before_the_account(client: TestClient
     assert told["period"] == {"from": "2026-02-01", "to": "2026-11-21"}
     assert told["head"]["from"] == "2026-02-01"
     assert checked(client, made)["period"] == told["period"]
-    # who says a period gets that
+    # who says a period gets that, also from within a month
+    contribute(client, account, "10.00", period="2026-05", effective_on="2026-05-20")
     span = {"from": "2026-05-04", "to": "2026-11-21"}
     assert of(client, base, kind="insured_proof", **span)["period"] == span
 

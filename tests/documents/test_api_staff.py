@@ -82,6 +82,15 @@ def test_an_open_registration_ends_by_what_ends_it(client: TestClient, how: str)
     assert of_month(client, employer, "2026-12") == []
 
 
+def test_who_had_left_before_the_death_left_on_that_day(client: TestClient) -> None:
+    employer, person = new_employer(client), hire(client)
+    enrol(client, person, employer, "2026-01-01", to="2026-11-02")
+    body = {"died_on": "2026-11-05", "evidence": "certificate"}
+    assert client.post(f"/v1/accounts/{person}/death", json=body, headers=key()).status_code == 201
+    assert staff(client, employer, *NOVEMBER) == [("在职", "2026-01-01", "2026-11-02")]
+    assert staff(client, employer, "2026-11-03", "2026-11-21") == []
+
+
 def test_a_later_class_at_the_same_employer_counts(client: TestClient) -> None:
     employer, person = new_employer(client), hire(client)
     enrol(client, person, employer, "2026-01-01", wage="8000.00")
