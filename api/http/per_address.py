@@ -10,7 +10,7 @@ import ipaddress
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from fastapi import Request
@@ -63,8 +63,7 @@ def address_of(request: Request) -> str:
     host = request.client.host if request.client is not None else ""
     found = _address(host)
     if found is not None and found.is_loopback:
-        said = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-        found = _address(said) or found
+        found = _address(_last_of(request.headers.getlist("x-forwarded-for"))) or found
     if found is None:
         return host
     if isinstance(found, ipaddress.IPv6Address):
@@ -72,6 +71,15 @@ def address_of(request: Request) -> str:
             return str(found.ipv4_mapped)
         return str(ipaddress.ip_network((found, _OF_ONE_CUSTOMER), strict=False))
     return str(found)
+
+
+def _last_of(lines: Sequence[str]) -> str:
+    """The last entry of a list, which the proxy wrote: lines of one name are one list (RFC 9110 5.3).
+
+    Entries of nothing are none (5.6.1).
+    """
+    entries = (entry.strip() for entry in ",".join(lines).split(","))
+    return next((entry for entry in reversed(list(entries)) if entry), "")
 
 
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

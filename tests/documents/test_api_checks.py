@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
+from starlette.datastructures import Headers
 
 from api.http import per_address
 from api.http.errors import Declined
@@ -149,9 +150,9 @@ def test_one_address_asks_sixty_times_a_minute(client: TestClient, monkeypatch: 
 
 
 class _Request:
-    def __init__(self, host: str, **headers: str) -> None:
+    def __init__(self, host: str, *forwarded: str) -> None:
         self.client = type("Client", (), {"host": host})
-        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.headers = Headers(raw=[(b"x-forwarded-for", one.encode()) for one in forwarded])
 
 
 @pytest.mark.parametrize(
@@ -162,6 +163,7 @@ class _Request:
         ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
         ("127.0.0.1", "10.0.0.1, 198.51.100.1", "198.51.100.1"),
         ("::1", "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "10.0.0.1,198.51.100.1 ,", "198.51.100.1"),
         ("127.0.0.1", "nobody", "127.0.0.1"),
         ("127.0.0.1", "", "127.0.0.1"),
         ("2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"),
@@ -170,8 +172,39 @@ class _Request:
     ],
 )
 def test_from_where_a_call_comes(host: str, forwarded: str, address: str) -> None:
-    request: Any = _Request(host, x_forwarded_for=forwarded)
+    request: Any = _Request(host, forwarded)
     assert address_of(request) == address
+
+
+@pytest.mark.parametrize(
+    ("lines", "address"),
+    [
+        (("10.0.0.1", "198.51.100.1"), "198.51.100.1"),
+        (("10.0.0.1, 10.0.0.2", "198.51.100.1"), "198.51.100.1"),
+        (("10.0.0.1", "10.0.0.2, 198.51.100.1"), "198.51.100.1"),
+        (("10.0.0.1", "10.0.0.2", "2001:db8:1:2::7"), "2001:db8:1:2::/64"),
+        (("10.0.0.1", ""), "10.0.0.1"),
+        # what the proxy itself could not name is not looked for before it
+        (("10.0.0.1", "unknown"), "127.0.0.1"),
+        ((), "127.0.0.1"),
+    ],
+)
+def test_lines_of_one_header_are_one_list(lines: tuple[str, ...], address: str) -> None:
+    """What a caller says before its proxy does counts for nothing, in whatever line it stands."""
+    request: Any = _Request("127.0.0.1", *lines)
+    assert address_of(request) == address
+
+
+def test_no_line_before_that_of_the_proxy_gives_more_calls(client: TestClient) -> None:
+    proxy = TestClient(client.app, client=("127.0.0.1", 50_000))
+    answers = [
+        proxy.get(
+            f"/v1/checks/{codes.new_code()}",
+            headers=[("X-Forwarded-For", f"203.0.113.{number}"), ("X-Forwarded-For", "198.51.100.9")],
+        ).status_code
+        for number in range(61)
+    ]
+    assert (answers[:60], answers[60]) == ([200] * 60, 429)
 
 
 def test_addresses_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
