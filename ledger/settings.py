@@ -26,15 +26,15 @@ opens anything. No setting has a secret for its default.
 from __future__ import annotations
 
 import gc
-import ipaddress
 import os
 import sys
-import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
+
+from ledger.addresses import WrongUrl, is_loopback, is_plain_path, read_address
 
 DEFAULT_DATA = Path("demo-data")
 SQLITE_FILE = "ledger.db"
@@ -158,22 +158,17 @@ class Settings:
     def check_url(self) -> str:
         """What stands before `/v1/checks/…` on documents; nothing where no setting says it.
 
-        Raises SettingsError for what is no https address of a host, with a path at most. Plain http is for
-        trying, on the machine itself.
+        Raises SettingsError for what is no https address of a host, with a plain path at most: it is printed,
+        scanned and typed. Plain http is for trying, on the machine itself.
         """
         if self.public_url is None:
             return ""
         wanted = "LEDGER_PUBLIC_URL: an https address such as https://ledger.example.org"
         try:
-            told = urllib.parse.urlsplit(self.public_url)
-            host, _port = told.hostname, told.port
-        except ValueError:
+            path = read_address(self.public_url).path
+        except WrongUrl:
             raise SettingsError(wanted) from None
-        plain = not (told.username or told.password or told.query or told.fragment)
-        seen = self.public_url.isascii() and self.public_url.isprintable() and " " not in self.public_url
-        if not (host and plain and seen) or self.public_url.endswith(("?", "#")):
-            raise SettingsError(wanted)
-        if told.scheme != "https" and not (told.scheme == "http" and _is_loopback(host)):
+        if not is_plain_path(path) or any(mark in self.public_url for mark in "?#"):
             raise SettingsError(wanted)
         if len(self.public_url) > PUBLIC_URL_MAX:
             raise SettingsError(f"LEDGER_PUBLIC_URL: at most {PUBLIC_URL_MAX} characters")
@@ -209,7 +204,7 @@ class Settings:
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
     def environment(self) -> dict[str, str]:
         """These settings as environment variables: `load()` in another process gives the same."""
@@ -242,15 +237,6 @@ class Settings:
         }
         values |= {f"LEDGER_{name}": str(path.absolute()) for name, path in paths.items() if path is not None}
         return values
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _out_of_bounds(name: str) -> SettingsError:

@@ -15,8 +15,9 @@ from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, PageLimit, json_ans
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
 from ledger import RefusalCode
+from ledger.addresses import WrongUrl
 from ledger.chart.events import EVENT_WORDS
-from ledger.events.addresses import URL_MAX, WrongUrl, read_url
+from ledger.events.addresses import URL_MAX, read_url
 from ledger.events.feed import Event, events_after, something_waits, take_in
 from ledger.events.telling import as_told
 from ledger.events.webhooks import RegisteredBy, Webhook, end_webhook, register_webhook, webhooks

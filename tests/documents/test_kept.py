@@ -124,6 +124,9 @@ def test_a_month_of_one_period_is_said_on_both_sides() -> None:
         "http://127.0.0.1:8000",
         "http://localhost:8000",
         "http://[::1]:8000",
+        "https://192.0.2.7",
+        "https://[2001:db8::7]/open",
+        "https://ledger-1.example.org/a/b_c/d~e.f",
     ],
 )
 def test_a_public_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +143,12 @@ def test_a_public_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         "https://u:p@h",
         "https://h/?a=b", "https://h/#x", "https://h?", "https://h:x", "https://h/ x", "https://例子.中国",
         "https://" + "h" * 200, "javascript:alert(1)", "https://h:99999",
+        'https://x/"><script>', "https://x\\y", "https://x/a\\b", "https://x:0", "https://x:", "https://*",
+        "https://-", "https://x-", "https://.", "https://x..y", "https://x.", "https://*.example.org", "https://x_y",
+        "https://x/%0a", "https://x/%2e%2e", "https://x/a/../b", "https://x/..", "https://x/./a", "https://x//a",
+        "https://x/a;b", "https://x/'", "https://x/a|b", "https://x/{a}", "https://x/`", "https://x/<b>", "https://@x",
+        "https://999.1.1.1", "https://1.2.3", "https://[::1%25eth0]", "https://[v1.x]", "https://x:+443",
+        "https://x:0443443", "https:/x", "https:x", "//x", "https://x\t", "https://x\n", " https://x",
     ],
 )  # fmt: skip
 def test_what_is_no_public_address(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,9 @@ MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 79
 DRAWERS = {"utils", "util", "helpers", "common", "managers", "services", "repositories"}
 
-LEAVES = "bounds money months texts unseen shares clock csv_out refusals vault settings measures version"
+LEAVES = (
+    "addresses bounds money months texts unseen shares clock csv_out refusals vault settings measures version"
+)
 GROUND = f"{LEAVES} chart policy"
 STORED = f"{GROUND} database tables book"
 CORE = f"{STORED} posting"
