@@ -230,6 +230,10 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/cases/{case}/take"): _WINDOW,
     ("POST", "/v1/cases/{case}/answer"): _WINDOW,
     ("POST", "/v1/cases/{case}/close"): _WINDOW,
+    # a print is a read that is kept, and others are told of it: an auditor, who writes nothing, has none made
+    ("POST", "/v1/accounts/{account}/documents"): _WINDOW,
+    ("POST", "/v1/employers/{employer}/documents"): _WINDOW | {C.EMPLOYER},
+    ("POST", "/v1/me/documents"): _ONESELF,
     ("POST", "/v1/me/cases"): _ONESELF,
     ("POST", "/v1/me/cases/{case}/close"): _ONESELF,
 }
