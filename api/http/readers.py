@@ -22,6 +22,7 @@ WAITING_MAX: Final = 2_000
 # a connection that was lost at once was stale; one that was silent for long is not tried again
 STALE_SECONDS: Final = 1.0
 
+S = TypeVar("S")
 T = TypeVar("T")
 # what a request wants done, in the thread that read for it, before what was read is handed over
 AFTER_LOOK: ContextVar[Callable[[], None] | None] = ContextVar("after_look", default=None)
@@ -29,10 +30,11 @@ Opener = Callable[[Any], Any]
 
 
 class Readers:
-    """`count` threads that read from `engine`."""
+    """`count` threads that read from `engine`; more than `asked_max` at once are not waited for."""
 
-    def __init__(self, engine: Any, count: int, name: str) -> None:
+    def __init__(self, engine: Any, count: int, name: str, asked_max: int | None = None) -> None:
         self.engine = engine
+        self._asked_max = asked_max
         self._threads = ThreadPoolExecutor(count, f"ledger-{name}")
         self._mine = threading.local()
         self._opened: list[Any] = []
@@ -68,9 +70,13 @@ class Readers:
         """
         return await self.run(partial(self._look, look, glancing))
 
+    async def read_and(self, look: Callable[[Any], S], work: Callable[[S], T]) -> T:
+        """Run one look as `read` does, and in the same turn what is made of it. Raises Overloaded."""
+        return await self.run(lambda: work(self._look(look, reading)))
+
     async def run(self, work: Callable[[], T]) -> T:
         """Run what blocks in one of the threads. Raises Overloaded."""
-        if self._asked >= WAITING_MAX:
+        if self._asked >= (WAITING_MAX if self._asked_max is None else self._asked_max):
             raise Overloaded
         self._asked += 1
         try:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from api.http.deadlines import is_long
+from api.http.leaving import while_there
 from api.http.per_address import PerAddress
 from api.http.probe import Probe
 from api.http.readers import Readers
@@ -58,6 +59,10 @@ def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
 CHECKS_A_MINUTE = 60
 LOOKING = 4
 REPORTING = 2
+DRAWING = 2
+# at work and waiting: one more would have its answer too late
+LONG_DRAWINGS_MAX = 6
+S = TypeVar("S")
 T = TypeVar("T")
 Clock = Callable[[], tuple[datetime, date]]
 
@@ -100,6 +105,9 @@ class State:
         self.read_log = ReadLog(self._opened.engine, self.keyring, self.clock, self._on_death)
         self._looking = Readers(self.engine, LOOKING, "looking")
         self._reporting = Readers(self._engines[1], REPORTING, "reporting")
+        # long documents one after another: one alone has its memory, and short ones go by
+        self._drawing = Readers(self.engine, DRAWING, "drawing")
+        self._drawing_long = Readers(self._engines[1], 1, "drawing-long", LONG_DRAWINGS_MAX)
         self.probe = Probe(self._engines[2])
         self.figures = Watched(self._engines[2], self.clock)
 
@@ -127,6 +135,8 @@ class State:
         self.office.stop()
         self._looking.stop()
         self._reporting.stop()
+        self._drawing.stop()
+        self._drawing_long.stop()
         self.read_log.stop()
         self.probe.stop()
         self.figures.stop()
@@ -139,8 +149,13 @@ class State:
 
     @property
     def readers(self) -> dict[str, Readers]:
-        """The threads that read, by what they are for."""
-        return {"looks": self._looking, "reports": self._reporting}
+        """The threads that read or draw, by what they are for."""
+        return {
+            "looks": self._looking,
+            "reports": self._reporting,
+            "drawings": self._drawing,
+            "long_drawings": self._drawing_long,
+        }
 
     @property
     def writers(self) -> dict[str, Writer]:
@@ -171,6 +186,20 @@ class State:
         For a look of one statement, or at entries alone, which never change.
         """
         return await self._looking.glance(look)
+
+    async def draw(self, request: Request, work: Callable[[], T], *, is_long: bool = False) -> T:
+        """Draw a document, long ones one after another. Raises Overloaded where too many wait for that.
+
+        ClientDisconnect when who asked has gone meanwhile: what was not begun is then not drawn.
+        """
+        threads = self._drawing_long if is_long else self._drawing
+        return await while_there(request, threads.run(work))
+
+    async def read_and_draw_long(
+        self, request: Request, look: Callable[[Any], S], work: Callable[[S], T]
+    ) -> T:
+        """The same of a long document that is read in its turn too: who waits holds nothing in memory."""
+        return await while_there(request, self._drawing_long.read_and(look, work))
 
     async def rehearse(self, commands: Sequence[Command], *, atomic: bool = False) -> list[Outcome]:
         """What would become of some commands. Writes nothing."""

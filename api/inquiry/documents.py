@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -32,6 +33,7 @@ from ledger.documents.issuing import (
     named,
     write_down,
 )
+from ledger.documents.length import draft_short, is_long_again
 from ledger.inquiry.asking import Clerk
 from ledger.printing.sheet import Form
 
@@ -41,10 +43,6 @@ TAG: Final = "documents"
 OF_PRINTS: Final[tuple[Code, ...]] = (R.PERIOD_INVALID, R.DOCUMENT_TOO_LONG, DoorCode.DOCUMENT_KEY_MISSING)
 OF_CARE: Final[tuple[Code, ...]] = (R.SETTLEMENT_NOT_FOUND, R.ANNUAL_SETTLEMENT_NOT_FOUND)
 OF_BYTES: Final[tuple[Code, ...]] = (R.DOCUMENT_NOT_FOUND, R.DOCUMENT_DAMAGED, R.DOCUMENT_NOT_KEPT)
-# what a page that is printed may show: what it brings along, and nothing from elsewhere
-_PAGE_POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:; frame-ancestors 'none'"
-)
 # any of these, whatever the form was: the bytes are not described as JSON
 _ANY_FORM: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -152,10 +150,18 @@ async def hand_out(request: Request, draft: Draft, asked: Asked, form: Form) -> 
         raise Declined(DoorCode.DOCUMENT_KEY_MISSING)
     now, today = state.clock()
     printer = Printer(state.keyring, state.policies, now, today)
-    drafted = await state.report(lambda connection: draft(connection, printer))
     called = named(state.settings.check_url, now)
-    readers = state.readers_for(request)
-    made: Drawn = await readers.run(lambda: draw(state.keyring, drafted, called.issue, form))
+
+    def make(drafted: Drafted) -> tuple[Drafted, Drawn]:
+        return drafted, draw(state.keyring, drafted, called.issue, form)
+
+    short = await state.report(lambda connection: draft_short(partial(draft, connection), printer))
+    if short is None:
+        drafted, made = await state.read_and_draw_long(
+            request, lambda connection: draft(connection, printer), make
+        )
+    else:
+        drafted, made = await state.draw(request, lambda: make(short))
     _tell(shown, drafted, called.issue.serial)
     # recorded first: of what cannot be recorded there is no document
     await shown.record()
@@ -165,7 +171,7 @@ async def hand_out(request: Request, draft: Draft, asked: Asked, form: Form) -> 
         with state.engine.connect() as connection:
             return write_down(connection, printer, drafted, called, made, by)
 
-    return Response(to_json(handed_out_json(await readers.run(write))), 201, media_type=JSON)
+    return Response(to_json(handed_out_json(await state.run(write))), 201, media_type=JSON)
 
 
 def _may_be_shown(shown: Shown, fields: FieldGroup) -> None:
@@ -194,7 +200,9 @@ async def show_again(request: Request, find_it: Find) -> Response:
 
     found, kept = await state.report(look)
     _may_be_shown(shown, found.shows)
-    content = await state.readers_for(request).run(lambda: content_of(state.keyring, found, kept))
+    # what was kept is not drawn
+    is_long = kept is None and is_long_again(found)
+    content = await state.draw(request, lambda: content_of(state.keyring, found, kept), is_long=is_long)
     people = found.rests.people
     if people:
         shown.of(*people, fields=found.shows, document=found.serial)
@@ -202,5 +210,8 @@ async def show_again(request: Request, find_it: Find) -> Response:
         shown.of(found.book_id, items=found.items, fields=found.shows, document=found.serial)
     headers = {"Content-Disposition": f'attachment; filename="{found.serial}.{found.form}"'}
     if found.form == Form.HTML.value:
-        headers = {"Content-Security-Policy": _PAGE_POLICY}
+        # nobody loads what draws a page before one is there
+        from ledger.printing.html_view import policy_of
+
+        headers = {"Content-Security-Policy": f"{policy_of(content)}; frame-ancestors 'none'"}
     return Response(content, 200, headers, media_type=MEDIA_TYPES[Form(found.form)])

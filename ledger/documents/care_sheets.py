@@ -122,6 +122,11 @@ def settlement_sheet(whose: Insured, issue: Issue, bill: SheetOfBill) -> Printed
     )
 
 
+def bill_lines(row: SettlementRow) -> int:
+    """How many lines a bill has."""
+    return len(json.loads(row.lines or "[]"))
+
+
 def _items(row: SettlementRow) -> Table:
     lines = [BillLine(*one) for one in json.loads(row.lines or "[]")]
     return table(

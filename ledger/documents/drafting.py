@@ -18,7 +18,7 @@ from ledger.contributions.employers import Employer
 from ledger.documents import reading
 from ledger.documents.account_sheets import account_list, yearly_statement
 from ledger.documents.asked import OF_ACCOUNT, OF_EMPLOYER, Asked, Span, check_asked, span_of, year_of
-from ledger.documents.care_sheets import annual_settlement, settlement_sheet
+from ledger.documents.care_sheets import annual_settlement, bill_lines, settlement_sheet
 from ledger.documents.facts import Insured, Issue, StatedYear, Unit
 from ledger.documents.months_read import (
     employers_of,
@@ -34,6 +34,7 @@ from ledger.documents.unit_sheets import staff_list, unit_payment_list
 from ledger.inquiry.statements import year_statement
 from ledger.months import first_day, period_of
 from ledger.policy import Policy
+from ledger.printing.rendering import LINES_MAX
 from ledger.printing.sheet import PrintedSheet
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
@@ -60,25 +61,33 @@ _CREDITS: Final = (int(Kind.CONTRIBUTION), int(Kind.RETIREE_CREDIT))
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
-    """All of a document but how it is called. `fields` is what it shows of persons, `items` how much."""
+    """All of a document but how it is called. `fields` is what it shows of persons, `items` how much.
+
+    `lines` is about how many lines its tables will have together.
+    """
 
     kind: DocumentKind
     book_id: int
     span: Span
     fields: FieldGroup
     items: int
+    lines: int
     rests_on: RestsOn
     sheet: Callable[[Issue], PrintedSheet]
 
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """With what documents are drafted: keys, the policies of the areas, now and the area's day."""
+    """With what documents are drafted: keys, the policies of the areas, now and the area's day.
+
+    Lists of more than `lines_max` lines are refused; without it, of more than are drawn.
+    """
 
     keyring: Keyring
     policies: Mapping[int, Policy]
     now: datetime
     today: date
+    lines_max: int = LINES_MAX
 
 
 def fields_of(asked: Asked) -> FieldGroup:
@@ -118,12 +127,20 @@ def draft_of_employer(connection: Connection, printer: Printer, employer: Employ
     whose = Unit(employer.credit_code, employer.name, reading.policy_name(printer.policies, employer.area))
     last = last_entries(connection, {book_id}).get(book_id, 0)
     if asked.kind is K.STAFF_LIST:
-        people = staff_lines(connection, printer.keyring, book_id, span, full_number=asked.full_number)
+        people = staff_lines(
+            connection,
+            printer.keyring,
+            book_id,
+            span,
+            full_number=asked.full_number,
+            lines_max=printer.lines_max,
+        )
         return Drafted(
             asked.kind,
             book_id,
             span,
             fields_of(asked),
+            len(people),
             len(people),
             RestsOn(last_seq=last, people=tuple(one.account_id for one in people)),
             lambda issue: staff_list(whose, issue, span, people),
@@ -136,6 +153,7 @@ def draft_of_employer(connection: Connection, printer: Printer, employer: Employ
         span,
         # sums of the unit, and nobody's data
         G(0),
+        len(months),
         len(months),
         RestsOn(last_seq=last, months=(first, to)),
         lambda issue: unit_payment_list(whose, issue, span, months),
@@ -176,6 +194,8 @@ def _by_months(
         span,
         fields_of(asked),
         len(months),
+        # a proof has a line a year
+        len(months) if asked.kind is K.PAYMENT_LIST else len(months) // 12,
         _on_months(connection, book_id, first, to, last),
         lambda issue: draw(whose, issue, span, months),
     )
@@ -200,12 +220,15 @@ def _account_list(
     last: int,
 ) -> Drafted:
     span = span_of(asked, opened, printer.today)
-    moves = reading.account_moves(connection, book_id, span, full_number=asked.full_number)
+    moves = reading.account_moves(
+        connection, book_id, span, printer.lines_max, full_number=asked.full_number
+    )
     return Drafted(
         asked.kind,
         book_id,
         span,
         fields_of(asked),
+        len(moves.lines),
         len(moves.lines),
         RestsOn(stretches(one.seq for one in moves.lines), last),
         lambda issue: account_list(whose, issue, moves),
@@ -235,6 +258,7 @@ def _yearly(
         span,
         fields_of(asked),
         sum(one.entries for one in (*told.credits, *told.debits)),
+        len(told.credits) + len(told.debits) + len(months),
         rests._replace(entries=stretches(seqs)),
         lambda issue: yearly_statement(whose, issue, StatedYear(year, told, months)),
     )
@@ -259,6 +283,7 @@ def _sheet_of_bill(
         Span(told.row.care_date, max(told.row.care_date, told.value_date)),
         fields_of(asked),
         1,
+        bill_lines(told.row),
         RestsOn(((told.seq, told.seq),), last),
         lambda issue: settlement_sheet(whose, issue, bill),
     )
@@ -282,6 +307,7 @@ def _sheet_of_year(
         book_id,
         span,
         fields_of(asked),
+        len(found.told.bills),
         len(found.told.bills),
         RestsOn(stretches([*seqs, found.told.receipt.seq]), last, year=year),
         lambda issue: annual_settlement(whose, issue, found),

@@ -6,18 +6,21 @@ A row is never changed; a keyed digest over all of it tells what was. Reading go
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
+from sqlalchemy.exc import DBAPIError
 
 from ledger import tables
 from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.chart.documents import DocumentKind
 from ledger.chart.events import EventKind
 from ledger.clock import day_of
+from ledger.database.faults import trouble
 from ledger.documents.asked import Span
 from ledger.documents.codes import code_digest, is_name, new_code, new_name, new_serial
 from ledger.documents.drafting import Drafted, Printer
@@ -36,6 +39,7 @@ from ledger.events.outbox import tell
 from ledger.inquiry.accesses import Access, Place, death_of, divided_deaths, withholding
 from ledger.inquiry.asking import Clerk
 from ledger.policy import Policy
+from ledger.posting import Unavailable
 from ledger.printing.rendering import LINES_MAX, Rendered, lines_of, made_by, rendered
 from ledger.printing.sheet import Form, PrintedSheet
 from ledger.refusals import RefusalCode, Refused
@@ -46,6 +50,7 @@ COLUMNS: Final = tuple(tables.document.c)
 """Every column of a document, in the order of `IssuedDocument`."""
 
 _FACTS: Final = b"document.facts|"
+_log = logging.getLogger(__name__)
 
 
 class IssuedDocument(NamedTuple):
@@ -158,6 +163,8 @@ class Drawn(NamedTuple):
     rendering: Rendered
     key_id: str
     signature: bytes
+    # the sheet as it is kept: packing a long one takes time, which whoever writes it down does without
+    facts: bytes
 
 
 def draw(keyring: Keyring, drafted: Drafted, issue: Issue, form: Form) -> Drawn:
@@ -168,7 +175,7 @@ def draw(keyring: Keyring, drafted: Drafted, issue: Issue, form: Form) -> Drawn:
     sheet = drafted.sheet(issue)
     if lines_of(sheet) > LINES_MAX:
         raise Refused(RefusalCode.DOCUMENT_TOO_LONG, at="from", lines_max=LINES_MAX)
-    return Drawn(sheet, form, *drawn(keyring, sheet, form, drafted.span))
+    return Drawn(sheet, form, *drawn(keyring, sheet, form, drafted.span), to_facts(sheet))
 
 
 def write_down(
@@ -178,7 +185,22 @@ def write_down(
 
     Others are told of it, unless it was printed for what the person is not to know of yet: then they are told
     on the day on which the look is withheld no longer.
+
+    Raises Unavailable where the database does not take it.
     """
+    try:
+        return _write_down(connection, printer, drafted, named, made, by)
+    except DBAPIError as error:
+        if trouble(error) is not None:
+            raise
+        # whatever it has against the row: there is no document, and the same may be asked for again
+        _log.error("a document was not taken by the database: %s", type(error.orig).__name__)
+        raise Unavailable("the document was not written down") from error
+
+
+def _write_down(
+    connection: Connection, printer: Printer, drafted: Drafted, named: Named, made: Drawn, by: PrintedBy
+) -> HandedOut:
     keyring, agents = printer.keyring, by.clerk.row(connection)
     content_digest = sha256(made.rendering.content).digest()
     row = IssuedDocument(
@@ -197,7 +219,7 @@ def write_down(
         items=drafted.items,
         totals=json.dumps(totals_of(made.sheet)),
         rests_on=drafted.rests_on.as_json(),
-        facts_sealed=keyring.seal_bytes(to_facts(made.sheet), _FACTS + named.name.encode()),
+        facts_sealed=keyring.seal_bytes(made.facts, _FACTS + named.name.encode()),
         sha256=content_digest,
         pages=made.rendering.pages,
         issued_at=named.issue.issued_at,

@@ -110,7 +110,13 @@ def _months_of_unit(
 
 
 def staff_lines(
-    connection: Connection, keyring: Keyring, book_id: int, span: Span, *, full_number: bool
+    connection: Connection,
+    keyring: Keyring,
+    book_id: int,
+    span: Span,
+    *,
+    full_number: bool,
+    lines_max: int = LINES_MAX,
 ) -> tuple[StaffLine, ...]:
     """Whom an employer had registered on some day of the period, each once, by account.
 
@@ -124,8 +130,8 @@ def staff_lines(
         connection, book_id, *span, after=found[-1].account_id if found else 0, limit=_STAFF_PAGE
     ):
         found += page
-        if len(found) > LINES_MAX:
-            raise Refused(RefusalCode.DOCUMENT_TOO_LONG, lines_max=LINES_MAX)
+        if len(found) > lines_max:
+            raise Refused(RefusalCode.DOCUMENT_TOO_LONG, lines_max=lines_max)
     known: dict[int, persons.Known] = {}
     people = sorted({one.person_id for one in found if one.person_id is not None})
     for start in range(0, len(people), _STAFF_PAGE):

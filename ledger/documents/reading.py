@@ -120,16 +120,19 @@ def subject(
     )
 
 
-def account_moves(connection: Connection, book_id: int, span: Span, *, full_number: bool) -> AccountMoves:
+def account_moves(
+    connection: Connection, book_id: int, span: Span, lines_max: int = LINES_MAX, *, full_number: bool
+) -> AccountMoves:
     """Every entry that moved money of the account in these days, by value date, and what there was before.
 
     ID numbers in the names of its documents have stars in them unless asked for.
-    Raises Refused(document_too_long).
+    Raises Refused(document_too_long) for more than `lines_max`.
     """
+    lines_max = min(lines_max, LINES_MAX)
     asked: dict[str, Any] = {"book_id": book_id, "first": span.first, "last": span.last}
-    moved = connection.execute(_MOVED, {**asked, "limit": LINES_MAX + 1}).all()
-    if len(moved) > LINES_MAX:
-        raise Refused(RefusalCode.DOCUMENT_TOO_LONG, at="from", lines_max=LINES_MAX)
+    moved = connection.execute(_MOVED, {**asked, "limit": lines_max + 1}).all()
+    if len(moved) > lines_max:
+        raise Refused(RefusalCode.DOCUMENT_TOO_LONG, at="from", lines_max=lines_max)
     opening = int(connection.scalar(_BEFORE, asked) or 0)
     told = {row.seq: row for row in connection.execute(_TOLD, asked)}
     paid_to = {seq: (code, name) for seq, code, name in connection.execute(_PAID_TO, asked)}

@@ -46,10 +46,14 @@ _STYLE: Final = (
     ".seal{float:right;width:52mm;height:28mm;border:1px dashed #888;text-align:center;break-inside:avoid}"
     "@media print{body{margin:0;max-width:none}}"
 )
-_STYLE_HASH: Final = b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-CONTENT_SECURITY_POLICY: Final = (
-    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
-)
+
+
+def _policy(style: bytes) -> str:
+    digest = b64encode(hashlib.sha256(style).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+CONTENT_SECURITY_POLICY: Final = _policy(_STYLE.encode())
 """What a browser may load for such a page: its own style, and nothing else."""
 
 
@@ -122,3 +126,9 @@ def _list(pairs: tuple[tuple[str, str], ...], name: str) -> str:
 
 def _shown(text: str) -> str:
     return escape(text.translate(_TURNS))
+
+
+def policy_of(page: bytes) -> str:
+    """CONTENT_SECURITY_POLICY of a page that was made some day: by its own style, which may be another."""
+    _before, _begin, rest = page.partition(b"<style>")
+    return _policy(rest.partition(b"</style>")[0])

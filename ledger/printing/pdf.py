@@ -1,7 +1,8 @@
 """A sheet as PDF/A-3u: drawn by typst, with the signed data as an attachment.
 
 The same sheet gives the same bytes: nothing is read but the sheet, the program and its one font. A long list
-is drawn in parts that are put together, so that memory does not grow with it.
+is drawn in parts that are put together, so that memory grows little with it. Who draws several long ones at
+once has that memory as often.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import functools
 import io
 import json
-import threading
 from datetime import UTC
 from importlib.metadata import version
 from importlib.resources import files
@@ -35,8 +35,6 @@ STANDARD: Final = "a-3u"
 _FORM: Final = 1
 # What typst keeps of a drawing it drops after so many others.
 _REMEMBERED: Final = 12
-# long lists one after another in a process, so that only one of them has its memory
-_long = threading.Lock()
 
 
 def pdf_made_by() -> str:
@@ -51,8 +49,7 @@ def pdf_of(sheet: PrintedSheet, signed: bytes) -> tuple[bytes, int]:
     count = len(laid.pages)
     if count <= PAGES_AT_ONCE:
         return _drawn(sheet, laid, 0, count, signed.decode()), count
-    with _long:
-        return _joined(sheet, laid, signed.decode()), count
+    return _joined(sheet, laid, signed.decode()), count
 
 
 def _joined(sheet: PrintedSheet, laid: Laid, signed: str) -> bytes:
