@@ -220,9 +220,7 @@ def _account_list(
     last: int,
 ) -> Drafted:
     span = span_of(asked, opened, printer.today)
-    moves = reading.account_moves(
-        connection, book_id, span, printer.lines_max, full_number=asked.full_number
-    )
+    moves = reading.account_moves(connection, book_id, span, printer.lines_max, full_number=asked.full_number)
     return Drafted(
         asked.kind,
         book_id,

@@ -16,7 +16,8 @@ from contextlib import closing
 from typing import Any, Final
 from urllib.parse import SplitResult
 
-from ledger.events.addresses import WrongUrl, read_url
+from ledger.addresses import WrongUrl
+from ledger.events.addresses import read_url
 from ledger.version import VERSION
 
 STEP_SECONDS: Final = 10.0
