@@ -72,6 +72,7 @@ def demo_(
         print(f"token in   {demo.token_file(settings)}", flush=True)
 
     with serving.listen(settings) as taken:
+        settings = demo.checked_at(settings, serving.address_of(taken))
         for line in demo.prepare(settings, people, now_and_today, progress.shown):
             warn(line)
         if not serving.run(settings, taken, announce, "warning"):

@@ -58,7 +58,7 @@ class RefusalCode(Worded):
         "The name has characters that no name has: a lost or hidden part or a private character")
     VERIFICATION_CODE_INVALID = Words("verification_code_invalid", 422,
         "The verification code has a slip: one of its characters is wrong or two have changed places",
-        "验证码有误，请核对后重新输入。")
+        "核验码有误，请核对后重新输入。")
     NO_LEGAL_BASIS = Words("no_legal_basis", 422, "A request of another agency names its legal basis",
         "其他机关查询个人信息须写明法律依据。")
     CARE_TYPE_UNKNOWN = Words("care_type_unknown", 422, "The kind of care is not known", "医疗类别不存在。")

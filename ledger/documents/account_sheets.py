@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.chart.documents import DocumentKind
-from ledger.chart.kinds import ONCE_A_YEAR
+from ledger.chart.kinds import ONCE_A_YEAR, Kind
+from ledger.clock import day_of
 from ledger.documents.asked import Span
 from ledger.documents.facts import AccountLine, AccountMoves, Insured, Issue, StatedYear
 from ledger.documents.layout import person_head, sheet, span_head, table
 from ledger.documents.payment_sheets import months_table, paid_count
-from ledger.documents.wording import CARE, INSTITUTION_KINDS, KINDS, TITLES
+from ledger.documents.wording import CARE, INSTITUTION_KINDS, KINDS, TITLES, WHY_MONTHS_DIFFER
 from ledger.inquiry.statements import KindSum
 from ledger.months import format_period_zh
 from ledger.printing.sheet import Cell, CellHolds, PrintedSheet, Sum, Table
@@ -29,6 +30,8 @@ _LINES: Final = (
     ("institution", "机构编码", H.TEXT),
     ("institution_name", "机构名称", H.TEXT),
 )
+_FOR_MONTHS: Final = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
+_TAKEN_BACK: Final = frozenset({Kind.REFUND_TO_PAYER, Kind.REVERSAL})
 _SUMS: Final = (("kind", "类型", H.TEXT), ("entries", "笔数", H.COUNT), ("amount", "金额", H.MONEY))
 
 
@@ -48,7 +51,7 @@ def account_list(whose: Insured, issue: Issue, moves: AccountMoves) -> PrintedSh
                 -one.fen if one.fen < 0 else None,
                 balance,
                 None if one.care is None else CARE[one.care],
-                ";".join(_remarks(one)) or None,
+                "；".join(_remarks(one)) or None,
                 code,
                 name,
             )
@@ -78,11 +81,11 @@ def _remarks(one: AccountLine) -> Iterator[str]:
     if one.fact_on is not None:
         yield f"业务发生日期{one.fact_on.isoformat()}"
     if one.institution_kind is not None:
-        yield f"机构类别:{INSTITUTION_KINDS.get(one.institution_kind, one.institution_kind)}"
+        yield f"机构类别：{INSTITUTION_KINDS.get(one.institution_kind, one.institution_kind)}"
     if one.reverses is not None:
         yield f"冲正{one.reverses}"
     if one.reversed_by is not None and one.reversed_on is not None:
-        yield f"已于{one.reversed_on.isoformat()}冲正({one.reversed_by})"
+        yield f"已于{one.reversed_on.isoformat()}冲正（{one.reversed_by}）"
     if one.source_ref is not None:
         yield f"单据号{one.source_ref}"
 
@@ -103,13 +106,37 @@ def yearly_statement(whose: Insured, issue: Issue, stated: StatedYear) -> Printe
         (
             Sum("opening", "年初余额", told.opening_fen),
             Sum("income", "本年收入", told.income_fen),
-            Sum("spending", "本年支出", told.spending_fen),
+            # it is among the income
             Sum("interest", "其中利息", told.interest_fen),
-            Sum("closing", "年末余额", told.closing_fen, certified=True),
+            Sum("spending", "本年支出", told.spending_fen),
+            Sum("closing", _closing_title(stated, issue), told.closing_fen, certified=True),
         ),
-        (f"本年已缴费{paid_count(stated.months)}个月。",),
+        (
+            f"本年已缴费{paid_count(stated.months)}个月。",
+            *(() if _months_are_credits(stated) else (WHY_MONTHS_DIFFER,)),
+        ),
         title=f"{stated.year}{TITLES[DocumentKind.YEARLY_STATEMENT]}",
     )
+
+
+def _closing_title(stated: StatedYear, issue: Issue) -> str:
+    """What is left is that of the year's end once the year is over, before that what there is by now."""
+    return "年末余额" if day_of(issue.issued_at).year > stated.year else "截止日余额"
+
+
+def _months_are_credits(stated: StatedYear) -> bool:
+    """Whether what came for the months of the year is what came into the account in it.
+
+    Months go by what they are for, income by its day: a December that is paid in January is of both years.
+    """
+    told = stated.told
+    came = sum(one.fen for one in told.credits if one.kind in _FOR_MONTHS)
+    back = sum(one.fen for one in told.debits if one.kind in _TAKEN_BACK)
+    elsewhere = any(
+        one.to_account_fen and one.paid_on is not None and one.paid_on.year != stated.year
+        for one in stated.months
+    )
+    return not elsewhere and came - back == sum(one.to_account_fen for one in stated.months)
 
 
 def _by_kind(key: str, title: str, sums: tuple[KindSum, ...], total: int) -> Table:

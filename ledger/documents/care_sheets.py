@@ -13,7 +13,7 @@ from ledger.care.rows import BillLine, SettlementRow
 from ledger.chart.documents import DocumentKind
 from ledger.documents.facts import Insured, Issue, SheetOfBill, SheetOfYear
 from ledger.documents.layout import person_head, sheet, table
-from ledger.documents.wording import CARE, CLASSES, COVERAGES, REASONS, TITLES
+from ledger.documents.wording import CARE, CLASSES, COVERAGES, ITEM_CLASSES, REASONS, TITLES
 from ledger.policy import RATE_SCALE
 from ledger.printing.sheet import Cell, CellHolds, Fact, PrintedSheet, Sum, Table
 
@@ -89,9 +89,9 @@ def settlement_sheet(whose: Insured, issue: Issue, bill: SheetOfBill) -> Printed
     told, row = bill.told, bill.told.row
     words = []
     if row.reverses_seq is not None:
-        words.append(f"本单为冲正单,冲正结算单{entry_name(told.book_id, row.reverses_seq)}。")
+        words.append(f"本单为冲正单，冲正结算单{entry_name(told.book_id, row.reverses_seq)}。")
     if bill.reversed_by is not None and bill.reversed_on is not None:
-        words.append(f"本结算单已于{bill.reversed_on.isoformat()}冲正({bill.reversed_by})。")
+        words.append(f"本结算单已于{bill.reversed_on.isoformat()}冲正（{bill.reversed_by}）。")
     return sheet(
         DocumentKind.SETTLEMENT_SHEET,
         issue,
@@ -136,7 +136,7 @@ def _items(row: SettlementRow) -> Table:
         [
             (
                 one.item,
-                one.line_class,
+                ITEM_CLASSES.get(one.line_class, one.line_class),
                 one.amount,
                 one.over_limit,
                 _percent(one.self_pay_ratio) if one.self_pay_ratio else None,
@@ -173,7 +173,7 @@ def annual_settlement(whose: Insured, issue: Issue, year: SheetOfYear) -> Printe
         f"其中结算单{one.name}已于{one.reversed_on.isoformat()}冲正（{one.reversed_by}）。"
         for one in year.reversed
     ]
-    earlier = "、".join(f"{one.name}({one.settled_on.isoformat()})" for one in told.earlier)
+    earlier = "、".join(f"{one.name}（{one.settled_on.isoformat()}）" for one in told.earlier)
     return sheet(
         DocumentKind.ANNUAL_SETTLEMENT,
         issue,
@@ -191,7 +191,7 @@ def annual_settlement(whose: Insured, issue: Issue, year: SheetOfYear) -> Printe
             Sum("top_up", "年度补助差额", top_up),
             Sum("difference", "差额合计", pooled + large + top_up, certified=True),
         ),
-        [*([f"本单补充以下结算单:{earlier}。"] if earlier else []), *words],
+        [*([f"本单补充以下结算单：{earlier}。"] if earlier else []), *words],
         title=f"{told.year}{TITLES[DocumentKind.ANNUAL_SETTLEMENT]}",
     )
 

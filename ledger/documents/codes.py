@@ -35,10 +35,13 @@ def is_name(text: str) -> bool:
 def new_serial(today: date) -> str:
     """A serial number that can be read out: the day, eight characters, a check character.
 
-    No ID number looks like it.
+    No ID number looks like it. Only such are given out whose check character nobody takes for another.
     """
-    body = f"D{today:%Y%m%d}{''.join(secrets.choice(_LETTERS) for _ in range(_SERIAL_LENGTH))}"
-    return f"{body[:9]}-{body[9:]}-{check_character(body)}"
+    while True:
+        body = f"D{today:%Y%m%d}{''.join(secrets.choice(_LETTERS) for _ in range(_SERIAL_LENGTH))}"
+        check = check_character(body)
+        if check in _LETTERS:
+            return f"{body[:9]}-{body[9:]}-{check}"
 
 
 def new_code() -> str:

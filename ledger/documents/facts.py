@@ -87,6 +87,11 @@ class PaidMonth(NamedTuple):
         return self.own_fen + self.unit_fen
 
     @property
+    def is_without_unit(self) -> bool:
+        """Whether it came without an employer: neither a base nor the unit's part is known of it."""
+        return self.kind is Kind.CONTRIBUTION and self.employer is None
+
+    @property
     def is_paid(self) -> bool:
         """Whether the month counts as one that was paid: something was, and nothing is owed."""
         return self.kind is Kind.CONTRIBUTION and self.paid_fen > 0 and self.owed_fen <= 0

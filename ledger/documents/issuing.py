@@ -129,9 +129,13 @@ def maker_of(form: Form) -> str:
 
 
 def named(check_url: str, now: datetime) -> Named:
-    """A number, a code, and the address at which that is checked, for one document."""
+    """A number, a code, and the address at which that is checked, for one document.
+
+    Without `check_url` there is no address: a path alone leads nobody anywhere.
+    """
     code = new_code()
-    return Named(new_name(), Issue(new_serial(day_of(now)), code, f"{check_url}/v1/checks/{code}", now))
+    address = f"{check_url}/v1/checks/{code}" if check_url else ""
+    return Named(new_name(), Issue(new_serial(day_of(now)), code, address, now))
 
 
 def drawn(keyring: Keyring, sheet: PrintedSheet, form: Form, span: Span) -> tuple[Rendered, str, bytes]:

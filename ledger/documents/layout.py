@@ -94,9 +94,10 @@ def sheet(
         check_address=issue.check_address,
         issued_at=issue.issued_at.astimezone(AREA_ZONE).isoformat(timespec="seconds"),
         agency=f"{area}医疗保障经办机构",
-        head=tuple(head),
+        # a label with nothing behind it says nothing
+        head=tuple(fact for fact in head if fact.value not in {None, ""}),
         tables=tuple(tables),
         sums=tuple(sums),
         words=tuple(words),
-        notes=(f"法律依据:{LEGAL_BASIS[kind]}。", WHOM_TO_ASK, ITS_FORCE, HOW_TO_CHECK),
+        notes=(f"法律依据：{LEGAL_BASIS[kind]}。", WHOM_TO_ASK, ITS_FORCE, HOW_TO_CHECK),
     )

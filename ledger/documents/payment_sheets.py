@@ -11,7 +11,7 @@ from ledger.documents.asked import Span
 from ledger.documents.facts import Insured, Issue, PaidMonth
 from ledger.documents.insured import last_unbroken, months_by_year
 from ledger.documents.layout import person_head, sheet, span_head, table
-from ledger.documents.wording import KINDS
+from ledger.documents.wording import KINDS, WITHOUT_UNIT
 from ledger.printing.sheet import Cell, CellHolds, Fact, PrintedSheet, Sum, Table
 
 H = CellHolds
@@ -42,10 +42,10 @@ def months_table(months: Sequence[PaidMonth]) -> Table:
         (
             one.period,
             one.employer,
-            one.employer_name if one.kind is Kind.CONTRIBUTION else KINDS[one.kind],
+            _from_whom(one),
             one.base_fen,
             one.own_fen,
-            one.unit_fen,
+            None if one.is_without_unit else one.unit_fen,
             one.paid_fen,
             one.owed_fen,
             one.paid_on,
@@ -57,6 +57,13 @@ def months_table(months: Sequence[PaidMonth]) -> Table:
     owed, credited = sum(one.owed_fen for one in months), sum(one.to_account_fen for one in months)
     totals = (None, None, "合计", None, own, unit, own + unit, owed, None, credited)
     return table("months", "缴费明细", _MONTHS, lines, totals)
+
+
+def _from_whom(one: PaidMonth) -> str | None:
+    """Who paid: the employer by name, else what came instead of one."""
+    if one.is_without_unit:
+        return WITHOUT_UNIT
+    return one.employer_name if one.kind is Kind.CONTRIBUTION else KINDS[one.kind]
 
 
 def _both(months: Sequence[PaidMonth]) -> tuple[int, int]:
@@ -99,11 +106,11 @@ def insured_proof(whose: Insured, issue: Issue, span: Span, months: Sequence[Pai
             Fact("insured_from", "最近一次连续参保起始", last.first, H.MONTH),
             Fact("insured_to", "最近一次连续参保截止", last.last, H.MONTH),
         ]
-        words = [f"最近一次连续参保期间:{last.words}。"]
+        words = [f"最近一次连续参保期间：{last.words}。"]
     columns = [
         column
         for pair in range(1, PAIRS + 1)
-        for column in ((f"year_{pair}", "年度", H.TEXT), (f"months_{pair}", "缴费月数", H.TEXT))
+        for column in ((f"year_{pair}", "年度", H.TEXT), (f"months_{pair}", "已缴费", H.TEXT))
     ]
     return sheet(
         DocumentKind.INSURED_PROOF,

@@ -43,6 +43,18 @@ _MOVED = (
 )
 _BEFORE = select(func.coalesce(func.sum(case((CHANGES.effective_on < _FIRST, _FEN), else_=0)), 0))
 _BACK = tables.entry.alias("back")
+# what came of a month that an employer owed: its document is named by the ledger itself
+_LEVIED = (
+    select(_T.seq)
+    .where(
+        _T.book_id == _E.book_id,
+        _T.seq == _E.seq,
+        _T.from_side == int(Side.COLLECTION_CLEARING),
+        _T.party_id.is_not(None),
+    )
+    .correlate(tables.entry)
+    .exists()
+)
 _TOLD = (
     select(
         _E.seq,
@@ -54,6 +66,7 @@ _TOLD = (
         _S.care_type,
         _BACK.c.seq.label("back_seq"),
         _BACK.c.effective_on.label("back_on"),
+        _LEVIED.label("is_levied"),
     )
     .select_from(
         tables.entry.outerjoin(tables.settlement, (_S.book_id == _E.book_id) & (_S.seq == _E.seq)).outerjoin(
@@ -167,8 +180,8 @@ def _line(
         fen,
         told.period,
         told.fact_on,
-        # the messages of an institution, and what a relative used, are named by nothing here
-        told.source_ref if kind in {Kind.CONTRIBUTION, Kind.SPENDING} else None,
+        # the messages of an institution, what a relative used, and what the ledger named are named by nothing
+        told.source_ref if kind in {Kind.CONTRIBUTION, Kind.SPENDING} and not told.is_levied else None,
         None if told.care_type is None else CareType(told.care_type),
         paid_to.get(seq),
         aid,

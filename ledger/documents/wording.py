@@ -25,21 +25,35 @@ TITLES: Final[Mapping[DocumentKind, str]] = {
 UNIT_PAYMENT_LIST: Final = "单位职工基本医疗保险缴费清单"
 
 LEGAL_BASIS: Final[Mapping[DocumentKind, str]] = {
-    D.PAYMENT_LIST: "《中华人民共和国社会保险法》第四条、第六十条、第七十四条;《社会保险经办条例》第二十九条",
-    D.ACCOUNT_LIST: "《中华人民共和国社会保险法》第四条、第七十四条;《社会保险个人权益记录管理办法》第十五条",
-    D.INSURED_PROOF: "《中华人民共和国社会保险法》第四条、第七十四条;《社会保险经办条例》第二十九条",
-    D.YEARLY_STATEMENT: "《中华人民共和国社会保险法》第七十四条;《社会保险费征缴暂行条例》第十六条",
+    D.PAYMENT_LIST: (
+        "《中华人民共和国社会保险法》第四条、第六十条、第七十四条；《社会保险经办条例》第二十九条"
+    ),
+    D.ACCOUNT_LIST: (
+        "《中华人民共和国社会保险法》第四条、第七十四条；《社会保险个人权益记录管理办法》第十五条"
+    ),
+    D.INSURED_PROOF: "《中华人民共和国社会保险法》第四条、第七十四条；《社会保险经办条例》第二十九条",
+    D.YEARLY_STATEMENT: "《中华人民共和国社会保险法》第七十四条；《社会保险费征缴暂行条例》第十六条",
     D.SETTLEMENT_SHEET: (
-        "《中华人民共和国社会保险法》第四条、第二十九条;《医疗保障基金使用监督管理条例》第十五条"
+        "《中华人民共和国社会保险法》第四条、第二十九条；《医疗保障基金使用监督管理条例》第十五条"
     ),
     D.ANNUAL_SETTLEMENT: "《中华人民共和国社会保险法》第四条、第二十九条、第七十四条",
-    D.STAFF_LIST: "《中华人民共和国社会保险法》第四条、第六十条、第七十四条;《社会保险经办条例》第二十九条",
+    D.STAFF_LIST: (
+        "《中华人民共和国社会保险法》第四条、第六十条、第七十四条；《社会保险经办条例》第二十九条"
+    ),
 }
 """On what each document stands (R70)."""
 
-WHOM_TO_ASK: Final = "如对内容有疑问,请向出具本单的经办机构查询。"
-ITS_FORCE: Final = "本单由系统出具,与经办窗口出具的具有同等效力。"
-HOW_TO_CHECK: Final = "扫描二维码或按验证码查询,可核验本单真伪及出具后有无更正。"
+WHOM_TO_ASK: Final = "如对内容有疑问，请向出具本单的经办机构查询。"
+ITS_FORCE: Final = "本单由系统出具，与经办窗口出具的具有同等效力。"
+HOW_TO_CHECK: Final = "凭核验码可以核验本单真伪，以及出具后有无更正。"
+
+WITHOUT_UNIT: Final = "划入（无单位明细）"
+"""In the place of the unit, of a month that came without one and without both its parts."""
+
+WHY_MONTHS_DIFFER: Final = (
+    "收入和支出按到账日期计入年度，缴费明细按费款所属期计入年度；"
+    "例如12月的费款次年1月到账，两处的月数和金额因此不同。"
+)
 
 KINDS: Final[Mapping[Kind, str]] = {
     Kind.OPENING: "开户转入",
@@ -79,6 +93,13 @@ COVERAGES: Final[Mapping[Coverage, str]] = {
     Coverage.RESIDENT: "居民医保",
     Coverage.PHARMACY: "购药不纳入统筹",
 }
+ITEM_CLASSES: Final = {
+    "A": "甲类",
+    "B": "乙类",
+    "C": "丙类",
+}
+"""The classes of the items of a bill (R40)."""
+
 CLASSES: Final[Mapping[MemberClass, str]] = {
     MemberClass.ACTIVE: "在职",
     MemberClass.RETIRED: "退休",

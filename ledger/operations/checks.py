@@ -13,6 +13,7 @@ from typing import Final
 
 from ledger.database.facts import ServerFacts
 from ledger.operations.figures import Figures
+from ledger.operations.installation import PUT_BACK
 from ledger.policy import Policy, in_force
 from ledger.settings import Settings
 from ledger.vault import Keyring
@@ -56,18 +57,22 @@ def mode_of_keys(files: Iterable[Path]) -> str:
     return f"{len(looked)} files, for their owner alone"
 
 
-def document_key(keyring: Keyring | None) -> str:
-    """There is a key that signs documents."""
+def document_key(keyring: Keyring | None, *, is_known: bool) -> str:
+    """There is a key that signs documents. `is_known`: the database knows one."""
     if keyring is None:
         raise Unsound("not looked at: there are no keys")
+    if keyring.signing_file is None and is_known:
+        raise Unsound(f"none: nothing can be printed; {PUT_BACK}, a new key that signs is not made")
     if keyring.signing_file is None:
         raise Unsound("none: nothing can be printed; `python -m ledger keys` makes it")
     return f"{keyring.signing_file} signs, {len(keyring.document_keys)} in all"
 
 
 def public_url(address: str) -> str:
-    """Where everybody checks documents. Without it they name a path alone, and are checked by their code."""
-    return f"documents are checked at {address}" if address else "not set: documents carry no address"
+    """Where everybody checks documents. Without it they have no address and no square code."""
+    if address:
+        return f"documents are checked at {address}"
+    return "LEDGER_PUBLIC_URL is not set: documents carry no address and no QR code, their code alone"
 
 
 def free_space(free: int, path: Path, least: int = FREE_BYTES_LEAST) -> str:

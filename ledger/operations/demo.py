@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -65,6 +66,11 @@ def prepare(settings: Settings, people: int, clock: Clock, shown: Shown) -> list
         return _load_people(opened, people, clock, shown) if people else []
     finally:
         opened.engine.dispose()
+
+
+def checked_at(settings: Settings, address: str) -> Settings:
+    """The settings, with the demo's own address on documents unless another one is set."""
+    return settings if settings.public_url is not None else replace(settings, public_url=address)
 
 
 def token_file(settings: Settings) -> Path:

@@ -29,7 +29,13 @@ from ledger.operations import checks
 from ledger.operations.checks import Unsound
 from ledger.operations.cli import PROBLEMS, Answer, Data, command
 from ledger.operations.figures import HOLDS_COUNTED_MAX, VERIFY, look
-from ledger.operations.installation import PUT_BACK, head_revision, in_words, schema_revision
+from ledger.operations.installation import (
+    PUT_BACK,
+    database_knows_document_key,
+    head_revision,
+    in_words,
+    schema_revision,
+)
 from ledger.people.id_numbers import mask_in_text
 from ledger.people.sealing import check_keys, is_sealed
 from ledger.policy import PACKAGED_POLICIES, load_policies
@@ -122,7 +128,7 @@ def examine(settings: Settings, examination: Examination) -> None:
     check("data_directory", lambda: _writable(settings.data))
     check("disk_space", lambda: checks.free_space(shutil.disk_usage(settings.data).free, settings.data))
     check("keys", keys)
-    check("document_key", lambda: checks.document_key(keyrings[0] if keyrings else None))
+    check("document_key", lambda: _signs(keyrings[0] if keyrings else None, settings))
     check("public_url", lambda: checks.public_url(settings.check_url))
     check("key_files", lambda: checks.mode_of_keys(_key_files(settings.keys_directory)))
     check("jwks", lambda: _public_keys(settings.jwks_file))
@@ -150,6 +156,12 @@ def examine(settings: Settings, examination: Examination) -> None:
     finally:
         for engine in engines:
             engine.dispose()
+
+
+def _signs(keyring: Keyring | None, settings: Settings) -> str:
+    is_lacking = keyring is not None and keyring.signing_file is None
+    known = bool(is_lacking and database_knows_document_key(settings))
+    return checks.document_key(keyring, is_known=known)
 
 
 Judge = Callable[[Connection], str]

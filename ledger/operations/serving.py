@@ -100,6 +100,12 @@ def _take(host: str, port: int, instead: str) -> socket.socket:
         raise Taken(f"{host}:{port}: {error.strerror}; {instead}") from None
 
 
+def address_of(taken: socket.socket) -> str:
+    """Where calls to a socket go, as a URL."""
+    host, port = taken.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None], log_level: str) -> bool:
     """Serve until a signal comes; False when the service could not start. Raises Broken and Taken.
 
@@ -112,10 +118,9 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
         # a worker waits for one that is free, so that one that never is would be told by nobody; and the
         # one process there is would end while it starts, with a fault and not with a line
         _take(*address, "LEDGER_METRICS_ADDRESS names another address").close()
-    host, port = taken.getsockname()[:2]
 
     def told() -> None:
-        announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        announce(address_of(taken))
 
     if settings.workers > 1:
         return _run_workers(settings, taken, told)

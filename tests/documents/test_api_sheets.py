@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
+from ledger.documents.wording import WHY_MONTHS_DIFFER
 from tests.support.api_client import contribute, key, open_account, spending
-from tests.support.care_client import give, new_institution, new_patient, reverse, settle
-from tests.support.documents_client import YEAR, ask, of
+from tests.support.care_client import give, new_institution, new_patient, on, reverse, settle
+from tests.support.documents_client import YEAR, ask, content, of, printed
 from tests.support.employer_client import hire, new_employer, owe, pay, refusal
 
 E26 = [("A", "700.00"), ("B", "200.00"), ("C", "100.00")]
@@ -90,13 +92,52 @@ def test_an_account_list_itemises_both_sides(client: TestClient) -> None:
         ("2026-11-21", "冲正", "50.00", None, "320.00"),
     ]
     # the reversal is shown at what it reverses, and says what that is
-    assert f"已于2026-11-21冲正({back['entry']})" in lines[1]["remark"]
+    assert f"已于2026-11-21冲正（{back['entry']}）" in lines[1]["remark"]
     assert lines[2]["remark"] == f"冲正{spent['entry']}"
     assert (lines[1]["institution"], lines[1]["institution_name"]) == ("H0001", "Example hospital")
     assert lines[2]["institution"] == "H0001"
     assert "费款所属期2026年3月" in lines[0]["remark"]
     then = client.get(f"{base}/balance?as_of=2026-02-28").json()
     assert then["balance"] == told["totals"]["opening"]
+
+
+def test_a_remark_shows_a_document_that_people_named_and_no_name_of_the_ledgers_own(
+    client: TestClient,
+) -> None:
+    levied, given = insured(client, "2026-03"), str(open_account(client)["account_no"])
+    [of_unit] = of(client, f"/v1/accounts/{levied}", kind="account_list", **YEAR)["tables"]["entries"]
+    assert of_unit["remark"] == "费款所属期2026年3月"
+    contribute(client, given, "160.00", source_ref="E6226614527152-4/202603")
+    span = {"from": "2026-01-05", "to": "2026-11-21"}
+    [told] = of(client, f"/v1/accounts/{given}", kind="account_list", **span)["tables"]["entries"]
+    assert told["remark"] == "费款所属期2026年3月；单据号E6226614527152-4/202603"
+
+
+def test_a_month_that_came_without_a_unit_says_so(client: TestClient) -> None:
+    account = open_account(client)["account_no"]
+    contribute(client, account, "160.00", source_ref="file 7")
+    span = {"from": "2026-01-05", "to": "2026-11-21"}
+    told = of(client, f"/v1/accounts/{account}", kind="payment_list", **span)
+    [month] = told["tables"]["months"]
+    shown = {name: month[name] for name in ("employer", "employer_name", "base", "employee_part")}
+    assert shown == {
+        "employer": None, "employer_name": "划入（无单位明细）", "base": None, "employee_part": "160.00",
+    }  # fmt: skip
+    # nothing is known of the unit's part: that is not nought
+    assert (month["employer_part"], month["paid"]) == (None, "160.00")
+    assert told["totals"] == {"employee_part": "160.00", "employer_part": "0.00", "paid": "160.00"}
+
+
+def test_a_label_has_something_behind_it(client: TestClient) -> None:
+    hospital, patient = new_institution(client), new_patient(client, "500.00")
+    settled = settle(client, hospital, patient, E26, bill_no=None)["settlement"]
+    made = printed(client, f"/v1/accounts/{patient}", "csv", kind="settlement_sheet", settlement=settled)
+    text = content(client, made).decode("utf-8-sig")
+    assert "结算单号" in text
+    for label in ("现单位", "票据号"):
+        assert label not in text
+    told = of(client, f"/v1/accounts/{patient}", kind="settlement_sheet", settlement=settled)
+    assert not {None, ""} & set(told["head"].values())
 
 
 def test_an_account_list_of_one_day_and_of_none(client: TestClient) -> None:
@@ -126,7 +167,7 @@ def test_a_donor_is_told_the_kind_of_institution_alone(client: TestClient) -> No
     settle(client, hospital, poor, [("A", "200.00")])
     told = of(client, f"/v1/accounts/{donor}", kind="account_list", **YEAR)
     line = told["tables"]["entries"][-1]
-    assert (line["kind"], line["spending"], line["remark"]) == ("家庭共济支付", "150.00", "机构类别:医院")
+    assert (line["kind"], line["spending"], line["remark"]) == ("家庭共济支付", "150.00", "机构类别：医院")
     assert (line["institution"], line["institution_name"], line["care"]) == (None, None, None)
     assert hospital not in str(told)
 
@@ -147,7 +188,7 @@ def test_a_settlement_sheet_is_the_bill(client: TestClient) -> None:
         "880.00",
     )
     items = [(one["item"], one["class"], one["amount"]) for one in told["tables"]["items"]]
-    assert items == [("X0001", "A", "700.00"), ("X0002", "B", "200.00"), ("X0003", "C", "100.00")]
+    assert items == [("X0001", "甲类", "700.00"), ("X0002", "乙类", "200.00"), ("X0003", "丙类", "100.00")]
     assert told["table_totals"]["items"]["amount"] == "1000.00"
     assert (told["head"]["institution"], told["head"]["ratio"]) == (hospital, "60%")
     assert told["words"] == []
@@ -186,7 +227,7 @@ def test_a_proof_says_the_last_unbroken_period_in_words(
 ) -> None:
     person = insured(client, *months)
     told = of(client, f"/v1/accounts/{person}", kind="insured_proof")
-    assert told["words"] == [f"最近一次连续参保期间:{words}。", f"累计已缴费{len(months)}个月。"]
+    assert told["words"] == [f"最近一次连续参保期间：{words}。", f"累计已缴费{len(months)}个月。"]
     assert told["period"]["to"] == "2026-11-21"
     assert told["head"]["months_paid"] == len(months)
     first, last = told["head"]["insured_from"], told["head"]["insured_to"]
@@ -210,7 +251,7 @@ def test_a_proof_has_three_pairs_of_years_and_months(client: TestClient) -> None
     part = of(
         client, f"/v1/accounts/{person}", kind="insured_proof", **{"from": "2024-01-01", "to": "2025-12-31"}
     )
-    assert part["words"][0] == "最近一次连续参保期间:2025年8月至2025年8月。"
+    assert part["words"][0] == "最近一次连续参保期间：2025年8月至2025年8月。"
     assert part["head"]["months_paid"] == 2
 
 
@@ -259,6 +300,47 @@ def test_a_year_on_one_page(client: TestClient) -> None:
     assert told["title"].startswith("2026年度")
     assert told["period"] == {"from": "2026-01-01", "to": "2026-11-21"}
     assert told["words"] == ["本年已缴费8个月。"]
+
+
+def year_of(client: TestClient, account: str, year: int) -> tuple[Any, Any]:
+    """The data of a yearly statement, and the title of each of its sums, in order."""
+    made = printed(client, f"/v1/accounts/{account}", "csv", kind="yearly_statement", year=year)
+    text = content(client, made).decode("utf-8-sig")
+    told = of(client, f"/v1/accounts/{account}", kind="yearly_statement", year=year)
+    titles = ("年初余额", "本年收入", "其中利息", "本年支出", "年末余额", "截止日余额")
+    return told, sorted((one for one in titles if one in text), key=text.index)
+
+
+def test_what_is_left_of_a_year_that_is_not_over_is_not_that_of_its_end(client: TestClient) -> None:
+    account = open_account(client, opened_on="2025-01-05")["account_no"]
+    contribute(client, account, "160.00", period="2025-11", effective_on="2025-11-20")
+    for year, closing in ((2025, "年末余额"), (2026, "截止日余额")):
+        _told, titles = year_of(client, account, year)
+        # the interest is among the income, and stands at it
+        assert titles == ["年初余额", "本年收入", "其中利息", "本年支出", closing]
+
+
+def test_a_year_is_over_on_the_day_after_its_last(client: TestClient) -> None:
+    account = open_account(client, opened_on="2026-01-05")["account_no"]
+    for day, closing in ((date(2026, 12, 31), "截止日余额"), (date(2027, 1, 1), "年末余额")):
+        with on(client, day):
+            assert year_of(client, account, 2026)[1][-1] == closing
+
+
+def test_a_december_paid_in_january_is_said(client: TestClient) -> None:
+    account = open_account(client, opened_on="2024-01-05")["account_no"]
+    contribute(client, account, "160.00", period="2024-12", effective_on="2025-01-10")
+    for year, count in ((2024, 1), (2025, 0)):
+        told, _titles = year_of(client, account, year)
+        assert told["words"] == [f"本年已缴费{count}个月。", WHY_MONTHS_DIFFER]
+    # also where the sums are the same: one December came, another went
+    contribute(client, account, "160.00", period="2025-12", effective_on="2026-01-10")
+    assert year_of(client, account, 2025)[0]["words"][1:] == [WHY_MONTHS_DIFFER]
+    contribute(client, account, "160.00", period="2026-03", effective_on="2026-03-10")
+    assert len(year_of(client, account, 2026)[0]["words"]) == 2
+    other = open_account(client, opened_on="2024-01-05")["account_no"]
+    contribute(client, other, "160.00", period="2025-11", effective_on="2025-12-10")
+    assert len(year_of(client, other, 2025)[0]["words"]) == 1
 
 
 def test_an_annual_settlement_is_printed(client: TestClient) -> None:

@@ -16,11 +16,13 @@ from typer.testing import CliRunner
 from ledger.__main__ import app
 from ledger.access.tokens import create_signing_key
 from ledger.accounts.holds import Hold
+from ledger.database.engines import connect
 from ledger.database.facts import ServerFacts, missing_rights
 from ledger.operations import checks
 from ledger.operations.checks import Unsound
 from ledger.operations.doctor import rights_needed
 from ledger.operations.figures import Figures, wrote_down_verified
+from ledger.people.sealing import record_keys
 from ledger.policy import PACKAGED_POLICIES, load_policies
 from ledger.posting import batches
 from ledger.settings import Settings
@@ -176,6 +178,40 @@ def test_keys_that_will_not_do(
     assert found.keys() == failing.keys() | FORGETFUL[database_leg]
     for name, part in failing.items():
         assert part in found[name]
+
+
+def test_a_key_that_signs_and_is_gone(data: Path, fresh_url: str) -> None:
+    """Made where the database knows none, and put back where it knows one: a new one is another key."""
+    file = data / "keys" / "document-1.key"
+    kept = file.read_bytes()
+    file.unlink()
+    assert bad()["document_key"] == "none: nothing can be printed; `python -m ledger keys` makes it"
+    file.write_bytes(kept)
+    file.chmod(0o600)
+    migrate(fresh_url)
+    engine = connect(fresh_url)
+    try:
+        with engine.connect() as connection:
+            record_keys(connection, Keyring.load(data / "keys"), NOW)
+    finally:
+        engine.dispose()
+    assert "document_key" not in bad()
+    file.unlink()
+    found = bad()
+    for check in ("document_key", "keys_of_database"):
+        assert "put back the key directory that belongs to it" in found[check]
+    assert "`python -m ledger keys` makes it" not in str(found)
+
+
+def test_the_address_at_which_documents_are_checked(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told() -> str:
+        return str(next(one["detail"] for one in examined()[1]["checks"] if one["name"] == "public_url"))
+
+    assert (
+        told() == "LEDGER_PUBLIC_URL is not set: documents carry no address and no QR code, their code alone"
+    )
+    monkeypatch.setenv("LEDGER_PUBLIC_URL", "https://ledger.example.org")
+    assert told() == "documents are checked at https://ledger.example.org"
 
 
 def test_policies_that_will_not_do(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
