@@ -25,6 +25,8 @@ import typer
 from sqlalchemy import make_url
 
 from ledger.__main__ import app
+from ledger.access.tokens import SCOPES
+from tests.operations.test_doctor import OF, OF_ALL
 from tests.support.postgres import Server, find_bin_directory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -158,6 +160,23 @@ def test_every_command_stands_in_the_table_of_operations_and_no_other() -> None:
         for name in re.findall(r"`(?:python -m ledger )?([a-z][a-z-]+)", row.split("|")[1])
     }
     assert told == {command.name for command in app.registered_commands}
+
+
+@pytest.mark.sqlite
+def test_every_scope_stands_in_operations_and_no_other() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    told = re.search(r"`scope` is a list out of `([^`]+)`", text)
+    assert told is not None
+    assert sorted(told[1].split()) == sorted(SCOPES)
+
+
+@pytest.mark.sqlite
+def test_every_check_of_the_doctor_stands_in_operations() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    table = text[text.index("## The doctor") : text.index("## Keys")]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    told = {name for row in rows for name in re.findall(r"`([a-z_]+)`", row.split("|")[1])}
+    assert told == {*OF_ALL, *(name for names in OF.values() for name in names), "of_database"}
 
 
 @pytest.mark.sqlite
