@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ from ledger.printing.words import told, told_total, totals_of
 
 PADDING: Final = 3.0
 """Between a cell's text and its edges, in points."""
+
+# What a column has beyond its widest text. Bold figures are exactly as wide as they are taken to be: a width
+# that is rounded down by a hundredth of a point would break them.
+_SLACK: Final = 0.06
 
 # a column of text keeps at least this, where it has as much to show
 _TEXT_LEAST: Final = 8 * EM
@@ -45,8 +50,7 @@ class Columns:
 
     def room(self, column: int) -> int:
         """What a line of a cell may be wide, in thousandths of its size."""
-        # what was rounded must not cost a column its last digit
-        return max(EM, int((self.widths[column] - 2 * PADDING) / self.size * EM) + 2)
+        return max(EM, int((self.widths[column] - 2 * PADDING - _SLACK / 2) / self.size * EM))
 
 
 def told_table(table: Table) -> TableTexts:
@@ -84,10 +88,11 @@ def _widest_word(texts: Iterable[str]) -> int:
 def fitted(table: TableTexts, room: float, size: float, *, last: bool = False) -> Columns | None:
     """The columns in a room of so many points, or None where it is too narrow at this size.
 
-    Numbers, days and months are never broken, texts are; `last` takes what room there is, and breaks all.
+    Numbers, days and months are never broken, texts are; `last` takes what room there is, and breaks figures
+    where they alone are wider than it.
     """
     titles = [width_of(title) for title in table.titles]
-    whole = int((room - 2 * PADDING * len(titles)) / size * EM)
+    whole = int((room - (2 * PADDING + _SLACK) * len(titles)) / size * EM)
     natural = [max(pair) for pair in zip(table.widest, titles, strict=True)]
     if sum(natural) > whole:
         # headings are broken before texts are
@@ -95,7 +100,7 @@ def fitted(table: TableTexts, room: float, size: float, *, last: bool = False) -
             max(wide, min(title, _TITLE_LEAST)) for wide, title in zip(table.widest, titles, strict=True)
         ]
     least = [
-        min(wide, _TEXT_LAST if last else max(_TEXT_LEAST, word)) if last or held is CellHolds.TEXT else wide
+        min(wide, _TEXT_LAST if last else max(_TEXT_LEAST, word)) if held is CellHolds.TEXT else wide
         for wide, word, held in zip(natural, table.words, table.holds, strict=True)
     ]
     if sum(least) > whole:
@@ -103,7 +108,9 @@ def fitted(table: TableTexts, room: float, size: float, *, last: bool = False) -
             return None
         least = [whole // len(natural)] * len(natural)
     taken = _shared(natural, least, whole)
-    return Columns(tuple(round(wide * size / EM + 2 * PADDING, 2) for wide in taken), size)
+    return Columns(
+        tuple(math.floor((wide * size / EM + 2 * PADDING + _SLACK) * 100) / 100 for wide in taken), size
+    )
 
 
 def _shared(natural: Sequence[int], least: Sequence[int], whole: int) -> list[float]:

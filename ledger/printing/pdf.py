@@ -21,7 +21,8 @@ from pypdf.generic import NameObject, StreamObject
 
 from ledger.printing.columns import PADDING
 from ledger.printing.fonts import FAMILY, FONT_PACKAGE, font_folder, visible
-from ledger.printing.pages import SIDE, Laid, Page, laid_out
+from ledger.printing.pages import Laid, laid_out
+from ledger.printing.paper import SIDE, Page
 from ledger.printing.qr import qr_svg
 from ledger.printing.sheet import PrintedSheet
 from ledger.printing.words import issued
@@ -32,7 +33,7 @@ PAGES_AT_ONCE: Final = 10
 STANDARD: Final = "a-3u"
 """PDF/A-3, the part that allows attachments, with every character of the text known as Unicode."""
 
-_FORM: Final = 1
+_FORM: Final = 2
 # What typst keeps of a drawing it drops after so many others.
 _REMEMBERED: Final = 12
 
