@@ -64,6 +64,12 @@ def laid_out(sheet: PrintedSheet) -> Laid:
     return Laid(best.width, best.height, best.tables, best.pages)
 
 
+def paper_of(sheet: PrintedSheet) -> tuple[bool, float]:
+    """Whether the paper of a sheet lies on its side, and the size of the text of its tables in points."""
+    sideways, columns = _paper([told_table(table) for table in sheet.tables])
+    return sideways, columns[0].size if columns else _SIZES[0][1]
+
+
 def _placed(
     sheet: PrintedSheet, told: list[TableTexts], columns: list[Columns], spacing: Spacing, *, sideways: bool
 ) -> Flow:

@@ -23,8 +23,12 @@ from ledger.printing.fonts import EM, width_of
 from ledger.printing.sheet import Cell, CellHolds, PrintedSheet, Table
 from ledger.printing.words import in_capitals, told, told_fact, totals_of
 
-_FORM: Final = 1
+_FORM: Final = 2
 _ABOUT: Final = "单据信息"
+# columns of that worksheet, in digits, and the height of a line and the highest row in points
+_ABOUT_WIDE: Final = (20, 42, 42)
+_LINE: Final = 15
+_ROW_MAX: Final = 405
 _NAME_MAX: Final = 31
 _CELL_MAX: Final = 32_767
 _NOT_IN_NAMES: Final = str.maketrans(dict.fromkeys("[]:*?/\\'", " "))
@@ -80,7 +84,7 @@ class _Look:
         self._cells: dict[tuple[CellHolds, bool], Format] = {}
         for holds, number in _NUMBERS.items():
             for bold in (False, True):
-                form = {"border": 1, "num_format": number, "bold": bold}
+                form = {"border": 1, "num_format": number, "bold": bold, "valign": "top"}
                 if holds in {CellHolds.DAY, CellHolds.MONTH, CellHolds.COUNT}:
                     form["align"] = "center"
                 self._cells[holds, bold] = book.add_format(form)
@@ -93,10 +97,8 @@ def _table(page: Worksheet, look: _Look, sheet: PrintedSheet, table: Table) -> N
     """Headings that stay, the lines, the totals."""
     page.freeze_panes(1, 0)
     page.repeat_rows(0)
-    page.set_paper(9)
     page.set_landscape()
-    page.fit_to_pages(1, 0)
-    page.set_footer(f"&L{_plain(sheet.serial)}&C第 &P 页 共 &N 页&R{_plain(sheet.verification_code)}")
+    _paper(page, sheet)
     wide = [width_of(column.title) for column in table.columns]
     for place, column in enumerate(table.columns):
         page.write_string(0, place, column.title, look.heading)
@@ -117,25 +119,43 @@ def _table(page: Worksheet, look: _Look, sheet: PrintedSheet, table: Table) -> N
 
 def _about(page: Worksheet, look: _Look, sheet: PrintedSheet) -> None:
     """What the document says beside its tables."""
-    page.set_paper(9)
-    page.set_column(0, 0, 18)
-    page.set_column(1, 1, 40)
-    page.set_column(2, 2, 60)
+    _paper(page, sheet)
+    for place, wide in enumerate(_ABOUT_WIDE):
+        page.set_column(place, place, wide)
     page.write_string(0, 0, sheet.title, look.title)
     row = 1
     labelled = [*words.about(sheet), *((fact.title, told_fact(fact)) for fact in sheet.head)]
     for row, (label, text) in enumerate(labelled, 1):
         page.write_string(row, 0, label, look.label)
         page.write_string(row, 1, text[:_CELL_MAX], look.text)
+        _high(page, row, text, _ABOUT_WIDE[1])
     for one in sheet.sums:
         row += 1
         page.write_string(row, 0, one.title, look.label)
         _write(page, row, 1, one.fen, CellHolds.MONEY, look.cell(CellHolds.MONEY))
         if one.certified:
             page.write_string(row, 2, in_capitals(one), look.text)
-    for text in (*sheet.words, *sheet.notes):
+            _high(page, row, in_capitals(one), _ABOUT_WIDE[2])
+    for place, text in enumerate((*sheet.words, *sheet.notes)):
         row += 1
-        page.write_string(row, 1, text[:_CELL_MAX], look.text)
+        if place == len(sheet.words):
+            page.write_string(row, 0, words.NOTES, look.label)
+        # over both columns
+        page.merge_range(row, 1, row, 2, text[:_CELL_MAX], look.text)
+        _high(page, row, text, sum(_ABOUT_WIDE[1:]))
+
+
+def _high(page: Worksheet, row: int, text: str, wide: int) -> None:
+    """Make a row as high as the lines of a text in so many digits: not every program does it by itself."""
+    lines = sum(-(-max(1, width_of(line)) // ((wide - 2) * EM // 2)) for line in text.split("\n"))
+    page.set_row(row, min(_ROW_MAX, _LINE * lines))
+
+
+def _paper(page: Worksheet, sheet: PrintedSheet) -> None:
+    """A worksheet as it is printed: one page wide, and at its foot which document it is of."""
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)
+    page.set_footer(f"&L{_plain(sheet.serial)}&C第 &P 页 共 &N 页&R{_plain(sheet.verification_code)}")
 
 
 def _write(page: Worksheet, row: int, place: int, cell: Cell, holds: CellHolds, form: Format) -> None:

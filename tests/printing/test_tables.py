@@ -15,14 +15,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import openpyxl
+import pypdfium2
 import pytest
 import zxingcpp
 
 from ledger.money import format_yuan
-from ledger.printing.html_view import CONTENT_SECURITY_POLICY
+from ledger.printing.html_view import policy_of
 from ledger.printing.rendering import rendered
 from ledger.printing.sheet import CellHolds, Form, PrintedColumn, PrintedSheet, Sum, Table
 from ledger.printing.words import told
+from tests.printing import drafted
 from tests.printing.programs import program
 from tests.printing.sheets import CODE, RARE, SIGNED, entries, payments, sheet
 
@@ -178,12 +180,17 @@ class Reader(HTMLParser):
         self.attributes: list[tuple[str, str | None]] = []
         self.rows: list[list[str]] = []
         self.style = ""
+        self.unbroken = 0
         self._in = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes += attrs
+        if tag == "span":
+            # what stays in one line goes on in its cell
+            self.unbroken += 1
+            return
         self._in = tag
         if tag == "tr":
             self.rows.append([])
@@ -197,7 +204,7 @@ class Reader(HTMLParser):
             self.rows[-1][-1] += data
 
     def handle_endtag(self, tag: str) -> None:
-        self._in = ""
+        self._in = self._in if tag == "span" else ""
 
 
 def test_the_page_has_every_cell_and_nothing_from_outside() -> None:
@@ -219,9 +226,10 @@ def test_the_page_has_every_cell_and_nothing_from_outside() -> None:
     assert "@import" not in page.style
     # the policy lets in this style and no other
     digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}'" in CONTENT_SECURITY_POLICY
-    assert ("content", CONTENT_SECURITY_POLICY) in page.attributes
-    assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+    policy = policy_of(page.style)
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert ("content", policy) in page.attributes
+    assert "default-src 'none'" in policy
     assert "size:A4" in page.style
 
 
@@ -249,3 +257,52 @@ def test_the_square_code_of_the_page_is_that_of_the_document() -> None:
         picture.paste(0, (int(x) * 8, int(y) * 8, int(x) * 8 + 8, int(y) * 8 + 8))
     [found] = zxingcpp.read_barcodes(picture)
     assert found.text.endswith(CODE)
+
+
+def test_a_wide_list_lies_on_its_side_in_every_form_that_is_printed() -> None:
+    for one, sideways in ((drafted.moves(20), True), (sheet((payments(3),)), False)):
+        style = Reader(made(one, Form.HTML).decode()).style
+        assert ("size:A4 landscape" in style) is sideways
+        box = pypdfium2.PdfDocument(made(one, Form.PDF))[0].get_size()
+        assert (box[0] > box[1]) is sideways
+
+
+def test_codes_and_figures_of_the_page_are_not_broken() -> None:
+    text = made(sheet((entries(40),), words=("支出-12.50元",)), Form.HTML).decode()
+    for code in ("P483920174650", "2025-01-01", "1234.56", CODE, "H990001", "B0000001", "-12.50"):
+        assert f'<span class="k">{code}</span>' in text, code
+    # what is longer than any code may break, or the page would be wider than the paper
+    assert f'<span class="k">{"X" * 40}</span>' not in made(sheet(name="X" * 40), Form.HTML).decode()
+
+
+def test_each_foot_of_the_printed_page_says_serial_and_code() -> None:
+    evil = "'}</style><script>\\"
+    for one in (sheet((payments(1),)), replace(sheet(), serial=evil, verification_code=evil)):
+        text = made(one, Form.HTML).decode()
+        style = Reader(text).style
+        for corner, said in (("left", one.serial), ("right", one.verification_code)):
+            content = style.partition(f"@bottom-{corner}{{content:'")[2].partition("'")[0]
+            shown = re.sub(r"\\([0-9a-f]{6})", lambda code: chr(int(code[1], 16)), content)
+            assert shown.endswith(said)
+        assert "script" not in Reader(text).tags
+
+
+def test_the_worksheet_about_the_document_is_printed_one_page_wide() -> None:
+    long = "说明" * 120
+    one = sheet((entries(2),), sums=(Sum("closing", "期末余额", 1, certified=True),), notes=("短", long))
+    book = openpyxl.load_workbook(io.BytesIO(made(one, Form.XLSX)))
+    for page in book.worksheets:
+        assert page.page_setup.paperSize == 9
+        assert page.sheet_properties.pageSetUpPr.fitToPage
+        assert page.page_setup.fitToHeight == 0
+        assert page.oddFooter.left.text == one.serial
+        assert page.oddFooter.right.text == one.verification_code
+        for row in page.iter_rows(min_row=2):
+            assert len({cell.alignment.vertical for cell in row if cell.value is not None}) <= 1
+    about = book["单据信息"]
+    [found] = [cell for row in about.iter_rows() for cell in row if cell.value == long]
+    assert found.alignment.wrap_text
+    # in lines of 41 characters
+    assert about.row_dimensions[found.row].height == 15 * 6
+    [address] = [row for row in about.iter_rows() if row[1].value == one.check_address]
+    assert about.row_dimensions[address[0].row].height == 15 * 2
