@@ -99,11 +99,12 @@ def _quoted(text: str) -> str:
 
 def _parts(sheet: PrintedSheet) -> Iterator[str]:
     title, style = _shown(sheet.title), _style(sheet)
+    address = words.address_of(sheet)
     yield '<!DOCTYPE html>\n<html lang="zh-CN" dir="ltr"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{escape(_policy(style.encode()))}">'
     yield f'<meta name="referrer" content="no-referrer"><title>{title}</title>'
     yield f"<style>{style}</style></head>\n<body>"
-    yield f"<header>{qr_svg(sheet.check_address) if sheet.check_address else ''}<h1>{title}</h1>"
+    yield f"<header>{qr_svg(address) if address else ''}<h1>{title}</h1>"
     yield _list(words.about(sheet), "about") + "</header>\n"
     yield _list(tuple((fact.title, told_fact(fact)) for fact in sheet.head), "head")
     for table in sheet.tables:

@@ -105,8 +105,8 @@ def _columns(told: list[TableTexts], size: float, *, sideways: bool) -> list[Col
 
 def _head(flow: Flow, sheet: PrintedSheet, columns: int) -> None:
     """Title, who issues it, how it is called and checked, and the facts of the head."""
-    page, beside = flow.page, _QR + 12 if sheet.check_address else 0.0
-    if sheet.check_address:
+    page, beside = flow.page, _QR + 12 if words.address_of(sheet) else 0.0
+    if words.address_of(sheet):
         page.qr = (flow.width - SIDE - _QR, 38.0, _QR)
         page.texts.append((flow.width - SIDE - _QR, 38.0 + _QR + 2, _QR, "c", 7.5, False, True, words.SCAN))
     narrow = flow.room - 2 * beside
@@ -120,7 +120,7 @@ def _head(flow: Flow, sheet: PrintedSheet, columns: int) -> None:
             flow.page.texts.append((SIDE, flow.y, flow.room - beside, "l", 8.5, False, True, line))
             flow.y += 12.5
     if len(flow.pages) == 1:
-        flow.y = max(flow.y, 38.0 + _QR + 14 if sheet.check_address else 0.0)
+        flow.y = max(flow.y, 38.0 + _QR + 14 if words.address_of(sheet) else 0.0)
     flow.page.rules.append((SIDE, flow.y + 2, flow.width - SIDE, flow.y + 2))
     flow.y += 9
     _facts(flow, sheet, columns)

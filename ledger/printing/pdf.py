@@ -25,7 +25,7 @@ from ledger.printing.pages import Laid, laid_out
 from ledger.printing.paper import SIDE, Page
 from ledger.printing.qr import qr_svg
 from ledger.printing.sheet import PrintedSheet
-from ledger.printing.words import issued
+from ledger.printing.words import address_of, issued
 
 PAGES_AT_ONCE: Final = 10
 """How many pages are drawn at once: more take more memory."""
@@ -102,7 +102,7 @@ def _drawn(sheet: PrintedSheet, laid: Laid, first: int, end: int, signed: str | 
         "title": visible(sheet.title),
         "agency": visible(sheet.agency),
         "issued": [moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second],
-        "check": visible(sheet.check_address),
+        "check": visible(address_of(sheet)),
         "family": FAMILY,
         "width": laid.width,
         "height": laid.height,
@@ -113,8 +113,8 @@ def _drawn(sheet: PrintedSheet, laid: Laid, first: int, end: int, signed: str | 
         "pages": [page.plain() for page in laid.pages[first:end]],
     }
     inputs = {"pages": json.dumps(data, ensure_ascii=False, separators=(",", ":"))}
-    if sheet.check_address:
-        inputs["qr"] = qr_svg(sheet.check_address)
+    if address := address_of(sheet):
+        inputs["qr"] = qr_svg(address)
     if signed is not None:
         inputs["signed"] = signed
     drawn = typst.Compiler(_program(), font_paths=_fonts(), sys_inputs=inputs).compile(

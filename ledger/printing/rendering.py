@@ -10,7 +10,7 @@ from ledger.printing.sheet import Form, PrintedSheet
 LINES_MAX: Final = 20_000
 """How many lines the tables of a sheet may have together when it is drawn; signed JSON has no bound."""
 
-_CSV: Final = "csv-1"
+_CSV: Final = "csv-2"
 _JSON: Final = "json-1"
 
 

@@ -92,6 +92,11 @@ def told_issued_day(sheet: PrintedSheet) -> str:
     return f"{day.year}年{day.month}月{day.day}日"
 
 
+def address_of(sheet: PrintedSheet) -> str:
+    """The address at which it is checked; nothing where only the path is known, which leads nowhere."""
+    return sheet.check_address if sheet.check_address.startswith(("https://", "http://")) else ""
+
+
 def about(sheet: PrintedSheet) -> tuple[tuple[str, str], ...]:
     """What every form says of the document itself: label and value."""
     return (
@@ -99,5 +104,5 @@ def about(sheet: PrintedSheet) -> tuple[tuple[str, str], ...]:
         ("核验码", sheet.verification_code),
         ("出具时间", told_issued(sheet)),
         ("经办机构", sheet.agency),
-        *((("核验网址", sheet.check_address),) if sheet.check_address else ()),
+        *((("核验网址", address),) if (address := address_of(sheet)) else ()),
     )

@@ -78,7 +78,7 @@ def bill(items: int) -> PrintedSheet:
     row = SettlementRow(
         Channel.NETWORK, CareTable(1), CareType.INPATIENT, date(2026, 3, 2), 7, date(2026, 3, 9), 3,
         MemberClass.ACTIVE, Coverage.COVERED, Filing.NONE, Cut.NONE, 1, True,
-        120000 * items, 0, 0, 0, 120000 * items, 0, 80000, 850000, 34000, 0, 0, 86000, 0, 0, 0, 86000,
+        120000 * items, 0, 0, 0, 120000 * items, 0, 80000, 85_000_000, 34000, 0, 0, 86000, 0, 0, 0, 86000,
         bill_no="MZ20260302-0001", lines=f"[{lines}]",
     )  # fmt: skip
     told = Settled(BOOK, 7, Kind.SETTLEMENT, date(2026, 3, 9), "H990001/m-1", 1, "H990001", None, row)

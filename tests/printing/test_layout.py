@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 
 import pypdfium2
 import pytest
@@ -15,7 +16,7 @@ from ledger.printing.rendering import rendered
 from ledger.printing.sheet import Cell, CellHolds, Form, PrintedColumn, PrintedSheet, Table
 from ledger.printing.words import NOTHING, SCAN, SEAL, told_total
 from tests.printing import drafted
-from tests.printing.sheets import CHECKS, SIGNED, entries, sheet
+from tests.printing.sheets import CODE, SIGNED, entries, sheet
 
 pytestmark = pytest.mark.sqlite
 
@@ -138,6 +139,23 @@ def test_the_last_page_has_lines_of_the_table_with_the_totals_and_the_seal(one: 
         assert any(text.startswith("说明") for text in last)
 
 
+@pytest.mark.parametrize("drawn", [drafted.paid, drafted.moves, drafted.bill])
+def test_no_length_of_a_list_leaves_its_end_alone(drawn: Callable[[int], PrintedSheet]) -> None:
+    for count in range(3, 110):
+        laid = laid_out(drawn(count))
+        if len(laid.pages) > 1:
+            assert len([bold for _number, bold in runs_of_last(laid) if not bold]) >= 3, count
+        last = laid.pages[-1]
+        assert last.seal is not None
+        # above the rule of the foot
+        assert last.seal[1] + last.seal[3] <= laid.height - 50, count
+
+
+def test_a_year_is_one_page_whatever_kinds_of_entries_it_has() -> None:
+    for credits_, debits, paid in product((0, 3, 5), (0, 3, 6), (0, 1, 12, 13)):
+        assert len(laid_out(drafted.year(credits_, debits, paid=paid)).pages) == 1
+
+
 @pytest.mark.parametrize("count", [*range(10, 60), 333, 334, 335])
 def test_totals_never_stand_alone_below_headings(count: int) -> None:
     laid = laid_out(sheet((entries(count), entries(4))))
@@ -174,8 +192,10 @@ def test_an_empty_table_says_so_across_the_whole_row(one: PrintedSheet) -> None:
             assert not (crosses and top < y + size and bottom > y)
 
 
-def test_without_an_address_nothing_of_the_form_says_to_scan() -> None:
-    one = sheet((entries(2),), check_address="", notes=("请向经办机构查询。",))
+@pytest.mark.parametrize("address", ["", f"/v1/checks/{CODE}"])
+def test_without_an_address_nothing_of_the_form_says_to_scan(address: str) -> None:
+    """An installation that has no public address knows the path alone."""
+    one = sheet((entries(2),), check_address=address, notes=("请向经办机构查询。",))
     [page] = laid_out(one).pages
     said = "".join(text for *_place, text in page.texts)
     assert page.qr is None
@@ -185,7 +205,7 @@ def test_without_an_address_nothing_of_the_form_says_to_scan() -> None:
         content = rendered(one, form, SIGNED).content.decode(errors="ignore")
         assert "扫" not in content
         assert "网址" not in content
-        assert CHECKS not in content
+        assert "/v1/checks" not in content
     assert "<svg" not in rendered(one, Form.HTML, SIGNED).content.decode()
     assert SCAN in "".join(text for *_place, text in laid_out(sheet((entries(2),))).pages[0].texts)
 
