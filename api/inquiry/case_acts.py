@@ -105,7 +105,7 @@ async def close(case: str, request: Request, body: Nothing | None = None) -> Res
 async def close_case(request: Request, name: str) -> Response:
     """Close a case that the caller sees. Raises Refused."""
     state, caller, by = state_of(request), caller_of(request), clerk_of(request)
-    asker = await state.read(lambda connection: asking(connection, caller))
+    asker = await state.read(lambda connection: asking(connection, state, caller))
 
     def write() -> Case:
         with state.engine.connect() as connection:

@@ -73,20 +73,22 @@ class Asking(NamedTuple):
         return self.sight is None
 
 
-def asking(connection: Any, caller: Caller) -> Asking:
+def asking(connection: Any, state: State, caller: Caller) -> Asking:
     """What a token reaches of cases. Raises Declined for one that is nobody's."""
+    today = state.clock()[1]
     if caller.person is not None:
         holder = holder_of(connection, caller.person)
-        return Asking(
-            frozenset(holder.books), Sight(holder.books, holder.digests), holder.books, caller.person
-        )
+        books = holder.books
+        hidden = cases.hidden_documents(connection, books, state.policies, today)
+        return Asking(frozenset(books), Sight(books, holder.digests, hidden=hidden), books, caller.person)
     if caller.employer is not None:
         try:
             books = (employers.find(connection, caller.employer).book_id,)
         except Refused:
             return Asking(frozenset(), Sight(()))
+        hidden = cases.hidden_documents(connection, books, state.policies, today)
         # what others report about it is not its to see
-        return Asking(frozenset(books), Sight(books, channel=AccessChannel.EMPLOYER), books)
+        return Asking(frozenset(books), Sight(books, channel=AccessChannel.EMPLOYER, hidden=hidden), books)
     if caller.channel not in _AGENCY:
         raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
     return Asking(None, None)
@@ -113,7 +115,7 @@ async def open_case(request: Request, body: NewOwnCaseBody) -> Response:
     by = Clerk(caller.caller, caller.actor, now, today)
 
     def look(connection: Any) -> Wanted:
-        asker = asking(connection, caller)
+        asker = asking(connection, state, caller)
         subject = _subject(connection, state, body, asker)
         if channel is AccessChannel.EMPLOYER and not subject.is_employers:
             raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
@@ -185,7 +187,8 @@ def _subject(connection: Any, state: State, body: NewOwnCaseBody, asker: Asking)
         return subjects.of_employer(connection, about.employer, within)
     if about.entry is not None:
         return subjects.of_entry(connection, about.entry, asker.within)
-    return subjects.of_document(connection, about.document or "", asker.within)
+    today = state.clock()[1]
+    return subjects.of_document(connection, about.document or "", asker.within, state.policies, today)
 
 
 def _account(state: State, about: CaseAboutBody) -> Any:
@@ -245,7 +248,7 @@ async def list_cases(request: Request, wanted: Filter, limit: int, cursor: str |
         after = date.fromisoformat(due_on), str(name)
 
     def look(connection: Any) -> tuple[list[Case], bool]:
-        asker = asking(connection, caller)
+        asker = asking(connection, state, caller)
         found = cases.cases(connection, wanted, today, sight=asker.sight, after=after, limit=limit + 1)
         shown = shown_by(request)
         shown.of_each([])
@@ -275,7 +278,7 @@ async def show_case(request: Request, name: str) -> Response:
     state, caller = state_of(request), caller_of(request)
 
     def look(connection: Any) -> dict[str, Any]:
-        asker = asking(connection, caller)
+        asker = asking(connection, state, caller)
         found = cases.find(connection, name, asker.sight)
         is_report = found.kind is CaseKind.UNIT_SUPERVISION
         fields = FieldGroup.IDENTITY_MASKED | (FieldGroup.PAYMENTS if is_report else FieldGroup(0))
@@ -287,7 +290,7 @@ async def show_case(request: Request, name: str) -> Response:
 
 def own_cases(connection: Any, state: State, caller: Caller) -> list[dict[str, Any]]:
     """All cases that the caller sees, each with its texts."""
-    asker = asking(connection, caller)
+    asker = asking(connection, state, caller)
     found = cases.cases(connection, Filter(), state.clock()[1], sight=asker.sight)
     return [_view(connection, state, one, asker) for one in found]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -21,6 +21,8 @@ from ledger.book.numbers import entry_name
 from ledger.cases.subjects import Subject, name_of
 from ledger.chart.cases import CaseAbout, CaseKind, CaseOutcome
 from ledger.chart.channels import AccessChannel
+from ledger.inquiry.accesses import documents_withheld
+from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 
@@ -121,18 +123,35 @@ class Case:
 
 
 class Sight(NamedTuple):
-    """Whose cases somebody sees: of these books, or opened by one of these; of one channel, or of all."""
+    """Whose cases somebody sees: of these books, or opened by one of these; of one channel, or of all.
+
+    `hidden` are documents, by name, of which they may not know yet: nor of what was asked about them.
+    """
 
     books: Collection[int]
     persons: Collection[bytes] = ()
     channel: AccessChannel | None = None
+    hidden: Collection[str] = ()
 
     def condition(self) -> ColumnElement[bool]:
         seen = or_(
             _C.book_id.in_(self.books) if self.books else false(),
             _C.person.in_(self.persons) if self.persons else false(),
         )
-        return seen if self.channel is None else and_(seen, _C.channel == int(self.channel))
+        if self.channel is not None:
+            seen = and_(seen, _C.channel == int(self.channel))
+        if self.hidden:
+            seen = and_(seen, or_(_C.document.is_(None), _C.document.not_in(self.hidden)))
+        return seen
+
+
+def hidden_documents(
+    connection: Connection, books: Collection[int], policies: Mapping[int, Policy], today: date
+) -> frozenset[str]:
+    """The documents of these books that stand in cases and of which the person may not know yet."""
+    named = select(_C.document).where(_C.book_id.in_(books), _C.document.is_not(None))
+    printed = documents_withheld(connection, tables.document.c.name.in_(named), policies, today)
+    return frozenset(one.name for one in printed)
 
 
 class Filter(NamedTuple):

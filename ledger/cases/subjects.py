@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
@@ -12,8 +13,9 @@ from ledger.book.numbers import account_no, entry_name, parse_entry_name, party_
 from ledger.chart.cases import CaseAbout
 from ledger.chart.parties import Party
 from ledger.contributions import employers
-from ledger.documents.issuing import find_said
+from ledger.documents.issuing import find_said, listed
 from ledger.inquiry.holders import insured_book
+from ledger.policy import Policy
 from ledger.posting import BookRef
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
@@ -72,12 +74,16 @@ def of_entry(connection: Connection, name: str, within: Within) -> Subject:
     return Subject(CaseAbout.ENTRY, book_id, entry_seq=seq)
 
 
-def of_document(connection: Connection, name: str, within: Within) -> Subject:
+def of_document(
+    connection: Connection, name: str, within: Within, policies: Mapping[int, Policy], today: date
+) -> Subject:
     """A document, by its name or the serial number on it.
 
-    Raises Refused(document_not_found), for somebody else's too.
+    Raises Refused(document_not_found), for somebody else's too, and to whoever may not know of it yet.
     """
     found = find_said(connection, name)
+    if found is not None and within is not None:
+        found = next(iter(listed(connection, [found], policies, today)), None)
     if found is None or not _is_within(found.book_id, within):
         raise Refused(RefusalCode.DOCUMENT_NOT_FOUND, at="about/document")
     return Subject(CaseAbout.DOCUMENT, found.book_id, document=found.name)

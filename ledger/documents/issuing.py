@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select
 from sqlalchemy.exc import DBAPIError
 
 from ledger import tables
-from ledger.chart.channels import AccessChannel, FieldGroup
+from ledger.chart.channels import FieldGroup
 from ledger.chart.documents import DocumentKind
 from ledger.chart.events import EventKind
 from ledger.clock import day_of
@@ -36,7 +36,7 @@ from ledger.documents.kept_facts import (
 )
 from ledger.documents.rests_on import RestsOn, read_rests_on
 from ledger.events.outbox import tell
-from ledger.inquiry.accesses import Access, Place, death_of, divided_deaths, withholding
+from ledger.inquiry.accesses import Print, prints_shown
 from ledger.inquiry.asking import Clerk
 from ledger.policy import Policy
 from ledger.posting import Unavailable
@@ -295,22 +295,9 @@ def listed(
     connection: Connection, found: Sequence[IssuedDocument], policies: Mapping[int, Policy], today: date
 ) -> list[IssuedDocument]:
     """Of some documents those that the person may know of: what a court had printed not before its day."""
-    looks = [_as_look(one) for one in found]
-    rule = withholding(connection, {one.book_id for one in found}, policies, today)
-    divided = divided_deaths(connection, looks)
-    return [
-        one
-        for one, look in zip(found, looks, strict=True)
-        if rule.is_over(look, divided=death_of(look) in divided)
-    ]
-
-
-def _as_look(one: IssuedDocument) -> Access:
-    """The look that was taken when it was printed."""
-    return Access(
-        Place(one.issued_at, 0, 0), "", AccessChannel.SYSTEM, one.purpose, one.ref, one.shows, one.serial,
-        one.book_id, None,
-    )  # fmt: skip
+    prints = [Print(one.name, one.serial, one.issued_at, one.purpose, one.ref, one.book_id) for one in found]
+    known = {one.name for one in prints_shown(connection, prints, policies, today)}
+    return [one for one in found if one.name in known]
 
 
 def by_code(connection: Connection, keyring: Keyring, code: str) -> IssuedDocument | None:

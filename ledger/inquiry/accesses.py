@@ -26,7 +26,7 @@ ESTATE: Final = "estate"
 
 _AT_ONCE: Final = 500
 _L, _A = tables.read_log.c, tables.agent.c
-_B, _E = tables.book.c, tables.entry.c
+_B, _E, _D = tables.book.c, tables.entry.c, tables.document.c
 
 
 class Place(NamedTuple):
@@ -204,7 +204,62 @@ def accesses_shown(
         if len(looks) < _AT_ONCE:
             break
         after = looks[-1].place
-    return shown[:limit]
+    return _without_withheld_documents(connection, shown[:limit], policies, today)
+
+
+def _without_withheld_documents(
+    connection: Connection, shown: list[Access], policies: Mapping[int, Policy], today: date
+) -> list[Access]:
+    """Some looks: of one at a document that is withheld itself, whatever it was for, not which it was."""
+    serials = {one.document for one in shown if one.document is not None}
+    if not serials:
+        return shown
+    printed = documents_withheld(connection, _D.serial.in_(serials), policies, today)
+    withheld = {one.serial for one in printed}
+    return [one._replace(document=None) if one.document in withheld else one for one in shown]
+
+
+class Print(NamedTuple):
+    """A document as far as it says from when on the person may know of it."""
+
+    name: str
+    serial: str
+    issued_at: datetime
+    purpose: str | None
+    ref: str | None
+    book_id: int
+
+
+def documents_withheld(
+    connection: Connection, which: ColumnElement[bool], policies: Mapping[int, Policy], today: date
+) -> list[Print]:
+    """Of the documents that fulfil a condition those of which the person is not to know yet."""
+    words = sorted({word for policy in policies.values() for word in policy.access.withheld_ever()})
+    columns = (_D.name, _D.serial, _D.issued_at, _D.purpose, _D.ref, _D.book_id)
+    rows = connection.execute(select(*columns).where(_D.purpose.in_(words), which))
+    prints = [Print(*row) for row in rows]
+    may_be_known = set(prints_shown(connection, prints, policies, today)) if prints else set()
+    return [one for one in prints if one not in may_be_known]
+
+
+def prints_shown(
+    connection: Connection, prints: Sequence[Print], policies: Mapping[int, Policy], today: date
+) -> list[Print]:
+    """Of some documents those of which the person may know: as of the look that was taken to print them."""
+    looks = [
+        Access(
+            Place(one.issued_at, 0, 0), "", AccessChannel.SYSTEM, one.purpose, one.ref,
+            FieldGroup.IDENTITY_MASKED, one.serial, one.book_id, None,
+        )
+        for one in prints
+    ]  # fmt: skip
+    rule = withholding(connection, {one.book_id for one in prints}, policies, today)
+    divided = divided_deaths(connection, looks)
+    return [
+        one
+        for one, look in zip(prints, looks, strict=True)
+        if rule.is_over(look, divided=death_of(look) in divided)
+    ]
 
 
 def death_of(access: Access) -> tuple[int, int] | None:
