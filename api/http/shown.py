@@ -108,10 +108,6 @@ class Shown:
         self.is_told = True
         self._add(Read(self.asker, None, digest, self.fields if fields is None else fields, items))
 
-    def also_of(self, ref: BookRef, items: int = 1) -> None:
-        """The answer to what was written shows this of somebody besides: no entry records that."""
-        self.of_ref(ref, items)
-
     def also_for(self, words: str) -> None:
         """What is to be recorded as reference beside what the call itself gave as one."""
         ref = self.asker.ref
@@ -199,11 +195,6 @@ class _Posted(Shown):
         )
         self._is_read = False
 
-    def also_of(self, ref: BookRef, items: int = 1) -> None:
-        self._is_read = True
-        super().also_of(ref, items)
-        self._is_read = False
-
     def _add(self, read: Read) -> None:
         if self._is_read:
             super()._add(read)
@@ -248,10 +239,13 @@ def let_in(request: Request, caller: Caller, asks: Asks, *, only_reads: bool) ->
         _let_in(request, caller, role, fields, reads=only_reads or _is_dry_run(request))
 
 
-def preview(request: Request) -> None:
-    """The same for a call of which only the body says that it posts nothing."""
-    role, fields = request.scope["ledger.asks"]
-    _let_in(request, caller_of(request), role, fields, reads=True)
+def preview(request: Request, fields: FieldGroup | None = None) -> None:
+    """The same for a call of which only the body, or who calls, says that it reads: of the route's groups.
+
+    `fields` are those that it shows where the route shows none to others.
+    """
+    role, of_route = request.scope["ledger.asks"]
+    _let_in(request, caller_of(request), role, of_route if fields is None else fields, reads=True)
 
 
 def _let_in(request: Request, caller: Caller, role: str, fields: FieldGroup, *, reads: bool) -> None:

@@ -16,7 +16,7 @@ from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, Limit, json_answer
 from api.http.problems import DoorCode
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
 from api.http.security import Caller
-from api.http.shown import shown_by
+from api.http.shown import preview, shown_by
 from api.http.state import State, caller_of, state_of
 from api.inquiry.case_bodies import CaseAboutBody, KindWord, NewCaseBody, NewOwnCaseBody
 from api.inquiry.case_views import (
@@ -111,6 +111,11 @@ async def open_case(request: Request, body: NewOwnCaseBody) -> Response:
     body.check()
     state, caller = state_of(request), caller_of(request)
     channel = channel_of(caller, body)
+    kind = KIND_OF[body.kind]
+    tells_months = kind is CaseKind.UNIT_SUPERVISION and channel is not AccessChannel.PHONE
+    if tells_months:
+        # as whoever reads them: with a purpose
+        preview(request)
     now, today = state.clock()
     by = Clerk(caller.caller, caller.actor, now, today)
 
@@ -122,11 +127,14 @@ async def open_case(request: Request, body: NewOwnCaseBody) -> Response:
         policy = state.policies.get(subjects.area_of(connection, subject.book_id))
         if policy is None:
             raise Refused(R.AREA_UNKNOWN)
-        kind = KIND_OF[body.kind]
         new = NewCase(kind, channel, subject, body.text, body.reply_to, asker.person, body.objects_to)
         return Wanted(asker, new, policy, _unpaid(connection, state, kind, subject, asker))
 
     wanted = await state.read(look)
+    if tells_months:
+        # recorded first: of what cannot be recorded there is no case
+        _tell_of_months(request, wanted)
+        await shown_by(request).record()
 
     def write() -> Case:
         with state.engine.connect() as connection:
@@ -141,19 +149,16 @@ async def open_case(request: Request, body: NewOwnCaseBody) -> Response:
             )
 
     told = state_json(await state.run(write))
-    if wanted.unpaid is not None and channel is not AccessChannel.PHONE:
-        told["unpaid_months"] = unpaid_json(wanted.unpaid)
-        _tell_of_months(request, wanted)
+    if tells_months:
+        told["unpaid_months"] = unpaid_json(wanted.unpaid or ())
     return Response(to_json(told), 201, media_type=JSON)
 
 
 def _tell_of_months(request: Request, wanted: Wanted) -> None:
-    """What a person's months show is a read, whatever else the call does."""
+    """What a person's months show is a read, whatever else the call does; those of a unit are nobody's."""
     new = wanted.new
-    if not new.subject.is_employers:
-        shown_by(request).also_of(new.subject.book_id)
-    elif new.person is not None:
-        shown_by(request).also_of(new.person)
+    whose = new.person if new.subject.is_employers else new.subject.book_id
+    shown_by(request).of_each([whose])
 
 
 def channel_of(caller: Caller, body: NewOwnCaseBody) -> AccessChannel:
@@ -323,6 +328,9 @@ async def listed(
     cursor: Cursor = None,
 ) -> Response:
     """The worklist: whom a case is about stands in the case. To a person and an employer it is their own."""
+    if caller_of(request).person is not None:
+        # of a person it tells: it is asked for with a purpose, as at the other door
+        preview(request, FieldGroup.IDENTITY_MASKED)
     wanted = Filter(
         None if state is None else CaseState(state),
         None if kind is None else KIND_OF[kind],

@@ -14,9 +14,11 @@ from sqlalchemy import Engine
 from ledger.book.numbers import book_id_of
 from ledger.chart.channels import AccessChannel, FieldGroup
 from tests.access.test_api_read_log import reads
+from tests.cases.test_api_cases_opened import counted
 from tests.support.api_client import bearer, id_number, key
 from tests.support.case_client import ask, clerk, opened, today, view
-from tests.support.employer_client import hire, new_employer, owe, pay
+from tests.support.employer_client import hire, new_employer, owe, pay, refusal
+from tests.support.estate_client import die
 from tests.support.inquiry_client import own
 
 C = AccessChannel
@@ -209,10 +211,10 @@ def test_what_is_told_of_a_person_is_recorded(
 ) -> None:
     account = client.get(f"/v1/accounts/{unit['first']}").json()["account_no"]
     before = len(reads(engine))
-    report(client, bearer(keys, channel=C.WINDOW), about={"account": unit["first"]})
+    report(client, clerk(keys), about={"account": unit["first"]})
     [read] = reads(engine)[before:]
     assert (read.book_id, FieldGroup(read.fields), read.purpose) == (
-        book_id_of(account), FieldGroup.PAYMENTS, None
+        book_id_of(account), FieldGroup.PAYMENTS, "complaint"
     )  # fmt: skip
     # of a unit alone nobody's data is told
     before = len(reads(engine))
@@ -226,17 +228,99 @@ def test_what_is_told_of_a_person_is_recorded(
     assert (log[0]["channel"], log[0]["fields"]) == ("window", ["identity_masked", "payments"])
 
 
-def test_when_it_cannot_be_recorded_nothing_is_told(
-    client: TestClient, unit: dict[str, str], monkeypatch: pytest.MonkeyPatch
+def test_when_it_cannot_be_recorded_nothing_is_told_or_written(
+    client: TestClient, engine: Engine, keys: Path, unit: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body: dict[str, Any] = {"about": {"account": unit["second"]}, "text": "只此一次", "kind": REPORT}
+    me = own(client, keys, unit["second"])
+    doors: list[tuple[Any, str, dict[str, Any]]] = [
+        (None, "/v1/cases", body),
+        (clerk(keys), "/v1/cases", body),
+        (me, "/v1/me/cases", body | {"channel": "online"}),
+        (me, "/v1/me/cases", body | {"channel": "online", "about": {"employer": unit["employer"]}}),
+    ]
+    before = counted(engine)
     with monkeypatch.context() as patched:
         patched.setattr("ledger.access.read_log.WAITING_MAX", 0)
-        answer = ask(client, **body)
-        assert (answer.status_code, answer.json()["code"]) == (503, "read_log_unavailable")
-    # sent again it is the case that was opened
-    case = ask(client, **body).json()
-    assert ask(client, **body).json() == case
+        for headers, path, said in doors:
+            assert refusal(ask(client, headers, path, **said)) == (503, "read_log_unavailable")
+    assert counted(engine) == before
+    for headers, path, said in doors:
+        case = ask(client, headers, path, **said)
+        assert case.status_code == 201
+        assert ask(client, headers, path, **said).json() == case.json()
+    assert counted(engine) == before + len(doors)
+
+
+# -- what is shown is asked for with a purpose ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("about", ["account", "employer"])
+def test_months_at_the_window_ask_for_a_purpose(
+    client: TestClient, engine: Engine, keys: Path, unit: dict[str, str], about: str
+) -> None:
+    name = unit["first"] if about == "account" else unit["employer"]
+    before = counted(engine)
+    for purpose, code in ((None, "purpose_missing"), ("no_word", "purpose_not_allowed")):
+        headers = bearer(keys, purpose, channel=C.WINDOW, actor="clerk-9")
+        assert refusal(ask(client, headers, kind=REPORT, about={about: name})) == (403, code)
+    assert counted(engine) == before
+    assert report(client, clerk(keys), about={about: name})["unpaid_months"]
+    # whoever shows no months asks for none: a question, the telephone; nor does a system
+    assert ask(client, bearer(keys, channel=C.WINDOW), about={about: name}).status_code == 201
+    told = ask(client, bearer(keys, channel=C.PHONE), channel="phone", kind=REPORT, about={about: name})
+    assert told.status_code == 201
+    assert told.json().get("unpaid_months") is None
+    assert ask(client, kind=REPORT, about={about: name}).status_code == 201
+
+
+@pytest.mark.parametrize("channel", [C.ONLINE, C.KIOSK])
+def test_months_of_ones_own_ask_for_a_purpose(
+    client: TestClient, keys: Path, unit: dict[str, str], channel: AccessChannel
+) -> None:
+    nobody = own(client, keys, unit["first"], channel, None)
+    body = {"kind": REPORT, "channel": channel.word, "about": {"employer": unit["employer"]}}
+    for path in ("/v1/me/cases", "/v1/cases"):
+        assert refusal(ask(client, nobody, path, **body)) == (403, "purpose_missing")
+        assert ask(client, own(client, keys, unit["first"], channel), path, **body).status_code == 201
+    assert ask(client, nobody, "/v1/me/cases", channel=channel.word).status_code == 201
+
+
+def test_months_of_the_dead_are_not_shown_at_the_window(
+    client: TestClient, engine: Engine, keys: Path, unit: dict[str, str]
+) -> None:
+    person = hire(client)
+    owe(client, new_employer(client), "2026-06", {person: "8000.00"})
+    account = client.get(f"/v1/accounts/{person}").json()["account_no"]
+    death = die(client, account)["entry"]
+    before = counted(engine)
+    for purpose in ("own_request", "estate", f"estate; ref={unit['first']}"):
+        answer = ask(client, clerk(keys, purpose=purpose), kind=REPORT, about={"account": account})
+        assert refusal(answer) == (403, "purpose_not_allowed")
+    assert counted(engine) == before
+    heirs = clerk(keys, purpose=f"estate; ref={death}")
+    assert [one["period"] for one in report(client, heirs, about={"account": account})["unpaid_months"]]
+
+
+def test_a_persons_own_list_asks_for_a_purpose_at_both_doors(
+    client: TestClient, engine: Engine, keys: Path, unit: dict[str, str]
+) -> None:
+    me = own(client, keys, unit["first"])
+    opened(client, me, "/v1/me/cases", channel="online")
+    for channel in (C.ONLINE, C.KIOSK):
+        for path in ("/v1/cases", "/v1/me/cases"):
+            asks = [own(client, keys, unit["first"], channel, purpose) for purpose in (None, "no_word")]
+            assert [refusal(client.get(path, headers=one))[1] for one in asks] == [
+                "purpose_missing", "purpose_not_allowed"
+            ]  # fmt: skip
+    before = len(reads(engine))
+    assert client.get("/v1/cases?limit=1", headers=me).json()["items"]
+    [read] = reads(engine)[before:]
+    assert (read.purpose, FieldGroup(read.fields)) == ("own_request", FieldGroup.IDENTITY_MASKED)
+    # the worklist names nobody
+    before = len(reads(engine))
+    assert client.get("/v1/cases", headers=bearer(keys, channel=C.WINDOW)).status_code == 200
+    assert len(reads(engine)) == before
 
 
 def test_a_question_shows_no_months(client: TestClient, unit: dict[str, str]) -> None:
