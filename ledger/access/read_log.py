@@ -14,8 +14,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as NoneFree
 from ledger import tables
 from ledger.access.reads import LoggedRead, Read, first_head, next_head, seal_of
 from ledger.database.engines import connect_for, for_posting
-from ledger.database.faults import Trouble, trouble
+from ledger.database.faults import Trouble, table_is_gone, trouble
 from ledger.database.purposes import READ_LOG
 from ledger.database.writers import ChainWriter
 from ledger.measures import Histogram
@@ -45,7 +45,18 @@ _log = logging.getLogger(__name__)
 
 
 class ReadLogUnavailable(Exception):
-    """A read could not be recorded: nothing may be shown."""
+    """A read could not be recorded: nothing may be shown. Nor may the log, where it is not there."""
+
+
+@contextmanager
+def log_is_there() -> Iterator[None]:
+    """Read the log. Raises ReadLogUnavailable where it is not there."""
+    try:
+        yield
+    except DBAPIError as error:
+        if table_is_gone(error):
+            raise ReadLogUnavailable("it is not there") from error
+        raise
 
 
 # what a database may answer that cannot take a record now

@@ -57,6 +57,8 @@ BY_SQLITE: Final = {
 }
 """SQLite's primary result code → trouble."""
 _PRIMARY: Final = 0xFF
+# undefined_table, insufficient_privilege
+_NO_TABLE: Final = frozenset({"42P01", "42501"})
 
 
 def trouble(error: object) -> Trouble | None:
@@ -85,6 +87,14 @@ def _of_sqlstate(code: str) -> Trouble | None:
         if (found := BY_SQLSTATE.get(code[:length])) is not None:
             return found
     return None
+
+
+def table_is_gone(error: DBAPIError) -> bool:
+    """Whether a table is not there, or not ours to read."""
+    if isinstance(error.orig, sqlite3.Error):
+        # SQLite has no code of its own for it
+        return "no such table" in str(error.orig)
+    return getattr(error.orig, "sqlstate", None) in _NO_TABLE
 
 
 def is_transient(error: DBAPIError) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, literal, or_, select, text, tuple_, union
 
 from ledger import tables
+from ledger.access.read_log import log_is_there
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.chart.kinds import Kind
@@ -69,8 +70,9 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+@log_is_there()
 def accesses(connection: Connection, sought: Sought, after: Place | None, limit: int) -> list[Access]:
-    """At most `limit` looks behind a place, the newest first."""
+    """At most `limit` looks behind a place, the newest first. Raises ReadLogUnavailable."""
     conditions = _conditions(sought, after)
     # each by an index of its own: of a person who is looked at rarely the log is not walked from its end
     whose: list[ColumnElement[bool] | None] = [_L.book_id == book_id for book_id in sought.books]

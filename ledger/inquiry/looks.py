@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.access.read_log import log_is_there
 from ledger.book.chain import EPOCH
 from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
@@ -60,10 +61,14 @@ _NAMESAKES = Lookup(
 )
 
 
+@log_is_there()
 def find(
     connection: Connection, keyring: Keyring, policies: Iterable[Policy], first: date, last: date
 ) -> list[AuditFinding]:
-    """What is found in the looks of some days, by when it began. Holds what it shows, not what it reads."""
+    """What is found in the looks of some days, by when it began. Holds what it shows, not what it reads.
+
+    Raises ReadLogUnavailable.
+    """
     limits = limits_on(policies, last)
     since, until = _begins(first), _begins(last + timedelta(days=1))
     watched = _watched(connection, keyring, since, until)

@@ -20,6 +20,7 @@ from ledger.database.engines import connect, is_postgresql
 from ledger.verify import verify
 from tests.database.test_faults import running_again
 from tests.support.api_client import contribute, key, open_account, running
+from tests.support.inquiry_client import auditor, own
 from tests.support.people import KEYRING
 from tests.support.units import credit_code
 
@@ -117,6 +118,25 @@ def test_the_table_is_gone(client: TestClient, fresh_engine: Engine, account: st
     assert client.get(path).status_code == 200
     assert rows(fresh_engine, account) == [1, 1]
     assert verify(fresh_engine, keyring=KEYRING).clean
+
+
+def test_who_asks_for_the_log_that_is_gone(client: TestClient, fresh_engine: Engine, tmp_path: Path) -> None:
+    keys: Path = client.app.state.ledger.settings.jwks_file.parent  # type: ignore[attr-defined]  # its state
+    me = own(client, keys, open_account(client)["number"])
+    asks = [
+        ("/v1/me/access-log", me),
+        ("/v1/read-log", auditor(keys)),
+        ("/v1/read-log/findings", auditor(keys)),
+    ]
+    asks += [("/v1/me/export", me), ("/v1/me/cases", me), ("/v1/me/documents", me)]
+    assert {client.get(path, headers=headers).status_code for path, headers in asks} == {200}
+    _run(fresh_engine, "ALTER TABLE read_log RENAME TO elsewhere")
+    answers = {path: client.get(path, headers=headers) for path, headers in asks}
+    _run(fresh_engine, "ALTER TABLE elsewhere RENAME TO read_log")
+    # a list without cases shows nobody
+    assert answers.pop("/v1/me/cases").json()["items"] == []
+    assert {path: told(answer) for path, answer in answers.items()} == dict.fromkeys(answers, UNAVAILABLE)
+    assert {client.get(path, headers=headers).status_code for path, headers in asks} == {200}
 
 
 @pytest.mark.sqlite
