@@ -4,9 +4,11 @@ Personal numbers are checked here, masked here for logs and screens, and never p
 """
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import partial
 from operator import mul
 from typing import Final
 
@@ -192,6 +194,19 @@ def _parted(*century: str) -> str:
     return f"(?<!\\d){no_year}{_PART.join(signs)}(?![\\dXx])"
 
 
+# what has no shape of its own: formats, marks that stand on or about another character, and letters and
+# patterns that are drawn as nothing
+_UNSEEN: Final = frozenset({"Cf", "Mn", "Me", "Mc"})
+_FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# what may stand between the digits of one number, however much of it
+_APART: Final = f"[\\s/\\\\|\uff0f{_PART[1:-2]}]"
+_SIGN: Final = "[\\dXx\uff38\uff58]"
+_SHORTEST: Final = 15
+_CENTURIES: Final = frozenset({"18", "19", "20"})
+_match_apart = re.compile(f"\\d(?:{_APART}*{_SIGN}){{14,}}")
+_each_sign = re.compile(_SIGN).finditer
+_each_group = re.compile(f"{_SIGN}+").finditer
+
 GROUPS_MAX: Final = 7
 _groups = re.compile(r"[\dXx\uff38\uff58]+").findall
 _CENTURY: Final = f"(?:{_digits('1')}{_PART}{_digits('89')}|{_digits('2')}{_PART}{_digits('0')})"
@@ -224,10 +239,70 @@ def mask_in_text(text: str) -> str:
     """A text for the log, with numbers of people in their masked form.
 
     That is every run of 15 or more digits, the last may be an X; and what has the days of an ID number at
-    their place, when single blanks, hyphens, dots or underscores part its digits. A digest of 64 hexadecimal
-    characters stays as it is, unless a whole valid number stands in it.
+    their place, when single blanks, hyphens, dots or underscores part its digits. What nobody sees between
+    them is as if it were not there, and a valid number is masked however many blanks, lines, hyphens or
+    slashes part it. A digest of 64 hexadecimal characters stays as it is, unless a whole valid number stands
+    in it.
     """
-    return _LIKE_ID_IN_TEXT.sub(_masked, text)
+    if not text.isascii():
+        text = _masked_through_unseen(text)
+    return _masked_as_read(text)
+
+
+def _masked_as_read(text: str) -> str:
+    if _match_apart.search(text) is None:
+        return _LIKE_ID_IN_TEXT.sub(_masked, text)
+    # first whole numbers: what has fifteen digits may be a part of one
+    text = _match_apart.sub(partial(_masked_apart, 18), text)
+    return _match_apart.sub(partial(_masked_apart, _SHORTEST), _LIKE_ID_IN_TEXT.sub(_masked, text))
+
+
+def _masked_through_unseen(text: str) -> str:
+    """Numbers that are whole for who reads them: of what nobody sees between their characters."""
+    places = [at for at, sign in enumerate(text) if not _is_unseen(sign)]
+    if len(places) == len(text):
+        return text
+    read = "".join(text[at] for at in places)
+    masked = _masked_as_read(read)
+    # stars are as long as what they stand for: where nothing was masked all stays, the unseen too
+    starred = [at for at, (old, new) in enumerate(zip(read, masked, strict=True)) if old != new]
+    if not starred:
+        return text
+    done, after = "", 0
+    for at, sign in enumerate(masked):
+        # of what stands inside a masked number nothing is told
+        inside = at > 0 and "*" in (sign, masked[at - 1]) and masked[at - 1 : at + 1] != read[at - 1 : at + 1]
+        done += sign if inside else text[after : places[at]] + sign
+        after = places[at] + 1
+    return done + text[after:]
+
+
+def _is_unseen(sign: str) -> bool:
+    return sign in _FILLERS or unicodedata.category(sign) in _UNSEEN
+
+
+def _masked_apart(length: int, found: re.Match[str]) -> str:
+    """Digits that stand apart by whatever parts them, with the valid numbers of a length masked."""
+    text = found[0]
+    places = [one.start() for one in _each_sign(text)]
+    signs = [unicodedata.normalize("NFKC", text[at]).upper() for at in places]
+    begins = {one.start() for one in _each_group(text)}
+    ends = {one.end() for one in _each_group(text)}
+    done, after, number = "", 0, 0
+    while number <= len(signs) - length:
+        start, end = places[number], places[number + length - 1] + 1
+        is_one = start in begins and end in ends and _is_apart("".join(signs[number : number + length]))
+        # of fifteen digits there is no check digit
+        if is_one and (length != _SHORTEST or not _are_many(text[start:end])):
+            done, after = done + text[after:start] + mask_id_number(text[start:end]), end
+            number += length
+        else:
+            number += 1
+    return done + text[after:]
+
+
+def _is_apart(number: str) -> bool:
+    return (len(number) == _SHORTEST or number[6:8] in _CENTURIES) and _is_number(number)
 
 
 def _masked(found: re.Match[str]) -> str:
@@ -235,11 +310,13 @@ def _masked(found: re.Match[str]) -> str:
         if not any(_is_number(window[1]) for window in _each_18(found[0])):
             return found[0]
         return _LIKE_ID_ANYWHERE.sub(lambda inside: mask_id_number(inside[0]), found[0])
-    groups = [len(group) for group in _groups(found[0])]
-    # nobody parts a number into many groups of different length: these are many numbers
-    if len(groups) > GROUPS_MAX and len(set(groups[:-1])) > 1:
-        return found[0]
-    return mask_id_number(found[0])
+    return found[0] if _are_many(found[0]) else mask_id_number(found[0])
+
+
+def _are_many(text: str) -> bool:
+    """Whether groups of digits are many numbers: nobody parts one into many groups of different length."""
+    groups = [len(group) for group in _groups(text)]
+    return len(groups) > GROUPS_MAX and len(set(groups[:-1])) > 1
 
 
 def _is_number(number: str) -> bool:
