@@ -165,10 +165,10 @@ class Settings:
             return ""
         wanted = "LEDGER_PUBLIC_URL: an https address such as https://ledger.example.org"
         try:
-            path = read_address(self.public_url).path
+            told = read_address(self.public_url)
         except WrongUrl:
             raise SettingsError(wanted) from None
-        if not is_plain_path(path) or any(mark in self.public_url for mark in "?#"):
+        if not is_plain_path(told.path) or told.netloc.endswith(":") or set("?#") & set(self.public_url):
             raise SettingsError(wanted)
         if len(self.public_url) > PUBLIC_URL_MAX:
             raise SettingsError(f"LEDGER_PUBLIC_URL: at most {PUBLIC_URL_MAX} characters")

@@ -28,7 +28,7 @@ from ledger.chart.documents import DocumentKind
 from ledger.documents import handing_out, issuing
 from ledger.documents.drafting import Printer
 from ledger.documents.length import LINES_SHORT_MAX, draft_short, is_long_again
-from ledger.printing.html_view import CONTENT_SECURITY_POLICY, policy_of
+from ledger.printing.html_view import policy_of
 from ledger.printing.rendering import lines_of
 from ledger.refusals import RefusalCode, Refused
 from tests.access.test_api_read_log import reads
@@ -328,11 +328,10 @@ def test_a_page_is_shown_by_its_own_style_alone(client: TestClient) -> None:
     [style] = re.findall(rb"<style>(.*?)</style>", answer.content, re.DOTALL)
     assert f"style-src 'sha256-{b64encode(sha256(style).digest()).decode()}'" in policy
     assert "unsafe" not in policy
-    assert policy == f"{CONTENT_SECURITY_POLICY}; frame-ancestors 'none'"
+    assert policy == f"{policy_of(answer.content)}; frame-ancestors 'none'"
     # one that was made with another style and kept has the hash of that
-    assert policy_of(b"<head><style>p{}</style>") == CONTENT_SECURITY_POLICY.replace(
-        b64encode(sha256(style).digest()).decode(), b64encode(sha256(b"p{}").digest()).decode()
-    )
+    digest = b64encode(sha256(b"p{}").digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy_of(b"<head><style>p{}</style>")
 
 
 def test_an_auditor_prints_nothing_and_looks_at_what_was_printed(client: TestClient, keys: Path) -> None:

@@ -226,7 +226,7 @@ def test_the_page_has_every_cell_and_nothing_from_outside() -> None:
     assert "@import" not in page.style
     # the policy lets in this style and no other
     digest = base64.b64encode(hashlib.sha256(page.style.encode()).digest()).decode()
-    policy = policy_of(page.style)
+    policy = policy_of(made(one, Form.HTML))
     assert f"style-src 'sha256-{digest}'" in policy
     assert ("content", policy) in page.attributes
     assert "default-src 'none'" in policy
