@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any, Final
 from urllib.parse import SplitResult
 
@@ -126,20 +126,17 @@ def _connected(parts: SplitResult, left: _Time) -> socket.socket:
 
 
 def _shaken(plain: socket.socket, host: str, left: _Time) -> ssl.SSLSocket:
-    """The same connection with TLS, of which the certificate was checked."""
-    try:
+    """The same connection with TLS, of which the certificate was checked; closed where it comes to none."""
+    with ExitStack() as held:
+        held.callback(plain.close)
         context = ssl.create_default_context()
         tls = context.wrap_socket(plain, server_hostname=host, do_handshake_on_connect=False)
-    except BaseException:
-        plain.close()
-        raise
-    try:
+        # the plain socket has handed its connection over
+        held.callback(tls.close)
         # the whole handshake, however many bytes it comes in
         tls.settimeout(left.of_step())
         tls.do_handshake()
-    except BaseException:
-        tls.close()
-        raise
+        held.pop_all()
     return tls
 
 
