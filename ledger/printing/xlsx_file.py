@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from importlib.metadata import version
 from typing import Final
 
@@ -170,7 +171,7 @@ def _write(page: Worksheet, row: int, place: int, cell: Cell, holds: CellHolds, 
     elif holds is CellHolds.MONTH and isinstance(cell, int):
         page.write_datetime(row, place, datetime.combine(first_day(cell), time()), form)
     elif holds is CellHolds.MONEY and isinstance(cell, int):
-        page.write_number(row, place, float(format_yuan(cell)), form)
+        page.write_number(row, place, Decimal(format_yuan(cell)), form)
     elif isinstance(cell, int):
         page.write_number(row, place, cell, form)
 
