@@ -16,7 +16,7 @@ from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import Shown, shown_by
 from api.http.state import caller_of, state_of
 from api.inquiry.document_answers import DocumentAnswer, NewDocument, NewUnitDocument, handed_out_json
-from ledger import RefusalCode, employers, reports
+from ledger import RefusalCode, employers
 from ledger.chart.channels import FieldGroup
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.documents.asked import Asked
@@ -35,6 +35,7 @@ from ledger.documents.issuing import (
 )
 from ledger.documents.length import draft_short, is_long_again
 from ledger.inquiry.asking import Clerk
+from ledger.inquiry.holders import book_named
 from ledger.printing.sheet import Form
 
 router = APIRouter(route_class=LedgerRoute)
@@ -82,11 +83,14 @@ Find = Callable[[Any], IssuedDocument]
 )
 @told_as(book="account")
 async def print_of_account(account: str, body: NewDocument, request: Request) -> Response:
-    """A print is a read: it is recorded with its serial number before the answer."""
+    """A print is a read: it is recorded with its serial number before the answer.
+
+    By the ID number of a person without an account, what a resident has.
+    """
     ref, asked = state_of(request).ref(account), body.asked
 
     def draft(connection: Any, printer: Printer) -> Drafted:
-        return draft_of_account(connection, printer, reports.find_book(connection, ref), asked)
+        return draft_of_account(connection, printer, book_named(connection, ref), asked)
 
     return await hand_out(request, draft, asked, body.form)
 

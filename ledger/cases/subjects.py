@@ -14,11 +14,10 @@ from ledger.chart.cases import CaseAbout
 from ledger.chart.parties import Party
 from ledger.contributions import employers
 from ledger.documents.issuing import find_said, listed
-from ledger.inquiry.holders import insured_book
+from ledger.inquiry.holders import book_named
 from ledger.policy import Policy
 from ledger.posting import BookRef
 from ledger.refusals import RefusalCode, Refused
-from ledger.reports import find_book
 
 _B, _E, _EMPLOYER = tables.book.c, tables.entry.c, tables.employer.c
 # institutions have their days and bills compared instead
@@ -46,7 +45,7 @@ Within = Collection[int] | None
 def of_account(connection: Connection, ref: BookRef, within: Within) -> Subject:
     """An account, or the book of somebody who is insured as a resident. Raises Refused(account_not_found)."""
     try:
-        book_id = insured_book(connection, ref) if isinstance(ref, bytes) else find_book(connection, ref)
+        book_id = book_named(connection, ref)
     except Refused:
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="about/account") from None
     if not _is_within(book_id, within):

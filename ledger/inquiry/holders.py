@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.people.enrolled import RESIDENT
 from ledger.people.residents import resident_ref
+from ledger.posting import BookRef
 from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
@@ -67,3 +68,11 @@ def insured_book(connection: Connection, digest: bytes) -> int:
         return find_book(connection, digest)
     except Refused:
         return find_book(connection, resident_ref(digest))
+
+
+def book_named(connection: Connection, ref: BookRef) -> int:
+    """The account that a caller names; by an ID number, of one who has none, the resident's book.
+
+    Raises Refused(account_not_found).
+    """
+    return insured_book(connection, ref) if isinstance(ref, bytes) else find_book(connection, ref)

@@ -373,12 +373,18 @@ def test_own_documents_come_page_by_page(client: TestClient, keys: Path) -> None
 
 
 def test_a_resident_without_an_account(client: TestClient, keys: Path) -> None:
-
-    me = own(client, keys, new_resident(client, id_number()))
+    number = new_resident(client, id_number())
+    me, window = own(client, keys, number), bearer(keys, "own_request", channel=AccessChannel.WINDOW)
+    path = f"/v1/accounts/{number}"
     with on(client, date(2026, 11, 21)):
         proof = printed(client, "/v1/me", kind="insured_proof", headers=me)
+        at_window = printed(client, path, kind="insured_proof", headers=window)
         answer = ask(client, "/v1/me", kind="account_list", **YEAR, headers=me)
-    assert refusal(answer) == (404, "account_not_found")
+        list_at_window = ask(client, path, kind="account_list", **YEAR, headers=window)
+    assert refusal(answer) == refusal(list_at_window) == (404, "account_not_found")
+    assert data(client, at_window)["head"] == data(client, proof)["head"]
+    listed = client.get("/v1/me/documents", headers=me).json()["items"]
+    assert [one["document"] for one in listed] == [at_window["document"], proof["document"]]
     assert client.get(f"/v1/me/documents/{proof['document']}", headers=me).status_code == 200
     nobody = own(client, keys, id_number())
     assert refusal(ask(client, "/v1/me", kind="insured_proof", headers=nobody)) == (404, "account_not_found")
