@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -116,7 +116,7 @@ def draft_of_account(connection: Connection, printer: Printer, book_id: int, ask
         today=printer.today,
     )
     last = last_entries(connection, {book_id}).get(book_id, 0)
-    return _OF_ACCOUNT[asked.kind](connection, printer, book_id, asked, whose, opened, last)
+    return _OF_ACCOUNT[asked.kind](_Wish(connection, printer, book_id, asked, whose, opened, last))
 
 
 def draft_of_employer(connection: Connection, printer: Printer, employer: Employer, asked: Asked) -> Drafted:
@@ -166,18 +166,31 @@ def _months(span: Span) -> tuple[int, int]:
 
 # -- of a person, kind by kind -------------------------------------------------------------------------------
 
-_Draft = Callable[[Connection, Printer, int, Asked, Insured, date, int], Drafted]
+
+class _Wish(NamedTuple):
+    """What is to be drafted of a person: inside which look, of which book, and how far that is."""
+
+    connection: Connection
+    printer: Printer
+    book_id: int
+    asked: Asked
+    whose: Insured
+    opened: date
+    last_seq: int
+
+    def drafted(
+        self, span: Span, items: int, lines: int, rests_on: RestsOn, sheet: Callable[[Issue], PrintedSheet]
+    ) -> Drafted:
+        return Drafted(
+            self.asked.kind, self.book_id, span, fields_of(self.asked), items, lines, rests_on, sheet
+        )
 
 
-def _by_months(
-    connection: Connection,
-    printer: Printer,
-    book_id: int,
-    asked: Asked,
-    whose: Insured,
-    opened: date,
-    last: int,
-) -> Drafted:
+_Draft = Callable[[_Wish], Drafted]
+
+
+def _by_months(wish: _Wish) -> Drafted:
+    connection, printer, book_id, asked, whose, opened, last = wish
     span = span_of(asked, opened, printer.today)
     first, to = _months(span)
     if asked.kind is K.INSURED_PROOF and asked.first is None:
@@ -188,11 +201,8 @@ def _by_months(
     if not first and insured:
         span = span._replace(first=min(span.first, first_day(min(insured))))
     draw = payment_list if asked.kind is K.PAYMENT_LIST else insured_proof
-    return Drafted(
-        asked.kind,
-        book_id,
+    return wish.drafted(
         span,
-        fields_of(asked),
         len(months),
         # a proof has a line a year
         len(months) if asked.kind is K.PAYMENT_LIST else len(months) // 12,
@@ -210,22 +220,12 @@ def _on_months(connection: Connection, book_id: int, first: int, to: int, last: 
     return RestsOn(stretches(credits_), last, (first, to), tuple(sorted(employers.items())))
 
 
-def _account_list(
-    connection: Connection,
-    printer: Printer,
-    book_id: int,
-    asked: Asked,
-    whose: Insured,
-    opened: date,
-    last: int,
-) -> Drafted:
+def _account_list(wish: _Wish) -> Drafted:
+    connection, printer, book_id, asked, whose, opened, last = wish
     span = span_of(asked, opened, printer.today)
     moves = reading.account_moves(connection, book_id, span, printer.lines_max, full_number=asked.full_number)
-    return Drafted(
-        asked.kind,
-        book_id,
+    return wish.drafted(
         span,
-        fields_of(asked),
         len(moves.lines),
         len(moves.lines),
         RestsOn(stretches(one.seq for one in moves.lines), last),
@@ -233,15 +233,8 @@ def _account_list(
     )
 
 
-def _yearly(
-    connection: Connection,
-    printer: Printer,
-    book_id: int,
-    asked: Asked,
-    whose: Insured,
-    opened: date,
-    last: int,
-) -> Drafted:
+def _yearly(wish: _Wish) -> Drafted:
+    connection, printer, book_id, asked, whose, opened, last = wish
     span = year_of(asked, opened, printer.today)
     year = span.last.year
     told = year_statement(connection, book_id, year, printer.today)
@@ -250,11 +243,8 @@ def _yearly(
         select(_E.seq).where(_E.book_id == book_id, _E.effective_on.between(span.first, span.last))
     )
     rests = _on_months(connection, book_id, year * 100 + 1, year * 100 + 12, last)
-    return Drafted(
-        asked.kind,
-        book_id,
+    return wish.drafted(
         span,
-        fields_of(asked),
         sum(one.entries for one in (*told.credits, *told.debits)),
         len(told.credits) + len(told.debits) + len(months),
         rests._replace(entries=stretches(seqs)),
@@ -262,24 +252,14 @@ def _yearly(
     )
 
 
-def _sheet_of_bill(
-    connection: Connection,
-    _printer: Printer,
-    book_id: int,
-    asked: Asked,
-    whose: Insured,
-    _opened: date,
-    last: int,
-) -> Drafted:
-    bill = reading.sheet_of_bill(connection, book_id, asked.settlement or "")
+def _sheet_of_bill(wish: _Wish) -> Drafted:
+    connection, whose, last = wish.connection, wish.whose, wish.last_seq
+    bill = reading.sheet_of_bill(connection, wish.book_id, wish.asked.settlement or "")
     told = bill.told
-    if told.book_id != book_id:
+    if told.book_id != wish.book_id:
         last = last_entries(connection, {told.book_id}).get(told.book_id, 0)
-    return Drafted(
-        asked.kind,
-        told.book_id,
+    return wish._replace(book_id=told.book_id).drafted(
         Span(told.row.care_date, max(told.row.care_date, told.value_date)),
-        fields_of(asked),
         1,
         bill_lines(told.row),
         RestsOn(((told.seq, told.seq),), last),
@@ -287,24 +267,14 @@ def _sheet_of_bill(
     )
 
 
-def _sheet_of_year(
-    connection: Connection,
-    printer: Printer,
-    book_id: int,
-    asked: Asked,
-    whose: Insured,
-    opened: date,
-    last: int,
-) -> Drafted:
+def _sheet_of_year(wish: _Wish) -> Drafted:
+    connection, printer, book_id, asked, whose, opened, last = wish
     span = year_of(asked, opened, printer.today)
     year = asked.year or 0
     found = reading.sheet_of_year(connection, book_id, year)
     seqs = [int(one.name.rpartition("-")[2]) for one in found.told.bills]
-    return Drafted(
-        asked.kind,
-        book_id,
+    return wish.drafted(
         span,
-        fields_of(asked),
         len(found.told.bills),
         len(found.told.bills),
         RestsOn(stretches([*seqs, found.told.receipt.seq]), last, year=year),
