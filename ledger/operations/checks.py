@@ -24,8 +24,11 @@ CLOCK_SECONDS_MAX: Final = 2
 VERIFY_AGE_MAX: Final = timedelta(days=2)
 # a sweep runs every few minutes
 HOLDS_DUE_FOR: Final = timedelta(hours=1)
-# of a service process at most, of a long run, and for commands beside: an import has two
-CONNECTIONS_OF_PROCESS: Final = 26
+# a sweep of events runs every day
+EVENTS_WAIT_FOR: Final = timedelta(days=2)
+WEBHOOK_FAILS_FOR: Final = timedelta(days=1)
+# of a service process at most (its threads have up to three each), and for commands beside: an import has two
+CONNECTIONS_OF_PROCESS: Final = 28
 CONNECTIONS_BESIDE: Final = 4
 # a run or a file writes down how far it is every few seconds
 SILENT_FOR: Final = timedelta(hours=1)
@@ -191,6 +194,27 @@ def holds(due: int) -> str:
     if due:
         raise Unsound(f"{due} accounts with a hold that ended over an hour ago: run `python -m ledger sweep`")
     return "none has been due for an hour"
+
+
+def events(oldest: datetime | None, failing: Sequence[str], now: datetime) -> str:
+    """Other systems are told: nothing waits for the feed for long, and no webhook fails for long.
+
+    `oldest` is when the first of what waits was recorded; `failing` are the webhooks that took nothing for
+    WEBHOOK_FAILS_FOR.
+    """
+    told = []
+    if oldest is not None and now - oldest > EVENTS_WAIT_FOR:
+        days = (now - oldest) // timedelta(days=1)
+        told.append(
+            f"something waits for the feed since {days} days: run `python -m ledger events sweep` daily"
+        )
+    if failing:
+        told.append(
+            f"nothing was taken for a day by {_some(failing)}: GET /v1/webhooks says why, or end them"
+        )
+    if told:
+        raise Unsound("; ".join(told))
+    return "nothing waits for long"
 
 
 def journal(mode: str) -> str:

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, func, select
 
 from ledger import tables
 from ledger.access.jwks import read_jwks
@@ -212,7 +212,26 @@ def _of_database(keyring: Keyring | None) -> dict[str, Judge]:
         due = books_with_holds_due(datetime.now(UTC) - checks.HOLDS_DUE_FOR).limit(HOLDS_COUNTED_MAX)
         return checks.holds(len(connection.scalars(due).all()))
 
-    return {"schema": schema, "keys_of_database": keys, "verify": verify, "runs": runs, "holds": holds}
+    def events(connection: Connection) -> str:
+        now, webhook = datetime.now(UTC), tables.webhook.c
+        since = now - checks.WEBHOOK_FAILS_FOR
+        failing = (
+            select(webhook.name)
+            .where(
+                webhook.ended_at.is_(None),
+                webhook.tries > 0,
+                func.coalesce(webhook.taken_at, webhook.recorded_at) < since,
+            )
+            .order_by(webhook.name)
+        )
+        recorded_at = tables.outbox.c.recorded_at
+        oldest = connection.scalar(select(recorded_at).order_by(recorded_at).limit(1))
+        return checks.events(oldest, connection.scalars(failing).all(), now)
+
+    return {
+        "schema": schema, "keys_of_database": keys, "verify": verify, "runs": runs, "holds": holds,
+        "events": events,
+    }  # fmt: skip
 
 
 def keys_belong(connection: Connection, keyring: Keyring) -> str:

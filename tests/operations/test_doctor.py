@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 from typer.testing import CliRunner
 
+from ledger import tables
 from ledger.__main__ import app
 from ledger.access.tokens import create_signing_key
 from ledger.accounts.holds import Hold
 from ledger.database.engines import connect
 from ledger.database.facts import ServerFacts, missing_rights
+from ledger.events.feed import take_in
+from ledger.events.webhooks import RegisteredBy, register_webhook
 from ledger.operations import checks
 from ledger.operations.checks import Unsound
 from ledger.operations.doctor import rights_needed
@@ -36,7 +39,7 @@ NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 OF_ALL = [
     "settings", "data_directory", "disk_space", "keys", "document_key", "public_url", "key_files", "jwks",
     "policies",
-    "database", "schema", "keys_of_database", "verify", "runs", "holds",
+    "database", "schema", "keys_of_database", "verify", "runs", "holds", "events",
 ]  # fmt: skip
 OF = {
     "sqlite": ["journal", "database_space", "one_machine"],
@@ -323,6 +326,45 @@ def test_holds_that_nobody_swept(data: Path, fresh_engine: Engine) -> None:
     assert bad()["holds"].startswith("1 accounts with a hold")
 
 
+def test_events_that_nobody_takes(data: Path, fresh_engine: Engine) -> None:
+    long_ago, now = noon(date(2026, 3, 1)), datetime.now(UTC)
+    world = World(fresh_engine, now=long_ago)
+    world.open(opened_on=date(2026, 1, 1))
+    assert "events sweep" in bad()["events"]
+    with fresh_engine.connect() as connection:
+        while take_in(connection):
+            pass
+    assert "events" not in bad()
+    with fresh_engine.connect() as connection:
+        webhook, _secret = register_webhook(
+            connection, world.keyring, "https://receiver.example/", None, RegisteredBy("a", "b", long_ago)
+        )
+    row = tables.webhook
+    # one that fails since an hour is sent again, and one that was ended is sent nothing
+    for said, is_bad in (
+        ({}, False),
+        ({"tries": 9}, True),
+        ({"taken_at": now - timedelta(hours=1)}, False),
+        ({"taken_at": now - timedelta(hours=25)}, True),
+        ({"ended_at": now}, False),
+    ):
+        if said:
+            with fresh_engine.begin() as connection:
+                connection.execute(row.update().values(**said))
+        assert (webhook.name in bad().get("events", "")) is is_bad
+
+
+@pytest.mark.sqlite
+def test_how_long_events_may_wait() -> None:
+    for days, is_bad in ((0, False), (2, False), (3, True)):
+        waits = NOW - timedelta(days)
+        if is_bad:
+            with pytest.raises(Unsound, match="since 3 days"):
+                checks.events(waits, [], NOW)
+        else:
+            assert checks.events(waits, [], NOW) == "nothing waits for long"
+
+
 # -- SQLite ----------------------------------------------------------------------------------------------
 
 
@@ -362,7 +404,7 @@ def test_a_server_that_will_not_do(judge: Callable[[ServerFacts], str], facts: S
 
 def test_enough_connections(tmp_path: Path) -> None:
     settings = Settings(tmp_path, workers=2, runs_max=2)
-    needed = 2 * 26 + 2 + 4
+    needed = 2 * 28 + 2 + 4
     for limits in ({"connections_max": needed + 3}, {"role_limit": needed}, {"database_limit": needed}):
         assert checks.connections(SOUND._replace(**limits), settings)
     for limits in (
