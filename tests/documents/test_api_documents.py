@@ -384,7 +384,7 @@ def test_a_resident_without_an_account(client: TestClient, keys: Path) -> None:
     assert refusal(answer) == refusal(list_at_window) == (404, "account_not_found")
     assert data(client, at_window)["head"] == data(client, proof)["head"]
     listed = client.get("/v1/me/documents", headers=me).json()["items"]
-    assert [one["document"] for one in listed] == [at_window["document"], proof["document"]]
+    assert {one["document"] for one in listed} == {at_window["document"], proof["document"]}
     assert client.get(f"/v1/me/documents/{proof['document']}", headers=me).status_code == 200
     nobody = own(client, keys, id_number())
     assert refusal(ask(client, "/v1/me", kind="insured_proof", headers=nobody)) == (404, "account_not_found")
