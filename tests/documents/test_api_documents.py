@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from ledger.printing.rendering import Rendered
 from ledger.verify import verify
 from tests.access.test_api_read_log import reads
 from tests.documents.test_api_sheets import enrol
-from tests.support.api_client import NOW, bearer, contribute, id_number, open_account, running
+from tests.support.api_client import NOW, TODAY, bearer, contribute, id_number, open_account, running
 from tests.support.care_client import new_resident, on
 from tests.support.documents_client import FORMS, YEAR, ask, checked, content, data, printed
 from tests.support.employer_client import hire, new_employer, refusal
@@ -34,6 +34,7 @@ from tests.verify.tampering import with_every_right
 
 SPAN = {"from": "2026-01-05", "to": "2026-11-21"}
 G = FieldGroup
+WINDOW = AccessChannel.WINDOW
 
 
 def somebody(client: TestClient) -> str:
@@ -104,6 +105,56 @@ def test_nothing_of_a_person_stands_there_plain(client: TestClient, engine: Engi
     for secret in ("司马相如", person["number"], made["verification_code"]):
         assert secret.encode() not in plain
     assert made["verification_code"] not in str(made["document"])
+
+
+# -- printed for what is withheld ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("days", "known"), [(0, False), (179, False), (180, True)])
+def test_what_a_court_had_printed_is_not_known_before_its_day(
+    client: TestClient, keys: Path, days: int, known: bool
+) -> None:
+    """Not by the list, not by its name, and not by an event either."""
+    person = open_account(client)
+    path, me = f"/v1/accounts/{person['account_no']}", own(client, keys, person["number"])
+    seen, searched = (
+        printed(client, path, kind="insured_proof", headers=bearer(keys, purpose, channel=WINDOW))["document"]
+        for purpose in ("complaint", "court_order; ref=118")
+    )
+    assert told_of(client, person["account_no"]) == ["account_opened", "document_issued"]
+    with on(client, TODAY + timedelta(days)):
+        listed = client.get("/v1/me/documents", headers=me).json()["items"]
+        assert {one["document"] for one in listed} == ({seen, searched} if known else {seen})
+        own_copy = client.get(f"/v1/me/documents/{searched}", headers=me)
+        assert own_copy.status_code == (200 if known else 404)
+    # whoever had it printed has it
+    assert client.get(f"/v1/documents/{searched}").status_code == 200
+
+
+def test_a_page_is_full_without_what_is_withheld(client: TestClient, keys: Path) -> None:
+    person = open_account(client)
+    path, me = f"/v1/accounts/{person['account_no']}", own(client, keys, person["number"])
+    wanted = set()
+    for turn in range(9):
+        purpose = "court_order" if turn % 3 else "complaint"
+        made = printed(client, path, kind="insured_proof", headers=bearer(keys, purpose, channel=WINDOW))
+        wanted |= set() if turn % 3 else {made["document"]}
+    page = client.get("/v1/me/documents?limit=2", headers=me).json()
+    rest = client.get(f"/v1/me/documents?limit=2&cursor={page['next_cursor']}", headers=me).json()
+    assert (len(page["items"]), len(rest["items"]), rest["next_cursor"]) == (2, 1, None)
+    assert {one["document"] for one in (*page["items"], *rest["items"])} == wanted
+
+
+def told_of(client: TestClient, account_no: str) -> list[str]:
+    """The kinds of all events of an account."""
+    kinds: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        page = client.get("/v1/events", params={"limit": "500"} | cursor).json()
+        if not page["items"]:
+            return kinds
+        kinds += [one["kind"] for one in page["items"] if one["account_no"] == account_no]
+        cursor = {"cursor": page["next_cursor"]}
 
 
 # -- tampered ------------------------------------------------------------------------------------------------
