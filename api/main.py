@@ -51,6 +51,7 @@ from api.inquiry import (
     own_documents,
     telephone,
     watched,
+    year_statements,
 )
 from api.institutions import clearings, ends, institutions, reconciliations, statements
 from api.operations import bulk, health, imports, policies, runs
@@ -106,6 +107,7 @@ ROUTERS = (
     case_acts.router,
     my_cases.router,
     me.router,
+    year_statements.router,
     access_log.router,
     export.router,
     lookup.router,

@@ -151,6 +151,9 @@ class RefusalCode(Worded):
         "There is no such document")
     CARD_NOT_FOUND = Words("card_not_found", 404, "No such card", "社会保障卡不存在。",
         "There is no such card")
+    STATEMENT_NOT_FOUND = Words("statement_not_found", 404, "No such version of the statement",
+        "该年度对账单没有这一版本。",
+        "There is no such version of the statement")
     WEBHOOK_NOT_FOUND = Words("webhook_not_found", 404, "No such webhook", "事件推送地址不存在。",
         "There is no such webhook")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",

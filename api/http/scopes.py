@@ -18,6 +18,8 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("GET", "/v1/accounts/{account}/entries"): "accounts:read",
     ("GET", "/v1/accounts/{account}/explain"): "accounts:read",
     ("GET", "/v1/accounts/{account}/freezes"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/statements/{year}"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/interest/{year}"): "accounts:read",
     ("POST", "/v1/accounts/{account}/freezes"): "accounts:write",
     ("POST", "/v1/freezes/{freeze}/end"): "accounts:write",
     ("POST", "/v1/accounts/{account}/death"): "accounts:write",

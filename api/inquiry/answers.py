@@ -56,6 +56,9 @@ class AccountYearAnswer(Answer):
     debits: list[KindSumItem]
     months_paid: int = Field(description="Months of the year for which something was paid")
     payments: list[PersonMonthItem] = Field(description="The months of the year, each with its base")
+    version: int | None = Field(description="From 1; null while the year is not ended")
+    replaces: int | None = Field(description="The version before")
+    digest: str | None = Field(description="SHA-256 of its canonical bytes, in hex")
 
 
 class AccessItem(Answer):

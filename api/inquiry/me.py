@@ -28,11 +28,13 @@ from api.http.routes import LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import caller_of, state_of
 from api.inquiry.answers import AccountYearAnswer
+from api.inquiry.year_statements import Version
 from api.people.person_reports import FirstMonth, LastMonth, months_json, show_payments
 from ledger import RefusalCode, reports
 from ledger.book.numbers import account_no
 from ledger.inquiry.holders import insured_book
-from ledger.inquiry.statements import KindSum, year_statement
+from ledger.inquiry.statements import KindSum
+from ledger.inquiry.statements import statement as year_statement
 from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)
@@ -146,16 +148,17 @@ async def quotas(request: Request, side: Side = "given") -> Response:
         tag=TAG,
         summary="A year of the person's account on one page",
         answer=AccountYearAnswer,
-        refusals=(*NOBODY, R.PERIOD_INVALID),
+        refusals=(*NOBODY, R.STATEMENT_NOT_FOUND, R.PERIOD_INVALID),
     ),
 )
-async def statement(year: Annotated[Year, Path()], request: Request) -> Response:
-    """By value dates. A year that is over as a whole, this year up to today."""
+async def statement(year: Annotated[Year, Path()], request: Request, version: Version = None) -> Response:
+    """By versions, as `/v1/accounts/{account}/statements/{year}`. This year up to today, without one."""
     state, person = state_of(request), person_of(request)
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = reports.find_book(connection, person)
-        shown = year_statement(connection, book_id, year, state.clock()[1])
+        full = year_statement(connection, book_id, year, state.clock()[1], version)
+        shown = full.told
         months = months_json(connection, book_id, first=year * 100 + 1, last=year * 100 + 12)
         shown_by(request).of(book_id)
         return {
@@ -172,6 +175,9 @@ async def statement(year: Annotated[Year, Path()], request: Request) -> Response
             "debits": _sums(shown.debits),
             "months_paid": len({month["period"] for month in months if month["paid"] != "0.00"}),
             "payments": months,
+            "version": shown.version,
+            "replaces": shown.replaces,
+            "digest": None if full.digest is None else full.digest.hex(),
         }
 
     return json_answer(await state.read(look))

@@ -27,7 +27,12 @@ STATED_YEAR = Bound(
     earliest=(Edge("opening"),),
     latest=_TODAY,
     rule="R50: a year in which the account was there, as far as it has been",
-    sent=("GET /v1/me/statements/{year} year", *(f"POST /v1/{one}/documents year" for one in _PRINTED[:2])),
+    sent=(
+        "GET /v1/me/statements/{year} year",
+        "GET /v1/accounts/{account}/statements/{year} year",
+        "GET /v1/accounts/{account}/interest/{year} year",
+        *(f"POST /v1/{one}/documents year" for one in _PRINTED[:2]),
+    ),
 )
 PRINTED_ON = Bound(
     earliest=(Edge("opening"),),

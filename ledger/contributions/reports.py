@@ -242,7 +242,7 @@ class PersonMonth(NamedTuple):
         return self.assessed_fen - self.paid_fen
 
 
-class _Credited(NamedTuple):
+class Credited(NamedTuple):
     """What reached an account, and the last day on which it did."""
 
     fen: int = 0
@@ -253,7 +253,7 @@ class _Credited(NamedTuple):
 _TAKEN_BACK_BY = (int(Kind.REVERSAL), int(Kind.CREDIT_BACK))
 
 # where money of a month came from: the month, the kind, the employer's book or None
-_Source = tuple[int, Kind, int | None]
+MonthSource = tuple[int, Kind, int | None]
 
 
 def person_months(
@@ -263,7 +263,7 @@ def person_months(
 
     A month that was annulled, with nothing assessed and nothing paid, is left out.
     """
-    credited = _credited(connection, account_id, first, last)
+    came_in = credited(connection, account_id, first, last)
     paid = _A.employee_paid + _A.employer_paid
     rows = connection.execute(
         select(
@@ -281,20 +281,22 @@ def person_months(
         PersonMonth(
             row.period, Kind.CONTRIBUTION, row.credit_code, row.name, row.base, row.employee, row.employer,
             row.employee + row.employer, row.paid, row.paid_on if row.paid else None,
-            credited.get((row.period, Kind.CONTRIBUTION, row.book_id), _Credited()).fen,
+            came_in.get((row.period, Kind.CONTRIBUTION, row.book_id), Credited()).fen,
         )
         for row in rows
     ]  # fmt: skip
     found += [
         PersonMonth(period, kind, None, None, None, None, None, came.fen, came.fen, came.on_day, came.fen)
-        for (period, kind, employer), came in credited.items()
+        for (period, kind, employer), came in came_in.items()
         if employer is None and came.fen
     ]
     return sorted(found, key=lambda month: (month.period, month.employer or "~", month.kind))
 
 
-def _credited(connection: Connection, account_id: int, first: int, last: int) -> dict[_Source, _Credited]:
-    """What reached an account by month and source, less what went back to the payer.
+def credited(
+    connection: Connection, account_id: int, first: int, last: int, up_to: int = SEQ_MAX
+) -> dict[MonthSource, Credited]:
+    """What reached an account by month and source, less what went back to the payer, up to an entry.
 
     A credit that was taken back, by a reversal or by the report of a death (R15), is none: the month was not
     paid by it. What of it was spent since is owed by the estate, and counts for nothing here.
@@ -303,7 +305,12 @@ def _credited(connection: Connection, account_id: int, first: int, last: int) ->
     back = tables.entry.alias("back")
     taken_back = (
         select(back.c.seq)
-        .where(back.c.book_id == _E.book_id, back.c.target_seq == _E.seq, back.c.kind.in_(_TAKEN_BACK_BY))
+        .where(
+            back.c.book_id == _E.book_id,
+            back.c.target_seq == _E.seq,
+            back.c.kind.in_(_TAKEN_BACK_BY),
+            back.c.seq <= up_to,
+        )
         .exists()
     )
     rows = connection.execute(
@@ -313,21 +320,22 @@ def _credited(connection: Connection, account_id: int, first: int, last: int) ->
             _E.book_id == account_id,
             _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER)]),
             _E.period.between(first, last),
+            _E.seq <= up_to,
             ~taken_back,
         )
     )
-    found: dict[_Source, _Credited] = {}
+    found: dict[MonthSource, Credited] = {}
     for number, period, effective_on, fact_on, fen, party_id in rows:
         kind = Kind(number)
         is_refund = kind is Kind.REFUND_TO_PAYER
         # a refund names the employer it goes to
         source = (period, Kind.CONTRIBUTION if is_refund else kind, party_id)
-        before = found.get(source, _Credited())
+        before = found.get(source, Credited())
         if is_refund:
             found[source] = before._replace(fen=before.fen - fen)
         else:
             day = fact_on or effective_on
-            found[source] = _Credited(before.fen + fen, max(day, before.on_day or day))
+            found[source] = Credited(before.fen + fen, max(day, before.on_day or day))
     return found
 
 

@@ -113,10 +113,21 @@ def yearly_statement(whose: Insured, issue: Issue, stated: StatedYear) -> Printe
         ),
         (
             f"本年已缴费{paid_count(stated.months)}个月。",
+            *_version(stated),
             *(() if _months_are_credits(stated) else (WHY_MONTHS_DIFFER,)),
         ),
         title=f"{stated.year}{TITLES[DocumentKind.YEARLY_STATEMENT]}",
     )
+
+
+def _version(stated: StatedYear) -> Iterator[str]:
+    """Which version of the statement it is, and what anybody may compare it by."""
+    told = stated.told
+    if told.version is None or stated.digest is None:
+        return
+    replaces = "" if told.replaces is None else f"，替代第{told.replaces}版"
+    yield f"本对账单为第{told.version}版{replaces}，截至记账编号第{told.last_seq}笔。"
+    yield f"对账单摘要（SHA-256）：{stated.digest}"
 
 
 def _closing_title(stated: StatedYear, issue: Issue) -> str:

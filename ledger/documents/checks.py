@@ -67,13 +67,14 @@ def corrected_on(connection: Connection, row: IssuedDocument) -> date | None:
 
     A correction is what takes an entry back that was printed, or that is in a printed opening balance, or
     changes a month that was: a reversal, a refund, an adjustment, the list that takes the place of an
-    estimate; of an annual settlement, a later one of the same year.
+    estimate; of an annual settlement, a later one of the same year; of a yearly statement, its next version.
     """
     rests = row.rests
     days = [
         *_in_the_book(connection, row.book_id, rests),
         *_of_balances(connection, row),
         *_of_months(connection, row.book_id, rests),
+        *_of_later_versions(connection, row),
         *_of_estimates(connection, row.book_id, rests),
     ]
     return min(days, default=None)
@@ -132,6 +133,27 @@ def _of_balances(connection: Connection, row: IssuedDocument) -> list[date]:
                     or_(_T.from_side.in_(_POCKETS), _T.to_side.in_(_POCKETS)),
                 )
                 .exists(),
+            )
+            .exists(),
+        )
+    )
+    return [] if first is None else [day_of(first)]
+
+
+def _of_later_versions(connection: Connection, row: IssuedDocument) -> list[date]:
+    """The day on which a late fact of a year whose statement was printed made its next version (R50)."""
+    if row.of_kind is not DocumentKind.YEARLY_STATEMENT:
+        return []
+    first: datetime | None = connection.scalar(
+        select(func.min(_E.recorded_at, type_=_E.recorded_at.type)).where(
+            _E.book_id == row.book_id,
+            _E.seq > row.rests.last_seq,
+            _E.fact_on.between(row.first, row.last),
+            select(_T.seq)
+            .where(
+                _T.book_id == _E.book_id,
+                _T.seq == _E.seq,
+                or_(_T.from_side.in_(_POCKETS), _T.to_side.in_(_POCKETS)),
             )
             .exists(),
         )

@@ -31,7 +31,7 @@ from ledger.documents.months_read import (
 from ledger.documents.payment_sheets import insured_proof, payment_list
 from ledger.documents.rests_on import RestsOn, stretches
 from ledger.documents.unit_sheets import staff_list, unit_payment_list
-from ledger.inquiry.statements import year_statement
+from ledger.inquiry.statements import statement
 from ledger.months import first_day, period_of
 from ledger.policy import Policy
 from ledger.printing.rendering import LINES_MAX
@@ -237,18 +237,20 @@ def _yearly(wish: _Wish) -> Drafted:
     connection, printer, book_id, asked, whose, opened, last = wish
     span = year_of(asked, opened, printer.today)
     year = span.last.year
-    told = year_statement(connection, book_id, year, printer.today)
+    stated = statement(connection, book_id, year, printer.today)
+    told = stated.told
+    digest = None if stated.digest is None else stated.digest.hex()
     months = paid_months(connection, book_id, year * 100 + 1, year * 100 + 12)
     seqs = connection.scalars(
         select(_E.seq).where(_E.book_id == book_id, _E.effective_on.between(span.first, span.last))
-    )
+    ).all()
     rests = _on_months(connection, book_id, year * 100 + 1, year * 100 + 12, last)
     return wish.drafted(
         span,
         sum(one.entries for one in (*told.credits, *told.debits)),
         len(told.credits) + len(told.debits) + len(months),
-        rests._replace(entries=stretches(seqs)),
-        lambda issue: yearly_statement(whose, issue, StatedYear(year, told, months)),
+        rests._replace(entries=stretches(sorted({*seqs, *told.seqs}))),
+        lambda issue: yearly_statement(whose, issue, StatedYear(year, told, months, digest)),
     )
 
 

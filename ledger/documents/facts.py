@@ -147,6 +147,8 @@ class StatedYear(NamedTuple):
     year: int
     told: AccountYear
     months: tuple[PaidMonth, ...]
+    # of the version that is printed, in hex
+    digest: str | None = None
 
 
 class SheetOfBill(NamedTuple):

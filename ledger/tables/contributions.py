@@ -125,6 +125,15 @@ assessment_line = Table(
     ),
     CheckConstraint(f"(kind = {int(LineKind.PAID)}) = (paid_on IS NOT NULL)", name="payments_have_a_day"),
     # a person's month is assessed once by an employer; what comes later is an adjustment
+    # the base of a person's month as it was known at an instant: adjustments are few
+    Index(
+        "ix_assessment_line_adjusted",
+        "book_id",
+        "account_id",
+        "period",
+        postgresql_where=text(f"kind = {int(LineKind.ADJUSTED)}"),
+        sqlite_where=text(f"kind = {int(LineKind.ADJUSTED)}"),
+    ),
     Index(
         "uq_assessment_line_once",
         "book_id",

@@ -141,6 +141,12 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ("GET", "/v1/accounts/{account}/explain"): [
         Asked("/v1/accounts/{account}/explain?as_of=2026-11-20", ONE),
     ],
+    ("GET", "/v1/accounts/{account}/statements/{year}"): [
+        Asked("/v1/accounts/{account}/statements/2026", ONE),
+    ],
+    ("GET", "/v1/accounts/{account}/interest/{year}"): [
+        Asked("/v1/accounts/{account}/interest/2026", ONE),
+    ],
     ("GET", "/v1/accounts/{account}/freezes"): [
         Asked("/v1/accounts/{account}/freezes", ONE),
         Asked("/v1/accounts/{patient}/freezes", {"patient": 0}),

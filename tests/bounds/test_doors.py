@@ -749,6 +749,15 @@ CASES = [
     ),
     *(
         Case(
+            f"GET /v1/accounts/{{account}}/{what}/{{year}} year",
+            lambda d, year, what=what: d.client.get(f"/v1/accounts/{d.account()}/{what}/{year}"),
+            ("2019", "2027", "1900", "2999"),
+            ("2020", "2026"),
+        )
+        for what in ("statements", "interest")
+    ),
+    *(
+        Case(
             f"GET /v1/read-log/findings {name}",
             lambda d, day, name=name: d.client.get(
                 "/v1/read-log/findings", params={name: day}, headers=d.audit

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine
 
 from ledger.chart.kinds import Kind
-from ledger.inquiry.statements import KindMoved, KindSum, stated, year_statement
+from ledger.inquiry.statements import KindSum, year_statement
+from ledger.inquiry.year_versions import BookedEntry, account_year
 from ledger.reports import balance, look
 from tests.support.people import World, busy_life, noon
 from tests.support.stories import fen, yuan
@@ -20,11 +21,11 @@ LATER = date(2027, 6, 1)
 
 
 @contextmanager
-def told(name: str, engine: Engine) -> Iterator[tuple[Connection, int]]:
-    """A worked example at its end."""
+def told(name: str, engine: Engine, steps: int | None = None) -> Iterator[tuple[Connection, int]]:
+    """A worked example at its end, or at one of its steps."""
     [example] = [one for one in EXAMPLES if one.name == name]
     story = Story(World(engine))
-    for step in example.steps:
+    for step in example.steps[:steps]:
         step(story)
     with look(engine) as connection:
         yield connection, story.book
@@ -56,7 +57,10 @@ def test_e21(fresh_engine: Engine) -> None:
         )
         assert shown.debits == (KindSum(Kind.SPENDING, 1, fen("1,000.00")),)
         assert told_of(connection, book, 2027) == ("7,653.93", "0.00", "0.00", "0.00", "7,653.93")
-        # half way: up to the day
+
+
+def test_e21_half_way_up_to_the_day(fresh_engine: Engine) -> None:
+    with told("E21", fresh_engine, -11) as (connection, book):
         assert told_of(connection, book, 2026, date(2026, 3, 5)) == (
             ("6,678.51", "320.00", "1,000.00", "0.00", "5,998.51")
         )
@@ -93,29 +97,45 @@ def test_a_late_bill_stands_in_the_year_it_is_valued_in(fresh_engine: Engine) ->
         assert (opening, interest, closing) == ("0.00", "0.95", yuan(then.balance))
 
 
-def test_the_sums_of_kinds() -> None:
-    moved = [
-        KindMoved(Kind.CONTRIBUTION, 1_000, 2, 500, 0, 0),
-        KindMoved(Kind.SPENDING, -300, 0, 0, 1, 200),
-        KindMoved(Kind.REVERSAL, 50, 1, 200, 1, 7),
-        KindMoved(Kind.CARRY_OVER, 0, 0, 0, 0, 0),
-        KindMoved(Kind.INTEREST, 9, 1, 11, 0, 0),
+def booked(*moved: tuple[Kind, str, int]) -> list[BookedEntry]:
+    """Entries that each moved something of current_year on a day."""
+    days = [date.fromisoformat(day) for _kind, day, _fen in moved]
+    return [
+        BookedEntry(seq, kind, day, None, None, noon(day), fen_, 0, False)
+        for seq, ((kind, _day, fen_), day) in enumerate(zip(moved, days, strict=True), 1)
     ]
-    shown = stated(date(2026, 1, 1), date(2026, 12, 31), moved)
+
+
+def test_the_sums_of_kinds() -> None:
+    moved = booked(
+        (Kind.OPENING, "2025-03-01", 759),
+        (Kind.CONTRIBUTION, "2026-01-05", 200),
+        (Kind.CONTRIBUTION, "2026-02-05", 300),
+        (Kind.SPENDING, "2026-02-06", -200),
+        (Kind.REVERSAL, "2026-02-07", 200),
+        (Kind.REVERSAL, "2026-02-08", -7),
+        (Kind.CARRY_OVER, "2026-02-08", 0),
+        (Kind.INTEREST, "2026-12-31", 11),
+    )
+    shown = account_year(moved, 2026, date(2025, 3, 1), date(2026, 12, 31))
+    assert shown is not None
     assert (shown.opening_fen, shown.income_fen, shown.spending_fen) == (759, 711, 207)
     assert (shown.interest_fen, shown.closing_fen) == (11, 1_263)
-    assert [one.kind for one in shown.credits] == [Kind.CONTRIBUTION, Kind.REVERSAL, Kind.INTEREST]
-    assert [one.kind for one in shown.debits] == [Kind.SPENDING, Kind.REVERSAL]
+    assert shown.credits == (
+        KindSum(Kind.CONTRIBUTION, 2, 500),
+        KindSum(Kind.REVERSAL, 1, 200),
+        KindSum(Kind.INTEREST, 1, 11),
+    )
+    assert shown.debits == (KindSum(Kind.SPENDING, 1, 200), KindSum(Kind.REVERSAL, 1, 7))
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_years_join_and_end_with_what_the_book_shows(fresh_engine: Engine, seed: int) -> None:
+    """The year under way begins with what the year before it closed with, as corrected."""
     book, now, today = list(busy_life(World(fresh_engine), seed, 60))[-1]
-    before = 0
     with look(fresh_engine) as connection:
-        for year in range(2024, today.year + 1):
-            shown = year_statement(connection, book, year, today)
-            assert shown.opening_fen == before
-            before = shown.closing_fen
-            assert before == balance(connection, book, as_of=shown.last, now=now, today=today).balance
+        before = year_statement(connection, book, today.year - 1, today).closing_fen
+        shown = year_statement(connection, book, today.year, today)
+        assert shown.opening_fen == before
+        assert shown.closing_fen == balance(connection, book, now=now, today=today).balance
     assert today.year > 2024
