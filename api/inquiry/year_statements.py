@@ -191,7 +191,7 @@ def _by_kind(sums: Iterable[KindSum]) -> dict[str, str]:
         tag=TAG,
         summary="The interest of a year, day by day: every balance with its days and its rate",
         answer=InterestWorkingAnswer,
-        refusals=(*OF_ACCOUNT, R.PERIOD_INVALID, R.RATES_MISSING),
+        refusals=(*OF_ACCOUNT, R.AREA_UNKNOWN, R.PERIOD_INVALID, R.RATES_MISSING),
     ),
 )
 async def year_interest(account: str, year: Annotated[Year, Path()], request: Request) -> Response:

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
+from ledger.accounts.year_end import PostInterest
+from ledger.book.numbers import book_id_of
 from tests.support.api_client import contribute, key, open_account, spending
 from tests.support.care_client import new_institution, new_patient, on, reverse, settle
 from tests.support.documents_client import YEAR, checked, data, of, printed
 from tests.support.employer_client import hire, new_employer, owe, pay
+from tests.support.people import World, noon
 
 SUMMER = {"from": "2026-06-01", "to": "2026-10-31"}
 JULY = {"from": "2026-07-01", "to": "2026-07-31"}
@@ -194,3 +198,64 @@ def test_a_remark_shows_no_id_number(client: TestClient) -> None:
     assert "levy 2026-0007" in remarks
     whole = of(client, base, kind="account_list", full_number=True, **YEAR)["tables"]["entries"]
     assert number in " ".join(one["remark"] for one in whole)
+
+
+# -- the statement of a year ---------------------------------------------------------------------------------
+
+
+def test_a_late_fact_makes_a_printed_statement_of_its_year_an_old_one(
+    client: TestClient, engine: Engine
+) -> None:
+    with on(client, date(2025, 12, 31)):
+        number = open_account(client, opened_on="2025-01-01")["number"]
+        contribute(client, number, "100.00", period="2025-03", effective_on="2025-03-20")
+    base = f"/v1/accounts/{number}"
+    with on(client, date(2026, 1, 4)):
+        under_way = printed(client, base, kind="yearly_statement", year=2025)
+        book = book_id_of(client.get(base).json()["account_no"])
+        today = date(2026, 1, 4)
+        World(engine).posted(PostInterest(book, 2025), now=noon(today), today=today)
+        first = printed(client, base, kind="yearly_statement", year=2025)
+        next_year = printed(client, base, kind="yearly_statement", year=2026)
+        stated = client.get(f"{base}/statements/2025").json()
+    assert not any("版" in one for one in data(client, under_way)["words"])
+    assert [one for one in data(client, first)["words"] if "版" in one or "SHA" in one] == [
+        f"本对账单为第1版，截至记账编号第{stated['last_entry'].rpartition('-')[2]}笔。",
+        f"对账单摘要（SHA-256）：{stated['digest']}",
+    ]
+    assert checked(client, first)["state"] == "unchanged"
+    with on(client, date(2026, 2, 10)):
+        contribute(client, number, "7.00", period="2025-12", effective_on="2025-12-28")
+        second = printed(client, base, kind="yearly_statement", year=2025)
+    told = checked(client, first)
+    assert (told["state"], told["corrected_on"]) == ("corrected", "2026-02-10")
+    assert checked(client, second)["state"] == "unchanged"
+    assert checked(client, next_year)["state"] == "unchanged"
+    assert any("本对账单为第2版，替代第1版" in one for one in data(client, second)["words"])
+    assert data(client, second)["totals"]["closing"] == "107.28"
+    # a late fact of another year is none of this one
+    today = date(2027, 1, 4)
+    World(engine).posted(PostInterest(book, 2026), now=noon(today), today=today)
+    with on(client, today):
+        contribute(client, number, "9.00", period="2026-12", effective_on="2026-12-28")
+        assert client.get(f"{base}/statements/2026").json()["version"] == 2
+    assert checked(client, second)["state"] == "unchanged"
+    assert checked(client, next_year)["state"] == "unchanged"
+
+
+def test_a_death_of_last_year_changes_no_statement(client: TestClient, engine: Engine) -> None:
+    """Nothing came after it: it moves no money."""
+    with on(client, date(2025, 12, 31)):
+        number = open_account(client, opened_on="2025-01-01")["number"]
+    base = f"/v1/accounts/{number}"
+    with on(client, date(2026, 1, 4)):
+        today = date(2026, 1, 4)
+        book = book_id_of(client.get(base).json()["account_no"])
+        World(engine).posted(PostInterest(book, 2025), now=noon(today), today=today)
+        first = printed(client, base, kind="yearly_statement", year=2025)
+    with on(client, date(2026, 1, 9)):
+        body = {"died_on": "2025-12-30", "evidence": "certificate"}
+        answer = client.post(f"{base}/death", json=body, headers=key())
+        assert (answer.status_code, answer.json()["fact_on"]) == (201, "2025-12-30"), answer.text
+        assert client.get(f"{base}/statements/2025").json()["version"] == 1
+    assert checked(client, first)["state"] == "unchanged"
