@@ -126,7 +126,7 @@ def _version(stated: StatedYear) -> Iterator[str]:
     if told.version is None or stated.digest is None:
         return
     replaces = "" if told.replaces is None else f"，替代第{told.replaces}版"
-    yield f"本对账单为第{told.version}版{replaces}，截至记账编号第{told.last_seq}笔。"
+    yield f"本对账单为第{told.version}版{replaces}，截至第{told.last_seq}笔记账。"
     yield f"对账单摘要（SHA-256）：{stated.digest}"
 
 

@@ -220,7 +220,7 @@ def test_a_late_fact_makes_a_printed_statement_of_its_year_an_old_one(
         stated = client.get(f"{base}/statements/2025").json()
     assert not any("版" in one for one in data(client, under_way)["words"])
     assert [one for one in data(client, first)["words"] if "版" in one or "SHA" in one] == [
-        f"本对账单为第1版，截至记账编号第{stated['last_entry'].rpartition('-')[2]}笔。",
+        f"本对账单为第1版，截至第{stated['last_entry'].rpartition('-')[2]}笔记账。",
         f"对账单摘要（SHA-256）：{stated['digest']}",
     ]
     assert checked(client, first)["state"] == "unchanged"
