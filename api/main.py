@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 
 from api.accounts import accounts, closure, entries, freezes, holds, mutual_aid, postings
+from api.approvals import approvals
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
 from api.contributions import (
     closures,
@@ -103,6 +104,7 @@ ROUTERS = (
     watched.router,
     findings.router,
     agency_requests.router,
+    approvals.router,
     cases.router,
     case_acts.router,
     my_cases.router,

@@ -45,6 +45,7 @@ SCOPE_WORDS = {
     "cases:write": "Open cases: questions, complaints, objections, reports about units",
     "cases:read": "Look at cases",
     "cases:answer": "Take, answer and close cases",
+    "approvals:decide": "What needs a second person: look at it, approve it, reject it",
     "people:digest": "The digest by which a token is bound to a person",
     "events:read": "The feed of what happened to all accounts",
     "reports:read": "Totals and batches",

@@ -64,6 +64,7 @@ from ledger.posting import (
     Receipt,
     Unavailable,
     Unknown,
+    Waiting,
     batches,
     decide_at_a_look,
 )
@@ -160,6 +161,7 @@ __all__ = [
     "Trouble",
     "Unavailable",
     "Unknown",
+    "Waiting",
     "Writer",
     "annual_settlements",
     "batches",

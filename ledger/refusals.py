@@ -129,6 +129,7 @@ class RefusalCode(Worded):
         "There is no such quota")
     FILING_NOT_FOUND = Words("filing_not_found", 404, "No such filing", "未查到相应的备案。",
         "There is no such filing")
+    APPROVAL_NOT_FOUND = Words("approval_not_found", 404, "No such approval", "待审批事项不存在。")
     CASE_NOT_FOUND = Words("case_not_found", 404, "No such case", "案件不存在。",
         "There is no such case")
     CLAIM_NOT_FOUND = Words("claim_not_found", 404, "No such claim", "手工报销申请不存在。",
@@ -331,6 +332,11 @@ class RefusalCode(Worded):
     AGENCY_REQUEST_ANSWERED = Words("agency_request_answered", 409,
         "The request was answered before: a request is answered once",
         "该查询申请已答复，每份申请只答复一次。")
+    SAME_PERSON = Words("same_person", 403, "Who asked or whom it is about does not decide",
+        "申请人本人、账户持有人或其近亲属不得审批该事项。")
+    APPROVAL_DECIDED = Words("approval_decided", 409, "It was approved or rejected before", "该事项已审批。")
+    APPROVAL_REJECTED = Words("approval_rejected", 409, "The second person rejected it", "该事项未通过审批。")
+    APPROVAL_EXPIRED = Words("approval_expired", 409, "It was not approved in time", "逾期未审批，请重报。")
     CASE_ANSWERED = Words("case_answered", 409, "The case was answered before", "该事项已答复。")
     CASE_NOT_ANSWERED = Words("case_not_answered", 409, "The case is not answered yet", "该事项尚未答复。")
     CORRECTION_TOO_EARLY = Words("correction_too_early", 422,
@@ -365,6 +371,8 @@ class RefusalCode(Worded):
         "账户余额不足。")
     PREMIUM_NOT_OWED = Words("premium_not_owed", 409, "Not so much of that year's premium is owed",
         "该年度应缴保费不足该金额。")
+    APPROVAL_NEEDED = Words("approval_needed", 409, "A second person is needed: send it by itself",
+        "该业务须经第二人审批，请单独提交。")
     # not by its own fault: a neighbour in an atomic group was refused
     GROUP_REFUSED = Words("group_refused", 409, "Another command of the group was refused",
         "同组的其他指令被拒绝。",

@@ -123,6 +123,7 @@ class EntryAnswer(EntryItem):
     policy_hash: str | None
     caller: str
     actor: str
+    approved_by: str | None = Field(description="The second person, where one was asked for")
     digest: str = Field(description="Its link of the chain, in hex")
 
 
@@ -192,4 +193,7 @@ class EstateAnswer(Answer):
     estate: str = yuan("What is divided: balance and interest less what was set off")
     shares: list[ShareAnswer]
     receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
+    approval: Literal["needed"] | None = Field(
+        None, description="Only where it would wait for a second person, and nothing was written"
+    )
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")

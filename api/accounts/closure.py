@@ -11,10 +11,11 @@ from pydantic_core import to_json
 
 from api.accounts.answers import DeathReceipt, EstateAnswer
 from api.accounts.bodies import Death, Estate, Heir
+from api.http.approved import answers_as
 from api.http.declaring import By, posts
 from api.http.errors import Fault, ShapeRefused
 from api.http.listing import json_answer
-from api.http.posting import entry_of, key_of, rehearsed, respond, take, wants_dry_run
+from api.http.posting import asks_json, entry_of, key_of, rehearsed, respond, take, wants_dry_run
 from api.http.receipts import receipt_json
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import preview, shown_by
@@ -75,6 +76,7 @@ def death(account: str, body: Death, by: By) -> ReportDeath:
         body=True,
         posting=True,
         key=False,
+        waits=True,
     ),
 )
 async def estate(account: str, body: Estate, request: Request) -> Response:
@@ -89,7 +91,14 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
     command = DivideEstate(
         book_id,
         tuple(
-            HeirShare(heir.stake.digest, heir.by_number, given.relation, weight, heir.rank(given.relation))
+            HeirShare(
+                heir.stake.digest,
+                heir.by_number,
+                given.relation,
+                weight,
+                heir.rank(given.relation),
+                heir.is_told_by_us,
+            )
             for heir, given, weight in zip(heirs, body.heirs, weights, strict=True)
         ),
         tuple(heir.stake for heir in heirs),
@@ -103,12 +112,29 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
     if not body.confirm:
         done = await rehearsed(request, command)
         _tell(request, done, heirs, G.ENTRIES)
-        return json_answer(_estate_json(done.receipt, heirs) | _dry(request))
-    done = await take(request, command)
+        return json_answer(_estate_json(done.receipt, heirs) | _dry(request) | asks_json(done))
+    return await _divided(request, await take(request, command), heirs)
+
+
+async def _divided(request: Request, done: Posted, heirs: list[_Named]) -> Response:
+    """The answer to an estate that is divided, or would be."""
+    state = state_of(request)
     _tell(request, done, heirs, G.BALANCE | G.ENTRIES)
     answer = to_json(_estate_json(done.receipt, heirs)).decode()
     receipts = ",".join(map(receipt_json, await _receipts(state, done)))
     return respond(request, f'{answer[:-1]},"receipts":[{receipts}]}}', done)
+
+
+@answers_as(DivideEstate)
+async def _approved(request: Request, command: DivideEstate, done: Posted) -> Response:
+    """The same to the second person: the heirs as the request named them."""
+    keyring = state_of(request).keyring
+    heirs = []
+    for share, stake in zip(command.heirs, command.persons, strict=True):
+        name = persons.open_name(stake.name_sealed, stake.digest, keyring)
+        shown = mask_name(name) if share.is_told_by_us else name
+        heirs.append(_Named(stake, None, None, "", shown, share.is_told_by_us))
+    return await _divided(request, done, heirs)
 
 
 class _Named(NamedTuple):

@@ -50,6 +50,7 @@ async def entry(entry: str, request: Request) -> Response:
             "policy_hash": view.policy_hash,
             "caller": view.caller,
             "actor": view.actor,
+            "approved_by": view.approved_by,
             "digest": view.digest,
         }
         return with_more(entry_json(view.receipt), more)

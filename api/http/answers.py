@@ -61,6 +61,16 @@ class ReceiptAnswer(Answer):
     source_ref: str | None
     policy_version: int
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+    approval: Literal["needed"] | None = Field(
+        None, description="Only in a dry run of what would wait for a second person"
+    )
+
+
+class WaitingAnswer(Answer):
+    """Nothing is posted yet: it waits for a second person. The same key is the same approval."""
+
+    approval: str = Field(examples=["P483920174650K-A1"])
+    state: Literal["waiting"]
 
 
 class ProblemError(Answer):

@@ -26,6 +26,7 @@ from api.http.routes import describe
 from api.http.security import Caller
 from api.http.state import State, caller_of, state_of
 from ledger import BookRef, Command, persons
+from ledger.policy.approvals import ASKABLE
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Make = Callable[..., Command]
@@ -120,6 +121,7 @@ def posting(
         body=True,
         posting=True,
         key=True,
+        waits=command.word in ASKABLE,
     )
 
     def declare(handler: Handler) -> Handler:

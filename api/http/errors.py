@@ -31,6 +31,7 @@ from ledger import (
     Trouble,
     Unavailable,
     Unknown,
+    Waiting,
     trouble,
 )
 from ledger.access.read_log import ReadLogUnavailable
@@ -239,6 +240,10 @@ def answer_to(error: Exception, scope: Scope) -> Response:
     """The answer to anything that was raised."""
     if isinstance(error, ShapeRefused):
         return problem(error.code, scope, error.facts, error.faults)
+    if isinstance(error, Waiting):
+        # no problem: it is answered when a second person has decided
+        told = {"approval": error.name, "state": "waiting"}
+        return Response(to_json(told), 202, media_type="application/json")
     if isinstance(error, Refused):
         faults = faults_of_refusal(error, scope.get("ledger.places"))
         return problem(error.code, scope, error.facts, faults)
@@ -303,6 +308,7 @@ def add_handlers(app: FastAPI) -> None:
         return answer_to(error, request.scope)
 
     for kind in (
+        Waiting,
         Refused,
         Declined,
         RequestValidationError,

@@ -8,7 +8,7 @@ from api.http.receipts import receipt_json, with_more
 from api.http.routes import JSON
 from api.http.shown import shown_by
 from api.http.state import state_of
-from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown
+from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown, Waiting
 from ledger.book.numbers import parse_entry_name
 from ledger.texts import is_key
 
@@ -54,9 +54,9 @@ def posted(outcome: Outcome) -> Posted:
     """The outcome of a command that was taken; any other is raised."""
     if isinstance(outcome, Posted):
         return outcome
-    if isinstance(outcome, Refused | Unknown | Failed):
+    if isinstance(outcome, Waiting | Refused | Unknown | Failed):
         raise outcome
-    raise TypeError("an outcome is posted, refused, failed or unknown")
+    raise TypeError("an outcome is posted, waiting, refused, failed or unknown")
 
 
 async def take(request: Request, command: Command) -> Posted:
@@ -80,8 +80,13 @@ async def rehearsed(request: Request, command: Command) -> Posted:
 def respond(request: Request, body: str, done: Posted, *, status: int = 201) -> Response:
     """The answer to a posting that was taken; `body` is a JSON object."""
     if wants_dry_run(request):
-        body, status = with_more(body, {"dry_run": True}), 200
+        body, status = with_more(body, {"dry_run": True} | asks_json(done)), 200
     return Response(body, status, REPLAYED if done.replayed else None, media_type=JSON)
+
+
+def asks_json(done: Posted) -> dict[str, str]:
+    """What a rehearsal says of a command that would wait for a second person."""
+    return {"approval": "needed"} if done.asks else {}
 
 
 async def post_and_answer(request: Request, command: Command) -> Response:

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.http.answers import WaitingAnswer
 from api.http.deadlines import await_body, has_body
 from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
 from api.http.heads import check_readable
@@ -299,6 +300,7 @@ _BODY: tuple[Code, ...] = (
     DoorCode.MEDIA_TYPE_UNSUPPORTED,
 )
 _POSTING: tuple[Code, ...] = (DoorCode.OUTCOME_UNKNOWN, DoorCode.POLICY_OUTDATED)
+_WAITING: tuple[Code, ...] = (RefusalCode.APPROVAL_REJECTED, RefusalCode.APPROVAL_EXPIRED)
 _KEY: tuple[Code, ...] = (
     RefusalCode.IDEMPOTENCY_KEY_MISSING,
     RefusalCode.IDEMPOTENCY_KEY_INVALID,
@@ -342,11 +344,13 @@ def describe(
     posting: bool = False,
     key: bool | None = None,
     open_to_all: bool = False,
+    waits: bool = False,
 ) -> dict[str, Any]:
     """The keyword arguments of a route's decorator.
 
     `also` names other statuses with the same answer. `posting` routes take `dry_run`. `key` says whether
-    Idempotency-Key is required (True), taken (False), or not looked at (None).
+    Idempotency-Key is required (True), taken (False), or not looked at (None). `waits` says that an area may
+    ask for a second person.
     """
     codes = [*_ALWAYS, *(() if open_to_all else _TOKEN), *refusals]
     parameters: list[dict[str, Any]] = []
@@ -370,6 +374,9 @@ def describe(
     responses: dict[int | str, dict[str, Any]] = {
         other: {"model": answer, "description": text} for other, text in more.items() if other != status
     }
+    if waits:
+        codes += _WAITING
+        responses[202] = {"model": WaitingAnswer, "description": "It waits for a second person"}
     return {
         "tags": [tag],
         "summary": summary,

@@ -112,6 +112,9 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/me/cases"): G.PAYMENTS,
     ("GET", "/v1/me/cases"): G.IDENTITY_MASKED,
     ("GET", "/v1/me/cases/{case}"): G.IDENTITY_MASKED | G.PAYMENTS,
+    ("GET", "/v1/approvals/{approval}"): G.IDENTITY_MASKED | G.ENTRIES,
+    # as the act: it answers with a receipt
+    ("POST", "/v1/approvals/{approval}/approve"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/cards"): G.IDENTITY_MASKED,
     ("POST", "/v1/cards/{card}/lost"): G.IDENTITY_MASKED,
     ("POST", "/v1/accounts/{account}/call-back-code"): G.IDENTITY_MASKED,
@@ -154,6 +157,9 @@ _OF_NOBODY: Final = (
     ("POST", "/v1/agency-requests"),
     ("GET", "/v1/agency-requests"),
     ("POST", "/v1/agency-requests/{agency_request}/decision"),
+    # the worklist names nobody
+    ("GET", "/v1/approvals"),
+    ("POST", "/v1/approvals/{approval}/reject"),
     # the worklist names nobody; to a person their own, which is recorded
     ("GET", "/v1/cases"),
     ("POST", "/v1/cases/{case}/take"),
@@ -226,6 +232,11 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/webhooks"): frozenset({C.SYSTEM}),
     ("GET", "/v1/webhooks"): frozenset({C.SYSTEM}),
     ("POST", "/v1/webhooks/{webhook}/end"): frozenset({C.SYSTEM}),
+    # R68: decided by somebody else
+    ("GET", "/v1/approvals"): _REVIEWERS,
+    ("GET", "/v1/approvals/{approval}"): _REVIEWERS,
+    ("POST", "/v1/approvals/{approval}/approve"): _WINDOW,
+    ("POST", "/v1/approvals/{approval}/reject"): _WINDOW,
     ("POST", "/v1/cases"): _ASK,
     ("GET", "/v1/cases"): _FOLLOW,
     ("GET", "/v1/cases/{case}"): _FOLLOW,

@@ -117,6 +117,7 @@ class State:
             self.policies,
             self.clock,
             self._reveal,
+            seal=self.keyring.seal_bytes,
             purpose=purpose,
             on_death=self._on_death,
         )

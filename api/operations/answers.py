@@ -13,11 +13,14 @@ from api.http.answers import Answer, ProblemError, yuan
 class OutcomeAnswer(Answer):
     """What became of one command of a bulk."""
 
-    status: Literal["posted", "refused", "failed", "unknown"] = Field(
+    status: Literal["posted", "waiting", "refused", "failed", "unknown"] = Field(
         description="`failed` was not posted, `unknown` may have been: send both again with the same key"
     )
     replayed: bool | None = Field(None, description="Only of what was posted")
     receipt: dict[str, Any] | None = Field(None, description="Only of what was posted")
+    approval: str | None = Field(
+        None, description="Under which it waits; in a dry run `needed`", examples=["P483920174650K-A1"]
+    )
     code: str | None = Field(
         None, description="Only of what was not posted", examples=["insufficient_balance"]
     )
@@ -69,6 +72,13 @@ class RejectedAnswer(Answer):
     expected: str | None = Field(description="What was expected there")
 
 
+class WaitingLineAnswer(Answer):
+    """A line that waits for a second person."""
+
+    line: int
+    approval: str = Field(description="In a preview `needed`", examples=["P483920174650K-A1"])
+
+
 class ImportAnswer(Answer):
     """What became of a file; of one that goes on only its batch and state."""
 
@@ -80,6 +90,9 @@ class ImportAnswer(Answer):
     posted: int | None = Field(None, description="Of a preview: what an import would post")
     already: int | None = Field(None, description="Lines that stand in the book already")
     refused: int | None = None
+    waiting: int | None = Field(None, description="Lines that wait for a second person, or would")
+    waiting_amount: str | None = None
+    waiting_lines: list[WaitingLineAnswer] | None = Field(None, description="The first thousand of them")
     amount: str | None = Field(None, description="What the accepted lines name")
     posted_amount: str | None = None
     already_amount: str | None = None

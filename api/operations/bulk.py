@@ -27,7 +27,18 @@ from api.http.state import State, caller_of, state_of
 from api.operations.answers import BulkAnswer
 from api.operations.bodies import Bulk
 from api.operations.bulk_commands import PLACES, READERS, Unreadable, read_command
-from ledger import Command, Outcome, Overloaded, Posted, RefusalCode, Refused, Stopped, Unavailable, Unknown
+from ledger import (
+    Command,
+    Outcome,
+    Overloaded,
+    Posted,
+    RefusalCode,
+    Refused,
+    Stopped,
+    Unavailable,
+    Unknown,
+    Waiting,
+)
 
 COMMANDS_MAX = 10_000
 ATOMIC_MAX = 1_000
@@ -53,11 +64,11 @@ Place = Command | Unreadable
 async def bulk(body: Bulk, request: Request) -> Response:
     """Needs no Idempotency-Key: every command has its own. A token needs the scope of each verb, too.
 
-    Commands are posted in their order, by the thousand, and each has an outcome: `posted`, `refused`,
-    `unknown` (it may have been posted) or `failed` (it was not). After a thousand that failed or is unknown
-    nothing more is posted, and the rest is `failed`. Send what is `unknown` or `failed` again, in the same
-    order and with the same keys: what was posted is answered, and not posted twice. 503 says that nothing
-    was.
+    Commands are posted in their order, by the thousand, and each has an outcome: `posted`, `waiting` (for a
+    second person), `refused`, `unknown` (it may have been posted) or `failed` (it was not). After a thousand
+    that failed or is unknown nothing more is posted, and the rest is `failed`. Send what is `unknown` or
+    `failed` again, in the same order and with the same keys: what was posted is answered, and not posted
+    twice. 503 says that nothing was.
     """
     if len(body.commands) > (ATOMIC_MAX if body.atomic else COMMANDS_MAX):
         limit = ATOMIC_MAX if body.atomic else COMMANDS_MAX
@@ -165,7 +176,7 @@ class _NotReached(Exception):
 
 def _stopping(outcomes: Sequence[Outcome | Exception]) -> Exception | None:
     """What is told of every command after a chunk, when none of them may be posted any more."""
-    left = [outcome for outcome in outcomes if not isinstance(outcome, Posted | Refused)]
+    left = [outcome for outcome in outcomes if not isinstance(outcome, Posted | Waiting | Refused)]
     if any(map(_is_unknown, left)):
         late = isinstance(left[0], _OverTime)
         return _NotReached(DoorCode.DEADLINE if late else DoorCode.DATABASE_UNAVAILABLE)
@@ -228,7 +239,11 @@ def outcome_json(outcome: Outcome | Exception, place: Place, number: int) -> str
     """What became of one command, the `number`-th of the call."""
     if isinstance(outcome, Posted):
         replayed = "true" if outcome.replayed else "false"
-        return f'{{"status":"posted","replayed":{replayed},"receipt":{receipt_json(outcome.receipt)}}}'
+        asks = ',"approval":"needed"' if outcome.asks else ""
+        receipt = receipt_json(outcome.receipt)
+        return f'{{"status":"posted","replayed":{replayed},"receipt":{receipt}{asks}}}'
+    if isinstance(outcome, Waiting):
+        return f'{{"status":"waiting","approval":"{outcome.name}"}}'
     if isinstance(outcome, Refused):
         faults = _faults(outcome, place, number)
         refused = {"status": "refused", "code": outcome.code.value}

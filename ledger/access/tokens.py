@@ -66,12 +66,15 @@ SCOPES: Final = (
     "cases:write",
     "cases:read",
     "cases:answer",
+    "approvals:decide",
     "reports:read",
     "agency-requests:ask",
     "agency-requests:decide",
     "admin",
 )
-AGENCY_SCOPES: Final = frozenset({"contributions:act", "institutions:write", "clearings:pay", "cases:answer"})
+AGENCY_SCOPES: Final = frozenset(
+    {"contributions:act", "institutions:write", "clearings:pay", "cases:answer", "approvals:decide"}
+)
 """Acts of the agency towards an employer or an institution: nobody does them to itself."""
 
 # it stands in paths: no slash

@@ -156,3 +156,17 @@ def parse_entry_name(text: str) -> tuple[int, int] | None:
         return None
     seq = int(seq_text)
     return (book_id, seq) if seq <= SEQ_MAX else None
+
+
+_APPROVAL: Final = "-A"
+
+
+def approval_name(book_id: int, number: int) -> str:
+    """What waits for a second person: the account number of its book, and its number there."""
+    return f"{account_no(book_id)}{_APPROVAL}{number}"
+
+
+def parse_approval_name(text: str) -> tuple[int, int] | None:
+    """The book id and number behind such a name (`P483920174650K-A1`), or None when it is none."""
+    head, mark, tail = text.strip().upper().partition(_APPROVAL)
+    return parse_entry_name(f"{head}-{tail}") if mark else None

@@ -29,6 +29,8 @@ class HeirShare:
     relation: str
     weight: Fraction
     rank: HeirRank
+    # whether the name is what the ledger knows of the number, and not what the request says
+    is_told_by_us: bool = False
 
 
 @dataclass(eq=False)

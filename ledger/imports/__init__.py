@@ -180,10 +180,19 @@ class Importer:
 
     def _here(self, file: _File, connection: Connection, *, rehearsing: bool = False) -> Here:
         kind = file.opened.layout.kind.name
+        reveal, seal = number_opener(self.keyring), self.keyring.seal_bytes
         poster = ListPoster if kind == LISTS else Poster
-        reveal = number_opener(self.keyring)
         return Here(
-            poster(connection, self.policies, self.clock, rehearsing, kind, reveal=reveal, told=self.told)
+            poster(
+                connection,
+                self.policies,
+                self.clock,
+                rehearsing,
+                kind,
+                reveal=reveal,
+                told=self.told,
+                seal=seal,
+            )
         )
 
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -16,10 +17,10 @@ from ledger.imports.columns import KINDS
 from ledger.imports.faults import blamed
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
-from ledger.imports.summary import Rejected, Tally
+from ledger.imports.summary import NEEDED, Rejected, Tally, WaitingLine
 from ledger.policy import Policy
-from ledger.posting import Command, Failed, Outcome, PolicyOutdated, Posted, Unknown
-from ledger.posting.desk import Reveal
+from ledger.posting import Command, Failed, Outcome, PolicyOutdated, Posted, Unknown, Waiting
+from ledger.posting.desk import Reveal, Seal
 from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
@@ -60,12 +61,21 @@ class Poster:
     reveal: Reveal | None = None
     # told what would become of commands that are only rehearsed
     told: Told | None = None
+    # seals what waits for a second person
+    seal: Seal | None = None
 
     def post(self, chunk: Chunk) -> Tally:
         tally = Tally()
         outcomes = self._with_what_is_there(chunk.commands)
         for (number, fen), outcome in zip(chunk.places, outcomes, strict=True):
-            if isinstance(outcome, Posted):
+            if isinstance(outcome, Waiting):
+                tally.waiting_fen += fen
+                tally.waiting.append(WaitingLine(number, outcome.name))
+            elif isinstance(outcome, Posted) and outcome.asks:
+                # only rehearsed: it would wait
+                tally.waiting_fen += fen
+                tally.waiting.append(WaitingLine(number, NEEDED))
+            elif isinstance(outcome, Posted):
                 _count(tally, outcome, fen)
             else:
                 tally.refused_fen += fen
@@ -85,7 +95,7 @@ class Poster:
 
     def _post(self, commands: Sequence[Command]) -> list[Outcome]:
         """Post a chunk; again when its fate is unknown, which its keys make safe."""
-        act = rehearse if self.rehearsing else post
+        act = rehearse if self.rehearsing else partial(post, seal=self.seal)
         outcomes: list[Outcome] = []
         for _attempt in range(UNKNOWN_TRIES_MAX):
             now, today = self.clock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.money import format_yuan
 
@@ -22,6 +22,19 @@ class Rejected(NamedTuple):
     expected: str = ""
 
 
+class WaitingLine(NamedTuple):
+    """A line that waits for a second person: under which approval; of a preview, that one is needed."""
+
+    line: int
+    approval: str
+
+
+NEEDED: Final = "needed"
+"""What stands in the place of an approval while nothing waits yet."""
+WAITING_TOLD: Final = 1_000
+"""So many lines that wait are named; all are counted."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What became of some lines. Amounts in fen."""
@@ -35,6 +48,8 @@ class Tally:
     cash_rest_fen: int = 0
     refused_fen: int = 0
     rejected: list[Rejected] = field(default_factory=list)
+    waiting_fen: int = 0
+    waiting: list[WaitingLine] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         self.lines += other.lines
@@ -46,6 +61,8 @@ class Tally:
         self.cash_rest_fen += other.cash_rest_fen
         self.refused_fen += other.refused_fen
         self.rejected += other.rejected
+        self.waiting_fen += other.waiting_fen
+        self.waiting += other.waiting
 
 
 @dataclass(slots=True)
@@ -53,7 +70,8 @@ class Summary:
     """What became of a file. Amounts in fen.
 
     `amount_fen` is what the accepted lines name; it is posted now, was posted already, or was left to be
-    paid in cash by bills that took what was there: the three must make it up. What an interrupted run did
+    paid in cash by bills that took what was there: the three must make it up. What waits for a second person
+    is in none of them. What an interrupted run did
     counts as posted already. Of a preview, which has no batch, `posted` is what an import would post.
     """
 
@@ -68,6 +86,10 @@ class Summary:
     already_fen: int = 0
     cash_rest_fen: int = 0
     refused_fen: int = 0
+    # what waits for a second person, and the first of those lines
+    waiting: int = 0
+    waiting_fen: int = 0
+    waiting_lines: list[WaitingLine] = field(default_factory=list)
     rejected_file: Path | None = None
     preview: bool = False
     # headings of columns that were not read, and what was hidden and counted all the same
@@ -86,12 +108,17 @@ class Summary:
         self.already_fen += tally.already_fen
         self.cash_rest_fen += tally.cash_rest_fen
         self.refused_fen += tally.refused_fen
+        if tally.waiting:
+            self.waiting += len(tally.waiting)
+            self.waiting_fen += tally.waiting_fen
+            room = WAITING_TOLD - len(self.waiting_lines)
+            self.waiting_lines += sorted(tally.waiting)[:room]
 
     @property
     def agrees(self) -> bool:
         """Whether the accepted lines and the receipts come to the same number and the same total."""
         return (
-            self.lines == self.posted + self.already + self.refused
+            self.lines == self.posted + self.already + self.refused + self.waiting
             and self.amount_fen == self.posted_fen + self.already_fen + self.cash_rest_fen
         )
 
@@ -108,11 +135,14 @@ class Summary:
             "posted": self.posted,
             "already": self.already,
             "refused": self.refused,
+            "waiting": self.waiting,
             "amount": format_yuan(self.amount_fen),
             "posted_amount": format_yuan(self.posted_fen),
             "already_amount": format_yuan(self.already_fen),
             "cash_rest": format_yuan(self.cash_rest_fen),
             "refused_amount": format_yuan(self.refused_fen),
+            "waiting_amount": format_yuan(self.waiting_fen),
+            "waiting_lines": [one._asdict() for one in self.waiting_lines],
             "totals_agree": self.agrees,
             "passed_over": list(self.passed_over),
             "hidden_rows": self.hidden_rows,

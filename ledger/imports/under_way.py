@@ -11,7 +11,7 @@ from ledger.book.detail import pack, unpack
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Clock
 from ledger.imports.rejected import RejectedLines
-from ledger.imports.summary import Rejected, Summary
+from ledger.imports.summary import Rejected, Summary, WaitingLine
 from ledger.posting import batches
 from ledger.posting.batches import Batch, RefusedLine
 
@@ -63,6 +63,9 @@ class FileUnderWay:
         summary.already, summary.already_fen = batch.done, batch.amount_fen
         summary.refused, summary.refused_fen = batch.refused, done["refused_amount"]
         summary.amount_fen, summary.cash_rest_fen = done["amount"], done["cash_rest"]
+        if "waiting" in done:
+            summary.waiting, summary.waiting_fen = done["waiting"], done["waiting_amount"]
+            summary.waiting_lines = [WaitingLine(*one) for one in done["waiting_lines"]]
 
     def take(self, block: Block) -> None:
         """Count a block that is committed, and move the bookmark behind it."""
@@ -89,6 +92,13 @@ class FileUnderWay:
         batch.done = summary.posted + summary.already
         batch.amount_fen = summary.posted_fen + summary.already_fen
         batch.refused = summary.refused
+        waiting: dict[str, object] = {}
+        if summary.waiting:
+            waiting = {
+                "waiting": summary.waiting,
+                "waiting_amount": summary.waiting_fen,
+                "waiting_lines": [list(one) for one in summary.waiting_lines],
+            }
         batch.detail = pack(
             bytes=self.size,
             end=end,
@@ -96,6 +106,7 @@ class FileUnderWay:
             amount=summary.amount_fen,
             cash_rest=summary.cash_rest_fen,
             refused_amount=summary.refused_fen,
+            **waiting,
             **more,
         )
 

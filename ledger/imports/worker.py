@@ -37,8 +37,10 @@ def work(pipe: Pipe) -> None:
     engine = for_posting(connect(url))
     try:
         with engine.connect() as connection:
-            reveal = None if keys is None else number_opener(Keyring.load(keys))
-            poster = Poster(connection, policies, clock, kind=kind, reveal=reveal)
+            keyring = None if keys is None else Keyring.load(keys)
+            reveal = None if keyring is None else number_opener(keyring)
+            seal = None if keyring is None else keyring.seal_bytes
+            poster = Poster(connection, policies, clock, kind=kind, reveal=reveal, seal=seal)
             while (chunk := chunks.get()) is not None:
                 _say(pipe, poster.post(chunk))
     except ImportProblem as problem:

@@ -10,6 +10,7 @@ from typing import TypeGuard, TypeVar
 
 from ledger.policy import values
 from ledger.policy.access import read_access
+from ledger.policy.approvals import read_approvals
 from ledger.policy.calendar import (
     HOLIDAYS,
     WORKED,
@@ -113,6 +114,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         access=read_access(optional),
         calendar=_calendar(by_name, filename),
         cases=read_cases(optional),
+        approvals=read_approvals(optional),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,

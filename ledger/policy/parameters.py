@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ledger.months import first_day, next_period, period_of
 from ledger.policy.access import ACCESS_UNITS, AccessPolicy
+from ledger.policy.approvals import APPROVAL_UNITS, ApprovalsPolicy
 from ledger.policy.calendar import CALENDAR_UNITS, WorkCalendar
 from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
 from ledger.policy.cases import CASES_UNITS, CasesPolicy
@@ -58,6 +59,7 @@ OPTIONAL_UNITS: dict[str, str] = {
     **ACCESS_UNITS,
     **CALENDAR_UNITS,
     **CASES_UNITS,
+    **APPROVAL_UNITS,
 }
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
@@ -106,6 +108,7 @@ class Policy:
     access: AccessPolicy
     calendar: WorkCalendar
     cases: CasesPolicy
+    approvals: ApprovalsPolicy
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]

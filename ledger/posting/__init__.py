@@ -13,6 +13,7 @@ from ledger.posting.needs import Look, Need
 from ledger.posting.one_look import decide_at_a_look
 from ledger.posting.outcomes import (
     AlreadyThere,
+    Approval,
     BookRef,
     Failed,
     Institution,
@@ -24,6 +25,7 @@ from ledger.posting.outcomes import (
     Receipt,
     Unavailable,
     Unknown,
+    Waiting,
     WiderLocks,
 )
 from ledger.posting.reads import TARGET
@@ -34,6 +36,7 @@ from ledger.posting.way_in import post
 __all__ = [
     "TARGET",
     "AlreadyThere",
+    "Approval",
     "BookRef",
     "Command",
     "Desk",
@@ -49,6 +52,7 @@ __all__ = [
     "Receipt",
     "Unavailable",
     "Unknown",
+    "Waiting",
     "WiderLocks",
     "decide_at_a_look",
     "holding_digest",

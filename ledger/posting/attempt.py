@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ledger.posting.approvals import AskedFor, GivenTo, read_intents
 from ledger.posting.book_reads import read_open
 from ledger.posting.command import Command
-from ledger.posting.desk import Desk
+from ledger.posting.desk import Desk, Seal
 from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
 from ledger.posting.reads import read_needs, read_seen
 from ledger.posting.stakes import resolve
@@ -36,6 +37,9 @@ def widenings(commands: Sequence[Command]) -> int:
 def agent_names(commands: Sequence[Command]) -> set[str]:
     names = {command.caller for command in commands}
     names.update(command.actor for command in commands)
+    for command in commands:
+        if command.approval is not None:
+            names.update((command.approval.by, command.approval.through))
     return names
 
 
@@ -120,6 +124,7 @@ def read_all(connection: Connection, attempt: Attempt) -> None:
     }
     read_seen(connection, asked, {agents[name]: name for name in agent_names(attempt.commands)}, desk, once)
     read_open(connection, desk.books.values())
+    read_intents(connection, there, desk)
     read_needs(connection, there, desk)
 
 
@@ -138,3 +143,11 @@ class Attempt:
     new_books: set[int] = field(default_factory=set)
     # the areas of which a newer policy is in force than the one that is decided by
     outdated: frozenset[int] = frozenset()
+    # seals what waits for a second person; None where nothing can wait
+    seal: Seal | None = None
+    rehearsing: bool = False
+    # a group, of which all or nothing is posted
+    together: bool = False
+    # what waits from now on, and what was approved and is posted
+    asked: list[AskedFor] = field(default_factory=list)
+    given: list[GivenTo] = field(default_factory=list)

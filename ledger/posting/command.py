@@ -10,7 +10,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.posting.desk import Desk
 from ledger.posting.needs import Need
-from ledger.posting.outcomes import BookRef, PersonStake
+from ledger.posting.outcomes import Approval, BookRef, PersonStake
 from ledger.refusals import RefusalCode
 
 _NOTHING: dict[str, object] = {
@@ -26,6 +26,7 @@ _NOTHING: dict[str, object] = {
     "named": (),
     "stakes": (),
     "else_book": None,
+    "approval": None,
 }
 
 
@@ -36,6 +37,11 @@ OF_POSTING: Final = (
     RefusalCode.IDEMPOTENCY_KEY_REUSED,
     RefusalCode.AREA_UNKNOWN,
     RefusalCode.GROUP_REFUSED,
+    # where a second person is asked for, and nothing can wait for one
+    RefusalCode.APPROVAL_NEEDED,
+    # sent again under its key, after the second person said no, or nobody said anything
+    RefusalCode.APPROVAL_REJECTED,
+    RefusalCode.APPROVAL_EXPIRED,
 )
 # and of a command that is keyed by its source document
 OF_DOCUMENT: Final = (RefusalCode.MSGID_CONFLICT, RefusalCode.MESSAGE_CORRECTED)
@@ -49,6 +55,8 @@ class Command:
     """
 
     verb: ClassVar[Verb | str] = ""
+    # its word, as fingerprints and policies have it
+    word: ClassVar[str] = ""
     # the kind under which its source_ref must be new in the book
     source_kind: ClassVar[Kind | None] = None
     # what its decision may refuse it with, beside what posting itself may; the documents of its route follow
@@ -84,8 +92,11 @@ class Command:
     stakes: tuple[bytes, ...]
     # the book when the first is not there: not everybody has an account
     else_book: BookRef | None
+    # the second person who approved it, once somebody did
+    approval: Approval | None
 
     def __init_subclass__(cls) -> None:
+        cls.word = cls.verb.value if isinstance(cls.verb, Verb) else cls.verb
         # What a command does not have, it has as nothing. Set here and not on this class, where a dataclass
         # would take it for the default of a field that its commands require.
         for name, nothing in _NOTHING.items():
@@ -112,5 +123,4 @@ class Command:
 
     def fingerprint(self, book_id: int) -> bytes:
         """Eight bytes over verb, resolved book and canonical content: they are stored with every entry."""
-        verb = self.verb.value if isinstance(self.verb, Verb) else self.verb
-        return sha256(f"{verb}|{book_id}|{self.content()}".encode()).digest()[:8]
+        return sha256(f"{self.word}|{book_id}|{self.content()}".encode()).digest()[:8]

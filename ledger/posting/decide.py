@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from ledger.book.beside import Row
-from ledger.book.detail import unpack
+from ledger.book.detail import pack, unpack
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
+from ledger.chart.approvals import ApprovalState
 from ledger.policy import MissingParameter
+from ledger.posting.approvals import (
+    AskedFor,
+    GivenTo,
+    amount_of,
+    asks_from,
+    check_may_approve,
+    next_number,
+    waited_for,
+)
 from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
+from ledger.posting.intents import write_command
 from ledger.posting.outcomes import (
     AlreadyThere,
     Answered,
+    Intent,
     Outcome,
     PolicyOutdated,
     Posted,
     Receipt,
     Sourced,
+    Waiting,
     WiderLocks,
 )
 from ledger.posting.writes import Decided, Provenance
@@ -27,6 +41,7 @@ from ledger.refusals import RefusalCode, Refused
 
 
 def decide_all(attempt: Attempt, atomic: bool) -> None:
+    attempt.together = atomic
     before = dict(attempt.desk.books) if atomic else {}
     # of a command that has to wait for more books, those after it at the same book do not go before it
     waiting: set[int] = set()
@@ -42,6 +57,8 @@ def decide_all(attempt: Attempt, atomic: bool) -> None:
             attempt.outcomes.append(wider)
         except PolicyOutdated as outdated:
             attempt.outcomes.append(outdated)
+        except Waiting as waits:
+            attempt.outcomes.append(waits)
         else:
             attempt.outcomes.append(outcome)
     if atomic and any(
@@ -61,6 +78,7 @@ def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
     attempt.desk.books = before
     attempt.decided.clear()
     attempt.accepted.clear()
+    attempt.given.clear()
     attempt.new_books.clear()
     attempt.desk.freed.clear()
     if any(isinstance(outcome, WiderLocks) for outcome in attempt.outcomes):
@@ -96,6 +114,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     desk = attempt.desk
     if book_id is None or (book_id not in desk.books and not command.opens):
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
+    approved = command.approval is not None and check_may_approve(desk, command.approval, attempt.agents)
     fingerprint: bytes | None = None
     place = None
     if command.key is not None:
@@ -110,18 +129,26 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         if before is not None:
             if before.fingerprint != fingerprint:
                 raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
+            if approved:
+                # it was posted without a second person, when the area asked for none
+                raise Refused(RefusalCode.APPROVAL_DECIDED)
             return Posted(before.posted.receipt, before.posted.others, replayed=True)
         if command.booked_once and desk.reversed_once:
             gone = desk.reversed_once.get((book_id, command.source_kind, command.source_ref, fingerprint))
             if gone is not None:
                 return Posted(gone, replayed=True)
     stored = desk.books.get(book_id)
+    least = asks_from(desk, command, stored) if desk.asking and not approved else None
+    if least is not None and not attempt.rehearsing:
+        waits_already = waited_for(desk, book_id, attempt.agents[command.caller], command.key, fingerprint)
+        if waits_already is not None:
+            raise Refused(RefusalCode.APPROVAL_NEEDED) if attempt.together else waits_already
     # an institution of another area may have a contract here, and that area no policy
     if stored is not None and stored.area not in attempt.versions and not is_institution(book_id):
         raise Refused(RefusalCode.AREA_UNKNOWN)
     if attempt.outdated and stored is not None:
         _want_in_force(attempt, [stored])
-    freed = set(desk.freed) if attempt.outdated or waits else desk.freed
+    freed = set(desk.freed) if attempt.outdated or waits or least is not None else desk.freed
     desk.working = {}
     desk.book = None
     if stored is not None:
@@ -146,8 +173,38 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         except PolicyOutdated:
             desk.freed = freed
             raise
+    asks = least is not None and amount_of(command, desk.working.values()) >= least
+    if asks and not (attempt.rehearsing and not attempt.together):
+        desk.freed = freed
+        raise _asked(attempt, command, book_id, fingerprint)
     # From here on the command is accepted: nothing below may refuse.
-    return _accept(attempt, command, place, fingerprint)
+    posted = _accept(attempt, command, place, fingerprint)
+    posted.asks = asks
+    return posted
+
+
+def _asked(attempt: Attempt, command: Command, book_id: int, fingerprint: bytes | None) -> Waiting | Refused:
+    """That a command waits for a second person; or, where it cannot, that one is needed."""
+    desk = attempt.desk
+    if attempt.together or attempt.seal is None or command.key is None or fingerprint is None:
+        return Refused(RefusalCode.APPROVAL_NEEDED)
+    days = desk.policy(desk.book.area).approvals.days_on(desk.today)
+    number = next_number(desk, book_id)
+    intent = Intent(
+        book_id,
+        number,
+        attempt.agents[command.caller],
+        command.key,
+        fingerprint,
+        attempt.agents[command.actor],
+        int(ApprovalState.WAITING),
+        desk.now + timedelta(days=days),
+        None,
+    )
+    desk.intents.setdefault(book_id, {})[number] = intent
+    amount = amount_of(command, desk.working.values())
+    attempt.asked.append(AskedFor(intent, command.word, amount or None, write_command(command)))
+    return Waiting(book_id, number)
 
 
 def _want_in_force(attempt: Attempt, books: Iterable[Book]) -> None:
@@ -198,6 +255,10 @@ def _accept(
         recorded_at = copy.recorded_at = desk.now if before is None or before <= desk.now else before
         for draft in drafts:
             draft.recorded_at = recorded_at
+            if command.approval is not None and draft.keyed:
+                # so that the chain covers who approved it
+                second = attempt.agents[command.approval.by]
+                draft.detail = pack(**unpack(draft.detail), approved_by=second)
             receipt = receipt_of(draft, copy, desk, version, caller, actor)
             if draft.keyed:
                 main, beside = receipt, draft.beside
@@ -211,6 +272,12 @@ def _accept(
     provenance: Provenance = (version, caller, actor, command.key, fingerprint)
     attempt.decided.append(Decided(written, provenance))
     attempt.accepted.append(command)
+    if command.approval is not None:
+        home, number, who, system = command.approval
+        by = attempt.agents[who]
+        attempt.given.append(GivenTo(home, number, main.seq, by, attempt.agents[system]))
+        approved = desk.intents[home][number]._replace(state=int(ApprovalState.APPROVED), decided_by=by)
+        desk.intents[home][number] = approved
     if place is not None and fingerprint is not None:
         desk.keys[place] = Answered(fingerprint, posted)
     if command.keyed_by_source and main.source_ref is not None:

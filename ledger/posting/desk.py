@@ -15,11 +15,13 @@ from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.months import period_of
 from ledger.policy import Policy
 from ledger.posting.needs import FoundT, Need
-from ledger.posting.outcomes import Answered, BookRef, Institution, Person, Receipt, Sourced
+from ledger.posting.outcomes import Answered, BookRef, Institution, Intent, Person, Receipt, Sourced
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
 # opens a sealed ID number, given the digest that it is found by
 Reveal = Callable[[bytes, bytes], str]
+# seals bytes under a context
+Seal = Callable[[bytes, bytes], bytes]
 
 
 @dataclass(slots=True)
@@ -61,6 +63,17 @@ class Desk:
     # the copies that the command under decision works on
     working: dict[int, Book] = field(default_factory=dict)
     book: Any = None
+    # by area, from how many fen each verb asks for a second person; and what waits or was decided, as far as
+    # somebody asked, by book and number
+    asking: Mapping[int, Mapping[str, int]] = field(init=False)
+    intents: dict[int, dict[int, Intent]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.asking = {
+            area: verbs
+            for area, policy in self.policies.items()
+            if (verbs := policy.approvals.asking_on(self.today))
+        }
 
     def of(self, need: Need[FoundT]) -> FoundT:
         """What was read for the commands of this batch that asked for it."""

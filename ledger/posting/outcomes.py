@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ledger.book.beside import Row, RowKind, RowT
 from ledger.book.chain import TransferLine
-from ledger.book.numbers import account_no, entry_name
+from ledger.book.numbers import account_no, approval_name, entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.refusals import Refused
@@ -56,6 +56,15 @@ class Institution(NamedTuple):
 
     def suspended(self, day: date) -> bool:
         return any(first <= day and (last is None or day <= last) for first, last in self.suspensions)
+
+
+class Approval(NamedTuple):
+    """A second person's yes to what waits in a book under a number: who said it, through which system."""
+
+    book_id: int
+    number: int
+    by: str
+    through: str
 
 
 class Receipt(NamedTuple):
@@ -120,6 +129,8 @@ class Posted:
     # the rows that the entry wrote beside itself, of what was there those that it would have written; None
     # for a replay: they are not read again
     beside: tuple[Row, ...] | None = None
+    # of a rehearsal: posted, it would wait for a second person
+    asks: bool = False
 
     def rows(self, kind: RowKind[RowT]) -> tuple[RowT, ...] | None:
         """Of what the entry wrote beside itself the rows of one kind; None for a replay."""
@@ -142,6 +153,20 @@ class Sourced(NamedTuple):
 
     fingerprint: bytes | None
     receipt: Receipt
+
+
+class Intent(NamedTuple):
+    """What waits, or waited, for a second person; caller and actor by their numbers."""
+
+    book_id: int
+    number: int
+    caller: int
+    key: str
+    fingerprint: bytes
+    actor: int
+    state: int
+    expires_at: datetime
+    decided_by: int | None
 
 
 class Unknown(Exception):
@@ -167,7 +192,21 @@ class Failed(Exception):
     """A fault of the database that only this command met. The cause is chained."""
 
 
-Outcome = Posted | Refused | Unknown | Failed
+class Waiting(Exception):
+    """Nothing is posted yet: what was asked for waits, under a number in its book, for a second person."""
+
+    def __init__(self, book_id: int, number: int) -> None:
+        super().__init__("a second person is asked for")
+        self.book_id = book_id
+        self.number = number
+
+    @property
+    def name(self) -> str:
+        """The approval, as callers name it."""
+        return approval_name(self.book_id, self.number)
+
+
+Outcome = Posted | Waiting | Refused | Unknown | Failed
 
 
 class WiderLocks(Exception):

@@ -45,10 +45,10 @@ def rehearse(
     """
     agents = agent_ids(connection, agent_names(commands), create=False)
     versions = policy_versions(connection, policies, now, create=False)
-    attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents)
+    attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, rehearsing=True)
     wider: list[BookRef] = []
     for _widening in range(widenings(commands) + 1):
-        attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents)
+        attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, rehearsing=True)
         desk = attempt.desk
         with connection.begin():
             resolve_books(connection, attempt, wider)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger.database.locks import LocksLost
 from ledger.money import in_yuan
 from ledger.policy import Policy
-from ledger.posting import Command, Failed, Outcome, Posted, Unknown, batches
+from ledger.posting import Command, Failed, Outcome, Posted, Unknown, Waiting, batches
 from ledger.posting.batches import Batch
 from ledger.posting.left_out import FAULT, LeftOut
 from ledger.posting.way_in import post
@@ -141,6 +141,9 @@ class Run:
                 raise outcome
             batch.refused += 1
             left_out.add(book_id, FAULT, {})
+        elif isinstance(outcome, Waiting):
+            # not with what a run posts: it seals nothing
+            raise outcome
         elif outcome.code not in self.passed_over:
             batch.refused += 1
             left_out.add(book_id, outcome.code.value, outcome.facts)

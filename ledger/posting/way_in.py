@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger.database.faults import Trouble, is_overtaken, is_transient, trouble
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
+from ledger.posting.approvals import write_approvals
 from ledger.posting.attempt import (
     WIDENINGS_MAX,
     Attempt,
@@ -27,7 +28,7 @@ from ledger.posting.attempt import (
 from ledger.posting.book_reads import lock_books
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
-from ledger.posting.desk import Desk, Reveal
+from ledger.posting.desk import Desk, Reveal, Seal
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Failed, Outcome, Unavailable, Unknown, WiderLocks
 from ledger.posting.stakes import (
@@ -58,6 +59,7 @@ def post(
     *,
     atomic: bool = False,
     reveal: Reveal | None = None,
+    seal: Seal | None = None,
     committed: Callable[[float], None] = _nobody_asks,
 ) -> list[Outcome]:
     """Post the commands and commit; one outcome for each, in order.
@@ -74,6 +76,9 @@ def post(
         One refusal undoes all: the innocent are then refused with `group_refused`.
     reveal
         Opens sealed ID numbers, for decisions that ask for somebody's birth.
+    seal
+        Seals what waits for a second person. Where whoever posts has no keys, nothing can wait: what an area
+        asks a second person for is then refused with `approval_needed`.
     committed
         Is told after each COMMIT how many seconds it took.
 
@@ -92,7 +97,7 @@ def post(
     while left >= 0:
         attempt = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
-        found = _post_tried(connection, attempt, now, today, policies, atomic, wider, reveal, committed)
+        found = _post_tried(connection, attempt, now, today, policies, atomic, wider, reveal, seal, committed)
         still: list[int] = []
         for place, outcome in zip(pending, found, strict=True):
             if isinstance(outcome, WiderLocks):
@@ -121,6 +126,7 @@ def _post_tried(
     atomic: bool,
     wider: Sequence[BookRef],
     reveal: Reveal | None,
+    seal: Seal | None,
     committed: Callable[[float], None],
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
@@ -129,11 +135,11 @@ def _post_tried(
         try:
             agents = agent_ids(connection, agent_names(commands))
             versions = policy_versions(connection, policies, now)
-            attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents)
+            attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, seal=seal)
             transaction = connection.begin()
             try:
                 _decide_and_write(connection, attempt, atomic, wider)
-                if attempt.decided:
+                if attempt.decided or attempt.asked:
                     committing = True
                     began = time.perf_counter()
                     transaction.commit()
@@ -158,7 +164,7 @@ def _post_tried(
                     outcome
                     for command in commands
                     for outcome in _post_tried(
-                        connection, [command], now, today, policies, False, wider, reveal, committed
+                        connection, [command], now, today, policies, False, wider, reveal, seal, committed
                     )
                 ]
             failure: Failed | Unavailable = Failed("the database did not take this command")
@@ -213,7 +219,10 @@ def _decide_and_write(
         give_back(connection, attempt.accepted, fresh, desk, fresh_books)
         if not atomic:
             _ask_again(attempt, fresh)
-    write_batch(connection, desk.books, attempt.new_books, attempt.decided, desk.now)
+    if attempt.decided:
+        write_batch(connection, desk.books, attempt.new_books, attempt.decided, desk.now)
+    if attempt.asked or attempt.given:
+        write_approvals(connection, attempt.asked, attempt.given, desk, attempt.seal)
 
 
 def _ask_neighbours(attempt: Attempt, unused: set[bytes]) -> None:

@@ -24,7 +24,7 @@ from ledger.database.purposes import POSTING, Purpose
 from ledger.measures import COUNTS, Histogram
 from ledger.policy import Policy
 from ledger.posting import Command, Outcome, Unavailable, Unknown
-from ledger.posting.desk import Reveal
+from ledger.posting.desk import Reveal, Seal
 from ledger.posting.way_in import leave, post
 from ledger.refusals import Refused
 
@@ -70,6 +70,7 @@ class Writer:
         clock: Callable[[], tuple[datetime, date]],
         reveal: Reveal | None = None,
         *,
+        seal: Seal | None = None,
         purpose: Purpose = POSTING,
         on_death: Callable[[], None] = lambda: None,
     ) -> None:
@@ -79,6 +80,7 @@ class Writer:
         self._policies = policies
         self._clock = clock
         self._reveal = reveal
+        self._seal = seal
         self._singles: deque[_Job] = deque()
         self._chunks: deque[_Job] = deque()
         # each is counted by one thread alone
@@ -231,6 +233,7 @@ class Writer:
                 self._policies,
                 atomic=jobs[0].atomic,
                 reveal=self._reveal,
+                seal=self._seal,
                 committed=self.commit_seconds.observe,
             )
         except Exception as fault:  # noqa: BLE001  a bug of one command: it is given to whoever asked, never dropped

@@ -12,6 +12,7 @@ from sqlalchemy.types import Date
 
 from ledger import tables
 from ledger.book.chain import TransferLine
+from ledger.book.detail import unpack
 from ledger.book.numbers import SEQ_MAX, entry_name
 from ledger.chart.kinds import Kind
 from ledger.database.direct import Direct
@@ -72,6 +73,8 @@ _ONE = (
     .where(_E.book_id == _BOOK, _E.seq == bindparam("seq", type_=Integer))
 )
 
+_AGENT = select(tables.agent.c.name).where(tables.agent.c.agent_id == bindparam("agent_id", type_=Integer))
+
 
 @dataclass(frozen=True, slots=True)
 class Acted:
@@ -92,6 +95,8 @@ class EntryView:
     policy_hash: str | None
     caller: str
     actor: str
+    # the second person, where one was asked for (R68)
+    approved_by: str | None = None
 
     @property
     def reversed_by(self) -> str | None:
@@ -168,6 +173,7 @@ def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
     acted = None
     if row.acting_seq is not None:
         acted = Acted(Kind(row.acting_kind), entry_name(book_id, row.acting_seq))
+    second = unpack(receipt.detail).get("approved_by")
     return EntryView(
         receipt=receipt,
         acted_on_by=acted,
@@ -176,4 +182,5 @@ def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
         policy_hash=row.policy_hash,
         caller=row.caller_name,
         actor=row.actor_name,
+        approved_by=None if second is None else connection.scalar(_AGENT, {"agent_id": second}),
     )

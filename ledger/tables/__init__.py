@@ -12,6 +12,7 @@ Each table says in `info["room"]` what it is, and a test holds what follows from
 
 from ledger.tables.access import read_log, read_log_chain
 from ledger.tables.agency import agency_answer, agency_decision, agency_request, agency_request_person
+from ledger.tables.approvals import approval
 from ledger.tables.base import Instant, metadata
 from ledger.tables.books import book, entry, transfer
 from ledger.tables.care import (
@@ -73,6 +74,7 @@ __all__ = [
     "agency_request",
     "agency_request_person",
     "agent",
+    "approval",
     "assessment",
     "assessment_line",
     "batch",
@@ -136,5 +138,5 @@ APPEND_ONLY = (
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
-    "employer_closure", "read_log_chain", "call_back_code", "phone_guess", "webhook",
+    "approval", "employer_closure", "read_log_chain", "call_back_code", "phone_guess", "webhook",
 )  # fmt: skip

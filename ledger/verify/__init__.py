@@ -31,6 +31,7 @@ from ledger.verify.across import (
     totals_agree,
 )
 from ledger.verify.aid import aid_clears, aid_stands_in_both_books, quotas_follow_from_their_entries
+from ledger.verify.approvals import approvals_are_of_two, what_asks_for_two_was_approved
 from ledger.verify.beside import contracts_follow_their_entry, rows_follow_their_entry
 from ledger.verify.books import books_follow_from_their_entries
 from ledger.verify.care import (
@@ -104,6 +105,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     messages_and_bills_are_staked,
     days_follow_from_their_entries,
     months_are_those_of_their_bills,
+    approvals_are_of_two,
+    what_asks_for_two_was_approved,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (

@@ -191,6 +191,7 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
         Asked("/v1/accounts/{other}/settlements", {"other": 0}),
     ],
     ("GET", "/v1/third-party-cases/{case}"): [Asked("/v1/third-party-cases/{case}", OF_PATIENT)],
+    ("GET", "/v1/approvals/{approval}"): [Asked("/v1/approvals/{approval}", ONE)],
     ("GET", "/v1/cases/{case}"): [Asked("/v1/cases/{asked}", ONE, fields={"account": MASKED})],
     ("GET", "/v1/claims"): [
         Asked("/v1/claims?limit=1", OF_PATIENT),

@@ -41,6 +41,8 @@ OTHERWISE: Final[dict[str, set[str]]] = {
     # it is confirmed, which tells of the list and of nobody on it
     "/v1/declarations/{declaration}/confirm": set(),
     "/v1/settlements/correction": set(),
+    # who asked does not decide, and is told nothing more
+    "/v1/approvals/{approval}/approve": set(),
 }
 REHEARSED_OF_PERSONS: Final = sorted(
     path for method, path in REHEARSED if SHOWN_BY[method, path] != NOTHING and path != "/v1/bulk"

@@ -41,6 +41,8 @@ WRITTEN_OUT = {
     "/v1/accounts/{account}/flags": "written outside the book",
     "/v1/agency-requests": "stands beside the book",
     "/v1/agency-requests/{agency_request}/decision": "stands beside the book",
+    "/v1/approvals/{approval}/approve": "posts what another command is",
+    "/v1/approvals/{approval}/reject": "stands beside the book",
     "/v1/people/lookup": "a read",
     "/v1/people/digests": "a read",
     "/v1/phone/inquiries": "a read",

@@ -48,6 +48,7 @@ HOUSE: dict[str, str] = {
     "printing": LEAVES,
     "documents": f"{CORE} {WINGS} reports access events inquiry printing",
     "cases": f"{CORE} {WINGS} reports access inquiry documents",
+    "approvals": f"{CORE} {WINGS} reports access inquiry",
     "imports": f"{CORE} people accounts contributions",
     "verify": f"{CORE} {WINGS} reports access documents",
     "operations": f"{CORE} {WINGS} reports access events inquiry documents imports verify",
@@ -64,10 +65,11 @@ HOUSE: dict[str, str] = {
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
     " reports access events inquiry documents printing cases",
+    "api/approvals": f"api/http ledger {GROUND} book people inquiry approvals",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"
-    " api/care api/inquiry ledger settings operations",
+    " api/care api/inquiry api/approvals ledger settings operations",
     "api/__main__": "api/main api/openapi",
 }
 

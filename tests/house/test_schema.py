@@ -101,6 +101,12 @@ GOOD: dict[str, dict[str, Any]] = {
     "agency_answer": {
         "request_id": "r", "approved": True, "answered_at": NOW, "caller": 901, "actor": 901,
     },
+    "approval": {
+        "book_id": BOOK, "number": 1, "verb": "contribution", "amount_fen": 10_000_000,
+        "intent_sealed": b"x", "idempotency_key": "k", "request_digest": bytes(8), "recorded_at": NOW,
+        "expires_at": NOW + timedelta(days=30), "caller": 901, "actor": 901, "state": 1, "decided_at": None,
+        "decided_by": None, "decided_through": None, "entry_seq": None, "reason": None,
+    },
     "card": {
         "name": "B" * 20, "digest": DIGEST, "number_sealed": b"x", "person_id": 1, "issued_on": DAY,
         "ends_on": DAY, "recorded_at": NOW, "caller": 901, "actor": 901,
@@ -188,6 +194,7 @@ NEEDS = {
     "read_log": ["agent", "read_log_chain"],
     "staff": ["agent"],
     "account_flag": ["agent"],
+    "approval": ["book", "entry"],
     "agency_request": ["agent"],
     "agency_request_person": ["agent", "agency_request"],
     "agency_decision": ["agent", "agency_request"],
@@ -274,7 +281,25 @@ def test_there_is_a_good_row_of_every_table() -> None:
 LATER = NOW + timedelta(days=1)
 CLOSED = {"stage": int(Stage.CLOSED), "died_on": DAY}
 PAID = {"kind": int(LineKind.PAID), "base": None, "employee": 0, "employer": 0, "paid_on": date(2026, 4, 10)}
+APPROVED = {
+    "state": 2, "decided_at": LATER, "decided_by": 902, "decided_through": 901, "entry_seq": 5,
+}  # fmt: skip
+REJECTED = APPROVED | {"state": 3, "entry_seq": None, "reason": "x"}
 WRONG: dict[str, list[dict[str, Any]]] = {
+    "ck_approval_number_from_one": [{"number": 0}],
+    "ck_approval_amount_above_zero": [{"amount_fen": 0}],
+    "ck_approval_digest_is_one": [{"request_digest": bytes(7)}],
+    "ck_approval_waits_for_a_time": [{"expires_at": NOW}],
+    "ck_approval_state_is_known": [APPROVED | {"state": 4, "entry_seq": None}],
+    "ck_approval_decided_at_unless_it_waits": [APPROVED | {"decided_at": None}, {"decided_at": LATER}],
+    "ck_approval_decided_by_unless_it_waits": [APPROVED | {"decided_by": None}, {"decided_by": 902}],
+    "ck_approval_decided_through_unless_it_waits": [
+        APPROVED | {"decided_through": None}, {"decided_through": 902},
+    ],
+    "ck_approval_entry_where_approved": [APPROVED | {"entry_seq": None}, {"entry_seq": 5}],
+    "ck_approval_reason_where_rejected": [REJECTED | {"reason": None}, {"reason": "x"}],
+    "ck_approval_not_by_who_asked": [APPROVED | {"decided_by": 901}, REJECTED | {"decided_by": 901}],
+    "ck_approval_decided_in_time": [APPROVED | {"decided_at": NOW + timedelta(days=30)}],
     "ck_book_current_year_not_negative": [{"current_year": -1, "carried_over": 5}],
     "ck_book_carried_over_not_negative": [{"carried_over": -1, "current_year": 5}],
     "ck_book_held_not_negative": [{"held": -1}],
@@ -495,6 +520,8 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a claim": ("claim", {}, {"book_id": 2}),
     "a number of staff": ("staff", {}, {"recorded_at": LATER}),
     "a flag": ("account_flag", {}, {"recorded_at": LATER}),
+    "what waits in a book": ("approval", {}, {"idempotency_key": "other"}),
+    "what waits under a key": ("approval", {}, {"number": 2}),
     "a person of a request": ("agency_request_person", {}, {"place": 2}),
     "a decision": ("agency_decision", {}, {"approved": False}),
     "an answer": ("agency_answer", {}, {"caller": 902}),
@@ -569,6 +596,9 @@ ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "two accounts of a person": ("book", {}, {"book_id": BOOK + 1}),
     "two numbers of a person": ("identity", {}, {"digest": bytes(31) + b"1", "role": 2}),
     "a policy for another area": ("policy", {}, {"version": 902, "area": 990200}),
+    "what waits under another key": ("approval", {}, {"number": 2, "idempotency_key": "other"}),
+    "what was approved": ("approval", APPROVED, {"number": 2, "caller": 902}),
+    "what was rejected": ("approval", REJECTED, {"number": 2, "caller": 902}),
     "two cards of a person": ("card", {}, {"name": "C" * 20, "digest": bytes(31) + b"1"}),
     "what another statement wrote": ("outbox", {}, {"seq": 6}),
     "a notice of another kind": ("notice", {}, {"kind": 7}),
@@ -632,6 +662,8 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("staff", {"actor": 902}),
         ("account_flag", {"caller": 902}),
         ("account_flag", {"actor": 902}),
+        ("approval", {"book_id": BOOK + 1}),
+        ("approval", APPROVED | {"entry_seq": 6}),
         ("agency_request", {"caller": 902}),
         ("agency_request", {"actor": 902}),
         ("agency_request_person", {"request_id": "s"}),
@@ -730,6 +762,7 @@ CHANGING = [
     "UPDATE read_log SET purpose = 'care'",
     "DELETE FROM read_log",
     "DELETE FROM read_log_chain",
+    "DELETE FROM approval",
     "UPDATE staff SET person = person",
     "DELETE FROM staff",
     "UPDATE account_flag SET reason = 'x'",
@@ -796,7 +829,7 @@ CHANGING = [
 ]
 OF_A_BOOK = (
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment", *CARE_ROWS,
-    *CARE_STATE, CLOSURES,
+    *CARE_STATE, CLOSURES, "approval",
 )  # fmt: skip
 POSTGRES_ONLY = [
     "TRUNCATE transfer",
@@ -849,7 +882,7 @@ def written(world: World) -> int:
     world.one(Contribute(book, 500, 202603, world.today, "c"))
     world.one(Spend(book, 700, world.today, "H0001", "s"))
     with world.engine.begin() as connection:
-        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES):
+        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES, "approval"):
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
@@ -1022,7 +1055,7 @@ def test_every_table_has_its_room() -> None:
     assert {table.name for table in of_room("book")} == {
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
-        "reconciled_day", "clearing", "employer_closure",
+        "reconciled_day", "clearing", "employer_closure", "approval",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
@@ -1044,6 +1077,8 @@ ACROSS_BOOKS = {
     "ix_quota_recipient",
     # what was paid of a resident's premium stands in the accounts of the relatives who paid
     "ix_entry_premium",
+    # what waits for a second person, whosever it is
+    "ix_approval_expires_at",
     # the claims that must be decided next, whoever handed them in
     "ix_manual_claim_decide_by",
 }

@@ -63,7 +63,7 @@ def raw(client: TestClient, path: str, body: bytes, **headers: str) -> Any:
 def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
     if code.endswith("_not_found"):
         assert code.words.status == 404
-    elif code in {"decider_asked", "own_case"}:
+    elif code in {"decider_asked", "own_case", "same_person"}:
         # for the person who acts, whatever the token says
         assert code.words.status == 403
     elif code in {"json_malformed", "idempotency_key_missing", "idempotency_key_invalid"}:
@@ -95,6 +95,10 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
         *(
             "agency_request_answered",
+            "approval_decided",
+            "approval_rejected",
+            "approval_expired",
+            "approval_needed",
             "webhook_in_use",
             "case_answered",
             "case_not_answered",

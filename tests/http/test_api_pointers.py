@@ -33,6 +33,7 @@ BESIDE = {
     "/v1/accounts/{account}/flags",
     "/v1/agency-requests",
     "/v1/agency-requests/{agency_request}/decision",
+    "/v1/approvals/{approval}/reject",
     "/v1/accounts/{account}/cards",
     "/v1/cards/{card}/lost",
     "/v1/accounts/{account}/call-back-code",
@@ -76,7 +77,7 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def post(client: TestClient, path: str, body: Any) -> Any:
     answer = client.post(path, json=body, headers=key())
-    assert answer.status_code in {200, 201}, answer.text
+    assert answer.status_code in {200, 201, 202}, answer.text
     return answer.json()
 
 
@@ -152,6 +153,7 @@ def there(client: TestClient) -> dict[str, str]:
             "freeze"
         ],
         "agency_request": post(client, "/v1/agency-requests", ASKED | {"persons": [worker]})["request"],
+        "approval": post(client, f"{base}/contributions", LARGE)["approval"],
         "card": post(client, f"{base}/cards", {"card_no": "POINTED0", "issued_on": "2026-01-05"})["card"],
         "document": post(
             client, f"/v1/employers/{employer}/documents", {"kind": "staff_list", "format": "json"}
@@ -163,6 +165,9 @@ def there(client: TestClient) -> dict[str, str]:
 
 
 FROM = {"from": "2026-12-01", "reason": "x"}
+LARGE = {
+    "amount": "100000.00", "period": "2026-03", "effective_on": "2026-03-20", "source_ref": "large",
+}  # fmt: skip
 COMPARED = {"day": "2026-10-10", "count": 0, "total": "0.00", "fund": "0.00", "account": "0.00"}
 CLAIM = {
     "care_type": "outpatient",
@@ -302,6 +307,8 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/claims": CLAIM
         | {"institution": there["institution"], "id_number": there["patient"], "bill_no": "pointed"},
         "/v1/claims/{claim}/decision": {"approve": False, "reason": "x"},
+        "/v1/approvals/{approval}/approve": {},
+        "/v1/approvals/{approval}/reject": {"reason": "x"},
         "/v1/agency-requests": ASKED | {"persons": [there["worker"]]},
         "/v1/agency-requests/{agency_request}/decision": {"approve": True, "reason": "x"},
         "/v1/cases": {"kind": "question", "text": "?", "about": {"account": there["account"]}},
@@ -360,6 +367,8 @@ REFUSED_AS_IT_IS = {
     "/v1/declarations/{declaration}/confirm": "already_confirmed",
     "/v1/employers/{employer}/refunds": "suspense_exceeded",
     "/v1/annual-settlements/{year}/{account}": "annual_settlement_not_found",
+    # nobody approves what they asked for
+    "/v1/approvals/{approval}/approve": "same_person",
 }
 
 

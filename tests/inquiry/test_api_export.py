@@ -127,6 +127,8 @@ ELSEWHERE = {
     "book", "transfer", "quota", "claim", "read_log",
     # what proves who is asking, and why auditors look at whoever looks: neither is told to anybody
     "call_back_code", "account_flag",
+    # what waits has not happened, and what was approved is told as its entry
+    "approval",
     # told whatever book it is of, if the person may know of it: below
     "document",
     # that something happened, which is told elsewhere itself

@@ -16,6 +16,7 @@ from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.care import ON_FILE_UNITS
 from ledger.policy.cases import CASES_UNITS
 from ledger.policy.parameters import ESTIMATES_IN_A_ROW
+from tests.policy.test_policy import OF_TWO
 from tests.support.api_client import TODAY, running
 
 POLICY = load_policies()["990100"]
@@ -55,6 +56,7 @@ def test_the_rules_of_today(client: TestClient) -> None:
         *ACCESS_UNITS,
         *CALENDAR_UNITS,
         *CASES_UNITS,
+        *OF_TWO,
     ]
     assert parameter(shown, "contributions.average_wage") == {
         "name": "contributions.average_wage",
@@ -86,7 +88,7 @@ def test_what_is_not_known_is_missing_and_not_made_up(client: TestClient) -> Non
     assert shown["missing"] == ["contributions.average_wage"]
     assert (
         len(shown["parameters"])
-        == len([*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS, *CASES_UNITS]) - 1
+        == len([*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS, *CASES_UNITS, *OF_TWO]) - 1
     )
     for day in ("1999-12-31", "0001-01-01"):
         shown = rules(client, f"?on={day}")

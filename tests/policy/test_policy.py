@@ -33,6 +33,7 @@ from ledger.policy import (
     parse_rate,
 )
 from ledger.policy.access import ACCESS_UNITS
+from ledger.policy.approvals import APPROVAL_UNITS
 from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
 from ledger.policy.cases import CASES_UNITS
@@ -228,14 +229,20 @@ def dated_fields(policy: Policy) -> dict[str, Dated[object]]:
 
 # what an area may leave out and the example area has on every day
 ALWAYS = [*ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]
-LEFT_OUT = [*ALWAYS, *CASES_UNITS]
+# a verb of which an area says nothing asks for no second person: the example area says something of these
+OF_TWO = [
+    *(f"approvals.{verb}" for verb in ("contribution", "death_withdrawal", "estate", "estate_undo")),
+    *(f"approvals.{verb}" for verb in ("exit", "id_number", "merge")),
+    "approvals.days",
+]
+LEFT_OUT = [*ALWAYS, *CASES_UNITS, *OF_TWO]
 
 
 def test_every_parameter_has_a_field_of_its_own() -> None:
     policy = load_policies()["990100"]
     assert sorted(dated_fields(policy)) == sorted(UNITS | OPTIONAL_UNITS)
     assert sorted(GOOD) == sorted(UNITS)
-    assert sorted([*GOOD_CHRONIC, *LEFT_OUT, *CALENDAR_UNITS]) == sorted(OPTIONAL_UNITS)
+    assert sorted({*GOOD_CHRONIC, *LEFT_OUT, *CALENDAR_UNITS, *APPROVAL_UNITS}) == sorted(OPTIONAL_UNITS)
     assert tuple(policy.resident_subsidies) == SUBSIDY_GROUPS
 
 
@@ -951,7 +958,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
     assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
     assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
     assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
-    assert list(shown("2026-03-01")) == [*UNITS, *ALWAYS, *CALENDAR_UNITS, *CASES_UNITS]
+    assert list(shown("2026-03-01")) == [*UNITS, *ALWAYS, *CALENDAR_UNITS, *CASES_UNITS, *OF_TWO]
 
 
 @pytest.mark.parametrize(

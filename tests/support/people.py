@@ -221,6 +221,7 @@ class World:
                 self.policies,
                 atomic=atomic,
                 reveal=number_opener(self.keyring),
+                seal=self.keyring.seal_bytes,
             )
 
     def one(self, command: Command, **when: Any) -> Receipt:

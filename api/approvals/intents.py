@@ -1,0 +1,64 @@
+"""A request that waits, as people read it: its fields by their names, nobody's number or name plain."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from enum import Enum
+from fractions import Fraction
+from typing import Any, Final
+
+from api.http.receipts import instant
+from ledger import Command
+from ledger.money import format_yuan
+from ledger.months import format_period, is_period
+from ledger.people.id_numbers import mask_in_text, mask_name
+from ledger.people.persons import open_name
+from ledger.vault import Keyring
+
+# what the approval says itself, and what is nobody's to read
+_ASIDE: Final = frozenset({"book", "caller", "actor", "key", "persons", "candidates", "stakes"})
+_FEN: Final = "_fen"
+
+
+def intent_json(command: Command) -> dict[str, Any]:
+    """The fields of a command. Amounts are yuan, as everywhere; digests and what is sealed are left out."""
+    told: dict[str, Any] = _told(command)
+    return told
+
+
+def persons_json(command: Command, keyring: Keyring) -> list[str]:
+    """The names of those whom a command names, masked."""
+    return [mask_name(open_name(one.name_sealed, one.digest, keyring)) for one in command.persons]
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if is_dataclass(value) and not isinstance(value, type):
+        return _fields({one.name: getattr(value, one.name) for one in fields(value)})
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return _fields(value._asdict())
+    if isinstance(value, tuple | list | frozenset):
+        return [_told(one) for one in value if not isinstance(one, bytes)]
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Fraction):
+        return str(value)
+    return mask_in_text(value) if isinstance(value, str) else value
+
+
+def _fields(named: dict[str, Any]) -> dict[str, Any]:
+    told: dict[str, Any] = {}
+    for name, value in named.items():
+        if name in _ASIDE or isinstance(value, bytes):
+            continue
+        if name.endswith(_FEN):
+            told[name.removesuffix(_FEN)] = None if value is None else format_yuan(value)
+        elif isinstance(value, int) and name == "period" and is_period(value):
+            told[name] = format_period(value)
+        else:
+            told[name] = _told(value)
+    return told

@@ -1,0 +1,1 @@
+"""Two people (R68): what waits for a second person, shown and decided."""
