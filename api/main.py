@@ -18,9 +18,11 @@ from api.contributions import (
     closures,
     declarations,
     declared,
+    employer_changes,
     employers,
     payments,
     staff,
+    staff_moves,
     supervision,
     supervision_reports,
 )
@@ -54,7 +56,7 @@ from api.inquiry import (
     watched,
     year_statements,
 )
-from api.institutions import clearings, ends, institutions, reconciliations, statements
+from api.institutions import changes, clearings, closing, ends, institutions, reconciliations, statements
 from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
 from api.operations.uploads import Uploads
@@ -91,6 +93,10 @@ ROUTERS = (
     third_party.router,
     institutions.router,
     ends.router,
+    changes.router,
+    closing.router,
+    employer_changes.router,
+    staff_moves.router,
     reports.router,
     contribution_reports.router,
     staff.router,

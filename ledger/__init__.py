@@ -38,15 +38,19 @@ from ledger.contributions.adjustments import Adjust, RefundSurplus
 from ledger.contributions.assessing import Declared
 from ledger.contributions.closures import CloseEmployer, ReopenEmployer
 from ledger.contributions.declarations import Confirm, Declare
+from ledger.contributions.employer_changes import ChangeEmployer
 from ledger.contributions.employers import RegisterEmployer
 from ledger.contributions.estimates import Estimate, ReverseEstimate
 from ledger.contributions.payments import ReceivePayment
+from ledger.contributions.staff_moves import MergeEmployer, MoveStaff
 from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, for_purpose, glancing, reading
 from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.imports.lists import ListLine, read_list, require_nil_said
+from ledger.institutions.changes import ChangeInstitution
+from ledger.institutions.closing import EndInstitution, MergeInstitution, ReopenInstitution
 from ledger.institutions.ends import EndContract, EndSuspension
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons
@@ -88,6 +92,8 @@ __all__ = [
     "Bill",
     "BookRef",
     "Capture",
+    "ChangeEmployer",
+    "ChangeInstitution",
     "Clear",
     "CloseEmployer",
     "CloseYear",
@@ -104,6 +110,7 @@ __all__ = [
     "EndEnrolment",
     "EndFiling",
     "EndFreeze",
+    "EndInstitution",
     "EndQuota",
     "EndSuspension",
     "EndVisit",
@@ -118,6 +125,9 @@ __all__ = [
     "Keyring",
     "Kind",
     "ListLine",
+    "MergeEmployer",
+    "MergeInstitution",
+    "MoveStaff",
     "OpenAccount",
     "OpenCase",
     "OpeningBalance",
@@ -146,6 +156,7 @@ __all__ = [
     "RegisterVisit",
     "Release",
     "ReopenEmployer",
+    "ReopenInstitution",
     "ReportDeath",
     "Reverse",
     "ReverseEntry",

@@ -278,6 +278,10 @@ class RefusalCode(Worded):
     FILING_ENDED = Words("filing_ended", 409, "The filing was ended before", "该备案已终止。")
     CONTRACT_ENDED = Words("contract_ended", 409, "The contract was ended before", "该服务协议已终止。")
     SUSPENSION_ENDED = Words("suspension_ended", 409, "The suspension was ended before", "该协议中止已解除。")
+    INSTITUTION_ENDED = Words("institution_ended", 409, "The institution was ended before",
+        "该机构已终止。")
+    INSTITUTION_NOT_ENDED = Words("institution_not_ended", 409, "The institution has not ended",
+        "该机构未终止。")
     QUOTA_ENDED = Words("quota_ended", 409, "The quota was ended before", "该共济额度已终止。")
     DONOR_PAUSED = Words("donor_paused", 409, "The donor's enrolment is paused", "共济人已暂停参保。")
     NOT_RECONCILED = Words("not_reconciled", 409, "Not every day of the month has a balanced reconciliation",

@@ -23,7 +23,7 @@ from ledger.people.persons import Known
 from ledger.policy import RATE_SCALE, Dated
 
 RATIO_DECIMALS: Final = 4
-ReasonWord = Literal["coverage", "member_class", "filing", "admission", "order"]
+ReasonWord = Literal["coverage", "member_class", "level", "filing", "admission", "order"]
 _PAYMENTS = (
     "to_bank", "to_account", "to_relatives", "to_heirs", "forgiven", "claimed_back", "still_owed",
 )  # fmt: skip
@@ -180,7 +180,7 @@ def _bill(policy: Policy, bill: YearBill) -> dict[str, Any]:
         "care_type": was.care_type.word,
         "institution": bill.institution,
         "institution_name": bill.institution_name,
-        "level": was.level,
+        "level": now.level,
         **{name: format_yuan(getattr(was, name)) for name in _OF_THE_BILL},
         "was": _settled(was),
         "now": _settled(now),

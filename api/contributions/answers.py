@@ -156,4 +156,5 @@ class ClosureAnswer(Answer):
     state: Literal["closed", "open"]
     on: date
     document: str
+    still_owed: str | None = Field(None, description="What it owes for all its months; not said of nothing")
     dry_run: bool | None = Field(None, description=DRY_RUN)

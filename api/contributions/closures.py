@@ -11,9 +11,11 @@ from api.contributions.employers import TAG, employer_of, take_of_employer
 from api.http.declaring import posting
 from api.http.posting import key_of, respond
 from api.http.routes import LedgerRoute
-from api.http.state import caller_of
+from api.http.state import caller_of, state_of
 from ledger import CloseEmployer, RefusalCode, ReopenEmployer
 from ledger.book.detail import unpack
+from ledger.contributions.arrears_reports import owed_in_all
+from ledger.money import format_yuan
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -70,4 +72,7 @@ async def _take(
         "on": told["on"],
         "document": told["document"],
     }
+    owed = await state_of(request).glance(lambda connection: owed_in_all(connection, found.book_id))
+    if owed and state == "closed":
+        answer["still_owed"] = format_yuan(owed)
     return respond(request, to_json(answer).decode(), done)

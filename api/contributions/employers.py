@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -18,7 +19,6 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer
-from ledger.texts import normalise_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -46,18 +46,19 @@ async def register(body: NewEmployer, request: Request) -> Response:
     if body.area not in state.policies:
         raise Refused(R.AREA_UNKNOWN, at="area")
     if wants_dry_run(request):
-        employer = await state.glance(lambda connection: _would_be(connection, body))
+        employer = await state.glance(lambda connection: _would_be(connection, body, state.clock()[1]))
     else:
         employer = await state.run(lambda: _entered(state, body))
     done = await take(
         request,
         RegisterEmployer(employer.book_id, employer.credit_code, employer.area, who.caller, who.actor, key),
     )
+    shown = await state.glance(lambda connection: _as_it_is(connection, employer, state.clock()[1]))
     answer = {
         "employer": employer.credit_code,
         "credit_code": employer.credit_code,
-        "name": employer.name,
-        "area": f"{employer.area:06d}",
+        "name": shown.name,
+        "area": f"{shown.area:06d}",
         "created": done.created,
     }
     return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)
@@ -66,10 +67,15 @@ async def register(body: NewEmployer, request: Request) -> Response:
 def _entered(state: State, body: NewEmployer) -> Employer:
     """The employer as written down. A call killed after this is completed by the next one like it."""
     with state.engine.connect() as connection:
-        return employers.enter(connection, body.credit_code, body.name, body.area, state.clock()[0])
+        return employers.enter(connection, body.credit_code, body.name, body.area, *state.clock())
 
 
-def _would_be(connection: Any, body: NewEmployer) -> Employer:
+def _as_it_is(connection: Any, employer: Employer, today: date) -> Employer:
+    """The employer as it is today; of a rehearsal it may not be there."""
+    return employers.by_book(connection, {employer.book_id}, today).get(employer.book_id, employer)
+
+
+def _would_be(connection: Any, body: NewEmployer, today: date) -> Employer:
     """The employer that is there, or would be. Raises credit_code_invalid, employer_differs."""
     code = parse_credit_code(body.credit_code)
     try:
@@ -78,8 +84,7 @@ def _would_be(connection: Any, body: NewEmployer) -> Employer:
         if refused.code is not R.EMPLOYER_NOT_FOUND:
             raise
         return Employer(code, new_book_id(Party.EMPLOYER), body.name, body.area)
-    if (normalise_name(there.name), there.area) != (normalise_name(body.name), body.area):
-        raise Refused(R.EMPLOYER_DIFFERS)
+    employers.check_same(connection, there, body.name, body.area, today)
     return there
 
 
@@ -99,6 +104,7 @@ async def take_of_employer(
         # a list by itself: a batch of many would hold its locks for long
         return posted((await state.office.post_chunk([command]))[0])
     except Refused as refused:
-        if refused.code is R.ACCOUNT_NOT_FOUND:
+        # not that of a person whom the command names
+        if refused.code is R.ACCOUNT_NOT_FOUND and not refused.at.startswith("people"):
             raise Refused(missing, at=refused.at) from None
         raise

@@ -51,6 +51,7 @@ from ledger.people.id_numbers import mask_id_number, mask_name
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG: Final = "contributions"
+OnDay = Annotated[Day | None, Query(description="The day as of which it is shown; default today")]
 OF_EMPLOYER: Final = (R.CREDIT_CODE_INVALID, R.EMPLOYER_NOT_FOUND)
 
 
@@ -67,11 +68,12 @@ def _book_of(connection: Any, credit_code: str) -> int:
         refusals=OF_EMPLOYER,
     ),
 )
-async def employer(employer: str, request: Request) -> Response:
-    """By its unified social credit code."""
+async def employer(employer: str, request: Request, on: OnDay = None) -> Response:
+    """By its unified social credit code. Name and area are those of the day `on`; the money is today's."""
+    today = state_of(request).clock()[1]
 
     def look(connection: Any) -> dict[str, Any]:
-        found = employers.find(connection, employer)
+        found = employers.find(connection, employer, on or today)
         shown = contribution_reports.standing(connection, found.book_id)
         return {
             "credit_code": found.credit_code,

@@ -213,7 +213,7 @@ def _unpaid(
     today = state.clock()[1]
     if not subject.is_employers:
         return unpaid_of_person(connection, subject.book_id, state.policies, today)
-    unit = employers.by_book(connection, {subject.book_id})[subject.book_id]
+    unit = employers.by_book(connection, {subject.book_id}, today)[subject.book_id]
     if asker.person is None:
         return unpaid_of_unit(connection, unit, state.policies, today)
     if not asker.books:

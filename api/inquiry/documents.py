@@ -111,7 +111,7 @@ async def print_of_employer(employer: str, body: NewUnitDocument, request: Reque
     code, asked = parse_credit_code(employer), body.asked
 
     def draft(connection: Any, printer: Printer) -> Drafted:
-        return draft_of_employer(connection, printer, employers.find(connection, code), asked)
+        return draft_of_employer(connection, printer, employers.find(connection, code, printer.today), asked)
 
     return await hand_out(request, draft, asked, body.form)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import to_json
 
@@ -23,6 +23,7 @@ from ledger.chart.care import CARE_WORDS
 from ledger.chart.parties import Party
 from ledger.institutions import registry
 from ledger.institutions.areas import check_area
+from ledger.institutions.on_a_day import changes_of
 from ledger.institutions.registry import Registered
 
 router = APIRouter(route_class=LedgerRoute)
@@ -32,6 +33,7 @@ CODE_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,30}[A-Za-z0-9])?$"
 # what programs write where they have nothing
 _NOTHING: Final = frozenset({"null", "none", "nil", "undefined", "nan"})
 
+OnDay = Annotated[Day | None, Query(description="The day as of which it is shown; default today")]
 Kind = Literal["hospital", "clinic", "pharmacy"]
 
 
@@ -142,6 +144,9 @@ class SuspensionAnswer(SuspensionItem):
 class InstitutionView(InstitutionAnswer):
     """An institution with its contracts and their suspensions, oldest first."""
 
+    ended: bool | None = Field(None, description="True: there is none any more on that day")
+    successor: str | None = Field(None, description="Which one took its place", examples=["H0102"])
+
     contracts: list[ContractView]
     suspensions: list[SuspensionView]
 
@@ -149,7 +154,7 @@ class InstitutionView(InstitutionAnswer):
 async def institution_of(request: Request, code: str) -> Registered:
     """The institution that a path or body names. Raises Refused(institution_unknown).
 
-    An institution is registered once and for all, so what was found is not read again.
+    Its code, its book and how it was registered first never change, so what was found is not read again.
     """
     state = state_of(request)
     known = state.institutions.get(code)
@@ -179,32 +184,37 @@ async def register_institution(body: NewInstitution, request: Request) -> Respon
     check_area(body.area, state.policies)
     asked = Registered(body.code, 0, body.name, body.kind, body.level, body.area)
     if wants_dry_run(request):
-        there = await state.glance(lambda connection: _would_be(connection, asked))
+        there = await state.glance(lambda connection: _would_be(connection, asked, state.clock()[1]))
     else:
         there = await state.run(lambda: _entered(state, asked))
     done = await take(
         request,
         RegisterInstitution(there.party_id, there.code, there.area, who.caller, who.actor, key),
     )
-    answer = _institution_json(there) | {"created": done.created}
+    shown = await state.glance(lambda connection: _as_it_is(connection, there, state.clock()[1]))
+    answer = _institution_json(shown) | {"created": done.created}
     return respond(request, to_json(answer).decode(), done, status=201 if done.created else 200)
 
 
 def _entered(state: State, asked: Registered) -> Registered:
     """The institution as written down. A call killed after this is completed by the next one like it."""
     with state.engine.connect() as connection:
-        return registry.enter(connection, asked)
+        return registry.enter(connection, asked, state.clock()[1])
 
 
-def _would_be(connection: Any, asked: Registered) -> Registered:
+def _as_it_is(connection: Any, there: Registered, day: date) -> Registered:
+    """The institution as it is on a day."""
+    return there.as_of(day, changes_of(connection, there.party_id))
+
+
+def _would_be(connection: Any, asked: Registered, today: date) -> Registered:
     """The institution that is there, or would be. Raises institution_differs."""
     asked = asked._replace(code=registry.code_as_registered(connection, asked.code))
     try:
         there = registry.find(connection, asked.code)
     except Refused:
         return asked._replace(party_id=new_book_id(Party.INSTITUTION))
-    if asked._replace(party_id=there.party_id) != there:
-        raise Refused(R.INSTITUTION_DIFFERS)
+    registry.check_same(connection, there, asked, today)
     return there
 
 
@@ -227,27 +237,41 @@ def _institution_json(one: Registered) -> dict[str, Any]:
         refusals=(R.INSTITUTION_UNKNOWN,),
     ),
 )
-async def institution(institution: str, request: Request) -> Response:
-    """A contract or suspension without `to` stands until further notice."""
+async def institution(institution: str, request: Request, on: OnDay = None) -> Response:
+    """As it is on a day. A contract or suspension without `to` stands until further notice."""
+    day = on or state_of(request).clock()[1]
 
     def look(connection: Any) -> dict[str, Any]:
         found = registry.find(connection, institution)
-        return _institution_json(found) | {
-            "contracts": [
-                {
-                    "contract": _name(one.entry),
-                    **_days_json(one.valid_from, one.valid_to),
-                    "services": one.services,
-                }
-                for one in care.contracts(connection, found.code)
-            ],
-            "suspensions": [
-                {"suspension": _name(one.entry), **_days_json(one.valid_from, one.valid_to)}
-                for one in care.suspensions(connection, found.code)
-            ],
-        }
+        said = changes_of(connection, found.party_id)
+        return (
+            _institution_json(found.as_of(day, said))
+            | _end_json(said, day)
+            | {
+                "contracts": [
+                    {
+                        "contract": _name(one.entry),
+                        **_days_json(one.valid_from, one.valid_to),
+                        "services": one.services,
+                    }
+                    for one in care.contracts(connection, found.code)
+                ],
+                "suspensions": [
+                    {"suspension": _name(one.entry), **_days_json(one.valid_from, one.valid_to)}
+                    for one in care.suspensions(connection, found.code)
+                ],
+            }
+        )
 
     return json_answer(await state_of(request).read(look))
+
+
+def _end_json(said: list[Any], day: date) -> dict[str, Any]:
+    """That there is no such institution on the day; nothing while it goes on."""
+    ends = [one for one in said if one.ended is not None and one.valid_from <= day]
+    if not ends or not ends[-1].ended:
+        return {}
+    return {"ended": True} | ({} if ends[-1].successor is None else {"successor": ends[-1].successor})
 
 
 def _days_json(first: date, last: date | None) -> dict[str, Any]:

@@ -76,6 +76,8 @@ SHOWN = Bound(
         "GET /v1/read-log from",
         "GET /v1/read-log to",
         "GET /v1/claims due_by",
+        "GET /v1/employers/{employer} on",
+        "GET /v1/institutions/{institution} on",
         "GET /v1/employers/{employer}/arrears on",
         "GET /v1/employers/{employer}/payments period",
         "GET /v1/employers/{employer}/payments/{period} period",

@@ -275,6 +275,25 @@ CONTRACT_FROM = Bound(
         "POST /v1/institutions/{institution}/suspensions from",
     ),
 )
+CHANGED_FROM = Bound(
+    earliest=_SINCE,
+    latest=_A_YEAR_AHEAD,
+    rule="K9: what is said of an employer or an institution from a day on, known a while ahead",
+    sent=(
+        "POST /v1/institutions/{institution}/changes from",
+        "POST /v1/employers/{employer}/changes from",
+        "POST /v1/institutions/{institution}/end to",
+        "POST /v1/institutions/{institution}/merger from",
+        "POST /v1/institutions/{institution}/reopening from",
+        "POST /v1/employers/{employer}/staff-moves from",
+    ),
+)
+MERGED_FROM = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="R5: the first day on which there is one employer instead of two, that has begun",
+    sent=("POST /v1/employers/{employer}/merger from",),
+)
 COMPARED_DAY = Bound(
     earliest=_SINCE,
     latest=_TODAY,

@@ -162,8 +162,11 @@ def check_filing(desk: Desk, institution: str, bill: Bill) -> None:
     Inside the area none may be said at all; that is refused later.
     """
     book: Book = desk.book
-    where, said = desk.institutions.get(institution), bill.filing
-    if where is None or where.area == book.area or not said:
+    registered, said = desk.institutions.get(institution), bill.filing
+    if registered is None or not said:
+        return
+    where = registered.as_of(bill.care_date)
+    if where.area == book.area:
         return
     care = desk.policy(book.area).care
     if care.must_be_on_file(said.word, bill.care_date) and said not in _on_file(desk, bill, where.area):

@@ -25,7 +25,7 @@ from ledger.posting import Receipt
 from ledger.posting.reads import read_entries
 from ledger.refusals import RefusalCode, Refused
 
-_B, _I = tables.book.c, tables.institution.c
+_B, _I, _G = tables.book.c, tables.institution.c, tables.institution_change.c
 
 
 class YearBill(NamedTuple):
@@ -103,7 +103,7 @@ def _statement(
     known = {seq: row for seq, row in rows.items() if seq < receipt.seq}
     bills = sorted(standing(known).items(), key=by_care_date)
     changed = {one["seq"]: one for one in told["changed"]}
-    institutions = _institutions(connection, {row.institution_id for _seq, row in bills})
+    institutions = _institutions(connection, {(row.institution_id, row.care_date) for _seq, row in bills})
     book = connection.execute(select(_B.person_id, _B.area).where(_B.book_id == book_id)).one()
     return YearStatement(
         book_id,
@@ -114,7 +114,7 @@ def _statement(
         tuple(
             YearBill(
                 entry_name(book_id, seq),
-                *institutions[row.institution_id or 0],
+                *institutions[row.institution_id or 0, row.care_date],
                 row,
                 _as_it_comes_out(row, changed[seq]) if seq in changed else row,
                 tuple(changed[seq]["why"]) if seq in changed else (),
@@ -138,6 +138,7 @@ def _statement(
 def _as_it_comes_out(row: SettlementRow, told: Mapping[str, Any]) -> SettlementRow:
     return row._replace(
         care_table=CareTable(told["care_table"]),
+        level=told.get("level", row.level),
         member_class=MemberClass(told["member_class"]),
         coverage=Coverage(told["coverage"]),
         filing=Filing(told["filing"]),
@@ -151,9 +152,24 @@ def _as_it_comes_out(row: SettlementRow, told: Mapping[str, Any]) -> SettlementR
     )
 
 
-def _institutions(connection: Connection, parties: set[int | None]) -> dict[int, tuple[str, str]]:
-    query = select(_I.party_id, _I.code, _I.name).where(_I.party_id.in_(parties - {None}))
-    return {party: (code, name) for party, code, name in connection.execute(query)}
+def _institutions(
+    connection: Connection, places: set[tuple[int | None, date]]
+) -> dict[tuple[int, date], tuple[str, str]]:
+    """Code and name of institutions on days of care."""
+    parties = {party for party, _day in places if party is not None}
+    query = select(_I.party_id, _I.code, _I.name).where(_I.party_id.in_(parties))
+    said = (
+        select(_G.book_id, _G.valid_from, _G.name)
+        .where(_G.book_id.in_(parties), _G.name.is_not(None))
+        .order_by(_G.valid_from, _G.seq)
+    )
+    names = [tuple(row) for row in connection.execute(said)]
+    found = {}
+    for party, code, first in connection.execute(query):
+        for day in {day for one, day in places if one == party}:
+            then = [name for one, since, name in names if one == party and since <= day]
+            found[party, day] = code, then[-1] if then else first
+    return found
 
 
 def _earlier(

@@ -24,6 +24,7 @@ from ledger.book.numbers import has_account
 from ledger.book.state import Book
 from ledger.care.counters import Accumulator
 from ledger.care.difference_rows import difference_row
+from ledger.care.places import PLACES
 from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
 from ledger.care.recomputation import (
     Again,
@@ -93,6 +94,7 @@ class CloseYear(Command):
     )
     needs = frozenset({
         TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS, YEAR_ENTRIES, QUOTAS, ESTATE,
+        PLACES,
     })  # fmt: skip
 
     book: BookRef
@@ -131,6 +133,7 @@ class CloseYear(Command):
             self.areas,
             book.opened_on,
             desk.of(ELSEWHERE).get(book.book_id, ()),
+            desk.of(PLACES),
         )
         found = recompute(desk.policy(book.area), year, rows, facts, returned_before(entries))
         again = over_returned(entries, found.aid_over)
@@ -267,7 +270,9 @@ def _counters(counters: Accumulator) -> dict[str, int]:
 
 def _changed(bill: Again) -> dict[str, Any]:
     was, now = bill.was, bill.now
-    return {
+    # said only where it is another one
+    level = {} if was.level == now.level else {"level": now.level}
+    return level | {
         "seq": bill.seq,
         "why": list(bill.reasons),
         "care_table": int(now.care_table),

@@ -269,7 +269,7 @@ class DecideClaim(Command):
     def _settled(self, desk: Desk, bill: Bill) -> SettlementRow:
         book: Book = desk.book
         policy = desk.policy(book.area)
-        institution = desk.institutions[self.institution]
+        institution = desk.institutions[self.institution].as_of(bill.care_date)
         known = insured(desk, policy, bill.care_date, look_elsewhere=True)
         told = circumstances(desk, policy, institution, bill, known)
         found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)

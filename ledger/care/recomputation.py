@@ -1,9 +1,10 @@
 """A person's year of care computed again, in the order of care and by what is known now (R42). Pure.
 
 Each bill that stands goes once more by the rules of its day, with counters that begin at nothing: by the
-class and the coverage that the enrolments give it now (R28, R43), by the best filing that came in time (R40),
-and as the n-th admission in the order of care. What a bill consists of, its institution and its declared
-cause stay what they were. The yearly top-up comes on what is then left to the person. Amounts in whole fen.
+class and the coverage that the enrolments give it now (R28, R43), by the level and area of its institution
+on that day (K9), by the best filing that came in time (R40), and as the n-th admission in the order of care.
+What a bill consists of, where it was and its declared cause stay what they were. The yearly top-up comes on
+what is then left to the person. Amounts in whole fen.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ledger.care.benefits import (
     top_up,
 )
 from ledger.care.counters import NOTHING_USED, Accumulator
+from ledger.care.places import NOWHERE, DatedPlace
 from ledger.care.rows import Circumstances, FilingRow, SettlementRow, standing
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
@@ -34,7 +36,7 @@ from ledger.policy import Policy
 
 # what may come out otherwise of a bill; all else of its row is what it was
 RECOMPUTED: Final = (
-    "care_table", "member_class", "coverage", "filing", "cut", "admission", "deductible", "ratio",
+    "care_table", "level", "member_class", "coverage", "filing", "cut", "admission", "deductible", "ratio",
     "pooled_pay", "large_pay", "own_burden",
 )  # fmt: skip
 # The last one carries what belongs to no table: the large fund's share goes with inpatient care.
@@ -60,6 +62,8 @@ class Facts(NamedTuple):
     opened_on: date = date.min
     # what the person's other books say of insurance
     elsewhere: Sequence[Enrolment] = ()
+    # the institutions of which level or area have changed
+    places: Mapping[int, DatedPlace] = NOWHERE
 
 
 class Again(NamedTuple):
@@ -84,6 +88,8 @@ class Again(NamedTuple):
             found.append("coverage")
         if was.member_class is not now.member_class:
             found.append("member_class")
+        if was.level != now.level:
+            found.append("level")
         if (was.filing, was.cut) != (now.filing, now.cut):
             found.append("filing")
         if was.admission != now.admission:
@@ -307,13 +313,13 @@ def _again(
 ) -> SettlementRow:
     """A bill as it comes out after the bills that had used so much."""
     member_class, coverage = _entitled(policy, row, facts)
-    filing, cut = _filed(policy, row, facts, filings)
+    place = facts.places.get(row.institution_id or 0)
+    level = row.level if place is None else place.level_on(row.care_date)
+    filing, cut = _filed(policy, row, facts, filings, place)
     admission = 0
     if row.care_type is CareType.INPATIENT and coverage is Coverage.COVERED:
         admission = used.admissions + 1
-    told = Circumstances(
-        row.care_type, row.care_date, row.level, member_class, coverage, filing, cut, admission
-    )
+    told = Circumstances(row.care_type, row.care_date, level, member_class, coverage, filing, cut, admission)
     table = care_table(policy, row.care_type, row.care_date, coverage)
     paid = benefit(policy, table, told, row.in_scope, row.cause_share or 0, used.used(table))
     # no fund pays what the hospital has borne
@@ -323,6 +329,7 @@ def _again(
     personal = most - pooled_pay - large_pay
     now = row._replace(
         care_table=table,
+        level=level,
         member_class=member_class,
         coverage=coverage,
         filing=filing,
@@ -363,25 +370,28 @@ def _entitled(policy: Policy, row: SettlementRow, facts: Facts) -> tuple[MemberC
 
 
 def _filed(
-    policy: Policy, row: SettlementRow, facts: Facts, filings: Sequence[FilingRow]
+    policy: Policy, row: SettlementRow, facts: Facts, filings: Sequence[FilingRow], changed: DatedPlace | None
 ) -> tuple[Filing, Cut]:
     """The filing that takes the fewest points off the ratio: what the bill had, or what is on file for it.
 
     What the bill had counts for nothing where the area wants it on file.
     """
-    if row.cut is Cut.NONE:
-        return row.filing, row.cut
-    outside = row.cut is Cut.OUT_OF_AREA
+    cut = row.cut if changed is None else changed.cut(policy, row, facts.area)
+    said = row.filing if cut is row.cut else Filing.NONE
+    if cut is Cut.NONE:
+        return said, cut
+    outside = cut is Cut.OUT_OF_AREA
     place = facts.area
     if outside:
         # nothing is on file for one area alone where the area is not known
-        place = facts.areas.get(row.institution_id or 0, 0)
+        known = facts.areas.get(row.institution_id or 0, 0)
+        place = known if changed is None else changed.area_on(row.care_date)
     on_file = filings_of(filings, row.care_date, place)
     if outside:
         if not policy.care.must_be_on_file(row.filing.word, row.care_date):
             on_file = [row.filing, *on_file]
-        return best_filing(policy, row.care_date, on_file), row.cut
+        return best_filing(policy, row.care_date, on_file), cut
     for filing in on_file:
         if filing in {Filing.REFERRED, Filing.EMERGENCY}:
             return filing, Cut.NONE
-    return row.filing, row.cut
+    return said, cut

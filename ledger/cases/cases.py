@@ -21,6 +21,7 @@ from ledger.book.numbers import entry_name
 from ledger.cases.subjects import Subject, name_of
 from ledger.chart.cases import CaseAbout, CaseKind, CaseOutcome
 from ledger.chart.channels import AccessChannel
+from ledger.contributions.employer_changes import employer_name_in
 from ledger.inquiry.accesses import documents_withheld
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
@@ -257,7 +258,7 @@ class MonthThen(NamedTuple):
 def months_then(connection: Connection, name: str) -> list[MonthThen]:
     """What was unpaid when a case was opened, oldest first."""
     rows = connection.execute(
-        select(_EMPLOYER.credit_code, _EMPLOYER.name, _M.period, _M.assessed, _M.paid)
+        select(_EMPLOYER.credit_code, employer_name_in(_M.period), _M.period, _M.assessed, _M.paid)
         .select_from(tables.inquiry_case_month.join(tables.employer, _EMPLOYER.book_id == _M.unit))
         .where(_M.case_id == name)
         .order_by(_M.period, _EMPLOYER.credit_code)

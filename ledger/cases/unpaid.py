@@ -96,7 +96,7 @@ def unpaid_of_person(
     opened_on: date = connection.execute(select(_B.opened_on).where(_B.book_id == book_id)).scalar_one()
     found: list[UnpaidMonth] = []
     for code in codes:
-        where = employers.find(connection, code)
+        where = employers.find(connection, code, today)
         own = {one.period: one for one in months if one.employer == code}
         spells = [one for one in enrolled if one.employer == code]
         found.extend(_of_one(connection, where, own, _Worked(spells, opened_on), policies, today))

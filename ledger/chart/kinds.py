@@ -79,6 +79,15 @@ class Kind(IntEnum):
     # of an employer's book
     EMPLOYER_CLOSURE = 70
     EMPLOYER_REOPENING = 71
+    EMPLOYER_CHANGE = 72
+    EMPLOYER_MERGER = 73
+    # people that go on with another employer
+    STAFF_MOVE = 74
+    # of an institution's book
+    INSTITUTION_CHANGE = 75
+    INSTITUTION_END = 76
+    INSTITUTION_REOPENING = 77
+    CONTRACT_CHANGE = 78
 
     @property
     def word(self) -> str:

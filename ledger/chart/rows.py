@@ -20,3 +20,5 @@ class RowLetter(StrEnum):
     SUSPENSION = "U"
     CONTRACT_END = "X"
     SUSPENSION_END = "Y"
+    INSTITUTION_CHANGE = "G"
+    EMPLOYER_CHANGE = "H"

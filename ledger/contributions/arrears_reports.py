@@ -13,16 +13,17 @@ from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, case, func, select, tuple_
 
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.contributions.declared_months import has_nobody, is_closed, was_declared
+from ledger.contributions.employer_changes import employer_name_on
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import estimate
 from ledger.database.lookups import Lookup
-from ledger.months import first_day, previous_period
+from ledger.months import first_day, month_bounds, previous_period
 from ledger.policy import MissingParameter, Policy
 from ledger.posting.batches import RefusedLine
 from ledger.refusals import RefusalCode, Refused
@@ -146,6 +147,13 @@ def arrears(connection: Connection, book_id: int, on: date, policies: Policies) 
     return _in_arrears(connection, {book_id: _policy(policies, area)}, on).get(book_id, [])
 
 
+def owed_in_all(connection: Connection, book_id: int) -> int:
+    """What an employer owes for all its months, due or not, without late fees, in fen."""
+    owed = _L.estimated + _L.employee + _L.employer - _L.employee_paid - _L.employer_paid - _L.waiting
+    query = select(func.sum(case((owed > 0, owed), else_=0))).where(_L.book_id == book_id)
+    return int(connection.scalar(query) or 0)
+
+
 def employers_in_arrears(
     connection: Connection,
     on: date,
@@ -159,7 +167,7 @@ def employers_in_arrears(
 
     A month for which nothing can be worked out is named in its employer's row, and holds up no other.
     """
-    query = select(_EMPLOYER.credit_code, _EMPLOYER.book_id, _EMPLOYER.name, _EMPLOYER.area)
+    query = select(_EMPLOYER.credit_code, _EMPLOYER.book_id, employer_name_on(on), _EMPLOYER.area)
     if area is not None:
         query = query.where(_EMPLOYER.area == area)
     found: list[EmployerArrears] = []
@@ -245,7 +253,7 @@ def overdue_registrations(
     """
     query = (
         select(
-            _N.book_id, _N.seq, _EMPLOYER.credit_code, _EMPLOYER.name, _N.valid_from, _E.effective_on,
+            _N.book_id, _N.seq, _EMPLOYER.credit_code, employer_name_on(on), _N.valid_from, _E.effective_on,
             _EMPLOYER.area,
         )
         .select_from(
@@ -301,7 +309,12 @@ def undeclared(
     this = tables.levy.alias("this_month")
     last_month = _L.estimated + _L.employee + _L.employer
     query = (
-        select(_EMPLOYER.credit_code, _EMPLOYER.name, _EMPLOYER.area, last_month.label("last_month"))
+        select(
+            _EMPLOYER.credit_code,
+            employer_name_on(month_bounds(period)[1]),
+            _EMPLOYER.area,
+            last_month.label("last_month"),
+        )
         .select_from(
             tables.employer.join(tables.levy, _L.book_id == _EMPLOYER.book_id).outerjoin(
                 this, (this.c.book_id == _EMPLOYER.book_id) & (this.c.period == period)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from ledger import tables
 from ledger.book.chain import genesis
@@ -19,6 +19,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.contributions.employer_changes import employer_area_on, employer_name_on
 from ledger.database.lookups import insert_or_leave
 from ledger.posting import TARGET, AlreadyThere, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -27,6 +28,7 @@ from ledger.texts import normalise_name
 OPENING_SEQ = 1
 # An employer's book has no pockets and earns no interest: no year of it is ever owed any.
 _NO_INTEREST = 9999
+_M = tables.employer.c
 
 
 class Employer(NamedTuple):
@@ -38,27 +40,46 @@ class Employer(NamedTuple):
     area: int
 
 
-def find(connection: Connection, credit_code: str) -> Employer:
-    """The employer with that credit code. Raises Refused(credit_code_invalid, employer_not_found)."""
+def find(connection: Connection, credit_code: str, on: date | None = None) -> Employer:
+    """The employer with that credit code, as first registered, or as it is `on` a day.
+
+    Raises Refused(credit_code_invalid, employer_not_found).
+    """
     try:
         code = parse_credit_code(credit_code)
     except Refused as refused:
         refused.at = "employer"
         raise
-    table = tables.employer.c
     row = connection.execute(
-        select(table.credit_code, table.book_id, table.name, table.area).where(table.credit_code == code)
+        select(_M.credit_code, _M.book_id, *_state(on)).where(_M.credit_code == code)
     ).one_or_none()
     if row is None:
         raise Refused(RefusalCode.EMPLOYER_NOT_FOUND, at="employer")
     return Employer._make(row)
 
 
-def enter(connection: Connection, credit_code: str, name: str, area: int, now: datetime) -> Employer:
+def _state(on: date | None) -> tuple[ColumnElement[str], ColumnElement[int]]:
+    """Name and area as first registered, or as they are on a day."""
+    if on is None:
+        return _M.name, _M.area
+    return employer_name_on(on), employer_area_on(on)
+
+
+def check_same(connection: Connection, there: Employer, name: str, area: int, today: date = date.max) -> None:
+    """Raise Refused(employer_differs) unless name and area are what they were at first, or are today."""
+    now = find(connection, there.credit_code, today)
+    names = {normalise_name(one.name) for one in (there, now)}
+    if normalise_name(name) not in names or area not in {there.area, now.area}:
+        raise Refused(RefusalCode.EMPLOYER_DIFFERS)
+
+
+def enter(
+    connection: Connection, credit_code: str, name: str, area: int, now: datetime, today: date = date.max
+) -> Employer:
     """Write an employer down, or find it there; its book is opened by RegisterEmployer.
 
     Raises Refused: credit_code_invalid, or employer_differs when the code stands there with another name or
-    area. Doing it twice changes nothing.
+    area, now and at first. Doing it twice changes nothing.
     """
     code = parse_credit_code(credit_code)
     with connection.begin():
@@ -73,8 +94,7 @@ def enter(connection: Connection, credit_code: str, name: str, area: int, now: d
             },
         )
         there = find(connection, code)
-    if (normalise_name(there.name), there.area) != (normalise_name(name), area):
-        raise Refused(RefusalCode.EMPLOYER_DIFFERS)
+        check_same(connection, there, name, area, today)
     return there
 
 
@@ -114,12 +134,9 @@ class RegisterEmployer(Command):
         )
 
 
-def by_book(connection: Connection, book_ids: set[int]) -> dict[int, Employer]:
-    """Employers by the number of their book."""
-    table = tables.employer.c
+def by_book(connection: Connection, book_ids: set[int], on: date | None = None) -> dict[int, Employer]:
+    """Employers by the number of their book, as first registered, or as they are `on` a day."""
     if not book_ids:
         return {}
-    rows = connection.execute(
-        select(table.credit_code, table.book_id, table.name, table.area).where(table.book_id.in_(book_ids))
-    )
+    rows = connection.execute(select(_M.credit_code, _M.book_id, *_state(on)).where(_M.book_id.in_(book_ids)))
     return {row.book_id: Employer._make(row) for row in rows}

@@ -18,6 +18,7 @@ from ledger.book.numbers import SEQ_MAX
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.contributions.brought import told_there
+from ledger.contributions.employer_changes import employer_name_in
 from ledger.contributions.levies import NO_PERIOD, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.database.lookups import Lookup
@@ -267,8 +268,8 @@ def person_months(
     paid = _A.employee_paid + _A.employer_paid
     rows = connection.execute(
         select(
-            _A.book_id, _A.period, _EMPLOYER.credit_code, _EMPLOYER.name, _A.base, _A.employee, _A.employer,
-            paid.label("paid"), _A.paid_on,
+            _A.book_id, _A.period, _EMPLOYER.credit_code, employer_name_in(_A.period), _A.base,
+            _A.employee, _A.employer, paid.label("paid"), _A.paid_on,
         )
         .select_from(tables.assessment.outerjoin(tables.employer, _EMPLOYER.book_id == _A.book_id))
         .where(

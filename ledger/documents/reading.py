@@ -21,6 +21,7 @@ from ledger.contributions.reports import enrolments
 from ledger.documents.asked import Span
 from ledger.documents.facts import AccountLine, AccountMoves, BillReversed, Insured, SheetOfBill, SheetOfYear
 from ledger.inquiry.holders import holder_of_book
+from ledger.institutions.on_a_day import name_on
 from ledger.people import persons
 from ledger.people.id_numbers import mask_id_number, mask_in_text
 from ledger.policy import Policy
@@ -80,7 +81,7 @@ _TOLD = (
 )
 _PAYABLE: Final = int(Side.INSTITUTION_PAYABLE)
 _PAID_TO = (
-    select(_T.seq, _I.code, _I.name)
+    select(_T.seq, _I.code, name_on(_E.effective_on))
     .select_from(
         tables.transfer.join(tables.entry, (_E.book_id == _T.book_id) & (_E.seq == _T.seq)).join(
             tables.institution, _I.party_id == _T.party_id
@@ -121,7 +122,7 @@ def subject(
     latest = max(in_force, key=lambda one: one.seq, default=None)
     unit = None
     if latest is not None and latest.employer is not None:
-        unit = employers.find(connection, latest.employer).name
+        unit = employers.find(connection, latest.employer, today).name
     return Insured(
         view.account_no,
         None if person is None else person.name,
@@ -206,7 +207,7 @@ def sheet_of_bill(connection: Connection, book_id: int, name: str) -> SheetOfBil
         raise
     if found.row.channel is Channel.ANNUAL:
         raise Refused(RefusalCode.SETTLEMENT_NOT_FOUND, at="settlement")
-    institution = connection.scalar(select(_I.name).where(_I.code == found.institution))
+    institution = connection.scalar(select(name_on(found.row.care_date)).where(_I.code == found.institution))
     back_on = None
     if found.reversed_by is not None:
         query = select(_E.effective_on).where(_E.book_id == place[0], _E.seq == found.reversed_by)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.contributions.employers import Employer, RegisterEmployer, enter, find
+from ledger.contributions.employers import Employer, RegisterEmployer, check_same, enter, find
 from ledger.contributions.payments import ReceivePayment
 from ledger.imports.chunks import Clock
 from ledger.imports.faults import CLASSES
@@ -22,7 +22,7 @@ from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused
-from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, normalise_name
+from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX
 from ledger.vault import Keyring
 
 LISTS = "declarations"
@@ -115,13 +115,13 @@ class UnitRows(LineReader):
 
     def _book_of(self, code: str, name: str, area: int) -> int:
         if not self._rehearsing:
-            return enter(self._connection, code, name, area, self._clock()[0]).book_id
+            return enter(self._connection, code, name, area, *self._clock()).book_id
         try:
             there = self.employer(code)
         except Refused:
             return new_book_id(Party.EMPLOYER)
-        if (normalise_name(there.name), there.area) != (normalise_name(name), area):
-            raise Refused(RefusalCode.EMPLOYER_DIFFERS)
+        with self._connection.begin():
+            check_same(self._connection, there, name, area, self.today)
         return there.book_id
 
     def _enrol(self, row: dict[str, str]) -> tuple[Command, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, NamedTuple
@@ -19,8 +20,9 @@ from ledger.chart.parties import Party
 from ledger.database.lookups import insert_or_leave
 from ledger.institutions.areas import check_area
 from ledger.institutions.books import institution_book
+from ledger.institutions.on_a_day import changes_of
 from ledger.institutions.rows import ContractRow, SuspensionRow
-from ledger.posting import TARGET, AlreadyThere, Command, Desk
+from ledger.posting import TARGET, AlreadyThere, Change, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import INSTITUTION_CODE_MAX, has_control, read_text
 
@@ -39,9 +41,23 @@ class Registered(NamedTuple):
     level: int
     area: int
 
+    def as_of(self, day: date, changes: Iterable[Change]) -> Registered:
+        """The institution as it is on a day, of all that was said of it, in the order of the days."""
+        said = {
+            name: value
+            for change in changes
+            if change.valid_from <= day
+            for name in ("name", "kind", "level", "area")
+            if (value := getattr(change, name)) is not None
+        }
+        return self._replace(**said)
+
 
 def find(connection: Connection, code: str) -> Registered:
-    """The institution with that code, however it is spelt. Raises Refused(institution_unknown)."""
+    """The institution with that code, however it is spelt, as it was registered first.
+
+    Raises Refused(institution_unknown).
+    """
     table = tables.institution.c
     wanted = select(table.code, table.party_id, table.name, table.kind, table.level, table.area)
     # as it is written first: there may be one from before codes were folded
@@ -69,10 +85,18 @@ def code_of(connection: Connection, party_id: int) -> str | None:
     return connection.scalar(select(table.code).where(table.party_id == party_id))
 
 
-def enter(connection: Connection, one: Registered) -> Registered:
+def check_same(connection: Connection, there: Registered, asked: Registered, today: date) -> None:
+    """Raise Refused(institution_differs) unless each fact is what it was at first, or is today."""
+    now = there.as_of(today, changes_of(connection, there.party_id))
+    if any(value not in known for value, *known in zip(asked[2:], there[2:], now[2:], strict=True)):
+        raise Refused(RefusalCode.INSTITUTION_DIFFERS)
+
+
+def enter(connection: Connection, one: Registered, today: date = date.max) -> Registered:
     """Write an institution down, or find it there; its book is opened by RegisterInstitution.
 
-    Raises Refused(institution_differs) when the code stands there otherwise. Doing it twice changes nothing.
+    Raises Refused(institution_differs) when the code stands there otherwise, now and at first. Doing it twice
+    changes nothing.
     A code in other letters, large or small, is the same code: the institution keeps the one it was first
     registered by.
     """
@@ -83,8 +107,7 @@ def enter(connection: Connection, one: Registered) -> Registered:
             {**one._asdict(), "party_id": new_book_id(Party.INSTITUTION)},
         )
         there = find(connection, one.code)
-    if there._replace(party_id=one.party_id) != one:
-        raise Refused(RefusalCode.INSTITUTION_DIFFERS)
+        check_same(connection, there, one, today)
     return there
 
 

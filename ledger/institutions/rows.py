@@ -43,7 +43,21 @@ class SuspensionEndRow(NamedTuple):
     valid_to: date
 
 
+class InstitutionChangeRow(NamedTuple):
+    """What is said of an institution from a day on; None is what stays as it was."""
+
+    valid_from: date
+    name: str | None = None
+    kind: str | None = None
+    level: int | None = None
+    area: int | None = None
+    # whether there is no such institution any more, and the code of the one that took its place
+    ended: bool | None = None
+    successor: str | None = None
+
+
 CONTRACT_ROW = RowKind("contract", RowLetter.CONTRACT, ContractRow)
 SUSPENSION_ROW = RowKind("suspension", RowLetter.SUSPENSION, SuspensionRow)
 CONTRACT_END_ROW = RowKind("contract", RowLetter.CONTRACT_END, ContractEndRow, replaces=True)
 SUSPENSION_END_ROW = RowKind("suspension", RowLetter.SUSPENSION_END, SuspensionEndRow, replaces=True)
+CHANGE_ROW = RowKind("institution_change", RowLetter.INSTITUTION_CHANGE, InstitutionChangeRow)

@@ -84,7 +84,7 @@ class Enrol(Command):
             int(self.member_class), self.employer_id, self.wage_fen, self.valid_from, self.valid_to, None
         )
         desk.book.roll_to(desk.today.year)
-        desk.book.add(_entry(Kind.ENROLMENT, desk.today, row))
+        desk.book.add(enrolment_entry(Kind.ENROLMENT, desk.today, row))
 
 
 @dataclass(eq=False)
@@ -137,10 +137,11 @@ class EndEnrolment(Command):
             self.target_seq,
         )
         desk.book.roll_to(desk.today.year)
-        desk.book.add(_entry(Kind.ENROLMENT_END, desk.today, row))
+        desk.book.add(enrolment_entry(Kind.ENROLMENT_END, desk.today, row))
 
 
-def _entry(kind: Kind, today: date, row: EnrolmentRow) -> Draft:
+def enrolment_entry(kind: Kind, today: date, row: EnrolmentRow, *, keyed: bool = True) -> Draft:
+    """The entry of an enrolment or of its end; `keyed` where it is what the command is about."""
     facts: dict[str, object] = {
         "member_class": MemberClass(row.member_class).word,
         "employer": row.employer_id,
@@ -154,7 +155,7 @@ def _entry(kind: Kind, today: date, row: EnrolmentRow) -> Draft:
         kind,
         today,
         target_seq=row.replaces_seq,
-        keyed=True,
+        keyed=keyed,
         beside=beside,
         detail=pack(**told, rows=rows_digest(beside)),
     )

@@ -129,11 +129,16 @@ class Desk:
             raise Refused(refusal, at="period" if refusal is RefusalCode.PERIOD_AFTER_END else "")
 
     def designated(self, code: str, day: date, service: str | None = None) -> Institution:
-        """The institution, which must have a contract on the day, for the service if one is named (R18)."""
+        """The institution as it is on the day, on which it must have a contract, for the service if one is
+        named (R18).
+        """
         institution = self.institutions.get(code)
         if institution is None:
             raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
-        if not institution.serves(day, service):
+        institution = institution.as_of(day)
+        if institution.ended and institution.successor is not None:
+            raise Refused(RefusalCode.NOT_DESIGNATED, at="institution", successor=institution.successor)
+        if institution.ended or not institution.serves(day, service):
             raise Refused(RefusalCode.NOT_DESIGNATED, at="institution")
         if institution.suspended(day):
             raise Refused(RefusalCode.CONTRACT_SUSPENDED, at="institution")

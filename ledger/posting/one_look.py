@@ -27,7 +27,7 @@ from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
 from ledger.posting.in_force import NEWEST, outdated_areas, policy_versions
 from ledger.posting.needs import Look
-from ledger.posting.outcomes import Institution, Outcome, WiderLocks
+from ledger.posting.outcomes import Change, Institution, Outcome, WiderLocks
 from ledger.posting.stakes import ACCOUNT
 
 
@@ -38,7 +38,10 @@ def _rows_of(alias: str, columns: Sequence[str], source: str) -> str:
 
 
 _INSTITUTION = (
-    _rows_of("i", ("party_id", "kind", "level", "area"), "institution i WHERE i.code = :code"),
+    # with what was said of it since: few have anything
+    "(SELECT json_agg(json_build_array(i.party_id, i.kind, i.level, i.area, "
+    + _rows_of("g", Change._fields, "institution_change g WHERE g.book_id = i.party_id")
+    + ")) FROM institution i WHERE i.code = :code)",
     _rows_of("c", ("valid_from", "valid_to", "services"), "contract c WHERE c.code = :code"),
     _rows_of("s", ("valid_from", "valid_to"), "suspension s WHERE s.code = :code"),
 )
@@ -149,7 +152,7 @@ def _keep_institution(
     contracts: list[Any] | None,
     suspensions: list[Any] | None,
 ) -> None:
-    for party_id, kind, level, area in institution or ():
+    for party_id, kind, level, area, changes in institution or ():
         desk.institutions[code] = Institution(
             code,
             party_id,
@@ -161,6 +164,7 @@ def _keep_institution(
                 for first, last, services in contracts or ()
             ),
             tuple((date.fromisoformat(first), _day(last)) for first, last in suspensions or ()),
+            tuple(sorted(Change(date.fromisoformat(day), *said) for day, *said in changes or ())),
         )
 
 

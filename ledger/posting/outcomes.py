@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ledger.book.beside import Row, RowKind, RowT
 from ledger.book.chain import TransferLine
@@ -36,8 +36,25 @@ class Person(NamedTuple):
     name_digest: bytes
 
 
+class Change(NamedTuple):
+    """What an entry says of an institution from a day on; None is what it says nothing of."""
+
+    valid_from: date
+    seq: int
+    name: str | None = None
+    kind: str | None = None
+    level: int | None = None
+    area: int | None = None
+    ended: bool | None = None
+    successor: str | None = None
+
+
 class Institution(NamedTuple):
-    """A designated institution with its contracts as (first day, last day or None, services)."""
+    """A designated institution with its contracts as (first day, last day or None, services).
+
+    It is as first registered; `as_of` a day it is what the changes up to that day say: the latest day
+    counts, and of one day what was recorded last.
+    """
 
     code: str
     party_id: int
@@ -46,6 +63,25 @@ class Institution(NamedTuple):
     area: int
     contracts: tuple[tuple[date, date | None, frozenset[str]], ...]
     suspensions: tuple[tuple[date, date | None], ...] = ()
+    # in the order of their days
+    changes: tuple[Change, ...] = ()
+    # there is none any more, and which one took its place
+    ended: bool = False
+    successor: str | None = None
+
+    def as_of(self, day: date) -> Institution:
+        """The institution as it is on a day: a bill goes by that of its care (K9)."""
+        said: dict[str, Any] = {}
+        for change in self.changes:
+            if change.valid_from > day:
+                break
+            for name in ("kind", "level", "area"):
+                value = getattr(change, name)
+                if value is not None:
+                    said[name] = value
+            if change.ended is not None:
+                said["ended"], said["successor"] = change.ended, change.successor
+        return self._replace(**said) if said else self
 
     def serves(self, day: date, service: str | None) -> bool:
         """Whether a contract holds on the day, for that service where one is asked for."""

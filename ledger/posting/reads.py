@@ -18,7 +18,7 @@ from ledger.posting.book_reads import read_books, read_days
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
 from ledger.posting.needs import Asked, Need
-from ledger.posting.outcomes import Answered, Institution, Posted, Receipt, Sourced
+from ledger.posting.outcomes import Answered, Change, Institution, Posted, Receipt, Sourced
 
 # the columns of a receipt, in the order of its fields (kind and transfers apart)
 RECEIPT_COLUMNS = (
@@ -113,15 +113,23 @@ _ACTING = Lookup(
     book_id="big",
     seq="int",
 )
-# contracts, and then suspensions, which have no services
+# contracts, then suspensions, which have no services, and by its entry what was said of the institution since
 _INSTITUTIONS = Lookup(
-    "SELECT i.code, i.party_id, i.kind, i.level, i.area, c.valid_from, c.valid_to, c.services FROM {given}"
+    "SELECT i.code, i.party_id, i.kind, i.level, i.area, c.valid_from, c.valid_to, c.services,"
+    " CAST(NULL AS INTEGER) AS seq, CAST(NULL AS TEXT) AS name, CAST(NULL AS BOOLEAN) AS ended,"
+    " CAST(NULL AS TEXT) AS successor FROM {given}"
     " JOIN institution i ON i.code = given.code LEFT JOIN contract c ON c.code = i.code"
-    " UNION ALL SELECT i.code, i.party_id, i.kind, i.level, i.area, s.valid_from, s.valid_to, NULL"
-    " FROM {given} JOIN institution i ON i.code = given.code JOIN suspension s ON s.code = i.code",
+    " UNION ALL SELECT i.code, i.party_id, i.kind, i.level, i.area, s.valid_from, s.valid_to, NULL,"
+    " NULL, NULL, NULL, NULL"
+    " FROM {given} JOIN institution i ON i.code = given.code JOIN suspension s ON s.code = i.code"
+    " UNION ALL SELECT i.code, i.party_id, g.kind, g.level, g.area, g.valid_from, NULL, NULL,"
+    " g.seq, g.name, g.ended, g.successor"
+    " FROM {given} JOIN institution i ON i.code = given.code"
+    " JOIN institution_change g ON g.book_id = i.party_id",
     [
         *(tables.institution.c[name] for name in ("code", "party_id", "kind", "level", "area")),
         *(tables.contract.c[name] for name in ("valid_from", "valid_to", "services")),
+        *(tables.institution_change.c[name] for name in ("seq", "name", "ended", "successor")),
     ],
     code="text",
 )
@@ -228,9 +236,14 @@ def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> No
     facts: dict[str, tuple[int, str, int, int]] = {}
     contracts: dict[str, list[tuple[date, date | None, frozenset[str]]]] = {}
     suspensions: dict[str, list[tuple[date, date | None]]] = {}
-    for code, party_id, kind, level, area, first, last, services in _INSTITUTIONS.run(
+    changes: dict[str, list[Change]] = {}
+    for code, party_id, kind, level, area, first, last, services, seq, *said in _INSTITUTIONS.run(
         connection, [(code,) for code in codes]
     ):
+        if seq is not None:
+            name, ended, successor = said
+            changes.setdefault(code, []).append(Change(first, seq, name, kind, level, area, ended, successor))
+            continue
         facts[code] = (party_id, kind, level, area)
         if services is not None:
             contracts.setdefault(code, []).append((first, last, frozenset(services.split(","))))
@@ -238,7 +251,11 @@ def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> No
             suspensions.setdefault(code, []).append((first, last))
     for code, known in facts.items():
         desk.institutions[code] = Institution(
-            code, *known, tuple(contracts.get(code, ())), tuple(suspensions.get(code, ()))
+            code,
+            *known,
+            tuple(contracts.get(code, ())),
+            tuple(suspensions.get(code, ())),
+            tuple(sorted(changes.get(code, ()))),
         )
 
 

@@ -58,6 +58,7 @@ from ledger.tables.references import (
     policy_in_force,
     suspension,
 )
+from ledger.tables.registers import employer_change, institution_change
 from ledger.tables.stakes import claim, identity
 from ledger.tables.watched import account_flag, staff
 
@@ -90,6 +91,7 @@ __all__ = [
     "document",
     "document_content",
     "employer",
+    "employer_change",
     "employer_closure",
     "enrolment",
     "entry",
@@ -103,6 +105,7 @@ __all__ = [
     "inquiry_case_month",
     "inquiry_case_taken",
     "institution",
+    "institution_change",
     "key_fingerprint",
     "levy",
     "levy_line",
@@ -134,6 +137,7 @@ APPEND_ONLY = (
     "event",
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
+    "institution_change", "employer_change",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -69,6 +69,7 @@ from ledger.verify.institutions import (
 )
 from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.read_log import reads_follow_each_other
+from ledger.verify.registers import bills_go_by_the_day_of_care, registers_say_what_their_entries_say
 from ledger.verify.twins import people_are_there_once
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Verdict", "verify"]
@@ -107,6 +108,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     months_are_those_of_their_bills,
     approvals_are_of_two,
     what_asks_for_two_was_approved,
+    registers_say_what_their_entries_say,
+    bills_go_by_the_day_of_care,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (

@@ -17,9 +17,10 @@ from ledger.book.numbers import party_of
 from ledger.care.counters import CLAIM_ROW, FILING_ROW, SETTLEMENT_ROW
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
+from ledger.contributions.employer_changes import EMPLOYER_CHANGE_ROW
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, LEVY_LINE
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
-from ledger.institutions.rows import ContractEndRow, ContractRow, SuspensionEndRow, SuspensionRow
+from ledger.institutions.rows import CHANGE_ROW, ContractEndRow, ContractRow, SuspensionEndRow, SuspensionRow
 from ledger.people.enrolled import ENROLMENT_ROW
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
@@ -44,6 +45,11 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.FILING: frozenset({FILING_ROW}),
     Kind.FILING_END: frozenset({FILING_ROW}),
     Kind.MANUAL_CLAIM: frozenset({CLAIM_ROW}),
+    Kind.INSTITUTION_CHANGE: frozenset({CHANGE_ROW}),
+    Kind.INSTITUTION_END: frozenset({CHANGE_ROW}),
+    Kind.INSTITUTION_REOPENING: frozenset({CHANGE_ROW}),
+    Kind.EMPLOYER_CHANGE: frozenset({EMPLOYER_CHANGE_ROW}),
+    Kind.EMPLOYER_MERGER: frozenset({EMPLOYER_CHANGE_ROW}),
 }
 # kinds that write rows on some occasions and not on others
 _MAY_WRITE = frozenset({Kind.REVERSAL, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT})

@@ -41,10 +41,12 @@ _KINDS_OF: dict[Party | None, frozenset[Kind]] = {
     Party.EMPLOYER: frozenset({
         Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
         Kind.REFUND_TO_PAYER, Kind.CASE_STEP, Kind.REVERSAL, Kind.EMPLOYER_CLOSURE, Kind.EMPLOYER_REOPENING,
+        Kind.EMPLOYER_CHANGE, Kind.EMPLOYER_MERGER, Kind.STAFF_MOVE,
     }),
     Party.INSTITUTION: frozenset({
         Kind.OPENING, Kind.CONTRACT, Kind.CONTRACT_END, Kind.SUSPENSION, Kind.SUSPENSION_END,
         Kind.RECONCILIATION, Kind.CLEARING, Kind.CLEARING_END, Kind.INSTITUTION_PAYMENT, Kind.CORRECTION,
+        Kind.INSTITUTION_CHANGE, Kind.INSTITUTION_END, Kind.INSTITUTION_REOPENING, Kind.CONTRACT_CHANGE,
     }),
     Party.RESIDENT: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}) | _OF_CARE,
 }  # fmt: skip
@@ -55,6 +57,8 @@ _OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - 
 _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE, Kind.MUTUAL_AID, Kind.REVERSAL, Kind.CARRY_OVER, Kind.EXPIRY, Kind.ESTATE,
     Kind.RECLASSIFICATION, Kind.QUOTA_END, Kind.SET_OFF, Kind.AID_BACK,
+    # of staff that goes on with another employer
+    Kind.ENROLMENT, Kind.ENROLMENT_END,
 })  # fmt: skip
 # what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
 # is set against what the estate still owes, and then goes to the heirs

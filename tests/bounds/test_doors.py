@@ -428,6 +428,15 @@ CASES = [
         ("1990-01-01", TODAY),
     ),
     Case(
+        "POST /v1/employers/{employer}/merger from",
+        lambda d, day: d.post(
+            f"/v1/employers/{new_employer(d.client)}/merger",
+            {"into": new_employer(d.client), "from": day, "document": "x"},
+        ),
+        ("1989-12-31", TOMORROW, *ODD),
+        ("1990-01-01", TODAY),
+    ),
+    Case(
         "POST /v1/employers/{employer}/reopening on",
         lambda d, day: d.post(f"/v1/employers/{d.closed()}/reopening", {"on": day, "document": "x"}),
         ("2026-05-31", TOMORROW, *ODD),
@@ -685,6 +694,29 @@ CASES = [
         lambda d, month: d.post(f"/v1/institutions/{new_institution(d.client)}/clearings", {"month": month}),
         ("1989-12", "2026-11", *ODD_MONTHS),
         ("1990-01", "2026-10"),
+    ),
+    *(
+        Case(
+            f"POST /v1/{of} from",
+            lambda d, day, at=at: d.post(at(d), {"from": day, "name": "新名", "document": "x"}),
+            ("1989-12-31", "2027-11-22", *ODD),
+            ("1990-01-01", "2027-11-21"),
+        )
+        for of, at in (
+            (
+                "institutions/{institution}/changes",
+                lambda d: f"/v1/institutions/{new_institution(d.client)}/changes",
+            ),
+            ("employers/{employer}/changes", lambda d: f"/v1/employers/{new_employer(d.client)}/changes"),
+        )
+    ),
+    Case(
+        "POST /v1/institutions/{institution}/end to",
+        lambda d, day: d.post(
+            f"/v1/institutions/{new_institution(d.client)}/end", {"to": day, "document": "x"}
+        ),
+        ("1989-12-31", "2027-11-22", *ODD),
+        ("1990-01-01", "2027-11-21"),
     ),
     # -- what is shown by those who ask
     *(

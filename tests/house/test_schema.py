@@ -166,6 +166,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "employer_paid": 1, "period": 202603,
     },
     "employer_closure": {"book_id": BOOK, "seq": 5, "closed_on": None},
+    "institution_change": {
+        "book_id": BOOK, "seq": 5, "valid_from": DAY, "name": None, "kind": None, "level": 3, "area": None,
+        "ended": None, "successor": None,
+    },
+    "employer_change": {
+        "book_id": BOOK, "seq": 5, "valid_from": DAY, "name": "n", "area": None, "successor": None,
+    },
     "levy_line": {"book_id": BOOK, **NOTHING, "seq": 5, "period": 202603, "on_day": DAY},
     "assessment": {
         "book_id": BOOK, "account_id": 1, "base": 800_000, "employee": 16_000, "employer": 60_000,
@@ -216,6 +223,8 @@ NEEDS = {
     "levy": ["book"],
     "levy_line": ["book", "entry"],
     "employer_closure": ["book", "entry"],
+    "institution_change": ["book", "entry"],
+    "employer_change": ["book", "entry"],
     "assessment": ["book"],
     "assessment_line": ["book", "entry"],
     "declared_line": ["book", "entry"],
@@ -428,6 +437,12 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_enrolment_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
     "ck_enrolment_member_class_known": [{"member_class": 0}, {"member_class": 6}],
     "ck_enrolment_only_residents_are_subsidised": [{"subsidy_group": "minor"}],
+    "ck_institution_change_kind_known": [{"kind": "temple"}],
+    "ck_institution_change_level_known": [{"level": 0}, {"level": 4}],
+    "ck_institution_change_says_something": [{"level": None}],
+    "ck_institution_change_followed_when_it_ends": [{"successor": "H2"}, {"ended": False, "successor": "H2"}],
+    "ck_employer_change_says_something": [{"name": None}],
+    "ck_employer_change_not_into_itself": [{"successor": BOOK}],
     **care_rows.WRONG,
 }  # fmt: skip
 
@@ -569,6 +584,8 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "an employer": ("employer", {}, {"book_id": EMPLOYER + 1}),
     "the book of an employer": ("employer", {}, {"credit_code": "91999999000000002X"}),
     "the closure of an employer": ("employer_closure", {}, {"closed_on": DAY}),
+    "a change of an institution": ("institution_change", {}, {"level": 2}),
+    "a change of an employer": ("employer_change", {}, {"name": "m"}),
     "a month of an employer": ("levy", {}, {"employee": 20_000}),
     "what an entry changes about a month": ("levy_line", {}, {"surplus": 1}),
     "a person's month": ("assessment", {}, {"employee": 20_000}),
@@ -696,6 +713,8 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("levy", {"book_id": BOOK + 1}),
         ("levy_line", {"seq": 6}),
         ("employer_closure", {"seq": 6}),
+        ("institution_change", {"seq": 6}),
+        ("employer_change", {"seq": 6}),
         ("assessment", {"book_id": BOOK + 1}),
         ("assessment_line", {"seq": 6}),
         ("declared_line", {"seq": 6}),
@@ -745,6 +764,8 @@ CARE_STATE = ("accumulator", "quota", "third_party_case", "reconciled_day", "cle
 OF_AGENCIES = ("agency_request", "agency_request_person", "agency_decision", "agency_answer")
 # of employers
 CLOSURES = "employer_closure"
+# what is said of institutions and employers since they were registered
+REGISTERS = ("institution_change", "employer_change")
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -805,7 +826,7 @@ CHANGING = [
     "DELETE FROM book",
     *(
         statement.format(table)
-        for table in ("levy_line", "assessment_line", "declared_line", "enrolment", *CARE_ROWS)
+        for table in ("levy_line", "assessment_line", "declared_line", "enrolment", *CARE_ROWS, *REGISTERS)
         for statement in ("UPDATE {0} SET seq = seq", "DELETE FROM {0}")
     ),
     "UPDATE levy_line SET employee_paid = 0",
@@ -829,7 +850,7 @@ CHANGING = [
 ]
 OF_A_BOOK = (
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment", *CARE_ROWS,
-    *CARE_STATE, CLOSURES, "approval",
+    *CARE_STATE, CLOSURES, "approval", *REGISTERS,
 )  # fmt: skip
 POSTGRES_ONLY = [
     "TRUNCATE transfer",
@@ -882,7 +903,7 @@ def written(world: World) -> int:
     world.one(Contribute(book, 500, 202603, world.today, "c"))
     world.one(Spend(book, 700, world.today, "H0001", "s"))
     with world.engine.begin() as connection:
-        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES, "approval"):
+        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES, "approval", *REGISTERS):
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
@@ -1055,7 +1076,7 @@ def test_every_table_has_its_room() -> None:
     assert {table.name for table in of_room("book")} == {
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
-        "reconciled_day", "clearing", "employer_closure", "approval",
+        "reconciled_day", "clearing", "employer_closure", "approval institution_change", "employer_change",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)

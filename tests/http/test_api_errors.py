@@ -81,6 +81,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("institution_differs", "contract_overlaps", "cancelled_before_arrival", "message_corrected"),
         *("not_last", "reversal_window_passed", "quote_stale", "visit_settled", "visit_ended"),
         *("estimates_exhausted", "filing_differs", "filing_ended", "contract_ended", "suspension_ended"),
+        *("institution_ended", "institution_not_ended"),
         *("employer_closed", "employer_not_closed", "nobody_enrolled"),
         *(
             "quota_ended",

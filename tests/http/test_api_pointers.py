@@ -115,6 +115,8 @@ def there(client: TestClient) -> dict[str, str]:
     quiet = care_client.new_institution(client)
     post(client, f"/v1/institutions/{quiet}/reconciliations", COMPARED)
     rests = care_client.new_institution(client, services=())
+    over = care_client.new_institution(client)
+    post(client, f"/v1/institutions/{over}/end", {"to": "2026-10-01", "document": "x"})
     closed = new_employer(client)
     post(client, f"/v1/employers/{closed}/closure", {"on": "2026-04-30", "document": "x"})
     declared = owe(client, employer, "2026-03", {worker: "8000.00"})["declaration"]
@@ -127,6 +129,8 @@ def there(client: TestClient) -> dict[str, str]:
         "worker": worker,
         "employer": employer,
         "closed": closed,
+        "another": new_employer(client),
+        "over": over,
         "declaration": declared,
         "enrolment": post(
             client,
@@ -270,6 +274,26 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
             "source_ref": "p",
         },
         "/v1/institutions": care_client.institution_body(),
+        "/v1/employers/{employer}/staff-moves": {
+            "to": there["another"],
+            "from": "2026-04-01",
+            "people": [there["account"]],
+            "all": False,
+            "document": "x",
+        },
+        "/v1/employers/{employer}/merger": {"into": there["another"], "from": "2026-04-01", "document": "x"},
+        "/v1/employers/{employer}/changes": {"from": "2026-04-01", "name": "新名", "document": "x"},
+        "/v1/institutions/{institution}/changes": {
+            "from": "2026-12-01",
+            "name": "新名",
+            "level": 2,
+            "kind": "hospital",
+            "area": "990100",
+            "document": "x",
+        },
+        "/v1/institutions/{institution}/end": {"to": "2026-12-01", "document": "x"},
+        "/v1/institutions/{institution}/merger": {"into": "H0001", "from": "2026-12-01", "document": "x"},
+        "/v1/institutions/{institution}/reopening": {"from": "2026-12-01", "document": "x"},
         "/v1/institutions/{institution}/contracts": {
             "from": "1995-01-01",
             "to": "1995-12-31",
@@ -330,6 +354,7 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
 # what stands for a name of a path where it is not the thing of that name
 INSTEAD = {
     "/v1/employers/{employer}/reopening": {"employer": "closed"},
+    "/v1/institutions/{institution}/reopening": {"institution": "over"},
     "/v1/accounts/{account}/estate": {"account": "died"},
     "/v1/accounts/{account}/quotas": {"account": "patient"},
     "/v1/accounts/{account}/premiums": {"account": "patient"},

@@ -137,8 +137,9 @@ ELSEWHERE = {
     "inquiry_case", "inquiry_case_correction",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
+    "employer_change",
     # of institutions
-    "reconciled_day", "clearing",
+    "reconciled_day", "clearing", "institution_change",
 }  # fmt: skip
 
 

@@ -1,0 +1,220 @@
+"""People who go on with another employer: some or all of a staff in one command, and a merger (R5).
+
+Each person's enrolment ends on the day before and begins at the other employer, of the same class and wage,
+in one posting with the entry in the first employer's book. What that one owes stays its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.book.beside import rows_digest
+from ledger.book.detail import pack
+from ledger.book.draft import Draft
+from ledger.book.state import Book
+from ledger.bounds.table import CHANGED_FROM, MERGED_FROM
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.contributions.closures import CLOSURE, CLOSURES, Closure, closed_on
+from ledger.contributions.employer_changes import EMPLOYER_CHANGES, EmployerChangeRow
+from ledger.contributions.month import employer_book
+from ledger.people.enrolled import ENROLMENTS
+from ledger.people.enrolments import enrolment_entry
+from ledger.people.membership import Enrolment, EnrolmentRow
+from ledger.posting import BookRef, Command, Desk, Need
+from ledger.posting.needs import Asked
+from ledger.refusals import RefusalCode, Refused
+
+MOVED_AT_ONCE: Final = 1_000
+"""So many people change their employer in one posting: their accounts are locked together."""
+_A_DAY: Final = timedelta(days=1)
+_N, _C = tables.enrolment.c, tables.employer_closure.c
+
+# by account and entry, the wage that an enrolment says
+_Wages = dict[tuple[int, int], int | None]
+
+
+def _read_wages(connection: Connection, asked: Asked, desk: Desk) -> _Wages:
+    accounts = {account for book_id, command in asked for account in command.looks_at(desk, book_id)}
+    rows = connection.execute(select(_N.book_id, _N.seq, _N.wage).where(_N.book_id.in_(sorted(accounts))))
+    return {(account, seq): wage for account, seq, wage in rows}
+
+
+_WAGES: Need[_Wages] = Need("the wages of enrolments", _read_wages)
+
+
+def _read_closed(connection: Connection, asked: Asked, _desk: Desk) -> frozenset[int]:
+    named = sorted({command.to for _book_id, command in asked})
+    rows = connection.scalars(select(_C.book_id).where(_C.book_id.in_(named), _C.closed_on.is_not(None)))
+    return frozenset(rows)
+
+
+# those of the employers that people are to go to that are closed
+_CLOSED_THERE: Need[frozenset[int]] = Need("whether the other employer is closed", _read_closed)
+
+
+class _Moving(Command):
+    """What a move of staff and a merger have in common."""
+
+    to: int
+    valid_from: date
+    people: tuple[BookRef, ...]
+
+    @property
+    def others(self) -> tuple[BookRef, ...]:  # type: ignore[override]  # computed, where the base has a default
+        return self.people
+
+    def looks_at(self, desk: Desk, book_id: int) -> set[int]:  # noqa: ARG002  # they are the same for all books
+        found = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in self.people}
+        return {account for account in found if account is not None}
+
+    def move(self, desk: Desk, *, at: str) -> int:
+        """Let everybody go on at the other employer; how many that were."""
+        employer = desk.book.book_id
+        if self.to == employer:
+            raise Refused(RefusalCode.SHAPE_INVALID, at=at)
+        if self.to in desk.of(_CLOSED_THERE):
+            raise Refused(RefusalCode.EMPLOYER_CLOSED, at=at)
+        seen: set[int] = set()
+        for place, ref in enumerate(self.people):
+            account = desk.other(ref)
+            if account is None or account.person_id is None:
+                raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at=f"people/{place}")
+            if account.book_id in seen:
+                raise Refused(RefusalCode.DUPLICATE_LINE, at=f"people/{place}")
+            seen.add(account.book_id)
+            self._move_one(desk, account, employer, place)
+        return len(seen)
+
+    def _move_one(self, desk: Desk, account: Book, employer: int, place: int) -> None:
+        if account.stage == Stage.CLOSED:
+            raise Refused(RefusalCode.ACCOUNT_CLOSED, at=f"people/{place}")
+        if account.died_on is not None and account.died_on < self.valid_from:
+            raise Refused(RefusalCode.ACCOUNT_DECEASED, at=f"people/{place}")
+        there = [
+            one
+            for one in desk.of(ENROLMENTS).get(account.book_id, ())
+            if one.employer_id == employer and (one.last is None or one.last >= self.valid_from)
+        ]
+        words = [one for one in there if one.first < self.valid_from]
+        if not words:
+            code = RefusalCode.PERIOD_INVALID if there else RefusalCode.ENROLMENT_NOT_FOUND
+            raise Refused(code, at="valid_from" if there else f"people/{place}")
+        account.roll_to(desk.today.year)
+        for one in words:
+            row = self._row(desk, account, one)._replace(
+                valid_to=self.valid_from - _A_DAY, replaces_seq=one.seq
+            )
+            account.add(enrolment_entry(Kind.ENROLMENT_END, desk.today, row, keyed=False))
+        latest = max(words, key=lambda one: one.seq)
+        row = self._row(desk, account, latest)._replace(employer_id=self.to, valid_from=self.valid_from)
+        account.add(enrolment_entry(Kind.ENROLMENT, desk.today, row, keyed=False))
+
+    @staticmethod
+    def _row(desk: Desk, account: Book, one: Enrolment) -> EnrolmentRow:
+        wage = desk.of(_WAGES).get((account.book_id, one.seq))
+        return EnrolmentRow(int(one.member_class), one.employer_id, wage, one.first, one.last, None)
+
+
+_NEEDED: Final[frozenset[Need[Any]]] = frozenset({ENROLMENTS, _WAGES, _CLOSED_THERE})
+_REFUSED: Final = (
+    # to itself
+    RefusalCode.SHAPE_INVALID,
+    RefusalCode.EMPLOYER_NOT_FOUND,
+    # somebody without an enrolment here on that day
+    RefusalCode.ENROLMENT_NOT_FOUND,
+    RefusalCode.ACCOUNT_NOT_FOUND,
+    RefusalCode.ACCOUNT_CLOSED,
+    RefusalCode.ACCOUNT_DECEASED,
+    RefusalCode.PERIOD_INVALID,
+    RefusalCode.DUPLICATE_LINE,
+    # the other one, or of a merger this one
+    RefusalCode.EMPLOYER_CLOSED,
+)
+
+
+@dataclass(eq=False)
+class MoveStaff(_Moving):
+    """Let people go on with another employer from a day on: all of them, or nobody.
+
+    `everybody` says that all were asked for, whoever that was; `before` of them were moved by the commands
+    before this one, which takes the rest and is the answer.
+    """
+
+    verb = "move_staff"
+    refused_with = _REFUSED
+    needs = _NEEDED
+
+    book: BookRef
+    to: int
+    valid_from: date
+    people: tuple[BookRef, ...]
+    document: str
+    everybody: bool = False
+    before: int = 0
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        who = "all" if self.everybody else _digest(self.people)
+        return f"{self.to}|{self.valid_from}|{who}|{self.document}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        CHANGED_FROM.admit(self.valid_from, desk.today, "valid_from")
+        if not self.people and not self.before:
+            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at="people")
+        moved = self.move(desk, at="to") + self.before
+        facts = {"from": self.valid_from.isoformat(), "document": self.document, "moved": moved}
+        book.add(Draft(Kind.STAFF_MOVE, desk.today, keyed=True, detail=pack(**facts, successor=self.to)))
+
+
+@dataclass(eq=False)
+class MergeEmployer(_Moving):
+    """Merge an employer into another one: its staff goes on there from a day on, and it is closed the day
+    before. What it owes and paid stays with it, and is paid and corrected as before.
+    """
+
+    verb = "merge_employer"
+    refused_with = _REFUSED
+    needs = _NEEDED | {CLOSURES, EMPLOYER_CHANGES}
+
+    book: BookRef
+    to: int
+    valid_from: date
+    people: tuple[BookRef, ...]
+    document: str
+    before: int = 0
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.to}|{self.valid_from}|{self.document}"
+
+    def decide(self, desk: Desk) -> None:
+        book = employer_book(desk)
+        MERGED_FROM.admit(self.valid_from, desk.today, "valid_from")
+        if closed_on(book) is not None:
+            raise Refused(RefusalCode.EMPLOYER_CLOSED)
+        moved = self.move(desk, at="into") + self.before
+        row = EmployerChangeRow(self.valid_from, successor=self.to)
+        facts = {"from": self.valid_from.isoformat(), "document": self.document, "moved": moved}
+        detail = pack(**facts, successor=self.to, rows=rows_digest((row,)))
+        book.add(Draft(Kind.EMPLOYER_MERGER, desk.today, keyed=True, beside=(row,), detail=detail))
+        last = self.valid_from - _A_DAY
+        closing = pack(on=last.isoformat(), document=self.document)
+        closure = book.add(Draft(Kind.EMPLOYER_CLOSURE, desk.today, detail=closing))
+        book.of(CLOSURE).set((), Closure(last, closure.seq))
+
+
+def _digest(people: tuple[BookRef, ...]) -> str:
+    told = sorted(ref.hex() if isinstance(ref, bytes) else str(ref) for ref in people)
+    return sha256("|".join(told).encode()).hexdigest()

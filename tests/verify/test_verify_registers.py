@@ -1,0 +1,97 @@
+"""`verify` finds what was changed about registers: what is said from a day on, and by what bills went."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.book.numbers import account_no, entry_name
+from ledger.contributions.employer_changes import ChangeEmployer
+from ledger.contributions.staff_moves import MergeEmployer
+from ledger.institutions.changes import ChangeInstitution
+from ledger.verify import verify
+from tests.support.clinic import CARE_DAY, Clinic
+from tests.support.people import AREA, World
+from tests.support.units import Unit
+from tests.verify.tampering import places, run, tampering
+
+RISES = date(2026, 3, 1)
+
+
+class Registers:
+    """A hospital that rose a level, a bill of it, and an employer that was renamed and merged."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.world = World(engine)
+        clinic = Clinic(self.world)
+        code = clinic.institution(level=2)
+        hospital = clinic.parties[code]
+        rise = ChangeInstitution(hospital, code, AREA, RISES, "doc", level=3)
+        self.risen = self.world.one(rise, today=CARE_DAY)
+        self.patient = clinic.patient()
+        self.bill = clinic.settle(code, self.patient, [("A", "1000.00")], day=CARE_DAY).receipt
+        one, other = Unit(self.world), Unit(self.world)
+        self.renamed = self.world.one(ChangeEmployer(one.book, RISES, "doc", "新名"))
+        merger = MergeEmployer(one.book, other.book, self.world.today, (), "doc")
+        self.merged = self.world.one(merger)
+        self.books = {
+            "H": hospital, "hseq": self.risen.seq, "P": self.patient, "pseq": self.bill.seq,
+            "E": one.book, "eseq": self.renamed.seq, "mseq": self.merged.seq,
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def registers(engine: Engine) -> Registers:
+    return Registers(engine)
+
+
+def test_they_are_as_they_were_said(registers: Registers) -> None:
+    assert verify(registers.world.engine).findings == []
+
+
+# what was done: (what is found and where, statement)
+CHANGES = {
+    "another level": (
+        {("rows_wrong", "H"), ("change_wrong", "H"), ("level_wrong", "P")},
+        "UPDATE institution_change SET level = 1 WHERE book_id = :H AND seq = :hseq",
+    ),
+    "another day": (
+        {("rows_wrong", "H"), ("change_wrong", "H"), ("level_wrong", "P")},
+        "UPDATE institution_change SET valid_from = '2026-03-31' WHERE book_id = :H AND seq = :hseq",
+    ),
+    "a level taken away": (
+        {("rows_wrong", "H"), ("level_wrong", "P")},
+        "DELETE FROM institution_change WHERE book_id = :H AND seq = :hseq",
+    ),
+    "a bill of another level": (
+        {("rows_wrong", "P"), ("level_wrong", "P")},
+        "UPDATE settlement SET level = 2 WHERE book_id = :P AND seq = :pseq",
+    ),
+    "another name": (
+        {("rows_wrong", "E"), ("change_wrong", "E")},
+        "UPDATE employer_change SET name = 'x' WHERE book_id = :E AND seq = :eseq",
+    ),
+    "merged into another one": (
+        {("rows_wrong", "M"), ("change_wrong", "M")},
+        "UPDATE employer_change SET successor = 1 WHERE book_id = :E AND seq = :mseq",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_was_changed_about_registers_is_found(registers: Registers, what: str) -> None:
+    expected, statement = CHANGES[what]
+    names = {
+        entry_name(registers.risen.book_id, registers.risen.seq): "H",
+        registers.bill.name: "P",
+        registers.renamed.name: "E",
+        registers.merged.name: "M",
+    }
+    with tampering(registers.world.engine) as connection:
+        run(connection, statement, **registers.books)
+        found = {(code, names.get(where, where)) for code, where in places(connection)}
+    # the counters and moves of a bill follow from its row
+    assert found >= expected, account_no(registers.patient)
+    assert {where for _code, where in found} <= {*names.values(), account_no(registers.patient)}
