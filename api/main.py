@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from api.accounts import accounts, closure, entries, freezes, holds, mutual_aid, postings
+from api.accounts import accounts, closure, entries, estates, freezes, holds, mutual_aid, postings
 from api.approvals import approvals
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
 from api.contributions import (
@@ -76,6 +76,7 @@ ROUTERS = (
     entries.router,
     freezes.router,
     closure.router,
+    estates.router,
     payments.router,
     declarations.router,
     employers.router,

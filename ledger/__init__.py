@@ -47,7 +47,10 @@ from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, for_purpose, glancing, reading
 from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
+from ledger.estates.claimants import CLAIMANT_RELATIONS, ConfirmEstate, NameClaimants, NamedClaimant
+from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
+from ledger.estates.undoing import UndoEstate
 from ledger.imports.lists import ListLine, read_list, require_nil_said
 from ledger.institutions.changes import ChangeInstitution
 from ledger.institutions.closing import EndInstitution, MergeInstitution, ReopenInstitution
@@ -79,6 +82,7 @@ from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.vault import Keyring
 
 __all__ = [
+    "CLAIMANT_RELATIONS",
     "KIND_WORDS",
     "LOOKS",
     "OFFICE",
@@ -89,6 +93,7 @@ __all__ = [
     "REPORTS",
     "AddContract",
     "Adjust",
+    "AgreeOnEstate",
     "Bill",
     "BookRef",
     "Capture",
@@ -99,11 +104,13 @@ __all__ = [
     "CloseYear",
     "Command",
     "Confirm",
+    "ConfirmEstate",
     "Contribute",
     "CorrectMessage",
     "DecideClaim",
     "Declare",
     "Declared",
+    "DisputeEstate",
     "DivideEstate",
     "EndClearing",
     "EndContract",
@@ -128,6 +135,8 @@ __all__ = [
     "MergeEmployer",
     "MergeInstitution",
     "MoveStaff",
+    "NameClaimants",
+    "NamedClaimant",
     "OpenAccount",
     "OpenCase",
     "OpeningBalance",
@@ -171,6 +180,7 @@ __all__ = [
     "Suspend",
     "Trouble",
     "Unavailable",
+    "UndoEstate",
     "Unknown",
     "Waiting",
     "Writer",

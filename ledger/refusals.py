@@ -143,6 +143,7 @@ class RefusalCode(Worded):
     ANNUAL_SETTLEMENT_NOT_FOUND = Words("annual_settlement_not_found", 404, "No such annual settlement",
         "年度结算不存在。",
         "There is no such annual settlement")
+    ESTATE_NOT_FOUND = Words("estate_not_found", 404, "No such estate", "遗产不存在。")
     BATCH_NOT_FOUND = Words("batch_not_found", 404, "No such batch", "批次不存在。",
         "There is no such batch")
     AGENCY_REQUEST_NOT_FOUND = Words("agency_request_not_found", 404, "No such request of an agency",
@@ -351,6 +352,10 @@ class RefusalCode(Worded):
     FREEZE_ENDED = Words("freeze_ended", 409, "The freeze was ended before", "该冻结已解除。")
     OPEN_ITEMS = Words("open_items", 409, "Something is still open and has to be settled first",
         "尚有未办结的事项，请先办结。")
+    HEIRS_DISPUTED = Words("heirs_disputed", 409, "The heirs dispute the estate: nothing is paid",
+        "继承存在争议或受遗赠人尚未表示，暂不支付。")
+    ESTATE_NOT_CONFIRMED = Words("estate_not_confirmed", 409, "The estate is not confirmed",
+        "该遗产尚未确认分配。")
     SHARES_INVALID = Words("shares_invalid", 422, "The shares do not divide the whole", "继承份额不正确。")
     VERB_NOT_OFFERED = Words("verb_not_offered", 422, "This is not offered", "暂不提供该业务。")
     # amount

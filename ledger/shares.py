@@ -79,13 +79,14 @@ def parse_weights(texts: Sequence[str | None]) -> list[Fraction]:
         raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
     if all(text is None for text in texts):
         return [Fraction(1, len(texts))] * len(texts)
-    weights = [_parse_weight(text, f"heirs/{place}/share") for place, text in enumerate(texts)]
+    weights = [parse_weight(text, f"heirs/{place}/share") for place, text in enumerate(texts)]
     if sum(weights) != 1:
         raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
     return weights
 
 
-def _parse_weight(text: str | None, at: str) -> Fraction:
+def parse_weight(text: str | None, at: str) -> Fraction:
+    """One share, "1/3" or "0.25", more than zero; `at` names its field. Raises Refused(shares_invalid)."""
     if text is None or len(text) > SHARE_TEXT_MAX:
         raise Refused(RefusalCode.SHARES_INVALID, at=at)
     if _match_fraction(text) is None and _match_decimal(text) is None:

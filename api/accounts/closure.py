@@ -121,7 +121,7 @@ async def _divided(request: Request, done: Posted, heirs: list[_Named]) -> Respo
     state = state_of(request)
     _tell(request, done, heirs, G.BALANCE | G.ENTRIES)
     answer = to_json(_estate_json(done.receipt, heirs)).decode()
-    receipts = ",".join(map(receipt_json, await _receipts(state, done)))
+    receipts = ",".join(map(receipt_json, await receipts_of(state, done)))
     return respond(request, f'{answer[:-1]},"receipts":[{receipts}]}}', done)
 
 
@@ -231,7 +231,7 @@ def _estate_json(receipt: Receipt, heirs: list[_Named]) -> dict[str, Any]:
     return {
         "balance": format_yuan(detail["balance"]),
         "interest": format_yuan(detail["interest"]),
-        "set_off": [_debt_json(receipt.book_id, line) for line in owed],
+        "set_off": [debt_json(receipt.book_id, line) for line in owed],
         "estate": format_yuan(divided),
         "shares": [
             {"name": heir.shown, "amount": format_yuan(line["amount"]), "paid_to": line["paid_to"]}
@@ -240,14 +240,15 @@ def _estate_json(receipt: Receipt, heirs: list[_Named]) -> dict[str, Any]:
     }
 
 
-def _debt_json(book_id: int, line: dict[str, Any]) -> dict[str, str]:
+def debt_json(book_id: int, line: dict[str, Any]) -> dict[str, str]:
     """A debt that was set off, named by what it is owed on: a case, a year, an employer's month, a credit."""
     if line["what"] == "annual_settlement":
         name = str(line["year"])
     elif line["what"] == "contribution":
         name = f"{account_no(line['employer'])}/{format_period(line['period'])}"
     else:
-        name = entry_name(book_id, line["case"] if line["what"] == "third_party" else line["credit"])
+        # by the entry of a case, of a credit, or of a share that went back
+        name = entry_name(book_id, next(line[key] for key in ("case", "credit", "entry") if key in line))
     return {
         "what": line["what"],
         "name": name,
@@ -260,11 +261,11 @@ def _dry(request: Request) -> dict[str, Any]:
     return {"dry_run": True} if wants_dry_run(request) else {}
 
 
-async def _receipts(state: State, done: Posted) -> list[Receipt]:
+async def receipts_of(state: State, done: Posted) -> list[Receipt]:
     """The receipt of the estate, and those of the heirs' accounts that got a part of it."""
     lines = unpack(done.receipt.detail)["heirs"]
     # a heir whose part is nothing has the account named there, and no entry in it
-    names = [line["entry"] for line in lines if "-" in line.get("entry", "")]
+    names = list(dict.fromkeys(line["entry"] for line in lines if "-" in line.get("entry", "")))
     here = {receipt.name: receipt for receipt in done.others}
     missing = [name for name in names if name not in here]
     if missing:

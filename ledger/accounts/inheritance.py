@@ -26,10 +26,15 @@ from ledger.shares import divide
 
 TO_ACCOUNT = "account"
 TO_PAYOUT = "payout"
+# of a child not yet born: it waits among what is payable
+TO_KEPT = "kept"
 
 
 class Heir(NamedTuple):
-    """One heir of one estate. `rank` orders the odd fen and is what the entry remembers of it."""
+    """One part of one estate. `rank` orders the odd fen and is what the entry remembers of it.
+
+    A person may have several, one by each title, and then has one account for all of them.
+    """
 
     person_id: int
     relation: str
@@ -37,6 +42,8 @@ class Heir(NamedTuple):
     rank: int
     # the heir's own account, when there is one
     book_id: int | None
+    # whether the part waits for a birth
+    is_kept: bool = False
 
 
 def recorded_heirs(estate: Receipt) -> list[Heir]:
@@ -48,6 +55,7 @@ def recorded_heirs(estate: Receipt) -> list[Heir]:
             Fraction(line["share"]),
             line["rank"],
             line.get("book"),
+            line["paid_to"] == TO_KEPT,
         )
         for line in unpack(estate.detail)["heirs"]
     ]
@@ -77,6 +85,11 @@ def pay_heirs(
     lines: list[dict[str, Any]] = []
     transfers: list[TransferLine] = []
     from_current = book.current_year
+    due: dict[int, int] = {}
+    for heir, fen in zip(heirs, parts, strict=True):
+        due[heir.person_id] = due.get(heir.person_id, 0) + fen
+    # one credit for all that a person gets
+    entered: dict[int, str | None] = {}
     for heir, fen in zip(heirs, parts, strict=True):
         taken = min(fen, from_current)
         from_current -= taken
@@ -89,11 +102,13 @@ def pay_heirs(
             "share": str(heir.weight),
             "rank": heir.rank,
             "amount": fen,
-            "paid_to": TO_PAYOUT,
+            "paid_to": TO_KEPT if heir.is_kept else TO_PAYOUT,
         }
-        entered = _credit(desk, heir, fen, paid_on, entry_name(book.book_id, seq))
-        if entered is not None:
-            line |= {"paid_to": TO_ACCOUNT, "entry": entered}
+        if heir.person_id not in entered:
+            name = entry_name(book.book_id, seq)
+            entered[heir.person_id] = _credit(desk, heir, due[heir.person_id], paid_on, name)
+        if (entry := entered[heir.person_id]) is not None:
+            line |= {"paid_to": TO_ACCOUNT, "entry": entry}
         if heir.book_id is not None:
             line["book"] = heir.book_id
         lines.append(line)
@@ -177,7 +192,8 @@ class Divided(NamedTuple):
 Estates = dict[int, Divided]
 _ESTATES = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
-    f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL",
+    # the last one: those before it were taken back
+    f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
     book_id="big",
 )

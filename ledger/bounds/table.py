@@ -20,6 +20,8 @@ RETIREES_BACK: Final = 12
 _TODAY: Final = (Edge("today"),)
 _SINCE: Final = (Edge("since"),)
 _A_YEAR_AHEAD: Final = (Edge("today", years=1),)
+# nobody who inherits now was born earlier
+_SINCE_BIRTHS: Final = (Edge("since", years=-140),)
 _A_LIFE: Final = (Edge("since"), Edge("birth"))
 
 # -- accounts ----------------------------------------------------------------------------------------------
@@ -95,7 +97,23 @@ ESTATE_PAID_ON = Bound(
     earliest=(Edge("moved"), Edge("death")),
     latest=_TODAY,
     rule="R54: not before the last value date of the account, nor before the death",
-    sent=("POST /v1/accounts/{account}/estate paid_on",),
+    sent=("POST /v1/accounts/{account}/estate paid_on", "POST /v1/estates paid_on"),
+)
+SAID_OF_CLAIMANT_ON = Bound(
+    earliest=_SINCE_BIRTHS,
+    latest=(*_TODAY, Edge("paid")),
+    rule="R55, R56: what is said of a claimant lies before the payout",
+    sent=(
+        "POST /v1/estates born_on",
+        "POST /v1/estates accepted_on",
+        "POST /v1/estates notified_on",
+    ),
+)
+WAIVED_ON = Bound(
+    earliest=(Edge("death"),),
+    latest=(*_TODAY, Edge("paid")),
+    rule="R56: waived after the death and before the division",
+    sent=("POST /v1/estates waived_on",),
 )
 CARD_ISSUED_ON = Bound(
     earliest=_A_LIFE,

@@ -56,6 +56,7 @@ EVENT_OF: Final[dict[int, EventKind]] = {
     Kind.CLAIM_DECISION: EventKind.CLAIM_DECIDED,
     Kind.ESTATE: EventKind.ACCOUNT_CLOSED,
     Kind.INHERITANCE: EventKind.INHERITANCE_ARRIVED,
+    Kind.INHERITANCE_BACK: EventKind.REVERSAL,
 }
 """Which entry is which event, in the book of a person. An entry whose kind is missing is none."""
 

@@ -88,6 +88,13 @@ class Kind(IntEnum):
     INSTITUTION_END = 76
     INSTITUTION_REOPENING = 77
     CONTRACT_CHANGE = 78
+    # of the account of a dead person: who claims, who disputes, what was agreed on, a division taken back
+    ESTATE_CLAIMANTS = 94
+    ESTATE_DISPUTE = 95
+    ESTATE_AGREEMENT = 96
+    ESTATE_UNDO = 97
+    # of an heir's account: a share that goes back
+    INHERITANCE_BACK = 98
 
     @property
     def word(self) -> str:
@@ -140,6 +147,11 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.RECLASSIFICATION: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
+    # what was paid to heirs comes back, and what was set off is owed again
+    Kind.ESTATE_UNDO: _pairs((Side.ESTATE_PAYABLE, Side.RECEIVABLE, Side.POOLED_FUND), _ANY_POCKET)
+    | _pairs((Side.POOLED_FUND,), (Side.RECEIVABLE,)),
+    # what the heir's account no longer has is owed by the heir
+    Kind.INHERITANCE_BACK: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.ESTATE_PAYABLE,)),
     # what was paid before the list came goes where the list says, the rest back to the payer
     Kind.ASSESSMENT: _pairs((Side.SUSPENSE,), (Side.COLLECTION_CLEARING,))
     | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))

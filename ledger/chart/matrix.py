@@ -9,7 +9,7 @@ from ledger.refusals import RefusalCode
 
 
 class Stage(IntEnum):
-    """The life of an account. Only forward; closed is for ever (R58)."""
+    """The life of an account. Closed is for ever (R58), but for an estate that was confirmed in error."""
 
     ACTIVE = 1
     DECEASED = 2
@@ -50,6 +50,7 @@ class Verb(Enum):
     FREEZE_END = "freeze_end"
     DEATH = "death"
     ESTATE = "estate"
+    ESTATE_UNDO = "estate_undo"
     INHERITANCE = "inheritance"
     ENROLMENT = "enrolment"
     RETIREE_CREDIT = "retiree_credit"
@@ -76,6 +77,7 @@ _DECEASED = RefusalCode.ACCOUNT_DECEASED
 _FROZEN = RefusalCode.ACCOUNT_FROZEN
 _MOVING = RefusalCode.ACCOUNT_TRANSFERRING
 _ALIVE = RefusalCode.ACCOUNT_NOT_DECEASED
+_NOT_PAID = RefusalCode.ESTATE_NOT_CONFIRMED
 _LATER = RefusalCode.VERB_NOT_OFFERED
 _YES = Rule.YES
 
@@ -101,6 +103,8 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.FREEZE_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
     Verb.DEATH: (_YES, _YES, _YES, _DECEASED, _YES, _CLOSED),
     Verb.ESTATE: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
+    # what was confirmed in error is the only way out of a closed account
+    Verb.ESTATE_UNDO: (_ALIVE, _ALIVE, _YES, _NOT_PAID, _ALIVE, _YES),
     Verb.INHERITANCE: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
     Verb.ENROLMENT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
     Verb.RETIREE_CREDIT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),

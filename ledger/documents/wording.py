@@ -66,6 +66,8 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.RECLASSIFICATION: "结转调整",
     Kind.ESTATE: "余额继承支付",
     Kind.INHERITANCE: "继承转入",
+    Kind.ESTATE_UNDO: "撤销继承支付",
+    Kind.INHERITANCE_BACK: "退回继承款",
     Kind.RETIREE_CREDIT: "退休人员划入",
     Kind.REFUND_TO_PAYER: "退回缴费单位",
     Kind.CREDIT_BACK: "退回多划金额",

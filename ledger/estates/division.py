@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
+from typing import Any, Final
 
 from ledger.accounts.inheritance import Heir, pay_heirs, receives
 from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.book.state import Book
 from ledger.bounds.table import ESTATE_PAID_ON
 from ledger.chart.matrix import Stage, Verb
+from ledger.estates.case import ESTATE_CASE, EstateCase, case_of
 from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
 from ledger.estates.owed import OWED, set_off
 from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank
+
+OF_DIVISION: Final = (
+    # an heir's name is not that of the number
+    RefusalCode.ID_MISMATCH,
+    RefusalCode.ACCOUNT_CLOSED,
+    RefusalCode.ACCOUNT_NOT_DECEASED,
+    # `paid_on` after today, or before a value date or the day of death
+    RefusalCode.PERIOD_INVALID,
+    RefusalCode.RATES_MISSING,
+    # a hold, a claim, a stay, an advance, a month after death
+    RefusalCode.OPEN_ITEMS,
+)
+"""What any division of an estate may be refused with."""
 
 RELATIONS = ("spouse", "child", "parent", "sibling", "grandparent", "other")
 
@@ -44,19 +60,13 @@ class DivideEstate(Command):
 
     verb = Verb.ESTATE
     refused_with = (
-        # a heir's name is not that of the number
-        RefusalCode.ID_MISMATCH,
-        RefusalCode.ACCOUNT_CLOSED,
-        RefusalCode.ACCOUNT_NOT_DECEASED,
-        # `paid_on` after today, or before a value date or the day of death
-        RefusalCode.PERIOD_INVALID,
-        RefusalCode.RATES_MISSING,
-        # a hold, a claim, a stay, an advance, a month after death
-        RefusalCode.OPEN_ITEMS,
+        *OF_DIVISION,
+        # a dispute of those who claim
+        RefusalCode.HEIRS_DISPUTED,
         # one heir twice, or the dead person
         RefusalCode.SHARES_INVALID,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS})
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE})
 
     book: BookRef
     heirs: tuple[HeirShare, ...]
@@ -76,23 +86,14 @@ class DivideEstate(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        for place, stake in enumerate(self.persons):
-            if desk.persons[stake.digest].name_digest != stake.name_digest:
-                raise Refused(RefusalCode.ID_MISMATCH, at=f"heirs/{place}/name")
+        check_names(desk, [(stake.digest, stake.name_digest) for stake in self.persons], "heirs")
         desk.allow(Verb.ESTATE)
         if book.died_on is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
-        moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
-        ESTATE_PAID_ON.admit(self.paid_on, desk.today, "paid_on", moved=moved, death=book.died_on)
-        before = book.current_year + book.carried_over
-        # before what follows, because missing rates are refused before open items and wrong shares
-        interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
-        book.roll_to(self.paid_on.year)
-        check_nothing_open(desk, book)
+        case = case_of(desk, book)
+        facts = make_ready(desk, book, self.paid_on)
+        check_undisputed(case)
         heirs = self._heirs(desk, book)
-        facts: dict[str, object] = {"balance": before, "interest": interest}
-        if owed := set_off(desk, book, self.paid_on):
-            facts["set_off"] = owed
         pay_heirs(desk, book, heirs, self.paid_on, facts=facts, keyed=True)
         book.stage = Stage.CLOSED
 
@@ -109,3 +110,34 @@ class DivideEstate(Command):
             book_id = account.book_id if account is not None and receives(account) else None
             heirs.append(Heir(people[place], heir.relation, heir.weight, ranks[place], book_id))
         return heirs
+
+
+def check_names(desk: Desk, named: Sequence[tuple[bytes, bytes]], at: str) -> None:
+    """Raise Refused(id_mismatch) for a person, by digest, whose name on record is another one."""
+    for place, (digest, name_digest) in enumerate(named):
+        if desk.persons[digest].name_digest != name_digest:
+            raise Refused(RefusalCode.ID_MISMATCH, at=f"{at}/{place}/name")
+
+
+def check_undisputed(case: EstateCase) -> None:
+    """Raise Refused(heirs_disputed) while nothing is to be paid (R56)."""
+    if case.is_disputed:
+        raise Refused(RefusalCode.HEIRS_DISPUTED)
+
+
+def make_ready(desk: Desk, book: Book, paid_on: date) -> dict[str, Any]:
+    """Post all interest owed to the day before, see that nothing is open, and set off what is owed.
+
+    What is left in the book is what is divided; the facts that the estate keeps. Raises Refused.
+    """
+    moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
+    ESTATE_PAID_ON.admit(paid_on, desk.today, "paid_on", moved=moved, death=book.died_on)
+    before = book.current_year + book.carried_over
+    # before what follows, because missing rates are refused before open items and wrong shares
+    interest = post_interest(desk, book, paid_on - timedelta(days=1), valued_on=paid_on)
+    book.roll_to(paid_on.year)
+    check_nothing_open(desk, book)
+    facts: dict[str, Any] = {"balance": before, "interest": interest}
+    if owed := set_off(desk, book, paid_on):
+        facts["set_off"] = owed
+    return facts

@@ -63,6 +63,14 @@ _CREDITS = Lookup(
     [_E.book_id, _E.target_seq, _T.amount_fen],
     book_id="big",
 )
+# what of a share that went back the account no longer had
+_SHARES_BACK = Lookup(
+    "SELECT e.book_id, e.seq, t.amount_fen FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind = {int(Kind.INHERITANCE_BACK)} JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq"
+    f" AND t.from_side = {int(Side.RECEIVABLE)} ORDER BY e.book_id, e.seq",
+    [_E.book_id, _E.seq, _T.amount_fen],
+    book_id="big",
+)
 
 
 class CaseOfDead(NamedTuple):
@@ -136,6 +144,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Owed:
         )
     for book_id, credit_seq, owed in _CREDITS.run(connection, ids):
         found.others[book_id].append(Debt("late_credit", {"credit": credit_seq}, owed))
+    for book_id, seq, owed in _SHARES_BACK.run(connection, ids):
+        found.others[book_id].append(Debt("inheritance", {"entry": seq}, owed))
     return found
 
 

@@ -24,7 +24,6 @@ from ledger.reports import look
 from ledger.vault import Keyring
 from ledger.verify.across import (
     accounts_are_staked_once,
-    estates_reach_the_heirs,
     people_are_known,
     policies_are_what_they_were,
     stakes_name_a_book,
@@ -60,6 +59,7 @@ from ledger.verify.estates import (
 )
 from ledger.verify.events import events_are_those_of_the_books
 from ledger.verify.finding import Finding
+from ledger.verify.heirs import estates_reach_the_heirs, shares_go_back_by_an_undoing
 from ledger.verify.institutions import (
     books_of_institutions_are_known,
     days_follow_from_their_entries,
@@ -80,6 +80,7 @@ Invariant = Callable[[Connection, int, int], Iterator[Finding]]
 INVARIANTS: tuple[Invariant, ...] = (
     books_follow_from_their_entries,
     estates_reach_the_heirs,
+    shares_go_back_by_an_undoing,
     people_are_known,
     accounts_are_staked_once,
     totals_agree,

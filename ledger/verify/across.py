@@ -1,29 +1,22 @@
-"""What must be true between books: people, stakes, estates and heirs, policies, totals."""
+"""What must be true between books: people, stakes, policies, totals."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
-from ledger.book.detail import unpack
-from ledger.book.numbers import parse_entry_name, party_of
-from ledger.chart.kinds import Kind
+from ledger.book.numbers import party_of
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.people.enrolled import RESIDENT
-from ledger.posting import Receipt, holding_digest
-from ledger.posting.reads import RECEIPT_COLUMNS, receipts
+from ledger.posting import holding_digest
 from ledger.posting.stakes import ACCOUNT
-from ledger.shares import divide
 from ledger.verify.books import stored_policy
-from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
-from ledger.verify.named import entries_named
+from ledger.verify.finding import Finding, book_name
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _ROWS_AT_ONCE = 500
@@ -32,11 +25,6 @@ _STAKES = Lookup(
     " LEFT JOIN book b ON b.book_id = c.book_id",
     [tables.claim.c.digest, tables.claim.c.book_id, _B.stage],
     digest="bytes",
-)
-_PEOPLE = Lookup(
-    "SELECT i.person_id FROM {given} JOIN identity i ON i.person_id = given.person_id",
-    [tables.identity.c.person_id],
-    person_id="big",
 )
 
 
@@ -125,90 +113,6 @@ def policies_are_what_they_were(connection: Connection, _first: int, _last: int)
             yield Finding("policy_changed", f"policy {version}", "its text is not the one of its hash")
         elif int(policy.area) != area:
             yield Finding("policy_changed", f"policy {version}", "its text is that of another area")
-
-
-# -- estates -----------------------------------------------------------------------------------------------
-
-
-def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Each share of an estate stands in the heir's account, and each inheritance comes from an estate."""
-    kinds = (int(Kind.ESTATE), int(Kind.INHERITANCE))
-    rows = connection.execute(
-        select(*(_E[name] for name in RECEIPT_COLUMNS))
-        .where(_E.book_id.between(first, last), _E.kind.in_(kinds))
-        .order_by(_E.book_id, _E.seq)
-        .execution_options(yield_per=_ROWS_AT_ONCE)
-    )
-    for some in rows.partitions(_ROWS_AT_ONCE):
-        found = receipts(connection, some)
-        names = {name for receipt in found for name in _other_ends(receipt)}
-        others = {other.name: other for other in entries_named(connection, names).values()}
-        heirs = {party for receipt in found for _, _, _, party in receipt.transfers if party is not None}
-        known = {person for (person,) in _PEOPLE.run(connection, [(heir,) for heir in sorted(heirs)])}
-        for receipt in found:
-            try:
-                wrong = _unknown_heir(receipt, known) or (
-                    _estate_fault(receipt, others)
-                    if receipt.kind is Kind.ESTATE
-                    else _inheritance_fault(receipt, others)
-                )
-            except UNREADABLE as error:
-                wrong = f"what it says cannot be read ({type(error).__name__})"
-            if wrong is not None:
-                yield Finding("estate_wrong", line_name(receipt.book_id, receipt.seq), wrong)
-
-
-def _other_ends(receipt: Receipt) -> list[tuple[int, int]]:
-    """The entries in other books that belong to this one; none of one that cannot be read."""
-    texts: list[Any]
-    if receipt.kind is Kind.INHERITANCE:
-        texts = [receipt.source_ref]
-    else:
-        try:
-            texts = [line.get("entry") for line in unpack(receipt.detail).get("heirs", [])]
-        except UNREADABLE:
-            return []
-    names = (parse_entry_name(text) for text in texts if isinstance(text, str))
-    return [name for name in names if name is not None]
-
-
-def _unknown_heir(receipt: Receipt, known: set[int]) -> str | None:
-    if any(party not in known for _, _, _, party in receipt.transfers):
-        return "nobody is known as one of its heirs"
-    return None
-
-
-def _estate_fault(receipt: Receipt, others: dict[str, Receipt]) -> str | None:
-    lines: list[dict[str, Any]] = unpack(receipt.detail)["heirs"]
-    amounts = [line["amount"] for line in lines]
-    weights = [Fraction(line["share"]) for line in lines]
-    if amounts != divide(receipt.amount_fen, weights, [(line["rank"],) for line in lines]):
-        return "it is not divided by the shares it names"
-    for line in lines:
-        person, fen = line["person"], line["amount"]
-        if sum(moved for _, _, moved, party in receipt.transfers if party == person) != fen:
-            return "its transfers are not the shares it names"
-        if fen and line["paid_to"] == "account":
-            other = others.get(line["entry"])
-            if other is None or other.kind is not Kind.INHERITANCE or other.source_ref != receipt.name:
-                return f"the share of {fen} fen is not in the account of the heir ({line['entry']})"
-            if not _same_share(other, person, fen):
-                return f"{line['entry']} is not the share of {fen} fen that this estate names"
-    return None
-
-
-def _inheritance_fault(receipt: Receipt, others: dict[str, Receipt]) -> str | None:
-    estate = others.get(receipt.source_ref or "")
-    if estate is None or estate.kind is not Kind.ESTATE:
-        return "the estate that it comes from is not there"
-    shares = [line for line in unpack(estate.detail)["heirs"] if line.get("entry") == receipt.name]
-    if len(shares) != 1 or not all(_same_share(receipt, one["person"], one["amount"]) for one in shares):
-        return f"{estate.name} names no such share"
-    return None
-
-
-def _same_share(inheritance: Receipt, person: int, fen: int) -> bool:
-    return [(moved, party) for _, _, moved, party in inheritance.transfers] == [(fen, person)]
 
 
 # -- totals ------------------------------------------------------------------------------------------------

@@ -229,7 +229,14 @@ def _standing_case(values: Sequence[Any]) -> _StandingCase:
     return _StandingCase(_Case._make(case), cause_kind, excluded)
 
 
-_OF_CASES = (Kind.THIRD_PARTY_CASE, Kind.ADVANCE, Kind.RECOVERY, Kind.SET_OFF, Kind.REVERSAL)
+_OF_CASES = (
+    Kind.THIRD_PARTY_CASE,
+    Kind.ADVANCE,
+    Kind.RECOVERY,
+    Kind.SET_OFF,
+    Kind.REVERSAL,
+    Kind.ESTATE_UNDO,
+)
 
 
 def cases_follow_from_their_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
@@ -272,6 +279,13 @@ def _cases(entries: Iterator[Any]) -> Iterator[tuple[Key, _Case | str]]:
             try:
                 if kind == Kind.REVERSAL:
                     stands.pop(target_seq, None)
+                elif kind == Kind.ESTATE_UNDO:
+                    # what the estate had set off is owed again
+                    stands = {
+                        place: (of, told, moved)
+                        for place, (of, told, moved) in stands.items()
+                        if "line" not in told
+                    }
                 elif kind in {Kind.RECOVERY, Kind.SET_OFF}:
                     stands[seq] = kind, unpack(detail), int(fen)
                 else:

@@ -21,6 +21,7 @@ from ledger.verify.streams import streamed
 
 _B, _E, _Q, _T = tables.book.c, tables.entry.c, tables.quota.c, tables.transfer.c
 _ROWS_AT_ONCE = 500
+_OF_DEBTS = (Kind.SET_OFF, Kind.ESTATE, Kind.ESTATE_UNDO)
 
 
 def nothing_is_reserved_for_the_dead(connection: Connection, first: int, last: int) -> Iterator[Finding]:
@@ -62,7 +63,7 @@ def estates_set_off_what_was_owed(connection: Connection, first: int, last: int)
     entries = streamed(
         connection,
         select(_E.book_id, _E.seq, _E.kind, _E.target_seq, _E.detail, moved.label("fen"))
-        .where(_E.book_id.between(first, last), _E.kind.in_([int(Kind.SET_OFF), int(Kind.ESTATE)]))
+        .where(_E.book_id.between(first, last), _E.kind.in_([int(kind) for kind in _OF_DEBTS]))
         .order_by(_E.book_id, _E.seq),
     )
     for book_id, rows in groupby(entries, key=attrgetter("book_id")):
@@ -75,6 +76,9 @@ def estates_set_off_what_was_owed(connection: Connection, first: int, last: int)
                 if row.kind == Kind.SET_OFF and "line" in told:
                     line = int(told["line"])
                     taken[line] = taken.get(line, 0) + int(row.fen)
+                elif row.kind == Kind.ESTATE_UNDO:
+                    # it is owed again, all of it
+                    taken, debts, estate = {}, [], 0
                 elif row.kind == Kind.ESTATE and row.target_seq is None:
                     estate = row.seq
                     debts = [_debt(one) for one in told.get("set_off", [])]
@@ -115,7 +119,11 @@ def _left(
     sums = [
         int(
             connection.scalar(
-                select(func.coalesce(func.sum(_T.amount_fen), 0)).where(_T.book_id == book_id, where == side)
+                select(func.coalesce(func.sum(_T.amount_fen), 0))
+                .join_from(tables.transfer, tables.entry, (_E.book_id == _T.book_id) & (_E.seq == _T.seq))
+                # what the holder owes of an inheritance since is no line of it
+                .where(_T.book_id == book_id, where == side)
+                .where((_E.kind != int(Kind.INHERITANCE_BACK)) | (_E.seq < estate))
             )
             or 0
         )

@@ -59,12 +59,17 @@ _OF_ANOTHER_BOOK = frozenset({
     Kind.RECLASSIFICATION, Kind.QUOTA_END, Kind.SET_OFF, Kind.AID_BACK,
     # of staff that goes on with another employer
     Kind.ENROLMENT, Kind.ENROLMENT_END,
+    Kind.INHERITANCE_BACK,
 })  # fmt: skip
 # what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
 # is set against what the estate still owes, and then goes to the heirs
 _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
-    Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION,
+    Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
+})  # fmt: skip
+# what is said of an estate before it is divided
+_OF_AN_UNDIVIDED_ESTATE = frozenset({
+    Kind.ESTATE_CLAIMANTS, Kind.ESTATE_DISPUTE, Kind.ESTATE_AGREEMENT,
 })  # fmt: skip
 _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kind.QUOTA, Kind.MUTUAL_AID})
 
@@ -189,6 +194,10 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
         return f"a {Kind(line.kind).word} in a closed account"
     if walk.stage == Stage.DECEASED and line.kind in _NEEDS_A_LIVING_PERSON:
         return f"a {Kind(line.kind).word} after the report of death"
+    if line.kind in _OF_AN_UNDIVIDED_ESTATE and walk.stage != Stage.DECEASED:
+        return f"a {Kind(line.kind).word} in the account of somebody alive"
+    if line.kind == Kind.ESTATE_UNDO and walk.stage != Stage.CLOSED:
+        return "an estate that was not divided is taken back"
     if line.kind == Kind.ESTATE:
         if walk.stage != (Stage.DECEASED if line.target_seq is None else Stage.CLOSED):
             return "an estate is divided once, after the report of death; what comes later names its reversal"

@@ -147,6 +147,8 @@ class Walk:
             self.died_on = date.fromisoformat(unpack(line.detail)["died_on"])
         elif kind == Kind.ESTATE:
             self.stage = Stage.CLOSED
+        elif kind == Kind.ESTATE_UNDO:
+            self.stage = Stage.DECEASED
         elif kind == Kind.AID_BACK:
             # what names none is another finding
             donation = unpack(line.detail).get("donation", 0)

@@ -96,7 +96,7 @@ def world(client: TestClient, there: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def books(client: TestClient, world: dict[str, str]) -> Books:
     books = Books(client)
-    for word in ("account", "died", "late"):
+    for word in ("account", "died", "divided", "late"):
         books.add(word, world[word])
     for word in ("patient", "relative", "worker", "other", "donor", "poor", "first", "second"):
         shown = client.get(f"/v1/accounts/{world[word]}").json()
@@ -146,6 +146,9 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ],
     ("GET", "/v1/accounts/{account}/interest/{year}"): [
         Asked("/v1/accounts/{account}/interest/2026", ONE),
+    ],
+    ("GET", "/v1/estates/{estate}"): [
+        Asked("/v1/estates/{estate}", {"died": 1}),
     ],
     ("GET", "/v1/accounts/{account}/freezes"): [
         Asked("/v1/accounts/{account}/freezes", ONE),

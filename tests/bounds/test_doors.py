@@ -129,6 +129,13 @@ class Doors:
         assert answer.status_code == 201, answer.text
         return str(answer.json()[what])
 
+    def claims(self, *, paid_on: str = TODAY, **more: str) -> Any:
+        """Somebody claims an estate with a day of theirs."""
+        heir = {"name": "李四", "relation": "spouse", "title": "law", **more}
+        claimants = [heir, {"name": "李五", "relation": "child", "title": "law"}]
+        body = {"account": self.died(), "paid_on": paid_on, "claimants": claimants}
+        return self.post("/v1/estates", body)
+
     def closed(self) -> str:
         employer = new_employer(self.client)
         answer = self.post(f"/v1/employers/{employer}/closure", {"on": "2026-06-01", "document": "x"})
@@ -348,6 +355,27 @@ CASES = [
         ),
         ("2026-10-31", TOMORROW, *ODD),
         ("2026-11-01", TODAY),
+    ),
+    Case(
+        "POST /v1/estates paid_on",
+        lambda d, day: d.claims(paid_on=day),
+        ("2026-10-31", TOMORROW, *ODD),
+        ("2026-11-01", TODAY),
+    ),
+    Case(
+        "POST /v1/estates waived_on",
+        lambda d, day: d.claims(waived_on=day),
+        ("2026-10-31", TOMORROW, *ODD),
+        ("2026-11-01", TODAY),
+    ),
+    *(
+        Case(
+            f"POST /v1/estates {name}",
+            lambda d, day, name=name: d.claims(**{name: day}),
+            ("1849-12-31", TOMORROW, "0001-01-01", "2999-12-31"),
+            ("1850-01-01", TODAY),
+        )
+        for name in ("born_on", "accepted_on", "notified_on")
     ),
     Case(
         "POST /v1/accounts/{account}/premiums year",

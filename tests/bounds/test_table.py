@@ -34,6 +34,8 @@ NO_DAYS = {
     "bulk open current_year",
     "file accounts opening_current_year",
     "POST /v1/third-party-cases/{case}/advance paid_to",
+    "POST /v1/estates disqualified_by",
+    "POST /v1/estates/{estate}/disputes by",
     *(f"POST /v1/{cases} {name}" for cases in ("cases", "me/cases") for name in ("reply_to", "objects_to")),
 }
 

@@ -347,6 +347,7 @@ freeze          yes                   yes
 freeze_end      yes                   yes
 death           yes                   yes
 estate          account_not_deceased  account_not_deceased
+estate_undo     account_not_deceased  account_not_deceased
 inheritance     yes                   account_transferring
 enrolment       yes                   account_transferring
 retiree_credit  yes                   account_transferring
@@ -363,6 +364,7 @@ quota_end       yes               yes               yes               account_cl
 annual_settlement  yes            yes               yes               yes
 transfer_out    verb_not_offered  account_frozen    account_deceased  account_closed
 inheritance     yes               yes               account_deceased  account_closed
+estate_undo     account_not_deceased  yes           estate_not_confirmed  yes
 """
 
 

@@ -32,6 +32,7 @@ WRITTEN_OUT = {
     "/v1/settlements/correction": "its message is its key",
     "/v1/employers/{employer}/declarations": "takes files",
     "/v1/accounts/{account}/estate": "shown first, then confirmed",
+    "/v1/estates": "shown first, then confirmed",
     "/v1/annual-settlements/{year}/{account}": "a year is no text",
     "/v1/annual-settlements/{year}": "starts a run",
     "/v1/year-ends/{year}": "starts a run",

@@ -57,7 +57,7 @@ HOUSE: dict[str, str] = {
     "__main__": f"{GROUND} {WINGS} reports access imports verify operations",
     "api": "",
     "api/http": f"ledger {LEAVES} chart policy book posting {WINGS} reports access operations",
-    "api/accounts": f"api/http ledger {GROUND} book accounts people care reports",
+    "api/accounts": f"api/http ledger {GROUND} book accounts people care estates reports",
     "api/operations": f"api/http api/accounts ledger {GROUND} posting {WINGS} reports operations imports",
     "api/contributions": f"api/http api/operations ledger {GROUND} book people contributions reports",
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",

@@ -72,6 +72,7 @@ WORDS = (
         "receipt receipts",
         "what a verb returns; what an employer pays is a payment",
         where="ledger/posting/ ledger/reports/ ledger/accounts/ ledger/care/ ledger/clearing/ ledger/verify/"
+        " ledger/estates/"
         " ledger/imports/already api/ bench/",
         names="Receipt receipt",
     ),

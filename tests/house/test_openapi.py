@@ -255,7 +255,8 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 # of its own; a case is about one thing, and only an objection names another case
 PRINTS = ("/from", "/to", "/year", "/settlement", "/format")
 CASES = ("/about", "/objects_to")
-UNTOLD = ("cursor", "period", "/quote", "/heirs/", "/card_no", "/proxy", "/url", *PRINTS, *CASES)
+HEIRS = ("/heirs/", "/claimants/")
+UNTOLD = ("cursor", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES)
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
     settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (6, 2)

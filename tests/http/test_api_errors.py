@@ -93,6 +93,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         ),
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed", "card_in_use", "card_differs"),
+        *("heirs_disputed", "estate_not_confirmed"),
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
         *(
             "agency_request_answered",

@@ -110,6 +110,11 @@ def there(client: TestClient) -> dict[str, str]:
     post(client, f"/v1/third-party-cases/{advanced}/advance", {"paid_to": "person", "application": "gone"})
     died = str(open_account(client)["account_no"])
     post(client, f"/v1/accounts/{died}/death", {"died_on": "2026-10-01", "evidence": "x"})
+    claimed = {"account": died, "paid_on": "2026-11-21", "claimants": [HEIR], "confirm": False}
+    estate = post(client, "/v1/estates", claimed)["estate"]
+    divided = str(open_account(client)["account_no"])
+    post(client, f"/v1/accounts/{divided}/death", {"died_on": "2026-10-01", "evidence": "x"})
+    confirmed = post(client, "/v1/estates", claimed | {"account": divided, "confirm": True})["estate"]
     hold = {"amount": "5.00", "expires_at": "2026-11-22T00:00:00Z", "institution": "H0001", "source_ref": "h"}
     claim = CLAIM | {"institution": hospital, "id_number": patient, "bill_no": "decided"}
     quiet = care_client.new_institution(client)
@@ -123,6 +128,9 @@ def there(client: TestClient) -> dict[str, str]:
     return {
         "account": account,
         "died": died,
+        "estate": estate,
+        "divided": divided,
+        "confirmed": confirmed,
         "patient": patient,
         "relative": care_client.new_patient(client),
         "resident": care_client.new_resident(client, id_number()),
@@ -171,6 +179,10 @@ def there(client: TestClient) -> dict[str, str]:
 FROM = {"from": "2026-12-01", "reason": "x"}
 LARGE = {
     "amount": "100000.00", "period": "2026-03", "effective_on": "2026-03-20", "source_ref": "large",
+}  # fmt: skip
+HEIR = {
+    "name": "李四", "relation": "child", "title": "law", "share": "1", "born_on": "1990-01-01",
+    "accepted_on": "2026-11-01", "notified_on": "2026-11-01", "waived_on": None,
 }  # fmt: skip
 COMPARED = {"day": "2026-10-10", "count": 0, "total": "0.00", "fund": "0.00", "account": "0.00"}
 CLAIM = {
@@ -231,6 +243,15 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
             "paid_on": "2026-11-20",
             "confirm": True,
         },
+        "/v1/estates": {
+            "account": there["died"],
+            "paid_on": "2026-11-21",
+            "claimants": [HEIR | {"id_number": id_number()}],
+            "confirm": True,
+        },
+        "/v1/estates/{estate}/disputes": {"by": "李四", "document": "x"},
+        "/v1/estates/{estate}/agreement": {"shares": [{"name": "李四", "share": "1"}], "document": "x"},
+        "/v1/estates/{estate}/undo": {"reason": "x", "document": "x"},
         "/v1/accounts/{account}/quotas": relative | {"rank": 1},
         "/v1/quotas/{quota}/end": {},
         "/v1/accounts/{account}/premiums": relative
@@ -356,6 +377,7 @@ INSTEAD = {
     "/v1/employers/{employer}/reopening": {"employer": "closed"},
     "/v1/institutions/{institution}/reopening": {"institution": "over"},
     "/v1/accounts/{account}/estate": {"account": "died"},
+    "/v1/estates/{estate}/undo": {"estate": "confirmed"},
     "/v1/accounts/{account}/quotas": {"account": "patient"},
     "/v1/accounts/{account}/premiums": {"account": "patient"},
     "/v1/third-party-cases/{case}/recoveries": {"case": "advanced"},

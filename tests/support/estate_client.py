@@ -13,6 +13,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.accounts.answers import EstateAnswer
+from api.accounts.estates import EstateState
 from tests.support.api_client import TODAY, id_number, key
 from tests.support.employer_client import taken
 
@@ -64,3 +65,45 @@ def open_items(client: TestClient, person: str, heirs: Sequence[Any] = ()) -> li
 def amounts(estate: Any) -> list[str]:
     """What each heir gets."""
     return [share["amount"] for share in estate["shares"]]
+
+
+# -- estates in full ---------------------------------------------------------------------------------------
+
+
+def claimant(name: str, relation: str = "child", title: str = "law", **more: Any) -> dict[str, Any]:
+    """Somebody who claims, by name alone unless a number is given."""
+    return {"name": name, "relation": relation, "title": title} | more
+
+
+def claim(
+    client: TestClient, account: str, claimants: Sequence[Any], *, confirm: bool = False, **more: Any
+) -> Any:
+    """The plain answer to naming who claims."""
+    body = {
+        "account": account,
+        "paid_on": TODAY.isoformat(),
+        "claimants": list(claimants),
+        "confirm": confirm,
+    }
+    return client.post("/v1/estates", json=body | more, headers=key())
+
+
+def claimed(client: TestClient, account: str, claimants: Sequence[Any], **more: Any) -> Any:
+    """How it would be divided."""
+    return taken(claim(client, account, claimants, **more), EstateState, 200)
+
+
+def confirmed(client: TestClient, account: str, claimants: Sequence[Any], **more: Any) -> Any:
+    """How it is divided."""
+    return taken(claim(client, account, claimants, confirm=True, **more), EstateState)
+
+
+def say(client: TestClient, estate: str, what: str, **body: Any) -> Any:
+    """The plain answer to a dispute, an agreement or an undoing."""
+    return client.post(f"/v1/estates/{estate}/{what}", json=body, headers=key())
+
+
+def undo(client: TestClient, estate: str) -> Any:
+    """Take a division back; the body of the answer."""
+    answer = say(client, estate, "undo", reason="a will was found", document="will 3")
+    return taken(answer, EstateState)

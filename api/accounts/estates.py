@@ -1,0 +1,381 @@
+"""Estates in full: who named, what the heirs dispute and agree on, the division, and taking it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from pydantic_core import to_json
+
+from api.accounts.answers import SetOffAnswer
+from api.accounts.closure import debt_json, receipts_of
+from api.http.answers import Answer, ReceiptAnswer, yuan
+from api.http.declaring import posting
+from api.http.fields import Day, IdText, Name, Share, Strict, Words, example
+from api.http.listing import json_answer
+from api.http.places import told_as
+from api.http.posting import entry_of, key_of, respond, take, wants_dry_run
+from api.http.receipts import receipt_json
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
+from api.http.state import State, caller_of, state_of
+from ledger import (
+    AgreeOnEstate,
+    ConfirmEstate,
+    DisputeEstate,
+    Kind,
+    NameClaimants,
+    NamedClaimant,
+    PersonStake,
+    Posted,
+    Receipt,
+    RefusalCode,
+    Refused,
+    UndoEstate,
+    persons,
+    reports,
+)
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no, book_id_of, entry_name
+from ledger.chart.channels import FieldGroup
+from ledger.estates.reports import EstateSeen, estate_seen
+from ledger.money import format_yuan
+from ledger.shares import heir_rank
+from ledger.texts import normalise_name
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+G = FieldGroup
+TAG = "closure"
+Relation = Literal["spouse", "child", "parent", "sibling", "grandparent", "grandchild", "other"]
+
+
+class Claimant(Strict):
+    """Somebody who named a part of the estate, under one title.
+
+    By will, legacy or an agreement of support the part of the whole is said; by law it follows, unless one is
+    reserved. `represents` is the name of the dead child or sibling in whose place they stand.
+    """
+
+    model_config = example(name="李四", relation="spouse", title="law")
+
+    name: Name
+    id_number: IdText | None = None
+    relation: Relation
+    title: Literal["law", "will", "legacy", "support"] = "law"
+    share: Share = None
+    born_on: Day | None = None
+    represents: Name | None = None
+    accepted_on: Day | None = None
+    notified_on: Day | None = None
+    waived_on: Day | None = None
+    disqualified_by: Words | None = Field(None, description="The judgment by which the right was lost")
+    unborn: bool = Field(False, description="A child to be born: its part is kept")
+    document: Words | None = None
+
+
+class NewEstate(Strict):
+    """Who named the estate of an account. Shown first; `confirm` makes it final."""
+
+    model_config = example(
+        account="P483920174650K",
+        paid_on="2026-11-20",
+        claimants=[
+            {"name": "李四", "relation": "spouse", "title": "law"},
+            {"name": "张小明", "relation": "child", "title": "law"},
+        ],
+        confirm=False,
+    )
+
+    account: str = Field(min_length=1, max_length=64)
+    paid_on: Day
+    claimants: list[Claimant]
+    confirm: bool = False
+
+
+class NewDispute(Strict):
+    """Who disputes the estate, and the document of it."""
+
+    model_config = example(by="李四", document="(2026) 118")
+
+    by: Name
+    document: Words
+
+
+class AgreedShare(Strict):
+    """What one claimant gets."""
+
+    model_config = example(name="李四", share="1/2")
+
+    name: Name
+    share: Share
+
+
+class NewAgreement(Strict):
+    """What the heirs agreed on in writing; the shares add to one, in the order agreed on."""
+
+    model_config = example(
+        shares=[{"name": "李四", "share": "2/3"}, {"name": "张小明", "share": "1/3"}],
+        document="agreement of 2026-11-20",
+    )
+
+    shares: list[AgreedShare]
+    document: Words
+
+
+class Undoing(Strict):
+    """Why a confirmed division is taken back."""
+
+    model_config = example(reason="a will was found", document="will of 2020-03-01")
+
+    reason: Words
+    document: Words
+
+
+class ClaimantShare(Answer):
+    """The part of one claimant."""
+
+    name: str
+    amount: str = yuan("The claimant's part")
+    paid_to: Literal["account", "payout", "kept"]
+
+
+class EstateState(Answer):
+    """An estate, and how it is or would be divided, in the order of the claimants."""
+
+    estate: str = Field(description="The entry of the death", examples=["P483920174650K-17"])
+    state: Literal["open", "held", "disputed", "confirmed"]
+    amount: str = yuan("What is divided: balance and interest less what was set off")
+    set_off: list[SetOffAnswer] = Field(description="What was owed for certain and was taken first")
+    shares: list[ClaimantShare]
+    receivable: str | None = Field(
+        None, description="Once it was taken back: what heirs owe, whose accounts no longer had it"
+    )
+    receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
+    dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+@router.post(
+    "/v1/estates",
+    **describe(
+        tag=TAG,
+        summary="Name who named an estate: shown first, then confirmed",
+        answer=EstateState,
+        status=201,
+        also={200: "How it would be divided; who named is kept until others are named"},
+        refusals=(*OF_ACCOUNT, *ConfirmEstate.refused_with),
+        body=True,
+        posting=True,
+        key=False,
+    ),
+)
+@told_as(book="account")
+async def name_claimants(body: NewEstate, request: Request) -> Response:
+    """With `confirm` it is final, needs an Idempotency-Key, and closes the account. Nobody: it is held."""
+    key = key_of(request, required=body.confirm)
+    state, who = state_of(request), caller_of(request)
+    ref = persons.account_ref(body.account, state.keyring, state.clock()[1])
+    book_id = await state.read(lambda connection: reports.find_book(connection, ref))
+    named, stakes = _named(state, book_id, body.claimants)
+    makes = ConfirmEstate if body.confirm else NameClaimants
+    command = makes(book_id, named, stakes, body.paid_on, who.caller, who.actor, key)
+    done = await take(request, command)
+    names = [claimant.name for claimant in body.claimants]
+    answer = _answer(done.receipt, names)
+    if done.receipt.kind is Kind.ESTATE:
+        _tell(request, done.receipt)
+        text = to_json(answer).decode()
+        receipts = ",".join(map(receipt_json, await receipts_of(state, done)))
+        return respond(request, f'{text[:-1]},"receipts":[{receipts}]}}', done)
+    return respond(request, to_json(answer).decode(), done, status=201 if body.confirm else 200)
+
+
+@router.get(
+    "/v1/estates/{estate}",
+    **describe(
+        tag=TAG,
+        summary="An estate as it stands",
+        answer=EstateState,
+        refusals=(R.ESTATE_NOT_FOUND,),
+    ),
+)
+async def read_estate(estate: str, request: Request) -> Response:
+    """How it was divided, or would be by what was said last."""
+    state = state_of(request)
+    place = entry_of(estate, R.ESTATE_NOT_FOUND)
+
+    def look(connection: Any) -> tuple[EstateSeen, list[str]]:
+        seen = estate_seen(connection, *place)
+        return seen, _names(connection, state, [line["person"] for line in seen.lines])
+
+    seen, names = await state.read(look)
+    shown_by(request).of(place[0])
+    return json_answer({
+        "estate": estate,
+        "state": seen.state,
+        "amount": format_yuan(seen.amount),
+        "set_off": [debt_json(place[0], line) for line in seen.set_off],
+        "shares": _shares(names, seen.amounts, seen.lines),
+    })  # fmt: skip
+
+
+@posting(
+    router,
+    "/v1/estates/{estate}/disputes",
+    DisputeEstate,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Record a dispute: nothing is paid",
+    answer=EstateState,
+)
+async def dispute(estate: str, body: NewDispute, request: Request) -> Response:
+    """Until the heirs agree, the estate is `heirs_disputed`."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
+    by = persons.stake_by_name(body.by, f"{account_no(book_id)}|1", state.keyring)
+    command = DisputeEstate(book_id, seq, (by,), body.document, who.caller, who.actor, key)
+    return await _said(request, await take(request, command))
+
+
+@posting(
+    router,
+    "/v1/estates/{estate}/agreement",
+    AgreeOnEstate,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Record what the heirs agreed on",
+    answer=EstateState,
+)
+async def agree(estate: str, body: NewAgreement, request: Request) -> Response:
+    """It ends a dispute, and stands while those who claim are the same."""
+    key = key_of(request)
+    state, who = state_of(request), caller_of(request)
+    book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
+    shares = tuple((persons.name_digest(one.name, state.keyring), one.share) for one in body.shares)
+    command = AgreeOnEstate(book_id, seq, shares, body.document, who.caller, who.actor, key)
+    return await _said(request, await take(request, command))
+
+
+@posting(
+    router,
+    "/v1/estates/{estate}/undo",
+    UndoEstate,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Take a division back that was confirmed in error",
+    answer=EstateState,
+)
+async def undo(estate: str, body: Undoing, request: Request) -> Response:
+    """What heirs were credited comes back while it is there, else they owe it; payouts are cancelled."""
+    key = key_of(request)
+    who = caller_of(request)
+    book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
+    command = UndoEstate(book_id, seq, body.reason, body.document, who.caller, who.actor, key)
+    return await _said(request, await take(request, command))
+
+
+def _named(
+    state: State, book_id: int, given: Sequence[Claimant]
+) -> tuple[tuple[NamedClaimant, ...], tuple[PersonStake, ...]]:
+    """Every claimant as the ledger finds them, and each person once. Raises the id_* refusals.
+
+    Who is named without a number is the one of that name with a number, or known by name alone and only of
+    this account.
+    """
+    today = state.clock()[1]
+    found: dict[bytes, PersonStake] = {}
+    named: list[NamedClaimant] = []
+    numbered: dict[str, str] = {}
+    for one in given:
+        if one.id_number is not None:
+            numbered.setdefault(normalise_name(one.name), one.id_number)
+    for place, one in enumerate(given):
+        number = one.id_number or numbered.get(normalise_name(one.name))
+        known: str | None = None
+        birth = one.born_on
+        if number is None:
+            stake = persons.stake_by_name(one.name, f"{account_no(book_id)}|1", state.keyring)
+        else:
+            try:
+                stake, parsed = persons.stake_by_number(number, one.name, state.keyring, today)
+            except Refused as refused:
+                refused.at = f"claimants/{place}/id_number"
+                raise
+            known, birth = parsed.number, parsed.birth_date
+        found.setdefault(stake.digest, stake)
+        named.append(
+            NamedClaimant(
+                stake.digest,
+                stake.name_digest,
+                known is not None,
+                one.relation,
+                one.title,
+                heir_rank(one.relation, birth, known, normalise_name(one.name)),
+                one.share,
+                one.born_on,
+                None if one.represents is None else persons.name_digest(one.represents, state.keyring),
+                one.accepted_on,
+                one.notified_on,
+                one.waived_on,
+                one.disqualified_by,
+                one.unborn,
+                one.document,
+            )
+        )
+    return tuple(named), tuple(found.values())
+
+
+async def _said(request: Request, done: Posted) -> Response:
+    """The answer to what was said of an estate, from its entry."""
+    state = state_of(request)
+    lines = unpack(done.receipt.detail)["claimants"]
+    people = [line["person"] for line in lines]
+    names = await state.read(lambda connection: _names(connection, state, people))
+    return respond(request, to_json(_answer(done.receipt, names)).decode(), done)
+
+
+def _names(connection: Any, state: State, people: Sequence[int]) -> list[str]:
+    known = persons.known(connection, state.keyring, people)
+    return [known[person].name for person in people]
+
+
+def _answer(receipt: Receipt, names: Sequence[str]) -> dict[str, Any]:
+    """The answer, from what the entry itself keeps, so that it is the same whenever it is asked for."""
+    detail = unpack(receipt.detail)
+    if receipt.kind is Kind.ESTATE:
+        lines = detail["heirs"]
+        amount, shown, state = receipt.amount_fen, [line["amount"] for line in lines], "confirmed"
+    else:
+        lines, amount, shown, state = (detail[name] for name in ("claimants", "amount", "shown", "state"))
+    answer = {
+        "estate": entry_name(receipt.book_id, detail["death"]),
+        "state": state,
+        "amount": format_yuan(amount),
+        "set_off": [debt_json(receipt.book_id, line) for line in detail.get("set_off", ())],
+        "shares": _shares(names, shown, lines),
+    }
+    if receipt.kind is Kind.ESTATE_UNDO:
+        answer["receivable"] = format_yuan(detail["receivable"])
+    return answer
+
+
+def _shares(
+    names: Sequence[str], amounts: Sequence[int], lines: Sequence[dict[str, Any]]
+) -> list[dict[str, str]]:
+    # before anybody was named, there is nothing to share
+    return [
+        {"name": name, "amount": format_yuan(fen), "paid_to": line["paid_to"]}
+        for name, fen, line in zip(names, amounts, lines, strict=True)
+    ]
+
+
+def _tell(request: Request, receipt: Receipt) -> None:
+    """Record of which heirs the answer tells something that the call did not say."""
+    shown = shown_by(request)
+    credited = G.ENTRIES if wants_dry_run(request) else G.BALANCE | G.ENTRIES
+    for line in unpack(receipt.detail)["heirs"]:
+        if "entry" in line:
+            shown.of_each([book_id_of(line["entry"].partition("-")[0])], credited)

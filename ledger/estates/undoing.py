@@ -1,0 +1,234 @@
+"""Taking back an estate that was confirmed in error: what was paid comes back, and is divided anew (R58).
+
+Of an heir's account as much comes back as is there; the rest is owed by the heir. Payout orders are
+cancelled: their money was never the heir's. What was set off is owed again. Interest stays as it was posted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.accounts.inheritance import TO_ACCOUNT
+from ledger.book.chain import TransferLine
+from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
+from ledger.book.numbers import parse_entry_name
+from ledger.book.state import Book
+from ledger.care.cases import CASE_STATE
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
+from ledger.chart.sides import POCKETS, Side
+from ledger.database.lookups import Lookup
+from ledger.estates.case import ESTATE_CASE, HELD, OPEN, case_named
+from ledger.estates.owed import OWED
+from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
+from ledger.posting.needs import Asked, own_books
+from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
+from ledger.refusals import RefusalCode, Refused
+
+_PAID: Final = (Kind.ESTATE, Kind.SET_OFF)
+_ENTRIES = Lookup(
+    f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind IN ({', '.join(str(int(kind)) for kind in (*_PAID, Kind.ESTATE_UNDO))})"
+    " ORDER BY e.book_id, e.seq",
+    ENTRY_RETURNS,
+    book_id="big",
+)
+_LATER = Lookup(
+    "SELECT given.book_id FROM {given} JOIN book b ON b.book_id = given.book_id"
+    " JOIN book o ON o.person_id = b.person_id AND o.book_id <> b.book_id"
+    f" WHERE o.stage <> {int(Stage.CLOSED)}",
+    [tables.book.c.book_id],
+    book_id="big",
+)
+
+
+class Divisions:
+    """What was divided and set off of some books since a division was taken back, in order."""
+
+    __slots__ = ("by_book", "reopened")
+
+    def __init__(self) -> None:
+        self.by_book: dict[int, list[Receipt]] = {}
+        # whose holder has another account that is not closed
+        self.reopened: set[int] = set()
+
+    def note(self, receipt: Receipt) -> None:
+        if receipt.kind is Kind.ESTATE_UNDO:
+            self.by_book[receipt.book_id] = []
+        # what was set off for another reason names no line of an estate
+        elif receipt.kind is Kind.ESTATE or "line" in unpack(receipt.detail):
+            self.by_book.setdefault(receipt.book_id, []).append(receipt)
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> Divisions:
+    found = Divisions()
+    books = [(book_id,) for book_id in own_books(asked, desk)]
+    for receipt in receipts(connection, _ENTRIES.run(connection, books)):
+        found.note(receipt)
+    found.reopened = {book_id for (book_id,) in _LATER.run(connection, books)}
+    return found
+
+
+def _follow(found: Divisions, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.kind in {*_PAID, Kind.ESTATE_UNDO}:
+        found.note(receipt)
+
+
+DIVISIONS: Need[Divisions] = Need("what was divided", _read, follow=_follow)
+
+
+@dataclass(eq=False)
+class UndoEstate(Command):
+    """Take a confirmed division back: the account is of a dead person again, with all that was in it."""
+
+    verb: ClassVar[Verb | str] = Verb.ESTATE_UNDO
+    refused_with = (
+        # the estate of no death
+        RefusalCode.ESTATE_NOT_FOUND,
+        # the holder has opened an account since
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_NOT_DECEASED,
+        # an account that was opened after today, by a clock that is behind
+        RefusalCode.PERIOD_INVALID,
+        # nothing was confirmed, or it was taken back before
+        RefusalCode.ESTATE_NOT_CONFIRMED,
+    )
+    needs = frozenset({ESTATE_CASE, DIVISIONS, OWED})
+
+    book: BookRef
+    death_seq: int
+    reason: str
+    document: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.death_seq}|{self.reason}|{self.document}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        case = case_named(desk, book, self.death_seq)
+        desk.allow(Verb.ESTATE_UNDO)
+        found = desk.of(DIVISIONS)
+        if book.stage != Stage.CLOSED or case.estate_seq is None:
+            raise Refused(RefusalCode.ESTATE_NOT_CONFIRMED)
+        if book.book_id in found.reopened:
+            raise Refused(RefusalCode.ACCOUNT_CLOSED)
+        paid = found.by_book.get(book.book_id, [])
+        came = _from_heirs(desk, book, [one for one in paid if one.kind is Kind.ESTATE])
+        effective_on, fact_on = book.value_date(desk.today, desk.today)
+        book.roll_to(effective_on.year)
+        transfers = _restored(paid, effective_on.year)
+        shown = [{"person": line["person"], "paid_to": line["paid_to"]} for line in came]
+        book.add(
+            Draft(
+                Kind.ESTATE_UNDO,
+                effective_on,
+                transfers,
+                fact_on=fact_on,
+                target_seq=case.estate_seq,
+                detail=pack(
+                    death=case.death_seq,
+                    reason=self.reason,
+                    document=self.document,
+                    amount=sum(fen for _source, target, fen, _party in transfers if target in POCKETS),
+                    claimants=shown,
+                    back=came,
+                    receivable=sum(line["receivable"] for line in came),
+                    shown=[line["amount"] for line in came],
+                    state=OPEN if case.claimants is None or any(case.told["shown"]) else HELD,
+                ),
+                keyed=True,
+            )
+        )
+        _owe_again(book, paid)
+        book.stage = Stage.DECEASED
+
+
+def _from_heirs(desk: Desk, book: Book, estates: list[Receipt]) -> list[dict[str, Any]]:
+    """Take every share back, a person's all at once: what came back and what is owed, by person.
+
+    Raises WiderLocks while an heir's account is not on the desk.
+    """
+    people: dict[int, dict[str, Any]] = {}
+    credited: dict[int, dict[str, int]] = {}
+    for estate in estates:
+        for line in unpack(estate.detail)["heirs"]:
+            one = people.setdefault(
+                line["person"],
+                {"person": line["person"], "paid_to": line["paid_to"], "amount": 0, "receivable": 0},
+            )
+            one["amount"] += line["amount"]
+            if line["paid_to"] == TO_ACCOUNT and line["amount"]:
+                one["paid_to"] = TO_ACCOUNT
+                entries = credited.setdefault(line["person"], {})
+                entries[line["entry"]] = entries.get(line["entry"], 0) + line["amount"]
+    wanted = {person: _book_of(entries) for person, entries in credited.items()}
+    missing = sorted(set(wanted.values()) - desk.books.keys())
+    if missing:
+        raise WiderLocks(missing)
+    for person, entries in credited.items():
+        heir = desk.other(wanted[person])
+        if heir is None:
+            raise AssertionError("an heir's account was locked")
+        people[person] |= _take_back(desk, heir, person, sum(entries.values()), book)
+    return list(people.values())
+
+
+def _book_of(entries: dict[str, int]) -> int:
+    places = {parse_entry_name(entry) for entry in entries}
+    [book_id] = {place[0] for place in places if place is not None}
+    return book_id
+
+
+def _take_back(desk: Desk, heir: Book, person: int, fen: int, book: Book) -> dict[str, Any]:
+    """The entry in an heir's account: what is there goes back, from the pocket that it came to first."""
+    there = min(fen, max(heir.available, 0)) if heir.stage != Stage.CLOSED else 0
+    effective_on, fact_on = heir.value_date(max(desk.today, heir.opened_on), desk.today)
+    heir.roll_to(effective_on.year)
+    carried = min(there, heir.carried_over)
+    moves = (
+        (Side.CARRIED_OVER, carried, person),
+        (Side.CURRENT_YEAR, there - carried, person),
+        (Side.RECEIVABLE, fen - there, person),
+    )
+    draft = heir.add(
+        Draft(
+            Kind.INHERITANCE_BACK,
+            effective_on,
+            tuple((int(side), int(Side.ESTATE_PAYABLE), part, who) for side, part, who in moves if part),
+            fact_on=fact_on,
+            detail=pack(undo=[book.book_id, book.last_seq + 1], receivable=fen - there),
+        )
+    )
+    return {"credited": fen, "receivable": fen - there, "entry": [heir.book_id, draft.seq]}
+
+
+def _restored(paid: list[Receipt], year: int) -> tuple[TransferLine, ...]:
+    """All that went out comes back where it was: after a year end into carried_over (K6)."""
+    sums: dict[tuple[int, int, int | None], int] = {}
+    for one in paid:
+        for source, target, fen, party in one.transfers:
+            pocket = source
+            if source in POCKETS and one.effective_on.year != year:
+                pocket = int(Side.CARRIED_OVER)
+            sums[target, pocket, party] = sums.get((target, pocket, party), 0) + fen
+    return tuple(
+        (source, target, fen, party) for (source, target, party), fen in sorted(sums.items(), key=str)
+    )
+
+
+def _owe_again(book: Book, paid: list[Receipt]) -> None:
+    """What was set off of a third party's case is owed again (R47)."""
+    cases = book.of(CASE_STATE)
+    for one in paid:
+        told = unpack(one.detail)
+        if one.kind is Kind.SET_OFF and "case" in told:
+            case = cases.rows[told["case"]]
+            cases.set(told["case"], case._replace(set_off=case.set_off - one.amount_fen))

@@ -1,0 +1,260 @@
+"""Estates and heirs: each share is what the claims say, and stands where it went; undone, it went back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from ledger import tables
+from ledger.book.detail import unpack
+from ledger.book.numbers import parse_entry_name
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import POCKETS, Side
+from ledger.database.lookups import Lookup
+from ledger.estates.case import EstateCase, claimants_of, read_cases
+from ledger.estates.shares import agreed, entitlements
+from ledger.posting import Receipt
+from ledger.posting.reads import RECEIPT_COLUMNS, receipts
+from ledger.refusals import Refused
+from ledger.shares import divide
+from ledger.verify.finding import UNREADABLE, Finding, line_name
+from ledger.verify.named import Place, entries_named, place_of
+
+_E = tables.entry.c
+_ROWS_AT_ONCE = 500
+_PEOPLE = Lookup(
+    "SELECT i.person_id FROM {given} JOIN identity i ON i.person_id = given.person_id",
+    [tables.identity.c.person_id],
+    person_id="big",
+)
+
+
+def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Each share of an estate stands in the heir's account, and each inheritance comes from an estate."""
+    wanted = _E.book_id.between(first, last) & _E.kind.in_([int(Kind.ESTATE), int(Kind.INHERITANCE)])
+    for found in _some(connection, wanted):
+        names = {name for receipt in found for name in _other_ends(receipt)}
+        named = entries_named(connection, names | {place for one in found for place in _claimants_named(one)})
+        others = {other.name: other for other in named.values()}
+        heirs = {party for receipt in found for _, _, _, party in receipt.transfers if party is not None}
+        known = {person for (person,) in _PEOPLE.run(connection, [(heir,) for heir in sorted(heirs)])}
+        for receipt in found:
+            try:
+                wrong = _unknown_heir(receipt, known) or (
+                    _estate_fault(receipt, others) or _claimants_fault(connection, receipt, named)
+                    if receipt.kind is Kind.ESTATE
+                    else _inheritance_fault(receipt, others)
+                )
+            except UNREADABLE as error:
+                wrong = f"what it says cannot be read ({type(error).__name__})"
+            if wrong is not None:
+                yield Finding("estate_wrong", line_name(receipt.book_id, receipt.seq), wrong)
+
+
+def _some(connection: Connection, wanted: ColumnElement[bool]) -> Iterator[list[Receipt]]:
+    rows = connection.execute(
+        select(*(_E[name] for name in RECEIPT_COLUMNS))
+        .where(wanted)
+        .order_by(_E.book_id, _E.seq)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    for some in rows.partitions(_ROWS_AT_ONCE):
+        yield receipts(connection, some)
+
+
+def _other_ends(receipt: Receipt) -> list[Place]:
+    """The entries in other books that belong to this one; none of one that cannot be read."""
+    texts: list[Any]
+    if receipt.kind is Kind.INHERITANCE:
+        texts = [receipt.source_ref]
+    else:
+        try:
+            texts = [line.get("entry") for line in unpack(receipt.detail).get("heirs", [])]
+        except UNREADABLE:
+            return []
+    names = (parse_entry_name(text) for text in texts if isinstance(text, str))
+    return [name for name in names if name is not None]
+
+
+def _claimants_named(receipt: Receipt) -> list[Place]:
+    """The entry that named who claims the estate, where there is one."""
+    if receipt.kind is not Kind.ESTATE:
+        return []
+    try:
+        seq = unpack(receipt.detail).get("claimants")
+        return [] if seq is None else [place_of(receipt.book_id, seq)]
+    except UNREADABLE:
+        return []
+
+
+def _unknown_heir(receipt: Receipt, known: set[int]) -> str | None:
+    if any(party not in known for _, _, _, party in receipt.transfers):
+        return "nobody is known as one of its heirs"
+    return None
+
+
+def _estate_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str | None:
+    lines: list[dict[str, Any]] = unpack(receipt.detail)["heirs"]
+    amounts = [line["amount"] for line in lines]
+    weights = [Fraction(line["share"]) for line in lines]
+    if amounts != divide(receipt.amount_fen, weights, [(line["rank"],) for line in lines]):
+        return "it is not divided by the shares it names"
+    for line in lines:
+        person = line["person"]
+        fen = sum(one["amount"] for one in lines if one["person"] == person)
+        if sum(moved for _, _, moved, party in receipt.transfers if party == person) != fen:
+            return "its transfers are not the shares it names"
+        if fen and line["paid_to"] == "account":
+            other = others.get(line["entry"])
+            if other is None or other.kind is not Kind.INHERITANCE or other.source_ref != receipt.name:
+                return f"the share of {fen} fen is not in the account of the heir ({line['entry']})"
+            if not _same_share(other, person, fen):
+                return f"{line['entry']} is not the share of {fen} fen that this estate names"
+    return None
+
+
+def _inheritance_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str | None:
+    estate = others.get(receipt.source_ref or "")
+    if estate is None or estate.kind is not Kind.ESTATE:
+        return "the estate that it comes from is not there"
+    shares = [line for line in unpack(estate.detail)["heirs"] if line.get("entry") == receipt.name]
+    people = {line["person"] for line in shares}
+    fen = sum(line["amount"] for line in shares)
+    if len(people) != 1 or not _same_share(receipt, people.pop(), fen):
+        return f"{estate.name} names no such share"
+    return None
+
+
+def _same_share(inheritance: Receipt, person: int, fen: int) -> bool:
+    return [(moved, party) for _, _, moved, party in inheritance.transfers] == [(fen, person)]
+
+
+def _claimants_fault(connection: Connection, receipt: Receipt, named: Mapping[Place, Receipt]) -> str | None:
+    """An estate that names its claims is divided as titles, the law and what was agreed on say."""
+    for place in _claimants_named(receipt):
+        claimants_entry = named.get(place)
+        if (
+            claimants_entry is None
+            or claimants_entry.kind is not Kind.ESTATE_CLAIMANTS
+            or claimants_entry.seq >= receipt.seq
+        ):
+            return "the claimants that it names are not there"
+        told = unpack(claimants_entry.detail)
+        claimants = claimants_of(told)
+        case = _case_until(connection, receipt)
+        try:
+            weights = entitlements(claimants, date.fromisoformat(told["paid_on"]))
+            agreement = case.stands_for(claimants)
+            if agreement is not None:
+                weights = [share for share, _rank in agreed(claimants, agreement.shares)]
+        except Refused:
+            return "its claimants cannot share it"
+        here = [(line["person"], Fraction(line["share"])) for line in unpack(receipt.detail)["heirs"]]
+        if here != [(one.person, weight) for one, weight in zip(claimants, weights, strict=True)]:
+            return f"its shares are not those of the claimants of {claimants_entry.name}"
+        if case.is_disputed:
+            return "it was paid while it was disputed"
+    return None
+
+
+def _case_until(connection: Connection, receipt: Receipt) -> EstateCase:
+    """What was said of the estate before this entry."""
+    cases = {receipt.book_id: EstateCase()}
+    read_cases(connection, cases, before=receipt.seq)
+    return cases[receipt.book_id]
+
+
+# -- taken back --------------------------------------------------------------------------------------------
+
+
+def shares_go_back_by_an_undoing(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """What was taken back of an estate came back whole, and each share that went back names the undoing."""
+    wanted = _E.book_id.between(first, last) & _E.kind.in_(
+        [int(Kind.ESTATE_UNDO), int(Kind.INHERITANCE_BACK)]
+    )
+    for found in _some(connection, wanted):
+        places = {place: _places(one) for place, one in enumerate(found)}
+        named = entries_named(connection, {place for some in places.values() for place in some or ()})
+        for place, receipt in enumerate(found):
+            ends = places[place]
+            try:
+                wrong = (
+                    "what it says cannot be read"
+                    if ends is None
+                    else _undo_fault(connection, receipt, named)
+                    if receipt.kind is Kind.ESTATE_UNDO
+                    else _back_fault(receipt, [named.get(end) for end in ends])
+                )
+            except UNREADABLE as error:
+                wrong = f"what it says cannot be read ({type(error).__name__})"
+            if wrong is not None:
+                yield Finding("estate_wrong", line_name(receipt.book_id, receipt.seq), wrong)
+
+
+def _places(receipt: Receipt) -> list[Place] | None:
+    """The entries that belong to this one; None where it cannot be read."""
+    try:
+        told = unpack(receipt.detail)
+        if receipt.kind is Kind.INHERITANCE_BACK:
+            return [place_of(*told["undo"])]
+        return [place_of(*line["entry"]) for line in told["back"] if "entry" in line]
+    except UNREADABLE:
+        return None
+
+
+def _undo_fault(connection: Connection, undo: Receipt, named: Mapping[Place, Receipt]) -> str | None:
+    """It gives back what each division and each set-off since the last undoing moved, to the fen."""
+    went: dict[tuple[int, int | None], int] = {}
+    for one in _undone(connection, undo):
+        for source, target, fen, party in one.transfers:
+            for side, change in ((_pocket(source), -fen), (_pocket(target), fen)):
+                went[side, party] = went.get((side, party), 0) + change
+    for source, target, fen, party in undo.transfers:
+        for side, change in ((_pocket(source), -fen), (_pocket(target), fen)):
+            went[side, party] = went.get((side, party), 0) + change
+    if any(went.values()):
+        return "it does not give back what was divided and set off"
+    for line in unpack(undo.detail)["back"]:
+        if "entry" not in line:
+            continue
+        other = named.get(place_of(*line["entry"]))
+        if other is None or other.kind is not Kind.INHERITANCE_BACK:
+            return "a share that went back is not there"
+        if unpack(other.detail)["undo"] != [undo.book_id, undo.seq] or other.amount_fen != line["credited"]:
+            return f"{other.name} is not the share that went back"
+        owed = sum(fen for source, _, fen, _ in other.transfers if source == Side.RECEIVABLE)
+        if owed != line["receivable"] or {party for *_, party in other.transfers} - {line["person"]}:
+            return f"{other.name} owes another amount"
+    return None
+
+
+def _pocket(side: int) -> int:
+    """The pockets are taken for one: after a year end money comes back to the other."""
+    return int(Side.CARRIED_OVER) if side in POCKETS else side
+
+
+def _undone(connection: Connection, undo: Receipt) -> list[Receipt]:
+    """The divisions and set-offs of this book between the undoing before and this one."""
+    kinds = [int(kind) for kind in (Kind.ESTATE, Kind.SET_OFF, Kind.ESTATE_UNDO)]
+    wanted = (_E.book_id == undo.book_id) & (_E.seq < undo.seq) & _E.kind.in_(kinds)
+    since: list[Receipt] = []
+    for some in _some(connection, wanted):
+        for one in some:
+            if one.kind is Kind.ESTATE_UNDO:
+                since = []
+            elif one.kind is Kind.ESTATE or "line" in unpack(one.detail):
+                since.append(one)
+    return since
+
+
+def _back_fault(back: Receipt, undoings: Sequence[Receipt | None]) -> str | None:
+    for undo in undoings:
+        if undo is None or undo.kind is not Kind.ESTATE_UNDO:
+            return "the undoing that it belongs to is not there"
+        if [back.book_id, back.seq] not in [line.get("entry") for line in unpack(undo.detail)["back"]]:
+            return f"{undo.name} names no such share"
+    return None
