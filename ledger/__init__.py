@@ -41,6 +41,7 @@ from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.employer_changes import ChangeEmployer
 from ledger.contributions.employers import RegisterEmployer
 from ledger.contributions.estimates import Estimate, ReverseEstimate
+from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.staff_moves import MergeEmployer, MoveStaff
 from ledger.contributions.supervision import RecordStep
@@ -170,6 +171,7 @@ __all__ = [
     "Reverse",
     "ReverseEntry",
     "ReverseEstimate",
+    "ReversePayment",
     "ReverseSettlement",
     "Settle",
     "Side",

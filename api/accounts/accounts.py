@@ -253,6 +253,7 @@ def freezes_json(connection: Any, book_id: int) -> list[dict[str, Any]]:
             "to": day_text(one.last),
             "ended_by": one.ended_by,
             "ended_on": day_text(one.ended_on),
+            "reversed_by": one.reversed_by,
         }
         for one in reports.freezes(connection, book_id)
     ]

@@ -156,6 +156,7 @@ class FreezeItem(Answer):
     last: date | None = Field(alias="to")
     ended_by: str | None
     ended_on: date | None
+    reversed_by: str | None = Field(description="The entry that took it back, as if it had never been")
 
 
 class FreezeList(Answer):

@@ -122,6 +122,7 @@ class QuotaItem(Answer):
     rank: int
     given_on: date
     ended: bool
+    reversed_by: str | None = Field(description="The entry that took it back, where it was given wrongly")
 
 
 class QuotaList(Answer):
@@ -304,6 +305,7 @@ def quotas_json(
             "rank": one.quota.rank,
             "given_on": one.given_on.isoformat(),
             "ended": one.quota.ended,
+            "reversed_by": None if one.reversed_by is None else entry_name(one.book_id, one.reversed_by),
         }
         for one in found
     ]

@@ -81,6 +81,12 @@ class FilingAnswer(FilingItem):
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
 
 
+class FiledItem(FilingItem):
+    """Something that was filed, as it stands."""
+
+    reversed_by: str | None = Field(description="The entry that took it back, as if it had never been")
+
+
 class FilingEndAnswer(Answer):
     """A filing with its last day, by the entry that recorded the end."""
 
@@ -96,7 +102,7 @@ class FilingEndAnswer(Answer):
 class FilingList(Answer):
     """Everything that was filed for a person, oldest first."""
 
-    items: list[FilingItem]
+    items: list[FiledItem]
 
 
 class YearCounters(Answer):
@@ -259,6 +265,7 @@ def filings_json(connection: Any, book_id: int) -> list[dict[str, Any]]:
             "institution": one.institution,
             "evidence": one.evidence,
             "recorded_on": one.recorded_on.isoformat(),
+            "reversed_by": None if one.reversed_by is None else entry_name(book_id, one.reversed_by),
         }
         for one in care.filings(connection, book_id)
     ]

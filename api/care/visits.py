@@ -72,6 +72,7 @@ class VisitView(Answer):
     first: date = Field(alias="from")
     ended_on: date | None = Field(description="The day as of which the registration was taken back")
     reason: str | None = Field(description="Why it was taken back, where that was said")
+    reversed_by: str | None = Field(description="The reversal, where it was registered wrongly")
     settlements: list[str] = Field(description="Its settled bills that were not taken back")
 
 
@@ -195,5 +196,6 @@ def visit_json(found: care.Visit) -> dict[str, Any]:
         "from": found.begins_on.isoformat(),
         "ended_on": None if found.ended_on is None else found.ended_on.isoformat(),
         "reason": found.reason,
+        "reversed_by": None if found.reversed_by is None else entry_name(found.book_id, found.reversed_by),
         "settlements": [entry_name(found.book_id, bill) for bill in found.settled_by],
     }

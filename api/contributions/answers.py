@@ -102,6 +102,20 @@ class PaymentAnswer(Answer):
     dry_run: bool | None = Field(None, description=DRY_RUN)
 
 
+class PaymentReversalAnswer(Answer):
+    """A payment that was taken back. Where its money comes from adds up to its amount."""
+
+    reversal: str = Field(examples=[ENTRY_EXAMPLE])
+    payment: str = Field(examples=[ENTRY_EXAMPLE])
+    amount: str = yuan("What goes back to the bank: the whole payment")
+    from_accounts: str = yuan("Taken out of the accounts")
+    from_pooled_fund: str = yuan("The employer's part, without late fee")
+    late_fee_back: str = yuan("The late fees that it had paid")
+    from_suspense: str = yuan("What waited of it")
+    receivable: str = yuan("What accounts no longer had: owed by the persons, for the month")
+    dry_run: bool | None = Field(None, description=DRY_RUN)
+
+
 class RefundAnswer(Answer):
     """Money that goes back to an employer."""
 

@@ -152,6 +152,14 @@ class NewReceipt(Strict):
     source_ref: SourceRef
 
 
+class NewPaymentReversal(Strict):
+    """Why a payment is taken back."""
+
+    model_config = example(reason="returned by the bank")
+
+    reason: Words
+
+
 class NewEstimate(Strict):
     """A month that was not declared; `amount` where the agency fixes it, else by last month."""
 

@@ -184,9 +184,10 @@ class EnrolmentItem(Answer):
     wage: str | None
     first: date = Field(alias="from")
     last: date | None = Field(alias="to")
-    status: Literal["in_force", "ended", "replaced"]
+    status: Literal["in_force", "ended", "replaced", "reversed"]
     recorded_on: date
     replaced_by: str | None = Field(description="The entry that took its place, as the end of it does")
+    reversed_by: str | None = Field(description="The entry that took it back, as if it had never been")
 
 
 class EnrolmentList(Answer):

@@ -26,6 +26,7 @@ LONG: Final = frozenset({
     ("POST", "/v1/employers/{employer}/estimates"),
     ("POST", "/v1/employers/{employer}/refunds"),
     ("POST", "/v1/receipts"),
+    ("POST", "/v1/payments/{payment}/reversal"),
     # these post little, behind lists of employers and days of institutions
     ("POST", "/v1/employers/{employer}/case-steps"),
     ("POST", "/v1/employers/{employer}/closure"),

@@ -53,6 +53,7 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/employers/{employer}/merger"): "contributions:act",
     ("POST", "/v1/receipts"): "receipts:write",
     ("POST", "/v1/employers/{employer}/refunds"): "contributions:act",
+    ("POST", "/v1/payments/{payment}/reversal"): "contributions:act",
     ("POST", "/v1/year-ends/{year}"): "admin",
     ("POST", "/v1/retiree-credits/{period}"): "admin",
     ("POST", "/v1/annual-settlements/{year}"): "admin",

@@ -145,6 +145,7 @@ _OF_NOBODY: Final = (
     ("POST", "/v1/employers/{employer}/reopening"),
     ("POST", "/v1/receipts"),
     ("POST", "/v1/employers/{employer}/refunds"),
+    ("POST", "/v1/payments/{payment}/reversal"),
     ("GET", "/v1/employers/{employer}"),
     ("POST", "/v1/employers/{employer}/changes"),
     ("POST", "/v1/employers/{employer}/staff-moves"),

@@ -136,6 +136,7 @@ def enrolments_json(connection: Any, book_id: int, today: date) -> list[dict[str
             "status": one.status(today),
             "recorded_on": one.recorded_on.isoformat(),
             "replaced_by": None if one.replaced_by is None else entry_name(book_id, one.replaced_by),
+            "reversed_by": None if one.reversed_by is None else entry_name(book_id, one.reversed_by),
         }
         for one in contribution_reports.enrolments(connection, book_id)
     ]

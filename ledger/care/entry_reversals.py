@@ -26,11 +26,12 @@ from ledger.care.alike import ALIKE, is_alike
 from ledger.care.bills import Bill
 from ledger.care.cases import CASE_STATE
 from ledger.care.decisions import HANDED_IN, about
+from ledger.care.facts_taken_back import NEEDS_OF, check_nothing_hangs, last_of, take_back
 from ledger.care.manual_claims import claimed_bill
 from ledger.care.reads import ACCUMULATORS, CASES, SETTLEMENTS
 from ledger.care.stakes import bill_stake
 from ledger.care.taking_back import check_bill_may_go, row_of
-from ledger.chart.kinds import REVERSIBLE_OF_CARE, Kind
+from ledger.chart.kinds import REVERSIBLE_FACTS, REVERSIBLE_OF_CARE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
@@ -102,7 +103,10 @@ class ReverseEntry(Reverse):
         RefusalCode.DUPLICATE_BENEFIT,
         RefusalCode.ALREADY_REVERSED,
         RefusalCode.NOT_REVERSIBLE,
-        # a later admission went by the bill, a later recovery by this one; or the bill itself was taken back
+        # a visit with a bill
+        RefusalCode.VISIT_SETTLED,
+        # months or credits hang on an enrolment; a later admission went by the bill, a later recovery by this
+        # one; or the bill itself was taken back
         RefusalCode.NOT_LAST,
         RefusalCode.REVERSAL_WINDOW_PASSED,
         # an advance on the bill
@@ -119,7 +123,10 @@ class ReverseEntry(Reverse):
 
     def decide(self, desk: Desk) -> None:
         original = desk.target(self.target_seq)
-        if original is None or original.kind not in REVERSIBLE_OF_CARE:
+        if original is not None and original.kind in REVERSIBLE_FACTS:
+            self._ask_for(*NEEDS_OF[original.kind])
+            self._forget(desk, original)
+        elif original is None or original.kind not in REVERSIBLE_OF_CARE:
             super().decide(desk)
         elif original.kind is Kind.RECOVERY:
             self._ask_for(CASES, SETTLEMENTS, LATER_RECOVERIES)
@@ -147,6 +154,17 @@ class ReverseEntry(Reverse):
         if desk.acted_on(original.seq) is not None:
             raise Refused(RefusalCode.ALREADY_REVERSED)
         return dates
+
+    def _forget(self, desk: Desk, original: Receipt) -> None:
+        """What was recorded wrongly is as if it had never been."""
+        desk.allow(Verb.REVERSAL)
+        day = self.effective_on or desk.today
+        REVERSED_ON.admit(day, desk.today, "effective_on", original=original.effective_on)
+        book: Book = desk.book
+        dates = book.value_date(day, desk.today)
+        last = last_of(desk, original)
+        check_nothing_hangs(desk, original, last)
+        take_back(desk, original, last, dates, self.reason)
 
     def _add(self, desk: Desk, original: Receipt, dates: tuple[date, date | None], **more: Any) -> None:
         """The mirror of the entry that was named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table
 
@@ -13,6 +13,7 @@ from ledger.care.cases import CASE_STATE, ThirdPartyCase
 from ledger.care.counters import COUNTERS, FILING_ROW, SETTLEMENT_ROW, Accumulator
 from ledger.care.rows import FilingRow, SettlementRow
 from ledger.chart.care import CareTable, CareType, CauseKind, Channel, Coverage, Cut, Filing
+from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Look, Need, Receipt
@@ -171,6 +172,16 @@ def keep_filing(found: list[KnownFiling], one: KnownFiling) -> None:
     found.append(one)
 
 
+_TAKEN_BACK = (
+    "EXISTS (SELECT 1 FROM entry x WHERE x.book_id = {0}.book_id AND x.target_seq = {0}.seq"
+    f" AND x.kind = {int(Kind.REVERSAL)})"
+)
+STANDS: Final = (
+    f"NOT {_TAKEN_BACK.format('f')} AND NOT EXISTS (SELECT 1 FROM filing g WHERE g.book_id = f.book_id"
+    f" AND g.replaces_seq = f.seq AND {_TAKEN_BACK.format('g')})"
+)
+"""SQL: whether neither the filing `f` nor its end was taken back."""
+
 _FILINGS: Look[Filings] = Look(
     "filing f",
     {
@@ -184,6 +195,7 @@ _FILINGS: Look[Filings] = Look(
     "f.book_id = {book}",
     begin=dict,
     keep=_keep_filing,
+    where=STANDS,
     order="f.seq",
 )
 
@@ -191,6 +203,16 @@ _FILINGS: Look[Filings] = Look(
 def _follow_filing(found: Filings, desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     for row in FILING_ROW.among(beside):
         keep_filing(found.setdefault(receipt.book_id, []), KnownFiling(receipt.seq, desk.today, row))
+    if receipt.kind is Kind.REVERSAL and receipt.book_id in found:
+        known = found[receipt.book_id]
+        seq = _filing_of(desk, receipt)
+        found[receipt.book_id] = [one for one in known if one.seq != seq]
+
+
+def _filing_of(desk: Desk, reversal: Receipt) -> int | None:
+    """The filing that a reversal took back, by itself or by its end."""
+    target = desk.targets.get((reversal.book_id, reversal.target_seq or 0))
+    return target.target_seq if target is not None and target.kind is Kind.FILING_END else reversal.target_seq
 
 
 FILINGS: Need[Filings] = Need("filings", look=_FILINGS, follow=_follow_filing)

@@ -20,6 +20,7 @@ from ledger.care.rows import FilingRow, SettlementRow
 from ledger.chart.care import CARE_WORDS, CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.policy import Policy, load_policy
+from ledger.posting.taken_back import taken_back
 from ledger.refusals import RefusalCode, Refused
 
 _B, _E, _S = tables.book.c, tables.entry.c, tables.settlement.c
@@ -145,6 +146,8 @@ class QuotaView(NamedTuple):
     given_on: date
     donor_id: int | None
     quota: Quota
+    # the entry that took it back
+    reversed_by: int | None = None
 
 
 class QuotaUse(NamedTuple):
@@ -181,24 +184,28 @@ _USES = (
 
 def quotas_given(connection: Connection, book_id: int) -> list[QuotaView]:
     """The quotas that an account has given, by rank, those that were ended too."""
-    return _quota_views(connection.execute(_GIVEN, {"book_id": book_id}))
+    return _quota_views(connection, connection.execute(_GIVEN, {"book_id": book_id}))
 
 
 def quotas_received(connection: Connection, book_id: int) -> list[QuotaView]:
     """The quotas that were given to the holder of an account, by rank, those that were ended too."""
-    return _quota_views(connection.execute(_RECEIVED, {"book_id": book_id}))
+    return _quota_views(connection, connection.execute(_RECEIVED, {"book_id": book_id}))
 
 
 def quotas_received_by(connection: Connection, person_id: int) -> list[QuotaView]:
     """The same by the person's number, for somebody who has no account."""
-    return _quota_views(connection.execute(_RECEIVED_BY, {"person_id": person_id}))
+    return _quota_views(connection, connection.execute(_RECEIVED_BY, {"person_id": person_id}))
 
 
-def _quota_views(rows: Any) -> list[QuotaView]:
-    return [
+def _quota_views(connection: Connection, rows: Any) -> list[QuotaView]:
+    found = [
         QuotaView(book_id, seq, given_on, donor_id, Quota._make(quota))
         for book_id, seq, given_on, donor_id, *quota in rows
     ]
+    # only one that has ended may have been taken back
+    donors = {one.book_id for one in found if one.quota.ended}
+    back = {book_id: taken_back(connection, book_id) for book_id in sorted(donors)}
+    return [one._replace(reversed_by=back.get(one.book_id, {}).get(one.seq)) for one in found]
 
 
 def quota_uses(connection: Connection, book_id: int, seq: int) -> list[QuotaUse]:
@@ -228,6 +235,8 @@ class Visit(NamedTuple):
     ended_on: date | None
     reason: str | None
     settled_by: tuple[int, ...]
+    # the entry that took it back, as if it had never been
+    reversed_by: int | None = None
 
 
 class Filed(NamedTuple):
@@ -238,6 +247,8 @@ class Filed(NamedTuple):
     institution: str | None
     evidence: str | None
     row: FilingRow
+    # the entry that took it back
+    reversed_by: int | None = None
 
 
 _VISIT = (
@@ -283,6 +294,7 @@ def visit(connection: Connection, book_id: int, seq: int) -> Visit:
         date.fromisoformat(ended["to"]) if "to" in ended else found.ended_on,
         ended.get("reason"),
         tuple(connection.scalars(_BILLS, at)),
+        taken_back(connection, book_id).get(seq) if found.ended_on is not None else None,
     )
 
 
@@ -295,7 +307,8 @@ def filings(connection: Connection, book_id: int) -> list[Filed]:
             found[row.replaces_seq] = found[row.replaces_seq]._replace(row=row)
         else:
             found[seq] = Filed(seq, day, code, unpack(detail).get("evidence"), row)
-    return list(found.values())
+    back = taken_back(connection, book_id) if found else {}
+    return [one._replace(reversed_by=back.get(one.seq)) for one in found.values()]
 
 
 def _filing(values: Sequence[Any]) -> FilingRow:

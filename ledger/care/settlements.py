@@ -275,7 +275,7 @@ class Settle(Command):
             row.visit_seq == seq for row in standing(desk.of(SETTLEMENTS).get(book_id, {})).values()
         ):
             raise Refused(RefusalCode.VISIT_SETTLED, at="visit")
-        if desk.acted_on(seq) is Kind.VISIT_END:
+        if desk.acted_on(seq) in {Kind.VISIT_END, Kind.REVERSAL}:
             raise Refused(RefusalCode.VISIT_ENDED, at="visit")
 
 

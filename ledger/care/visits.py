@@ -57,7 +57,7 @@ def _follow(found: OpenVisits, _desk: object, receipt: Receipt, beside: Sequence
     here = found.setdefault(receipt.book_id, {})
     if receipt.kind is Kind.VISIT:
         here[receipt.seq] = receipt
-    elif receipt.kind is Kind.VISIT_END and receipt.target_seq is not None:
+    elif receipt.kind in {Kind.VISIT_END, Kind.REVERSAL} and receipt.target_seq is not None:
         here.pop(receipt.target_seq, None)
     for row in SETTLEMENT_ROW.among(beside):
         if row.visit_seq is not None:

@@ -37,6 +37,8 @@ class Kind(IntEnum):
     ENROLMENT_END = 27
     RETIREE_CREDIT = 30
     REFUND_TO_PAYER = 31
+    # of a payment that was taken back, what accounts no longer had of a month
+    CREDIT_SHORTFALL = 35
     # a credit for a month after death
     CREDIT_BACK = 36
     # of a patient's book
@@ -140,7 +142,11 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     | _pairs((Side.BANK,), _FUNDS)
     | _pairs((Side.POOLED_FUND,), (Side.BANK, *_ANY_POCKET))
     # of an estimate: the late fee that was paid of it
-    | _LATE_FEE_BACK,
+    | _LATE_FEE_BACK
+    # of an employer's payment: all that it brought, and what it took out of suspense
+    | _pairs((Side.POOLED_FUND, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.BANK, Side.POOLED_FUND, Side.SUSPENSE)),
+    Kind.CREDIT_SHORTFALL: _pairs((Side.RECEIVABLE,), (Side.COLLECTION_CLEARING,)),
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
@@ -199,10 +205,20 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
 REVERSIBLE = frozenset({
     Kind.CONTRIBUTION, Kind.SPENDING, Kind.CAPTURE, Kind.RETIREE_CREDIT, Kind.PREMIUM,
 })  # fmt: skip
+# what ends what was recorded and moved no money
+ENDS = {
+    Kind.FREEZE_END: Kind.FREEZE,
+    Kind.QUOTA_END: Kind.QUOTA,
+    Kind.ENROLMENT_END: Kind.ENROLMENT,
+    Kind.FILING_END: Kind.FILING,
+    Kind.VISIT_END: Kind.VISIT,
+}
+# recorded wrongly, it is as if it had never been
+REVERSIBLE_FACTS = frozenset(ENDS.values())
 # what the way back of care undoes: a decision about a claim, and what came back of an advance
 REVERSIBLE_OF_CARE = frozenset({Kind.CLAIM_DECISION, Kind.RECOVERY})
 # whose document may be booked again, once what it made was reversed
-BOOKED_AGAIN = REVERSIBLE | {Kind.RECOVERY}
+BOOKED_AGAIN = REVERSIBLE | {Kind.RECOVERY, Kind.PAYMENT}
 # money that came in: to reverse it takes it out again
 CREDITS = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
 

@@ -251,6 +251,10 @@ def overdue_registrations(
 
     In order of account and entry, at most `limit` after the entry `after`. The area is the employer's.
     """
+    acting = tables.entry.alias("acting").c
+    taken_back = select(acting.seq).where(
+        acting.book_id == _N.book_id, acting.target_seq == _N.seq, acting.kind == int(Kind.REVERSAL)
+    )
     query = (
         select(
             _N.book_id, _N.seq, _EMPLOYER.credit_code, employer_name_on(on), _N.valid_from, _E.effective_on,
@@ -266,6 +270,7 @@ def overdue_registrations(
             _E.effective_on > _N.valid_from,
             _E.effective_on <= on,
             ~is_closed(_EMPLOYER.book_id, on),
+            ~taken_back.exists(),
         )
         .order_by(_N.book_id, _N.seq)
         .limit(CHUNK)

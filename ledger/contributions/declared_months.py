@@ -15,6 +15,7 @@ from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.months import is_period, month_bounds
+from ledger.people.enrolled import stands
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked
 
@@ -43,13 +44,12 @@ def has_nobody(book_id: ColumnElement[int], period: int) -> ColumnElement[bool]:
     last list and has none. Of an employer that nobody was ever enrolled with it is not known, and not said.
     """
     first, last = month_bounds(period)
-    newer, own, holder = tables.enrolment.alias().c, tables.enrolment.alias().c, tables.book.alias().c
-    stands = ~exists().where(newer.book_id == _N.book_id, newer.replaces_seq == _N.seq)
+    own, holder = tables.enrolment.alias().c, tables.book.alias().c
     here = and_(_N.employer_id == book_id, _N.member_class != int(MemberClass.RETIRED))
     lives = or_(_B.died_on.is_(None), _B.died_on >= first)
     covering = exists().where(
         here,
-        stands,
+        stands(_N),
         _N.valid_from <= last,
         or_(_N.valid_to.is_(None), _N.valid_to >= first),
         _B.book_id == _N.book_id,
@@ -65,11 +65,11 @@ def has_nobody(book_id: ColumnElement[int], period: int) -> ColumnElement[bool]:
         _A.book_id == book_id,
         _A.period == last_list,
         _A.employee + _A.employer > 0,
-        ~exists().where(own.book_id == _A.account_id),
+        ~exists().where(own.book_id == _A.account_id, stands(own)),
         holder.book_id == _A.account_id,
         or_(holder.died_on.is_(None), holder.died_on >= first),
     )
-    return and_(exists().where(here), ~covering, ~on_the_list)
+    return and_(exists().where(here, stands(_N)), ~covering, ~on_the_list)
 
 
 class MonthLook(NamedTuple):

@@ -68,10 +68,10 @@ class ReceivePayment(Command):
         book = employer_book(desk)
         month = None if self.period is None else first_day(owed_month(desk, book, self.period))
         RECEIVED_ON.admit(self.received_on, desk.today, "received_on", month=month)
-        desk.require_new_source(Kind.PAYMENT, self.source_ref)
+        reversal_seq = desk.require_new_source(Kind.PAYMENT, self.source_ref)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
-        made = _Made(desk, book, self, self.amount_fen)
+        made = _Made(desk, book, self, self.amount_fen, reversal_seq)
         made.find_months()
         made.lock()
         made.pay()
@@ -86,6 +86,8 @@ class _Made:
     book: Book
     command: ReceivePayment
     rest: int
+    # what took the document back before, if it is booked again
+    reversal_seq: int | None = None
     late_fee: int = 0
     waiting: int = 0
     released: int = 0
@@ -220,6 +222,7 @@ class _Made:
                 command.received_on,
                 transfers,
                 period=command.period,
+                target_seq=self.reversal_seq,
                 source_ref=command.source_ref,
                 keyed=True,
                 beside=beside,

@@ -110,6 +110,11 @@ def _keep(desk: Desk, rows: Iterable[Any]) -> None:
         desk.books[book_id].of(ASSESSMENTS).rows[period, account_id] = Assessment._make(values)
 
 
+def keep_rows(connection: Connection, desk: Desk, named: set[tuple[int, int, int]]) -> None:
+    """Put the persons' months (employer, month, account) on the books of their employers."""
+    _keep(desk, _ROWS_OF.run(connection, sorted(named)))
+
+
 def _read_debts(connection: Connection, asked: Asked, desk: Desk) -> bool:
     books = own_books(asked, desk)
     for book_id in books:

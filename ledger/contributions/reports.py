@@ -22,6 +22,7 @@ from ledger.contributions.employer_changes import employer_name_in
 from ledger.contributions.levies import NO_PERIOD, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.database.lookups import Lookup
+from ledger.posting.taken_back import taken_back
 from ledger.refusals import RefusalCode, Refused
 
 PERIOD_MAX = 999912
@@ -304,7 +305,7 @@ def credited(
     """
     came = (Kind.CONTRIBUTION, Kind.RETIREE_CREDIT)
     back = tables.entry.alias("back")
-    taken_back = (
+    went_back = (
         select(back.c.seq)
         .where(
             back.c.book_id == _E.book_id,
@@ -322,7 +323,7 @@ def credited(
             _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER)]),
             _E.period.between(first, last),
             _E.seq <= up_to,
-            ~taken_back,
+            ~went_back,
         )
     )
     found: dict[MonthSource, Credited] = {}
@@ -351,9 +352,12 @@ class EnrolmentView(NamedTuple):
     last: date | None
     recorded_on: date
     replaced_by: int | None
+    reversed_by: int | None = None
 
     def status(self, today: date) -> str:
-        """`replaced` by a later entry, `ended` when its last day is over, else `in_force`."""
+        """`reversed`, `replaced` by a later entry, `ended` when its last day is over, else `in_force`."""
+        if self.reversed_by is not None:
+            return "reversed"
         if self.replaced_by is not None:
             return "replaced"
         return "ended" if self.last is not None and self.last < today else "in_force"
@@ -374,10 +378,19 @@ def enrolments(connection: Connection, account_id: int) -> list[EnrolmentView]:
         .where(_N.book_id == account_id)
         .order_by(_N.seq)
     ).all()  # fmt: skip
+    back = taken_back(connection, account_id) if rows else {}
     replaced = {row.replaces_seq: row.seq for row in rows if row.replaces_seq is not None}
     return [
         EnrolmentView(
-            seq, MemberClass(member_class), employer, wage, first, last, recorded_on, replaced.get(seq)
+            seq,
+            MemberClass(member_class),
+            employer,
+            wage,
+            first,
+            last,
+            recorded_on,
+            replaced.get(seq),
+            back.get(seq),
         )
         for seq, member_class, employer, wage, first, last, recorded_on, _replaces in rows
     ]

@@ -18,7 +18,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.months import format_period, month_bounds
-from ledger.people.enrolled import ENROLMENTS
+from ledger.people.enrolled import ENROLMENTS, stands
 from ledger.people.membership import is_retired
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk
@@ -132,6 +132,7 @@ def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]
             enrolment.book_id == book.book_id,
             enrolment.member_class == int(MemberClass.RETIRED),
             enrolment.valid_from <= first,
+            stands(enrolment),
         )
         .exists()
     )

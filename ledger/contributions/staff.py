@@ -9,7 +9,7 @@ from sqlalchemy import Connection, or_, select
 
 from ledger import tables
 from ledger.chart.members import MemberClass
-from ledger.people.enrolled import read_enrolments
+from ledger.people.enrolled import read_enrolments, stands
 from ledger.people.membership import Stint, stints_with
 
 _B, _N = tables.book.c, tables.enrolment.c
@@ -80,15 +80,13 @@ def _enrolled(
 
     Which word counts is said by `stints_with`; here only what it never is costs nothing more.
     """
-    newer = tables.enrolment.alias("newer").c
-    stands = ~select(newer.seq).where(newer.book_id == _N.book_id, newer.replaces_seq == _N.seq).exists()
     rows = connection.execute(
         select(_N.book_id, _B.person_id, _B.died_on)
         .select_from(tables.enrolment.join(tables.book, _B.book_id == _N.book_id))
         .where(
             _N.employer_id == book_id,
             _N.book_id > after,
-            stands,
+            stands(_N),
             _N.valid_from <= last,
             or_(_N.valid_to.is_(None), _N.valid_to >= first),
             or_(_B.died_on.is_(None), _B.died_on >= first),

@@ -104,8 +104,9 @@ class _Moving(Command):
         ]
         words = [one for one in there if one.first < self.valid_from]
         if not words:
-            code = RefusalCode.PERIOD_INVALID if there else RefusalCode.ENROLMENT_NOT_FOUND
-            raise Refused(code, at="valid_from" if there else f"people/{place}")
+            if there:
+                raise Refused(RefusalCode.PERIOD_INVALID, at="valid_from")
+            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at=f"people/{place}")
         account.roll_to(desk.today.year)
         for one in words:
             row = self._row(desk, account, one)._replace(
@@ -127,9 +128,6 @@ _REFUSED: Final = (
     # to itself
     RefusalCode.SHAPE_INVALID,
     RefusalCode.EMPLOYER_NOT_FOUND,
-    # somebody without an enrolment here on that day
-    RefusalCode.ENROLMENT_NOT_FOUND,
-    RefusalCode.ACCOUNT_NOT_FOUND,
     RefusalCode.ACCOUNT_CLOSED,
     RefusalCode.ACCOUNT_DECEASED,
     RefusalCode.PERIOD_INVALID,
@@ -148,7 +146,8 @@ class MoveStaff(_Moving):
     """
 
     verb = "move_staff"
-    refused_with = _REFUSED
+    # somebody without an enrolment here on that day
+    refused_with = (*_REFUSED, RefusalCode.ENROLMENT_NOT_FOUND)
     needs = _NEEDED
 
     book: BookRef
@@ -183,7 +182,7 @@ class MergeEmployer(_Moving):
     """
 
     verb = "merge_employer"
-    refused_with = _REFUSED
+    refused_with = (*_REFUSED, RefusalCode.ENROLMENT_NOT_FOUND)
     needs = _NEEDED | {CLOSURES, EMPLOYER_CHANGES}
 
     book: BookRef

@@ -71,6 +71,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.RETIREE_CREDIT: "退休人员划入",
     Kind.REFUND_TO_PAYER: "退回缴费单位",
     Kind.CREDIT_BACK: "退回多划金额",
+    Kind.CREDIT_SHORTFALL: "退票应收款",
     Kind.SETTLEMENT: "医疗费结算",
     Kind.MUTUAL_AID: "家庭共济支付",
     Kind.AID_BACK: "家庭共济退回",

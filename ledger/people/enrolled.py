@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, exists
 
 from ledger import tables
 from ledger.book.beside import RowKind, plain
@@ -36,7 +36,7 @@ def _keep(found: Enrolments, _desk: object, book_id: int, values: Sequence[Any])
     found.setdefault(book_id, []).append(Enrolment(seq, MemberClass(member_class), *rest))
 
 
-# those that nothing took the place of
+# those that stand: an end acts on its enrolment and takes its place, a reversal takes nothing's
 _LOOK: Look[Enrolments] = Look(
     "enrolment n",
     {
@@ -50,7 +50,7 @@ _LOOK: Look[Enrolments] = Look(
     "n.book_id = {book}",
     begin=dict,
     keep=_keep,
-    where="NOT EXISTS (SELECT 1 FROM enrolment x WHERE x.book_id = n.book_id AND x.replaces_seq = n.seq)",
+    where="NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = n.book_id AND x.target_seq = n.seq)",
     order="n.seq",
 )
 
@@ -81,6 +81,14 @@ def _follow(found: Enrolments, _desk: Desk, receipt: Receipt, beside: Sequence[A
             row.subsidy_group,
         )
         found[receipt.book_id] = [*standing, new]
+    if receipt.kind is Kind.REVERSAL and receipt.book_id in found:
+        found[receipt.book_id] = [one for one in found[receipt.book_id] if one.seq != receipt.target_seq]
+
+
+def stands(enrolled: Any) -> ColumnElement[bool]:
+    """Whether an enrolment, by the columns of its row, was neither ended on another day nor taken back."""
+    acting = tables.entry.alias().c
+    return ~exists().where(acting.book_id == enrolled.book_id, acting.target_seq == enrolled.seq)
 
 
 # the enrolments of this book, and of those that it looks at

@@ -133,6 +133,20 @@ def _word_on(enrolments: Sequence[Enrolment], period: int) -> Enrolment | None:
     return max(said, key=lambda one: one.seq, default=None)
 
 
+def says_month(enrolments: Sequence[Enrolment], own: Enrolment, employer_id: int | None, period: int) -> bool:
+    """Whether it is by this enrolment that the class of a month is what it is, for a list of the employer."""
+    word = _word_on(_heard_by(enrolments, employer_id), period)
+    return word is not None and word.seq == own.seq
+
+
+def retires_in(enrolments: Sequence[Enrolment], own: Enrolment, period: int) -> bool:
+    """Whether it is by this enrolment that the person is a retiree on the first day of the month (R13)."""
+    first, _last = month_bounds(period)
+    covering = [one for one in enrolments if one.first <= first and (one.last is None or one.last >= first)]
+    latest = max(covering, key=lambda one: one.seq, default=None)
+    return latest is not None and latest.seq == own.seq and latest.member_class is MemberClass.RETIRED
+
+
 def is_retired(enrolments: Sequence[Enrolment], period: int) -> bool:
     """Whether the person is a retiree on the first day of the month (R13)."""
     first, _last = month_bounds(period)

@@ -19,11 +19,11 @@ from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked
 
 _N, _E, _T = tables.enrolment.c, tables.entry.c, tables.transfer.c
-# those that nothing took the place of
+# those that stand
 _ENROLLED = Lookup(
     "SELECT n.book_id, n.seq, n.subsidy_group, n.valid_from, n.valid_to FROM {given} JOIN enrolment n"
     f" ON n.book_id = given.book_id AND n.member_class = {int(MemberClass.RESIDENT)}"
-    " WHERE NOT EXISTS (SELECT 1 FROM enrolment x WHERE x.book_id = n.book_id AND x.replaces_seq = n.seq)"
+    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = n.book_id AND x.target_seq = n.seq)"
     " ORDER BY n.book_id, n.seq",
     [_N.book_id, _N.seq, _N.subsidy_group, _N.valid_from, _N.valid_to],
     book_id="big",

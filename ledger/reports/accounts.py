@@ -17,6 +17,7 @@ from ledger.chart.matrix import Stage, Status
 from ledger.posting import BookRef, Desk
 from ledger.posting.book_reads import read_books, read_open
 from ledger.posting.stakes import resolve
+from ledger.posting.taken_back import taken_back
 from ledger.refusals import RefusalCode, Refused
 
 _E = tables.entry.c
@@ -30,7 +31,10 @@ _FREEZES = (
 
 @dataclass(frozen=True, slots=True)
 class FreezeView:
-    """A freeze by the entry that made it, in force from `first` to `last` (None: until it is ended)."""
+    """A freeze by the entry that made it, in force from `first` to `last` (None: until it is ended).
+
+    `reversed_by` is the entry that took it back, as if it had never been.
+    """
 
     name: str
     scope: str
@@ -40,6 +44,7 @@ class FreezeView:
     last: date | None
     ended_by: str | None
     ended_on: date | None
+    reversed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,11 @@ def account(connection: Connection, book_id: int, *, now: datetime, today: date)
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     read_open(connection, [book])
     open_freezes = (
-        tuple(freeze for freeze in freezes(connection, book_id) if freeze.ended_by is None)
+        tuple(
+            freeze
+            for freeze in freezes(connection, book_id)
+            if freeze.ended_by is None and freeze.reversed_by is None
+        )
         if book.open_freezes
         else ()
     )
@@ -122,6 +131,7 @@ def account(connection: Connection, book_id: int, *, now: datetime, today: date)
 def freezes(connection: Connection, book_id: int) -> list[FreezeView]:
     """Every freeze of a book, oldest first, with what ended it."""
     rows = connection.execute(_FREEZES, {"book_id": book_id}).all()
+    back = taken_back(connection, book_id) if rows else {}
     ends = {row.target_seq: row for row in rows if row.kind == Kind.FREEZE_END}
     views: list[FreezeView] = []
     for row in rows:
@@ -138,6 +148,7 @@ def freezes(connection: Connection, book_id: int) -> list[FreezeView]:
                 last=None if facts["to"] is None else date.fromisoformat(facts["to"]),
                 ended_by=None if end is None else entry_name(book_id, end.seq),
                 ended_on=None if end is None else end.effective_on,
+                reversed_by=entry_name(book_id, back[row.seq]) if row.seq in back else None,
             )
         )
     return views

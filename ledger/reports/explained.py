@@ -54,6 +54,7 @@ RULES: dict[Kind, str] = {
     Kind.MUTUAL_AID: "R37",
     Kind.AID_BACK: "R36, R42",
     Kind.CREDIT_BACK: "R15",
+    Kind.CREDIT_SHORTFALL: "R16",
     Kind.VISIT: "R22",
     Kind.VISIT_END: "R22",
     Kind.FILING: "R40",

@@ -14,10 +14,11 @@ from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.detail import unpack
 from ledger.book.numbers import SEQ_MAX, entry_name
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import ENDS, Kind
 from ledger.database.direct import Direct
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
+from ledger.posting.taken_back import taken_back
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports.explained import RULES
 
@@ -76,6 +77,9 @@ _ONE = (
 _AGENT = select(tables.agent.c.name).where(tables.agent.c.agent_id == bindparam("agent_id", type_=Integer))
 
 
+_TAKES_BACK = frozenset({Kind.REVERSAL, Kind.REFUND_TO_PAYER})
+
+
 @dataclass(frozen=True, slots=True)
 class Acted:
     """The entry that reversed, captured, released, ended or let expire another one."""
@@ -90,6 +94,8 @@ class EntryView:
 
     receipt: Receipt
     acted_on_by: Acted | None
+    # the name of the reversal, if there is one
+    reversed_by: str | None
     digest: str
     rule: str
     policy_hash: str | None
@@ -97,12 +103,6 @@ class EntryView:
     actor: str
     # the second person, where one was asked for (R68)
     approved_by: str | None = None
-
-    @property
-    def reversed_by(self) -> str | None:
-        """The name of the reversal, if there is one."""
-        acted = self.acted_on_by
-        return acted.name if acted is not None and acted.kind is Kind.REVERSAL else None
 
     @property
     def acts_on(self) -> str | None:
@@ -174,9 +174,15 @@ def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
     if row.acting_seq is not None:
         acted = Acted(Kind(row.acting_kind), entry_name(book_id, row.acting_seq))
     second = unpack(receipt.detail).get("approved_by")
+    # what an employer's payment brought goes back with it
+    back = row.acting_seq if acted is not None and acted.kind in _TAKES_BACK else None
+    if acted is not None and acted.kind in ENDS:
+        # it is taken back with its end
+        back = taken_back(connection, book_id).get(seq)
     return EntryView(
         receipt=receipt,
         acted_on_by=acted,
+        reversed_by=None if back is None else entry_name(book_id, back),
         digest=bytes(row.digest).hex(),
         rule=RULES[receipt.kind],
         policy_hash=row.policy_hash,

@@ -51,7 +51,12 @@ def quotas_follow_from_their_entries(connection: Connection, first: int, last: i
             _E.book_id.between(first, last),
             _E.kind.in_([int(kind) for kind in _OF_QUOTAS]),
             # of the reversals those of mutual aid alone
-            or_(_E.kind != int(Kind.REVERSAL), _E.reserved_change.is_not(None)),
+            or_(
+                _E.kind != int(Kind.REVERSAL),
+                _E.reserved_change.is_not(None),
+                # or of a quota that was used up
+                _E.detail.like('{"quota":%'),
+            ),
         )
         .order_by(_E.book_id, _E.seq),
     )
@@ -96,7 +101,7 @@ def _count(
     known = quotas[place]
     if isinstance(known, str):
         return
-    if kind == Kind.QUOTA_END:
+    if kind == Kind.QUOTA_END or (kind == Kind.REVERSAL and target_seq == place):
         known = known._replace(ended=True)
     quotas[place] = known._replace(remaining=known.remaining + change)
 

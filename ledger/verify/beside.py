@@ -28,7 +28,7 @@ from ledger.verify.streams import Stream, keyed, streamed
 _E = tables.entry.c
 
 # which rows an entry writes beside itself, by kind of row; a refund is one in the book of
-# an employer alone, and a reversal one of a settled bill or an estimate alone
+# an employer alone, and a reversal one of a settled bill, an estimate or a payment alone
 WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.DECLARATION: frozenset({DECLARED_LINE}),
     Kind.ASSESSMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
@@ -39,7 +39,7 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.ENROLMENT: frozenset({ENROLMENT_ROW}),
     Kind.ENROLMENT_END: frozenset({ENROLMENT_ROW}),
     Kind.SETTLEMENT: frozenset({SETTLEMENT_ROW}),
-    Kind.REVERSAL: frozenset({SETTLEMENT_ROW, LEVY_LINE}),
+    Kind.REVERSAL: frozenset({SETTLEMENT_ROW, LEVY_LINE, ASSESSMENT_LINE}),
     Kind.CLAIM_DECISION: frozenset({SETTLEMENT_ROW}),
     Kind.ANNUAL_SETTLEMENT: frozenset({SETTLEMENT_ROW}),
     Kind.FILING: frozenset({FILING_ROW}),

@@ -26,7 +26,7 @@ _AT_ONCE = 500
 # what brings an employer's money into an account, and what takes it back
 _SOURCES: dict[int, frozenset[Kind]] = {
     Kind.CONTRIBUTION: frozenset({Kind.PAYMENT, Kind.ASSESSMENT, Kind.ADJUSTMENT}),
-    Kind.REFUND_TO_PAYER: frozenset({Kind.ADJUSTMENT}),
+    Kind.REFUND_TO_PAYER: frozenset({Kind.ADJUSTMENT, Kind.REVERSAL}),
 }
 _KINDS = Lookup(
     "SELECT e.book_id, e.seq, e.kind FROM {given} JOIN entry e"

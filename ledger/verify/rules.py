@@ -41,7 +41,7 @@ _KINDS_OF: dict[Party | None, frozenset[Kind]] = {
     Party.EMPLOYER: frozenset({
         Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
         Kind.REFUND_TO_PAYER, Kind.CASE_STEP, Kind.REVERSAL, Kind.EMPLOYER_CLOSURE, Kind.EMPLOYER_REOPENING,
-        Kind.EMPLOYER_CHANGE, Kind.EMPLOYER_MERGER, Kind.STAFF_MOVE,
+        Kind.EMPLOYER_CHANGE, Kind.EMPLOYER_MERGER, Kind.STAFF_MOVE, Kind.CREDIT_SHORTFALL,
     }),
     Party.INSTITUTION: frozenset({
         Kind.OPENING, Kind.CONTRACT, Kind.CONTRACT_END, Kind.SUSPENSION, Kind.SUSPENSION_END,
@@ -167,6 +167,8 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
         return reserved is None or reserved < 0
     if line.kind == Kind.MUTUAL_AID:
         return reserved == -line.amount_fen and line.amount_fen != 0
+    if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.QUOTA:
+        return reserved is None or reserved < 0
     if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.MUTUAL_AID:
         # into the quota, or free when the quota has ended since
         return reserved is None or 0 <= reserved <= line.amount_fen

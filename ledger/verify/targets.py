@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ledger.book.detail import unpack
-from ledger.chart.kinds import BOOKED_AGAIN, REVERSIBLE, REVERSIBLE_OF_CARE, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, ENDS, REVERSIBLE, REVERSIBLE_FACTS, REVERSIBLE_OF_CARE, Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.verify.walk import Walk, WalkedEntry
 
@@ -15,7 +15,10 @@ _POCKET = 0
 _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.REVERSAL: REVERSIBLE
     | REVERSIBLE_OF_CARE
-    | {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.ESTIMATE, Kind.SET_OFF},
+    | {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.ESTIMATE, Kind.SET_OFF, Kind.PAYMENT}
+    # what was ended is taken back with its end
+    | REVERSIBLE_FACTS
+    | ENDS.keys(),
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
@@ -28,6 +31,8 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
     Kind.QUOTA_END: frozenset({Kind.QUOTA}),
     Kind.VISIT_END: frozenset({Kind.VISIT}),
+    # what a payment that was taken back had brought, and a correction takes back without naming it
+    Kind.REFUND_TO_PAYER: frozenset({Kind.CONTRIBUTION}),
     Kind.CREDIT_BACK: frozenset({Kind.RETIREE_CREDIT, Kind.CONTRIBUTION}),
     # or, once a decision was taken back, on what did that
     Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM, Kind.REVERSAL}),
@@ -48,7 +53,7 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
     fitting = _TARGETS.get(line.kind)
     if line.target_seq is None:
-        free = fitting is None or line.kind == Kind.ESTATE or line.kind in _AGAIN
+        free = fitting is None or line.kind in {Kind.ESTATE, Kind.REFUND_TO_PAYER, *_AGAIN}
         return None if free else "it acts on no entry"
     target = walk.lines.get(line.target_seq)
     if fitting is None or target is None or target.kind not in fitting:
@@ -65,6 +70,9 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
         return _decides(walk, line, target)
     if line.kind == Kind.CREDIT_BACK:
         return _goes_back(line, target)
+    if line.kind == Kind.REFUND_TO_PAYER:
+        fits = line.amount_fen <= target.amount_fen and line.period == target.period
+        return None if fits else f"it gives back more than entry {target.seq} brought, or of another month"
     if target.kind == Kind.HOLD:
         if line.held_change != -(target.held_change or 0):
             return f"it does not close the hold of entry {target.seq} as a whole"
@@ -88,6 +96,11 @@ def _mirrors(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
         # it moved nothing: what goes back, out of the fund, is the fee that was paid of it
         fits = all(source == Side.POOLED_FUND for source, *_ in line.transfers)
         return None if fits and line.period == target.period else f"it does not undo entry {target.seq}"
+    if target.kind == Kind.PAYMENT:
+        # where it went is what the lines beside it say; all that came by bank goes back to it
+        brought, went = -target.change(Side.BANK), line.change(Side.BANK)
+        fits = brought == went and line.period == target.period
+        return None if fits else f"it gives back {went} fen of entry {target.seq}, which brought {brought}"
     before = walk.returned.get(target.seq, 0)
     if line.amount_fen + before != target.amount_fen:
         return f"it reverses {line.amount_fen} fen of entry {target.seq}, which moved {target.amount_fen}"

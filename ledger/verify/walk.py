@@ -140,7 +140,7 @@ class Walk:
             self.interest_year = line.period or 0
         elif kind == Kind.FREEZE:
             self.open_freezes += 1
-        elif kind == Kind.FREEZE_END:
+        elif kind == Kind.FREEZE_END or (kind == Kind.REVERSAL and self._takes_back(line, Kind.FREEZE)):
             self.open_freezes -= 1
         elif kind == Kind.DEATH:
             self.stage = Stage.DECEASED
@@ -154,6 +154,10 @@ class Walk:
             donation = unpack(line.detail).get("donation", 0)
             change = line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
             self.returned[donation] = self.returned.get(donation, 0) + change
+
+    def _takes_back(self, line: WalkedEntry, kind: Kind) -> bool:
+        target = self.lines.get(line.target_seq or 0)
+        return target is not None and target.kind == kind
 
     def _note_document(self, line: WalkedEntry) -> None:
         if line.kind in BOOKED_AGAIN and line.source_ref is not None:

@@ -1,7 +1,7 @@
 """what waits for a second person
 
 Revision ID: d1f6b8c03a97
-Revises: 7a2c94e6f1b3
+Revises: c3e81f5a9d42
 Create Date: 2026-11-29 06:05:00.120447
 """
 
@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "d1f6b8c03a97"
-down_revision: str | Sequence[str] | None = "7a2c94e6f1b3"
+down_revision: str | Sequence[str] | None = "c3e81f5a9d42"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,7 +1,7 @@
 """registers: what is said of employers and institutions from a day on
 
 Revision ID: c41d7be2905f
-Revises: 7a2c94e6f1b3
+Revises: d1f6b8c03a97
 Create Date: 2026-11-29 06:00:00.000000
 """
 
@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "c41d7be2905f"
-down_revision: str | Sequence[str] | None = "7a2c94e6f1b3"
+down_revision: str | Sequence[str] | None = "d1f6b8c03a97"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

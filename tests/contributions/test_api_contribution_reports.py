@@ -462,6 +462,7 @@ def test_enrolments(client: TestClient, world: World) -> None:
         "status": "replaced",
         "recorded_on": "2026-11-21",
         "replaced_by": entry_name(person, end),
+        "reversed_by": None,
     }
     assert (items[1]["status"], items[1]["to"]) == ("ended", "2026-01-31")
 

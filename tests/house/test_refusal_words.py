@@ -11,7 +11,7 @@ from api.http.problems import DoorCode
 from ledger.refusals import PRECEDENCE, RefusalCode, Worded
 
 ROOT = Path(__file__).resolve().parents[2]
-TABLE = "ledger/refusals.py"
+TABLE = "ledger/refusals/codes.py"
 FILES = sorted(
     file.relative_to(ROOT).as_posix()
     for folder in ("ledger", "api")

@@ -17,7 +17,7 @@ from ledger.money import AMOUNT_PATTERN
 from tests.support import care_client
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 from tests.support.care_client import CARE_DAY
-from tests.support.employer_client import hire, new_employer, owe, wages
+from tests.support.employer_client import hire, new_employer, owe, pay, wages
 from tests.support.inquiry_client import who_is_let_in
 from tests.support.units import credit_code
 
@@ -140,6 +140,7 @@ def there(client: TestClient) -> dict[str, str]:
         "another": new_employer(client),
         "over": over,
         "declaration": declared,
+        "payment": pay(client, employer, "2026-02", "1.00", "2026-04-10")["receipt"],
         "enrolment": post(
             client,
             f"{base}/enrolments",
@@ -287,6 +288,7 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/employers/{employer}/closure": {"on": "2026-04-30", "document": "x"},
         "/v1/employers/{employer}/reopening": {"on": "2026-04-30", "document": "x"},
         "/v1/employers/{employer}/refunds": {"amount": "1.00", "source_ref": "p", "reason": "x"},
+        "/v1/payments/{payment}/reversal": {"reason": "x"},
         "/v1/receipts": {
             "employer": there["employer"],
             "period": "2026-03",

@@ -1,4 +1,4 @@
-"""The expected noes: one closed table of codes and their words, in order of precedence, and what carries one.
+"""One closed table of codes and their words, in order of precedence.
 
 The order is the order in which a request is judged: shape, key, who asks, not found, identity, closed,
 deceased, frozen, period and date, institution, duplicates, state of the thing acted on, amount, insufficient.
@@ -7,35 +7,7 @@ When two refusals apply at once, the one that stands higher here is the answer.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Any, NamedTuple, Self
-
-
-class Words(NamedTuple):
-    """One row of the table: a code, and how people are told of it."""
-
-    code: str
-    # as what HTTP answers it
-    status: int
-    # never changes
-    title: str
-    # a sentence for the clerk
-    detail: str
-    # a sentence without a comma for whoever has to correct a line of a file; left out where the title serves
-    reason: str = ""
-
-
-class Worded(StrEnum):
-    """Codes that bring their words along."""
-
-    def __new__(cls, code: str, *_words: Any) -> Self:
-        member = str.__new__(cls, code)
-        member._value_ = code
-        return member
-
-    def __init__(self, *row: Any) -> None:
-        words = Words(*row)
-        self.words = words if words.reason else words._replace(reason=words.title)
+from ledger.refusals.words import Worded, Words
 
 
 class RefusalCode(Worded):
@@ -390,23 +362,3 @@ class RefusalCode(Worded):
 
 
 PRECEDENCE: dict[RefusalCode, int] = {code: rank for rank, code in enumerate(RefusalCode)}
-
-
-class Refused(Exception):
-    """An expected no.
-
-    `at` is the field that was refused, as the command calls it; in what a field holds, the way there:
-    `lines/1/amount`. Empty where no field is to blame. The door says where that stood in the request.
-
-    `facts` are what the caller may be told beside the code (amounts in fen, dates, limits). They never
-    hold what the caller sent, an ID number or a name.
-    """
-
-    def __init__(self, code: RefusalCode, *, at: str = "", **facts: object) -> None:
-        super().__init__(code.value)
-        self.code = code
-        self.at = at
-        self.facts = facts
-
-    def __repr__(self) -> str:
-        return f"Refused({self.code.value})"
