@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from api.accounts import accounts, closure, entries, estates, freezes, holds, mutual_aid, postings
+from api.accounts import accounts, closure, entries, estates, freezes, holds, interest, mutual_aid, postings
 from api.approvals import approvals
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
 from api.contributions import (
@@ -75,6 +75,7 @@ ROUTERS = (
     bulk.router,
     entries.router,
     freezes.router,
+    interest.router,
     closure.router,
     estates.router,
     payments.router,

@@ -13,6 +13,7 @@ from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.interest_corrections import CorrectInterest
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
@@ -107,6 +108,7 @@ __all__ = [
     "Confirm",
     "ConfirmEstate",
     "Contribute",
+    "CorrectInterest",
     "CorrectMessage",
     "DecideClaim",
     "Declare",

@@ -52,6 +52,7 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/employers/{employer}/staff-moves"): "contributions:act",
     ("POST", "/v1/employers/{employer}/merger"): "contributions:act",
     ("POST", "/v1/receipts"): "receipts:write",
+    ("POST", "/v1/accounts/{account}/interest/corrections"): "accounts:write",
     ("POST", "/v1/employers/{employer}/refunds"): "contributions:act",
     ("POST", "/v1/payments/{payment}/reversal"): "contributions:act",
     ("POST", "/v1/year-ends/{year}"): "admin",

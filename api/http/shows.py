@@ -31,6 +31,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/accounts/{account}/statements/{year}"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
     ("GET", "/v1/accounts/{account}/interest/{year}"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/freezes"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/interest/corrections"): _RECEIPT,
     ("POST", "/v1/freezes/{freeze}/end"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/death"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/estate"): _RECEIPT | G.OTHERS_NAMES,

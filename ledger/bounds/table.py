@@ -342,6 +342,15 @@ FINISHED_YEAR = Bound(
     ),
     code=RefusalCode.YEAR_NOT_OVER,
 )
+INTEREST_CORRECTED = Bound(
+    earliest=(Edge("opening"),),
+    latest=(Edge("interest"),),
+    rule="R48: a year of the account whose interest is posted",
+    sent=(
+        "POST /v1/accounts/{account}/interest/corrections from",
+        "POST /v1/accounts/{account}/interest/corrections to",
+    ),
+)
 CARE_YEAR = Bound(
     rule="R42: a year in which something was settled",
     sent=(

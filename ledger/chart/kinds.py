@@ -98,6 +98,9 @@ class Kind(IntEnum):
     # of an heir's account: a share that goes back
     INHERITANCE_BACK = 98
 
+    # of an account again: what the interest of a year was too little, or too much, by the rates in force
+    INTEREST_CORRECTION = 84
+
     @property
     def word(self) -> str:
         """The kind as callers see it: `carry_over`."""
@@ -148,6 +151,8 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     | _pairs((Side.COLLECTION_CLEARING,), (Side.BANK, Side.POOLED_FUND, Side.SUSPENSE)),
     Kind.CREDIT_SHORTFALL: _pairs((Side.RECEIVABLE,), (Side.COLLECTION_CLEARING,)),
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
+    Kind.INTEREST_CORRECTION: _pairs((Side.FUND_INTEREST,), (_CO,))
+    | _pairs(_ANY_POCKET, (Side.FUND_INTEREST,)),
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.RECLASSIFICATION: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
@@ -223,7 +228,7 @@ BOOKED_AGAIN = REVERSIBLE | {Kind.RECOVERY, Kind.PAYMENT}
 CREDITS = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
 
 # kinds whose period is a year, and not a month
-ONCE_A_YEAR = frozenset({Kind.INTEREST, Kind.ANNUAL_SETTLEMENT})
+ONCE_A_YEAR = frozenset({Kind.INTEREST, Kind.INTEREST_CORRECTION, Kind.ANNUAL_SETTLEMENT})
 
 # kinds whose source document is its own key: an institution's message, and its correction
 ANSWERED_BY_SOURCE = frozenset({Kind.SETTLEMENT, Kind.CORRECTION})

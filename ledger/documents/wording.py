@@ -62,6 +62,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.CAPTURE: "预留支付",
     Kind.REVERSAL: "冲正",
     Kind.INTEREST: "利息",
+    Kind.INTEREST_CORRECTION: "利息更正",
     Kind.CARRY_OVER: "结转",
     Kind.RECLASSIFICATION: "结转调整",
     Kind.ESTATE: "余额继承支付",

@@ -241,6 +241,8 @@ class RefusalCode(Worded):
         "该类条目不能冲正。")
     NOT_LAST = Words("not_last", 409, "Something later depends on it: that goes back first",
         "其后的业务以此为依据，请先冲正其后的业务。")
+    NOTHING_TO_CORRECT = Words("nothing_to_correct", 409, "What was posted is what the rules give",
+        "已入账金额与现行规则一致，无需更正。")
     REVERSAL_WINDOW_PASSED = Words("reversal_window_passed", 409, "The time for a reversal has passed",
         "已超过可冲正的期限。")
     QUOTE_STALE = Words("quote_stale", 409, "The result differs from the quote, or the quote ran out",

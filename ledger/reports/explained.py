@@ -55,6 +55,7 @@ RULES: dict[Kind, str] = {
     Kind.AID_BACK: "R36, R42",
     Kind.CREDIT_BACK: "R15",
     Kind.CREDIT_SHORTFALL: "R16",
+    Kind.INTEREST_CORRECTION: "R48, K5",
     Kind.VISIT: "R22",
     Kind.VISIT_END: "R22",
     Kind.FILING: "R40",

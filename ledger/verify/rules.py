@@ -8,13 +8,11 @@ of an entry before its digest is right.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
 
 from sqlalchemy import Row
 
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
-from ledger.book.interest import Interest, year_interest
 from ledger.book.numbers import is_institution, parse_entry_name, party_of
 from ledger.chart.kinds import BOOKED_AGAIN, MOVES, Kind
 from ledger.chart.matrix import Stage
@@ -22,7 +20,7 @@ from ledger.chart.parties import Party
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.months import period_of
-from ledger.policy import MissingParameter
+from ledger.verify.interest import correction_is_the_difference, interest_is_what_is_owed
 from ledger.verify.targets import target_fits, target_kind
 from ledger.verify.walk import Walk, WalkedEntry
 
@@ -66,6 +64,7 @@ _OF_ANOTHER_BOOK = frozenset({
 _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
+    Kind.INTEREST_CORRECTION,
 })  # fmt: skip
 # what is said of an estate before it is divided
 _OF_AN_UNDIVIDED_ESTATE = frozenset({
@@ -261,45 +260,6 @@ def _moved_after(walk: Walk, line: WalkedEntry, name: str) -> str | None:
     return None
 
 
-def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
-    """The interest of a year, computed again from the entries before and the policy that it names (K5)."""
-    if line.kind != Kind.INTEREST:
-        return None
-    year = line.period or 0
-    if year <= walk.interest_year or year != line.effective_on.year:
-        return f"the interest of {line.period} is not due"
-    policy = walk.reference.policies.get(line.policy_version)
-    if policy is None:
-        return None  # that the policy was changed is a finding of its own
-    facts = unpack(line.detail)
-    stored = Interest(
-        facts["carried_over"],
-        facts["current_year"],
-        int(facts["carried_over_numerator"]),
-        int(facts["current_year_numerator"]),
-    )
-    before = sum(total for known, total in walk.totals.items() if known < year)
-    year_end = date(year, 12, 31)
-    # a year cut short ends the day before the payout; one paid out on 31 December looks like a whole one
-    ends = [line.effective_on - timedelta(days=1)]
-    if line.effective_on == year_end:
-        ends.insert(0, year_end)
-    first = max(date(year, 1, 1), walk.opened_on)
-    try:
-        computed = [
-            year_interest(before, walk.changes.get(year, ()), first=first, last=last, policy=policy)
-            for last in ends
-        ]
-    except MissingParameter as missing:
-        return f"the policy it names has no {missing.name} on {missing.day}"
-    if stored not in computed:
-        return f"the interest of {year} is {computed[0]}, and not {stored}"
-    parts = [fen for fen in (stored.carried_over_fen, stored.current_year_fen) if fen]
-    if [fen for _, _, fen, _ in line.transfers] != parts:
-        return "it moves another amount than the interest that it explains"
-    return None
-
-
 # In the order in which they are asked; each with the code of its finding.
 ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("digest_broken", follows),
@@ -315,6 +275,7 @@ ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("hold_wrong", holds_follow),
     ("move_not_allowed", moves_between_pockets_fit),
     ("interest_wrong", interest_is_what_is_owed),
+    ("interest_wrong", correction_is_the_difference),
 )
 
 

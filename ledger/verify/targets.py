@@ -25,8 +25,10 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     # a document that was taken back is booked again
     **dict.fromkeys(_AGAIN, frozenset({Kind.REVERSAL})),
     Kind.FREEZE_END: frozenset({Kind.FREEZE}),
-    Kind.ESTATE: frozenset({Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION}),
     Kind.ESTATE_UNDO: frozenset({Kind.ESTATE}),
+    Kind.ESTATE: frozenset(
+        {Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.INTEREST_CORRECTION}
+    ),
     Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
     Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
     Kind.QUOTA_END: frozenset({Kind.QUOTA}),

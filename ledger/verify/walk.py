@@ -105,6 +105,9 @@ class Walk:
     # by year of the value date, for the interest of a year
     changes: dict[int, list[DayChange]] = field(default_factory=dict)
     totals: dict[int, int] = field(default_factory=dict)
+    # the interest entries of years, and what corrected them: (year, what it changed)
+    interest: dict[int, WalkedEntry] = field(default_factory=dict)
+    corrections: list[tuple[int, DayChange]] = field(default_factory=list)
 
     @property
     def has_pockets(self) -> bool:
@@ -138,6 +141,7 @@ class Walk:
             self.interest_year = line.effective_on.year - 1 if self.has_pockets else NO_INTEREST
         elif kind == Kind.INTEREST:
             self.interest_year = line.period or 0
+            self.interest[line.period or 0] = line
         elif kind == Kind.FREEZE:
             self.open_freezes += 1
         elif kind == Kind.FREEZE_END or (kind == Kind.REVERSAL and self._takes_back(line, Kind.FREEZE)):
@@ -174,3 +178,5 @@ class Walk:
         year = line.effective_on.year
         self.changes.setdefault(year, []).append(DayChange(line.effective_on, current_year, total))
         self.totals[year] = self.totals.get(year, 0) + total
+        if line.kind == Kind.INTEREST_CORRECTION:
+            self.corrections.append((line.period or 0, self.changes[year][-1]))

@@ -236,6 +236,7 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/holds/{hold}/capture": {"amount": "1.00", "effective_on": "2026-11-21", "source_ref": "p"},
         "/v1/holds/{hold}/release": {},
         "/v1/entries/{entry}/reversal": {"reason": "x", "effective_on": "2026-11-20"},
+        "/v1/accounts/{account}/interest/corrections": {"from": 2024, "to": 2025, "reason": "x"},
         "/v1/accounts/{account}/freezes": {"authority": "a", "document": "d", "from": "2026-12-01"},
         "/v1/freezes/{freeze}/end": {"reason": "x"},
         "/v1/accounts/{account}/death": {"died_on": "2026-11-01", "evidence": "x"},
@@ -415,6 +416,8 @@ def test_what_is_right_is_taken(client: TestClient, there: dict[str, str], path:
 REFUSED_AS_IT_IS = {
     "/v1/declarations/{declaration}/confirm": "already_confirmed",
     "/v1/employers/{employer}/refunds": "suspense_exceeded",
+    # no interest of the account is posted yet
+    "/v1/accounts/{account}/interest/corrections": "period_invalid",
     "/v1/annual-settlements/{year}/{account}": "annual_settlement_not_found",
     # nobody approves what they asked for
     "/v1/approvals/{approval}/approve": "same_person",

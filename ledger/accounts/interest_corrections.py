@@ -1,0 +1,257 @@
+"""Interest that was posted by wrong rates: the difference, year by year (K5, R48).
+
+What the years earn by the rates in force now is worked out anew from the entries of the book; what was
+posted, and what corrections have posted since, is taken off. The principal of a year is what it would have
+been: the differences of the years before it count in it. Nothing else of the past changes: a fact that came
+late still earns nothing for years that were posted before it (R32).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.accounts.inheritance import ESTATE, hand_on, heirs_to_lock
+from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
+from ledger.book.interest import DayChange, Interest, year_interest
+from ledger.book.state import Book
+from ledger.bounds.table import INTEREST_CORRECTED
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.chart.sides import Side
+from ledger.database.lookups import Lookup
+from ledger.policy import MissingParameter, Policy
+from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
+from ledger.posting.needs import Asked, own_books
+from ledger.refusals import RefusalCode, Refused
+
+_E = tables.entry.c
+_MOVED = Lookup(
+    "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co FROM (SELECT e.book_id, e.seq, e.kind,"
+    " e.period, e.effective_on, e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
+    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
+    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind = {int(Kind.INTEREST)} ORDER BY c.book_id, c.seq",
+    [_E.book_id, _E.kind, _E.period, _E.effective_on, _E.current_year_after, _E.carried_over_after],
+    book_id="big",
+)
+
+
+class Moved(NamedTuple):
+    """What one entry changed, in fen. Of interest and its corrections `period` is the year."""
+
+    kind: int
+    period: int | None
+    day: date
+    current_year: int
+    carried_over: int
+
+    @property
+    def total(self) -> int:
+        return self.current_year + self.carried_over
+
+
+class InterestDifference(NamedTuple):
+    """What a year earns by the rates in force, and what was posted of it: in fen."""
+
+    year: int
+    earned: Interest
+    posted: int
+
+    @property
+    def right(self) -> int:
+        return self.earned.carried_over_fen + self.earned.current_year_fen
+
+    @property
+    def fen(self) -> int:
+        """What is still to be posted; below zero it is too much."""
+        return self.right - self.posted
+
+    def as_posted(self, fen: int, day: date) -> Moved:
+        """The correction that posts so much of it."""
+        return Moved(int(Kind.INTEREST_CORRECTION), self.year, day, 0, fen)
+
+
+# by book, in the order of its entries
+History = dict[int, list[Moved]]
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
+    books = own_books(asked, desk)
+    found: History = {book_id: [] for book_id in books}
+    for book_id, *values in _MOVED.run(connection, [(book_id,) for book_id in books]):
+        found[book_id].append(Moved._make(values))
+    return found
+
+
+def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    """Let it include an entry of this very batch."""
+    if receipt.book_id not in found:
+        return
+    current = carried = 0
+    for source, target, fen, _party in receipt.transfers:
+        current += fen * ((target == Side.CURRENT_YEAR) - (source == Side.CURRENT_YEAR))
+        carried += fen * ((target == Side.CARRIED_OVER) - (source == Side.CARRIED_OVER))
+    if current or carried or receipt.kind is Kind.INTEREST:
+        moved = Moved(int(receipt.kind), receipt.period, receipt.effective_on, current, carried)
+        found[receipt.book_id].append(moved)
+
+
+# of the accounts whose interest is corrected, all that ever moved
+HISTORY: Need[History] = Need("all that moved", _read, follow=_follow)
+
+
+def interest_differences(
+    history: Sequence[Moved], years: Sequence[int], *, opened_on: date, paid_out: date | None, policy: Policy
+) -> list[InterestDifference]:
+    """For each of some years whose interest is posted, in order, what the rates in force give and what was
+    posted, as if each difference were posted in full. `paid_out` is the day on which the account was closed,
+    which cut its last year short.
+
+    Pure. MissingParameter when a rate or the day basis is missing for a day.
+    """
+    known, found = list(history), []
+    for year in years:
+        one = interest_difference(known, year, opened_on=opened_on, paid_out=paid_out, policy=policy)
+        known.append(one.as_posted(one.fen, date(year, 12, 31)))
+        found.append(one)
+    return found
+
+
+def interest_difference(
+    history: Sequence[Moved], year: int, *, opened_on: date, paid_out: date | None, policy: Policy
+) -> InterestDifference:
+    """The same of one year. What corrected the years before it counts in its principal, as if it had been
+    posted in time."""
+    corrections = [one for one in history if one.kind == Kind.INTEREST_CORRECTION]
+    rest = [one for one in history if one.kind != Kind.INTEREST_CORRECTION]
+    own = [one for one in rest if one.kind == Kind.INTEREST and one.period == year]
+    opening = sum(one.total for one in rest if one.day.year < year)
+    opening += sum(one.total for one in corrections if (one.period or 0) < year)
+    changes = [
+        DayChange(one.day, 0 if one.kind == Kind.CARRY_OVER else one.current_year, one.total)
+        for one in rest
+        if one.day.year == year and one not in own
+    ]
+    first, last = max(date(year, 1, 1), opened_on), _last_day(year, own, paid_out)
+    earned = year_interest(opening, changes, first=first, last=last, policy=policy)
+    corrected = sum(one.total for one in corrections if one.period == year)
+    return InterestDifference(year, earned, sum(one.total for one in own) + corrected)
+
+
+def _last_day(year: int, own: Sequence[Moved], paid_out: date | None) -> date:
+    """The last day that earned: 31 December, or the day before the payout that cut the year short."""
+    year_end = date(year, 12, 31)
+    posted_on = own[0].day if own else year_end
+    if posted_on != year_end or paid_out == posted_on:
+        return posted_on - timedelta(days=1)
+    return year_end
+
+
+@dataclass(eq=False)
+class CorrectInterest(Command):
+    """Post what the interest of the years `first` to `last` is too little or too much by the rates in force.
+
+    One entry a year, valued today, with 31 December of the year as the day of the fact. What is too much is
+    taken as far as it is there, from carried_over first; what is not there stays a difference, and is taken
+    when the years are corrected again. Of a closed account what is too little goes to the heirs (R33), and
+    what is too much is claimed from nobody.
+    """
+
+    verb = "interest_correction"
+    refused_with = (
+        # one that was closed without an estate
+        RefusalCode.ACCOUNT_CLOSED,
+        # a year whose interest is not posted yet, or before the account
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.RATES_MISSING,
+        RefusalCode.NOTHING_TO_CORRECT,
+    )
+    needs = frozenset({HISTORY, ESTATE})
+
+    book: BookRef
+    first: int
+    last: int
+    reason: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.first}|{self.last}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        opening, interest = book.opened_on, date(max(book.interest_year, 1), 12, 31)
+        INTEREST_CORRECTED.admit_year(self.first, desk.today, "first", opening=opening, interest=interest)
+        later = date(self.first, 1, 1)
+        INTEREST_CORRECTED.admit_year(self.last, desk.today, "last", opening=later, interest=interest)
+        if book.stage == Stage.CLOSED and book.book_id not in desk.of(ESTATE):
+            # it went elsewhere than to heirs
+            raise Refused(RefusalCode.ACCOUNT_CLOSED)
+        if missing := heirs_to_lock(desk, [book]):
+            raise WiderLocks(missing)
+        history = list(desk.of(HISTORY)[book.book_id])
+        told: list[list[int]] = []
+        draft: Draft | None = None
+        for year in range(self.first, self.last + 1):
+            one = self._difference(desk, book, history, year)
+            fen = self._payable(book, one.fen)
+            if fen:
+                draft = self._post(desk, book, one, fen)
+                told.append([year, fen, draft.seq])
+                history.append(one.as_posted(fen, desk.today))
+        if draft is None:
+            raise Refused(RefusalCode.NOTHING_TO_CORRECT)
+        # the last of them is the receipt, and names all
+        draft.keyed, draft.detail = True, pack(**unpack(draft.detail), years=told)
+
+    def _difference(self, desk: Desk, book: Book, history: Sequence[Moved], year: int) -> InterestDifference:
+        divided = desk.of(ESTATE).get(book.book_id)
+        try:
+            return interest_difference(
+                history,
+                year,
+                opened_on=book.opened_on,
+                paid_out=None if divided is None else divided.estate.effective_on,
+                policy=desk.policy(book.area),
+            )
+        except MissingParameter as missing:
+            raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+
+    def _payable(self, book: Book, fen: int) -> int:
+        """What of a difference is posted: never more than is available; of the dead nothing is claimed."""
+        if fen >= 0:
+            return fen
+        return 0 if book.stage == Stage.CLOSED else -min(-fen, max(book.available, 0))
+
+    def _post(self, desk: Desk, book: Book, one: InterestDifference, fen: int) -> Draft:
+        today, fact_on = desk.today, date(one.year, 12, 31)
+        draft = Draft(
+            Kind.INTEREST_CORRECTION,
+            today,
+            period=one.year,
+            fact_on=fact_on,
+            detail=pack(
+                reason=self.reason,
+                posted=one.posted,
+                carried_over=one.earned.carried_over_fen,
+                current_year=one.earned.current_year_fen,
+                **({"left": one.fen - fen} if one.fen != fen else {}),
+            ),
+        )
+        book.roll_to(today.year)
+        if fen < 0:
+            return book.debit(draft, -fen, Side.FUND_INTEREST, None, current_year_first=False)
+        draft.transfers = ((int(Side.FUND_INTEREST), int(Side.CARRIED_OVER), fen, None),)
+        book.add(draft)
+        if book.stage == Stage.CLOSED:
+            hand_on(desk, book, draft)
+        return draft

@@ -1,0 +1,104 @@
+"""The interest of a year, and what corrected it, worked out again from the entries before (K5, R48)."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from ledger.book.detail import unpack
+from ledger.book.interest import DayChange, Interest, year_interest
+from ledger.chart.kinds import Kind
+from ledger.chart.sides import Side
+from ledger.policy import MissingParameter, Policy
+from ledger.verify.walk import Walk, WalkedEntry
+
+
+def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
+    """The interest of a year, computed again from the entries before and the policy that it names (K5)."""
+    if line.kind != Kind.INTEREST:
+        return None
+    year = line.period or 0
+    if year <= walk.interest_year or year != line.effective_on.year:
+        return f"the interest of {line.period} is not due"
+    policy = walk.reference.policies.get(line.policy_version)
+    if policy is None:
+        return None  # that the policy was changed is a finding of its own
+    facts = unpack(line.detail)
+    stored = Interest(
+        facts["carried_over"],
+        facts["current_year"],
+        int(facts["carried_over_numerator"]),
+        int(facts["current_year_numerator"]),
+    )
+    before = sum(total for known, total in walk.totals.items() if known < year)
+    year_end = date(year, 12, 31)
+    # a year cut short ends the day before the payout; one paid out on 31 December looks like a whole one
+    ends = [line.effective_on - timedelta(days=1)]
+    if line.effective_on == year_end:
+        ends.insert(0, year_end)
+    first = max(date(year, 1, 1), walk.opened_on)
+    try:
+        computed = [
+            year_interest(before, walk.changes.get(year, ()), first=first, last=last, policy=policy)
+            for last in ends
+        ]
+    except MissingParameter as missing:
+        return f"the policy it names has no {missing.name} on {missing.day}"
+    if stored not in computed:
+        return f"the interest of {year} is {computed[0]}, and not {stored}"
+    parts = [fen for fen in (stored.carried_over_fen, stored.current_year_fen) if fen]
+    if [fen for _, _, fen, _ in line.transfers] != parts:
+        return "it moves another amount than the interest that it explains"
+    return None
+
+
+def correction_is_the_difference(walk: Walk, line: WalkedEntry) -> str | None:
+    """What the interest of a year was too little or too much, by the policy that the correction names."""
+    if line.kind != Kind.INTEREST_CORRECTION:
+        return None
+    year, policy = line.period or 0, walk.reference.policies.get(line.policy_version)
+    if not walk.opened_on.year <= year <= walk.interest_year:
+        return f"the interest of {line.period} was not posted"
+    if policy is None:
+        return None  # that the policy was changed is a finding of its own
+    facts = unpack(line.detail)
+    posted = walk.interest.get(year)
+    had = 0 if posted is None else posted.amount_fen
+    had += sum(change.total_fen for of, change in walk.corrections if of == year)
+    if facts["posted"] != had:
+        return f"it says that {facts['posted']} fen were posted for {year}, and not {had}"
+    told = (facts["carried_over"], facts["current_year"])
+    try:
+        computed = corrected_interest(walk, year, policy)
+    except MissingParameter as missing:
+        return f"the policy it names has no {missing.name} on {missing.day}"
+    if told not in computed:
+        return f"the interest of {year} is {computed[0]}, and not {told}"
+    change = line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
+    wanted, left = sum(told) - had, facts.get("left", 0)
+    if change + left != wanted or (left and (left > 0 or change > 0)):
+        return f"it moves {change} fen, where {wanted} are the difference"
+    return None
+
+
+def corrected_interest(walk: Walk, year: int, policy: Policy) -> list[tuple[int, int]]:
+    """The interest of a posted year worked out anew, for each day on which it may have ended: carried_over
+    and current_year. Of corrections those of earlier years count in its principal, and nothing else."""
+    before = sum(total for known, total in walk.totals.items() if known < year)
+    before -= sum(change.total_fen for _, change in walk.corrections if change.day.year < year)
+    before += sum(change.total_fen for of, change in walk.corrections if of < year)
+    posted = walk.interest.get(year)
+    changes = list(walk.changes.get(year, ()))
+    for _of, change in walk.corrections:
+        if change.day.year == year:
+            changes.remove(change)
+    if posted is not None and posted.amount_fen:
+        # that interest itself earns nothing in its year
+        changes.remove(DayChange(posted.effective_on, 0, posted.amount_fen))
+    year_end = date(year, 12, 31)
+    ended = year_end if posted is None else posted.effective_on
+    ends = [ended - timedelta(days=1)]
+    if ended == year_end:
+        ends.insert(0, year_end)
+    first = max(date(year, 1, 1), walk.opened_on)
+    found = [year_interest(before, changes, first=first, last=last, policy=policy) for last in ends]
+    return [(one.carried_over_fen, one.current_year_fen) for one in found]
