@@ -101,6 +101,11 @@ class EstateCase:
         agreement = self.agreement
         return agreement if agreement is not None and agreement.among == among(claimants) else None
 
+    @property
+    def pays(self) -> bool:
+        """Whether somebody who was named takes something, or nobody was asked for yet."""
+        return self.agreement is not None or bool(self.told.get("pays", True))
+
     def state(self, *, pays: bool) -> str:
         """What callers see; `pays` says whether there is anybody to pay."""
         if self.estate_seq is not None:

@@ -49,15 +49,12 @@ class NamedClaimant:
     document: str | None = None
 
     def told(self) -> str:
-        """What makes it another request."""
-        return "|".join(
-            "" if value is None else value.hex() if isinstance(value, bytes) else str(value)
-            for value in (
-                self.digest, self.name_digest, self.relation, self.title, self.share, self.born_on, self.stem,
-                self.accepted_on, self.notified_on, self.waived_on, self.disqualified_by, self.is_unborn,
-                self.document,
-            )
-        )  # fmt: skip
+        """What makes it another request; a share is whatever somebody wrote there."""
+        return ascii((
+            self.digest, self.name_digest, self.relation, self.title, self.share, self.born_on, self.stem,
+            self.accepted_on, self.notified_on, self.waived_on, self.disqualified_by, self.is_unborn,
+            self.document,
+        ))  # fmt: skip
 
 
 class Split(NamedTuple):
@@ -147,6 +144,7 @@ class NameClaimants(Command):
                         for one, claimant, rank in zip(self.claimants, claimants, order, strict=True)
                     ],
                     shown=[amounts[place] if amounts else 0 for place in range(len(claimants))],
+                    pays=bool(amounts),
                     state=case.state(pays=bool(amounts)),
                     **facts,
                 ),
@@ -178,10 +176,9 @@ class NameClaimants(Command):
                 raise Refused(RefusalCode.SHARES_INVALID, at=f"claimants/{place}/represents")
 
     def _line(self, desk: Desk, one: NamedClaimant, claimant: Claimant) -> dict[str, Any]:
-        """What the entry keeps of a claimant; what was not said is left out."""
+        """What the entry keeps of a claimant: what was said, and of a day of birth only the rank it gives."""
         said = {
             "share": one.share,
-            "born_on": one.born_on,
             "stem": claimant.stem,
             "accepted_on": one.accepted_on,
             "notified_on": one.notified_on,

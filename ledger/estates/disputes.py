@@ -51,8 +51,7 @@ class DisputeEstate(Command):
         claimant = next((one for one in case.claimants or () if one.name == name_of(by.name_digest)), None)
         person = desk.persons[by.digest].person_id if claimant is None else claimant.person
         case.is_disputed = True
-        pays = bool(case.claimants) and any(case.told["shown"])
-        facts = _shown(case, list(case.told.get("shown", ())), case.state(pays=pays))
+        facts = _shown(case, list(case.told.get("shown", ())), case.state(pays=case.pays))
         book.add(
             Draft(
                 Kind.ESTATE_DISPUTE,
@@ -88,7 +87,7 @@ class AgreeOnEstate(Command):
     key: str | None = None
 
     def content(self) -> str:
-        shares = ";".join(f"{name.hex()},{share}" for name, share in self.shares)
+        shares = ";".join(f"{name.hex()},{share!a}" for name, share in self.shares)
         return f"{self.death_seq}|{shares}|{self.document}"
 
     def decide(self, desk: Desk) -> None:

@@ -48,7 +48,7 @@ def estate_seen(connection: Connection, book_id: int, death_seq: int) -> EstateS
     told = {} if last is None else _detail(connection, book_id, last)
     amounts = told.get("shown", [])
     return EstateSeen(
-        case.state(pays=case.claimants is None or any(amounts)),
+        case.state(pays=case.pays),
         told.get("amount", 0),
         told.get("set_off", []),
         told.get("claimants", []),

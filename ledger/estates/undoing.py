@@ -109,7 +109,7 @@ class UndoEstate(Command):
     key: str | None = None
 
     def content(self) -> str:
-        return f"{self.death_seq}|{self.reason}|{self.document}"
+        return f"{self.death_seq}|{self.reason!a}|{self.document!a}"
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
@@ -142,7 +142,7 @@ class UndoEstate(Command):
                     back=came,
                     receivable=sum(line["receivable"] for line in came),
                     shown=[line["amount"] for line in came],
-                    state=OPEN if case.claimants is None or any(case.told["shown"]) else HELD,
+                    state=OPEN if case.pays else HELD,
                 ),
                 keyed=True,
             )

@@ -11,12 +11,18 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.mutual_aid import GiveQuota
+from ledger.accounts.reversals import Reverse
+from ledger.accounts.spending import Spend
+from ledger.book.detail import unpack
 from ledger.care.counters import CLAIM_ROW
 from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.visits import RegisterVisit
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.estates.disputes import DisputeEstate
+from ledger.estates.undoing import UndoEstate
+from ledger.people.persons import stake_by_name
 from ledger.people.residents import resident_ref
 from ledger.posting import Command, Outcome, Posted
 from ledger.posting.outcomes import Unavailable
@@ -24,7 +30,7 @@ from ledger.refusals import Refused
 from ledger.verify import verify
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import Someone, SomeoneFactory, World
-from tests.support.stories import Heir, entries, estate
+from tests.support.stories import Heir, confirming, entries, estate
 from tests.whole.test_races import at_once
 
 pytestmark = pytest.mark.postgres
@@ -150,6 +156,57 @@ def test_of_two_estates_of_one_account_one_is_divided(clinic: Clinic, _round: in
     assert sorted(map(code, each(clinic, *both))) == ["account_closed", "posted"]
     assert len(entries(clinic.world.engine, book, Kind.ESTATE)) == 1
     assert clinic.balance(account) >= 50_000
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_of_two_confirmations_one_is_paid(clinic: Clinic, _round: int) -> None:
+    _someone, book = dead(clinic)
+    child = SomeoneFactory()
+    account = clinic.world.open(child)
+    both = [
+        confirming(clinic.world, book, [Heir("child", child), Heir("spouse", "王五")], clinic.world.today)
+        for _ in range(2)
+    ]
+    assert sorted(map(code, each(clinic, *both))) == ["account_closed", "posted"]
+    assert len(entries(clinic.world.engine, book, Kind.ESTATE)) == 1
+    # half of it, and of the interest
+    assert 25_000 <= clinic.balance(account) < 30_000
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_a_dispute_and_the_confirmation(clinic: Clinic, _round: int) -> None:
+    """Either it is disputed and nothing is paid, or it was paid and there is nothing to dispute."""
+    _someone, book = dead(clinic)
+    confirm = confirming(clinic.world, book, [Heir("spouse", "王五")], clinic.world.today)
+    [death] = entries(clinic.world.engine, book, Kind.DEATH)
+    by = stake_by_name("王五", f"{book}|1", clinic.world.keyring)
+    dispute = DisputeEstate(book, death.seq, (by,), "letter")
+    outcome = [code(one) for one in each(clinic, confirm, dispute)]
+    assert outcome in (["posted", "account_closed"], ["heirs_disputed", "posted"])
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_an_undoing_and_what_the_heir_spends_and_a_bill_that_comes_back(clinic: Clinic, _round: int) -> None:
+    """The share comes back as far as it is there, and the bill's money is the estate's in either order."""
+    world = clinic.world
+    someone = SomeoneFactory()
+    # of one day there is no interest
+    since = world.today - timedelta(days=1)
+    book = world.open(someone, opened_on=since, opening=(50_000, 0))
+    bill = world.one(Spend(book, 10_000, since, "H0001", f"race-{book}"))
+    death = world.one(ReportDeath(book, since, "certificate"))
+    child = SomeoneFactory()
+    account = world.open(child, opened_on=since)
+    world.one(confirming(world, book, [Heir("child", child)], world.today))
+    undo = UndoEstate(book, death.seq, "in error", "paper")
+    spend = Spend(account, 30_000, world.today, "H0001", f"race-{account}")
+    back = Reverse(book, bill.seq, "not this patient")
+    outcome = [code(one) for one in each(clinic, undo, spend, back)]
+    assert outcome in (["posted", "posted", "posted"], ["posted", "insufficient_balance", "posted"])
+    assert clinic.balance(book) == 50_000
+    owed = unpack(entries(world.engine, book, Kind.ESTATE_UNDO)[0].detail)["receivable"]
+    assert clinic.balance(account) == 0
+    assert owed == (30_000 if outcome[1] == "posted" else 0)
 
 
 @pytest.mark.parametrize("_round", ROUNDS)

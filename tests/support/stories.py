@@ -15,6 +15,7 @@ from sqlalchemy import Engine, Row, func, select
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
+from ledger.estates.claimants import ConfirmEstate, NamedClaimant
 from ledger.estates.division import DivideEstate, HeirShare
 from ledger.people.persons import stake_by_name, stake_by_number
 from ledger.posting import PersonStake, Receipt
@@ -128,6 +129,38 @@ def estate(
         shares.append(HeirShare(stake.digest, by_number, heir.relation, weight, rank))
         stakes.append(stake)
     return DivideEstate(book_id, tuple(shares), tuple(stakes), paid_on, key=key)
+
+
+def claims(
+    world: World, book_id: int, heirs: Sequence[Heir]
+) -> tuple[list[NamedClaimant], list[PersonStake]]:
+    """Who claims an estate by law, or by will where a share is said."""
+    named: list[NamedClaimant] = []
+    stakes: list[PersonStake] = []
+    for heir in heirs:
+        birth_date = number = None
+        if isinstance(heir.who, Someone):
+            stake, parsed = stake_by_number(heir.who.id_number, heir.who.name, world.keyring, world.today)
+            birth_date, number = parsed.birth_date, parsed.number
+        else:
+            stake = stake_by_name(heir.who, f"{book_id}|1", world.keyring)
+        rank = heir_rank(heir.relation, birth_date, number, "" if number else str(heir.who))
+        title = "law" if heir.share is None else "will"
+        named.append(
+            NamedClaimant(
+                stake.digest, stake.name_digest, number is not None, heir.relation, title, rank, heir.share
+            )
+        )
+        stakes.append(stake)
+    return named, stakes
+
+
+def confirming(
+    world: World, book_id: int, heirs: Sequence[Heir], paid_on: date, *, key: str | None = None
+) -> ConfirmEstate:
+    """The command that divides an account among those who claim, and closes it."""
+    named, stakes = claims(world, book_id, heirs)
+    return ConfirmEstate(book_id, tuple(named), tuple(stakes), paid_on, key=key)
 
 
 def shared_out(receipt: Receipt) -> list[str]:

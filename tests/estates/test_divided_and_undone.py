@@ -1,0 +1,118 @@
+"""Estates of any family and amount: shares add up, and a division that is undone leaves no trace (R58)."""
+
+from __future__ import annotations
+
+from datetime import date
+from random import Random
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.accounts.closure import ReportDeath
+from ledger.book.detail import unpack
+from ledger.estates.claimants import NameClaimants
+from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
+from ledger.estates.undoing import UndoEstate
+from ledger.people.persons import stake_by_name
+from ledger.verify import verify
+from tests.support.chance import seeded
+from tests.support.people import Someone, SomeoneFactory, World
+from tests.support.stories import Heir, claims, confirming, row, shared_out
+
+POCKETS = ("current_year", "carried_over", "held", "reserved", "stage", "person_id", "open_freezes")
+
+
+@pytest.mark.parametrize("turn", range(25))
+def test_any_family(engine: Engine, turn: int) -> None:
+    random = Random(seeded(turn))
+    world = World(engine)
+    # of an old account the first division posts interest, which stays
+    is_new = random.random() < 0.5
+    since = world.today if is_new else date(2024, 3, 1)
+    book = world.open(
+        opened_on=since, opening=(random.choice([0, 1, 2, 777]), random.choice([1, 2, 99_999, 10**9]))
+    )
+    death = world.one(ReportDeath(book, world.today, "certificate"))
+    relatives: list[tuple[str, Someone | str, str | None, int | None]] = []
+    for place in range(random.randint(1, 6)):
+        relation = random.choice(["spouse", "child", "parent"])
+        if random.random() < 0.5:
+            someone = SomeoneFactory()
+            account = world.open(someone, opening=(0, random.randint(1, 500)))
+            relatives.append((relation, someone, None, account))
+        else:
+            relatives.append((relation, f"亲属{place}", None, None))
+    heirs = [Heir(relation, who) for relation, who, _share, _account in relatives]
+    if random.random() < 0.5:
+        # one of them gets a part by will as well
+        relation, who, *_ = relatives[0]
+        heirs.append(Heir(relation, who, f"{random.randint(1, 99)}/100"))
+    books = [book, *(account for *_, account in relatives if account is not None)]
+
+    def stands() -> list[dict[str, int]]:
+        return [{name: getattr(row(engine, one), name) for name in POCKETS} for one in books]
+
+    before = stands()
+    for turned in range(3):
+        estate = world.one(confirming(world, book, heirs, world.today))
+        told = unpack(estate.detail)
+        there = before[0]["current_year"] + before[0]["carried_over"] + told["interest"]
+        assert sum(line["amount"] for line in told["heirs"]) == estate.amount_fen == there
+        assert len(shared_out(estate)) == len(heirs)
+        assert (told["interest"] == 0) or (turned == 0 and not is_new)
+        undo = world.one(UndoEstate(book, death.seq, "in error", "paper"))
+        assert (unpack(undo.detail)["receivable"], unpack(undo.detail)["amount"]) == (0, there)
+        if turned or is_new:
+            assert stands() == before
+        before = stands()
+    assert verify(engine).findings == []
+
+
+def test_undone_in_the_next_year_and_with_heirs_who_have_died_since(engine: Engine) -> None:
+    """What comes back after a year end is carried over; of a closed account nothing comes back (K6, R58)."""
+    world = World(engine)
+    start, then = date(2026, 1, 1), date(2026, 3, 1)
+    book = world.open(opened_on=start, opening=(10_000, 20_000), today=start)
+    death = world.one(ReportDeath(book, date(2026, 2, 28), "certificate"), today=then)
+    alive, dead, closed = SomeoneFactory(), SomeoneFactory(), SomeoneFactory()
+    accounts = [
+        world.open(one, opened_on=start, opening=(1, 0), today=start) for one in (alive, dead, closed)
+    ]
+    heirs = [Heir("child", one) for one in (alive, dead, closed)]
+    estate = world.one(confirming(world, book, heirs, then), today=then)
+    parts = [line["amount"] for line in unpack(estate.detail)["heirs"]]
+    for account in accounts[1:]:
+        world.one(ReportDeath(account, date(2026, 6, 1), "certificate"), today=date(2026, 6, 2))
+    world.one(
+        confirming(world, accounts[2], [Heir("spouse", "王五")], date(2026, 6, 2)), today=date(2026, 6, 2)
+    )
+    later = date(2027, 2, 1)
+    undo = unpack(world.one(UndoEstate(book, death.seq, "in error", "paper"), today=later).detail)
+    assert (undo["amount"], undo["receivable"]) == (estate.amount_fen, parts[2])
+    stands = row(engine, book)
+    assert (stands.current_year, stands.carried_over) == (0, estate.amount_fen)
+    assert [row(engine, one).carried_over for one in accounts] == [1, 1, 0]
+    assert verify(engine).findings == []
+    again = world.one(confirming(world, book, heirs[:1], date(2027, 3, 1)), today=date(2027, 3, 1))
+    # of the days since it came back, and of none in the year whose interest was posted
+    told = unpack(again.detail)
+    assert 0 < told["interest"] < estate.amount_fen // 1_000
+    assert row(engine, accounts[0]).carried_over == 1 + again.amount_fen
+    assert verify(engine).findings == []
+
+
+def test_named_in_january_and_paid_as_of_december(engine: Engine) -> None:
+    """To say who claims carries no year over, so that the estate is still paid on a day of the old one."""
+    world = World(engine)
+    start, then, now = date(2026, 1, 1), date(2026, 12, 20), date(2027, 1, 5)
+    book = world.open(opened_on=start, opening=(10_000, 0), today=start)
+    death = world.one(ReportDeath(book, date(2026, 12, 1), "certificate"), today=date(2026, 12, 2))
+    named, stakes = claims(world, book, [Heir("spouse", "王五")])
+    world.one(NameClaimants(book, tuple(named), tuple(stakes), then), today=now)
+    by = stake_by_name("王五", f"{book}|1", world.keyring)
+    world.one(DisputeEstate(book, death.seq, (by,), "letter"), today=now)
+    shares = ((named[0].name_digest, "1"),)
+    world.one(AgreeOnEstate(book, death.seq, shares, "agreement"), today=now)
+    estate = world.one(confirming(world, book, [Heir("spouse", "王五")], then), today=now)
+    assert (estate.effective_on, row(engine, book).open_year) == (then, 2026)
+    assert verify(engine).findings == []
