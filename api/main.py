@@ -11,7 +11,18 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 
-from api.accounts import accounts, closure, entries, estates, freezes, holds, interest, mutual_aid, postings
+from api.accounts import (
+    accounts,
+    closure,
+    deaths,
+    entries,
+    estates,
+    freezes,
+    holds,
+    interest,
+    mutual_aid,
+    postings,
+)
 from api.approvals import approvals
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
 from api.contributions import (
@@ -78,6 +89,7 @@ ROUTERS = (
     interest.router,
     closure.router,
     estates.router,
+    deaths.router,
     payments.router,
     declarations.router,
     employers.router,

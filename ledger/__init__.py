@@ -9,11 +9,12 @@ What the doors and other programs import. `connect` gives an engine; commands go
 """
 
 from ledger import reports
-from ledger.accounts.closure import ReportDeath
+from ledger.accounts.closure import CorrectDeath, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
 from ledger.accounts.interest_corrections import CorrectInterest
+from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
@@ -42,6 +43,7 @@ from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.employer_changes import ChangeEmployer
 from ledger.contributions.employers import RegisterEmployer
 from ledger.contributions.estimates import Estimate, ReverseEstimate
+from ledger.contributions.late_months import LATE_MONTHS as _LATE_MONTHS  # noqa: F401  joins the report of a death
 from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.staff_moves import MergeEmployer, MoveStaff
@@ -108,6 +110,7 @@ __all__ = [
     "Confirm",
     "ConfirmEstate",
     "Contribute",
+    "CorrectDeath",
     "CorrectInterest",
     "CorrectMessage",
     "DecideClaim",
@@ -187,6 +190,7 @@ __all__ = [
     "UndoEstate",
     "Unknown",
     "Waiting",
+    "WithdrawDeath",
     "Writer",
     "annual_settlements",
     "batches",

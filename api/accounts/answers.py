@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from api.http.answers import Answer, ReceiptAnswer, StatusWord, yuan
+from api.http.answers import Answer, Month, ReceiptAnswer, StatusWord, yuan
 
 
 class SpendingReceipt(ReceiptAnswer):
@@ -54,10 +54,84 @@ class FreezeReceipt(ReceiptAnswer):
     freeze: str
 
 
+class MonthAmount(Answer):
+    """Money of one month."""
+
+    period: Month
+    amount: str = yuan("Of the account")
+
+
+class DebitAfterDeath(Answer):
+    """A debit after the day of death; it is recovered by being reversed."""
+
+    entry: str = Field(examples=["P483920174650K-17"])
+    amount: str = yuan("What it took from the account")
+
+
 class DeathReceipt(ReceiptAnswer):
-    """A reported death."""
+    """A reported death, or the correction of its day."""
 
     died_on: date
+    taken_back: list[MonthAmount] = Field(description="Credits for months after death, by month")
+    credited_again: list[MonthAmount] = Field(
+        description="What went back before, of months that are not after death by the corrected day"
+    )
+    debits_after: list[DebitAfterDeath]
+    still_owed: str = yuan("What was spent of what had to go back: the estate sets it off")
+
+
+class QuotaLeft(Answer):
+    """A quota that had ended with the report and is not open again."""
+
+    quota: str | None = Field(description="Its name; null for one that a relative had given")
+    reason: str = Field(description="The code of what is in its way", examples=["quota_too_high"])
+
+
+class DeathWithdrawalReceipt(ReceiptAnswer):
+    """A death that was none: what came again, and what could not."""
+
+    credited_again: list[MonthAmount]
+    quotas_reopened: int
+    quotas_left: list[QuotaLeft]
+
+
+class DeathFactAnswer(Answer):
+    """One fact about the death: its report, a correction, a withdrawal."""
+
+    entry: str
+    kind: str = Field(examples=["death"])
+    died_on: date | None
+    recorded_on: date
+
+
+class DebitAfterDeathItem(DebitAfterDeath):
+    """A debit after death, with what it is and the day that counts."""
+
+    kind: str = Field(examples=["spending"])
+    on: date = Field(description="Of a bill its care date")
+
+
+class DeathAnswer(Answer):
+    """A death that stands, with every fact that was ever recorded of one, and what is open about it."""
+
+    died_on: date
+    facts: list[DeathFactAnswer]
+    debits_after: list[DebitAfterDeathItem]
+    still_owed: str = yuan("What was spent of what had to go back")
+
+
+class DeadDebitItem(DebitAfterDeathItem):
+    """A debit of somebody's account after that person's death."""
+
+    account_no: str = Field(examples=["P483920174650K"])
+    died_on: date
+
+
+class DeadDebitPage(Answer):
+    """Debits after death, by account and entry."""
+
+    items: list[DeadDebitItem]
+    next_cursor: str | None
 
 
 class AccountAnswer(Answer):

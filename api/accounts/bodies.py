@@ -127,6 +127,24 @@ class Death(Strict):
     evidence: Words
 
 
+class DeathWithdrawal(Strict):
+    """Why a death that was reported is none, and the document that says so."""
+
+    model_config = example(reason="reported for a namesake", document="civil registry 2026-0917-3")
+
+    reason: Words
+    document: Words
+
+
+class DeathCorrection(Strict):
+    """The day on which somebody died, who is known to have, and the document that says so."""
+
+    model_config = example(died_on="2026-08-30", document="judgment (2026) 118")
+
+    died_on: Day
+    document: Words
+
+
 class Heir(Strict):
     """A heir by ID number, by name, or by both; all heirs have a share, or none."""
 

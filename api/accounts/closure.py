@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from api.accounts.answers import DeathReceipt, EstateAnswer
-from api.accounts.bodies import Death, Estate, Heir
+from api.accounts.answers import DeathReceipt, DeathWithdrawalReceipt, EstateAnswer
+from api.accounts.bodies import Death, DeathCorrection, DeathWithdrawal, Estate, Heir
 from api.http.approved import answers_as
 from api.http.declaring import By, posts
 from api.http.errors import Fault, ShapeRefused
@@ -23,6 +23,7 @@ from api.http.state import State, caller_of, state_of
 from ledger import (
     PRECEDENCE,
     BookRef,
+    CorrectDeath,
     DivideEstate,
     HeirShare,
     PersonStake,
@@ -31,6 +32,7 @@ from ledger import (
     RefusalCode,
     Refused,
     ReportDeath,
+    WithdrawDeath,
     persons,
     reports,
 )
@@ -62,6 +64,34 @@ TAG = "closure"
 def death(account: str, body: Death, by: By) -> ReportDeath:
     """From then on only what lies before the day of death is taken."""
     return ReportDeath(by.ref(account), body.died_on, body.evidence, *by.sent_by)
+
+
+@posts(
+    router,
+    "/v1/accounts/{account}/death/correction",
+    scope="accounts:write",
+    tag=TAG,
+    summary="Correct the day of a death that was reported",
+    answer=DeathReceipt,
+    refusals=OF_ACCOUNT,
+)
+def death_correction(account: str, body: DeathCorrection, by: By) -> CorrectDeath:
+    """Both facts stay. Credits and debits are judged by the corrected day."""
+    return CorrectDeath(by.ref(account), body.died_on, body.document, *by.sent_by)
+
+
+@posts(
+    router,
+    "/v1/accounts/{account}/death/withdrawal",
+    scope="accounts:write",
+    tag=TAG,
+    summary="Withdraw a death that was reported by mistake",
+    answer=DeathWithdrawalReceipt,
+    refusals=OF_ACCOUNT,
+)
+def death_withdrawal(account: str, body: DeathWithdrawal, by: By) -> WithdrawDeath:
+    """Both facts stay. What the report ended is there again where its terms still hold."""
+    return WithdrawDeath(by.ref(account), body.reason, body.document, *by.sent_by)
 
 
 @router.post(

@@ -7,7 +7,7 @@ the standard library's own function; everything else here is ours, and plain ASC
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
 from typing import Any, Final
@@ -106,6 +106,40 @@ def _capture(receipt: Receipt) -> str:
     return f',"hold":"{target_name(receipt)}","account_paid":"{paid}","released":"{format_yuan(released)}"'
 
 
+def _death(receipt: Receipt) -> str:
+    told = unpack(receipt.detail)
+    owed = told.get("still_owed", told.get("receivable", 0))
+    debits = ",".join(
+        f'{{"entry":"{entry_name(receipt.book_id, seq)}","amount":"{format_yuan(fen)}"}}'
+        for seq, fen in told.get("debits", ())
+    )
+    return (
+        f',"died_on":"{told["died_on"]}","taken_back":[{_months(told.get("back", ()))}]'
+        f',"credited_again":[{_months(told.get("again", ()))}],"debits_after":[{debits}]'
+        f',"still_owed":"{format_yuan(owed)}"'
+    )
+
+
+def _death_withdrawal(receipt: Receipt) -> str:
+    told = unpack(receipt.detail)
+    # a relative's quota has no name in somebody else's book
+    left = ",".join(
+        f'{{"quota":{_quoted(entry_name(book_id, seq) if book_id == receipt.book_id else None)}'
+        f',"reason":"{why}"}}'
+        for book_id, seq, why in told.get("not_reopened", ())
+    )
+    return (
+        f',"credited_again":[{_months(told.get("again", ()))}]'
+        f',"quotas_reopened":{len(told.get("reopened", ()))},"quotas_left":[{left}]'
+    )
+
+
+def _months(amounts: Iterable[Sequence[int]]) -> str:
+    return ",".join(
+        f'{{"period":"{format_period(period)}","amount":"{format_yuan(fen)}"}}' for period, fen in amounts
+    )
+
+
 _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.SPENDING: _spending,
     Kind.HOLD: _hold,
@@ -114,7 +148,9 @@ _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.REVERSAL: lambda receipt: f',"reverses":"{target_name(receipt)}"',
     Kind.FREEZE: lambda receipt: f',"freeze":"{receipt.name}"',
     Kind.FREEZE_END: lambda receipt: f',"freeze":"{target_name(receipt)}"',
-    Kind.DEATH: lambda receipt: f',"died_on":"{unpack(receipt.detail)["died_on"]}"',
+    Kind.DEATH: _death,
+    Kind.DEATH_CORRECTION: _death,
+    Kind.DEATH_WITHDRAWAL: _death_withdrawal,
 }
 _WORDS: Final = {kind: kind.word for kind in Kind}
 _SIDES: Final = {int(side): side.name.lower() for side in Side}
@@ -137,6 +173,7 @@ _TOLD: Final = (
     "step",
     "taken_on",
     "to",
+    "was",
 )
 _TOLD_AMOUNTS: Final = (
     "amount",

@@ -33,7 +33,12 @@ def has_the_case(connection: Connection, ref: str | None, books: Collection[int]
         return False
     book_id, seq = place
     kind = connection.scalar(select(_E.kind).where(_E.book_id == book_id, _E.seq == seq))
-    return kind == Kind.DEATH
+    if kind != Kind.DEATH:
+        return False
+    # one that was withdrawn is nobody's death
+    later = _E.kind == int(Kind.DEATH_WITHDRAWAL), _E.seq > seq
+    withdrawn = select(_E.seq).where(_E.book_id == book_id, *later).limit(1)
+    return connection.scalar(withdrawn) is None
 
 
 def are_of_the_living(connection: Connection, books: Collection[int]) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from ledger.accounts.quotas import GIVEN, LATEST_GIFTS, QUOTAS, Quota, end_quota
+from ledger.accounts.quotas import GIVEN, LATEST_GIFTS, QUOTAS, REOPENED, Quota, end_quota
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -125,7 +125,7 @@ class EndQuota(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.QUOTA_ENDED,
     )
-    needs = frozenset({QUOTAS})
+    needs = frozenset({QUOTAS, REOPENED})
 
     book: BookRef
     target_seq: int
@@ -146,7 +146,7 @@ class EndQuota(Command):
         if quota.ended:
             raise Refused(RefusalCode.QUOTA_ENDED)
         book.roll_to(desk.today.year)
-        end_quota(book, self.target_seq, desk.today, self.reason, keyed=True)
+        end_quota(desk, book, self.target_seq, desk.today, self.reason, keyed=True)
 
 
 @dataclass(eq=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.book.beside import StateKind
-from ledger.book.detail import pack
+from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
@@ -124,8 +124,61 @@ def _follow_latest(found: LatestGifts, desk: Desk, receipt: Receipt, _beside: ob
 LATEST_GIFTS: Need[LatestGifts] = Need("the last quotas given", _read_latest, follow=_follow_latest)
 
 
-def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool = False) -> Draft:
-    """Add the entry that ends a quota of this book."""
+# what the reversal of a quota's end says
+REOPENS: Final = "reopens"
+_REOPENED = Lookup(
+    "SELECT e.book_id, e.seq, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind = {int(Kind.REVERSAL)} AND e.detail LIKE '%\"{REOPENS}\":%'"
+    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)",
+    [tables.entry.c.book_id, tables.entry.c.seq, tables.entry.c.detail],
+    book_id="big",
+)
+
+# by book and quota, the entry that opened it again
+Reopened = dict[tuple[int, int], int]
+
+
+def _read_reopened(connection: Connection, _asked: Asked, desk: Desk) -> Reopened:
+    found: Reopened = {}
+    giving = [(book.book_id,) for book in desk.books.values() if book.person_id is not None]
+    for book_id, seq, detail in _REOPENED.run(connection, giving):
+        found[book_id, unpack(detail)["quota"]] = seq
+    return found
+
+
+def _follow_reopened(found: Reopened, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.kind is Kind.REVERSAL and REOPENS in (told := unpack(receipt.detail)):
+        found[receipt.book_id, told["quota"]] = receipt.seq
+
+
+# the quotas of every book that is locked which had ended with a death and were opened again
+REOPENED: Need[Reopened] = Need("quotas opened again", _read_reopened, follow=_follow_reopened)
+
+
+def reopen_quota(book: Book, quota_seq: int, ended_by: int, fen: int, day: date) -> Draft:
+    """Add the entry that opens a quota again, with what was left of it when it ended."""
+    given = book.of(GIVEN)
+    given.set(quota_seq, given.rows[quota_seq]._replace(remaining=fen, ended=False))
+    return book.add(
+        Draft(
+            Kind.REVERSAL,
+            day,
+            reserved_change=fen or None,
+            target_seq=ended_by,
+            detail=pack(quota=quota_seq, **{REOPENS: True}),
+        )
+    )
+
+
+def end_quota(
+    desk: Desk, book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool = False
+) -> Draft:
+    """Add the entry that ends a quota of this book. The command needs REOPENED."""
+    # one that was opened again ends by what opened it: an entry is acted on once
+    opened_by = desk.of(REOPENED).get((book.book_id, quota_seq))
+    facts: dict[str, Any] = {"reason": reason} if reason else {}
+    if opened_by is not None:
+        facts["quota"] = quota_seq
     given = book.of(GIVEN)
     quota = given.rows[quota_seq]
     given.set(quota_seq, quota._replace(remaining=0, ended=True))
@@ -134,15 +187,15 @@ def end_quota(book: Book, quota_seq: int, day: date, reason: str, *, keyed: bool
             Kind.QUOTA_END,
             day,
             reserved_change=-quota.remaining if quota.remaining else None,
-            target_seq=quota_seq,
-            detail=pack(reason=reason) if reason else None,
+            target_seq=quota_seq if opened_by is None else opened_by,
+            detail=pack(**facts) if facts else None,
             keyed=keyed,
         )
     )
 
 
-def end_quotas(book: Book, day: date, reason: str) -> None:
+def end_quotas(desk: Desk, book: Book, day: date, reason: str) -> None:
     """End every quota that this account gave and that still stands (R36)."""
     for seq, quota in sorted(book.of(GIVEN).rows.items()):
         if not quota.ended:
-            end_quota(book, seq, day, reason)
+            end_quota(desk, book, seq, day, reason)

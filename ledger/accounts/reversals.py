@@ -3,7 +3,7 @@ a closed account, where the money belongs by then."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import ClassVar
@@ -55,8 +55,13 @@ def _read_moved(connection: Connection, asked: Asked, desk: Desk) -> Moved:
             and target.effective_on < day_of(target.recorded_at)
         ):
             wanted.add((book_id, target.seq))
+    return read_moves(connection, wanted)
+
+
+def read_moves(connection: Connection, debits: Iterable[tuple[int, int]]) -> Moved:
+    """What debits, by book and number, moved between the pockets on later days."""
     found: Moved = {}
-    for _book, day, detail, source, fen in _MOVES.run(connection, sorted(wanted)):
+    for _book, day, detail, source, fen in _MOVES.run(connection, sorted(debits)):
         _note(found, day, detail, source, fen)
     return found
 
@@ -68,14 +73,14 @@ def _note(found: Moved, day: date, detail: str | None, source: int, fen: int) ->
         found.setdefault(name, []).append(move)
 
 
-def _follow_moved(found: Moved, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+def follow_moves(found: Moved, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     if receipt.kind is Kind.RECLASSIFICATION:
         [(source, _target, fen, _party)] = receipt.transfers
         _note(found, receipt.effective_on, receipt.detail, source, fen)
 
 
 # of the debits that commands act on
-MOVED_FOR: Need[Moved] = Need("what debits moved between the pockets", _read_moved, follow=_follow_moved)
+MOVED_FOR: Need[Moved] = Need("what debits moved between the pockets", _read_moved, follow=follow_moves)
 
 
 @dataclass(eq=False)

@@ -355,10 +355,21 @@ class Book:
             self.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), ((_CY, _CO, to_current, None),)))
         return draft
 
-    def give_back(self, draft: Draft, undone: Undone, source: Side, party: int | None) -> Draft:
-        """Put a debit back that is undone, and after it what it moves between the pockets on later days."""
+    def give_back(
+        self,
+        draft: Draft,
+        undone: Undone,
+        source: Side,
+        party: int | None,
+        *,
+        also: tuple[TransferLine, ...] = (),
+    ) -> Draft:
+        """Put a debit back that is undone, and after it what it moves between the pockets on later days.
+
+        `also` are the entry's transfers beside those into the pockets.
+        """
         pockets = ((_CY, undone.to_current), (_CO, undone.to_carried))
-        draft.transfers = tuple((int(source), side, fen, party) for side, fen in pockets if fen)
+        draft.transfers = (*((int(source), side, fen, party) for side, fen in pockets if fen), *also)
         self.add(draft)
         self._move(undone.moves, reversal=entry_name(self.book_id, draft.seq))
         return draft

@@ -91,7 +91,11 @@ DIED_ON = Bound(
     earliest=(Edge("birth"),),
     latest=_TODAY,
     rule="R53: nobody dies before birth, or tomorrow",
-    sent=("POST /v1/accounts/{account}/death died_on", "bulk death died_on"),
+    sent=(
+        "POST /v1/accounts/{account}/death died_on",
+        "POST /v1/accounts/{account}/death/correction died_on",
+        "bulk death died_on",
+    ),
 )
 ESTATE_PAID_ON = Bound(
     earliest=(Edge("moved"), Edge("death")),

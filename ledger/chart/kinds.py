@@ -39,6 +39,9 @@ class Kind(IntEnum):
     REFUND_TO_PAYER = 31
     # of a payment that was taken back, what accounts no longer had of a month
     CREDIT_SHORTFALL = 35
+    # a death that was reported for somebody who lives, or with another day than its own
+    DEATH_WITHDRAWAL = 33
+    DEATH_CORRECTION = 34
     # a credit for a month after death
     CREDIT_BACK = 36
     # of a patient's book
@@ -144,6 +147,8 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # of what the funds paid to the bank for a claim, and of what came back of an advance by bank or set-off
     | _pairs((Side.BANK,), _FUNDS)
     | _pairs((Side.POOLED_FUND,), (Side.BANK, *_ANY_POCKET))
+    # of what the report of a death took back and nobody had to give back, also what was owed of it
+    | _pairs((Side.POOLED_FUND, Side.COLLECTION_CLEARING), (Side.RECEIVABLE,))
     # of an estimate: the late fee that was paid of it
     | _LATE_FEE_BACK
     # of an employer's payment: all that it brought, and what it took out of suspense
@@ -174,6 +179,10 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # what never reached a closed account, and what waited for the whole month, comes out of suspense
     Kind.ADJUSTMENT: _pairs((Side.POOLED_FUND, Side.RECEIVABLE, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
     | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))
+    # and the payer brings again what the report of a death had sent back
+    | _pairs((Side.BANK,), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.RECEIVABLE,))
+    | _pairs((Side.SUSPENSE,), (Side.POOLED_FUND,))
     | _LATE_FEE_BACK,
     # of what waits in suspense, late fees are squared before anything goes back
     Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))

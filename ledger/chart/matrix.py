@@ -9,7 +9,10 @@ from ledger.refusals import RefusalCode
 
 
 class Stage(IntEnum):
-    """The life of an account. Closed is for ever (R58), but for an estate that was confirmed in error."""
+    """The life of an account. Only forward, but for a death that is withdrawn.
+
+    Closed is for ever (R58), but for an estate that was confirmed in error.
+    """
 
     ACTIVE = 1
     DECEASED = 2
@@ -49,6 +52,8 @@ class Verb(Enum):
     FREEZE = "freeze"
     FREEZE_END = "freeze_end"
     DEATH = "death"
+    DEATH_WITHDRAWAL = "death_withdrawal"
+    DEATH_CORRECTION = "death_correction"
     ESTATE = "estate"
     ESTATE_UNDO = "estate_undo"
     INHERITANCE = "inheritance"
@@ -102,6 +107,9 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.FREEZE: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
     Verb.FREEZE_END: (_YES, _YES, _YES, _YES, _YES, _CLOSED),
     Verb.DEATH: (_YES, _YES, _YES, _DECEASED, _YES, _CLOSED),
+    # of a death that stands; the estate is undone first
+    Verb.DEATH_WITHDRAWAL: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
+    Verb.DEATH_CORRECTION: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
     Verb.ESTATE: (_ALIVE, _ALIVE, _YES, _YES, _ALIVE, _CLOSED),
     # what was confirmed in error is the only way out of a closed account
     Verb.ESTATE_UNDO: (_ALIVE, _ALIVE, _YES, _NOT_PAID, _ALIVE, _YES),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -83,7 +84,7 @@ class Adjust(Command):
         if len(refused) == len(self.lines):
             raise Refused(RefusalCode.NO_GOOD_LINE, at="lines")
         adjusted = list(month.lines)
-        back = _give_back(desk, book, month)
+        back = _give_back(desk, book, month, _take_out)
         _write(desk, book, month, back, self.reason, refused, adjusted)
 
     def _adjust(self, desk: Desk, month: Month, line: Declared, seen: set[int]) -> None:
@@ -195,23 +196,44 @@ def _overpaid(rows: dict[int, Assessment]) -> list[_Overpaid]:
     ]
 
 
-def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
+# Takes the employee's part of a month out of an account, as far as it is there: what each entry took, in fen.
+# Called with desk, employer, month, account and the fen that are wanted.
+TakeOut = Callable[[Desk, Book, Month, int, int], list[int]]
+
+
+def take_off(desk: Desk, book: Book, period: int, account_id: int, reveal: Reveal, take_out: TakeOut) -> int:
+    """Take a person off a month whose money goes back, as an adjustment to nothing does; what went by no
+    account and is owed by the person, in fen. For a month after death (R15): nobody asked the employer.
+    """
+    month = Month(desk, book, period, desk.today, reveal)
+    row = month.rows[account_id]
+    month.assess(AssessmentLine(account_id, period, LineKind.ADJUSTED, 0, -row.employee, -row.employer))
+    adjusted = list(month.lines)
+    back = _give_back(desk, book, month, take_out)
+    _write(desk, book, month, back, "death", {}, adjusted, keyed=False)
+    return sum(back.receivables.values())
+
+
+def _give_back(desk: Desk, book: Book, month: Month, take_out: TakeOut) -> _Back:
     """Take back what was paid beyond the new amounts."""
     back = _Back()
     overpaid = _overpaid(month.rows)
     lock_all(desk, [one.account_id for one in overpaid if one.employee])
     for one in overpaid:
         wanted = one.employee - one.forward
-        paid_on = month.rows[one.account_id].paid_on
-        # after a year end the credit is in carried_over, as for a reversal
-        same_year = paid_on is None or paid_on.year == desk.today.year
-        taken = _take_out(desk, book, month, one.account_id, wanted, same_year) if wanted else 0
+        parts = take_out(desk, book, month, one.account_id, wanted) if wanted else []
+        taken = sum(parts)
         back.from_accounts += taken
         back.forward += one.forward
         if wanted > taken:
             back.receivables[one.account_id] = wanted - taken
         back.from_pooled_fund += one.employer
-        month.refund(one.account_id, one.employee, one.employer, forward=one.forward, owed=wanted - taken)
+        # a line for each entry of the account
+        more = parts[1:]
+        employee = one.employee - sum(more)
+        month.refund(one.account_id, employee, one.employer, forward=one.forward, owed=wanted - taken)
+        for part in more:
+            month.refund(one.account_id, part, 0, forward=0, owed=0)
     if month.levy.listed and not month.levy.unpaid:
         # what waited for the whole month has all it needs now
         back.released, back.left = month.spread_waiting()
@@ -223,13 +245,16 @@ def _give_back(desk: Desk, book: Book, month: Month) -> _Back:
     return back
 
 
-def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int, same_year: bool) -> int:
-    """Take the employee's part out of the account as far as it is there and not frozen; the fen."""
+def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int) -> list[int]:
+    """Take the employee's part out of the account today, as far as it is there and not frozen."""
     account = desk.other(account_id)
     if account is None:
         raise AssertionError("an account is locked before it is taken from")
     if Status.FROZEN in account.statuses(desk.today):
-        return 0
+        return []
+    paid_on = month.rows[account_id].paid_on
+    # after a year end the credit is in carried_over, as for a reversal
+    same_year = paid_on is None or paid_on.year == desk.today.year
     fen = min(wanted, max(account.available, 0))
     if fen:
         account.debit(
@@ -244,7 +269,7 @@ def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int
             book.book_id,
             current_year_first=same_year,
         )
-    return fen
+    return [fen] if fen else []
 
 
 def _write(
@@ -255,6 +280,8 @@ def _write(
     reason: str,
     refused: dict[str, str],
     adjusted: list[AssessmentLine],
+    *,
+    keyed: bool = True,
 ) -> None:
     levies = [line for line in (month.levy_line, *back.fees) if line is not None]
     if back.excess_fee:
@@ -266,7 +293,7 @@ def _write(
             desk.today,
             back.transfers(),
             period=month.period,
-            keyed=True,
+            keyed=keyed,
             beside=beside,
             detail=pack(
                 reason=reason,

@@ -117,12 +117,7 @@ def keep_rows(connection: Connection, desk: Desk, named: set[tuple[int, int, int
 
 def _read_debts(connection: Connection, asked: Asked, desk: Desk) -> bool:
     books = own_books(asked, desk)
-    for book_id in books:
-        desk.books[book_id].put(LEVIES)
-        desk.books[book_id].put(ASSESSMENTS)
-    for book_id, *values in _LEVY_LINES.run(connection, [(book_id,) for book_id in sorted(books)]):
-        levies, line = desk.books[book_id].of(LEVIES).rows, LevyLine._make(values)
-        levies[line.period] = levies.get(line.period, Levy()).add(line)
+    _read_levies(connection, desk, books)
     named: set[tuple[int, int, int]] = set()
     for book_id, command in asked:
         period = period_asked(book_id, command, desk)
@@ -130,6 +125,28 @@ def _read_debts(connection: Connection, asked: Asked, desk: Desk) -> bool:
             named |= {(book_id, period, account) for account in command.looks_at(desk, book_id)}
     _keep(desk, _ROWS_OF.run(connection, sorted(named)))
     return True
+
+
+def _read_levies(connection: Connection, desk: Desk, books: Iterable[int]) -> None:
+    books = sorted(books)
+    for book_id in books:
+        desk.books[book_id].put(LEVIES)
+        desk.books[book_id].put(ASSESSMENTS)
+    for book_id, *values in _LEVY_LINES.run(connection, [(book_id,) for book_id in books]):
+        levies, line = desk.books[book_id].of(LEVIES).rows, LevyLine._make(values)
+        levies[line.period] = levies.get(line.period, Levy()).add(line)
+
+
+def read_months(connection: Connection, desk: Desk, months: Iterable[tuple[int, int, int]]) -> None:
+    """The months of some employers whose books are locked, by employer, month and account: what each owes by
+    month, that person's row, and all rows of the month that are not paid in full.
+    """
+    wanted = sorted(set(months))
+    # those that another command of the batch asked for have been read
+    employers = {employer for employer, _, _ in wanted if LEVIES not in desk.books[employer].states}
+    _read_levies(connection, desk, employers)
+    _keep(desk, _ROWS_OF.run(connection, wanted))
+    _keep(desk, _OPEN_ROWS_OF.run(connection, sorted({(employer, month) for employer, month, _ in wanted})))
 
 
 # of an employer's book: what it owes by month, and for the persons it names

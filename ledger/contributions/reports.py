@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, and_, func, or_, select
 
 from ledger import tables
+from ledger.accounts.late_credits import AGAIN
 from ledger.book.numbers import SEQ_MAX
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.contributions.brought import told_there
 from ledger.contributions.employer_changes import employer_name_in
 from ledger.contributions.levies import NO_PERIOD, DeclaredLine
@@ -316,22 +318,35 @@ def credited(
         .exists()
     )
     rows = connection.execute(
-        select(_E.kind, _E.period, _E.effective_on, _E.fact_on, _T.amount_fen, _T.party_id)
+        select(
+            _E.kind, _E.period, _E.effective_on, _E.fact_on,
+            _T.amount_fen, _T.party_id, _T.from_side, _T.to_side,
+        )
         .select_from(tables.entry.join(tables.transfer))
         .where(
             _E.book_id == account_id,
-            _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER)]),
+            or_(
+                _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER)]),
+                # what came again, because the death that it had gone back for was none, or later
+                and_(_E.kind == int(Kind.REVERSAL), _E.detail.like(f'%"{AGAIN}":%')),
+            ),
             _E.period.between(first, last),
             _E.seq <= up_to,
             ~went_back,
         )
-    )
+    )  # fmt: skip
     found: dict[MonthSource, Credited] = {}
-    for number, period, effective_on, fact_on, fen, party_id in rows:
+    for number, period, effective_on, fact_on, fen, party, from_side, to_side in rows:
         kind = Kind(number)
+        if kind is Kind.REVERSAL:
+            if party is not None and to_side != Side.RECEIVABLE:
+                # the refund of an employer that it undid is left out, which is the same
+                continue
+            kind = Kind.RETIREE_CREDIT if from_side == Side.POOLED_FUND else Kind.CONTRIBUTION
         is_refund = kind is Kind.REFUND_TO_PAYER
         # a refund names the employer it goes to
-        source = (period, Kind.CONTRIBUTION if is_refund else kind, party_id)
+        employer = None if to_side == Side.RECEIVABLE else party
+        source = (period, Kind.CONTRIBUTION if is_refund else kind, employer)
         before = found.get(source, Credited())
         if is_refund:
             found[source] = before._replace(fen=before.fen - fen)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.accounts.debits_after import read_debits_after
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.book.state import Book
@@ -76,6 +77,12 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
     died = [(book.book_id, period_of(book.died_on)) for book in books.values() if book.died_on is not None]
     for book_id, employer_id, period in _MONTHS.run(connection, died):
         found[book_id].append(OpenItem("contribution", format_period(period), account_no(employer_id)))
+    deaths = [(book.book_id, book.died_on) for book in books.values() if book.died_on is not None]
+    for book_id, debits in read_debits_after(connection, deaths).items():
+        for one in debits:
+            found[book_id].append(
+                OpenItem("debit_after_death", entry_name(book_id, one.seq), one.institution)
+            )
     return found
 
 

@@ -30,6 +30,8 @@ RULES: dict[Kind, str] = {
     Kind.INTEREST: "R48, K5",
     Kind.CARRY_OVER: "R49",
     Kind.DEATH: "R53",
+    Kind.DEATH_WITHDRAWAL: "R53",
+    Kind.DEATH_CORRECTION: "R53",
     Kind.ESTATE: "R54, R57, K7",
     Kind.INHERITANCE: "R57, K7",
     Kind.ESTATE_CLAIMANTS: "R55",

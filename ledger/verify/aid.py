@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
+from ledger.accounts.quotas import REOPENS
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -56,6 +57,7 @@ def quotas_follow_from_their_entries(connection: Connection, first: int, last: i
                 _E.reserved_change.is_not(None),
                 # or of a quota that was used up
                 _E.detail.like('{"quota":%'),
+                _E.detail.like(f'%"{REOPENS}":%'),
             ),
         )
         .order_by(_E.book_id, _E.seq),
@@ -97,12 +99,15 @@ def _count(
     if kind == Kind.QUOTA:
         quotas[seq] = _Quota(told["recipient"], change, change, told["rank"], told["relation"])
         return
-    place = int((target_seq or 0) if kind == Kind.QUOTA_END else told["quota"])
+    # an end acts on the quota, or on what opened it again
+    place = int(told.get("quota", target_seq or 0) if kind == Kind.QUOTA_END else told["quota"])
     known = quotas[place]
     if isinstance(known, str):
         return
     if kind == Kind.QUOTA_END or (kind == Kind.REVERSAL and target_seq == place):
         known = known._replace(ended=True)
+    elif REOPENS in told:
+        known = known._replace(ended=False)
     quotas[place] = known._replace(remaining=known.remaining + change)
 
 

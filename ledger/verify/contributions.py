@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select
 
 from ledger import tables
 from ledger.book.detail import unpack
@@ -158,9 +158,16 @@ def months_are_those_of_their_persons(connection: Connection, first: int, last: 
     names = (*_PARTS, "suspended")
     persons = _by_month(connection, _STATE, [func.sum(_STATE[name]) for name in names], first, last)
     receivable = (
-        select(_E.book_id, _E.period, func.sum(_T.amount_fen))
+        select(
+            _E.book_id,
+            _E.period,
+            func.sum(case((_T.from_side == int(Side.RECEIVABLE), _T.amount_fen), else_=-_T.amount_fen)),
+        )
         .join_from(tables.entry, tables.transfer, and_(_T.book_id == _E.book_id, _T.seq == _E.seq))
-        .where(_E.book_id.between(first, last), _T.from_side == int(Side.RECEIVABLE))
+        .where(
+            _E.book_id.between(first, last),
+            or_(_T.from_side == int(Side.RECEIVABLE), _T.to_side == int(Side.RECEIVABLE)),
+        )
         .group_by(_E.book_id, _E.period)
         .order_by(_E.book_id, _E.period)
     )

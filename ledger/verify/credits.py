@@ -27,6 +27,8 @@ _AT_ONCE = 500
 _SOURCES: dict[int, frozenset[Kind]] = {
     Kind.CONTRIBUTION: frozenset({Kind.PAYMENT, Kind.ASSESSMENT, Kind.ADJUSTMENT}),
     Kind.REFUND_TO_PAYER: frozenset({Kind.ADJUSTMENT, Kind.REVERSAL}),
+    # of a refund, because the death that it was made for was none, or later
+    Kind.REVERSAL: frozenset({Kind.ADJUSTMENT}),
 }
 _KINDS = Lookup(
     "SELECT e.book_id, e.seq, e.kind FROM {given} JOIN entry e"
@@ -216,6 +218,8 @@ def _missing(connection: Connection, book_id: int, seq: int, lines: Sequence[_Pa
     name = line_name(book_id, seq)
     for line in lines:
         of = Kind.CONTRIBUTION if line.kind == LineKind.PAID else Kind.REFUND_TO_PAYER
+        if line.kind == LineKind.REFUNDED and line.fen > 0:
+            of = Kind.REVERSAL
         wanted.setdefault((line.account_id, int(of), f"{name}/{line.period}"), []).append(abs(line.fen))
     found = _moved(connection, _EXACTLY, book_id, wanted)
     open_ones = {key: fens for key, fens in wanted.items() if found.get(key) != sorted(fens)}
@@ -266,24 +270,31 @@ def accounts_have_what_was_paid(connection: Connection, first: int, last: int) -
     For each employer and month the account got, in all, what was paid for its holder and did not go to
     suspense; and never more than was assessed, but for what its holder owes since a correction.
     """
-    sign = {int(Kind.CONTRIBUTION): 1, int(Kind.REFUND_TO_PAYER): -1}
+    kinds = sorted(int(kind) for kind in _SOURCES)
     first, last = Party.PERSON.within(first, last)
     rows = streamed(
         connection,
-        select(_E.book_id, _E.seq, _E.kind, _E.period, _E.source_ref, _T.party_id, _T.amount_fen)
+        select(
+            _E.book_id, _E.seq, _E.kind, _E.period, _E.source_ref, _T.party_id, _T.from_side, _T.amount_fen
+        )
         .join_from(tables.entry, tables.transfer, and_(_T.book_id == _E.book_id, _T.seq == _E.seq))
         .where(
             _E.book_id.between(first, last),
-            _E.kind.in_(sorted(sign)),
+            _E.kind.in_(kinds),
             _T.party_id.is_not(None),
             or_(_T.from_side == int(Side.COLLECTION_CLEARING), _T.to_side == int(Side.COLLECTION_CLEARING)),
+            # what a person owes is not the employer's
+            _T.to_side != int(Side.RECEIVABLE),
         )
         .order_by(_E.book_id, _E.seq),
     )
     credited = (
-        _Credit(book_id, seq, kind, period, source_ref, employer_id, sign[kind] * fen)
-        for book_id, seq, kind, period, source_ref, employer_id, fen in rows
-    )
+        _Credit(
+            book_id, seq, kind, period, source_ref, employer_id,
+            fen if side == Side.COLLECTION_CLEARING else -fen,
+        )
+        for book_id, seq, kind, period, source_ref, employer_id, side, fen in rows
+    )  # fmt: skip
     by_book = (list(some) for _, some in groupby(credited, key=attrgetter("book_id")))
     while some := list(islice(by_book, _AT_ONCE)):
         found = [credit for book in some for credit in book]

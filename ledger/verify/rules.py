@@ -58,6 +58,8 @@ _OF_ANOTHER_BOOK = frozenset({
     # of staff that goes on with another employer
     Kind.ENROLMENT, Kind.ENROLMENT_END,
     Kind.INHERITANCE_BACK,
+    # what an employer of another area paid for somebody who had died
+    Kind.ADJUSTMENT, Kind.REFUND_TO_PAYER,
 })  # fmt: skip
 # what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
 # is set against what the estate still owes, and then goes to the heirs
@@ -171,6 +173,9 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
     if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.MUTUAL_AID:
         # into the quota, or free when the quota has ended since
         return reserved is None or 0 <= reserved <= line.amount_fen
+    if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.QUOTA_END:
+        ended = walk.lines[line.target_seq or 0].reserved_change
+        return (reserved or 0) == -(ended or 0)
     if line.kind == Kind.AID_BACK:
         # below zero where it is claimed again
         return reserved is None or reserved == line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
@@ -199,6 +204,13 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
         return f"a {Kind(line.kind).word} in the account of somebody alive"
     if line.kind == Kind.ESTATE_UNDO and walk.stage != Stage.CLOSED:
         return "an estate that was not divided is taken back"
+    if line.kind in {Kind.DEATH_CORRECTION, Kind.DEATH_WITHDRAWAL}:
+        if walk.stage != Stage.DECEASED or line.target_seq != walk.death_fact:
+            return f"a {Kind(line.kind).word} of no death that stands"
+        if line.kind == Kind.DEATH_CORRECTION:
+            told, known = unpack(line.detail), walk.died_on
+            if known is None or told["was"] != known.isoformat() or told["died_on"] == told["was"]:
+                return "it corrects another day than the one that was known"
     if line.kind == Kind.ESTATE:
         if walk.stage != (Stage.DECEASED if line.target_seq is None else Stage.CLOSED):
             return "an estate is divided once, after the report of death; what comes later names its reversal"

@@ -18,7 +18,9 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     | {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.ESTIMATE, Kind.SET_OFF, Kind.PAYMENT}
     # what was ended is taken back with its end
     | REVERSIBLE_FACTS
-    | ENDS.keys(),
+    | ENDS.keys()
+    # of a death that was none, or of another day
+    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
@@ -31,11 +33,15 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     ),
     Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
     Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
-    Kind.QUOTA_END: frozenset({Kind.QUOTA}),
+    # or what opened it again
+    Kind.QUOTA_END: frozenset({Kind.QUOTA, Kind.REVERSAL}),
+    Kind.DEATH_CORRECTION: frozenset({Kind.DEATH, Kind.DEATH_CORRECTION}),
+    Kind.DEATH_WITHDRAWAL: frozenset({Kind.DEATH, Kind.DEATH_CORRECTION}),
     Kind.VISIT_END: frozenset({Kind.VISIT}),
     # what a payment that was taken back had brought, and a correction takes back without naming it
     Kind.REFUND_TO_PAYER: frozenset({Kind.CONTRIBUTION}),
-    Kind.CREDIT_BACK: frozenset({Kind.RETIREE_CREDIT, Kind.CONTRIBUTION}),
+    # or what came again of it, once it had gone back
+    Kind.CREDIT_BACK: frozenset({Kind.RETIREE_CREDIT, Kind.CONTRIBUTION, Kind.REVERSAL}),
     # or, once a decision was taken back, on what did that
     Kind.CLAIM_DECISION: frozenset({Kind.MANUAL_CLAIM, Kind.REVERSAL}),
     Kind.CLEARING_END: frozenset({Kind.CLEARING}),
@@ -71,10 +77,14 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     if line.kind == Kind.CLAIM_DECISION:
         return _decides(walk, line, target)
     if line.kind == Kind.CREDIT_BACK:
-        return _goes_back(line, target)
+        return _goes_back(walk, line, target)
     if line.kind == Kind.REFUND_TO_PAYER:
         fits = line.amount_fen <= target.amount_fen and line.period == target.period
         return None if fits else f"it gives back more than entry {target.seq} brought, or of another month"
+    if line.kind == Kind.QUOTA_END and target.kind == Kind.REVERSAL:
+        opened = walk.lines[target.target_seq or 0]
+        if opened.kind != Kind.QUOTA_END or unpack(line.detail)["quota"] != unpack(target.detail)["quota"]:
+            return f"entry {target.seq} opened no such quota again"
     if target.kind == Kind.HOLD:
         if line.held_change != -(target.held_change or 0):
             return f"it does not close the hold of entry {target.seq} as a whole"
@@ -136,8 +146,10 @@ def _decides(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
     return None
 
 
-def _goes_back(line: WalkedEntry, target: WalkedEntry) -> str | None:
+def _goes_back(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
     """All of a credit goes back where it came from: from the account, and what that lacks as a receivable."""
+    if target.kind == Kind.REVERSAL and walk.lines[target.target_seq or 0].kind != Kind.CREDIT_BACK:
+        return f"entry {target.seq} gave no credit again"
     came_from = {source for source, _target, _fen, _party in target.transfers}
     goes_to = {there for _source, there, _fen, _party in line.transfers}
     if line.amount_fen != target.amount_fen or goes_to != came_from or line.period != target.period:

@@ -94,6 +94,9 @@ class Walk:
     interest_year: int = 0
     open_freezes: int = 0
     stage: int = Stage.ACTIVE
+    # before the report of a death, and the last fact of one that stands
+    former_stage: int = Stage.ACTIVE
+    death_fact: int | None = None
     lines: dict[int, WalkedEntry] = field(default_factory=dict)
     acted_on: set[int] = field(default_factory=set)
     # the documents of reversible entries that stand: (kind, source_ref)
@@ -146,9 +149,14 @@ class Walk:
             self.open_freezes += 1
         elif kind == Kind.FREEZE_END or (kind == Kind.REVERSAL and self._takes_back(line, Kind.FREEZE)):
             self.open_freezes -= 1
-        elif kind == Kind.DEATH:
+        elif kind in {Kind.DEATH, Kind.DEATH_CORRECTION}:
+            if kind == Kind.DEATH:
+                self.former_stage = self.stage
             self.stage = Stage.DECEASED
             self.died_on = date.fromisoformat(unpack(line.detail)["died_on"])
+            self.death_fact = line.seq
+        elif kind == Kind.DEATH_WITHDRAWAL:
+            self.stage, self.died_on, self.death_fact = self.former_stage, None, None
         elif kind == Kind.ESTATE:
             self.stage = Stage.CLOSED
         elif kind == Kind.ESTATE_UNDO:

@@ -154,6 +154,11 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
         Asked("/v1/accounts/{account}/freezes", ONE),
         Asked("/v1/accounts/{patient}/freezes", {"patient": 0}),
     ],
+    ("GET", "/v1/accounts/{account}/death"): [Asked("/v1/accounts/{died}/death", {"died": 1})],
+    ("GET", "/v1/reports/debits-after-death"): [
+        Asked("/v1/reports/debits-after-death", {}),
+        Asked("/v1/reports/debits-after-death", {}, CSV),
+    ],
     ("GET", "/v1/entries/{entry}"): [Asked("/v1/entries/{entry}", ONE)],
     ("GET", "/v1/declarations/{declaration}"): [Asked("/v1/declarations/{declaration}", {"worker": 1})],
     ("GET", "/v1/employers/{employer}/payments/{period}"): [

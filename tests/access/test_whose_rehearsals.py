@@ -37,6 +37,8 @@ OTHERWISE: Final[dict[str, set[str]]] = {
     "/v1/estates/{estate}/disputes": {"died"},
     "/v1/estates/{estate}/agreement": {"died"},
     "/v1/estates/{estate}/undo": {"divided"},
+    "/v1/accounts/{account}/death/withdrawal": {"died"},
+    "/v1/accounts/{account}/death/correction": {"died"},
     "/v1/accounts/{account}/quotas": {"patient", "relative"},
     "/v1/quotas/{quota}/end": {"patient"},
     "/v1/accounts/{account}/premiums": {"patient"},

@@ -349,6 +349,12 @@ CASES = [
         )
     ),
     Case(
+        "POST /v1/accounts/{account}/death/correction died_on",
+        lambda d, day: d.of_account("death/correction", d.died(), died_on=day, document="x"),
+        ("2001-05-05", "1958-11-20", TOMORROW, *ODD),
+        ("2001-05-06", TODAY),
+    ),
+    Case(
         "POST /v1/accounts/{account}/estate paid_on",
         lambda d, day: d.of_account(
             "estate", d.died(), heirs=[{"name": "李四", "relation": "spouse"}], paid_on=day, confirm=False

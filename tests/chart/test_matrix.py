@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger import tables
-from ledger.accounts.closure import ReportDeath
+from ledger.accounts.closure import CorrectDeath, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Hold, Release
+from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.reversals import Reverse
@@ -231,6 +232,8 @@ _REQUESTS: dict[str, Callable[[Member, date], Command]] = {
     "freeze": lambda m, _: Freeze(m.book, "court", "paper", TODAY),
     "freeze_end": lambda m, _: EndFreeze(m.book, m.seqs["freeze"], "over"),
     "death": lambda m, _: ReportDeath(m.book, DIED_ON, "certificate"),
+    "death_withdrawal": lambda m, _: WithdrawDeath(m.book, "a namesake", "paper"),
+    "death_correction": lambda m, _: CorrectDeath(m.book, DIED_ON - timedelta(days=1), "paper"),
     "estate": lambda m, _: estate(m.world, m.book, [Heir("spouse", "王五")], TODAY),
     "enrolment": lambda m, day: Enrol(m.book, MemberClass.FLEXIBLE, None, day, None),
     "retiree_credit": lambda m, day: CreditRetiree(m.book, day.year * 100 + day.month),
@@ -255,6 +258,8 @@ interest      yes                   yes                   yes               yes 
 freeze        yes                   yes                   yes               yes               account_closed
 freeze_end    yes                   yes                   yes               yes               account_closed
 death         yes                   yes                   account_deceased  account_deceased  account_closed
+death_withdrawal  account_not_deceased  account_not_deceased  yes           yes               account_closed
+death_correction  account_not_deceased  account_not_deceased  yes           yes               account_closed
 estate        account_not_deceased  account_not_deceased  yes               yes               account_closed
 enrolment     yes                   yes                   yes               account_deceased  account_closed
 retiree_credit  yes                 yes                   yes               period_after_end  account_closed
@@ -345,6 +350,8 @@ reversal        yes                   yes
 interest        yes                   yes
 freeze          yes                   yes
 freeze_end      yes                   yes
+death_withdrawal  account_not_deceased  account_not_deceased
+death_correction  account_not_deceased  account_not_deceased
 death           yes                   yes
 estate          account_not_deceased  account_not_deceased
 estate_undo     account_not_deceased  account_not_deceased

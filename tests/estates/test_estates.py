@@ -310,7 +310,7 @@ def test_a_case_is_done_with_though_there_is_nothing_to_set_it_off_against(
 def test_what_comes_later_pays_what_is_still_owed_before_the_heirs(client: TestClient) -> None:
     employer = new_employer(client)
     person = owing(client, employer, spent="160.00", balance="100.00")
-    body = spending(amount="90.00", effective_on=TODAY.isoformat())
+    body = spending(amount="90.00", effective_on=DIED)
     spent = client.post(f"/v1/accounts/{person}/spendings", json=body, headers=key()).json()["entry"]
     child = str(open_account(client, opened_on="2026-01-05")["number"])
     die(client, person)
@@ -407,12 +407,18 @@ def test_what_is_held_does_not_go_back(client: TestClient, hospital: str) -> Non
 def test_what_was_spent_of_them_is_owed_and_set_off(client: TestClient) -> None:
     person = retiree(client, [5, 6, 7, 8])
     body = spending(amount="400.00", effective_on="2026-08-20")
-    assert client.post(f"/v1/accounts/{person}/spendings", json=body, headers=key()).status_code == 201
-    die(client, person, "2026-06-20")
+    spent = post(client, f"/v1/accounts/{person}/spendings", body).json()["entry"]
+    told = die(client, person, "2026-06-20")
     assert shown(client, person)["balance"] == "0.00"
+    # of the last month 40.00 are there; what was spent after the death is named, and keeps the estate open
+    assert (told["taken_back"], told["still_owed"]) == (
+        [{"period": "2026-07", "amount": "0.00"}, {"period": "2026-08", "amount": "40.00"}], "180.00",
+    )  # fmt: skip
+    assert told["debits_after"] == [{"entry": spent, "amount": "400.00"}]
     [death] = client.get(f"/v1/accounts/{person}/entries", params={"kind": "death"}).json()["items"]
     assert (death["facts"]["returned"], death["facts"]["receivable"]) == ("40.00", "180.00")
-    contribute(client, person, "200.00", period="2026-06", effective_on=TODAY.isoformat())
+    assert open_items(client, person) == [("debit_after_death", spent, "H0001")]
+    assert post(client, f"/v1/entries/{spent}/reversal", {"reason": "never was"}).status_code == 201
     done = divide(client, person, [heir()])
     assert [(line["what"], line["owed"], line["amount"]) for line in done["set_off"]] == [
         ("late_credit", "70.00", "70.00"), ("late_credit", "110.00", "110.00"),
@@ -433,21 +439,25 @@ def test_a_contribution_for_a_month_after_death_goes_back_to_its_payer(client: T
     assert shown(client, person)["balance"] == "50.00"
 
 
-def test_what_an_employer_paid_for_a_month_after_death_keeps_it_open(client: TestClient) -> None:
+def test_what_an_employer_paid_for_a_month_after_death_goes_back_with_the_report(client: TestClient) -> None:
     employer = new_employer(client)
     person = hire(client)
     for period, day in (("2026-06", "2026-07-10"), ("2026-07", "2026-08-10")):
         owe(client, employer, period, {person: "8000.00"})
         pay(client, employer, period, "760.00", day)
-    die(client, person, "2026-06-20")
-    # it stands in the employer's months, and goes back there
+    told = die(client, person, "2026-06-20")
+    assert told["taken_back"] == [{"period": "2026-07", "amount": "160.00"}]
+    assert (told["debits_after"], told["still_owed"]) == ([], "0.00")
     [death] = client.get(f"/v1/accounts/{person}/entries", params={"kind": "death"}).json()["items"]
-    assert not {"returned", "receivable"} & set(death["facts"])
-    assert shown(client, person)["balance"] == "320.00"
-    [(what, month, where)] = open_items(client, person)
-    assert (what, month) == ("contribution", "2026-07")
-    assert where.startswith("E")
-    adjust(client, employer, "2026-07", {person: "0.00"})
+    assert (death["facts"]["returned"], death["facts"]["receivable"]) == ("160.00", "0.00")
+    # on the day on which it came: nobody has had it
+    [back] = client.get(f"/v1/accounts/{person}/entries", params={"kind": "refund_to_payer"}).json()["items"]
+    assert (back["amount"], back["period"], back["effective_on"]) == ("160.00", "2026-07", "2026-08-10")
+    months = client.get(f"/v1/employers/{employer}/payments/2026-07").json()["items"]
+    assert [(one["employee"], one["employer"], one["paid"]) for one in months] in (
+        [], [("0.00", "0.00", "0.00")],
+    )  # fmt: skip
+    assert shown(client, person)["balance"] == "160.00"
     assert ask(client, person, [heir()]).status_code == 200
 
 

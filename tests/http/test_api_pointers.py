@@ -240,6 +240,8 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/accounts/{account}/freezes": {"authority": "a", "document": "d", "from": "2026-12-01"},
         "/v1/freezes/{freeze}/end": {"reason": "x"},
         "/v1/accounts/{account}/death": {"died_on": "2026-11-01", "evidence": "x"},
+        "/v1/accounts/{account}/death/withdrawal": {"reason": "x", "document": "x"},
+        "/v1/accounts/{account}/death/correction": {"died_on": "2026-10-30", "document": "x"},
         "/v1/accounts/{account}/estate": {
             "heirs": [{"id_number": id_number(), "name": "李四", "relation": "child", "share": "1"}],
             "paid_on": "2026-11-20",
@@ -381,6 +383,8 @@ INSTEAD = {
     "/v1/institutions/{institution}/reopening": {"institution": "over"},
     "/v1/accounts/{account}/estate": {"account": "died"},
     "/v1/estates/{estate}/undo": {"estate": "confirmed"},
+    "/v1/accounts/{account}/death/withdrawal": {"account": "died"},
+    "/v1/accounts/{account}/death/correction": {"account": "died"},
     "/v1/accounts/{account}/quotas": {"account": "patient"},
     "/v1/accounts/{account}/premiums": {"account": "patient"},
     "/v1/third-party-cases/{case}/recoveries": {"case": "advanced"},

@@ -4,16 +4,17 @@ contracts and filings that end, credits after a death, estates that set off, aid
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
-from ledger.accounts.closure import ReportDeath
+from ledger.accounts.closure import CorrectDeath, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.holds import Capture, Hold
+from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no, entry_name
@@ -90,14 +91,34 @@ def a_retiree(world: World) -> int:
     world.one(Enrol(book, MemberClass.RETIRED, None, start, None), today=start)  # D-2
     for month in (4, 5):
         world.one(CreditRetiree(book, 202600 + month), today=date(2026, 6, 1))  # D-3, D-4
-    spent = world.one(Spend(book, 15_000, DAY, "H0001", "s-5"), today=DAY)  # D-5
-    world.one(ReportDeath(book, date(2026, 4, 20), "certificate"), today=DAY)  # D-6, D-7 gives back
+    died_on = date(2026, 4, 20)
+    spent = world.one(Spend(book, 15_000, died_on, "H0001", "s-5"), today=DAY)  # D-5
+    world.one(ReportDeath(book, died_on, "certificate"), today=DAY)  # D-6, D-7 gives back
     world.one(Contribute(book, 1_000, 202603, DAY, "c-8"), today=DAY)  # D-8; D-9 is interest
     weights = parse_weights(["1/1"])
     claim = stake_by_name("王伟", f"{book}|0", world.keyring)
     heirs = (HeirShare(claim.digest, False, "child", weights[0], heir_rank("child", None, None, "王伟")),)
     world.one(DivideEstate(book, heirs, (claim,), LATER), today=LATER)  # D-10 sets off, D-11 divides
     world.one(Reverse(book, spent.seq, "never was"), today=LATER)  # D-12, D-13 sets off, D-14 divides
+    return book
+
+
+def a_namesake(clinic: Clinic) -> int:
+    """Whose death was reported, corrected and withdrawn, and then reported rightly."""
+    world, start = clinic.world, date(2026, 1, 1)
+    book, relative = world.open(opened_on=start, today=start), SomeoneFactory()  # N-1
+    world.open(relative, opened_on=start, today=start)
+    world.one(Enrol(book, MemberClass.RETIRED, None, start, None), today=start)  # N-2
+    for month in (4, 5):
+        world.one(CreditRetiree(book, 202600 + month), today=date(2026, 6, 1))  # N-3, N-4
+    spent = world.one(Spend(book, 1_000, date(2026, 4, 5), "H0001", "n-5"), today=DAY)  # N-5
+    world.one(Reverse(book, spent.seq, "by mistake"), today=DAY)  # N-6
+    clinic.give(book, relative, "10.00")  # N-7
+    report = ReportDeath(book, date(2026, 4, 20), "certificate")
+    world.one(report, today=DAY)  # N-8, N-9 ends the quota, N-10 gives back
+    world.one(CorrectDeath(book, date(2026, 4, 10), "judgment"), today=DAY)  # N-11
+    world.one(WithdrawDeath(book, "a namesake", "registry"), today=DAY)  # N-12, N-13 gives again, N-14 opens
+    world.one(replace(report), today=DAY)  # N-15, N-16 ends the quota, N-17 gives back
     return book
 
 
@@ -155,6 +176,7 @@ def ways(engine: Engine) -> Ways:
     books = {
         "E": an_employer(world), "F": Unit(world).book, "H": hospital, "D": a_retiree(world),
         "G": donor, "P": patient, "X": gone, "A": again, "B": late,
+        "N": a_namesake(clinic),
     }  # fmt: skip
     return Ways(world, books, code)
 
@@ -272,7 +294,7 @@ FORGERIES: dict[str, tuple[str, str, list[str | tuple[str, dict[str, Any]]]]] = 
         f"UPDATE entry SET period = 202604 {AT} 7"]),
     "a death that was later": ("stage_wrong D-7", "D", [text_for(6, "2026-04-20", "2026-05-20")]),
     "an estate that says it set off less": ("set_off_wrong D-11", "D", [
-        text_for(11, '"amount":1011', '"amount":1010')]),
+        text_for(11, '"amount":10', '"amount":20')]),
     "an estate to which less was owed": ("set_off_wrong D-11", "D", [
         text_for(11, '"owed":4000', '"owed":3999')]),
     "an estate to which more was owed": ("set_off_wrong D-11", "D", [
@@ -303,6 +325,20 @@ FORGERIES: dict[str, tuple[str, str, list[str | tuple[str, dict[str, Any]]]]] = 
     "a statement that gave back nothing": ("aid_wrong G-7", "P", [text_for(4, '"aid":[[', '"aids":[[')]),
     "what a statement gave back to nobody": ("aid_wrong P-4, aid_wrong G-7", "P", [
         text_for(4, '"aid":[[', '"aid":[[1')]),
+    "a death withdrawn that was corrected since": ("stage_wrong N-12", "N", [
+        "DROP INDEX uq_entry_target",
+        f"UPDATE entry SET target_seq = 8 {AT} 12"]),
+    "a correction of another day": ("stage_wrong N-11", "N", [
+        text_for(11, '"was":"2026-04-20"', '"was":"2026-04-21"')]),
+    "a credit that came again and never was": ("target_wrong N-17", "N", [
+        f"UPDATE entry SET target_seq = 6 {AT} 17"]),
+    "a credit that comes again by half": ("target_wrong N-13", "N", [
+        f"UPDATE transfer SET amount_fen = amount_fen - 1 {AT} 13",
+        f"UPDATE entry SET current_year_after = current_year_after - 1 {AT} 13"]),
+    "a quota that ends and was not opened": ("target_wrong N-16", "N", [
+        f"UPDATE entry SET target_seq = 6 {AT} 16"]),
+    "a quota that is opened with more": ("hold_wrong N-14, quota_wrong N-7", "N", [
+        f"UPDATE entry SET reserved_change = reserved_change + 1 {AT} 14"]),
     "a document of another entry": ("target_wrong A-9", "A", [
         f"UPDATE entry SET source_ref = 'bill-3' {AT} 9"]),
     "a hold that was captured twice": ("target_wrong A-5", "A", [
