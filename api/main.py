@@ -21,6 +21,7 @@ from api.accounts import (
     holds,
     interest,
     mutual_aid,
+    person_facts,
     postings,
 )
 from api.approvals import approvals
@@ -63,6 +64,7 @@ from api.inquiry import (
     me,
     my_cases,
     own_documents,
+    person_file,
     telephone,
     watched,
     year_statements,
@@ -99,6 +101,8 @@ ROUTERS = (
     runs.router,
     imports.router,
     residents.router,
+    person_facts.router,
+    person_file.router,
     annual_settlements.router,
     visits.router,
     mutual_aid.router,

@@ -54,6 +54,7 @@ from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Pur
 from ledger.estates.claimants import CLAIMANT_RELATIONS, ConfirmEstate, NameClaimants, NamedClaimant
 from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
+from ledger.estates.merging import MergeAccounts
 from ledger.estates.undoing import UndoEstate
 from ledger.imports.lists import ListLine, read_list, require_nil_said
 from ledger.institutions.changes import ChangeInstitution
@@ -62,6 +63,8 @@ from ledger.institutions.ends import EndContract, EndSuspension
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
+from ledger.people.renaming import ChangeName, RecordContact
+from ledger.people.renumbering import ChangeNumber
 from ledger.people.residents import EnrolResident, resident_ref
 from ledger.policy import Policy, load_policies
 from ledger.posting import (
@@ -103,6 +106,8 @@ __all__ = [
     "Capture",
     "ChangeEmployer",
     "ChangeInstitution",
+    "ChangeName",
+    "ChangeNumber",
     "Clear",
     "CloseEmployer",
     "CloseYear",
@@ -138,6 +143,7 @@ __all__ = [
     "Keyring",
     "Kind",
     "ListLine",
+    "MergeAccounts",
     "MergeEmployer",
     "MergeInstitution",
     "MoveStaff",
@@ -160,6 +166,7 @@ __all__ = [
     "Receipt",
     "ReceivePayment",
     "Reconcile",
+    "RecordContact",
     "RecordFiling",
     "RecordRecovery",
     "RecordStep",

@@ -13,6 +13,7 @@ from pydantic_core import to_json
 from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
 from api.accounts.bodies import AccountLookup, NewAccount
 from api.accounts.entries import tell_heirs
+from api.accounts.names import names_json, numbers_json
 from api.http.declaring import By, by_of, posting
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, Instant, KindFilter, day_text
@@ -28,6 +29,7 @@ from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number, mask_name
+from ledger.people.person_file import file_of, merged_into
 
 # fresh account numbers to choose from: that all of them are taken is as likely as losing them all
 CANDIDATES = 4
@@ -298,8 +300,13 @@ async def show_account(request: Request, ref: BookRef) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         book_id = book_of(connection, ref)
+        body = account_json(connection, state, book_id)
+        # the number of one that went into another leads there for ever
+        into = merged_into(connection, book_id) if body["status"] == "closed" else None
+        if into is not None:
+            book_id, body = into, account_json(connection, state, into)
         shown_by(request).of(book_id)
-        return account_json(connection, state, book_id)
+        return body
 
     body = await state.read(look)
     return json_answer(body, {"ETag": f'"{body["last_seq"]}"'})
@@ -309,8 +316,7 @@ def account_json(connection: Any, state: State, book_id: int) -> dict[str, Any]:
     """An account as it stands."""
     now, today = state.clock()
     shown = reports.account(connection, book_id, now=now, today=today)
-    people = () if shown.person_id is None else (shown.person_id,)
-    person = persons.known(connection, state.keyring, people).get(shown.person_id or 0)
+    person = file_of(connection, state.keyring, shown.person_id or 0, whole=False)
     return {
         "account_no": shown.account_no,
         "status": shown.status.value,
@@ -318,6 +324,8 @@ def account_json(connection: Any, state: State, book_id: int) -> dict[str, Any]:
         "area": str(shown.area),
         "name": None if person is None else mask_name(person.name),
         "id_number": None if person is None or person.number is None else mask_id_number(person.number),
+        "names": names_json(person, shown.opened_on),
+        "id_numbers": numbers_json(person),
         "died_on": None if shown.died_on is None else shown.died_on.isoformat(),
         "last_seq": shown.last_seq,
     }
@@ -382,6 +390,8 @@ async def open_account(body: NewAccount, request: Request) -> Response:
             "area": str(body.area),
             "name": mask_name(body.name),
             "id_number": mask_id_number(number),
+            "names": [{"name": mask_name(body.name), "from": body.opened_on.isoformat()}],
+            "id_numbers": [{"id_number": mask_id_number(number)}],
             "died_on": None,
             "last_seq": done.receipt.seq,
         }

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from api.accounts.names import NameItem, NumberItem
 from api.http.answers import Answer, Month, ReceiptAnswer, StatusWord, yuan
 
 
@@ -143,6 +144,8 @@ class AccountAnswer(Answer):
     area: str = Field(examples=["990100"])
     name: str | None = Field(examples=["张*"])
     id_number: str | None = Field(examples=["119*************15"])
+    names: list[NameItem] = Field(description="Every name on record, oldest first")
+    id_numbers: list[NumberItem] = Field(description="Every ID number on record, oldest first")
     died_on: date | None
     last_seq: int
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")

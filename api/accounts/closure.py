@@ -41,7 +41,7 @@ from ledger.book.numbers import account_no, book_id_of, entry_name
 from ledger.chart.channels import FieldGroup
 from ledger.money import format_yuan
 from ledger.months import format_period
-from ledger.people.id_numbers import mask_name, parse_id_number
+from ledger.people.id_numbers import birth_date_in, mask_name, parse_id_number
 from ledger.shares import HeirRank, heir_rank, parse_weights
 from ledger.texts import normalise_name
 
@@ -116,7 +116,9 @@ async def estate(account: str, body: Estate, request: Request) -> Response:
         preview(request)
     state, who = state_of(request), caller_of(request)
     ref = state.ref(account)
-    book_id, heirs = await state.read(lambda connection: _heirs(connection, state, ref, body.heirs))
+    book_id, heirs = await state.read(
+        lambda connection: _heirs(connection, state, ref, body.heirs, body.paid_on)
+    )
     weights, wrong = _weights(body.heirs)
     command = DivideEstate(
         book_id,
@@ -187,7 +189,9 @@ class _Named(NamedTuple):
         return heir_rank(relation, self.birth, self.number, self.name)
 
 
-def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tuple[int, list[_Named]]:
+def _heirs(
+    connection: Any, state: State, ref: BookRef, given: list[Heir], paid_on: date
+) -> tuple[int, list[_Named]]:
     """The book, and every heir as a person. Raises account_not_found, id_* refusals, or a wrong shape."""
     book_id = reports.find_book(connection, ref)
     namesakes: dict[str, int] = {}
@@ -201,28 +205,33 @@ def _heirs(connection: Any, state: State, ref: BookRef, given: list[Heir]) -> tu
             heirs.append(_Named(stake, None, None, normalise_name(name), name))
             continue
         try:
-            heirs.append(_by_number(connection, state, heir.id_number, heir.name, place))
+            heirs.append(_by_number(connection, state, heir, paid_on, place))
         except Refused as refused:
             refused.at = f"heirs/{place}/id_number"
             raise
     return book_id, heirs
 
 
-def _by_number(connection: Any, state: State, id_number: str, name: str | None, place: int) -> _Named:
-    known = name or _known_name(connection, state, id_number)
-    if known is None:
+def _by_number(connection: Any, state: State, heir: Heir, paid_on: date, place: int) -> _Named:
+    name, id_number = heir.name, heir.id_number or ""
+    person = _known(connection, state, id_number, paid_on)
+    known = name or (person and person.name)
+    if not known:
         wanted = "the name of a heir whom the ledger does not know"
         raise ShapeRefused([Fault(R.SHAPE_INVALID, "body", f"/heirs/{place}/name", wanted)])
     stake, parsed = persons.stake_by_number(id_number, known, state.keyring, state.clock()[1])
-    return _Named(stake, parsed.number, parsed.birth_date, "", name or mask_name(known), name is None)
+    # by age and number of the one in force, whichever the request says (K7)
+    number = parsed.number if person is None or person.number is None else person.number
+    born = birth_date_in(number)
+    return _Named(stake, number, born, "", name or mask_name(known), name is None)
 
 
-def _known_name(connection: Any, state: State, id_number: str) -> str | None:
+def _known(connection: Any, state: State, id_number: str, on: date) -> persons.Known | None:
     parsed = parse_id_number(id_number, state.clock()[1])
     person_id = persons.number_of(connection, persons.number_digest(parsed, state.keyring))
     if person_id is None:
         return None
-    return persons.known(connection, state.keyring, [person_id])[person_id].name
+    return persons.known(connection, state.keyring, [person_id], on=on).get(person_id)
 
 
 def _weights(heirs: list[Heir]) -> tuple[list[Fraction], Refused | None]:

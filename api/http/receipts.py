@@ -140,6 +140,16 @@ def _months(amounts: Iterable[Sequence[int]]) -> str:
     )
 
 
+def _since(receipt: Receipt) -> str:
+    return f',"from":"{unpack(receipt.detail)["from"]}"'
+
+
+def _merged(receipt: Receipt) -> str:
+    told = unpack(receipt.detail)
+    into = account_no(told["into"])
+    return f',"into":"{into}","interest":"{format_yuan(told.get("interest", 0))}"'
+
+
 _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.SPENDING: _spending,
     Kind.HOLD: _hold,
@@ -151,6 +161,10 @@ _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.DEATH: _death,
     Kind.DEATH_CORRECTION: _death,
     Kind.DEATH_WITHDRAWAL: _death_withdrawal,
+    Kind.NAME_CHANGE: _since,
+    Kind.ID_NUMBER: _since,
+    Kind.CONTACT: _since,
+    Kind.MERGE: _merged,
 }
 _WORDS: Final = {kind: kind.word for kind in Kind}
 _SIDES: Final = {int(side): side.name.lower() for side in Side}

@@ -137,6 +137,27 @@ class ExportedQuotas(Answer):
     received: list[QuotaItem]
 
 
+class ExportedName(Answer):
+    """A name, whole, and the day from which it counts."""
+
+    name: str = Field(examples=["张三"])
+    first: date | None = Field(alias="from")
+
+
+class ExportedPhone(Answer):
+    """A telephone number, whole, and the day from which it counts."""
+
+    phone: str = Field(examples=["01099990000"])
+    first: date = Field(alias="from")
+
+
+class ExportedAddress(Answer):
+    """An address, whole, and the day from which it counts."""
+
+    address: str
+    first: date = Field(alias="from")
+
+
 class ExportAnswer(ExportedBook):
     """Everything that is held about a person, as it stood at one moment.
 
@@ -149,6 +170,9 @@ class ExportAnswer(ExportedBook):
     name: str = Field(description="Whole", examples=["张三"])
     id_number: str | None = Field(description="Whole", examples=["119999198503140015"])
     other_id_numbers: list[str] = Field(description="Older ones that find the same person")
+    names: list[ExportedName] = Field(description="Whole, oldest first; `from` is null for the first one")
+    phones: list[ExportedPhone] = Field(description="Whole, oldest first")
+    addresses: list[ExportedAddress] = Field(description="Whole, oldest first")
     cards: list[CardItem]
     cases: list[InquiryCaseView] = Field(description="Opened by the person, or about what is theirs")
     documents: list[OwnDocument] = Field(description="What was printed, as `/v1/me/documents` lists it")

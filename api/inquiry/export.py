@@ -43,6 +43,7 @@ from ledger.inquiry.accesses import Access, Place, Sought, accesses_shown
 from ledger.inquiry.cards import cards_held
 from ledger.inquiry.held import cases_of, claims_of, visits_of, years_of_care
 from ledger.inquiry.holders import Holder, holder_of
+from ledger.people.person_file import file_of
 
 router = APIRouter(route_class=LedgerRoute)
 _PAGE: Final = 500
@@ -98,12 +99,18 @@ async def export(request: Request) -> Response:
 def _head(connection: Any, request: Request, holder: Holder, person_id: int) -> dict[str, Any]:
     state = state_of(request)
     known = persons.known(connection, state.keyring, [person_id])[person_id]
+    on_file = file_of(connection, state.keyring, person_id)
+    if on_file is None:
+        raise AssertionError("who is known has a file")
     given = [one for book_id in holder.accounts for one in care.quotas_given(connection, book_id)]
     return {
         "exported_at": instant(state.clock()[0]),
         "name": known.name,
         "id_number": known.number,
         "other_id_numbers": persons.other_numbers(connection, state.keyring, person_id),
+        "names": [{"name": one.text, "from": day_text(one.since)} for one in on_file.names],
+        "phones": [{"phone": one.text, "from": day_text(one.since)} for one in on_file.phones],
+        "addresses": [{"address": one.text, "from": day_text(one.since)} for one in on_file.addresses],
         "cases": own_cases(connection, state, caller_of(request)),
         "documents": [item_json(one) for one in _documents(connection, state, holder)],
         "cards": cards_json(connection, state.keyring, person_id, state.clock()[1]),

@@ -16,6 +16,7 @@ from api.accounts.closure import death
 from api.accounts.entries import reverse
 from api.accounts.freezes import end_freeze, freeze
 from api.accounts.holds import capture, release
+from api.accounts.person_facts import change_name, record_contact
 from api.accounts.postings import contribute, hold, spend
 from api.http.declaring import By, Declared
 from api.http.errors import Fault, faults_of, faults_of_body, faults_of_refusal, worst
@@ -77,6 +78,7 @@ def _reader(route: Any) -> Reader:
 
 _ROUTES: tuple[Any, ...] = (
     open_account, contribute, spend, hold, capture, release, reverse, freeze, end_freeze, death,
+    change_name, record_contact,
 )  # fmt: skip
 READERS: dict[str, Reader] = {route.declared.bulk: _reader(route) for route in _ROUTES}
 PLACES: dict[type[Command], Places] = {reader.declared.command: reader.places for reader in READERS.values()}

@@ -3,13 +3,15 @@ amount that comes back to the closed account later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Integer, column
 
+from ledger import tables
+from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -19,6 +21,8 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
+from ledger.people.dated import PersonFactRow
+from ledger.people.merged import MergeRow
 from ledger.posting import Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
@@ -171,21 +175,87 @@ def heirs_to_lock(desk: Desk, books: Iterable[Book]) -> list[int]:
 
     Asked for all at once: a command may find only so often that it needs more books.
     """
-    heirs = {
-        heir.book_id
-        for book in books
-        if book.stage == Stage.CLOSED
-        for heir in recorded_heirs(_estate_of(desk, book).estate)
-        if heir.book_id is not None
-    }
+    heirs: set[int] = set()
+    closed = [book for book in books if book.stage == Stage.CLOSED]
+    while closed:
+        divided = _estate_of(desk, closed.pop())
+        if not divided.onward:
+            named = recorded_heirs(divided.estate)
+            heirs |= {heir.book_id for heir in named if heir.book_id is not None}
+            continue
+        heirs |= set(divided.onward)
+        last = desk.books.get(divided.onward[-1])
+        if last is not None and last.stage == Stage.CLOSED:
+            # it goes on from there to heirs
+            closed.append(last)
     return sorted(heirs - desk.books.keys())
 
 
+def move_into(
+    desk: Desk,
+    book: Book,
+    into: Book,
+    day: date,
+    *,
+    beside: MergeRow | None = None,
+    facts: tuple[PersonFactRow, ...] = (),
+    said: Mapping[str, Any] | None = None,
+    target_seq: int | None = None,
+    keyed: bool = False,
+) -> Draft:
+    """Move the whole balance of `book` into another account of the same person, pocket into pocket: by one
+    entry on each side. What belongs to a year that is carried over there goes into carried_over.
+
+    `beside` and `facts` are what the two entries write beside themselves.
+    """
+    effective_on, fact_on = into.value_date(max(day, into.opened_on), desk.today)
+    late = into.late_year(effective_on) is not None or effective_on.year != day.year
+    if into.late_year(effective_on) is None:
+        into.roll_to(effective_on.year)
+    pockets = ((Side.CURRENT_YEAR, book.current_year), (Side.CARRIED_OVER, book.carried_over))
+    clearing, party = int(Side.TRANSFER_CLEARING), book.person_id
+    rows = () if beside is None else (beside,)
+    detail = {"into": into.book_id} | dict(said or {}) | ({"rows": rows_digest(rows)} if rows else {})
+    out = book.add(
+        Draft(
+            Kind.MERGE,
+            day,
+            tuple((int(side), clearing, fen, party) for side, fen in pockets if fen),
+            target_seq=target_seq,
+            detail=pack(**detail),
+            keyed=keyed,
+            beside=rows,
+        )
+    )
+    arrived = into.add(
+        Draft(
+            Kind.MERGE,
+            effective_on,
+            tuple(
+                (clearing, int(Side.CARRIED_OVER if late else side), fen, party)
+                for side, _target, fen, _party in out.transfers
+            ),
+            fact_on=fact_on,
+            source_ref=entry_name(book.book_id, out.seq),
+            detail=pack(rows=rows_digest(facts)) if facts else None,
+            beside=facts,
+        )
+    )
+    if into.stage == Stage.CLOSED:
+        hand_on(desk, into, arrived)
+    return out
+
+
 class Divided(NamedTuple):
-    """How a closed account was divided, and what its estate still owes, by the line of what was set off."""
+    """How a closed account was divided, and what its estate still owes, by the line of what was set off.
+
+    Of one that went into another account, `estate` is the entry by which it did.
+    """
 
     estate: Receipt
     owed: dict[int, int]
+    # the accounts that it went into, one after the other; none of an estate
+    onward: tuple[int, ...] = ()
 
 
 # by book
@@ -193,8 +263,19 @@ Estates = dict[int, Divided]
 _ESTATES = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
     # the last one: those before it were taken back
-    f" WHERE e.kind = {int(Kind.ESTATE)} AND e.target_seq IS NULL ORDER BY e.book_id, e.seq",
+    f" WHERE e.kind IN ({int(Kind.ESTATE)}, {int(Kind.MERGE)}) AND e.target_seq IS NULL"
+    # what came from another account has a document
+    " AND e.source_ref IS NULL ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
+    book_id="big",
+)
+# all the way: an account that another went into may have gone into one itself
+_ONWARD = Lookup(
+    "WITH RECURSIVE goes (book_id, into_id, step) AS (SELECT m.book_id, m.into_id, 1 FROM {given}"
+    " JOIN account_merge m ON m.book_id = given.book_id UNION SELECT g.book_id, m.into_id, g.step + 1"
+    " FROM goes g JOIN account_merge m ON m.book_id = g.into_id)"
+    " SELECT book_id, into_id, step FROM goes ORDER BY book_id, step",
+    [tables.account_merge.c.book_id, tables.account_merge.c.into_id, column("step", Integer)],
     book_id="big",
 )
 # what was set off since an estate was divided
@@ -213,6 +294,12 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
     found: Estates = {}
     for receipt in receipts(connection, _ESTATES.run(connection, closed)):
         found[receipt.book_id] = _divided(receipt)
+    merged = [(book_id,) for book_id, one in found.items() if one.onward]
+    onward: dict[int, list[int]] = {}
+    for book_id, into, _step in _ONWARD.run(connection, merged):
+        onward.setdefault(book_id, []).append(into)
+    for book_id, some in onward.items():
+        found[book_id] = found[book_id]._replace(onward=tuple(some))
     owing = [(book_id, one.estate.seq) for book_id, one in found.items() if one.owed]
     for receipt in receipts(connection, _SET_OFF_SINCE.run(connection, owing)):
         _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
@@ -222,7 +309,9 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
 def _divided(estate: Receipt) -> Divided:
     lines = unpack(estate.detail).get("set_off", ())
     left = {number: line["owed"] - line["amount"] for number, line in enumerate(lines)}
-    return Divided(estate, {number: fen for number, fen in left.items() if fen})
+    into: int | None = unpack(estate.detail).get("into")
+    onward = () if into is None else (into,)
+    return Divided(estate, {number: fen for number, fen in left.items() if fen}, onward)
 
 
 def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
@@ -231,7 +320,8 @@ def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
 
 
 def _follow(found: Estates, _desk: Desk, receipt: Receipt, _beside: object) -> None:
-    if receipt.kind is Kind.ESTATE and receipt.target_seq is None:
+    ends = receipt.kind is Kind.ESTATE or (receipt.kind is Kind.MERGE and receipt.source_ref is None)
+    if ends and receipt.target_seq is None:
         found[receipt.book_id] = _divided(receipt)
     elif receipt.kind is Kind.SET_OFF and receipt.book_id in found:
         _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
@@ -249,11 +339,15 @@ def _estate_of(desk: Desk, book: Book) -> Divided:
 
 
 def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
-    """Money that comes to a closed account goes at once to the same heirs in the same shares (R33).
+    """Money that comes to a closed account goes at once to the same heirs in the same shares (R33); that of
+    an account which went into another goes there.
 
     What the estate could not pay of the person's debts is set off first.
     """
     divided = _estate_of(desk, book)
+    if divided.onward:
+        _lead_on(desk, book, divided.onward, returned)
+        return
     owed = dict(divided.owed)
     for draft in book.drafts:
         # set off by this very command, which may bring money to one account twice
@@ -267,3 +361,15 @@ def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
     if book.current_year + book.carried_over:
         heirs = recorded_heirs(divided.estate)
         pay_heirs(desk, book, heirs, returned.effective_on, facts={}, target_seq=returned.seq)
+
+
+def _lead_on(desk: Desk, book: Book, onward: tuple[int, ...], returned: Draft) -> None:
+    # asked for all at once: a command may find only so often that it needs more books
+    unlocked = [account for account in onward if account not in desk.books] or heirs_to_lock(desk, [book])
+    if unlocked:
+        raise WiderLocks(unlocked)
+    into = desk.other(onward[0])
+    if into is None:
+        raise AssertionError("an account that another went into is there")
+    if book.current_year + book.carried_over:
+        move_into(desk, book, into, returned.effective_on, target_seq=returned.seq)

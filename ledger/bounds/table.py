@@ -119,6 +119,18 @@ WAIVED_ON = Bound(
     rule="R56: waived after the death and before the division",
     sent=("POST /v1/estates waived_on",),
 )
+TRUE_OF_A_PERSON_FROM = Bound(
+    earliest=(Edge("birth"),),
+    latest=_TODAY,
+    rule="R4: nobody has a name, a number or an address before birth, or tomorrow",
+    sent=(
+        "POST /v1/accounts/{account}/names from",
+        "bulk name_change from",
+        "POST /v1/accounts/{account}/id-numbers from",
+        "POST /v1/accounts/{account}/contacts from",
+        "bulk contact from",
+    ),
+)
 CARD_ISSUED_ON = Bound(
     earliest=_A_LIFE,
     latest=(*_TODAY, Edge("death")),

@@ -25,6 +25,11 @@ class Kind(IntEnum):
     INHERITANCE = 15
     # what a debit dated back moves between the pockets on a later day
     RECLASSIFICATION = 16
+    # of the person: a new name or ID number, where to be reached; one account that goes into another
+    NAME_CHANGE = 17
+    ID_NUMBER = 18
+    MERGE = 19
+    CONTACT = 32
     # of an employer's book
     DECLARATION = 20
     ASSESSMENT = 21
@@ -168,6 +173,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     | _pairs((Side.POOLED_FUND,), (Side.RECEIVABLE,)),
     # what the heir's account no longer has is owed by the heir
     Kind.INHERITANCE_BACK: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.ESTATE_PAYABLE,)),
+    # out of the account that is closed, and into the one that stays
+    Kind.MERGE: _pairs(_ANY_POCKET, (Side.TRANSFER_CLEARING,))
+    | _pairs((Side.TRANSFER_CLEARING,), _ANY_POCKET),
     # what was paid before the list came goes where the list says, the rest back to the payer
     Kind.ASSESSMENT: _pairs((Side.SUSPENSE,), (Side.COLLECTION_CLEARING,))
     | _pairs((Side.COLLECTION_CLEARING,), (Side.POOLED_FUND, Side.SUSPENSE, Side.BANK))

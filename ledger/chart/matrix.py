@@ -65,6 +65,11 @@ class Verb(Enum):
     # what the agency does about a person's care beside a settlement: visits, filings, claims, cases
     CARE_CASE = "care_case"
     ANNUAL_SETTLEMENT = "annual_settlement"
+    # of the person's file
+    NAME_CHANGE = "name_change"
+    ID_NUMBER = "id_number"
+    CONTACT = "contact"
+    MERGE = "merge"
     # of later issues
     TRANSFER_OUT = "transfer_out"
 
@@ -124,6 +129,12 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.CARE_CASE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _MOVING, _CLOSED),
     # of a closed account it pays the heirs, and claims from nobody (R33)
     Verb.ANNUAL_SETTLEMENT: (_YES, _YES, _YES, _YES, _MOVING, _YES),
+    # what was true of a person in life is recorded after the death too
+    Verb.NAME_CHANGE: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _YES, _CLOSED),
+    Verb.ID_NUMBER: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _YES, _CLOSED),
+    Verb.CONTACT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _YES, _CLOSED),
+    # of either account; an order to freeze is ended first
+    Verb.MERGE: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
     Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
 }
 MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {

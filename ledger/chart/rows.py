@@ -22,3 +22,5 @@ class RowLetter(StrEnum):
     SUSPENSION_END = "Y"
     INSTITUTION_CHANGE = "G"
     EMPLOYER_CHANGE = "H"
+    PERSON_FACT = "N"
+    MERGE = "M"

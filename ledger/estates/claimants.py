@@ -20,6 +20,7 @@ from ledger.estates.division import OF_DIVISION, check_names, check_undisputed, 
 from ledger.estates.open_items import OPEN_ITEMS
 from ledger.estates.owed import OWED
 from ledger.estates.shares import Claimant, agreed, entitlements, undecided
+from ledger.people.dated import DATED
 from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank, divide
@@ -77,7 +78,7 @@ class NameClaimants(Command):
         # a claimant twice under one title, the dead person, somebody dead, parts that are not the whole
         RefusalCode.SHARES_INVALID,
     )
-    needs = frozenset({CHANGES, OPEN_ITEMS, OWED, ESTATE_CASE})
+    needs = frozenset({CHANGES, DATED, OPEN_ITEMS, OWED, ESTATE_CASE})
 
     book: BookRef
     claimants: tuple[NamedClaimant, ...]
@@ -99,7 +100,8 @@ class NameClaimants(Command):
 
     def _name(self, desk: Desk, *, keyed: bool) -> tuple[EstateCase, tuple[Claimant, ...], Split]:
         book: Book = desk.book
-        check_names(desk, [(one.digest, one.name_digest) for one in self.claimants], "claimants")
+        names = [(one.digest, one.name_digest) for one in self.claimants]
+        check_names(desk, self, names, self.paid_on, "claimants")
         desk.allow(Verb.ESTATE)
         if book.died_on is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)

@@ -16,6 +16,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.estates.case import ESTATE_CASE, EstateCase, case_of
 from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
 from ledger.estates.owed import OWED, set_off
+from ledger.people.dated import DATED, names_of
 from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank
@@ -66,7 +67,7 @@ class DivideEstate(Command):
         # one heir twice, or the dead person
         RefusalCode.SHARES_INVALID,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE})
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE, DATED})
 
     book: BookRef
     heirs: tuple[HeirShare, ...]
@@ -86,7 +87,8 @@ class DivideEstate(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        check_names(desk, [(stake.digest, stake.name_digest) for stake in self.persons], "heirs")
+        names = [(stake.digest, stake.name_digest) for stake in self.persons]
+        check_names(desk, self, names, self.paid_on, "heirs")
         desk.allow(Verb.ESTATE)
         if book.died_on is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
@@ -112,10 +114,14 @@ class DivideEstate(Command):
         return heirs
 
 
-def check_names(desk: Desk, named: Sequence[tuple[bytes, bytes]], at: str) -> None:
-    """Raise Refused(id_mismatch) for a person, by digest, whose name on record is another one."""
+def check_names(
+    desk: Desk, command: Command, named: Sequence[tuple[bytes, bytes]], on: date, at: str
+) -> None:
+    """Raise Refused(id_mismatch) for a person, by digest, whose name on the day is another one: it is of
+    another time, or of somebody else.
+    """
     for place, (digest, name_digest) in enumerate(named):
-        if desk.persons[digest].name_digest != name_digest:
+        if not names_of(desk, command, digest).is_called(name_digest, on):
             raise Refused(RefusalCode.ID_MISMATCH, at=f"{at}/{place}/name")
 
 

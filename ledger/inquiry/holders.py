@@ -14,14 +14,15 @@ from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
 
-_I, _B = tables.identity.c, tables.book.c
+_I, _B, _M = tables.identity.c, tables.book.c, tables.account_merge.c
 
 
 class Holder(NamedTuple):
     """A person as the ledger has them.
 
     `person_id` is None for somebody whom nobody has written down. `digests` are those of all ID numbers, the
-    one that was asked for among them. `accounts` are all that the person ever had, the first one first.
+    one that was asked for among them. `accounts` are all that the person ever had: those that went
+    into another one, and then the others, the one that counts last.
     """
 
     person_id: int | None
@@ -51,13 +52,24 @@ def holder_of_book(connection: Connection, book_id: int) -> Holder:
 
 
 def _holder(connection: Connection, person_id: int) -> Holder:
+    # whose account went into another is the one who has that
+    while (into := connection.scalar(select(_M.into_person_id).where(_M.person_id == person_id))) is not None:
+        person_id = into
+    went: list[int] = []
+    persons = [person_id]
+    while persons:
+        rows = connection.execute(
+            select(_M.book_id, _M.person_id).where(_M.into_person_id.in_(persons)).order_by(_M.book_id)
+        ).all()
+        went += [row.book_id for row in rows]
+        persons = [row.person_id for row in rows]
     digests = connection.scalars(select(_I.digest).where(_I.person_id == person_id).order_by(_I.role))
     held = books_held(connection, [(ACCOUNT, person_id), (RESIDENT, person_id)])
     resident = held.get((RESIDENT, person_id), [])
     return Holder(
         person_id,
         tuple(bytes(one) for one in digests),
-        tuple(held.get((ACCOUNT, person_id), ())),
+        (*went, *held.get((ACCOUNT, person_id), ())),
         resident[-1] if resident else None,
     )
 

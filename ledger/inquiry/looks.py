@@ -19,6 +19,7 @@ from ledger.book.numbers import parse_entry_name
 from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.person_facts import PersonFact
 from ledger.clock import AREA_ZONE
 from ledger.database.lookups import Lookup
 from ledger.inquiry.findings import AuditFinding, Circle, Findings, Limits, LookedAt, LookOut, Whose
@@ -55,7 +56,10 @@ _BOOKS = Lookup(
 )
 _NAMESAKES = Lookup(
     "SELECT i.name_digest, b.book_id FROM {given} JOIN identity i ON i.name_digest = given.name"
-    " JOIN book b ON b.person_id = i.person_id",
+    " JOIN book b ON b.person_id = i.person_id"
+    # and by a name that came later
+    f" UNION SELECT n.digest, b.book_id FROM {{given}} JOIN person_fact n ON n.digest = given.name"
+    f" AND n.what = {int(PersonFact.NAME)} JOIN book b ON b.person_id = n.person_id",
     [tables.identity.c.name_digest, _B.book_id],
     name="bytes",
 )

@@ -27,6 +27,7 @@ from ledger.inquiry.cards import LAST, numbers_of_cards
 from ledger.inquiry.spoken import spoken_months, spoken_period, spoken_yuan
 from ledger.money import format_yuan
 from ledger.months import format_period, parse_period
+from ledger.people.dated import read_names
 from ledger.people.persons import name_digest
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import account, balance, find_book
@@ -145,7 +146,11 @@ def _proven(connection: Connection, keyring: Keyring, caller: Caller, today: dat
         select(_I.person_id, _I.name_digest).where(_I.digest == caller.person)
     ).one_or_none()
     said = name_digest(caller.name, keyring)
-    if row is None or not hmac.compare_digest(bytes(row.name_digest), said):
+    if row is None:
+        return None
+    # the name of today: one of before tells of somebody who knew the person then
+    called = read_names(connection, row.person_id, bytes(row.name_digest)).in_force(today)
+    if not hmac.compare_digest(called, said):
         return None
     try:
         book_id = find_book(connection, caller.person)

@@ -6,14 +6,17 @@ This is the one place that holds personal data. The book knows a person by a num
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.book.numbers import book_id_of, has_account
+from ledger.chart.person_facts import PersonFact
 from ledger.database.lookups import Lookup, insert_or_leave
+from ledger.people.dated import Sealed
 from ledger.people.id_numbers import (
     IdNumber,
     check_declared,
@@ -27,6 +30,8 @@ from ledger.vault import Keyring
 
 ROLE_CURRENT = 1
 ROLE_ALIAS = 2
+_I, _F, _M = tables.identity.c, tables.person_fact.c, tables.account_merge.c
+_MERGED = select(_M.person_id, _M.into_person_id)
 _NUMBER = b"identity.number|"
 _NAME = b"identity.name|"
 _SENT = b"declared_line.number|"
@@ -123,23 +128,77 @@ def stake_by_name(name: str, place: str, keyring: Keyring) -> PersonStake:
     return PersonStake(digest, None, keyring.seal(name, _NAME + digest), name_digest(name, keyring))
 
 
-def known(connection: Connection, keyring: Keyring, person_ids: Iterable[int]) -> dict[int, Known]:
-    """The people behind person numbers, opened. Whoever shows them decides about masks."""
-    table = tables.identity.c
+def known(
+    connection: Connection, keyring: Keyring, person_ids: Iterable[int], *, on: date | None = None
+) -> dict[int, Known]:
+    """The people behind person numbers, opened: with the number in force, and the name of the day `on`
+    (default: today's). Whoever shows them decides about masks.
+
+    A person whose account went into another is known as the one who has that.
+    """
     wanted = sorted(set(person_ids))
     if not wanted:
         return {}
-    query = select(table.person_id, table.digest, table.number_sealed, table.name_sealed).where(
-        table.person_id.in_(wanted), table.role == ROLE_CURRENT
-    )
-    return {
-        person_id: Known(
+    found: dict[int, Known] = {}
+    # in the order of the days, so that the last one of a person stands
+    for person_id, digest, number, name, fact, sealed in connection.execute(_named_on(wanted, on)):
+        found[person_id] = Known(
             person_id,
             None if number is None else keyring.open(bytes(number), _NUMBER + bytes(digest)),
-            open_name(bytes(name), bytes(digest), keyring),
+            open_name(bytes(name), bytes(digest), keyring)
+            if fact is None
+            else open_fact(PersonFact.NAME, bytes(sealed), bytes(fact), keyring),
         )
-        for person_id, digest, number, name in connection.execute(query)
-    }
+    lost = [person for person in wanted if person not in found]
+    if lost:
+        merged = {
+            row.person_id: row.into_person_id
+            for row in connection.execute(_MERGED.where(_M.person_id.in_(lost)))
+        }
+        others = known(connection, keyring, merged.values(), on=on)
+        found |= {
+            person: replace(others[into], person_id=person)
+            for person, into in merged.items()
+            if into in others
+        }
+    return found
+
+
+def _named_on(persons: list[int], on: date | None) -> Any:
+    """Of each person the number in force, beside each name that was recorded since, up to a day."""
+    named = (_F.person_id == _I.person_id) & (_F.what == int(PersonFact.NAME))
+    if on is not None:
+        named &= _F.valid_from <= on
+    return (
+        select(_I.person_id, _I.digest, _I.number_sealed, _I.name_sealed, _F.digest, _F.sealed)
+        .join_from(tables.identity, tables.person_fact, named, isouter=True)
+        .where(_I.person_id.in_(persons), _I.role == ROLE_CURRENT)
+        .order_by(_F.valid_from, _F.book_id, _F.seq)
+    )
+
+
+def seal_fact(what: PersonFact, text: str, digest: bytes, keyring: Keyring) -> Sealed:
+    """A dated fact of a person, sealed for writing; `digest` is what it is compared by."""
+    return Sealed(digest, keyring.seal(text, _fact(what) + digest))
+
+
+def open_fact(what: PersonFact, sealed: bytes, digest: bytes, keyring: Keyring) -> str:
+    """What `seal_fact` made, opened. Raises KeyringError."""
+    return keyring.open(sealed, _fact(what) + digest)
+
+
+def _fact(what: PersonFact) -> bytes:
+    return f"person_fact.{what.name.lower()}|".encode()
+
+
+def new_name(name: str, keyring: Keyring) -> Sealed:
+    """A name as a dated fact."""
+    return seal_fact(PersonFact.NAME, name, name_digest(name, keyring), keyring)
+
+
+def new_contact(what: PersonFact, text: str, keyring: Keyring) -> Sealed:
+    """A telephone number or an address as a dated fact."""
+    return seal_fact(what, text, keyring.digest(what.name.lower(), text), keyring)
 
 
 def other_numbers(connection: Connection, keyring: Keyring, person_id: int) -> list[str]:

@@ -15,6 +15,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.people.births import remember_birth
+from ledger.people.dated import is_on_record
 from ledger.people.deaths import died_on
 from ledger.people.enrolled import ENROLMENTS, RESIDENT, already_there
 from ledger.people.membership import Enrolment, EnrolmentRow
@@ -89,7 +90,7 @@ class EnrolResident(Command):
         if birth is not None and not is_of_age_for(self.group, birth, self.valid_from):
             raise Refused(RefusalCode.ID_MISMATCH, at="group")
         person = desk.persons[self.persons[0].digest]
-        if person.name_digest != self.persons[0].name_digest:
+        if not is_on_record(desk, self, self.persons[0]):
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
         death = died_on(desk, self.others)
         if death is not None and self.valid_from > death:

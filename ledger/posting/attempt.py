@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
+from ledger import tables
+from ledger.chart.matrix import Stage
+from ledger.database.lookups import Lookup
 from ledger.posting.approvals import AskedFor, GivenTo, read_intents
 from ledger.posting.book_reads import read_open
 from ledger.posting.command import Command
@@ -22,6 +25,22 @@ WIDENINGS_MAX = 2
 
 # and a group, or a rehearsal, whose commands are decided anew each time
 WIDENINGS_TOGETHER_MAX = 20
+
+
+_M = tables.account_merge.c
+_WENT_INTO = Lookup(
+    "SELECT m.book_id, m.into_id FROM {given} JOIN account_merge m ON m.book_id = given.book_id",
+    [_M.book_id, _M.into_id],
+    book_id="big",
+)
+# all the way back
+_CAME_FROM = Lookup(
+    "WITH RECURSIVE came (at_last, book_id) AS (SELECT m.into_id, m.book_id FROM {given}"
+    " JOIN account_merge m ON m.into_id = given.book_id UNION SELECT c.at_last, m.book_id FROM came c"
+    " JOIN account_merge m ON m.into_id = c.book_id) SELECT at_last, book_id FROM came ORDER BY 1, 2",
+    [_M.into_id, _M.book_id],
+    book_id="big",
+)
 
 
 def overtaken() -> Unavailable:
@@ -107,11 +126,18 @@ def read_all(connection: Connection, attempt: Attempt) -> None:
         for book_id, command in zip(attempt.ids, attempt.commands, strict=True)
         if book_id is not None
     ]
+    _follow_merges(connection, there, desk)
     asked = [
         (book_id, agents[command.caller], command.key, command.source_kind, command.source_ref)
         for book_id, command in there
         if book_id in desk.books and (command.key is not None or command.source_ref is not None)
     ]
+    if desk.came_from:
+        asked += [
+            (before, caller, key, kind, source_ref)
+            for book_id, caller, key, kind, source_ref in asked
+            for before in desk.came_from.get(book_id, ())
+        ]
     asked += [
         (book_id, agents[command.caller], None, command.follows_stake, command.source_ref)
         for book_id, command in there
@@ -126,6 +152,20 @@ def read_all(connection: Connection, attempt: Attempt) -> None:
     read_open(connection, desk.books.values())
     read_intents(connection, there, desk)
     read_needs(connection, there, desk)
+
+
+def _follow_merges(connection: Connection, there: Sequence[tuple[int, Command]], desk: Desk) -> None:
+    """Of accounts that are closed, where they went; of those named by a number not in force, what came."""
+    closed = {book.book_id for book in desk.books.values() if book.stage == Stage.CLOSED}
+    if closed:
+        named = closed.intersection([book_id for book_id, _command in there])
+        desk.went_into = dict(
+            tuple(row) for row in _WENT_INTO.run(connection, [(one,) for one in sorted(named)])
+        )
+    if desk.aliases:
+        named = {book_id for book_id, command in there if command.book in desk.aliases}
+        for book_id, before in _CAME_FROM.run(connection, [(one,) for one in sorted(named)]):
+            desk.came_from.setdefault(book_id, []).append(before)
 
 
 @dataclass(slots=True)

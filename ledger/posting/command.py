@@ -69,6 +69,8 @@ class Command:
     debits: ClassVar[bool] = False
     # its source document is its key, whoever sends it: the same again gets the first answer
     keyed_by_source: ClassVar[bool] = False
+    # what an account that went into another takes no more goes to that one
+    leads_on: ClassVar[bool] = True
     # it is about the book that holds its first stake, and there about an entry of this kind
     follows_stake: ClassVar[Kind | None] = None
 

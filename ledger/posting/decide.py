@@ -36,6 +36,7 @@ from ledger.posting.outcomes import (
     Waiting,
     WiderLocks,
 )
+from ledger.posting.stakes import DIGEST_BYTES
 from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 
@@ -81,6 +82,7 @@ def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
     attempt.given.clear()
     attempt.new_books.clear()
     attempt.desk.freed.clear()
+    attempt.desk.moved.clear()
     if any(isinstance(outcome, WiderLocks) for outcome in attempt.outcomes):
         # the group is decided anew with more books; until then no outcome is final
         books = [
@@ -112,6 +114,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     With `waits` it is only asked which books it needs, and raises WiderLocks in any case.
     """
     desk = attempt.desk
+    if desk.moved and _names_one_who_moved(command, desk):
+        # it was resolved before, and is decided again as things stand then
+        raise WiderLocks(())
     if book_id is None or (book_id not in desk.books and not command.opens):
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
     approved = command.approval is not None and check_may_approve(desk, command.approval, attempt.agents)
@@ -133,6 +138,10 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
                 # it was posted without a second person, when the area asked for none
                 raise Refused(RefusalCode.APPROVAL_DECIDED)
             return Posted(before.posted.receipt, before.posted.others, replayed=True)
+        if desk.came_from and book_id in desk.came_from:
+            told = _answered_before_the_merge(desk, command, book_id)
+            if told is not None:
+                return told
         if command.booked_once and desk.reversed_once:
             gone = desk.reversed_once.get((book_id, command.source_kind, command.source_ref, fingerprint))
             if gone is not None:
@@ -148,7 +157,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         raise Refused(RefusalCode.AREA_UNKNOWN)
     if attempt.outdated and stored is not None:
         _want_in_force(attempt, [stored])
-    freed = set(desk.freed) if attempt.outdated or waits or least is not None else desk.freed
+    freed, moved = desk.freed, desk.moved
+    if attempt.outdated or waits or least is not None:
+        freed, moved = set(freed), dict(moved)
     desk.working = {}
     desk.book = None
     if stored is not None:
@@ -158,24 +169,28 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
             copy.expire_holds(desk.now, desk.today)
     try:
         command.decide(desk)
+    except Refused as refused:
+        if refused.code is RefusalCode.ACCOUNT_CLOSED:
+            _lead_on(desk, command, book_id)
+        raise
     except AlreadyThere as there:
         return Posted(there.receipt, created=False, beside=there.beside)
     except MissingParameter as missing:
         # what the area has not decided for a day is refused, not guessed
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
     if waits:
-        desk.freed = freed
+        desk.freed, desk.moved = freed, moved
         raise WiderLocks(())
     if attempt.outdated:
         # a book that was opened just now, and those of other areas
         try:
             _want_in_force(attempt, desk.working.values())
         except PolicyOutdated:
-            desk.freed = freed
+            desk.freed, desk.moved = freed, moved
             raise
     asks = least is not None and amount_of(command, desk.working.values()) >= least
     if asks and not (attempt.rehearsing and not attempt.together):
-        desk.freed = freed
+        desk.freed, desk.moved = freed, moved
         raise _asked(attempt, command, book_id, fingerprint)
     # From here on the command is accepted: nothing below may refuse.
     posted = _accept(attempt, command, place, fingerprint)
@@ -205,6 +220,42 @@ def _asked(attempt: Attempt, command: Command, book_id: int, fingerprint: bytes 
     amount = amount_of(command, desk.working.values())
     attempt.asked.append(AskedFor(intent, command.word, amount or None, write_command(command)))
     return Waiting(book_id, number)
+
+
+def _lead_on(desk: Desk, command: Command, book_id: int) -> None:
+    """What an account that went into another takes no more is decided there, unless it is about an entry of
+    the closed one, or was booked there before. Raises WiderLocks then.
+    """
+    into = desk.went_into.get(book_id)
+    about_an_entry = command.target_seq is not None or command.follows_stake is not None
+    if into is None or about_an_entry or not command.leads_on:
+        return
+    place = (book_id, int(command.source_kind or 0), command.source_ref or "")
+    if place not in desk.sources:
+        command.book = into
+        raise WiderLocks((into,))
+
+
+def _answered_before_the_merge(desk: Desk, command: Command, book_id: int) -> Posted | None:
+    """The answer that a request got in an account which has gone into this one since.
+
+    Raises Refused for the same key with other content, and for a document that was booked there.
+    """
+    for before in desk.came_from[book_id]:
+        found = desk.keys.get((before, command.caller, command.key or ""))
+        if found is not None:
+            if found.fingerprint != command.fingerprint(before):
+                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
+            return Posted(found.posted.receipt, found.posted.others, replayed=True)
+        if (before, int(command.source_kind or 0), command.source_ref or "") in desk.sources:
+            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF, at="source_ref")
+    return None
+
+
+def _names_one_who_moved(command: Command, desk: Desk) -> bool:
+    refs = (command.book, command.else_book, *command.others, *command.named)
+    digests = {ref[-DIGEST_BYTES:] for ref in refs if isinstance(ref, bytes)}
+    return not desk.moved.keys().isdisjoint(digests | {person.digest for person in command.persons})
 
 
 def _want_in_force(attempt: Attempt, books: Iterable[Book]) -> None:
@@ -283,4 +334,6 @@ def _accept(
     if command.keyed_by_source and main.source_ref is not None:
         desk.sourced[main.book_id, int(main.kind), main.source_ref] = Sourced(fingerprint, main)
     desk.fresh_stakes -= set(command.stakes)
+    if desk.fresh_persons:
+        desk.fresh_persons -= {person.digest for person in command.persons}
     return posted

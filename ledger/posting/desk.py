@@ -54,6 +54,16 @@ class Desk:
     # who holds what is unique beyond one book; and of that what nobody held before this batch
     stakes: dict[bytes, int] = field(default_factory=dict)
     fresh_stakes: set[bytes] = field(default_factory=set)
+    # people whom nobody knew before this batch, and no command that was accepted has named
+    fresh_persons: set[bytes] = field(default_factory=set)
+    # digests that lead to another person from now on, or as another number of the same: person and role
+    moved: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    # digests that are numbers of somebody, and not the one in force
+    aliases: set[bytes] = field(default_factory=set)
+    # of accounts that are closed because they went into another one: the one that they went into
+    went_into: dict[int, int] = field(default_factory=dict)
+    # of accounts that are named by a number of their holder that is not in force: those that went into them
+    came_from: dict[int, list[int]] = field(default_factory=dict)
     # stakes that the batch lets go
     freed: set[bytes] = field(default_factory=set)
     # the entries that source documents made, with the fingerprint of their request

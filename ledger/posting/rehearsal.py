@@ -55,6 +55,8 @@ def rehearse(
             for command in commands:
                 # somebody who is not known yet gets a number nobody has, for the length of the rehearsal
                 for place, person in enumerate(command.persons, start=1):
+                    if person.digest not in desk.persons:
+                        desk.fresh_persons.add(person.digest)
                     desk.persons.setdefault(person.digest, Person(-place, person.name_digest))
                 if command.opens and isinstance(command.book, bytes):
                     desk.ids.setdefault(command.book, command.candidates[0])

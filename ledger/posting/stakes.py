@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, bindparam
 
 from ledger import tables
 from ledger.chart.matrix import Stage
@@ -18,8 +18,14 @@ from ledger.posting.desk import Desk
 from ledger.posting.outcomes import BookRef, Person, PersonStake
 
 _PERSONS = Lookup(
-    "SELECT i.digest, i.person_id, i.name_digest FROM {given} JOIN identity i ON i.digest = given.digest",
-    [tables.identity.c.digest, tables.identity.c.person_id, tables.identity.c.name_digest],
+    "SELECT i.digest, i.person_id, i.name_digest, i.role FROM {given}"
+    " JOIN identity i ON i.digest = given.digest",
+    [
+        tables.identity.c.digest,
+        tables.identity.c.person_id,
+        tables.identity.c.name_digest,
+        tables.identity.c.role,
+    ],
     digest="bytes",
 )
 _HOLDINGS = Lookup(
@@ -29,6 +35,13 @@ _HOLDINGS = Lookup(
     digest="bytes",
 )
 _STAKES = KeyWriter(tables.claim)
+_MOVE = (
+    tables.identity.update()
+    .where(tables.identity.c.digest == bindparam("moving"))
+    .values(person_id=bindparam("to_person"), role=bindparam("to_role"))
+)
+# the role of the number that is in force
+IN_FORCE = 1
 # of a keyed digest
 DIGEST_BYTES = 32
 _NUMBERS_TAKEN = Lookup(
@@ -83,7 +96,19 @@ def stake_persons(connection: Connection, commands: Sequence[Command], now: date
         ],
     )
     found = _PERSONS.run(connection, [(digest,) for digest in wanted])
-    return {digest for digest, person_id, _name in found if person_id == proposed[digest]}
+    return {digest for digest, person_id, *_rest in found if person_id == proposed[digest]}
+
+
+def move_persons(connection: Connection, moved: Mapping[bytes, tuple[int, int]]) -> None:
+    """Let digests lead to another person, or be another number of the same; in key order."""
+    if moved:
+        connection.execute(
+            _MOVE,
+            [
+                {"moving": digest, "to_person": person_id, "to_role": role}
+                for digest, (person_id, role) in sorted(moved.items())
+            ],
+        )
 
 
 def names_given(command: Command) -> dict[bytes, set[bytes]]:
@@ -98,8 +123,10 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
     """Find the persons behind digests, and the book of each: the one not closed, else the latest."""
     asked = {ref: _person_of(ref) for ref in refs if isinstance(ref, bytes) and ref not in desk.ids}
     unknown = {digest for _scheme, digest in asked.values() if digest not in desk.persons}
-    for digest, person_id, name_digest in _PERSONS.run(connection, [(digest,) for digest in unknown]):
+    for digest, person_id, name_digest, role in _PERSONS.run(connection, [(digest,) for digest in unknown]):
         desk.persons[bytes(digest)] = Person(person_id, bytes(name_digest))
+        if role != IN_FORCE:
+            desk.aliases.add(bytes(digest))
     looking = {
         (scheme, desk.persons[digest].person_id)
         for scheme, digest in asked.values()

@@ -35,6 +35,7 @@ from ledger.posting.stakes import (
     StakesContended,
     free_stakes,
     give_back,
+    move_persons,
     names_given,
     stake_books,
     stake_persons,
@@ -201,6 +202,7 @@ def _decide_and_write(
 ) -> None:
     desk, commands = attempt.desk, attempt.commands
     fresh = stake_persons(connection, commands, desk.now)
+    desk.fresh_persons = set(fresh)
     resolve_books(connection, attempt, wider)
     fresh_books = stake_books(connection, commands, desk)
     find_books(attempt)
@@ -220,6 +222,7 @@ def _decide_and_write(
         if not atomic:
             _ask_again(attempt, fresh)
     if attempt.decided:
+        move_persons(connection, desk.moved)
         write_batch(connection, desk.books, attempt.new_books, attempt.decided, desk.now)
     if attempt.asked or attempt.given:
         write_approvals(connection, attempt.asked, attempt.given, desk, attempt.seal)

@@ -151,6 +151,8 @@ class RefusalCode(Worded):
         "该证件号码属于他人。")
     ACCOUNT_EXISTS_OTHER_PERSON = Words("account_exists_other_person", 409,
         "The ID number has an account under another name", "该证件号码已以其他姓名开户。")
+    MERGE_ORDER = Words("merge_order", 409, "The account that was opened later goes into the older one",
+        "只能将后开立的账户并入先开立的账户。")
     CARD_IN_USE = Words("card_in_use", 409, "The card belongs to somebody else", "该社会保障卡属于他人。")
     WEBHOOK_IN_USE = Words("webhook_in_use", 409, "Events are sent to this address already",
         "该地址已登记事件推送。")

@@ -46,6 +46,7 @@ from ledger.tables.contributions import (
 from ledger.tables.documents import document, document_content
 from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
+from ledger.tables.people import account_merge, person_fact
 from ledger.tables.references import (
     agent,
     batch,
@@ -69,6 +70,7 @@ __all__ = [
     "NEVER_DELETED",
     "Instant",
     "account_flag",
+    "account_merge",
     "accumulator",
     "agency_answer",
     "agency_decision",
@@ -113,6 +115,7 @@ __all__ = [
     "metadata",
     "notice",
     "outbox",
+    "person_fact",
     "phone_guess",
     "policy",
     "policy_in_force",
@@ -138,6 +141,7 @@ APPEND_ONLY = (
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
     "institution_change", "employer_change",
+    "person_fact", "account_merge",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -67,7 +67,9 @@ from ledger.verify.institutions import (
     months_are_those_of_their_bills,
     nothing_else_is_staked,
 )
+from ledger.verify.merges import merges_stand_in_both_books, numbers_went_along
 from ledger.verify.news import news_is_of_what_happened
+from ledger.verify.people import facts_are_what_they_are_compared_by, numbers_are_in_force_by_their_days
 from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.registers import bills_go_by_the_day_of_care, registers_say_what_their_entries_say
 from ledger.verify.twins import people_are_there_once
@@ -111,6 +113,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     what_asks_for_two_was_approved,
     registers_say_what_their_entries_say,
     bills_go_by_the_day_of_care,
+    numbers_are_in_force_by_their_days,
+    merges_stand_in_both_books,
+    numbers_went_along,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (
@@ -172,6 +177,7 @@ def verify(
         verdict.add(documents_are_as_written(connection, keyring))
         if keyring is not None:
             verdict.add(people_are_there_once(connection, keyring, start, end))
+            verdict.add(facts_are_what_they_are_compared_by(connection, keyring, start, end))
     while start <= end:
         with look(engine) as connection:
             numbers: list[int] = list(connection.scalars(_next(start, end, chunk)))

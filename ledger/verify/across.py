@@ -19,6 +19,7 @@ from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
+_M = tables.account_merge.c
 _ROWS_AT_ONCE = 500
 _STAKES = Lookup(
     "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
@@ -36,6 +37,8 @@ def people_are_known(connection: Connection, first: int, last: int) -> Iterator[
             _B.book_id.between(first, last),
             _B.person_id.is_not(None),
             ~select(tables.identity.c.digest).where(tables.identity.c.person_id == _B.person_id).exists(),
+            # the numbers of an account that went into another one went along
+            ~select(_M.book_id).where(_M.person_id == _B.person_id).exists(),
         )
         .order_by(_B.book_id)
     )

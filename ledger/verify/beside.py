@@ -21,7 +21,9 @@ from ledger.contributions.employer_changes import EMPLOYER_CHANGE_ROW
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, LEVY_LINE
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.institutions.rows import CHANGE_ROW, ContractEndRow, ContractRow, SuspensionEndRow, SuspensionRow
+from ledger.people.dated import PERSON_FACT
 from ledger.people.enrolled import ENROLMENT_ROW
+from ledger.people.merged import MERGE_ROW
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
 
@@ -50,9 +52,13 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.INSTITUTION_REOPENING: frozenset({CHANGE_ROW}),
     Kind.EMPLOYER_CHANGE: frozenset({EMPLOYER_CHANGE_ROW}),
     Kind.EMPLOYER_MERGER: frozenset({EMPLOYER_CHANGE_ROW}),
+    Kind.NAME_CHANGE: frozenset({PERSON_FACT}),
+    Kind.ID_NUMBER: frozenset({PERSON_FACT}),
+    Kind.CONTACT: frozenset({PERSON_FACT}),
+    Kind.MERGE: frozenset({PERSON_FACT, MERGE_ROW}),
 }
 # kinds that write rows on some occasions and not on others
-_MAY_WRITE = frozenset({Kind.REVERSAL, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT})
+_MAY_WRITE = frozenset({Kind.MERGE, Kind.REVERSAL, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT})
 
 
 def rows_follow_their_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:

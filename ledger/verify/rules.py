@@ -60,13 +60,14 @@ _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE_BACK,
     # what an employer of another area paid for somebody who had died
     Kind.ADJUSTMENT, Kind.REFUND_TO_PAYER,
+    Kind.MERGE,
 })  # fmt: skip
 # what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
 # is set against what the estate still owes, and then goes to the heirs
 _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
-    Kind.INTEREST_CORRECTION,
+    Kind.INTEREST_CORRECTION, Kind.MERGE,
 })  # fmt: skip
 # what is said of an estate before it is divided
 _OF_AN_UNDIVIDED_ESTATE = frozenset({
@@ -216,6 +217,11 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
             return "an estate is divided once, after the report of death; what comes later names its reversal"
         if line.current_year_after or line.carried_over_after or walk.held or walk.reserved:
             return "an estate leaves nothing behind"
+    if line.kind == Kind.MERGE and line.source_ref is None:
+        if walk.stage != (Stage.ACTIVE if line.target_seq is None else Stage.CLOSED):
+            return "an account goes into another once, while its holder lives; what comes later names it"
+        if line.current_year_after or line.carried_over_after or walk.held or walk.reserved:
+            return "an account that goes into another leaves nothing behind"
     if line.kind == Kind.CREDIT_BACK and (
         walk.died_on is None or (line.period or 0) <= period_of(walk.died_on)
     ):

@@ -28,8 +28,19 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     **dict.fromkeys(_AGAIN, frozenset({Kind.REVERSAL})),
     Kind.FREEZE_END: frozenset({Kind.FREEZE}),
     Kind.ESTATE_UNDO: frozenset({Kind.ESTATE}),
-    Kind.ESTATE: frozenset(
-        {Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.INTEREST_CORRECTION}
+    **dict.fromkeys(
+        (Kind.ESTATE, Kind.MERGE),
+        frozenset(
+            {
+                Kind.REVERSAL,
+                Kind.ANNUAL_SETTLEMENT,
+                Kind.AID_BACK,
+                Kind.CONTRIBUTION,
+                # what came from an account that went into this one
+                Kind.MERGE,
+                Kind.INTEREST_CORRECTION,
+            }
+        ),
     ),
     Kind.ASSESSMENT: frozenset({Kind.DECLARATION}),
     Kind.ENROLMENT_END: frozenset({Kind.ENROLMENT, Kind.ENROLMENT_END}),
@@ -61,7 +72,7 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
     fitting = _TARGETS.get(line.kind)
     if line.target_seq is None:
-        free = fitting is None or line.kind in {Kind.ESTATE, Kind.REFUND_TO_PAYER, *_AGAIN}
+        free = fitting is None or line.kind in {Kind.ESTATE, Kind.MERGE, Kind.REFUND_TO_PAYER, *_AGAIN}
         return None if free else "it acts on no entry"
     target = walk.lines.get(line.target_seq)
     if fitting is None or target is None or target.kind not in fitting:

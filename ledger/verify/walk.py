@@ -157,7 +157,7 @@ class Walk:
             self.death_fact = line.seq
         elif kind == Kind.DEATH_WITHDRAWAL:
             self.stage, self.died_on, self.death_fact = self.former_stage, None, None
-        elif kind == Kind.ESTATE:
+        elif kind == Kind.ESTATE or (kind == Kind.MERGE and line.source_ref is None):
             self.stage = Stage.CLOSED
         elif kind == Kind.ESTATE_UNDO:
             self.stage = Stage.DECEASED

@@ -96,7 +96,7 @@ def world(client: TestClient, there: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def books(client: TestClient, world: dict[str, str]) -> Books:
     books = Books(client)
-    for word in ("account", "died", "divided", "late"):
+    for word in ("account", "died", "divided", "late", "younger"):
         books.add(word, world[word])
     for word in ("patient", "relative", "worker", "other", "donor", "poor", "first", "second"):
         shown = client.get(f"/v1/accounts/{world[word]}").json()
@@ -158,6 +158,9 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ("GET", "/v1/reports/debits-after-death"): [
         Asked("/v1/reports/debits-after-death", {}),
         Asked("/v1/reports/debits-after-death", {}, CSV),
+    ],
+    ("GET", "/v1/accounts/{account}/person"): [
+        Asked("/v1/accounts/{account}/person", ONE),
     ],
     ("GET", "/v1/entries/{entry}"): [Asked("/v1/entries/{entry}", ONE)],
     ("GET", "/v1/declarations/{declaration}"): [Asked("/v1/declarations/{declaration}", {"worker": 1})],

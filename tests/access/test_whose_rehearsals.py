@@ -41,6 +41,7 @@ OTHERWISE: Final[dict[str, set[str]]] = {
     "/v1/accounts/{account}/death/correction": {"died"},
     "/v1/accounts/{account}/quotas": {"patient", "relative"},
     "/v1/quotas/{quota}/end": {"patient"},
+    "/v1/accounts/{account}/merge": {"younger", "account"},
     "/v1/accounts/{account}/premiums": {"patient"},
     "/v1/employers/{employer}/declarations": {"worker"},
     "/v1/employers/{employer}/adjustments": {"worker"},

@@ -21,7 +21,10 @@ RECEIPT = {
     "entry", "account_no", "seq", "kind", "amount", "effective_on", "recorded_at", "balance", "current_year",
     "carried_over", "period", "fact_on", "source_ref", "policy_version",
 }  # fmt: skip
-ACCOUNT = {"account_no", "status", "opened_on", "area", "name", "id_number", "died_on", "last_seq"}
+ACCOUNT = {
+    "account_no", "status", "opened_on", "area", "name", "id_number", "names", "id_numbers", "died_on",
+    "last_seq",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

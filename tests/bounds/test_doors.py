@@ -348,6 +348,40 @@ CASES = [
             ),
         )
     ),
+    *(
+        Case(place, send, ("2001-05-05", "1958-11-20", TOMORROW, *ODD), ("2001-05-06", TODAY))
+        for path, verb, said in (
+            ("names", "name_change", {"name": "李四"}),
+            ("contacts", "contact", {"address": "x"}),
+        )
+        for place, send in (
+            (
+                f"POST /v1/accounts/{{account}}/{path} from",
+                lambda d, day, path=path, said=said: d.of_account(
+                    path, d.account(), document="x", **said, **{"from": day}
+                ),
+            ),
+            (
+                f"bulk {verb} from",
+                lambda d, day, verb=verb, said=said: d.bulk(
+                    verb, d.account(), document="x", **said, **{"from": day}
+                ),
+            ),
+        )
+    ),
+    Case(
+        "POST /v1/accounts/{account}/id-numbers from",
+        lambda d, day: d.of_account(
+            "id-numbers",
+            d.account(),
+            id_number=d.number(),
+            document="x",
+            reason="corrected",
+            **{"from": day},
+        ),
+        ("2001-05-05", "1958-11-20", TOMORROW, *ODD),
+        ("2001-05-06", TODAY),
+    ),
     Case(
         "POST /v1/accounts/{account}/death/correction died_on",
         lambda d, day: d.of_account("death/correction", d.died(), died_on=day, document="x"),

@@ -363,6 +363,10 @@ mutual_aid      yes                   account_transferring
 quota_end       yes                   yes
 care_case       yes                   account_transferring
 annual_settlement  yes                account_transferring
+name_change     yes                   yes
+id_number       yes                   yes
+contact         yes                   yes
+merge           yes                   account_transferring
 transfer_out    verb_not_offered      account_transferring
 """
 LATER_ROWS = """
@@ -372,6 +376,10 @@ annual_settlement  yes            yes               yes               yes
 transfer_out    verb_not_offered  account_frozen    account_deceased  account_closed
 inheritance     yes               yes               account_deceased  account_closed
 estate_undo     account_not_deceased  yes           estate_not_confirmed  yes
+name_change     yes               yes               yes               account_closed
+id_number       yes               yes               yes               account_closed
+contact         yes               yes               yes               account_closed
+merge           yes               account_frozen    account_deceased  account_closed
 """
 
 

@@ -256,7 +256,7 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 PRINTS = ("/from", "/to", "/year", "/settlement", "/format")
 CASES = ("/about", "/objects_to")
 HEIRS = ("/heirs/", "/claimants/")
-UNTOLD = ("cursor", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES)
+UNTOLD = ("cursor", "/phone", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES)
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
     settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (6, 2)

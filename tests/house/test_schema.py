@@ -191,6 +191,13 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "employer_id": EMPLOYER, "wage": None, "seq": 5, "replaces_seq": None,
         "valid_from": DAY, "valid_to": None, "member_class": int(MemberClass.ACTIVE), "subsidy_group": None,
     },
+    "person_fact": {
+        "book_id": BOOK, "person_id": 1, "seq": 5, "line": 1, "what": 1, "valid_from": DAY, "digest": DIGEST,
+        "sealed": b"x",
+    },
+    "account_merge": {
+        "book_id": BOOK, "into_id": BOOK + 1, "person_id": 1, "into_person_id": 2, "seq": 5,
+    },
     **care_rows.GOOD,
 }  # fmt: skip
 # what must stand there before a row of a table can
@@ -229,6 +236,8 @@ NEEDS = {
     "assessment_line": ["book", "entry"],
     "declared_line": ["book", "entry"],
     "enrolment": ["book", "entry"],
+    "person_fact": ["book", "entry"],
+    "account_merge": ["book", "entry"],
     **care_rows.NEEDS,
 }
 
@@ -443,6 +452,10 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_institution_change_followed_when_it_ends": [{"successor": "H2"}, {"ended": False, "successor": "H2"}],
     "ck_employer_change_says_something": [{"name": None}],
     "ck_employer_change_not_into_itself": [{"successor": BOOK}],
+    "ck_person_fact_what_is_known": [{"what": 0}, {"what": 5}],
+    "ck_person_fact_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
+    "ck_account_merge_goes_into_another": [{"into_id": BOOK}],
+    "ck_account_merge_of_two_persons": [{"into_person_id": 1}],
     **care_rows.WRONG,
 }  # fmt: skip
 
@@ -593,6 +606,8 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a change of a person's month": ("assessment_line", {}, {"account_id": 2}),
     "an assessment of a person's month": ("assessment_line", {}, {"line": 2, "employee": 1}),
     "an enrolment of an entry": ("enrolment", {}, {"member_class": int(MemberClass.RETIRED)}),
+    "a line of a person's fact": ("person_fact", {}, {"what": 2}),
+    "where an account went": ("account_merge", {}, {"into_id": BOOK + 2}),
     **care_rows.TWICE,
 }
 # and what looks alike and is taken
@@ -719,6 +734,8 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("assessment_line", {"seq": 6}),
         ("declared_line", {"seq": 6}),
         ("enrolment", {"seq": 6}),
+        ("person_fact", {"seq": 6}),
+        ("account_merge", {"seq": 6}),
         *care_rows.HANGING,
     ],
 )
@@ -766,6 +783,8 @@ OF_AGENCIES = ("agency_request", "agency_request_person", "agency_decision", "ag
 CLOSURES = "employer_closure"
 # what is said of institutions and employers since they were registered
 REGISTERS = ("institution_change", "employer_change")
+# of people
+OF_PEOPLE = ("person_fact", "account_merge")
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -805,6 +824,10 @@ CHANGING = [
     "UPDATE read_log_chain SET last_seq = last_seq - 1",
     "UPDATE read_log_chain SET last_seq = last_seq + 1, day = '2026-03-02'",
     "UPDATE read_log_chain SET last_seq = last_seq + 1, chain_id = 902",
+    "UPDATE person_fact SET digest = digest",
+    "DELETE FROM person_fact",
+    "UPDATE account_merge SET into_id = 1",
+    "DELETE FROM account_merge",
     "UPDATE card SET ends_on = NULL",
     "UPDATE card SET person_id = 2",
     "DELETE FROM card",
@@ -850,7 +873,7 @@ CHANGING = [
 ]
 OF_A_BOOK = (
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "enrolment", *CARE_ROWS,
-    *CARE_STATE, CLOSURES, "approval", *REGISTERS,
+    *CARE_STATE, CLOSURES, "approval", *REGISTERS, *OF_PEOPLE,
 )  # fmt: skip
 POSTGRES_ONLY = [
     "TRUNCATE transfer",
@@ -903,7 +926,7 @@ def written(world: World) -> int:
     world.one(Contribute(book, 500, 202603, world.today, "c"))
     world.one(Spend(book, 700, world.today, "H0001", "s"))
     with world.engine.begin() as connection:
-        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES, "approval", *REGISTERS):
+        for table in (*CARE_ROWS, *CARE_STATE, CLOSURES, "approval", *REGISTERS, *OF_PEOPLE):
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
             put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
@@ -1076,7 +1099,8 @@ def test_every_table_has_its_room() -> None:
     assert {table.name for table in of_room("book")} == {
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
-        "reconciled_day", "clearing", "employer_closure", "approval", "institution_change", "employer_change",
+        "reconciled_day", "clearing", "employer_closure", "approval", "institution_change",
+        "employer_change", "person_fact", "account_merge",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
@@ -1102,6 +1126,10 @@ ACROSS_BOOKS = {
     "ix_approval_expires_at",
     # the claims that must be decided next, whoever handed them in
     "ix_manual_claim_decide_by",
+    # what is on record of a person, whichever account recorded it; and where an account of a person went
+    "ix_person_fact_person",
+    "ix_account_merge_into",
+    "ix_account_merge_person",
 }
 
 

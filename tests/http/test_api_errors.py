@@ -109,6 +109,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
             "approval_expired",
             "approval_needed",
             "webhook_in_use",
+            "merge_order",
             "case_answered",
             "case_not_answered",
             "document_damaged",

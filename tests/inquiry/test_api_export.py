@@ -135,6 +135,8 @@ ELSEWHERE = {
     "outbox", "notice", "event",
     # told whatever book they are about, with those that the person opened: below
     "inquiry_case", "inquiry_case_correction",
+    # told once for all books, by the person: names, numbers, where to be reached; and which of the books is
+    "person_fact", "account_merge",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     "employer_change",

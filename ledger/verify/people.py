@@ -1,0 +1,82 @@
+"""What is on record of people: sealed facts open and are what they are compared by, and numbers are in force
+as their days say.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.chart.person_facts import PersonFact
+from ledger.people.dated import read_dated
+from ledger.people.persons import digest_of_number, name_digest, open_fact
+from ledger.people.renumbering import roles_of
+from ledger.vault import Keyring, KeyringError
+from ledger.verify.finding import Finding, book_name, line_name
+
+_F, _I = tables.person_fact.c, tables.identity.c
+_ROWS_AT_ONCE = 10_000
+_PERSONS_AT_ONCE = 500
+
+
+def numbers_are_in_force_by_their_days(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Every ID number that was recorded of a person finds the person, and the newest is the one in force."""
+    recorded = (
+        select(_F.person_id, _F.book_id)
+        .where(_F.book_id.between(first, last), _F.what == int(PersonFact.NUMBER))
+        .distinct()
+        .order_by(_F.book_id)
+    )
+    books: dict[int, int] = {row.person_id: row.book_id for row in connection.execute(recorded)}
+    persons = list(books)
+    for start in range(0, len(persons), _PERSONS_AT_ONCE):
+        some = persons[start : start + _PERSONS_AT_ONCE]
+        dated = read_dated(connection, some)
+        numbers: defaultdict[int, dict[bytes, int]] = defaultdict(dict)
+        query = select(_I.person_id, _I.digest, _I.role).where(_I.person_id.in_(some))
+        for person_id, digest, role in connection.execute(query):
+            numbers[person_id][bytes(digest)] = role
+        for person_id in some:
+            there = numbers[person_id]
+            if not there:
+                # the account went into another, and the numbers with it
+                continue
+            facts = dated[person_id, int(PersonFact.NUMBER)]
+            if not {one.digest for one in facts} <= there.keys():
+                what = "an ID number that it recorded does not find its person"
+                yield Finding("number_wrong", book_name(books[person_id]), what)
+            elif roles_of(there, facts) != there:
+                what = "the ID number in force is not the newest"
+                yield Finding("number_wrong", book_name(books[person_id]), what)
+
+
+def facts_are_what_they_are_compared_by(
+    connection: Connection, keyring: Keyring, first: int, last: int
+) -> Iterator[Finding]:
+    """Every sealed fact opens, and its digest is that of what it holds."""
+    query = (
+        select(_F.book_id, _F.seq, _F.what, _F.digest, _F.sealed)
+        .where(_F.book_id.between(first, last))
+        .order_by(_F.book_id, _F.seq, _F.line)
+    )
+    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    for book_id, seq, number, digest, sealed in rows:
+        what = PersonFact(number)
+        try:
+            text = open_fact(what, bytes(sealed), bytes(digest), keyring)
+        except KeyringError:
+            yield Finding("fact_does_not_open", line_name(book_id, seq), f"a sealed {what.name.lower()}")
+            continue
+        if _digest(what, text, keyring) != bytes(digest):
+            yield Finding("fact_wrong", line_name(book_id, seq), f"a {what.name.lower()} that is another one")
+
+
+def _digest(what: PersonFact, text: str, keyring: Keyring) -> bytes:
+    if what is PersonFact.NAME:
+        return name_digest(text, keyring)
+    if what is PersonFact.NUMBER:
+        return digest_of_number(text, keyring)
+    return keyring.digest(what.name.lower(), text)
