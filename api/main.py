@@ -74,6 +74,7 @@ from api.operations import bulk, health, imports, policies, runs
 from api.operations import trial_balance as reports
 from api.operations.uploads import Uploads
 from api.people import enrolments, person_reports, residents
+from api.transfers import demands, exits, looks, suspended, transfers
 from ledger import REPORTS, now_and_today
 from ledger.operations import serving
 from ledger.operations.installation import Opened, open_ledger
@@ -109,6 +110,11 @@ ROUTERS = (
     filings.router,
     claims.router,
     third_party.router,
+    transfers.router,
+    looks.router,
+    exits.router,
+    demands.router,
+    suspended.router,
     institutions.router,
     ends.router,
     changes.router,

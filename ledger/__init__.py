@@ -61,6 +61,7 @@ from ledger.institutions.changes import ChangeInstitution
 from ledger.institutions.closing import EndInstitution, MergeInstitution, ReopenInstitution
 from ledger.institutions.ends import EndContract, EndSuspension
 from ledger.institutions.registry import AddContract, RegisterInstitution, Suspend
+from ledger.owed.demands import DemandBack, PayInstalment, SetOffDemand
 from ledger.people import persons
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.renaming import ChangeName, RecordContact
@@ -86,6 +87,10 @@ from ledger.posting.rehearsal import rehearse
 from ledger.posting.way_in import post
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
+from ledger.transfers.coming_in import AnnounceTransfer, CreditTransfer
+from ledger.transfers.exits import PayExit
+from ledger.transfers.going_out import AcknowledgeTransfer, RejectTransfer, RequestTransfer, SendTransfer
+from ledger.transfers.supplements import ReleaseSuspended, SupplementTransfer
 from ledger.vault import Keyring
 
 __all__ = [
@@ -98,9 +103,11 @@ __all__ = [
     "PROBE",
     "RELATIONS",
     "REPORTS",
+    "AcknowledgeTransfer",
     "AddContract",
     "Adjust",
     "AgreeOnEstate",
+    "AnnounceTransfer",
     "Bill",
     "BookRef",
     "Capture",
@@ -118,9 +125,11 @@ __all__ = [
     "CorrectDeath",
     "CorrectInterest",
     "CorrectMessage",
+    "CreditTransfer",
     "DecideClaim",
     "Declare",
     "Declared",
+    "DemandBack",
     "DisputeEstate",
     "DivideEstate",
     "EndClearing",
@@ -155,6 +164,8 @@ __all__ = [
     "Outcome",
     "Overloaded",
     "PayAdvance",
+    "PayExit",
+    "PayInstalment",
     "PayInstitution",
     "PayPremium",
     "PersonStake",
@@ -176,21 +187,27 @@ __all__ = [
     "RegisterEmployer",
     "RegisterInstitution",
     "RegisterVisit",
+    "RejectTransfer",
     "Release",
+    "ReleaseSuspended",
     "ReopenEmployer",
     "ReopenInstitution",
     "ReportDeath",
+    "RequestTransfer",
     "Reverse",
     "ReverseEntry",
     "ReverseEstimate",
     "ReversePayment",
     "ReverseSettlement",
+    "SendTransfer",
+    "SetOffDemand",
     "Settle",
     "Side",
     "Spend",
     "Status",
     "Stopped",
     "SubmitClaim",
+    "SupplementTransfer",
     "Suspend",
     "Trouble",
     "Unavailable",

@@ -10,13 +10,13 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
-from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer, FreezeList
+from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryPage, ExplainAnswer
 from api.accounts.bodies import AccountLookup, NewAccount
 from api.accounts.entries import tell_heirs
 from api.accounts.names import names_json, numbers_json
 from api.http.declaring import By, by_of, posting
 from api.http.errors import Fault, ShapeRefused
-from api.http.fields import Day, Instant, KindFilter, day_text
+from api.http.fields import Day, Instant, KindFilter
 from api.http.listing import LIMIT_DEFAULT, Cursor, Limit, json_answer
 from api.http.places import told_as
 from api.http.posting import respond, take
@@ -218,47 +218,6 @@ async def explain(account: str, request: Request, as_of: AsOf = None, as_known: 
         }
 
     return json_answer(await state.read(look))
-
-
-@router.get(
-    "/v1/accounts/{account}/freezes",
-    **describe(
-        tag="freezes",
-        summary="Every freeze of an account, oldest first",
-        answer=FreezeList,
-        refusals=OF_ACCOUNT,
-    ),
-)
-async def freezes(account: str, request: Request) -> Response:
-    """Those that were ended stand there with what ended them."""
-    state = state_of(request)
-    ref = state.ref(account)
-
-    def look(connection: Any) -> dict[str, Any]:
-        book_id = reports.find_book(connection, ref)
-        items = freezes_json(connection, book_id)
-        shown_by(request).of(book_id, items=len(items))
-        return {"items": items}
-
-    return json_answer(await state.read(look))
-
-
-def freezes_json(connection: Any, book_id: int) -> list[dict[str, Any]]:
-    """Every freeze of an account, oldest first."""
-    return [
-        {
-            "freeze": one.name,
-            "scope": one.scope,
-            "authority": one.authority,
-            "document": one.document,
-            "from": one.first.isoformat(),
-            "to": day_text(one.last),
-            "ended_by": one.ended_by,
-            "ended_on": day_text(one.ended_on),
-            "reversed_by": one.reversed_by,
-        }
-        for one in reports.freezes(connection, book_id)
-    ]
 
 
 # -- one account ---------------------------------------------------------------------------------------------

@@ -253,7 +253,7 @@ class ShareAnswer(Answer):
 class SetOffAnswer(Answer):
     """Something that the dead person owed for certain, and what of it was taken before the division."""
 
-    what: Literal["third_party", "annual_settlement", "contribution", "late_credit", "inheritance"]
+    what: Literal["third_party", "annual_settlement", "contribution", "late_credit", "inheritance", "demand"]
     name: str = Field(
         description="The case, the year of care, the employer's book and the month, or the credit",
         examples=["P483920174650K-17", "2025"],

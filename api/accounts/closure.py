@@ -286,8 +286,9 @@ def debt_json(book_id: int, line: dict[str, Any]) -> dict[str, str]:
     elif line["what"] == "contribution":
         name = f"{account_no(line['employer'])}/{format_period(line['period'])}"
     else:
-        # by the entry of a case, of a credit, or of a share that went back
-        name = entry_name(book_id, next(line[key] for key in ("case", "credit", "entry") if key in line))
+        # by the entry of a case, of a credit, of a demand, or of a share that went back
+        known_by = ("case", "credit", "demand", "entry")
+        name = entry_name(book_id, next(line[key] for key in known_by if key in line))
     return {
         "what": line["what"],
         "name": name,

@@ -15,7 +15,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import from_json, to_json
 from starlette.responses import StreamingResponse
 
-from api.accounts.accounts import account_json, balance_json, freezes_json
+from api.accounts.accounts import account_json, balance_json
+from api.accounts.freezes import freezes_json
 from api.accounts.mutual_aid import quotas_json
 from api.care.claims import claim_json
 from api.care.filings import counters_json, filings_json

@@ -22,7 +22,8 @@ from ledger.accounts.late_credits import (
     payers_needs,
     straight_gone,
 )
-from ledger.accounts.quotas import GIVEN, QUOTAS, REOPENED, end_quota, end_quotas
+from ledger.accounts.leaving import TRANSFERS, cancel_request
+from ledger.accounts.quotas import QUOTAS, REOPENED, end_given_to, end_quotas
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -52,7 +53,7 @@ class ReportDeath(Command):
         # a day to come, or before birth
         RefusalCode.PERIOD_INVALID,
     )
-    needs = frozenset({QUOTAS, REOPENED, BIRTHS, DEATH_FACTS, LATE_CREDITS, DEBITS_AFTER})
+    needs = frozenset({QUOTAS, REOPENED, BIRTHS, DEATH_FACTS, LATE_CREDITS, DEBITS_AFTER, TRANSFERS})
     debits = True
 
     book: BookRef
@@ -85,11 +86,12 @@ class ReportDeath(Command):
         facts: dict[str, Any] = {"died_on": self.died_on.isoformat(), "evidence": self.evidence}
         # says that quotas for the dead end with the report, which they did not always
         facts["freed"] = len(donors)
-        if book.stage != Stage.ACTIVE:
-            facts["stage"] = int(book.stage)
         # valued on the day of death itself, so that an estate paid after it is never before a value date
         effective_on, fact_on = book.value_date(max(self.died_on, book.opened_on), desk.today)
         book.roll_to(effective_on.year)
+        cancel_request(book, effective_on, "death")
+        if book.stage != Stage.ACTIVE:
+            facts["stage"] = int(book.stage)
         death = book.add(
             Draft(
                 Kind.DEATH,
@@ -103,7 +105,7 @@ class ReportDeath(Command):
         end_quotas(desk, book, effective_on, "death")
         book.stage = Stage.DECEASED
         book.died_on = self.died_on
-        if aid := _free_quotas(desk, donors):
+        if aid := end_given_to(desk, donors, "death of the recipient"):
             facts["aid"] = aid
         months: list[Any] = []
         went = give_back(desk, book, after, months)
@@ -238,15 +240,3 @@ def _lock(desk: Desk, book: Book, after: int) -> list[tuple[Book, int]]:
         raise WiderLocks(sorted(unlocked))
     donors = [(desk.other(donor_id), seq) for _rank, donor_id, seq in given]
     return [(donor, seq) for donor, seq in donors if donor is not None]
-
-
-def _free_quotas(desk: Desk, donors: list[tuple[Book, int]]) -> list[list[int]]:
-    """End what relatives had reserved for somebody who has died: nothing more is paid out of it (R36)."""
-    ended: list[list[int]] = []
-    for donor, seq in donors:
-        if not donor.of(GIVEN).rows[seq].ended:
-            day = max(desk.today, donor.opened_on)
-            donor.roll_to(day.year)
-            end = end_quota(desk, donor, seq, day, "death of the recipient")
-            ended.append([donor.book_id, end.seq])
-    return ended

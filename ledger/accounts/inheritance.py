@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Integer, column
 
 from ledger import tables
+from ledger.accounts.leaving import join, put_states
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -51,7 +52,9 @@ class Heir(NamedTuple):
 
 
 def recorded_heirs(estate: Receipt) -> list[Heir]:
-    """The heirs as the estate's entry has them."""
+    """The heirs as the estate's entry has them; nobody of an account that was closed otherwise."""
+    if estate.kind is not Kind.ESTATE:
+        return []
     return [
         Heir(
             line["person"],
@@ -249,7 +252,8 @@ def move_into(
 class Divided(NamedTuple):
     """How a closed account was divided, and what its estate still owes, by the line of what was set off.
 
-    Of one that went into another account, `estate` is the entry by which it did.
+    `estate` is the entry that closed it: of one that went into another account that by which it did, of one
+    that was transferred its acknowledgement, or an exit.
     """
 
     estate: Receipt
@@ -258,14 +262,16 @@ class Divided(NamedTuple):
     onward: tuple[int, ...] = ()
 
 
+# the kinds of entries that close an account; what comes to it later names another entry as its target
+CLOSING = (Kind.ESTATE, Kind.MERGE, Kind.TRANSFER_ACKNOWLEDGEMENT, Kind.EXIT)
 # by book
 Estates = dict[int, Divided]
 _ESTATES = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
     # the last one: those before it were taken back
-    f" WHERE e.kind IN ({int(Kind.ESTATE)}, {int(Kind.MERGE)}) AND e.target_seq IS NULL"
-    # what came from another account has a document
-    " AND e.source_ref IS NULL ORDER BY e.book_id, e.seq",
+    f" WHERE e.kind IN ({', '.join(str(int(kind)) for kind in CLOSING)}) AND e.target_seq IS NULL"
+    # what came from another account has a document; of several estates the last one stands
+    f" AND NOT (e.kind = {int(Kind.MERGE)} AND e.source_ref IS NOT NULL) ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
     book_id="big",
 )
@@ -300,6 +306,14 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
         onward.setdefault(book_id, []).append(into)
     for book_id, some in onward.items():
         found[book_id] = found[book_id]._replace(onward=tuple(some))
+    put_states(
+        connection,
+        [
+            desk.books[book_id]
+            for book_id, one in found.items()
+            if one.estate.kind is Kind.TRANSFER_ACKNOWLEDGEMENT
+        ],
+    )
     owing = [(book_id, one.estate.seq) for book_id, one in found.items() if one.owed]
     for receipt in receipts(connection, _SET_OFF_SINCE.run(connection, owing)):
         _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
@@ -307,7 +321,7 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
 
 
 def _divided(estate: Receipt) -> Divided:
-    lines = unpack(estate.detail).get("set_off", ())
+    lines = unpack(estate.detail).get("set_off", ()) if estate.kind is Kind.ESTATE else ()
     left = {number: line["owed"] - line["amount"] for number, line in enumerate(lines)}
     into: int | None = unpack(estate.detail).get("into")
     onward = () if into is None else (into,)
@@ -320,8 +334,8 @@ def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
 
 
 def _follow(found: Estates, _desk: Desk, receipt: Receipt, _beside: object) -> None:
-    ends = receipt.kind is Kind.ESTATE or (receipt.kind is Kind.MERGE and receipt.source_ref is None)
-    if ends and receipt.target_seq is None:
+    came_from_another = receipt.kind is Kind.MERGE and receipt.source_ref is not None
+    if receipt.kind in CLOSING and receipt.target_seq is None and not came_from_another:
         found[receipt.book_id] = _divided(receipt)
     elif receipt.kind is Kind.SET_OFF and receipt.book_id in found:
         _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
@@ -338,15 +352,24 @@ def _estate_of(desk: Desk, book: Book) -> Divided:
     return divided
 
 
+def was_transferred(desk: Desk, book: Book) -> bool:
+    """Whether a closed account was transferred to another agency."""
+    return _estate_of(desk, book).estate.kind is Kind.TRANSFER_ACKNOWLEDGEMENT
+
+
 def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
     """Money that comes to a closed account goes at once to the same heirs in the same shares (R33); that of
     an account which went into another goes there.
 
-    What the estate could not pay of the person's debts is set off first.
+    What the estate could not pay of the person's debts is set off first. Of an account that was transferred
+    it waits to be sent after the transfer, and of one that was paid out it is paid out too.
     """
     divided = _estate_of(desk, book)
     if divided.onward:
         _lead_on(desk, book, divided.onward, returned)
+        return
+    if divided.estate.kind is not Kind.ESTATE:
+        join(book, divided.estate, returned)
         return
     owed = dict(divided.owed)
     for draft in book.drafts:

@@ -31,6 +31,8 @@ from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
+# what is posted of a year, at its end or where a transfer cut it short
+_OF_A_YEAR = frozenset({int(Kind.INTEREST), int(Kind.FURTHER_INTEREST)})
 _E = tables.entry.c
 _MOVED = Lookup(
     "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co FROM (SELECT e.book_id, e.seq, e.kind,"
@@ -38,7 +40,8 @@ _MOVED = Lookup(
     " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
     " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
-    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind = {int(Kind.INTEREST)} ORDER BY c.book_id, c.seq",
+    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind IN ({int(Kind.INTEREST)}, {int(Kind.FURTHER_INTEREST)})"
+    " ORDER BY c.book_id, c.seq",
     [_E.book_id, _E.kind, _E.period, _E.effective_on, _E.current_year_after, _E.carried_over_after],
     book_id="big",
 )
@@ -99,7 +102,7 @@ def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> N
     for source, target, fen, _party in receipt.transfers:
         current += fen * ((target == Side.CURRENT_YEAR) - (source == Side.CURRENT_YEAR))
         carried += fen * ((target == Side.CARRIED_OVER) - (source == Side.CARRIED_OVER))
-    if current or carried or receipt.kind is Kind.INTEREST:
+    if current or carried or receipt.kind in _OF_A_YEAR:
         moved = Moved(int(receipt.kind), receipt.period, receipt.effective_on, current, carried)
         found[receipt.book_id].append(moved)
 
@@ -132,7 +135,7 @@ def interest_difference(
     posted in time."""
     corrections = [one for one in history if one.kind == Kind.INTEREST_CORRECTION]
     rest = [one for one in history if one.kind != Kind.INTEREST_CORRECTION]
-    own = [one for one in rest if one.kind == Kind.INTEREST and one.period == year]
+    own = [one for one in rest if one.kind in _OF_A_YEAR and one.period == year]
     opening = sum(one.total for one in rest if one.day.year < year)
     opening += sum(one.total for one in corrections if (one.period or 0) < year)
     changes = [
@@ -149,7 +152,7 @@ def interest_difference(
 def _last_day(year: int, own: Sequence[Moved], paid_out: date | None) -> date:
     """The last day that earned: 31 December, or the day before the payout that cut the year short."""
     year_end = date(year, 12, 31)
-    posted_on = own[0].day if own else year_end
+    posted_on = own[-1].day if own else year_end
     if posted_on != year_end or paid_out == posted_on:
         return posted_on - timedelta(days=1)
     return year_end

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import Connection, Date, column
+from sqlalchemy import Connection, Date, Integer, column
 
 from ledger import tables
-from ledger.book.detail import pack
+from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
-from ledger.book.interest import DayChange, Interest, year_interest
+from ledger.book.interest import DayChange, Interest, rest_of, year_interest
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.policy import MissingParameter, Policy
@@ -20,44 +21,76 @@ from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
 _E = tables.entry.c
+_OF_A_PART = f"({int(Kind.INTEREST)}, {int(Kind.FURTHER_INTEREST)})"
 # Net changes by value date; what is valued before `since` comes as one row without a day. Carry-over moves
 # nothing in total, and is left out of the current_year pocket because each 1 January does it anyhow.
 _CHANGES = Lookup(
     "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
     f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
-    " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END)"
+    " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END),"
+    # a year that a transfer cut short, and that goes on because the money came back
+    f" MAX(CASE WHEN c.kind IN {_OF_A_PART} AND c.effective_on >= c.since THEN 1 END)"
     " FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
     " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
     " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
     " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c GROUP BY 1, 2",
-    [_E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after, _E.effective_on],
+    [
+        _E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after, _E.effective_on,
+        column("in_part", Integer),
+    ],
     book_id="big",
     since="date",
+)  # fmt: skip
+_PARTS = Lookup(
+    "SELECT e.book_id, e.period, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind IN {_OF_A_PART} AND e.period >= given.year",
+    [_E.book_id, _E.period, _E.detail],
+    book_id="big",
+    year="int",
 )
+
+# of carried_over and of current_year, what the entries of a year were rounded from
+Numerators = tuple[int, int]
 
 
 class Changes:
     """The net changes of some books by value date since the last posted interest."""
 
-    __slots__ = ("by_book", "latest")
+    __slots__ = ("by_book", "latest", "posted")
 
     def __init__(self) -> None:
         # per book: the first day asked for, the sum of all before it, the net changes from it on
         self.by_book: dict[int, tuple[date, int, list[DayChange]]] = {}
         # per book: the last value date on which money moved
         self.latest: dict[int, date] = {}
+        # per book and year: what was posted of a year that is not posted as a whole
+        self.posted: dict[tuple[int, int], Numerators] = {}
+
+    def note_posted(self, book_id: int, year: int, detail: str | None) -> None:
+        """Let an entry of interest count as posted of its year."""
+        told = unpack(detail)
+        carried, current = self.posted.get((book_id, year), (0, 0))
+        self.posted[book_id, year] = (
+            carried + int(told["carried_over_numerator"]),
+            current + int(told["current_year_numerator"]),
+        )
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Changes:
     found = Changes()
     since_of = {
-        book_id: date(desk.books[book_id].interest_year + 1, 1, 1) for book_id in own_books(asked, desk)
+        # of an account on its way elsewhere the last year may go on, should its money come back
+        book.book_id: date(book.interest_year + (book.stage == Stage.ACTIVE), 1, 1)
+        for book in (desk.books[book_id] for book_id in own_books(asked, desk))
     }
     for book_id, since in since_of.items():
         found.by_book[book_id] = (since, 0, [])
     rows = _CHANGES.run(connection, [(book_id, since.isoformat()) for book_id, since in since_of.items()])
-    for book_id, day, current_year, total, latest in rows:
+    in_part: set[int] = set()
+    for book_id, day, current_year, total, latest, has_part in rows:
+        if has_part:
+            in_part.add(book_id)
         since, before, days = found.by_book[book_id]
         if day is None:
             found.by_book[book_id] = (since, before + int(total), days)
@@ -65,6 +98,10 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Changes:
             days.append(DayChange(day, int(current_year), int(total)))
         if latest is not None:
             found.latest[book_id] = max(latest, found.latest.get(book_id, latest))
+    for book_id, year, detail in _PARTS.run(
+        connection, [(book_id, since_of[book_id].year) for book_id in sorted(in_part)]
+    ):
+        found.note_posted(book_id, year, detail)
     return found
 
 
@@ -76,6 +113,8 @@ def _follow(found: Changes, _desk: Desk, receipt: Receipt, _beside: object) -> N
         found.by_book.setdefault(book_id, (date(receipt.effective_on.year, 1, 1), 0, []))
     if book_id not in found.by_book:
         return
+    if receipt.kind in {Kind.INTEREST, Kind.FURTHER_INTEREST}:
+        found.note_posted(book_id, receipt.period or 0, receipt.detail)
     since, before, days = found.by_book[book_id]
     current_year = total = 0
     for source, target, fen, _party in receipt.transfers:
@@ -100,7 +139,8 @@ def post_interest(desk: Desk, book: Book, through: date, *, valued_on: date) -> 
     """Add the interest of every year still owed, up to the day `through`; the fen of all of it.
 
     A whole year's interest is valued 31 December; that of a year cut short is valued `valued_on`, the day
-    of the payout. A year before the last that earned nothing leaves no entry; the last always does, which is
+    of the payout. Of a year of which a part was posted, for a transfer that came to nothing, it is the rest.
+    A year before the last that earned nothing leaves no entry; the last always does, which is
     what makes it posted. Needs the book's changes on the desk. Raises Refused(rates_missing).
     """
     policy = desk.policy(book.area)
@@ -114,10 +154,14 @@ def post_interest(desk: Desk, book: Book, through: date, *, valued_on: date) -> 
         if since.year > year:
             raise AssertionError("the changes were read for a later year")
         earned = _interest(policy, opening, [c for c in days if c.day.year == year], first, last)
+        part = desk.of(CHANGES).posted.get((book.book_id, year))
+        if part is not None:
+            earned = rest_of(earned, part)
         amount = earned.carried_over_fen + earned.current_year_fen
         if amount or year == through.year:
             whole = last == date(year, 12, 31)
-            draft = _post_year(book, year, earned, last if whole else valued_on)
+            kind = Kind.INTEREST if part is None else Kind.FURTHER_INTEREST
+            draft = _post_year(book, kind, year, earned, last if whole else valued_on)
             if amount:
                 days.append(DayChange(draft.effective_on, 0, amount))
         book.interest_year = year
@@ -134,12 +178,12 @@ def _interest(
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
 
 
-def _post_year(book: Book, year: int, earned: Interest, effective_on: date) -> Draft:
+def _post_year(book: Book, kind: Kind, year: int, earned: Interest, effective_on: date) -> Draft:
     book.roll_to(effective_on.year)
     parts = (earned.carried_over_fen, earned.current_year_fen)
     return book.add(
         Draft(
-            Kind.INTEREST,
+            kind,
             effective_on,
             tuple((int(Side.FUND_INTEREST), int(Side.CARRIED_OVER), fen, None) for fen in parts if fen),
             period=year,

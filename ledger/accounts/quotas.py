@@ -16,7 +16,7 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
-from ledger.posting import Desk, Look, Need, Receipt
+from ledger.posting import Desk, Look, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 
 
@@ -199,3 +199,30 @@ def end_quotas(desk: Desk, book: Book, day: date, reason: str) -> None:
     for seq, quota in sorted(book.of(GIVEN).rows.items()):
         if not quota.ended:
             end_quota(desk, book, seq, day, reason)
+
+
+def donors_of(desk: Desk, book: Book) -> list[tuple[Book, int]]:
+    """The relatives who have reserved money for the holder of an account, each with the quota.
+
+    Their books are locked: raises WiderLocks for those that are not.
+    """
+    given = desk.of(QUOTAS).get(book.person_id or 0, [])
+    unlocked = sorted({donor_id for _rank, donor_id, _seq in given} - desk.books.keys())
+    if unlocked:
+        raise WiderLocks(unlocked)
+    donors = [(desk.other(donor_id), seq) for _rank, donor_id, seq in given]
+    return [(donor, seq) for donor, seq in donors if donor is not None]
+
+
+def end_given_to(desk: Desk, donors: Sequence[tuple[Book, int]], reason: str) -> list[tuple[int, int]]:
+    """End what relatives had reserved for somebody: nothing more is paid out of it (R36). The entries that do
+    so, by book and number. The command needs REOPENED.
+    """
+    ended: list[tuple[int, int]] = []
+    for donor, seq in donors:
+        if not donor.of(GIVEN).rows[seq].ended:
+            day = max(desk.today, donor.opened_on)
+            donor.roll_to(day.year)
+            end = end_quota(desk, donor, seq, day, reason)
+            ended.append((donor.book_id, end.seq))
+    return ended

@@ -110,6 +110,21 @@ def year_interest(
     )
 
 
+def rest_of(whole: Interest, part: tuple[int, int]) -> Interest:
+    """What is still owed of a year of which a part was posted; `part` are its numerators.
+
+    A part is posted before the money of a transfer is sent; the year goes on when it comes back.
+    """
+    carried_over = whole.carried_over_numerator - part[0]
+    current_year = whole.current_year_numerator - part[1]
+    return Interest(
+        carried_over_fen=round_half_up(max(carried_over, 0), INTEREST_DENOMINATOR),
+        current_year_fen=round_half_up(max(current_year, 0), INTEREST_DENOMINATOR),
+        carried_over_numerator=carried_over,
+        current_year_numerator=current_year,
+    )
+
+
 # A year-end run asks for the same few spans a million times: the whole year, and each opening day.
 @lru_cache(maxsize=1024)
 def _bands(policy: Policy, first: date, last: date) -> tuple[_Band, ...]:

@@ -73,6 +73,7 @@ SHOWN = Bound(
         "GET /v1/me/entries to",
         "GET /v1/me/payments from",
         "GET /v1/me/payments to",
+        "GET /v1/suspended period",
         "GET /v1/read-log from",
         "GET /v1/read-log to",
         "GET /v1/claims due_by",

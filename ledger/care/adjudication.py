@@ -7,7 +7,7 @@ from datetime import date
 
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
-from ledger.bounds.table import CARE_DATE
+from ledger.bounds.care import CARE_DATE
 from ledger.care.benefits import (
     Benefit,
     Parts,

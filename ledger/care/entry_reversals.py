@@ -35,6 +35,8 @@ from ledger.chart.kinds import REVERSIBLE_FACTS, REVERSIBLE_OF_CARE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
+from ledger.owed.demands import is_of_a_demand, reverse
+from ledger.owed.state import DEMANDS
 from ledger.posting import Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.reads import read_targets
@@ -126,6 +128,10 @@ class ReverseEntry(Reverse):
         if original is not None and original.kind in REVERSIBLE_FACTS:
             self._ask_for(*NEEDS_OF[original.kind])
             self._forget(desk, original)
+        elif original is not None and is_of_a_demand(original):
+            self._ask_for(DEMANDS)
+            desk.allow(Verb.REVERSAL)
+            reverse(desk, original, self.effective_on or desk.today, self.reason)
         elif original is None or original.kind not in REVERSIBLE_OF_CARE:
             super().decide(desk)
         elif original.kind is Kind.RECOVERY:

@@ -8,7 +8,8 @@ from datetime import date
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
-from ledger.bounds.table import ENDS_ON, FILED_FROM
+from ledger.bounds.care import FILED_FROM
+from ledger.bounds.table import ENDS_ON
 from ledger.care.reads import FILINGS
 from ledger.care.rows import FilingRow
 from ledger.chart.care import Filing

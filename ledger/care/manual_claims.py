@@ -12,7 +12,7 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.bounds.table import HANDED_IN_ON
+from ledger.bounds.care import HANDED_IN_ON
 from ledger.care.adjudication import (
     adjudicate,
     check_care_date,

@@ -10,7 +10,7 @@ from typing import Final
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.bounds.table import RECOVERED_ON
+from ledger.bounds.care import RECOVERED_ON
 from ledger.care.benefits import benefit
 from ledger.care.cases import CASE_STATE, ThirdPartyCase
 from ledger.care.counters import NOTHING_USED

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
-from ledger.bounds.table import CARE_DATE, VISIT_ENDED_ON
+from ledger.bounds.care import CARE_DATE, VISIT_ENDED_ON
 from ledger.care.counters import SETTLEMENT_ROW
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing

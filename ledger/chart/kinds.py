@@ -64,7 +64,7 @@ class Kind(IntEnum):
     THIRD_PARTY_CASE = 47
     ADVANCE = 48
     RECOVERY = 49
-    # rows of later issues: they stand here so that their numbers are taken, and are refused until then
+    # of somebody who is insured elsewhere: the money that goes, and that comes
     TRANSFER_OUT = 50
     TRANSFER_IN = 51
     # of a patient's book
@@ -84,6 +84,11 @@ class Kind(IntEnum):
     CORRECTION = 66
     CONTRACT_END = 67
     SUSPENSION_END = 68
+    # a transfer is asked for, or told of; and how a transfer out ends
+    TRANSFER_REQUEST = 57
+    # of an employer's book: what waited in suspense for a person goes where it belongs
+    SUSPENSE_RELEASE = 58
+    TRANSFER_ACKNOWLEDGEMENT = 59
     # of a patient's book
     FILING_END = 69
     # of an employer's book
@@ -108,6 +113,15 @@ class Kind(IntEnum):
 
     # of an account again: what the interest of a year was too little, or too much, by the rates in force
     INTEREST_CORRECTION = 84
+    # of a person's book
+    TRANSFER_REJECTION = 88
+    # what came after the money of a transfer out was sent, sent after it
+    TRANSFER_SUPPLEMENT = 89
+    EXIT = 90
+    DEMAND = 91
+    INSTALMENT = 92
+    # of a year that a transfer had cut short, and that went on
+    FURTHER_INTEREST = 93
 
     @property
     def word(self) -> str:
@@ -158,7 +172,10 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     | _LATE_FEE_BACK
     # of an employer's payment: all that it brought, and what it took out of suspense
     | _pairs((Side.POOLED_FUND, Side.SUSPENSE), (Side.COLLECTION_CLEARING,))
-    | _pairs((Side.COLLECTION_CLEARING,), (Side.BANK, Side.POOLED_FUND, Side.SUSPENSE)),
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.BANK, Side.POOLED_FUND, Side.SUSPENSE))
+    # of a demand, of what was set off against one, and of an instalment
+    | _pairs((Side.POOLED_FUND,), (Side.RECEIVABLE,))
+    | _pairs((Side.RECEIVABLE,), (Side.BANK, *_ANY_POCKET)),
     Kind.CREDIT_SHORTFALL: _pairs((Side.RECEIVABLE,), (Side.COLLECTION_CLEARING,)),
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     Kind.INTEREST_CORRECTION: _pairs((Side.FUND_INTEREST,), (_CO,))
@@ -166,6 +183,7 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # back from carried_over only as the difference that a late debit of the old year makes
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.RECLASSIFICATION: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
+    Kind.FURTHER_INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
     # what was paid to heirs comes back, and what was set off is owed again
@@ -220,6 +238,20 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # what relatives had got too much, or got of a bill that is taken back
     | _pairs((Side.MUTUAL_AID_CLEARING,), (*_FUNDS, Side.BANK, Side.RECEIVABLE, *_ANY_POCKET)),
     Kind.PREMIUM: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,)),
+    # on the way to another agency the money stands in the clearing until it is acknowledged, or comes back
+    Kind.TRANSFER_OUT: _pairs(_ANY_POCKET, (Side.TRANSFER_CLEARING,)),
+    Kind.TRANSFER_ACKNOWLEDGEMENT: _pairs((Side.TRANSFER_CLEARING,), (Side.BANK,)),
+    Kind.TRANSFER_REJECTION: _pairs((Side.TRANSFER_CLEARING,), _ANY_POCKET),
+    Kind.TRANSFER_IN: _pairs((Side.BANK,), (Side.TRANSFER_CLEARING,))
+    | _pairs((Side.TRANSFER_CLEARING,), (_CO,)),
+    # what came back to the account since, or what the collector handed over for a month
+    Kind.TRANSFER_SUPPLEMENT: _pairs((Side.TRANSFER_CLEARING, Side.COLLECTION_CLEARING), (Side.BANK,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.TRANSFER_CLEARING,)),
+    Kind.SUSPENSE_RELEASE: _pairs((Side.SUSPENSE,), (Side.COLLECTION_CLEARING,)),
+    Kind.EXIT: _pairs(_ANY_POCKET, (Side.EXIT_PAYABLE,)),
+    # of what was paid too much the fund has a claim, which money of the person squares
+    Kind.DEMAND: _pairs((Side.RECEIVABLE,), (Side.POOLED_FUND,)),
+    Kind.INSTALMENT: _pairs((Side.BANK,), (Side.RECEIVABLE,)),
     Kind.INSTITUTION_PAYMENT: _pairs((Side.INSTITUTION_PAYABLE,), (Side.BANK,)),
 }
 
@@ -240,12 +272,14 @@ REVERSIBLE_FACTS = frozenset(ENDS.values())
 # what the way back of care undoes: a decision about a claim, and what came back of an advance
 REVERSIBLE_OF_CARE = frozenset({Kind.CLAIM_DECISION, Kind.RECOVERY})
 # whose document may be booked again, once what it made was reversed
-BOOKED_AGAIN = REVERSIBLE | {Kind.RECOVERY, Kind.PAYMENT}
+BOOKED_AGAIN = REVERSIBLE | {Kind.RECOVERY, Kind.PAYMENT, Kind.INSTALMENT}
 # money that came in: to reverse it takes it out again
 CREDITS = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
 
 # kinds whose period is a year, and not a month
-ONCE_A_YEAR = frozenset({Kind.INTEREST, Kind.INTEREST_CORRECTION, Kind.ANNUAL_SETTLEMENT})
+ONCE_A_YEAR = frozenset({
+    Kind.INTEREST, Kind.INTEREST_CORRECTION, Kind.FURTHER_INTEREST, Kind.ANNUAL_SETTLEMENT,
+})  # fmt: skip
 
 # kinds whose source document is its own key: an institution's message, and its correction
 ANSWERED_BY_SOURCE = frozenset({Kind.SETTLEMENT, Kind.CORRECTION})

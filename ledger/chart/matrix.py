@@ -70,8 +70,10 @@ class Verb(Enum):
     ID_NUMBER = "id_number"
     CONTACT = "contact"
     MERGE = "merge"
-    # of later issues
     TRANSFER_OUT = "transfer_out"
+    TRANSFER_IN = "transfer_in"
+    EXIT = "exit"
+    DEMAND = "demand"
 
 
 class Rule(Enum):
@@ -135,7 +137,11 @@ _ROWS: dict[Verb, tuple[Rule | RefusalCode, ...]] = {
     Verb.CONTACT: (_YES, _YES, _YES, Rule.UNTIL_DEATH, _YES, _CLOSED),
     # of either account; an order to freeze is ended first
     Verb.MERGE: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
-    Verb.TRANSFER_OUT: (_LATER, _LATER, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.TRANSFER_OUT: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    Verb.TRANSFER_IN: (_YES, _YES, _YES, _DECEASED, _MOVING, _CLOSED),
+    Verb.EXIT: (_YES, _YES, _FROZEN, _DECEASED, _MOVING, _CLOSED),
+    # what the dead owe for certain is set off before the estate is divided (R54)
+    Verb.DEMAND: (_YES, _YES, _YES, _YES, _MOVING, _CLOSED),
 }
 MATRIX: dict[Verb, dict[Status, Rule | RefusalCode]] = {
     verb: dict(zip(_COLUMNS, row, strict=True)) for verb, row in _ROWS.items()

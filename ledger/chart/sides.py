@@ -21,6 +21,8 @@ class Side(IntEnum):
     MUTUAL_AID_CLEARING = 20
     # the large-amount fund, which pays above the yearly cap (K10) and the yearly top-up
     LARGE_FUND = 21
+    # what is to be paid out to whoever leaves (R52)
+    EXIT_PAYABLE = 22
 
 
 POCKETS = frozenset({Side.CURRENT_YEAR, Side.CARRIED_OVER})

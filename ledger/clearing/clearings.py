@@ -8,7 +8,7 @@ from datetime import date
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
-from ledger.bounds.table import CLEARED_MONTH
+from ledger.bounds.care import CLEARED_MONTH
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side

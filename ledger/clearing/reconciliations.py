@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
-from ledger.bounds.table import COMPARED_DAY
+from ledger.bounds.care import COMPARED_DAY
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.clearing.comparing import Difference, adds_up, agrees, compare

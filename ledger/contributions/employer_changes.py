@@ -14,7 +14,7 @@ from ledger import tables
 from ledger.book.beside import RowKind, rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
-from ledger.bounds.table import CHANGED_FROM
+from ledger.bounds.care import CHANGED_FROM
 from ledger.chart.kinds import Kind
 from ledger.chart.rows import RowLetter
 from ledger.contributions.month import employer_book

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 
-from ledger.accounts.inheritance import hand_on, heirs_to_lock
+from ledger.accounts.inheritance import hand_on, heirs_to_lock, was_transferred
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
@@ -223,8 +223,29 @@ class Month:
         account = self._desk.other(account_id)
         if account is None:
             raise AssertionError("an account is locked before it is paid into")
-        if account.stage == Stage.TRANSFERRING:
+        if account.stage == Stage.TRANSFERRING or (
+            account.stage == Stage.CLOSED and was_transferred(self._desk, account)
+        ):
             return False
+        self._enter(account, fen, received_on)
+        return True
+
+    def release(self, account_id: int, fen: int) -> None:
+        """Let what waits in suspense for one person reach the account after all.
+
+        It is valued on the day it was received. Of a closed account it goes on from there (R33).
+        """
+        account = self._desk.other(account_id)
+        received_on = self.rows[account_id].paid_on
+        if account is None or received_on is None:
+            raise AssertionError("what waits for an account was paid, and the account is locked")
+        self._enter(account, fen, received_on)
+        self._apply(
+            AssessmentLine(account_id, self.period, LineKind.PAID, None, suspended=-fen, paid_on=received_on)
+        )
+        self.change(forward=-fen)
+
+    def _enter(self, account: Book, fen: int, received_on: date) -> None:
         effective_on, fact_on = account.value_date(max(received_on, account.opened_on), self._desk.today)
         if effective_on != received_on:
             fact_on = received_on
@@ -242,7 +263,6 @@ class Month:
         )
         if account.stage == Stage.CLOSED:
             hand_on(self._desk, account, draft)
-        return True
 
     def _rank(self, account_id: int) -> str:
         sealed = self._desk.of(SEALED_NUMBERS).get(account_id)

@@ -18,7 +18,7 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.bounds.table import CHANGED_FROM, MERGED_FROM
+from ledger.bounds.care import CHANGED_FROM, MERGED_FROM
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.contributions.closures import CLOSURE, CLOSURES, Closure, closed_on

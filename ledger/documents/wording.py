@@ -81,6 +81,9 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.PREMIUM: "代缴居民医保费",
     Kind.TRANSFER_OUT: "转出",
     Kind.TRANSFER_IN: "转入",
+    Kind.TRANSFER_REJECTION: "转出退回",
+    Kind.EXIT: "一次性支付",
+    Kind.FURTHER_INTEREST: "补计利息",
 }
 """The kinds of entries that move money of an account."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -15,6 +16,7 @@ from ledger.care.decisions import decided_by
 from ledger.care.visits import IS_OPEN
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
+from ledger.chart.transfers import TransferStatus
 from ledger.database.lookups import Lookup
 from ledger.estates.owed import OWED
 from ledger.months import format_period, period_of
@@ -52,6 +54,16 @@ _MONTHS = Lookup(
 )
 
 
+# money that was sent to another agency, which may send it back
+_SENT = Lookup(
+    "SELECT c.book_id, c.seq, e.detail FROM {given} JOIN transfer_case c ON c.book_id = given.book_id"
+    f" AND c.status = {int(TransferStatus.SENT)}"
+    " JOIN entry e ON e.book_id = c.book_id AND e.seq = c.seq ORDER BY c.book_id, c.seq",
+    [_E.book_id, _E.seq, _E.detail],
+    book_id="big",
+)
+
+
 class OpenItem(NamedTuple):
     """Something that is still open: what it is, the entry or month that it is known by, and where it lies."""
 
@@ -74,6 +86,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
         told = unpack(detail)
         if told["care_type"] == CareType.INPATIENT.word:
             found[book_id].append(OpenItem("stay", entry_name(book_id, seq), told["institution"]))
+    for book_id, seq, detail in _SENT.run(connection, ids):
+        found[book_id].append(OpenItem("transfer", entry_name(book_id, seq), unpack(detail)["other_agency"]))
     died = [(book.book_id, period_of(book.died_on)) for book in books.values() if book.died_on is not None]
     for book_id, employer_id, period in _MONTHS.run(connection, died):
         found[book_id].append(OpenItem("contribution", format_period(period), account_no(employer_id)))
@@ -90,8 +104,11 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
 OPEN_ITEMS: Need[Items] = Need("what is open of an estate", _read)
 
 
-def check_nothing_open(desk: Desk, book: Book) -> None:
-    """Raise Refused(open_items) with all that is open, by kind and then in the order of the book."""
+def check_nothing_open(desk: Desk, book: Book, also: Sequence[OpenItem] = ()) -> None:
+    """Raise Refused(open_items) with all that is open, by kind and then in the order of the book.
+
+    `also` are items beside those that keep an estate open.
+    """
     items = list(desk.of(OPEN_ITEMS).get(book.book_id, ()))
     items += [
         OpenItem("advance", entry_name(book.book_id, case.seq), case.institution)
@@ -102,6 +119,7 @@ def check_nothing_open(desk: Desk, book: Book) -> None:
         OpenItem("hold", entry_name(book.book_id, seq), unpack(hold.detail).get("institution", ""))
         for seq, hold in sorted(book.holds.items())
     ]
+    items += also
     if items or book.held or book.reserved:
         told: list[dict[str, Any]] = [item._asdict() for item in items]
         raise Refused(RefusalCode.OPEN_ITEMS, items=told)

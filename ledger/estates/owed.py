@@ -22,6 +22,7 @@ from ledger.care.recovering import to_return
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
+from ledger.owed.state import DEMAND_STATE, Demand
 from ledger.policy import PocketOrder
 from ledger.posting import Desk, Need
 from ledger.posting.needs import Asked, own_books
@@ -72,6 +73,16 @@ _SHARES_BACK = Lookup(
     f" AND e.kind = {int(Kind.INHERITANCE_BACK)} JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq"
     f" AND t.from_side = {int(Side.RECEIVABLE)} ORDER BY e.book_id, e.seq",
     [_E.book_id, _E.seq, _T.amount_fen],
+    book_id="big",
+)
+
+
+_D = tables.demand.c
+# what was demanded and is not paid back
+_DEMANDED = Lookup(
+    f"SELECT d.book_id, d.seq, {', '.join(f'd.{name}' for name in Demand._fields)} FROM {{given}}"
+    " JOIN demand d ON d.book_id = given.book_id ORDER BY d.book_id, d.seq",
+    [_D.book_id, _D.seq, *(_D[name] for name in Demand._fields)],
     book_id="big",
 )
 
@@ -129,6 +140,7 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Owed:
     ids = [(book_id,) for book_id in own_books(asked, desk)]
     for (book_id,) in ids:
         desk.books[book_id].put(CASE_STATE)
+        desk.books[book_id].put(DEMAND_STATE)
         found.others[book_id] = []
     for book_id, seq, *case, care_date, code in _CASES.run(connection, ids):
         known = ThirdPartyCase._make(case)
@@ -149,6 +161,11 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Owed:
         found.others[book_id].append(Debt("late_credit", {"credit": credit_seq}, owed))
     for book_id, seq, owed in _SHARES_BACK.run(connection, ids):
         found.others[book_id].append(Debt("inheritance", {"entry": seq}, owed))
+    for book_id, seq, *values in _DEMANDED.run(connection, ids):
+        demand = Demand._make(values)
+        desk.books[book_id].of(DEMAND_STATE).rows[seq] = demand
+        if demand.still_owed:
+            found.others[book_id].append(Debt("demand", {"demand": seq}, demand.still_owed))
     return found
 
 
@@ -180,6 +197,10 @@ def set_off(desk: Desk, book: Book, day: date) -> list[dict[str, Any]]:
             cases = book.of(CASE_STATE)
             case = cases.rows[seq]
             cases.set(seq, case._replace(set_off=case.set_off + debt.owed))
+        elif "demand" in debt.known_by:
+            seq = facts["demand"] = debt.known_by["demand"]
+            demands = book.of(DEMAND_STATE)
+            demands.set(seq, demands.rows[seq]._replace(to_estate=debt.owed))
         if taken or rest:
             moves = out_of_pockets(book, taken, to, current_year_first=current_year_first)
             book.add(Draft(Kind.SET_OFF, day, (*moves, *rest), detail=pack(**facts)))

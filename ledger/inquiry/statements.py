@@ -17,7 +17,7 @@ from ledger.book.detail import unpack
 from ledger.bounds.looks import STATED_YEAR
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
-from ledger.contributions.reports import credited
+from ledger.contributions.credited import credited
 from ledger.database.direct import Direct
 from ledger.inquiry.year_versions import (
     AccountYear,

@@ -15,7 +15,7 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.bounds.table import CHANGED_FROM
+from ledger.bounds.care import CHANGED_FROM
 from ledger.chart.care import ClearingState
 from ledger.chart.kinds import Kind
 from ledger.institutions.agreed import AGREED, AGREED_DAYS, CLEARINGS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from ledger.bounds.table import CHANGED_FROM
+from ledger.bounds.care import CHANGED_FROM
 from ledger.chart.kinds import Kind
 from ledger.institutions.books import institution_book
 from ledger.institutions.changes import record

@@ -14,7 +14,8 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import new_book_id
-from ledger.bounds.table import CONTRACT_FROM, ENDS_ON
+from ledger.bounds.care import CONTRACT_FROM
+from ledger.bounds.table import ENDS_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.database.lookups import insert_or_leave

@@ -29,6 +29,7 @@ from ledger.policy.parameters import (
     SUBSIDY_SHARE,
     Policy,
 )
+from ledger.policy.transfers import read_transfers
 
 ValueT = TypeVar("ValueT")
 
@@ -115,6 +116,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         calendar=_calendar(by_name, filename),
         cases=read_cases(optional),
         approvals=read_approvals(optional),
+        transfers=read_transfers(optional),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,

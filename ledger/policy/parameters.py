@@ -13,6 +13,7 @@ from ledger.policy.calendar import CALENDAR_UNITS, WorkCalendar
 from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
 from ledger.policy.cases import CASES_UNITS, CasesPolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
+from ledger.policy.transfers import TRANSFERS_UNITS, TransfersPolicy
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
 # Whose resident premium somebody else pays in full or in part (rule R69).
@@ -60,6 +61,7 @@ OPTIONAL_UNITS: dict[str, str] = {
     **CALENDAR_UNITS,
     **CASES_UNITS,
     **APPROVAL_UNITS,
+    **TRANSFERS_UNITS,
 }
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
@@ -109,6 +111,7 @@ class Policy:
     calendar: WorkCalendar
     cases: CasesPolicy
     approvals: ApprovalsPolicy
+    transfers: TransfersPolicy
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]

@@ -130,22 +130,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
             return answered
     elif command.key is not None:
         place = (book_id, command.caller, command.key)
-        before = desk.keys.get(place)
-        if before is not None:
-            if before.fingerprint != fingerprint:
-                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
-            if approved:
-                # it was posted without a second person, when the area asked for none
-                raise Refused(RefusalCode.APPROVAL_DECIDED)
-            return Posted(before.posted.receipt, before.posted.others, replayed=True)
-        if desk.came_from and book_id in desk.came_from:
-            told = _answered_before_the_merge(desk, command, book_id)
-            if told is not None:
-                return told
-        if command.booked_once and desk.reversed_once:
-            gone = desk.reversed_once.get((book_id, command.source_kind, command.source_ref, fingerprint))
-            if gone is not None:
-                return Posted(gone, replayed=True)
+        told = _answered_by_key(desk, command, book_id, fingerprint, approved=approved)
+        if told is not None:
+            return told
     stored = desk.books.get(book_id)
     least = asks_from(desk, command, stored) if desk.asking and not approved else None
     if least is not None and not attempt.rehearsing:
@@ -196,6 +183,32 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     posted = _accept(attempt, command, place, fingerprint)
     posted.asks = asks
     return posted
+
+
+def _answered_by_key(
+    desk: Desk, command: Command, book_id: int, fingerprint: bytes | None, *, approved: bool
+) -> Posted | None:
+    """The first answer to a request that is sent again; None for one that is new.
+
+    Raises Refused: idempotency_key_reused for another content, approval_decided.
+    """
+    before = desk.keys.get((book_id, command.caller, command.key or ""))
+    if before is not None:
+        if before.fingerprint != fingerprint:
+            raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
+        if approved:
+            # it was posted without a second person, when the area asked for none
+            raise Refused(RefusalCode.APPROVAL_DECIDED)
+        return Posted(before.posted.receipt, before.posted.others, replayed=True)
+    if desk.came_from and book_id in desk.came_from:
+        told = _answered_before_the_merge(desk, command, book_id)
+        if told is not None:
+            return told
+    if command.booked_once and desk.reversed_once:
+        gone = desk.reversed_once.get((book_id, command.source_kind, command.source_ref, fingerprint))
+        if gone is not None:
+            return Posted(gone, replayed=True)
+    return None
 
 
 def _asked(attempt: Attempt, command: Command, book_id: int, fingerprint: bytes | None) -> Waiting | Refused:

@@ -14,6 +14,9 @@ from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.refusals import Refused
 
+# whose money from the bank goes on in the same entry
+_CAME_IN = (Kind.PAYMENT, Kind.TRANSFER_IN)
+
 # a book by its number, or the keyed digest of the ID number of the person it belongs to
 BookRef = int | bytes
 
@@ -138,9 +141,9 @@ class Receipt(NamedTuple):
     def amount_fen(self) -> int:
         """What the entry moved; for one that moves nothing, what it held or set free.
 
-        Of a payment it is what came in: its other moves say where that went.
+        Of a payment, and of a transfer in, it is what came in: the other moves say where that went.
         """
-        if self.kind is Kind.PAYMENT:
+        if self.kind in _CAME_IN:
             return sum(fen for source, _target, fen, _party in self.transfers if source == Side.BANK)
         if self.transfers:
             return sum([fen for _source, _target, fen, _party in self.transfers])

@@ -130,6 +130,8 @@ class RefusalCode(Worded):
         "There is no such version of the statement")
     WEBHOOK_NOT_FOUND = Words("webhook_not_found", 404, "No such webhook", "事件推送地址不存在。",
         "There is no such webhook")
+    TRANSFER_NOT_FOUND = Words("transfer_not_found", 404, "No such transfer", "转移接续业务不存在。")
+    DEMAND_NOT_FOUND = Words("demand_not_found", 404, "No such demand", "追缴通知不存在。")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
         "There is no such area")
     # identity
@@ -326,6 +328,9 @@ class RefusalCode(Worded):
         "该预留已结算或已释放。")
     HOLD_EXPIRED = Words("hold_expired", 409, "The hold has expired", "该预留已过期。")
     FREEZE_ENDED = Words("freeze_ended", 409, "The freeze was ended before", "该冻结已解除。")
+    RETIREE = Words("retiree", 409, "Retirees do not transfer", "退休人员不办理转移接续。")
+    TRANSFER_STATE = Words("transfer_state", 409, "The transfer is at another step", "转移业务不在此环节。")
+    DEMAND_PAID = Words("demand_paid", 409, "Nothing of the demand is owed", "该追缴款项已结清。")
     OPEN_ITEMS = Words("open_items", 409, "Something is still open and has to be settled first",
         "尚有未办结的事项，请先办结。")
     HEIRS_DISPUTED = Words("heirs_disputed", 409, "The heirs dispute the estate: nothing is paid",
@@ -339,6 +344,8 @@ class RefusalCode(Worded):
         'The amount must be a positive decimal string such as "128.50"',
         "金额不正确，应为形如“128.50”的正数。",
         "The amount is no positive number of yuan with two decimals")
+    AMOUNT_DIFFERS = Words("amount_differs", 409, "The money is not what the information sheet says",
+        "到账金额与信息表金额不符。")
     AMOUNT_MISMATCH = Words("amount_mismatch", 422, "The amounts do not add up", "金额合计不符。")
     ITEM_NOT_ELIGIBLE = Words("item_not_eligible", 422, "Neither fund nor account pays for an item",
         "含有医保基金和个人账户均不支付的项目。")

@@ -93,6 +93,15 @@ RULES: dict[Kind, str] = {
     Kind.CONTRACT_CHANGE: "R18",
     Kind.TRANSFER_OUT: "R51",
     Kind.TRANSFER_IN: "R51",
+    Kind.TRANSFER_REQUEST: "R51",
+    Kind.TRANSFER_ACKNOWLEDGEMENT: "R51",
+    Kind.TRANSFER_REJECTION: "R51",
+    Kind.TRANSFER_SUPPLEMENT: "R33, R51",
+    Kind.SUSPENSE_RELEASE: "R15",
+    Kind.EXIT: "R52",
+    Kind.DEMAND: "R67",
+    Kind.INSTALMENT: "R67",
+    Kind.FURTHER_INTEREST: "R48, K5",
     Kind.SET_OFF: "R67",
 }
 

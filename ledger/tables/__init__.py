@@ -61,6 +61,7 @@ from ledger.tables.references import (
 )
 from ledger.tables.registers import employer_change, institution_change
 from ledger.tables.stakes import claim, identity
+from ledger.tables.transfers import demand, transfer_case
 from ledger.tables.watched import account_flag, staff
 
 __all__ = [
@@ -90,6 +91,7 @@ __all__ = [
     "clearing",
     "contract",
     "declared_line",
+    "demand",
     "document",
     "document_content",
     "employer",
@@ -128,6 +130,7 @@ __all__ = [
     "suspension",
     "third_party_case",
     "transfer",
+    "transfer_case",
     "webhook",
 ]
 
@@ -147,4 +150,5 @@ APPEND_ONLY = (
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
     "approval", "employer_closure", "read_log_chain", "call_back_code", "phone_guess", "webhook",
+    "transfer_case", "demand",
 )  # fmt: skip

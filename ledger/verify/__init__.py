@@ -67,6 +67,10 @@ from ledger.verify.institutions import (
     months_are_those_of_their_bills,
     nothing_else_is_staked,
 )
+from ledger.verify.leaving import (
+    demands_follow_from_their_entries,
+    transfers_follow_from_their_entries,
+)
 from ledger.verify.merges import merges_stand_in_both_books, numbers_went_along
 from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.people import facts_are_what_they_are_compared_by, numbers_are_in_force_by_their_days
@@ -105,6 +109,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     aid_came_back_by_a_statement,
     nothing_is_reserved_for_the_dead,
     estates_set_off_what_was_owed,
+    transfers_follow_from_their_entries,
+    demands_follow_from_their_entries,
     books_of_institutions_are_known,
     messages_and_bills_are_staked,
     days_follow_from_their_entries,

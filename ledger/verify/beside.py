@@ -38,6 +38,7 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.ADJUSTMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
     Kind.PAYMENT: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
     Kind.REFUND_TO_PAYER: frozenset({LEVY_LINE}),
+    Kind.SUSPENSE_RELEASE: frozenset({LEVY_LINE, ASSESSMENT_LINE}),
     Kind.ENROLMENT: frozenset({ENROLMENT_ROW}),
     Kind.ENROLMENT_END: frozenset({ENROLMENT_ROW}),
     Kind.SETTLEMENT: frozenset({SETTLEMENT_ROW}),

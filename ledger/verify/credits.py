@@ -25,7 +25,7 @@ _A, _STATE, _LEVY, _M = tables.assessment_line.c, tables.assessment.c, tables.le
 _AT_ONCE = 500
 # what brings an employer's money into an account, and what takes it back
 _SOURCES: dict[int, frozenset[Kind]] = {
-    Kind.CONTRIBUTION: frozenset({Kind.PAYMENT, Kind.ASSESSMENT, Kind.ADJUSTMENT}),
+    Kind.CONTRIBUTION: frozenset({Kind.PAYMENT, Kind.ASSESSMENT, Kind.ADJUSTMENT, Kind.SUSPENSE_RELEASE}),
     Kind.REFUND_TO_PAYER: frozenset({Kind.ADJUSTMENT, Kind.REVERSAL}),
     # of a refund, because the death that it was made for was none, or later
     Kind.REVERSAL: frozenset({Kind.ADJUSTMENT}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from ledger.book.detail import unpack
-from ledger.book.interest import DayChange, Interest, year_interest
+from ledger.book.interest import DayChange, Interest, rest_of, year_interest
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.policy import MissingParameter, Policy
@@ -14,9 +14,12 @@ from ledger.verify.walk import Walk, WalkedEntry
 
 def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
     """The interest of a year, computed again from the entries before and the policy that it names (K5)."""
-    if line.kind != Kind.INTEREST:
+    if line.kind not in {Kind.INTEREST, Kind.FURTHER_INTEREST}:
         return None
     year = line.period or 0
+    part = walk.interest_posted.get(year)
+    if (part is None) != (line.kind == Kind.INTEREST):
+        return f"of {line.period} a part is posted already, or none yet"
     if year <= walk.interest_year or year != line.effective_on.year:
         return f"the interest of {line.period} is not due"
     policy = walk.reference.policies.get(line.policy_version)
@@ -43,6 +46,8 @@ def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
         ]
     except MissingParameter as missing:
         return f"the policy it names has no {missing.name} on {missing.day}"
+    if part is not None:
+        computed = [rest_of(whole, part) for whole in computed]
     if stored not in computed:
         return f"the interest of {year} is {computed[0]}, and not {stored}"
     parts = [fen for fen in (stored.carried_over_fen, stored.current_year_fen) if fen]
@@ -61,8 +66,7 @@ def correction_is_the_difference(walk: Walk, line: WalkedEntry) -> str | None:
     if policy is None:
         return None  # that the policy was changed is a finding of its own
     facts = unpack(line.detail)
-    posted = walk.interest.get(year)
-    had = 0 if posted is None else posted.amount_fen
+    had = sum(posted.amount_fen for posted in walk.interest.get(year, ()))
     had += sum(change.total_fen for of, change in walk.corrections if of == year)
     if facts["posted"] != had:
         return f"it says that {facts['posted']} fen were posted for {year}, and not {had}"
@@ -86,16 +90,17 @@ def corrected_interest(walk: Walk, year: int, policy: Policy) -> list[tuple[int,
     before = sum(total for known, total in walk.totals.items() if known < year)
     before -= sum(change.total_fen for _, change in walk.corrections if change.day.year < year)
     before += sum(change.total_fen for of, change in walk.corrections if of < year)
-    posted = walk.interest.get(year)
+    posted = walk.interest.get(year, [])
     changes = list(walk.changes.get(year, ()))
     for _of, change in walk.corrections:
         if change.day.year == year:
             changes.remove(change)
-    if posted is not None and posted.amount_fen:
-        # that interest itself earns nothing in its year
-        changes.remove(DayChange(posted.effective_on, 0, posted.amount_fen))
+    for one in posted:
+        if one.amount_fen:
+            # that interest itself earns nothing in its year
+            changes.remove(DayChange(one.effective_on, 0, one.amount_fen))
     year_end = date(year, 12, 31)
-    ended = year_end if posted is None else posted.effective_on
+    ended = posted[-1].effective_on if posted else year_end
     ends = [ended - timedelta(days=1)]
     if ended == year_end:
         ends.insert(0, year_end)

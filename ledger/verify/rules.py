@@ -21,6 +21,7 @@ from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.months import period_of
 from ledger.verify.interest import correction_is_the_difference, interest_is_what_is_owed
+from ledger.verify.leaving import LEAVES, leaves_as_it_may
 from ledger.verify.targets import target_fits, target_kind
 from ledger.verify.walk import Walk, WalkedEntry
 
@@ -40,6 +41,7 @@ _KINDS_OF: dict[Party | None, frozenset[Kind]] = {
         Kind.OPENING, Kind.DECLARATION, Kind.ASSESSMENT, Kind.ESTIMATE, Kind.ADJUSTMENT, Kind.PAYMENT,
         Kind.REFUND_TO_PAYER, Kind.CASE_STEP, Kind.REVERSAL, Kind.EMPLOYER_CLOSURE, Kind.EMPLOYER_REOPENING,
         Kind.EMPLOYER_CHANGE, Kind.EMPLOYER_MERGER, Kind.STAFF_MOVE, Kind.CREDIT_SHORTFALL,
+        Kind.SUSPENSE_RELEASE,
     }),
     Party.INSTITUTION: frozenset({
         Kind.OPENING, Kind.CONTRACT, Kind.CONTRACT_END, Kind.SUSPENSION, Kind.SUSPENSION_END,
@@ -60,7 +62,7 @@ _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE_BACK,
     # what an employer of another area paid for somebody who had died
     Kind.ADJUSTMENT, Kind.REFUND_TO_PAYER,
-    Kind.MERGE,
+    Kind.MERGE, Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT,
 })  # fmt: skip
 # what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
 # is set against what the estate still owes, and then goes to the heirs
@@ -68,6 +70,8 @@ _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
     Kind.INTEREST_CORRECTION, Kind.MERGE,
+    # and of one that was left otherwise it follows the money
+    Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip
 # what is said of an estate before it is divided
 _OF_AN_UNDIVIDED_ESTATE = frozenset({
@@ -212,6 +216,8 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
             told, known = unpack(line.detail), walk.died_on
             if known is None or told["was"] != known.isoformat() or told["died_on"] == told["was"]:
                 return "it corrects another day than the one that was known"
+    if line.kind in LEAVES:
+        return leaves_as_it_may(walk, line)
     if line.kind == Kind.ESTATE:
         if walk.stage != (Stage.DECEASED if line.target_seq is None else Stage.CLOSED):
             return "an estate is divided once, after the report of death; what comes later names its reversal"

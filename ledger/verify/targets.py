@@ -9,6 +9,8 @@ from ledger.verify.walk import Walk, WalkedEntry
 
 # what may act on the reversal of its like, and else acts on nothing
 _AGAIN = BOOKED_AGAIN - {Kind.CAPTURE}
+# by which money of a closed account goes on, and which closed it before on no entry's account
+_GOES_ON = frozenset({Kind.ESTATE, Kind.MERGE, Kind.EXIT, Kind.TRANSFER_OUT})
 # stands for either pocket
 _POCKET = 0
 # what an entry of a kind may point at; a kind that is missing points at nothing
@@ -20,7 +22,8 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     | REVERSIBLE_FACTS
     | ENDS.keys()
     # of a death that was none, or of another day
-    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END},
+    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END}
+    | {Kind.DEMAND, Kind.INSTALMENT},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
     Kind.EXPIRY: frozenset({Kind.HOLD}),
@@ -29,7 +32,7 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.FREEZE_END: frozenset({Kind.FREEZE}),
     Kind.ESTATE_UNDO: frozenset({Kind.ESTATE}),
     **dict.fromkeys(
-        (Kind.ESTATE, Kind.MERGE),
+        _GOES_ON,
         frozenset(
             {
                 Kind.REVERSAL,
@@ -72,7 +75,7 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
     fitting = _TARGETS.get(line.kind)
     if line.target_seq is None:
-        free = fitting is None or line.kind in {Kind.ESTATE, Kind.MERGE, Kind.REFUND_TO_PAYER, *_AGAIN}
+        free = fitting is None or line.kind in {Kind.REFUND_TO_PAYER, *_GOES_ON, *_AGAIN}
         return None if free else "it acts on no entry"
     target = walk.lines.get(line.target_seq)
     if fitting is None or target is None or target.kind not in fitting:

@@ -14,6 +14,7 @@ from ledger.book.numbers import has_account
 from ledger.chart.kinds import BOOKED_AGAIN, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
+from ledger.chart.transfers import Direction
 from ledger.clock import day_of
 from ledger.policy import Policy
 
@@ -109,8 +110,12 @@ class Walk:
     changes: dict[int, list[DayChange]] = field(default_factory=dict)
     totals: dict[int, int] = field(default_factory=dict)
     # the interest entries of years, and what corrected them: (year, what it changed)
-    interest: dict[int, WalkedEntry] = field(default_factory=dict)
+    interest: dict[int, list[WalkedEntry]] = field(default_factory=dict)
     corrections: list[tuple[int, DayChange]] = field(default_factory=list)
+    # by year, the numerators of what was posted of it: of carried_over and of current_year
+    interest_posted: dict[int, tuple[int, int]] = field(default_factory=dict)
+    # of each transfer out that was not rejected, when its money was sent; None: not yet
+    sent: dict[int, date | None] = field(default_factory=dict)
 
     @property
     def has_pockets(self) -> bool:
@@ -142,9 +147,8 @@ class Walk:
             self.opened_on = line.effective_on
             self.area = unpack(line.detail)["area"]
             self.interest_year = line.effective_on.year - 1 if self.has_pockets else NO_INTEREST
-        elif kind == Kind.INTEREST:
-            self.interest_year = line.period or 0
-            self.interest[line.period or 0] = line
+        elif kind in {Kind.INTEREST, Kind.FURTHER_INTEREST}:
+            self._note_interest(line)
         elif kind == Kind.FREEZE:
             self.open_freezes += 1
         elif kind == Kind.FREEZE_END or (kind == Kind.REVERSAL and self._takes_back(line, Kind.FREEZE)):
@@ -157,10 +161,14 @@ class Walk:
             self.death_fact = line.seq
         elif kind == Kind.DEATH_WITHDRAWAL:
             self.stage, self.died_on, self.death_fact = self.former_stage, None, None
-        elif kind == Kind.ESTATE or (kind == Kind.MERGE and line.source_ref is None):
+        elif kind == Kind.MERGE and line.source_ref is None:
             self.stage = Stage.CLOSED
         elif kind == Kind.ESTATE_UNDO:
             self.stage = Stage.DECEASED
+        elif kind in {Kind.ESTATE, Kind.EXIT, Kind.TRANSFER_ACKNOWLEDGEMENT}:
+            self.stage = Stage.CLOSED
+        elif kind in {Kind.TRANSFER_REQUEST, Kind.TRANSFER_OUT, Kind.TRANSFER_REJECTION}:
+            self._note_transfer(line)
         elif kind == Kind.AID_BACK:
             # what names none is another finding
             donation = unpack(line.detail).get("donation", 0)
@@ -170,6 +178,33 @@ class Walk:
     def _takes_back(self, line: WalkedEntry, kind: Kind) -> bool:
         target = self.lines.get(line.target_seq or 0)
         return target is not None and target.kind == kind
+
+    def _note_interest(self, line: WalkedEntry) -> None:
+        self.interest_year = line.period or 0
+        self.interest.setdefault(self.interest_year, []).append(line)
+        told = unpack(line.detail)
+        carried, current = self.interest_posted.get(self.interest_year, (0, 0))
+        self.interest_posted[self.interest_year] = (
+            carried + int(told["carried_over_numerator"]),
+            current + int(told["current_year_numerator"]),
+        )
+
+    def _note_transfer(self, line: WalkedEntry) -> None:
+        told = unpack(line.detail)
+        if line.kind == Kind.TRANSFER_REQUEST:
+            if told["direction"] == Direction.OUT.word:
+                self.stage = Stage.TRANSFERRING
+                self.sent[line.seq] = None
+        elif line.kind == Kind.TRANSFER_OUT:
+            if "waits" not in told:
+                self.sent[told["transfer"]] = line.effective_on
+        elif told["transfer"] in self.sent:
+            sent_on = self.sent.pop(told["transfer"])
+            if self.stage == Stage.TRANSFERRING:
+                self.stage = Stage.ACTIVE
+            if sent_on is not None and sent_on.year == self.interest_year:
+                # the year that was cut short goes on
+                self.interest_year -= 1
 
     def _note_document(self, line: WalkedEntry) -> None:
         if line.kind in BOOKED_AGAIN and line.source_ref is not None:

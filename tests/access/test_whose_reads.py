@@ -98,7 +98,8 @@ def books(client: TestClient, world: dict[str, str]) -> Books:
     books = Books(client)
     for word in ("account", "died", "divided", "late", "younger"):
         books.add(word, world[word])
-    for word in ("patient", "relative", "worker", "other", "donor", "poor", "first", "second"):
+    words = "patient relative worker other donor poor first second mover waits_for sender"
+    for word in words.split():
         shown = client.get(f"/v1/accounts/{world[word]}").json()
         books.add(word, shown["account_no"], world[word])
     books.number["resident"] = world["resident"]
@@ -203,6 +204,25 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ],
     ("GET", "/v1/third-party-cases/{case}"): [Asked("/v1/third-party-cases/{case}", OF_PATIENT)],
     ("GET", "/v1/approvals/{approval}"): [Asked("/v1/approvals/{approval}", ONE)],
+    ("GET", "/v1/transfers"): [
+        Asked("/v1/transfers?status=requested", {"mover": 1}),
+        Asked("/v1/transfers?status=requested", {"mover": 1}, CSV),
+        Asked("/v1/transfers?status=rejected&limit=1", {"waits_for": 1}),
+        Asked("/v1/transfers?status=acknowledged", {}),
+    ],
+    ("GET", "/v1/transfers/{transfer}"): [Asked("/v1/transfers/{transfer}", {"mover": 1})],
+    ("GET", "/v1/transfers/{transfer}/sheet"): [Asked("/v1/transfers/{sent}/sheet", {"sender": 1})],
+    ("GET", "/v1/accounts/{account}/demands"): [Asked("/v1/accounts/{worker}/demands", {"worker": 1})],
+    ("GET", "/v1/demands"): [
+        Asked("/v1/demands", {"worker": 1}),
+        Asked("/v1/demands", {"worker": 1}, CSV),
+    ],
+    ("GET", "/v1/demands/{demand}"): [Asked("/v1/demands/{demand}", {"worker": 1})],
+    ("GET", "/v1/suspended"): [
+        Asked("/v1/suspended", {"waits_for": 1}),
+        Asked("/v1/suspended?employer={employer}", {"waits_for": 1}, CSV),
+        Asked("/v1/suspended?account={patient}", {}),
+    ],
     ("GET", "/v1/cases/{case}"): [Asked("/v1/cases/{asked}", ONE, fields={"account": MASKED})],
     ("GET", "/v1/claims"): [
         Asked("/v1/claims?limit=1", OF_PATIENT),

@@ -24,6 +24,19 @@ from tests.support.employer_client import new_employer, receipt_body, ref
 from tests.support.inquiry_client import who_is_let_in
 from tests.support.office import Office
 from tests.support.people import Someone, id_number
+from tests.support.transfer_client import (
+    announce,
+    come_answer,
+    demand,
+    exit_answer,
+    instalment_answer,
+    out_body,
+    request_out,
+    send,
+    send_answer,
+    sheet_body,
+    supplement_answer,
+)
 
 BORN = date(2001, 5, 6)
 OPENED = "2020-01-01"
@@ -135,6 +148,15 @@ class Doors:
         claimants = [heir, {"name": "李五", "relation": "child", "title": "law"}]
         body = {"account": self.died(), "paid_on": paid_on, "claimants": claimants}
         return self.post("/v1/estates", body)
+
+    def announced(self) -> str:
+        sheet = sheet_body("1.00", "0.00", "0.00", "1.00")
+        return announce(self.client, self.account(), sheet)
+
+    def sent(self) -> str:
+        name = request_out(self.client, self.rich())
+        send(self.client, name)
+        return name
 
     def closed(self) -> str:
         employer = new_employer(self.client)
@@ -889,9 +911,50 @@ CASES = [
             ),
         )
     ),
+    # -- those who leave
+    Case(
+        "POST /v1/transfers insured_from",
+        lambda d, day: d.post("/v1/transfers", out_body(d.rich(), insured_from=day)),
+        ("1989-12-31", TOMORROW, *ODD),
+        (TODAY, "2026-01-01"),
+    ),
+    Case(
+        "POST /v1/transfers/{transfer}/complete paid_on",
+        lambda d, day: send_answer(d.client, request_out(d.client, d.rich()), day),
+        ("2026-03-19", TOMORROW, *ODD),
+        ("2026-03-20", TODAY),
+    ),
+    Case(
+        "POST /v1/transfers/{transfer}/complete received_on",
+        lambda d, day: come_answer(d.client, d.announced(), "1.00", day),
+        ("2019-12-31", TOMORROW, *ODD),
+        (OPENED, TODAY),
+    ),
+    Case(
+        "POST /v1/transfers/{transfer}/supplements received_on",
+        lambda d, day: supplement_answer(d.client, d.sent(), "1.00", received_on=day),
+        ("1989-12-31", TOMORROW, *ODD),
+        ("1990-01-01", TODAY),
+    ),
+    Case(
+        "POST /v1/transfers/{transfer}/supplements period",
+        lambda d, month: supplement_answer(d.client, d.sent(), "1.00", period=month),
+        ("1989-12", "2026-12"),
+        ("1990-01", "2026-11"),
+    ),
+    Case(
+        "POST /v1/accounts/{account}/exits paid_on",
+        lambda d, day: exit_answer(d.client, d.rich(), day),
+        ("2026-03-19", TOMORROW, *ODD),
+        ("2026-03-20", TODAY),
+    ),
+    Case(
+        "POST /v1/demands/{demand}/instalments paid_on",
+        lambda d, day: instalment_answer(d.client, demand(d.client, d.rich(), "1.00"), "1.00", paid_on=day),
+        ("1989-12-31", TOMORROW, *ODD),
+        ("1990-01-01", TODAY),
+    ),
 ]
-
-
 IDS = [f"{number} {case.place}" for number, case in enumerate(CASES)]
 
 

@@ -30,6 +30,7 @@ CALLED_SO = re.compile(
 ).fullmatch
 # what is called so and is none
 NO_DAYS = {
+    "POST /v1/transfers current_year",
     "POST /v1/accounts current_year",
     "bulk open current_year",
     "file accounts opening_current_year",

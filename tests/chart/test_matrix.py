@@ -367,13 +367,19 @@ name_change     yes                   yes
 id_number       yes                   yes
 contact         yes                   yes
 merge           yes                   account_transferring
-transfer_out    verb_not_offered      account_transferring
+transfer_out    yes                   account_transferring
+transfer_in     yes                   account_transferring
+exit            yes                   account_transferring
+demand          yes                   account_transferring
 """
 LATER_ROWS = """
                 active            frozen            deceased          closed
 quota_end       yes               yes               yes               account_closed
 annual_settlement  yes            yes               yes               yes
-transfer_out    verb_not_offered  account_frozen    account_deceased  account_closed
+transfer_out    yes               account_frozen    account_deceased  account_closed
+transfer_in     yes               yes               account_deceased  account_closed
+exit            yes               account_frozen    account_deceased  account_closed
+demand          yes               yes               yes               account_closed
 inheritance     yes               yes               account_deceased  account_closed
 estate_undo     account_not_deceased  yes           estate_not_confirmed  yes
 name_change     yes               yes               yes               account_closed

@@ -23,7 +23,7 @@ LEAVES = (
 GROUND = f"{LEAVES} chart policy"
 STORED = f"{GROUND} database tables book"
 CORE = f"{STORED} posting"
-WINGS = "people institutions accounts contributions care estates clearing"
+WINGS = "people institutions accounts contributions owed care estates transfers clearing"
 
 HOUSE: dict[str, str] = {
     # what a row names may be imported; leaves import each other and nothing else of ours
@@ -39,8 +39,10 @@ HOUSE: dict[str, str] = {
     "institutions": CORE,
     "accounts": f"{CORE} people institutions",
     "contributions": f"{CORE} people institutions accounts",
-    "care": f"{CORE} people institutions accounts reports",
-    "estates": f"{CORE} people institutions accounts contributions care",
+    "owed": CORE,
+    "care": f"{CORE} people institutions accounts owed reports",
+    "estates": f"{CORE} people institutions accounts contributions owed care",
+    "transfers": f"{CORE} people accounts contributions owed estates",
     "clearing": f"{CORE} institutions care reports",
     "access": f"{CORE} people contributions",
     "events": f"{CORE} contributions",
@@ -63,13 +65,14 @@ HOUSE: dict[str, str] = {
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
+    "api/transfers": f"api/http ledger {GROUND} book owed transfers reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
     " reports access events inquiry documents printing cases",
     "api/approvals": f"api/http ledger {GROUND} book people inquiry approvals",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"
-    " api/care api/inquiry api/approvals ledger settings operations",
+    " api/care api/transfers api/inquiry api/approvals ledger settings operations",
     "api/__main__": "api/main api/openapi",
 }
 

@@ -256,7 +256,11 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 PRINTS = ("/from", "/to", "/year", "/settlement", "/format")
 CASES = ("/about", "/objects_to")
 HEIRS = ("/heirs/", "/claimants/")
-UNTOLD = ("cursor", "/phone", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES)
+# of a transfer, what its direction wants or has no place for
+TRANSFERS = ("/insured_from", "/sheet", "/paid_on", "/received_on", "/amount")
+UNTOLD = (
+    "cursor", "/phone", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES, *TRANSFERS,
+)  # fmt: skip
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
     settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (6, 2)

@@ -41,7 +41,7 @@ from ledger.chart.members import LineKind, MemberClass
 from ledger.chart.sides import FUND_ACCOUNTS, POCKETS, Side
 from ledger.database.engines import connect
 from tests.check import alembic_config, migrate
-from tests.support import care_rows
+from tests.support import care_rows, leaving_rows
 from tests.support.people import World
 from tests.support.units import Unit
 
@@ -199,6 +199,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "into_id": BOOK + 1, "person_id": 1, "into_person_id": 2, "seq": 5,
     },
     **care_rows.GOOD,
+    **leaving_rows.GOOD,
 }  # fmt: skip
 # what must stand there before a row of a table can
 NEEDS = {
@@ -239,6 +240,7 @@ NEEDS = {
     "person_fact": ["book", "entry"],
     "account_merge": ["book", "entry"],
     **care_rows.NEEDS,
+    **leaving_rows.NEEDS,
 }
 
 
@@ -457,6 +459,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_account_merge_goes_into_another": [{"into_id": BOOK}],
     "ck_account_merge_of_two_persons": [{"into_person_id": 1}],
     **care_rows.WRONG,
+    **leaving_rows.WRONG,
 }  # fmt: skip
 
 
@@ -512,12 +515,14 @@ def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
     # an employer's or an institution's book has no pockets, and the fund pays claims and advances past them
     between_funds = {
         Kind.ASSESSMENT, Kind.PAYMENT, Kind.ADJUSTMENT, Kind.CLAIM_DECISION, Kind.ADVANCE, Kind.RECOVERY,
-        Kind.INSTITUTION_PAYMENT, Kind.CREDIT_SHORTFALL,
+        Kind.CREDIT_SHORTFALL,
+        Kind.INSTITUTION_PAYMENT, Kind.TRANSFER_ACKNOWLEDGEMENT, Kind.TRANSFER_SUPPLEMENT,
+        Kind.SUSPENSE_RELEASE, Kind.DEMAND, Kind.INSTALMENT,
     }  # fmt: skip
     # a refund is one in an employer's book or in an account; a bill is paid by the funds and the account
     both = {
         Kind.REFUND_TO_PAYER, Kind.SETTLEMENT, Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.CREDIT_BACK,
-        Kind.SET_OFF, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
+        Kind.SET_OFF, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK, Kind.TRANSFER_IN,
     }  # fmt: skip
     for kind, moves in MOVES.items():
         in_pockets = {bool({source, target} & POCKETS) for source, target in moves}
@@ -609,6 +614,7 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a line of a person's fact": ("person_fact", {}, {"what": 2}),
     "where an account went": ("account_merge", {}, {"into_id": BOOK + 2}),
     **care_rows.TWICE,
+    **leaving_rows.TWICE,
 }
 # and what looks alike and is taken
 ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -649,6 +655,7 @@ ALIKE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "two payments of a month": ("assessment_line", {**PAID, "employee_paid": 5}, {**PAID, "line": 2}),
     "a person twice in a list": ("declared_line", {}, {"line": 2}),
     **care_rows.ALIKE,
+    **leaving_rows.ALIKE,
 }
 
 
@@ -737,6 +744,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("person_fact", {"seq": 6}),
         ("account_merge", {"seq": 6}),
         *care_rows.HANGING,
+        *leaving_rows.HANGING,
     ],
 )
 def test_nothing_hangs_in_the_air(engine: Engine, table: str, changes: dict[str, Any]) -> None:
@@ -776,7 +784,9 @@ def test_what_must_not_be_empty(engine: Engine, table: str, column: str) -> None
 
 # of medical care: what entries write beside themselves, and the state that they add up to
 CARE_ROWS = ("settlement", "filing", "manual_claim")
-CARE_STATE = ("accumulator", "quota", "third_party_case", "reconciled_day", "clearing")
+CARE_STATE = (
+    "accumulator", "quota", "third_party_case", "reconciled_day", "clearing", "transfer_case", "demand",
+)  # fmt: skip
 # of other agencies, each after what it names
 OF_AGENCIES = ("agency_request", "agency_request_person", "agency_decision", "agency_answer")
 # of employers
@@ -1101,6 +1111,7 @@ def test_every_table_has_its_room() -> None:
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
         "reconciled_day", "clearing", "employer_closure", "approval", "institution_change",
         "employer_change", "person_fact", "account_merge",
+        "transfer_case", "demand",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
@@ -1113,6 +1124,8 @@ def test_every_table_has_its_room() -> None:
 
 # Indexes that look across books. They promise nothing, so a machine may have one of its own.
 ACROSS_BOOKS = {
+    # transfers at a step, of whatever account
+    "ix_transfer_case_status",
     # what a person sees of the books of employers, and an employer of those of its people
     "ix_assessment_account",
     "ix_enrolment_employer",

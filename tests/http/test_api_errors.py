@@ -101,6 +101,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed", "card_in_use", "card_differs"),
         *("heirs_disputed", "estate_not_confirmed"),
+        *("retiree", "transfer_state", "demand_paid", "amount_differs"),
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
         *(
             "agency_request_answered",
@@ -132,8 +133,6 @@ def test_a_problem_tells_amounts_in_yuan_and_days_in_iso() -> None:
 UNREACHED = {
     RefusalCode.FILE_INVALID: "files come through the command line",
     RefusalCode.ALIAS_CONFLICT: "second ID numbers are added by the operator",
-    RefusalCode.ACCOUNT_TRANSFERRING: "transfers between agencies are not offered yet",
-    RefusalCode.VERB_NOT_OFFERED: "of kinds that are not offered yet",
     RefusalCode.PERIOD_CLOSED: "tells the year end's own run that an account is done",
 }
 

@@ -19,6 +19,7 @@ from tests.support.api_client import AREA, contribute, id_number, key, open_acco
 from tests.support.care_client import CARE_DAY
 from tests.support.employer_client import hire, new_employer, owe, pay, wages
 from tests.support.inquiry_client import who_is_let_in
+from tests.support.transfer_client import announce, demand, reject, request_out, send
 from tests.support.units import credit_code
 
 DOCUMENT = document(bare_app())
@@ -173,11 +174,36 @@ def there(client: TestClient) -> dict[str, str]:
             client, f"/v1/employers/{employer}/documents", {"kind": "staff_list", "format": "json"}
         )["document"],
         "webhook": post(client, "/v1/webhooks", {"url": "https://pointed.example/"})["webhook"],
+        "transfer": request_out(client, mover := hire(client)),
+        "mover": mover,
+        "announced": announce(client, worker, {**SHEET}),
+        "sent": sent_out(client, sender := hire(client)),
+        "sender": sender,
+        "demand": demand(client, worker, "5.00"),
+        "waits_for": waits_for(client, employer),
         "year": "2025",
         "period": "2026-10",
     }
 
 
+def sent_out(client: TestClient, person: str) -> str:
+    """A transfer whose money was sent."""
+    name = request_out(client, person)
+    send(client, name)
+    return name
+
+
+def waits_for(client: TestClient, employer: str) -> str:
+    """Somebody for whom money of an employer waits, after a transfer that came to nothing."""
+    person = hire(client)
+    owe(client, employer, "2026-05", {person: "8000.00"})
+    name = request_out(client, person)
+    pay(client, employer, "2026-05", "760.00", "2026-06-10")
+    reject(client, name)
+    return person
+
+
+SHEET = {"current_year": "1.00", "carried_over": "2.00", "interest": "0.00", "amount": "3.00"}
 FROM = {"from": "2026-12-01", "reason": "x"}
 LARGE = {
     "amount": "100000.00", "period": "2026-03", "effective_on": "2026-03-20", "source_ref": "large",
@@ -271,6 +297,38 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/estates/{estate}/disputes": {"by": "李四", "document": "x"},
         "/v1/estates/{estate}/agreement": {"shares": [{"name": "李四", "share": "1"}], "document": "x"},
         "/v1/estates/{estate}/undo": {"reason": "x", "document": "x"},
+        "/v1/transfers": {
+            "account": there["account"],
+            "direction": "in",
+            "other_agency": "330100",
+            "document": "x",
+            "sheet": {**SHEET},
+        },
+        "/v1/transfers/{transfer}/complete": {"paid_on": "2026-11-20", "source_ref": "p"},
+        "/v1/transfers/{transfer}/reject": {"reason": "x"},
+        "/v1/transfers/{transfer}/supplements": {
+            "amount": "1.00",
+            "period": "2026-03",
+            "received_on": "2026-11-20",
+            "source_ref": "p",
+        },
+        "/v1/accounts/{account}/exits": {
+            "case": "settled_abroad",
+            "document": "x",
+            "paid_on": "2026-11-21",
+        },
+        "/v1/accounts/{account}/demands": {"amount": "1.00", "reason": "x", "document": "x"},
+        "/v1/demands/{demand}/instalments": {
+            "amount": "1.00",
+            "paid_on": "2026-11-20",
+            "source_ref": "p",
+        },
+        "/v1/accounts/{account}/releases": {
+            "employer": there["employer"],
+            "period": "2026-05",
+            "amount": "1.00",
+            "source_ref": "p",
+        },
         "/v1/accounts/{account}/quotas": relative | {"rank": 1},
         "/v1/quotas/{quota}/end": {},
         "/v1/accounts/{account}/premiums": relative
@@ -401,6 +459,9 @@ INSTEAD = {
     "/v1/accounts/{account}/death/withdrawal": {"account": "died"},
     "/v1/accounts/{account}/death/correction": {"account": "died"},
     "/v1/accounts/{account}/merge": {"account": "younger"},
+    "/v1/transfers/{transfer}/supplements": {"transfer": "sent"},
+    "/v1/accounts/{account}/exits": {"account": "relative"},
+    "/v1/accounts/{account}/releases": {"account": "waits_for"},
     "/v1/accounts/{account}/quotas": {"account": "patient"},
     "/v1/accounts/{account}/premiums": {"account": "patient"},
     "/v1/third-party-cases/{case}/recoveries": {"case": "advanced"},

@@ -142,6 +142,8 @@ ELSEWHERE = {
     "employer_change",
     # of institutions
     "reconciled_day", "clearing", "institution_change",
+    # what the person's entries tell: asked for, sent, demanded, paid
+    "transfer_case", "demand",
 }  # fmt: skip
 
 

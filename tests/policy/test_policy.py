@@ -38,6 +38,7 @@ from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
 from ledger.policy.cases import CASES_UNITS
 from ledger.policy.parameters import ESTIMATES_IN_A_ROW
+from ledger.policy.transfers import TRANSFERS_UNITS
 
 AREA = '[area]\ncode = "990100"\nname = "示例市"\n'
 
@@ -235,7 +236,7 @@ OF_TWO = [
     *(f"approvals.{verb}" for verb in ("exit", "id_number", "merge")),
     "approvals.days",
 ]
-LEFT_OUT = [*ALWAYS, *CASES_UNITS, *OF_TWO]
+LEFT_OUT = [*ALWAYS, *CASES_UNITS, *OF_TWO, *TRANSFERS_UNITS]
 
 
 def test_every_parameter_has_a_field_of_its_own() -> None:
@@ -958,7 +959,8 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
     assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
     assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
     assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
-    assert list(shown("2026-03-01")) == [*UNITS, *ALWAYS, *CALENDAR_UNITS, *CASES_UNITS, *OF_TWO]
+    last = [*CASES_UNITS, *OF_TWO, *TRANSFERS_UNITS]
+    assert list(shown("2026-03-01")) == [*UNITS, *ALWAYS, *CALENDAR_UNITS, *last]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Transfers, exits, demands and suspended money over HTTP."""

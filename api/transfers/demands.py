@@ -1,0 +1,198 @@
+"""What somebody got too much: demanded, set off, paid by instalments (R67)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
+
+from api.http.declaring import by_of, posting
+from api.http.listing import (
+    LIMIT_DEFAULT,
+    Cursor,
+    Listing,
+    Page,
+    PageLimit,
+    answer_pages,
+    json_answer,
+    with_csv,
+)
+from api.http.posting import entry_of, key_of, respond, take
+from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
+from api.http.state import caller_of, state_of
+from api.transfers.answers import DemandList, DemandPage, DemandReceipt, DemandView, NewDemandAnswer
+from api.transfers.bodies import NewDemand, NewInstalment
+from ledger import Command, DemandBack, PayInstalment, RefusalCode, Refused, SetOffDemand
+from ledger import reports as accounts
+from ledger.book.detail import unpack
+from ledger.book.numbers import account_no, entry_name
+from ledger.money import format_yuan
+from ledger.owed import reports
+
+router = APIRouter(route_class=LedgerRoute)
+R = RefusalCode
+TAG = "demands"
+_NAMES = {"book": "demand", "target_seq": "demand"}
+
+
+@posting(
+    router,
+    "/v1/accounts/{account}/demands",
+    DemandBack,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Demand back what somebody got too much",
+    answer=NewDemandAnswer,
+    refusals=OF_ACCOUNT,
+)
+async def new_demand(account: str, body: NewDemand, request: Request) -> Response:
+    """The fund has a claim from then on; it is set off against the account, or paid by instalments."""
+    by = by_of(request)
+    command = DemandBack(by.ref(account), body.amount, body.reason, body.document, *by.sent_by)
+    receipt = (done := await take(request, command)).receipt
+    amount = format_yuan(receipt.amount_fen)
+    answer = {"demand": receipt.name, "amount": amount, "still_owed": amount}
+    return respond(request, to_json(answer).decode(), done)
+
+
+async def _acted(request: Request, command: Command, demand: str) -> Response:
+    try:
+        done = await take(request, command)
+    except Refused as refused:
+        if refused.code is R.ACCOUNT_NOT_FOUND:
+            raise Refused(R.DEMAND_NOT_FOUND, at="target_seq") from None
+        raise
+    receipt = done.receipt
+    told = unpack(receipt.detail)
+    answer = {
+        "demand": entry_name(*entry_of(demand, R.DEMAND_NOT_FOUND)),
+        "entry": receipt.name,
+        "amount": format_yuan(receipt.amount_fen),
+        "set_off": format_yuan(told["set_off"]),
+        "still_owed": format_yuan(told["still_owed"]),
+    }
+    return respond(request, to_json(answer).decode(), done)
+
+
+@posting(
+    router,
+    "/v1/demands/{demand}/set-off",
+    SetOffDemand,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Set off a demand against the account, as far as there is something",
+    answer=DemandReceipt,
+    names=_NAMES,
+)
+async def set_off(demand: str, request: Request) -> Response:
+    """Where the area allows it. Held and reserved money stays, and so does the rest of what is owed."""
+    key = key_of(request)
+    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
+    who = caller_of(request)
+    return await _acted(request, SetOffDemand(book_id, seq, who.caller, who.actor, key), demand)
+
+
+@posting(
+    router,
+    "/v1/demands/{demand}/instalments",
+    PayInstalment,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Record what was paid of a demand",
+    answer=DemandReceipt,
+    names=_NAMES,
+)
+async def instalment(demand: str, body: NewInstalment, request: Request) -> Response:
+    """By bank, each by its document; never more than is owed."""
+    key = key_of(request)
+    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
+    who = caller_of(request)
+    command = PayInstalment(
+        book_id, seq, body.amount, body.paid_on, body.source_ref, who.caller, who.actor, key
+    )
+    return await _acted(request, command, demand)
+
+
+# -- looked at -----------------------------------------------------------------------------------------------
+
+
+def _json(one: reports.DemandView, today: Any) -> dict[str, Any]:
+    stands = one.demand
+    amounts = ("amount", "set_off", "paid", "to_estate", "withdrawn", "still_owed")
+    return {
+        "demand": entry_name(one.book_id, one.seq),
+        "account_no": account_no(one.book_id),
+        **{name: format_yuan(getattr(stands, name)) for name in amounts},
+        "reason": one.reason,
+        "document": one.document,
+        "demanded_on": stands.demanded_on.isoformat(),
+        "age_days": (today - stands.demanded_on).days,
+    }
+
+
+@router.get(
+    "/v1/accounts/{account}/demands",
+    **describe(tag=TAG, summary="The demands of an account", answer=DemandList, refusals=OF_ACCOUNT),
+)
+async def demands_of(account: str, request: Request) -> Response:
+    """In the order in which they were made, settled ones too."""
+    state = state_of(request)
+    ref, today = state.ref(account), state.clock()[1]
+
+    def look(connection: Any) -> dict[str, Any]:
+        book_id = accounts.find_book(connection, ref)
+        shown_by(request).of(book_id)
+        return {"items": [_json(one, today) for one in reports.demands_of(connection, book_id)]}
+
+    return json_answer(await state.read(look))
+
+
+_DEMANDS = Listing(
+    {
+        "demand": "追缴编号",
+        "account_no": "账户编号",
+        "amount": "追缴金额",
+        "set_off": "已抵扣",
+        "paid": "已分期缴回",
+        "to_estate": "转入遗产清偿",
+        "withdrawn": "已撤销",
+        "still_owed": "尚欠金额",
+        "reason": "原因",
+        "document": "文书",
+        "demanded_on": "追缴日期",
+        "age_days": "已历天数",
+    }
+)
+
+
+@router.get(
+    "/v1/demands",
+    **with_csv(describe(tag=TAG, summary="Demands of which something is owed", answer=DemandPage)),
+)
+async def open_demands(request: Request, limit: PageLimit = LIMIT_DEFAULT, cursor: Cursor = None) -> Response:
+    """By account, with their age."""
+    today = state_of(request).clock()[1]
+
+    def page(connection: Any, after: Any, limit: int) -> Page:
+        last = None if after is None else (int(after[0]), int(after[1]))
+        found = reports.open_demands(connection, last, limit)
+        return [((one.book_id, one.seq), _json(one, today)) for one in found]
+
+    return await answer_pages(
+        request, _DEMANDS, "demands", "demands", page, cursor, limit, lambda key: int(key[0])
+    )
+
+
+@router.get(
+    "/v1/demands/{demand}",
+    **describe(tag=TAG, summary="A demand as it stands", answer=DemandView, refusals=(R.DEMAND_NOT_FOUND,)),
+)
+async def demand(demand: str, request: Request) -> Response:
+    """By the entry that made it."""
+    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
+    state = state_of(request)
+    found = await state.glance(lambda connection: reports.demand(connection, book_id, seq))
+    shown_by(request).of(book_id)
+    return json_answer(_json(found, state.clock()[1]))

@@ -1,0 +1,239 @@
+"""Benefits that were too high: demanded, set off against the account, paid by instalments (R67, E66)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from ledger.book.detail import pack, unpack
+from ledger.book.draft import Draft
+from ledger.book.state import Book
+from ledger.bounds.table import INSTALMENT_ON, REVERSED_ON
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage, Verb
+from ledger.chart.sides import POCKETS, Side
+from ledger.money import FEN_MAX
+from ledger.owed.state import DEMAND_STATE, DEMANDS, Demand
+from ledger.policy import PocketOrder
+from ledger.posting import BookRef, Command, Desk, Receipt
+from ledger.refusals import RefusalCode, Refused
+
+
+@dataclass(eq=False)
+class DemandBack(Command):
+    """Demand `amount_fen` back, which a person got too much: the fund has a claim from then on."""
+
+    verb = Verb.DEMAND
+    refused_with = (
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.AMOUNT_INVALID,
+    )
+    needs = frozenset({DEMANDS})
+
+    book: BookRef
+    amount_fen: int | None
+    reason: str
+    document: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.amount_fen}|{self.document}|{self.reason}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        desk.allow(Verb.DEMAND)
+        if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
+        book.roll_to(desk.today.year)
+        move = (int(Side.RECEIVABLE), int(Side.POOLED_FUND), self.amount_fen, book.book_id)
+        detail = pack(reason=self.reason, document=self.document)
+        draft = book.add(Draft(Kind.DEMAND, desk.today, (move,), detail=detail, keyed=True))
+        book.of(DEMAND_STATE).set(draft.seq, Demand(self.amount_fen, desk.today))
+
+
+@dataclass(eq=False)
+class SetOffDemand(Command):
+    """Take what is owed of a demand out of the account, as far as it is available, where the area allows it.
+
+    Held and reserved money stays; the rest of what is owed is paid by instalments.
+    """
+
+    verb = "set_off"
+    refused_with = (
+        RefusalCode.DEMAND_NOT_FOUND,
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.ACCOUNT_TRANSFERRING,
+        RefusalCode.ACCOUNT_FROZEN,
+        RefusalCode.SET_OFF_NOT_ALLOWED,
+        RefusalCode.DEMAND_PAID,
+        RefusalCode.RATES_MISSING,
+        # nothing is available
+        RefusalCode.INSUFFICIENT_BALANCE,
+    )
+    needs = frozenset({DEMANDS})
+
+    book: BookRef
+    demand_seq: int
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.demand_seq}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        demand = _demand(book, self.demand_seq)
+        # "deceased" lets a spending of an earlier day pass: what is owed is set off before the estate
+        desk.allow(Verb.SPENDING)
+        policy = desk.policy(book.area)
+        if not policy.care.set_off.on(desk.today):
+            raise Refused(RefusalCode.SET_OFF_NOT_ALLOWED)
+        if not demand.still_owed:
+            raise Refused(RefusalCode.DEMAND_PAID)
+        fen = min(demand.still_owed, max(book.available, 0))
+        if not fen:
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+        order = policy.pocket_order.on(desk.today)
+        done = demand._replace(set_off=demand.set_off + fen)
+        book.debit(
+            Draft(Kind.SET_OFF, desk.today, detail=_told(self.demand_seq, done), keyed=True),
+            fen,
+            Side.RECEIVABLE,
+            book.book_id,
+            current_year_first=order is PocketOrder.CURRENT_YEAR_FIRST,
+        )
+        book.of(DEMAND_STATE).set(self.demand_seq, done)
+
+
+@dataclass(eq=False)
+class PayInstalment(Command):
+    """Record that `amount_fen` of a demand was paid by bank; the document `source_ref` counts once."""
+
+    verb = "instalment"
+    source_kind = Kind.INSTALMENT
+    refused_with = (
+        RefusalCode.DEMAND_NOT_FOUND,
+        # what the estate took over is its own
+        RefusalCode.ACCOUNT_CLOSED,
+        RefusalCode.PERIOD_INVALID,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        RefusalCode.DEMAND_PAID,
+        # also more than is owed
+        RefusalCode.AMOUNT_INVALID,
+    )
+    needs = frozenset({DEMANDS})
+
+    book: BookRef
+    demand_seq: int
+    amount_fen: int | None
+    paid_on: date
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.demand_seq}|{self.amount_fen}|{self.paid_on}|{self.source_ref}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        demand = _demand(book, self.demand_seq)
+        if book.stage == Stage.CLOSED:
+            raise Refused(RefusalCode.ACCOUNT_CLOSED)
+        INSTALMENT_ON.admit(self.paid_on, desk.today, "paid_on")
+        again = desk.require_new_source(Kind.INSTALMENT, self.source_ref)
+        if not demand.still_owed:
+            raise Refused(RefusalCode.DEMAND_PAID)
+        if self.amount_fen is None or not 0 < self.amount_fen <= demand.still_owed:
+            raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen", still_owed_fen=demand.still_owed)
+        done = demand._replace(paid=demand.paid + self.amount_fen)
+        book.roll_to(desk.today.year)
+        book.add(
+            Draft(
+                Kind.INSTALMENT,
+                desk.today,
+                ((int(Side.BANK), int(Side.RECEIVABLE), self.amount_fen, book.book_id),),
+                target_seq=again,
+                source_ref=self.source_ref,
+                detail=_told(self.demand_seq, done, paid_on=self.paid_on.isoformat()),
+                keyed=True,
+            )
+        )
+        book.of(DEMAND_STATE).set(self.demand_seq, done)
+
+
+def _demand(book: Book, seq: int) -> Demand:
+    """A demand of this book. Raises Refused(demand_not_found)."""
+    demand = book.of(DEMAND_STATE).get(seq)
+    if demand is None:
+        raise Refused(RefusalCode.DEMAND_NOT_FOUND, at="target_seq")
+    return demand
+
+
+def _told(seq: int, done: Demand, **more: str) -> str:
+    """What an entry keeps of how its demand stood after it, so that its answer is the same whenever asked."""
+    return pack(demand=seq, set_off=done.set_off, still_owed=done.still_owed, **more)
+
+
+# -- the way back --------------------------------------------------------------------------------------------
+
+
+def is_of_a_demand(original: Receipt) -> bool:
+    """Whether an entry is a demand, or what was set off against one or paid of one by an act of its own."""
+    if original.kind is Kind.SET_OFF:
+        told = unpack(original.detail)
+        return "demand" in told and "line" not in told
+    return original.kind in {Kind.DEMAND, Kind.INSTALMENT}
+
+
+def reverse(desk: Desk, original: Receipt, day: date, reason: str) -> None:
+    """Take back a demand that nothing was done about, what was set off against one, or an instalment.
+
+    Raises Refused: already_reversed, not_last for a demand that something was paid of, account_closed.
+    """
+    book: Book = desk.book
+    REVERSED_ON.admit(day, desk.today, "effective_on", original=original.effective_on)
+    if desk.acted_on(original.seq) is not None:
+        raise Refused(RefusalCode.ALREADY_REVERSED)
+    if book.stage == Stage.CLOSED:
+        # the account was left by what was owed then
+        raise Refused(RefusalCode.ACCOUNT_CLOSED)
+    is_demand = original.kind is Kind.DEMAND
+    seq = original.seq if is_demand else int(unpack(original.detail)["demand"])
+    demands = book.of(DEMAND_STATE)
+    demand = demands.rows[seq]
+    if is_demand and demand.still_owed != demand.amount:
+        raise Refused(RefusalCode.NOT_LAST)
+    fen = original.amount_fen
+    effective_on, fact_on = book.value_date(day, desk.today)
+    draft = Draft(
+        Kind.REVERSAL,
+        effective_on,
+        fact_on=fact_on,
+        target_seq=original.seq,
+        detail=pack(reason=reason),
+        keyed=True,
+    )
+    if original.kind is Kind.SET_OFF:
+        moved = {source: part for source, _target, part, _party in original.transfers if source in POCKETS}
+        book.restore(
+            draft,
+            (moved.get(Side.CURRENT_YEAR, 0), moved.get(Side.CARRIED_OVER, 0)),
+            Side.RECEIVABLE,
+            book.book_id,
+            same_year=effective_on.year == original.effective_on.year,
+        )
+        demands.set(seq, demand._replace(set_off=demand.set_off - fen))
+        return
+    if book.late_year(effective_on) is None:
+        book.roll_to(effective_on.year)
+    draft.transfers = tuple(
+        (target, source, part, party) for source, target, part, party in original.transfers
+    )
+    book.add(draft)
+    done = demand._replace(withdrawn=demand.amount) if is_demand else demand._replace(paid=demand.paid - fen)
+    demands.set(seq, done)

@@ -1,0 +1,114 @@
+"""Money that waits in suspense, with its age: for a person, a month's list, or its payer (R15, R16)."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, exists, func, literal, null, or_, select, tuple_, union_all
+
+from ledger import tables
+from ledger.chart.kinds import Kind
+from ledger.chart.members import LineKind
+
+_A, _L, _V, _N = tables.assessment.c, tables.levy.c, tables.levy_line.c, tables.assessment_line.c
+_E = tables.entry.c
+# what the money waits for
+FOR_PERSON, FOR_LIST, FOR_PAYER = "person", "list", "payer"
+
+
+class SuspendedMoney(NamedTuple):
+    """Fen that wait: of which employer and month (0: of no month), for whom, and since when."""
+
+    employer_id: int
+    period: int
+    account_id: int | None
+    waits_for: str
+    fen: int
+    since: date
+
+
+def suspended(
+    connection: Connection,
+    *,
+    employer_id: int | None,
+    account_id: int | None,
+    period: int | None,
+    after: tuple[int, int, int, str] | None,
+    limit: int,
+) -> list[SuspendedMoney]:
+    """At most `limit` of all that waits, by employer, month and account, after the last of the page before.
+
+    `employer_id`, `account_id` and `period` leave out all others.
+    """
+    since_paid = (
+        select(func.max(_N.paid_on))
+        .where(
+            _N.book_id == _A.book_id,
+            _N.account_id == _A.account_id,
+            _N.period == _A.period,
+            _N.kind == int(LineKind.PAID),
+            _N.suspended > 0,
+        )
+        .scalar_subquery()
+    )
+    since_come = (
+        select(func.max(_V.on_day))
+        .where(_V.book_id == _L.book_id, _V.period == _L.period, or_(_V.waiting > 0, _V.surplus > 0))
+        .scalar_subquery()
+    )
+    parts: list[Any] = [
+        select(
+            _A.book_id.label("employer"),
+            _A.period.label("month"),
+            _A.account_id.label("account"),
+            literal(FOR_PERSON).label("waits_for"),
+            _A.suspended.label("fen"),
+            since_paid.label("since"),
+        ).where(_A.suspended > 0)
+    ]
+    if account_id is None:
+        parts += [
+            select(_L.book_id, _L.period, null(), literal(word), fen, since_come).where(fen > 0)
+            for word, fen in ((FOR_LIST, _L.waiting), (FOR_PAYER, _L.surplus))
+        ]
+    every = union_all(*parts).subquery()
+    rank = func.coalesce(every.c.account, 0)
+    query = select(every).order_by(every.c.employer, every.c.month, rank, every.c.waits_for).limit(limit)
+    for column, wanted in (("employer", employer_id), ("account", account_id), ("month", period)):
+        if wanted is not None:
+            query = query.where(every.c[column] == wanted)
+    if after is not None:
+        query = query.where(tuple_(every.c.employer, every.c.month, rank, every.c.waits_for) > tuple_(*after))
+    return [
+        SuspendedMoney(employer, month, account, word, int(fen), since)
+        for employer, month, account, word, fen, since in connection.execute(query)
+        if since is not None
+    ]
+
+
+def suspended_at(connection: Connection, account_id: int, period: int, source_ref: str) -> int | None:
+    """The employer who paid for somebody's month money that had to wait; None when none did, or when the
+    document was booked as money of nobody's month.
+
+    It stays the same once the money has gone on, so that a request that is sent again finds the same book.
+    """
+    booked = exists().where(
+        _E.book_id == account_id, _E.kind == int(Kind.TRANSFER_SUPPLEMENT), _E.source_ref == source_ref
+    )
+    found: int | None = connection.scalar(
+        select(func.min(_N.book_id))
+        .join_from(
+            tables.assessment,
+            tables.assessment_line,
+            (_N.book_id == _A.book_id) & (_N.account_id == _A.account_id) & (_N.period == _A.period),
+        )
+        .where(
+            _A.account_id == account_id,
+            _A.period == period,
+            _N.kind == int(LineKind.PAID),
+            _N.suspended > 0,
+            ~booked,
+        )
+    )
+    return found
