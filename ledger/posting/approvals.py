@@ -84,14 +84,13 @@ def asks_from(desk: Desk, command: Any, book: Book | None) -> int | None:
 
 def read_intents(connection: Connection, there: Sequence[tuple[int, Any]], desk: Desk) -> None:
     """What waits, or waited, in the books of commands that may have to wait, or are approved."""
+    verbs = desk.asked_verbs
     books = {
         book_id
         for book_id, command in there
-        if book_id in desk.books
-        and (
-            command.approval is not None
-            or (desk.asking and asks_from(desk, command, desk.books[book_id]) is not None)
-        )
+        if (command.approval is not None or command.word in verbs)
+        and book_id in desk.books
+        and (command.approval is not None or asks_from(desk, command, desk.books[book_id]) is not None)
     }
     for book_id in books:
         desk.intents[book_id] = {}

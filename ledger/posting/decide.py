@@ -134,7 +134,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         if told is not None:
             return told
     stored = desk.books.get(book_id)
-    least = asks_from(desk, command, stored) if desk.asking and not approved else None
+    # asked for where its book was looked through for it, or is new
+    may_wait = not approved and (book_id in desk.intents or book_id in attempt.new_books)
+    least = asks_from(desk, command, stored) if may_wait else None
     if least is not None and not attempt.rehearsing:
         waits_already = waited_for(desk, book_id, attempt.agents[command.caller], command.key, fingerprint)
         if waits_already is not None:

@@ -76,6 +76,8 @@ class Desk:
     # by area, from how many fen each verb asks for a second person; and what waits or was decided, as far as
     # somebody asked, by book and number
     asking: Mapping[int, Mapping[str, int]] = field(init=False)
+    # the verbs of all areas: what is none of them is asked nothing more
+    asked_verbs: frozenset[str] = field(init=False)
     intents: dict[int, dict[int, Intent]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -84,6 +86,7 @@ class Desk:
             for area, policy in self.policies.items()
             if (verbs := policy.approvals.asking_on(self.today))
         }
+        self.asked_verbs = frozenset().union(*self.asking.values())
 
     def of(self, need: Need[FoundT]) -> FoundT:
         """What was read for the commands of this batch that asked for it."""

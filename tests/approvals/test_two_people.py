@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
+from enum import Enum
 from fractions import Fraction
 from functools import partial
 from threading import Barrier, Thread
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -24,11 +25,14 @@ from ledger.chart.members import MemberClass
 from ledger.estates.division import DivideEstate, HeirShare
 from ledger.inquiry.asking import Clerk
 from ledger.people.persons import stake_by_name
+from ledger.policy.approvals import ASKABLE
 from ledger.posting import Command, Outcome, PersonStake, Posted, Waiting, post, way_in
 from ledger.posting.intents import read_command, write_command
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import heir_rank
 from ledger.verify import verify
+from tests.house.raised import commands
+from tests.house.test_declared_routes import DECLARED, DOCUMENT
 from tests.support.approvals import LARGE, approved, by_two, large, revived, waits
 from tests.support.people import World, noon
 
@@ -122,6 +126,21 @@ def test_who_asked_does_not_approve_though_no_door_asked(world: World, book: int
     asked = waits(world, large(world, book))
     assert codes([approved(world, asked, by="clerk")]) == [R.SAME_PERSON]
     assert state_of(world, asked) == 1
+
+
+def test_of_an_account_that_was_closed_meanwhile(world: World) -> None:
+    estate = estate_of(world, "赵六")
+    credit = Contribute(estate.book, LARGE, 202602, world.today, "late", "test", "clerk", world.ref("k"))
+    waiting_credit, waiting_estate = waits(world, credit), waits(world, estate)
+    assert codes([approved(world, waiting_estate)]) == ["Posted"]
+    assert codes([approved(world, waiting_credit)]) == [R.ACCOUNT_CLOSED]
+    assert state_of(world, waiting_credit) == 1
+
+
+def test_an_account_that_was_opened_in_the_same_batch_asks_too(world: World) -> None:
+    opening = world.opening(opened_on=world.today, key=world.ref("open"))
+    outcomes = world.post(opening, large(world, opening.book), large(world, opening.book, 5))
+    assert codes(outcomes) == ["Posted", "Waiting", "Posted"]
 
 
 def test_an_approval_of_what_is_not_there(world: World, book: int) -> None:
@@ -292,6 +311,42 @@ def test_what_no_command_wrote_is_not_read() -> None:
     for plain in (b"{}", b"[]", b'{"of":"Nobody","fields":{}}', b'{"of":"Spend","fields":{"book":{"x":1}}}'):
         with pytest.raises(ValueError, match="waits"):
             read_command(plain)
+
+
+_PLAIN = (bool, int, str, bytes, date, datetime, Fraction, type(None))
+
+
+def _leaves(hint: Any) -> set[Any]:
+    """The classes that a field is declared to hold, however deep."""
+    inner = [one for one in get_args(hint) if one is not Ellipsis]
+    if inner:
+        return set[Any]().union(*map(_leaves, inner))
+    if is_dataclass(hint) or hasattr(hint, "_fields"):
+        return set[Any]().union(*map(_leaves, get_type_hints(hint).values()))
+    return {hint}
+
+
+ASKED = [one for one in commands() if one.word in ASKABLE]
+
+
+@pytest.mark.parametrize("command", ASKED, ids=lambda one: one.__name__)
+def test_every_command_that_may_wait_can_be_written_down(command: type[Command]) -> None:
+    hints = get_type_hints(command)
+    for one in fields(command):  # type: ignore[arg-type]  # every command is a dataclass
+        for leaf in _leaves(hints[one.name]):
+            assert leaf in _PLAIN or issubclass(leaf, Enum), f"{one.name}: {leaf}"
+
+
+def test_its_route_says_that_it_may_wait() -> None:
+    """202 stands in the document where the verb of the command may ask, and at an estate, written by hand."""
+    told = {
+        path
+        for path, operations in DOCUMENT["paths"].items()
+        for operation in operations.values()
+        if "waits for a second person" in operation["responses"].get("202", {}).get("description", "")
+    }
+    by_hand = {"/v1/accounts/{account}/estate"}
+    assert told == by_hand | {path for path, one in DECLARED.items() if one.command.word in ASKABLE}
 
 
 def test_what_cannot_be_written_down_says_so() -> None:
