@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from ledger import tables
 from ledger.verify import verify
 from tests.support.api_client import id_number, key, open_account, running
+from tests.support.employer_client import hire, new_employer, wages
 from tests.support.estate_client import die, heir
 from tests.support.people import KEYRING
 
@@ -251,3 +253,33 @@ def test_a_contact_says_something(client: TestClient, wrong: dict[str, str]) -> 
     body = {"from": CHANGED, "document": "d"} | wrong
     answer = client.post(f"/v1/accounts/{person}/contacts", json=body, headers=key())
     assert code(answer, 422) == "shape_invalid"
+
+
+def test_nothing_of_it_stands_in_the_database_in_clear(client: TestClient, engine: Engine) -> None:
+    person, new = id_number(), id_number()
+    opening(client, person, "司马相如")
+    rename(client, person, "诸葛孔明")
+    renumber(client, person, new)
+    body = {"phone": "01012345678", "address": "秘密路一号", "from": CHANGED, "document": "Form 7"}
+    assert client.post(f"/v1/accounts/{person}/contacts", json=body, headers=key()).status_code == 201
+    secrets = (person, new, "司马相如", "诸葛孔明", "01012345678", "秘密路一号")
+    with engine.connect() as connection:
+        for table in tables.metadata.tables.values():
+            for row in connection.execute(select(table)):
+                for value in row:
+                    text = bytes(value).decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                    assert not any(secret in text for secret in secrets), table.name
+
+
+def test_both_numbers_of_one_person_in_a_list_are_one_line(client: TestClient) -> None:
+    employer, worker, new = new_employer(client), hire(client), id_number()
+    assert renumber(client, worker, new).status_code == 201
+    body = {
+        "period": "2026-04",
+        "lines": wages({worker: "8000.00", new: "8000.00"}),
+        "control": {"lines": 2, "wages": "16000.00"},
+    }
+    answer = client.post(f"/v1/employers/{employer}/declarations", json=body, headers=key())
+    assert answer.status_code == 201, answer.text
+    told = client.get(f"/v1/declarations/{answer.json()['declaration']}").json()
+    assert [one.get("code") for one in told["lines"]] == [None, "duplicate_line"]
