@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.people.id_numbers import birth_date_in
+from ledger.people.merged import survivor
 from ledger.people.persons import ROLE_CURRENT, open_number
 from ledger.posting.agents import agent_ids
 from ledger.refusals import RefusalCode, Refused
@@ -56,7 +57,9 @@ def account_holder(connection: Connection, book_id: int) -> AccountHolder:
 def current_digest(connection: Connection, person_id: int) -> bytes | None:
     """What the number is found by that a person is known by now; None where nobody has that number."""
     digest = connection.scalar(
-        select(_I.digest).where(_I.person_id == person_id, _I.role == ROLE_CURRENT).limit(1)
+        select(_I.digest)
+        .where(_I.person_id == survivor(connection, person_id), _I.role == ROLE_CURRENT)
+        .limit(1)
     )
     return None if digest is None else bytes(digest)
 

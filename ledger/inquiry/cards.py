@@ -18,6 +18,7 @@ from ledger import tables
 from ledger.bounds.table import CARD_ISSUED_ON, ENDS_ON
 from ledger.database.lookups import insert_or_leave
 from ledger.inquiry.asking import Clerk, account_holder, birth_of
+from ledger.people.merged import persons_of, survivor
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_code, read_text
 from ledger.vault import Keyring
@@ -114,7 +115,7 @@ def record_card(
             card = _find(connection, _C.digest == digest)
     if card is None:
         raise AssertionError("a card that was written is there")
-    if card.person_id != holder.person_id:
+    if survivor(connection, card.person_id) != survivor(connection, holder.person_id):
         raise Refused(RefusalCode.CARD_IN_USE, at="card_no")
     if (card.issued_on, card.ends_on) != (issued_on, ends_on):
         raise Refused(RefusalCode.CARD_DIFFERS, at="issued_on" if card.issued_on != issued_on else "ends_on")
@@ -145,7 +146,8 @@ def valid_card(connection: Connection, keyring: Keyring, number: str, today: dat
 
 def cards_of(connection: Connection, person_id: int) -> list[Card]:
     """Every card of a person, the latest last."""
-    rows = connection.execute(_CARDS.where(_C.person_id == person_id).order_by(_C.issued_on, _C.name))
+    whose = _C.person_id.in_(persons_of(connection, person_id))
+    rows = connection.execute(_CARDS.where(whose).order_by(_C.issued_on, _C.name))
     return [Card._make(row) for row in rows]
 
 
@@ -154,7 +156,9 @@ def cards_held(connection: Connection, keyring: Keyring, person_id: int) -> list
     numbers = {
         name: keyring.open(bytes(sealed), _NUMBER + bytes(digest))
         for name, digest, sealed in connection.execute(
-            select(_C.name, _C.digest, _C.number_sealed).where(_C.person_id == person_id)
+            select(_C.name, _C.digest, _C.number_sealed).where(
+                _C.person_id.in_(persons_of(connection, person_id))
+            )
         )
     }
     return [(card, numbers[card.name]) for card in cards_of(connection, person_id)]

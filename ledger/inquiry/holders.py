@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.people.enrolled import RESIDENT
+from ledger.people.merged import persons_of, survivor
 from ledger.people.residents import resident_ref
 from ledger.posting import BookRef
 from ledger.posting.stakes import ACCOUNT, books_held
@@ -52,17 +53,10 @@ def holder_of_book(connection: Connection, book_id: int) -> Holder:
 
 
 def _holder(connection: Connection, person_id: int) -> Holder:
-    # whose account went into another is the one who has that
-    while (into := connection.scalar(select(_M.into_person_id).where(_M.person_id == person_id))) is not None:
-        person_id = into
-    went: list[int] = []
-    persons = [person_id]
-    while persons:
-        rows = connection.execute(
-            select(_M.book_id, _M.person_id).where(_M.into_person_id.in_(persons)).order_by(_M.book_id)
-        ).all()
-        went += [row.book_id for row in rows]
-        persons = [row.person_id for row in rows]
+    person_id = survivor(connection, person_id)
+    went = connection.scalars(
+        select(_M.book_id).where(_M.person_id.in_(persons_of(connection, person_id))).order_by(_M.book_id)
+    ).all()
     digests = connection.scalars(select(_I.digest).where(_I.person_id == person_id).order_by(_I.role))
     held = books_held(connection, [(ACCOUNT, person_id), (RESIDENT, person_id)])
     resident = held.get((RESIDENT, person_id), [])

@@ -258,3 +258,17 @@ def test_the_same_merge_again_is_answered_as_it_was(client: TestClient) -> None:
     assert (again.status_code, again.json()["entry"]) == (201, first.json()["entry"])
     assert code(merge(client, younger[1], older[1]), 409) == "account_closed"
     assert code(merge(client, younger[1], id_number()), 404) == "account_not_found"
+
+
+def test_the_cards_of_both_are_in_the_file(client: TestClient) -> None:
+    older, younger = pair(client)
+    for number, account in zip(older, (older, younger), strict=True):
+        body = {"card_no": f"M{number[-9:]}", "issued_on": "2026-03-01"}
+        done = client.post(f"/v1/accounts/{account[0]}/cards", json=body, headers=key())
+        assert done.status_code == 201, done.text
+    card = f"M{older[1][-9:]}"
+    assert merge(client, younger[1], older[1]).status_code == 201
+    assert len(client.get(f"/v1/accounts/{older[0]}/person").json()["cards"]) == 2
+    # the card of the younger one leads to the older account
+    found = client.post("/v1/people/lookup", json={"card_no": card, "credential": "social_card"})
+    assert (found.status_code, older[1] in found.text, younger[1] in found.text) == (200, True, False)
