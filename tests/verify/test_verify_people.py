@@ -10,13 +10,13 @@ from sqlalchemy import Engine, text
 from ledger.accounts.contributing import Contribute
 from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.estates.merging import MergeAccounts
-from ledger.people.persons import new_name, seal_fact, stake_by_number
+from ledger.people.persons import name_digest, new_name, seal_fact, stake_by_number
 from ledger.people.renaming import ChangeName
 from ledger.people.renumbering import ChangeNumber
 from ledger.verify import verify
 from ledger.verify.people import facts_are_what_they_are_compared_by
 from tests.support.people import KEYRING, SomeoneFactory, World
-from tests.verify.tampering import found, tampering
+from tests.verify.tampering import TOLD, chain_anew, found, run, tampering
 
 SINCE = date(2026, 3, 1)
 
@@ -64,15 +64,34 @@ def test_what_was_changed_is_found(engine: Engine, books: tuple[int, int], state
         assert code in {finding.code for finding in found(connection)}
 
 
-@pytest.mark.parametrize(
-    ("change", "code"),
-    [("sealed = x'00'", "fact_does_not_open"), ("digest = zeroblob(32)", "fact_does_not_open")],
-)
-@pytest.mark.sqlite
-def test_a_fact_is_what_it_is_compared_by(
-    engine: Engine, books: tuple[int, int], change: str, code: str
-) -> None:
+def test_a_merge_is_made_once_and_leaves_nothing(engine: Engine, books: tuple[int, int]) -> None:
+    merge = "WHERE book_id = :younger AND kind = 19"
+    told = "an account goes into another once, while its holder lives; what comes later names it"
     with tampering(engine) as connection:
-        connection.execute(text(f"UPDATE person_fact SET {change} WHERE what = 1"))
-        told = facts_are_what_they_are_compared_by(connection, KEYRING, books[0], books[0])
-        assert {finding.code for finding in told} == {code}
+        run(connection, f"UPDATE entry SET target_seq = 2 {merge}", younger=books[1])
+        chain_anew(connection, books[1])
+        assert told in {finding.what for finding in found(connection)}
+    with tampering(engine) as connection:
+        run(
+            connection,
+            "UPDATE transfer SET amount_fen = 400 WHERE book_id = :younger AND to_side = 18",
+            f"UPDATE entry SET current_year_after = 100 {merge}",
+            younger=books[1],
+        )
+        chain_anew(connection, books[1])
+        told = "an account that goes into another leaves nothing behind"
+        assert told in {finding.what for finding in found(connection)}
+
+
+def test_a_fact_is_what_it_is_compared_by(engine: Engine, books: tuple[int, int]) -> None:
+    def wrong(sealed: bytes) -> set[str]:
+        with tampering(engine) as connection:
+            change = text("UPDATE person_fact SET sealed = :sealed WHERE what = 1")
+            connection.execute(change, {"sealed": sealed})
+            findings = list(facts_are_what_they_are_compared_by(connection, KEYRING, *books[:1] * 2))
+            TOLD.update(one.what for one in findings)
+            return {one.code for one in findings}
+
+    assert wrong(b"x") == {"fact_does_not_open"}
+    other = seal_fact(PersonFact.NAME, "王五", name_digest("李四", KEYRING), KEYRING)
+    assert wrong(other.sealed) == {"fact_wrong"}
