@@ -107,7 +107,7 @@ async def move_staff(employer: str, body: NewStaffMove, request: Request) -> Res
         people = _named(request, body.people or [])
     command = MoveStaff(
         found.book_id, other.book_id, body.first, people, body.document, body.everybody, before,
-        who.caller, who.actor, key,
+        False, who.caller, who.actor, key,
     )  # fmt: skip
     done = await take_of_employer(request, command)
     told = unpack(done.receipt.detail)
@@ -198,7 +198,7 @@ async def _all_but_last(
             return people[:MOVED_AT_ONCE], moved
         chunk = MoveStaff(
             found.book_id, other.book_id, body.first, people[:MOVED_AT_ONCE], body.document, True, 0,
-            who.caller, who.actor,
+            isinstance(body, NewMerger), who.caller, who.actor,
         )  # fmt: skip
         await take_of_employer(request, chunk)
         moved += MOVED_AT_ONCE

@@ -122,6 +122,7 @@ class Kind(IntEnum):
     INSTALMENT = 92
     # of a year that a transfer had cut short, and that went on
     FURTHER_INTEREST = 93
+    INSTITUTION_REOPENING = 79
 
     @property
     def word(self) -> str:

@@ -74,6 +74,10 @@ class _Moving(Command):
         found = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in self.people}
         return {account for account in found if account is not None}
 
+    def whom(self, place: int) -> str:  # noqa: ARG002  # who names people says where
+        """Where the request names the person at a place; nowhere, when it names nobody."""
+        return ""
+
     def move(self, desk: Desk, *, at: str) -> int:
         """Let everybody go on at the other employer; how many that were."""
         employer = desk.book.book_id
@@ -85,18 +89,18 @@ class _Moving(Command):
         for place, ref in enumerate(self.people):
             account = desk.other(ref)
             if account is None or account.person_id is None:
-                raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at=f"people/{place}")
+                raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at=self.whom(place))
             if account.book_id in seen:
-                raise Refused(RefusalCode.DUPLICATE_LINE, at=f"people/{place}")
+                raise Refused(RefusalCode.DUPLICATE_LINE, at=self.whom(place))
             seen.add(account.book_id)
             self._move_one(desk, account, employer, place)
         return len(seen)
 
     def _move_one(self, desk: Desk, account: Book, employer: int, place: int) -> None:
         if account.stage == Stage.CLOSED:
-            raise Refused(RefusalCode.ACCOUNT_CLOSED, at=f"people/{place}")
+            raise Refused(RefusalCode.ACCOUNT_CLOSED, at=self.whom(place))
         if account.died_on is not None and account.died_on < self.valid_from:
-            raise Refused(RefusalCode.ACCOUNT_DECEASED, at=f"people/{place}")
+            raise Refused(RefusalCode.ACCOUNT_DECEASED, at=self.whom(place))
         there = [
             one
             for one in desk.of(ENROLMENTS).get(account.book_id, ())
@@ -107,6 +111,7 @@ class _Moving(Command):
             if there:
                 raise Refused(RefusalCode.PERIOD_INVALID, at="valid_from")
             raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at=f"people/{place}")
+            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at=self.whom(place))
         account.roll_to(desk.today.year)
         for one in words:
             row = self._row(desk, account, one)._replace(
@@ -128,6 +133,8 @@ _REFUSED: Final = (
     # to itself
     RefusalCode.SHAPE_INVALID,
     RefusalCode.EMPLOYER_NOT_FOUND,
+    # somebody without an enrolment here on that day
+    RefusalCode.ENROLMENT_NOT_FOUND,
     RefusalCode.ACCOUNT_CLOSED,
     RefusalCode.ACCOUNT_DECEASED,
     RefusalCode.PERIOD_INVALID,
@@ -142,13 +149,16 @@ class MoveStaff(_Moving):
     """Let people go on with another employer from a day on: all of them, or nobody.
 
     `everybody` says that all were asked for, whoever that was; `before` of them were moved by the commands
-    before this one, which takes the rest and is the answer.
+    before this one, which takes the rest and is the answer. `merging`: it comes before a merger, and is
+    judged like one.
     """
 
     verb = "move_staff"
     # somebody without an enrolment here on that day
     refused_with = (*_REFUSED, RefusalCode.ENROLMENT_NOT_FOUND)
     needs = _NEEDED
+    refused_with = _REFUSED
+    needs = _NEEDED | {CLOSURES}
 
     book: BookRef
     to: int
@@ -157,6 +167,7 @@ class MoveStaff(_Moving):
     document: str
     everybody: bool = False
     before: int = 0
+    merging: bool = False
     caller: str = ""
     actor: str = ""
     key: str | None = None
@@ -165,8 +176,13 @@ class MoveStaff(_Moving):
         who = "all" if self.everybody else _digest(self.people)
         return f"{self.to}|{self.valid_from}|{who}|{self.document}"
 
+    def whom(self, place: int) -> str:
+        return "" if self.everybody else f"people/{place}"
+
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
+        if self.merging:
+            _check_merger(desk, book, self.valid_from)
         CHANGED_FROM.admit(self.valid_from, desk.today, "valid_from")
         if not self.people and not self.before:
             raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at="people")
@@ -200,9 +216,7 @@ class MergeEmployer(_Moving):
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
-        MERGED_FROM.admit(self.valid_from, desk.today, "valid_from")
-        if closed_on(book) is not None:
-            raise Refused(RefusalCode.EMPLOYER_CLOSED)
+        _check_merger(desk, book, self.valid_from)
         moved = self.move(desk, at="into") + self.before
         row = EmployerChangeRow(self.valid_from, successor=self.to)
         facts = {"from": self.valid_from.isoformat(), "document": self.document, "moved": moved}
@@ -212,6 +226,12 @@ class MergeEmployer(_Moving):
         closing = pack(on=last.isoformat(), document=self.document)
         closure = book.add(Draft(Kind.EMPLOYER_CLOSURE, desk.today, detail=closing))
         book.of(CLOSURE).set((), Closure(last, closure.seq))
+
+
+def _check_merger(desk: Desk, book: Book, first: date) -> None:
+    MERGED_FROM.admit(first, desk.today, "valid_from")
+    if closed_on(book) is not None:
+        raise Refused(RefusalCode.EMPLOYER_CLOSED)
 
 
 def _digest(people: tuple[BookRef, ...]) -> str:

@@ -90,7 +90,6 @@ RULES: dict[Kind, str] = {
     Kind.INSTITUTION_CHANGE: "R18, K9",
     Kind.INSTITUTION_END: "R18",
     Kind.INSTITUTION_REOPENING: "R18",
-    Kind.CONTRACT_CHANGE: "R18",
     Kind.TRANSFER_OUT: "R51",
     Kind.TRANSFER_IN: "R51",
     Kind.TRANSFER_REQUEST: "R51",

@@ -37,6 +37,7 @@ NO_DAYS = {
     "POST /v1/third-party-cases/{case}/advance paid_to",
     "POST /v1/estates disqualified_by",
     "POST /v1/estates/{estate}/disputes by",
+    "POST /v1/employers/{employer}/staff-moves to",
     *(f"POST /v1/{cases} {name}" for cases in ("cases", "me/cases") for name in ("reply_to", "objects_to")),
 }
 

@@ -177,6 +177,19 @@ def test_an_employer_is_merged_into_another_one(client: TestClient, engine: Engi
     assert verify(engine).findings == []
 
 
+def test_nobody_of_a_large_staff_is_moved_for_a_merger_that_cannot_be(
+    client: TestClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "MOVED_AT_ONCE", 2)
+    one, other = new_employer(client), new_employer(client)
+    people = staff(client, one, 3)
+    before = rows(engine)
+    assert refusal(merge(client, one, other, **{"from": "2026-11-22"})) == (422, "period_invalid")
+    assert rows(engine) == before
+    assert taken(merge(client, one, other), MergerAnswer)["moved"] == 3
+    assert all(spells(client, person)[-1][:2] == (other, DAY) for person in people)
+
+
 def test_what_is_no_merger(client: TestClient, engine: Engine) -> None:
     one, other = new_employer(client), new_employer(client)
     before = rows(engine)

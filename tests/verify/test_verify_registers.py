@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -29,9 +29,10 @@ class Registers:
         code = clinic.institution(level=2)
         hospital = clinic.parties[code]
         rise = ChangeInstitution(hospital, code, AREA, RISES, "doc", level=3)
-        self.risen = self.world.one(rise, today=CARE_DAY)
+        self.risen = self.world.one(rise)
         self.patient = clinic.patient()
-        self.bill = clinic.settle(code, self.patient, [("A", "1000.00")], day=CARE_DAY).receipt
+        later = self.world.today + timedelta(days=1)
+        self.bill = clinic.settle(code, self.patient, [("A", "1000.00")], day=CARE_DAY, today=later).receipt
         one, other = Unit(self.world), Unit(self.world)
         self.renamed = self.world.one(ChangeEmployer(one.book, RISES, "doc", "新名"))
         merger = MergeEmployer(one.book, other.book, self.world.today, (), "doc")
