@@ -434,9 +434,10 @@ class ReferenceLedger:
         return answer
 
     def _give_back(self, account: Account) -> None:
-        """What was credited for months after the death goes back, as far as it is there."""
+        """What was credited for months after the death goes back, as far as it is there, the last first."""
         died_on = account.died_on or self.today
-        for fact in account.facts:
+        last_first = sorted(enumerate(account.facts), key=lambda one: (one[1].period, one[0]), reverse=True)
+        for _place, fact in last_first:
             if fact.period > died_on.year * 100 + died_on.month and fact.closed_by is None:
                 fact.closed_by = "die"
                 day, _fact_on = self._value_date(account, fact.effective_on)
