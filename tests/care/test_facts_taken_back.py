@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 
 from ledger import reports, tables
+from ledger.accounts.closure import ReportDeath
+from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.spending import Spend
@@ -24,11 +27,12 @@ from ledger.contributions import reports as contribution_reports
 from ledger.contributions.retirees import CreditRetiree
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.residents import resident_ref
-from ledger.posting import Posted, Receipt
+from ledger.posting import Command, Posted, Receipt
 from ledger.refusals import RefusalCode, Refused
 from ledger.verify import verify
 from tests.support.clinic import Clinic
 from tests.support.people import SomeoneFactory, World
+from tests.support.stories import Heir, estate
 from tests.support.units import Unit
 
 R = RefusalCode
@@ -284,3 +288,75 @@ def test_premiums_of_a_resident_are_named_and_go_back_first(world: World) -> Non
     reverse(world, resident)
     premium_again = PayPremium(payer, digest, (digest, resident_ref(digest)), "child", 10_000, 2026, "new")
     assert world.refusal(premium_again) in {R.RECIPIENT_NOT_INSURED, R.PREMIUM_NOT_OWED}
+
+
+def test_a_premium_that_comes_back_after_the_estate_goes_to_the_heirs(world: World) -> None:
+    clinic, relative = Clinic(world), SomeoneFactory()
+    payer = world.open(opened_on=OPENED, opening=(100_000, 0))
+    world.one(clinic.enrolling(relative))
+    digest = clinic.digest(relative)
+    premium = world.one(
+        PayPremium(payer, digest, (digest, resident_ref(digest)), "child", 10_000, 2026, world.ref())
+    )
+    world.one(ReportDeath(payer, date(2026, 9, 1), "certificate"))
+    world.one(estate(world, payer, [Heir("child", "王伟")], world.today))
+    posted = reverse(world, premium)
+    (handed,) = [one for one in posted.others if one.kind is Kind.ESTATE]
+    assert (handed.amount_fen, handed.target_seq) == (10_000, posted.receipt.seq)
+    assert stands(world, payer)["carried_over"] + stands(world, payer)["current_year"] == 0
+
+
+# -- do and undo ---------------------------------------------------------------------------------------------
+
+
+def rights(world: World, book: int) -> dict[str, Any]:
+    """All that stands about a person: the row, quotas, freezes, filings and enrolments that count."""
+    with world.engine.connect() as connection:
+        return {
+            "row": stands(world, book),
+            "quotas": [one for one in care.quotas_given(connection, book) if not one.quota.ended],
+            "filings": [one for one in care.filings(connection, book) if one.reversed_by is None],
+            "enrolments": [
+                one
+                for one in contribution_reports.enrolments(connection, book)
+                if one.reversed_by is None and one.replaced_by is None
+            ],
+            "freezes": reports.account(connection, book, now=world.now, today=world.today).freezes,
+        }
+
+
+def act(world: World, clinic: Clinic, code: str, book: int, random: Random) -> Receipt:
+    amount, today, day = random.randrange(1, 2_000), world.today, date(2026, random.randrange(1, 11), 5)
+    relative = SomeoneFactory()
+    clinic.resident(relative)
+    digest = clinic.digest(relative)
+    named = (digest, resident_ref(digest))
+    acts: list[Command] = [
+        Contribute(book, amount, MARCH, today, world.ref()),
+        Spend(book, amount, today, "H0001", world.ref()),
+        # it begins later, so that the other acts go on
+        Freeze(book, "court", world.ref(), date(2027, 1, 1), None),
+        GiveQuota(book, digest, named, "child", amount, random.randrange(1, 9)),
+        PayPremium(book, digest, named, "child", amount, 2026, world.ref()),
+        Enrol(book, random.choice((MemberClass.FLEXIBLE, MemberClass.ACTIVE)), None, day, None),
+        RecordFiling(book, Filing.EMERGENCY, day, None, None, evidence=world.ref()),
+        RegisterVisit(book, None, code, CareType.INPATIENT, day),
+    ]
+    return world.one(random.choice(acts))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_do_and_undo_restores_every_balance_and_right(world: World, seed: int) -> None:
+    random = Random(seed)
+    clinic = Clinic(world)
+    code = clinic.institution()
+    book = world.open(opened_on=OPENED, opening=(50_000, 20_000))
+    before = rights(world, book)
+    done: dict[int, Receipt] = {}
+    for _ in range(12):
+        entry = act(world, clinic, code, book, random)
+        # one that said nothing new is the first
+        done[entry.seq] = entry
+    for entry in sorted(done.values(), key=lambda one: -one.seq):
+        reverse(world, entry)
+    assert rights(world, book) == before, f"seed {seed}"
