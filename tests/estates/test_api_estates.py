@@ -12,8 +12,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from ledger.verify import verify
+from tests.care.test_api_cases import advanced, recover
 from tests.estates.test_estates import rich
 from tests.support.api_client import TODAY, contribute, id_number, key, open_account, running, spending
+from tests.support.care_client import new_institution, new_patient
 from tests.support.employer_client import adjust, balance, hire, new_employer, owe, pay, refusal
 from tests.support.estate_client import (
     amounts,
@@ -420,6 +422,23 @@ def test_undone_everything_is_as_it_was_and_is_divided_anew(client: TestClient) 
     anew = confirmed(client, person, [child])
     assert (anew["set_off"], amounts(anew)) == (done["set_off"], ["800.00"])
     assert balance(client, child["id_number"]) == "800.00"
+
+
+def test_what_a_third_party_paid_is_owed_again(client: TestClient) -> None:
+    """Of an advance all is owed again, also what the estate had not, and is set off by the next division."""
+    person = new_patient(client)
+    case = advanced(client, new_institution(client, level=3), person)
+    assert recover(client, case, "6000.00", means="set_off").status_code == 201
+    contribute(client, person, "1000.00", period="2026-11", effective_on=TODAY.isoformat())
+    die(client, person)
+    line = {"what": "third_party", "name": case, "owed": "5280.00", "amount": "1000.00"}
+    for _turn in range(2):
+        done = confirmed(client, person, [SPOUSE])
+        assert (done["amount"], done["set_off"]) == ("0.00", [line])
+        assert client.get(f"/v1/third-party-cases/{case}").json()["receivable"] == "0.00"
+        assert undo(client, done["estate"])["amount"] == "1000.00"
+        assert client.get(f"/v1/third-party-cases/{case}").json()["receivable"] == "5280.00"
+    assert balance(client, person) == "1000.00"
 
 
 def test_what_an_heir_has_spent_is_owed_by_the_heir(client: TestClient) -> None:
