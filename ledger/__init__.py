@@ -51,7 +51,7 @@ from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, for_purpose, glancing, reading
 from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
-from ledger.estates.claimants import CLAIMANT_RELATIONS, ConfirmEstate, NameClaimants, NamedClaimant
+from ledger.estates.claimants import ConfirmEstate, NameClaimants, NamedClaimant
 from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.estates.merging import MergeAccounts
@@ -94,7 +94,6 @@ from ledger.transfers.supplements import ReleaseSuspended, SupplementTransfer
 from ledger.vault import Keyring
 
 __all__ = [
-    "CLAIMANT_RELATIONS",
     "KIND_WORDS",
     "LOOKS",
     "OFFICE",

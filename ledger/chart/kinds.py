@@ -101,8 +101,7 @@ class Kind(IntEnum):
     # of an institution's book
     INSTITUTION_CHANGE = 75
     INSTITUTION_END = 76
-    INSTITUTION_REOPENING = 77
-    CONTRACT_CHANGE = 78
+    INSTITUTION_REOPENING = 79
     # of the account of a dead person: who claims, who disputes, what was agreed on, a division taken back
     ESTATE_CLAIMANTS = 94
     ESTATE_DISPUTE = 95
@@ -122,7 +121,6 @@ class Kind(IntEnum):
     INSTALMENT = 92
     # of a year that a transfer had cut short, and that went on
     FURTHER_INTEREST = 93
-    INSTITUTION_REOPENING = 79
 
     @property
     def word(self) -> str:

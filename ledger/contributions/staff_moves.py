@@ -110,7 +110,6 @@ class _Moving(Command):
         if not words:
             if there:
                 raise Refused(RefusalCode.PERIOD_INVALID, at="valid_from")
-            raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at=f"people/{place}")
             raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at=self.whom(place))
         account.roll_to(desk.today.year)
         for one in words:
@@ -154,9 +153,6 @@ class MoveStaff(_Moving):
     """
 
     verb = "move_staff"
-    # somebody without an enrolment here on that day
-    refused_with = (*_REFUSED, RefusalCode.ENROLMENT_NOT_FOUND)
-    needs = _NEEDED
     refused_with = _REFUSED
     needs = _NEEDED | {CLOSURES}
 
@@ -198,7 +194,7 @@ class MergeEmployer(_Moving):
     """
 
     verb = "merge_employer"
-    refused_with = (*_REFUSED, RefusalCode.ENROLMENT_NOT_FOUND)
+    refused_with = _REFUSED
     needs = _NEEDED | {CLOSURES, EMPLOYER_CHANGES}
 
     book: BookRef

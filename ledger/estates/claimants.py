@@ -25,8 +25,6 @@ from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.shares import HeirRank, divide
 
-CLAIMANT_RELATIONS = ("spouse", "child", "parent", "sibling", "grandparent", "grandchild", "other")
-
 
 @dataclass(slots=True)
 class NamedClaimant:
