@@ -70,7 +70,7 @@ from api.inquiry import (
     year_statements,
 )
 from api.institutions import changes, clearings, closing, ends, institutions, reconciliations, statements
-from api.operations import bulk, health, imports, policies, runs
+from api.operations import bulk, corrections, health, imports, policies, runs
 from api.operations import trial_balance as reports
 from api.operations.uploads import Uploads
 from api.people import enrolments, person_reports, residents
@@ -128,6 +128,7 @@ ROUTERS = (
     declared.router,
     supervision_reports.router,
     policies.router,
+    corrections.router,
     reconciliations.router,
     clearings.router,
     statements.router,

@@ -21,6 +21,7 @@ from ledger.imports import KINDS, PROCESSES, Importer, ImportProblem
 from ledger.imports.examples import help_text
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.operations import (
+    corrections,  # noqa: F401  its command joins the app
     demo,
     doctor,  # noqa: F401  its commands join the app
     documents,  # noqa: F401  its command joins the app

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from api.accounts.answers import SetOffAnswer
 from api.accounts.closure import debt_json, receipts_of
 from api.http.answers import Answer, ReceiptAnswer, yuan
+from api.http.approved import answers_as
 from api.http.declaring import posting
 from api.http.fields import Day, IdText, Name, Share, Strict, Words, example
 from api.http.listing import json_answer
@@ -169,6 +170,7 @@ class EstateState(Answer):
         body=True,
         posting=True,
         key=False,
+        waits=True,
     ),
 )
 @told_as(book="account")
@@ -183,13 +185,27 @@ async def name_claimants(body: NewEstate, request: Request) -> Response:
     command = makes(book_id, named, stakes, body.paid_on, who.caller, who.actor, key)
     done = await take(request, command)
     names = [claimant.name for claimant in body.claimants]
+    return await _as_named(request, done, names, status=201 if body.confirm else 200)
+
+
+async def _as_named(request: Request, done: Posted, names: list[str], *, status: int) -> Response:
+    """The answer to claimants who were named, and to an estate that was confirmed."""
     answer = _answer(done.receipt, names)
     if done.receipt.kind is Kind.ESTATE:
         _tell(request, done.receipt)
         text = to_json(answer).decode()
-        receipts = ",".join(map(receipt_json, await receipts_of(state, done)))
+        receipts = ",".join(map(receipt_json, await receipts_of(state_of(request), done)))
         return respond(request, f'{text[:-1]},"receipts":[{receipts}]}}', done)
-    return respond(request, to_json(answer).decode(), done, status=201 if body.confirm else 200)
+    return respond(request, to_json(answer).decode(), done, status=status)
+
+
+@answers_as(ConfirmEstate)
+async def _approved(request: Request, command: ConfirmEstate, done: Posted) -> Response:
+    """The same to the second person: the claimants as the request named them."""
+    keyring = state_of(request).keyring
+    sealed = {stake.digest: stake.name_sealed for stake in command.persons}
+    names = [persons.open_name(sealed[one.digest], one.digest, keyring) for one in command.claimants]
+    return await _as_named(request, done, names, status=201)
 
 
 @router.get(
@@ -275,6 +291,11 @@ async def undo(estate: str, body: Undoing, request: Request) -> Response:
     book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
     command = UndoEstate(book_id, seq, body.reason, body.document, who.caller, who.actor, key)
     return await _said(request, await take(request, command))
+
+
+@answers_as(UndoEstate)
+async def _undone(request: Request, _command: UndoEstate, done: Posted) -> Response:
+    return await _said(request, done)
 
 
 def _named(

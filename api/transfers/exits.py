@@ -5,12 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
+from api.http.approved import answers_as
 from api.http.declaring import By, by_of, posting
 from api.http.posting import respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute
 from api.transfers.answers import ExitAnswer
 from api.transfers.bodies import NewExit
-from ledger import PayExit
+from ledger import PayExit, Posted
 from ledger.book.detail import unpack
 from ledger.money import format_yuan
 
@@ -33,7 +34,13 @@ def _exit(account: str, body: NewExit, by: By) -> PayExit:
 )
 async def exit_(account: str, body: NewExit, request: Request) -> Response:
     """The whole balance with interest to the day before, to a payout order; in cases that the area offers."""
-    receipt = (done := await take(request, _exit(account, body, by_of(request)))).receipt
+    command = _exit(account, body, by_of(request))
+    return await _paid(request, command, await take(request, command))
+
+
+@answers_as(PayExit)
+async def _paid(request: Request, _command: PayExit, done: Posted) -> Response:
+    receipt = done.receipt
     told = unpack(receipt.detail)
     answer = {
         "exit": receipt.name,

@@ -86,12 +86,16 @@ class InterestDifference(NamedTuple):
 History = dict[int, list[Moved]]
 
 
-def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
-    books = own_books(asked, desk)
+def read_history(connection: Connection, books: Sequence[int]) -> History:
+    """All that ever moved in some accounts, inside the transaction that is given."""
     found: History = {book_id: [] for book_id in books}
     for book_id, *values in _MOVED.run(connection, [(book_id,) for book_id in books]):
         found[book_id].append(Moved._make(values))
     return found
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
+    return read_history(connection, own_books(asked, desk))
 
 
 def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> None:

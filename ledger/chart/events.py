@@ -49,6 +49,7 @@ EVENT_OF: Final[dict[int, EventKind]] = {
     Kind.REVERSAL: EventKind.REVERSAL,
     Kind.AID_BACK: EventKind.REVERSAL,
     Kind.CREDIT_BACK: EventKind.REVERSAL,
+    Kind.RETIREE_CORRECTION: EventKind.REVERSAL,
     Kind.REFUND_TO_PAYER: EventKind.REVERSAL,
     # each is what the statement of a year waited for
     Kind.INTEREST: EventKind.STATEMENT_READY,

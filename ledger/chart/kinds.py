@@ -121,6 +121,8 @@ class Kind(IntEnum):
     INSTALMENT = 92
     # of a year that a transfer had cut short, and that went on
     FURTHER_INTEREST = 93
+    # of a retiree's book: the difference to a month's credit that was posted by wrong figures
+    RETIREE_CORRECTION = 29
 
     @property
     def word(self) -> str:
@@ -213,6 +215,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.REFUND_TO_PAYER: _pairs(_ANY_POCKET, (Side.COLLECTION_CLEARING,))
     | _pairs((Side.SUSPENSE,), (Side.POOLED_FUND, Side.BANK)),
     Kind.RETIREE_CREDIT: _pairs((Side.POOLED_FUND,), (_CY,)),
+    # and what an account no longer has of it is a receivable
+    Kind.RETIREE_CORRECTION: _pairs((Side.POOLED_FUND,), (_CY,))
+    | _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.POOLED_FUND,)),
     Kind.CREDIT_BACK: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.POOLED_FUND, Side.COLLECTION_CLEARING)),
     Kind.SETTLEMENT: _pairs((*_ANY_POCKET, *_PAYERS), (Side.INSTITUTION_PAYABLE,)),
     Kind.MUTUAL_AID: _pairs(_ANY_POCKET, (Side.MUTUAL_AID_CLEARING,)),

@@ -59,7 +59,7 @@ def credited(
         .where(
             _E.book_id == account_id,
             or_(
-                _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER)]),
+                _E.kind.in_([int(kind) for kind in (*came, Kind.REFUND_TO_PAYER, Kind.RETIREE_CORRECTION)]),
                 # what came again, because the death that it had gone back for was none, or later
                 and_(_E.kind == int(Kind.REVERSAL), _E.detail.like(f'%"{AGAIN}":%')),
             ),
@@ -71,17 +71,23 @@ def credited(
     found: dict[MonthSource, Credited] = {}
     for number, period, effective_on, fact_on, fen, party, from_side, to_side in rows:
         kind = Kind(number)
+        if kind is Kind.RETIREE_CORRECTION:
+            if from_side == Side.RECEIVABLE:
+                # what is still owed of it reached the account
+                continue
+            kind = Kind.RETIREE_CREDIT
         if kind is Kind.REVERSAL:
             if party is not None and to_side != Side.RECEIVABLE:
                 # the refund of an employer that it undid is left out, which is the same
                 continue
             kind = Kind.RETIREE_CREDIT if from_side == Side.POOLED_FUND else Kind.CONTRIBUTION
         is_refund = kind is Kind.REFUND_TO_PAYER
+        goes_back = is_refund or to_side == Side.POOLED_FUND
         # a refund names the employer it goes to
         employer = None if to_side == Side.RECEIVABLE else party
         source = (period, Kind.CONTRIBUTION if is_refund else kind, employer)
         before = found.get(source, Credited())
-        if is_refund:
+        if goes_back:
             found[source] = before._replace(fen=before.fen - fen)
         else:
             day = fact_on or effective_on

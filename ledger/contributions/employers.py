@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_name
 
 OPENING_SEQ = 1
+CODES_A_LOOK = 500
 # An employer's book has no pockets and earns no interest: no year of it is ever owed any.
 _NO_INTEREST = 9999
 _M = tables.employer.c
@@ -71,6 +73,19 @@ def check_same(connection: Connection, there: Employer, name: str, area: int, to
     names = {normalise_name(one.name) for one in (there, now)}
     if normalise_name(name) not in names or area not in {there.area, now.area}:
         raise Refused(RefusalCode.EMPLOYER_DIFFERS)
+
+
+def codes_of(connection: Connection, book_ids: Collection[int]) -> dict[int, str]:
+    """The credit codes of employers by their books, inside the transaction that is given."""
+    table = tables.employer.c
+    found: dict[int, str] = {}
+    wanted = sorted(book_ids)
+    for start in range(0, len(wanted), CODES_A_LOOK):
+        query = select(table.book_id, table.credit_code).where(
+            table.book_id.in_(wanted[start : start + CODES_A_LOOK])
+        )
+        found.update((book_id, code) for book_id, code in connection.execute(query))
+    return found
 
 
 def enter(

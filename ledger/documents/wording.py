@@ -74,6 +74,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.REFUND_TO_PAYER: "退回缴费单位",
     Kind.CREDIT_BACK: "退回多划金额",
     Kind.CREDIT_SHORTFALL: "退票应收款",
+    Kind.RETIREE_CORRECTION: "退休划入更正",
     Kind.SETTLEMENT: "医疗费结算",
     Kind.MUTUAL_AID: "家庭共济支付",
     Kind.AID_BACK: "家庭共济退回",

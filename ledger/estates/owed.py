@@ -58,8 +58,10 @@ _MONTHS = Lookup(
     book_id="big",
 )
 _CREDITS = Lookup(
-    "SELECT e.book_id, e.target_seq, t.amount_fen FROM {given} JOIN entry e ON e.book_id = given.book_id"
-    f" AND e.kind = {int(Kind.CREDIT_BACK)} JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq"
+    "SELECT e.book_id, coalesce(e.target_seq, e.seq), t.amount_fen FROM {given}"
+    " JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind IN ({int(Kind.CREDIT_BACK)}, {int(Kind.RETIREE_CORRECTION)})"
+    " JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq"
     f" AND t.from_side = {int(Side.RECEIVABLE)}"
     # but for those that came again, because the death was another day's
     " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"

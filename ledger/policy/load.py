@@ -27,6 +27,7 @@ from ledger.policy.parameters import (
     ESTIMATES_IN_A_ROW,
     SUBSIDY_GROUPS,
     SUBSIDY_SHARE,
+    TAKEN_BACK_FROM,
     Policy,
 )
 from ledger.policy.transfers import read_transfers
@@ -111,6 +112,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
             group: dated(SUBSIDY_SHARE + group, values.parse_share) for group in SUBSIDY_GROUPS
         },
         registration_days=dated("registration.days", values.parse_days),
+        corrections_taken_back_from=optional(TAKEN_BACK_FROM, values.parse_amount),
         care=read_care(dated, optional),
         access=read_access(optional),
         calendar=_calendar(by_name, filename),

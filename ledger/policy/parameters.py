@@ -21,6 +21,8 @@ SUBSIDY_GROUPS = ("minimum_living", "severely_disabled", "low_income_elderly", "
 SUBSIDY_SHARE = "residents.subsidy_share."
 
 ESTIMATES_IN_A_ROW = "contributions.estimates_in_a_row"
+# from which amount on a mass correction claims back what somebody got too much; unsaid: everything
+TAKEN_BACK_FROM = "corrections.taken_back_from"
 # where an area says nothing
 _IN_A_ROW_UNSAID = 3
 
@@ -57,6 +59,7 @@ OPTIONAL_UNITS: dict[str, str] = {
     **CHRONIC_UNITS,
     **ON_FILE_UNITS,
     ESTIMATES_IN_A_ROW: "months",
+    TAKEN_BACK_FROM: "yuan",
     **ACCESS_UNITS,
     **CALENDAR_UNITS,
     **CASES_UNITS,
@@ -106,6 +109,8 @@ class Policy:
     resident_premium: Dated[int]
     resident_subsidies: Mapping[str, Dated[int]]
     registration_days: Dated[int]
+    # no line claims everything back
+    corrections_taken_back_from: Dated[int]
     care: CarePolicy
     access: AccessPolicy
     calendar: WorkCalendar

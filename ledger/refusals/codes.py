@@ -132,8 +132,12 @@ class RefusalCode(Worded):
         "There is no such webhook")
     TRANSFER_NOT_FOUND = Words("transfer_not_found", 404, "No such transfer", "转移接续业务不存在。")
     DEMAND_NOT_FOUND = Words("demand_not_found", 404, "No such demand", "追缴通知不存在。")
+    CORRECTION_NOT_FOUND = Words("correction_not_found", 404, "No such correction", "更正批次不存在。")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
         "There is no such area")
+    PARAMETER_UNKNOWN = Words("parameter_unknown", 422,
+        "Nothing was posted by such a parameter that is corrected in this way",
+        "该参数不存在，或不适用批量更正。")
     # identity
     ID_FORMAT = Words("id_format", 422, "The ID number has the wrong form", "身份证件号码格式不正确。")
     ID_PREFIX = Words("id_prefix", 422, "The ID number begins with no known region",
@@ -282,6 +286,12 @@ class RefusalCode(Worded):
         "该案件未先行支付。")
     SET_OFF_NOT_ALLOWED = Words("set_off_not_allowed", 409, "The area does not allow a set-off",
         "本统筹区不允许抵扣。")
+    CORRECTION_OVERLAPS = Words("correction_overlaps", 409,
+        "Another correction of the same that is not finished has days in common with it",
+        "与尚未完成的同类更正期间重叠，请先完成该更正。")
+    CORRECTION_TOO_LARGE = Words("correction_too_large", 422,
+        "It has more lines than one call posts: an operator's command does",
+        "更正行数超过单次请求上限，请由运维命令执行。")
     NOTHING_ASSESSED = Words("nothing_assessed", 409, "Nothing was assessed for the month",
         "该期间尚未核定。")
     EMPLOYER_CLOSED = Words("employer_closed", 409, "The employer is closed", "该单位已注销。")

@@ -62,6 +62,7 @@ RULES: dict[Kind, str] = {
     Kind.CREDIT_BACK: "R15",
     Kind.CREDIT_SHORTFALL: "R16",
     Kind.INTEREST_CORRECTION: "R48, K5",
+    Kind.RETIREE_CORRECTION: "R13, R16",
     Kind.VISIT: "R22",
     Kind.VISIT_END: "R22",
     Kind.FILING: "R40",

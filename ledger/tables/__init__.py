@@ -43,6 +43,7 @@ from ledger.tables.contributions import (
     levy,
     levy_line,
 )
+from ledger.tables.corrections import correction, correction_line
 from ledger.tables.documents import document, document_content
 from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
@@ -90,6 +91,8 @@ __all__ = [
     "claim",
     "clearing",
     "contract",
+    "correction",
+    "correction_line",
     "declared_line",
     "demand",
     "document",
@@ -140,7 +143,7 @@ APPEND_ONLY = (
     "filing", "manual_claim", "key_fingerprint", "policy_in_force", "read_log", "staff", "account_flag",
     "agency_request", "agency_request_person", "agency_decision", "agency_answer", "card", "card_loss",
     "document", "document_content",
-    "event",
+    "event", "correction",
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
     "institution_change", "employer_change",
@@ -150,5 +153,5 @@ APPEND_ONLY = (
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
     "approval", "employer_closure", "read_log_chain", "call_back_code", "phone_guess", "webhook",
-    "transfer_case", "demand",
+    "transfer_case", "demand", "correction_line",
 )  # fmt: skip

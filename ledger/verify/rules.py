@@ -235,6 +235,18 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
     return None
 
 
+def corrects_a_credit(walk: Walk, line: WalkedEntry) -> str | None:
+    """The difference to a retiree's credit is that of a month which was credited before (R13)."""
+    if line.kind != Kind.RETIREE_CORRECTION:
+        return None
+    credit = walk.lines.get(unpack(line.detail)["credit"])
+    if credit is None or credit.seq >= line.seq or credit.period != line.period:
+        return "it corrects no credit of its month"
+    if credit.kind not in {Kind.RETIREE_CREDIT, Kind.RETIREE_CORRECTION}:
+        return f"entry {credit.seq} is no retiree's credit"
+    return None
+
+
 def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
     known = walk.reference
     area = unpack(line.detail)["area"] if line.kind == Kind.OPENING else walk.area
@@ -295,6 +307,7 @@ ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("date_wrong", dates_fit),
     ("stage_wrong", fits_the_stage),
     ("target_wrong", target_fits),
+    ("target_wrong", corrects_a_credit),
     ("document_twice", document_is_new),
     ("hold_wrong", holds_follow),
     ("move_not_allowed", moves_between_pockets_fit),

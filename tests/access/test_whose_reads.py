@@ -247,7 +247,14 @@ def numbers_in(text: str) -> set[str]:
 
 
 # whose tokens are those of one person, an auditor, an agency or the telephone: tests/inquiry calls them
-BY_OTHERS: Final = ("/v1/me", "/v1/read-log", "/v1/agency-requests", "/v1/people/", "/v1/phone/")
+BY_OTHERS: Final = (
+    "/v1/corrections",
+    "/v1/me",
+    "/v1/read-log",
+    "/v1/agency-requests",
+    "/v1/people/",
+    "/v1/phone/",
+)
 
 
 # what is printed, which tests/documents does

@@ -50,6 +50,8 @@ OTHERWISE: Final[dict[str, set[str]]] = {
     "/v1/settlements/correction": set(),
     # who asked does not decide, and is told nothing more
     "/v1/approvals/{approval}/approve": set(),
+    # nothing was wrong
+    "/v1/corrections": set(),
 }
 REHEARSED_OF_PERSONS: Final = sorted(
     path for method, path in REHEARSED if SHOWN_BY[method, path] != NOTHING and path != "/v1/bulk"

@@ -957,6 +957,7 @@ def policy_without_rates() -> Policy:
 def answer(world: World, command: Command) -> str:
     outcome = world.post(command)[0]
     if isinstance(outcome, Refused):
-        return outcome.code.value
+        # the matrix lets it through: a second person is asked for after that
+        return YES if outcome.code is RefusalCode.APPROVAL_NEEDED else outcome.code.value
     assert isinstance(outcome, Posted), repr(outcome.__cause__)
     return YES

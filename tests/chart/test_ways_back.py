@@ -10,9 +10,11 @@ from ledger.chart.kinds import ENDS, REVERSIBLE, REVERSIBLE_FACTS, REVERSIBLE_OF
 LEDGER = Path(__file__).resolve().parents[2] / "docs" / "ledger.md"
 WORDS = ("reversal", "counter-entry", "correction", "ending", "none, because ")
 # by one route of entries, with an employer's estimate; two others have a route of their own
-OF_ENTRIES = REVERSIBLE | REVERSIBLE_OF_CARE | REVERSIBLE_FACTS | {Kind.ESTIMATE}
+OF_ENTRIES = (
+    REVERSIBLE | REVERSIBLE_OF_CARE | REVERSIBLE_FACTS | {Kind.ESTIMATE, Kind.DEMAND, Kind.INSTALMENT}
+)
 AS_A_WHOLE = frozenset({Kind.PAYMENT, Kind.SETTLEMENT})
-WITH_ANOTHER = frozenset({Kind.FILING_END, Kind.SET_OFF})
+WITH_ANOTHER = frozenset({Kind.FILING_END, Kind.SET_OFF, Kind.CREDIT_BACK})
 """Whose way is the reversal of what they stand beside."""
 
 

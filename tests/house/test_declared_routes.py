@@ -38,6 +38,7 @@ WRITTEN_OUT = {
     "/v1/year-ends/{year}": "starts a run",
     "/v1/retiree-credits/{period}": "starts a run",
     "/v1/accounts/lookup": "a read",
+    "/v1/corrections": "many commands, shown first and then confirmed",
     "/v1/staff": "written outside the book",
     "/v1/accounts/{account}/flags": "written outside the book",
     "/v1/agency-requests": "stands beside the book",

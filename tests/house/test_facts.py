@@ -19,7 +19,8 @@ REFUSING = frozenset({"Refused", "Declined", "ShapeRefused"})
 # what the words of a call are beside its facts
 NO_FACTS = frozenset({"at", "headers"})
 NO_MONEY = frozenset({
-    "cells", "closed_on", "columns", "commands_max", "day", "days", "days_in_all", "days_max", "earliest",
+    "cells", "closed_on", "columns", "commands_max", "correction", "day", "days", "days_in_all", "days_max",
+    "earliest",
     "files_max", "group", "header", "in_a_row", "items", "latest", "lines", "lines_max", "missing", "over_on",
     "parameter", "problem", "rows", "runs_max", "scope", "services", "successor", "year",
     "entries", "months",

@@ -50,6 +50,7 @@ WORDS = (
         "batch batches",
         "a long run's row: what it did so far; commands decided together are an attempt",
         where="ledger/posting/batches ledger/posting/runs ledger/operations/ ledger/imports/"
+        " ledger/corrections/"
         " ledger/accounts/year_end ledger/people/compared_names"
         " ledger/care/annual_settlements ledger/contributions/estimates ledger/contributions/retirees"
         " ledger/contributions/arrears_reports api/",

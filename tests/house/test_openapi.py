@@ -256,10 +256,12 @@ POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.Generati
 PRINTS = ("/from", "/to", "/year", "/settlement", "/format")
 CASES = ("/about", "/objects_to")
 HEIRS = ("/heirs/", "/claimants/")
+CORRECTIONS = ("/area", "/parameter", "/account", "/member_class", "/employer", "/lines")
 # of a transfer, what its direction wants or has no place for
 TRANSFERS = ("/insured_from", "/sheet", "/paid_on", "/received_on", "/amount")
 UNTOLD = (
     "cursor", "/phone", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES, *TRANSFERS,
+    *CORRECTIONS,
 )  # fmt: skip
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (

@@ -157,6 +157,14 @@ GOOD: dict[str, dict[str, Any]] = {
         "bookmark": 0, "done": 0, "refused": 0, "amount_fen": 0, "detail": None,
     },
     "batch_line": {"batch_id": "b", "line": 1, "code": "wage_invalid", "field": "wage"},
+    "correction": {
+        "name": "correction-990100-1", "request": "{}", "asked_at": NOW, "caller": 901, "actor": 901,
+    },
+    "correction_line": {
+        "name": "correction-990100-1", "account_id": BOOK, "employer_id": 0, "period": 202603,
+        "what": "retiree_credit", "before_fen": 1, "after_fen": 2, "employer_before_fen": 0,
+        "employer_after_fen": 0, "state": "posted", "code": None,
+    },
     "employer": {
         "credit_code": "91999999000000001X", "book_id": EMPLOYER, "name": "n", "area": 990100,
         "recorded_at": NOW,
@@ -228,6 +236,8 @@ NEEDS = {
     "webhook": ["agent"],
     "contract": ["institution"],
     "batch_line": ["batch"],
+    "correction": ["agent"],
+    "correction_line": ["agent", "correction"],
     "levy": ["book"],
     "levy_line": ["book", "entry"],
     "employer_closure": ["book", "entry"],
@@ -408,6 +418,9 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_institution_level_known": [{"level": 0}, {"level": 4}],
     "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
     "ck_batch_state_known": [{"state": "done"}],
+    "ck_correction_line_what_known": [{"what": "premium"}],
+    "ck_correction_line_state_known": [{"state": "done", "code": "x"}],
+    "ck_correction_line_left_has_a_code": [{"state": "left"}, {"code": "x"}],
     "ck_book_only_persons_have_pockets": [
         {"book_id": EMPLOYER, "current_year": 1},
         {"book_id": EMPLOYER, "carried_over": 1},
@@ -522,7 +535,7 @@ def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
     # a refund is one in an employer's book or in an account; a bill is paid by the funds and the account
     both = {
         Kind.REFUND_TO_PAYER, Kind.SETTLEMENT, Kind.REVERSAL, Kind.ANNUAL_SETTLEMENT, Kind.CREDIT_BACK,
-        Kind.SET_OFF, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK, Kind.TRANSFER_IN,
+        Kind.SET_OFF, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK, Kind.TRANSFER_IN, Kind.RETIREE_CORRECTION,
     }  # fmt: skip
     for kind, moves in MOVES.items():
         in_pockets = {bool({source, target} & POCKETS) for source, target in moves}
@@ -598,6 +611,8 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "a party": ("institution", {}, {"code": "H9002"}),
     "a contract": ("contract", {}, {"services": "inpatient"}),
     "a batch": ("batch", {}, {"kind": "year-end"}),
+    "a correction": ("correction", {}, {"request": "[]"}),
+    "a line of a correction": ("correction_line", {}, {"after_fen": 3}),
     "a line of a batch": ("batch_line", {}, {"code": "id_checksum"}),
     "an employer": ("employer", {}, {"book_id": EMPLOYER + 1}),
     "the book of an employer": ("employer", {}, {"credit_code": "91999999000000002X"}),
@@ -694,6 +709,9 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("transfer", {"seq": 6}),
         ("contract", {"code": "H9002"}),
         ("batch_line", {"batch_id": "another"}),
+        ("correction", {"caller": 902}),
+        ("correction", {"actor": 902}),
+        ("correction_line", {"name": "another"}),
         ("read_log", {"chain_id": 902}),
         ("read_log", {"caller": 902}),
         ("read_log", {"actor": 902}),
@@ -815,6 +833,9 @@ CHANGING = [
     "DELETE FROM approval",
     "UPDATE staff SET person = person",
     "DELETE FROM staff",
+    "UPDATE correction SET request = request",
+    "DELETE FROM correction",
+    "DELETE FROM correction_line",
     "UPDATE account_flag SET reason = 'x'",
     "DELETE FROM account_flag",
     *(
@@ -893,6 +914,7 @@ POSTGRES_ONLY = [
     "TRUNCATE read_log",
     "TRUNCATE staff",
     "TRUNCATE account_flag",
+    "TRUNCATE correction_line",
     "TRUNCATE read_log_chain, read_log",
     "TRUNCATE agency_answer",
     f"TRUNCATE {', '.join(OF_AGENCIES)}",
@@ -943,7 +965,7 @@ def written(world: World) -> int:
         beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES, *OF_CASES)
         shown = (
             *("card", "card_loss", "call_back_code", "phone_guess", "document", "document_content"),
-            *("event", "webhook"),
+            *("event", "webhook", "correction", "correction_line"),
         )
         for table in ("key_fingerprint", "agent", *beside, *shown):
             if table == "agency_decision":

@@ -169,6 +169,19 @@ def there(client: TestClient) -> dict[str, str]:
         ],
         "agency_request": post(client, "/v1/agency-requests", ASKED | {"persons": [worker]})["request"],
         "approval": post(client, f"{base}/contributions", LARGE)["approval"],
+        "correction": post(
+            client,
+            "/v1/corrections",
+            {
+                "kind": "parameter",
+                "reason": "x",
+                "from": "2026-01-01",
+                "to": "2026-01-31",
+                "confirm": True,
+                "area": AREA,
+                "parameter": "contributions.average_wage",
+            },
+        )["correction"],
         "card": post(client, f"{base}/cards", {"card_no": "POINTED0", "issued_on": "2026-01-05"})["card"],
         "document": post(
             client, f"/v1/employers/{employer}/documents", {"kind": "staff_list", "format": "json"}
@@ -432,6 +445,14 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/claims/{claim}/decision": {"approve": False, "reason": "x"},
         "/v1/approvals/{approval}/approve": {},
         "/v1/approvals/{approval}/reject": {"reason": "x"},
+        "/v1/corrections": {
+            "kind": "list",
+            "reason": "x",
+            "from": "2026-03-01",
+            "to": "2026-03-31",
+            "employer": there["employer"],
+            "lines": wages({there["worker"]: "8000.00"}),
+        },
         "/v1/agency-requests": ASKED | {"persons": [there["worker"]]},
         "/v1/agency-requests/{agency_request}/decision": {"approve": True, "reason": "x"},
         "/v1/cases": {"kind": "question", "text": "?", "about": {"account": there["account"]}},

@@ -1,0 +1,159 @@
+"""`python -m ledger correct`: a mass correction of any size, shown or posted, with a file of every line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlalchemy import Connection
+
+from ledger.book.numbers import account_no
+from ledger.chart.members import MemberClass
+from ledger.clock import now_and_today
+from ledger.contributions import employers
+from ledger.corrections.asked import Correction, CorrectionKind
+from ledger.corrections.months import area_of
+from ledger.corrections.performing import Shown, lines_after, perform, preview
+from ledger.corrections.plan import Planner
+from ledger.csv_out import BYTE_ORDER_MARK
+from ledger.money import format_yuan
+from ledger.months import period_of
+from ledger.operations import progress
+from ledger.operations.cli import Answer, Data, command
+from ledger.operations.installation import WrongCall, at_work
+from ledger.operations.places import place_for
+from ledger.people import persons
+from ledger.policy import Policy
+from ledger.refusals import RefusalCode
+from ledger.reports import find_book
+from ledger.settings import Settings, tune_process
+from ledger.texts import parse_day
+
+LINES_A_PAGE = 1_000
+_COLUMNS = ("account", "employer", "period", "what", "before", "after", "employer_before", "employer_after",
+            "state", "code")  # fmt: skip
+
+
+@command("correct")
+def correct(
+    first: Annotated[str, typer.Argument(metavar="FROM", help="The first day that was wrong.")],
+    last: Annotated[str, typer.Argument(metavar="TO", help="The last one.")],
+    reason: Annotated[str, typer.Option(help="Why: it stands in every entry.")],
+    area: Annotated[int | None, typer.Option(min=0, max=999_999, help="Of a parameter.")] = None,
+    parameter: Annotated[str | None, typer.Option(help="Its name in the policy file.")] = None,
+    account: Annotated[str | None, typer.Option(help="Whose class was wrong.")] = None,
+    member_class: Annotated[str | None, typer.Option(help="What it was in truth.")] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Post what is wrong.")] = False,
+    lines: Annotated[Path | None, typer.Option(help="Write every line that was posted to this CSV.")] = None,
+    actor: Annotated[str, typer.Option(help="The person who does it.")] = "operator",
+    data: Data = None,
+) -> Answer:
+    """Show what a wrong parameter or a person's wrong class has made, and with --confirm put it right.
+
+    Safe to run again after any interruption: it posts what is still wrong.
+    """
+    tune_process()
+    settings = Settings.load(data)
+    days = _day(first, "FROM"), _day(last, "TO")
+    with at_work(settings) as (opened, connection):
+        today = now_and_today()[1]
+        ref = None if account is None else persons.account_ref(account, opened.keyring, today)
+        with connection.begin():
+            account_id = None if ref is None else find_book(connection, ref)
+            about = _asked(connection, days, reason, area, parameter, account_id, member_class)
+        policies: Mapping[int, Policy] = opened.policies
+        about.refuse_impossible(policies, today)
+        name = about.name(policies[about.area])
+        planner = Planner(
+            connection=connection,
+            correction=about,
+            policy=policies[about.area],
+            this_month=period_of(today),
+            reveal=persons.number_opener(opened.keyring),
+            caller="corrections",
+            actor=actor,
+        )
+        if not confirm:
+            return _answer(preview(planner, name, lines_max=0)), True
+        with place_for(connection, name, settings.runs_max), progress.shown("corrections") as report:
+            told = perform(planner, name, now_and_today, policies, progress=lambda done: report(done, done))
+        if lines is not None:
+            _write(connection, name, lines)
+    return _answer(told), True
+
+
+def _day(text: str, which: str) -> date:
+    day = parse_day(text)
+    if day is None:
+        raise WrongCall(f"{which} is a day such as 2026-01-01", RefusalCode.PERIOD_INVALID.value)
+    return day
+
+
+def _asked(
+    connection: Connection,
+    days: tuple[date, date],
+    reason: str,
+    area: int | None,
+    parameter: str | None,
+    account_id: int | None,
+    member_class: str | None,
+) -> Correction:
+    about = partial(Correction, first=days[0], last=days[1], reason=reason)
+    if area is not None and parameter is not None and account_id is None and member_class is None:
+        return about(kind=CorrectionKind.PARAMETER, area=area, parameter=parameter)
+    classes = {one.word: one for one in MemberClass if one is not MemberClass.RESIDENT}
+    if account_id is not None and member_class in classes and area is None and parameter is None:
+        return about(
+            kind=CorrectionKind.CLASS,
+            area=area_of(connection, account_id),
+            account_id=account_id,
+            member_class=classes[member_class or ""],
+        )
+    raise WrongCall(
+        "either --area and --parameter, or --account and --member-class, one of " + ", ".join(classes)
+    )
+
+
+def _answer(shown: Shown) -> dict[str, object]:
+    return {
+        "correction": shown.name,
+        "people": shown.people,
+        "more": format_yuan(shown.more),
+        "less": format_yuan(shown.less),
+        "lines": shown.line_count,
+    }
+
+
+def _write(connection: Connection, name: str, path: Path) -> None:
+    """Every line of a correction, for the letters. Accounts by number: nothing says who they are."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(BYTE_ORDER_MARK)
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        after = None
+        while True:
+            with connection.begin():
+                page = lines_after(connection, name, after, LINES_A_PAGE)
+                codes = employers.codes_of(connection, {line.employer_id for line, _state in page})
+            for line, state in page:
+                amounts = (line.before, line.after, line.employer_before, line.employer_after)
+                writer.writerow(
+                    [
+                        account_no(line.account_id),
+                        codes.get(line.employer_id, ""),
+                        line.period,
+                        line.what.value,
+                        *map(format_yuan, amounts),
+                        state,
+                        line.code or "",
+                    ]
+                )
+            if len(page) < LINES_A_PAGE:
+                return
+            last = page[-1][0]
+            after = (last.account_id, last.employer_id, last.period, last.what.value)

@@ -1,0 +1,329 @@
+"""Corrections of many entries: a parameter, a class or a list was wrong; shown, posted once, then right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, select
+
+from api.operations.corrections import CorrectionAnswer, CorrectionLines
+from ledger import tables
+from ledger.chart.channels import FieldGroup
+from ledger.contributions.retirees import CreditRetiree
+from ledger.corrections import performing
+from ledger.policy import load_policy
+from ledger.posting import Posted
+from ledger.posting.way_in import post
+from ledger.verify import verify
+from tests.support.api_client import AREA, NOW, TODAY, contribute, key, open_account, running, spending
+from tests.support.employer_client import adjust, balance, hire, new_employer, owe, pay, rows
+
+AVERAGE = 'name = "contributions.average_wage"\nunit = "yuan_per_month"\nvalue = "8120.00"'
+CREDIT = 'name = "retirees.monthly_credit"\nunit = "yuan_per_month"\nvalue = "110.00"'
+
+
+@pytest.fixture
+def client(fresh_engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
+    with running(fresh_engine, tmp_path) as client:
+        yield client
+
+
+def put_in_force(client: TestClient, old: str, new: str) -> None:
+    """Let the area's file say something else from now on, as after a restart with the corrected file."""
+    policies = client.app.state.ledger.policies  # type: ignore[attr-defined]  # the app of these tests
+    policy = policies[int(AREA)]
+    assert old in policy.text
+    policies[int(AREA)] = load_policy(policy.text.replace(old, new), f"{AREA}.toml")
+
+
+def correction(**more: Any) -> dict[str, Any]:
+    body = {"kind": "parameter", "reason": "published anew", "from": "2026-01-01", "to": "2026-06-30"}
+    return body | {"area": AREA, "parameter": "contributions.average_wage"} | more
+
+
+def shown(client: TestClient, **more: Any) -> Any:
+    answer = client.post("/v1/corrections", json=correction(**more))
+    assert answer.status_code == 200, answer.text
+    CorrectionAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+def posted(client: TestClient, **more: Any) -> Any:
+    answer = client.post("/v1/corrections", json=correction(confirm=True, **more), headers=key())
+    assert answer.status_code == 201, answer.text
+    CorrectionAnswer.model_validate(answer.json())
+    return answer.json()
+
+
+def summed(answer: Any) -> tuple[int, str, str]:
+    return answer["people"], answer["more"], answer["less"]
+
+
+def test_a_wrong_average_wage(client: TestClient, fresh_engine: Engine) -> None:
+    """Floor 4,872.00 and cap 24,360.00 at 8,120.00; 5,073.60 and 25,368.00 at 8,456.00 (E02, E03, E06)."""
+    employer = new_employer(client)
+    low, middle, high = (hire(client) for _ in range(3))
+    owe(client, employer, "2026-03", {low: "3500.00", middle: "8000.00", high: "40000.00"})
+    # 97.44 + 160.00 + 487.20 and 365.40 + 600.00 + 1827.00
+    pay(client, employer, "2026-03", "3537.04", "2026-04-10")
+    assert summed(shown(client)) == (0, "0.00", "0.00")
+
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    before = rows(fresh_engine)
+    told = shown(client)
+    assert rows(fresh_engine) == before
+    # 101.47 - 97.44 and 507.36 - 487.20
+    assert summed(told) == (2, "24.19", "0.00")
+    assert sorted(line["difference"] for line in told["lines"]) == ["20.16", "4.03"]
+    assert {line["period"] for line in told["lines"]} == {"2026-03"}
+    done = posted(client)
+    assert summed(done) == (2, "24.19", "0.00")
+    assert done["correction"] == told["correction"]
+    assert summed(shown(client)) == (0, "0.00", "0.00")
+    assert posted(client)["lines"] == done["lines"], "once"
+    # more is owed now, and reaches the accounts when it is paid: 4.03 + 15.12 + 20.16 + 75.60
+    pay(client, employer, "2026-03", "114.91", "2026-11-20")
+    assert [balance(client, one) for one in (low, middle, high)] == ["101.47", "160.00", "507.36"]
+    assert verify(fresh_engine).findings == []
+
+
+def test_what_was_too_much_goes_back(client: TestClient, fresh_engine: Engine) -> None:
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    employer = new_employer(client)
+    low, spent = hire(client), hire(client)
+    owe(client, employer, "2026-03", {low: "3500.00", spent: "3500.00"})
+    pay(client, employer, "2026-03", "963.98", "2026-04-10")
+    bill = spending(amount="101.47", effective_on="2026-05-02")
+    assert client.post(f"/v1/accounts/{spent}/spendings", json=bill, headers=key()).status_code == 201
+    put_in_force(client, AVERAGE.replace("8120.00", "8456.00"), AVERAGE)
+    assert summed(posted(client)) == (2, "0.00", "8.06")
+    # never below zero: what was spent is owed
+    assert (balance(client, low), balance(client, spent)) == ("97.44", "0.00")
+    assert summed(shown(client)) == (0, "0.00", "0.00")
+    assert verify(fresh_engine).findings == []
+
+
+def test_what_is_too_little_to_claim_is_kept(client: TestClient, fresh_engine: Engine) -> None:
+    employer = new_employer(client)
+    person = hire(client)
+    owe(client, employer, "2026-03", {person: "3500.00"})
+    pay(client, employer, "2026-03", "462.84", "2026-04-10")
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8115.00"))
+    # floor 4869.00: 97.38 instead of 97.44
+    told = shown(client)
+    assert summed(told) == (0, "0.00", "0.00")
+    assert [(line["difference"], line["code"]) for line in told["lines"]] == [("-0.06", "too_little")]
+    posted(client)
+    assert balance(client, person) == "97.44"
+
+
+def test_a_wage_that_nobody_knows_is_left_to_a_clerk(client: TestClient) -> None:
+    employer = new_employer(client)
+    at_the_floor, between = hire(client), hire(client)
+    owe(client, employer, "2026-03", {at_the_floor: "9000.00", between: "9000.00"})
+    adjust(client, employer, "2026-03", {at_the_floor: "3000.00", between: "4900.00"})
+    # whatever it was below the floor, it is below a higher one
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    assert summed(shown(client)) == (2, "7.50", "0.00")
+    # but a lower floor of 4800.00 may be lower than it was, or not
+    put_in_force(client, AVERAGE.replace("8120.00", "8456.00"), AVERAGE.replace("8120.00", "8000.00"))
+    told = shown(client)
+    assert [(line["code"], line["difference"]) for line in told["lines"]] == [("wage_unknown", "0.00")]
+    assert summed(told) == (0, "0.00", "0.00")
+
+
+def ids(engine: Engine) -> list[int]:
+    """The accounts of people."""
+    book = tables.book.c
+    with engine.connect() as connection:
+        return list(connection.scalars(select(book.book_id).where(book.person_id.is_not(None))))
+
+
+def retiree(client: TestClient, first: str = "2026-01-01") -> str:
+    person = hire(client)
+    body = {"member_class": "retired", "employer": None, "from": first, "to": None, "wage": None}
+    path = f"/v1/accounts/{person}/enrolments"
+    assert client.post(path, json=body, headers=key()).status_code == 201
+    return person
+
+
+def credit(client: TestClient, person: str, *periods: int) -> None:
+    """Credit a retiree as the run does."""
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # the app of these tests
+    with state.engine.connect() as connection:
+        for period in periods:
+            command = CreditRetiree(state.ref(person), period)
+            [done] = post(connection, [command], NOW, TODAY, state.policies)
+            assert isinstance(done, Posted)
+            assert done.receipt.amount_fen == 11_000
+
+
+def test_a_wrong_credit_of_retirees(client: TestClient, fresh_engine: Engine) -> None:
+    person, spent = retiree(client), retiree(client)
+    credit(client, person, 202602, 202603)
+    credit(client, spent, 202602)
+    bill = spending(amount="110.00", effective_on="2026-05-02")
+    assert client.post(f"/v1/accounts/{spent}/spendings", json=bill, headers=key()).status_code == 201
+    about = {"parameter": "retirees.monthly_credit"}
+
+    put_in_force(client, CREDIT, CREDIT.replace("110.00", "115.50"))
+    told = shown(client, **about)
+    assert summed(told) == (2, "16.50", "0.00")
+    assert summed(posted(client, **about)) == (2, "16.50", "0.00")
+    assert (balance(client, person), balance(client, spent)) == ("231.00", "5.50")
+    assert summed(shown(client, **about)) == (0, "0.00", "0.00")
+
+    put_in_force(client, CREDIT.replace("110.00", "115.50"), CREDIT.replace("110.00", "104.00"))
+    assert summed(posted(client, **about)) == (2, "0.00", "34.50")
+    # 11.50 back of 5.50: the rest is owed
+    assert (balance(client, person), balance(client, spent)) == ("208.00", "0.00")
+    entries = client.get(f"/v1/accounts/{person}/entries", params={"kind": "retiree_correction"}).json()
+    assert [one["period"] for one in entries["items"]] == ["2026-02", "2026-03"] * 2
+    assert verify(fresh_engine).findings == []
+
+
+def test_a_class_that_was_wrong(client: TestClient, fresh_engine: Engine) -> None:
+    """Taken for active until June, and a retiree since February in truth."""
+    employer = new_employer(client)
+    person = hire(client)
+    for period, day in (("2026-01", "2026-02-10"), ("2026-02", "2026-03-10"), ("2026-03", "2026-04-10")):
+        owe(client, employer, period, {person: "8000.00"})
+        pay(client, employer, period, "760.00", day)
+    assert balance(client, person) == "480.00"
+    about: dict[str, Any] = {
+        "kind": "class",
+        "account": person,
+        "member_class": "retired",
+        "from": "2026-02-01",
+    }
+    about |= {"to": "2026-03-31", "area": None, "parameter": None}
+    told = shown(client, **about)
+    assert summed(told) == (1, "220.00", "320.00")
+    assert summed(posted(client, **about)) == (1, "220.00", "320.00")
+    assert balance(client, person) == "380.00"
+    assert summed(shown(client, **about)) == (0, "0.00", "0.00")
+    assert verify(fresh_engine).findings == []
+    # and back again: the months are for the employer to declare, the credits go back
+    about |= {"member_class": "active"}
+    assert summed(posted(client, **about)) == (1, "0.00", "220.00")
+    assert balance(client, person) == "160.00"
+    assert verify(fresh_engine).findings == []
+
+
+def test_a_list_that_was_wrong(client: TestClient, fresh_engine: Engine) -> None:
+    """E10: the base was 8,500.00 and not 8,000.00, in two months."""
+    employer = new_employer(client)
+    person, other = hire(client), hire(client)
+    for period, day in (("2026-02", "2026-03-10"), ("2026-03", "2026-04-10")):
+        owe(client, employer, period, {person: "8000.00", other: "8000.00"})
+        pay(client, employer, period, "1520.00", day)
+    about: dict[str, Any] = {"kind": "list", "employer": employer, "area": None, "parameter": None}
+    about |= {"lines": [{"id_number": person, "wage": "8500.00"}]}
+    told = shown(client, **about)
+    assert summed(told) == (1, "20.00", "0.00")
+    assert {
+        (line["employer"], line["employer_before"], line["employer_after"]) for line in told["lines"]
+    } == {(employer, "600.00", "637.50")}
+    done = posted(client, **about)
+    assert summed(done) == (1, "20.00", "0.00")
+    assert summed(shown(client, **about)) == (0, "0.00", "0.00")
+    letters = client.get(f"/v1/corrections/{done['correction']}/lines").json()
+    CorrectionLines.model_validate(letters)
+    assert [(one["period"], one["state"], one["difference"]) for one in letters["items"]] == [
+        ("2026-02", "posted", "10.00"),
+        ("2026-03", "posted", "10.00"),
+    ]
+    file = client.get(f"/v1/corrections/{done['correction']}/lines", headers={"Accept": "text/csv"})
+    assert file.text.count("\r\n") == 3
+    assert client.get(f"/v1/corrections/{done['correction']}").json()["people"] == 1
+    batch = client.get(f"/v1/batches/{done['correction']}").json()
+    assert (batch["state"], batch["done"], batch["amount"]) == ("finished", 2, "20.00")
+
+
+def test_what_cannot_be_corrected(client: TestClient) -> None:
+    person = open_account(client)["number"]
+    contribute(client, person)
+    for more, code in (
+        ({"area": "990200"}, "area_unknown"),
+        ({"parameter": "care.nonsense"}, "parameter_unknown"),
+        ({"from": "2026-07-01"}, "period_invalid"),
+        ({"from": "2027-01-01", "to": "2027-02-01"}, "period_invalid"),
+        ({"area": None}, "shape_invalid"),
+        ({"member_class": "active"}, "shape_invalid"),
+        ({"kind": "class", "account": "119999199001010003"}, "shape_invalid"),
+        ({"kind": "list", "employer": "91110000MA00000000"}, "shape_invalid"),
+    ):
+        answer = client.post("/v1/corrections", json=correction(**more))
+        assert answer.json()["code"] == code, more
+    assert client.get("/v1/corrections/correction-990100-0").json()["code"] == "correction_not_found"
+    answer = client.post("/v1/corrections", json=correction(confirm=True))
+    assert answer.json()["code"] == "idempotency_key_missing"
+
+
+def test_what_a_correction_shows_is_recorded(client: TestClient, fresh_engine: Engine) -> None:
+    employer = new_employer(client)
+    person = hire(client)
+    owe(client, employer, "2026-03", {person: "3500.00"})
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    name = shown(client)["correction"]
+    posted(client)
+    client.get(f"/v1/corrections/{name}")
+    client.get(f"/v1/corrections/{name}/lines")
+    client.get(f"/v1/corrections/{name}/lines", headers={"Accept": "text/csv"})
+    [book_id] = ids(fresh_engine)
+    log = tables.read_log.c
+    with fresh_engine.connect() as connection:
+        told = select(log["items"], log["fields"]).where(log.book_id == book_id)
+        looks = connection.execute(told.order_by(log.chain_id, log.seq)).all()
+    # the preview, what was posted, and its lines twice; what the posting itself told is its entries'
+    assert [tuple(look) for look in looks] == [(1, int(FieldGroup.PAYMENTS))] * 4
+
+
+def test_a_dry_run_posts_nothing(client: TestClient, fresh_engine: Engine) -> None:
+    employer = new_employer(client)
+    person = hire(client)
+    owe(client, employer, "2026-03", {person: "3500.00"})
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    before = rows(fresh_engine)
+    answer = client.post("/v1/corrections?dry_run=true", json=correction(confirm=True))
+    assert (answer.status_code, answer.json()["dry_run"], answer.json()["more"]) == (200, True, "4.03")
+    assert rows(fresh_engine) == before
+
+
+def test_one_that_was_killed_goes_on(
+    client: TestClient, fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever step it ended at, the same again ends as if nothing had been."""
+    employer = new_employer(client)
+    people = [hire(client) for _ in range(3)]
+    for period in ("2026-01", "2026-02", "2026-03"):
+        owe(client, employer, period, dict.fromkeys(people, "3500.00"))
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    whole = shown(client)
+    real, steps = performing.post, iter(range(10))
+
+    def post_or_die(*arguments: Any, **more: Any) -> Any:
+        outcomes = real(*arguments, **more)
+        if next(steps) == 1:
+            # posted, and nobody wrote down that it was
+            raise ConnectionError
+        return outcomes
+
+    monkeypatch.setattr(performing, "post", post_or_die)
+    answer = client.post("/v1/corrections", json=correction(confirm=True), headers=key())
+    assert answer.status_code == 500
+    monkeypatch.undo()
+    name = whole["correction"]
+    assert client.get(f"/v1/batches/{name}").json()["state"] == "failed"
+    overlapping = correction(confirm=True, reason="another", **{"from": "2026-03-01", "to": "2026-12-31"})
+    answer = client.post("/v1/corrections", json=overlapping, headers=key())
+    assert (answer.status_code, answer.json()["code"]) == (409, "correction_overlaps")
+    assert summed(posted(client)) == summed(whole) == (3, "36.27", "0.00")
+    items = client.get(f"/v1/corrections/{name}/lines").json()["items"]
+    assert [one["state"] for one in items] == ["posted"] * 9
+    assert summed(shown(client)) == (0, "0.00", "0.00")
+    assert verify(fresh_engine).findings == []
