@@ -16,6 +16,7 @@ from api.contributions.employer_changes import EmployerChangeAnswer, EmployerCha
 from api.contributions.report_answers import EmployerStandingAnswer
 from ledger.verify import verify
 from tests.support.api_client import AREA, key, running
+from tests.support.documents_client import YEAR, of
 from tests.support.employer_client import employer_body, hire, new_employer, owe, refusal, rows, taken
 
 NEW, NEWER = "示例新纺织有限公司", "示例控股集团"
@@ -94,6 +95,13 @@ def test_reports_and_prints_have_the_name_of_the_day(client: TestClient) -> None
     for on, name in (("2026-04-20", NEW), ("2026-06-20", NEWER)):
         report = client.get("/v1/reports/arrears", params={"on": on, "limit": 500}).json()["items"]
         assert {one["name"] for one in report if one["employer"] == code} == {name}
+    for whose, kind, more in (
+        (f"/v1/employers/{code}", "payment_list", YEAR),
+        (f"/v1/accounts/{person}", "insured_proof", {}),
+    ):
+        shown = str(of(client, whose, kind=kind, **more))
+        # that of the day of printing
+        assert (NEWER in shown, old in shown) == (True, False), kind
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
