@@ -279,8 +279,8 @@ FORGERIES: dict[str, tuple[str, int, list[str]]] = {
     "a spend made a contribution": ("move_not_allowed", 3, [f"UPDATE entry SET kind = 2 {AT} 3"]),
     "no such kind": ("kind_wrong", 7, [f"UPDATE entry SET kind = 77 {AT} 7"]),
     "a second opening": ("kind_wrong", 7, [f"UPDATE entry SET kind = 1 {AT} 7"]),
-    "a kind of a later issue": ("hold_wrong", 8, [
-        f"UPDATE entry SET kind = 50, target_seq = NULL, reserved_change = 5 {AT} 8"]),
+    "a kind that reserves nothing": ("hold_wrong", 8, [
+        f"UPDATE entry SET kind = 44, target_seq = NULL, reserved_change = 5 {AT} 8"]),
     "a policy nobody knows": ("reference_unknown", 9, [f"UPDATE entry SET policy_version = 99 {AT} 9"]),
     "a caller nobody knows": ("reference_unknown", 2, [f"UPDATE entry SET caller = 99 {AT} 2"]),
     "a day before the opening": ("date_wrong", 2, [f"UPDATE entry SET effective_on = '2024-12-31' {AT} 2"]),
