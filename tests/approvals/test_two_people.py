@@ -345,7 +345,7 @@ def test_its_route_says_that_it_may_wait() -> None:
         for operation in operations.values()
         if "waits for a second person" in operation["responses"].get("202", {}).get("description", "")
     }
-    by_hand = {"/v1/accounts/{account}/estate"}
+    by_hand = {"/v1/accounts/{account}/estate", "/v1/estates"}
     assert told == by_hand | {path for path, one in DECLARED.items() if one.command.word in ASKABLE}
 
 
