@@ -13,7 +13,7 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.accounts.answers import EstateAnswer
-from api.accounts.estates import EstateState
+from api.accounts.estate_bodies import EstateState
 from tests.support.api_client import TODAY, id_number, key
 from tests.support.employer_client import taken
 
