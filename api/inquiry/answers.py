@@ -10,7 +10,7 @@ from pydantic import Field, WithJsonSchema
 from api.accounts.answers import AccountAnswer, BalanceAnswer, EntryItem, FreezeItem
 from api.accounts.mutual_aid import QuotaItem
 from api.care.claims import ClaimItem
-from api.care.filings import FilingItem, SettlementItem, YearCounters
+from api.care.filings import FiledItem, SettlementItem, YearCounters
 from api.care.settlement_answers import SettlementView
 from api.care.third_party import CaseAnswer
 from api.care.visits import VisitView
@@ -121,7 +121,7 @@ class ExportedBook(Answer):
     freezes: list[FreezeItem]
     enrolments: list[EnrolmentItem]
     payments: list[PersonMonthItem]
-    filings: list[FilingItem]
+    filings: list[FiledItem]
     visits: list[VisitView]
     claims: list[ClaimItem]
     third_party_cases: list[CaseAnswer]

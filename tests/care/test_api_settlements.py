@@ -741,6 +741,7 @@ def test_filings_for_care_elsewhere(client: TestClient) -> None:
     filed = taken(client.post(path, json=body, headers=key()), FilingAnswer)
     listed = taken(client.get(path), FilingList, 200)["items"]
     assert [one["filing"] for one in listed] == [filed["filing"]]
+    assert listed[0].pop("reversed_by") is None
     assert listed[0].items() <= filed.items()
     inside = client.post(path, json=body | {"area": AREA}, headers=key())
     assert refusal(inside) == (422, "filing_not_applicable")
