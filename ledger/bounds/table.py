@@ -318,6 +318,18 @@ INTEREST_CORRECTED = Bound(
         "POST /v1/accounts/{account}/interest/corrections to",
     ),
 )
+CORRECTED_FROM = Bound(
+    earliest=_SINCE,
+    latest=_TODAY,
+    rule="R9, K9: days that have begun: nothing was posted for others",
+    sent=("POST /v1/corrections from",),
+)
+CORRECTED_TO = Bound(
+    earliest=(Edge("beginning"),),
+    latest=_A_YEAR_AHEAD,
+    rule="R9, K9: what was wrong ends after it began",
+    sent=("POST /v1/corrections to",),
+)
 CARE_YEAR = Bound(
     rule="R42: a year in which something was settled",
     sent=(

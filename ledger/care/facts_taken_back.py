@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.quotas import GIVEN, QUOTAS
+from ledger.accounts.quotas import GIVEN, QUOTAS, REOPENED
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
@@ -123,7 +123,7 @@ HANGS: Need[dict[int, Hangs]] = Need("what hangs on an enrolment", _read_hangs)
 # what each kind asks for beside what acted on it
 NEEDS_OF: dict[Kind, tuple[Need[Any], ...]] = {
     Kind.FREEZE: (ACTS,),
-    Kind.QUOTA: (ACTS, QUOTAS),
+    Kind.QUOTA: (ACTS, QUOTAS, REOPENED),
     Kind.ENROLMENT: (ACTS, ENROLMENTS, HANGS),
     Kind.FILING: (ACTS,),
     Kind.VISIT: (ACTS, SETTLEMENTS),
@@ -136,10 +136,13 @@ def last_of(desk: Desk, original: Receipt) -> int:
     Raises Refused(already_reversed).
     """
     acts = desk.of(ACTS).get(original.book_id, {})
+    # a quota that ended with a death which was none was opened again by a reversal of its end
+    is_quota = original.kind is Kind.QUOTA
+    opened_by = desk.of(REOPENED).get((original.book_id, original.seq)) if is_quota else None
     seq = original.seq
     while seq in acts:
         seq, kind = acts[seq]
-        if kind is Kind.REVERSAL:
+        if kind is Kind.REVERSAL and seq != opened_by:
             raise Refused(RefusalCode.ALREADY_REVERSED)
     return seq
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from ledger.bounds.table import CORRECTED_FROM, CORRECTED_TO
 from ledger.chart.members import MemberClass
 from ledger.months import next_period, period_of
 from ledger.policy import Policy
@@ -78,10 +79,8 @@ class Correction:
         """Raise the refusal of what cannot be corrected: area_unknown, parameter_unknown, period_invalid."""
         if self.area not in policies:
             raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
-        if self.first > today:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="from", latest=today)
-        if self.last < self.first:
-            raise Refused(RefusalCode.PERIOD_INVALID, at="to", earliest=self.first)
+        CORRECTED_FROM.admit(self.first, today, "from")
+        CORRECTED_TO.admit(self.last, today, "to", beginning=self.first)
         if self.kind is CorrectionKind.PARAMETER and self.parameter not in CORRECTABLE:
             raise Refused(RefusalCode.PARAMETER_UNKNOWN, at="parameter")
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from sqlalchemy import Row
 
+from ledger.accounts.quotas import REOPENS
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution, parse_entry_name, party_of
@@ -178,7 +179,7 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
     if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.MUTUAL_AID:
         # into the quota, or free when the quota has ended since
         return reserved is None or 0 <= reserved <= line.amount_fen
-    if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.QUOTA_END:
+    if line.kind == Kind.REVERSAL and REOPENS in unpack(line.detail):
         ended = walk.lines[line.target_seq or 0].reserved_change
         return (reserved or 0) == -(ended or 0)
     if line.kind == Kind.AID_BACK:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ledger.accounts.quotas import REOPENS
 from ledger.book.detail import unpack
 from ledger.chart.kinds import BOOKED_AGAIN, ENDS, REVERSIBLE, REVERSIBLE_FACTS, REVERSIBLE_OF_CARE, Kind
 from ledger.chart.sides import POCKETS, Side
@@ -23,6 +24,8 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     | ENDS.keys()
     # of a death that was none, or of another day
     | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END}
+    # what opened a quota again, when the quota itself is taken back
+    | {Kind.REVERSAL}
     | {Kind.DEMAND, Kind.INSTALMENT},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
     Kind.RELEASE: frozenset({Kind.HOLD}),
@@ -82,6 +85,8 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
         return f"it cannot act on entry {line.target_seq}"
     if line.target_seq in walk.acted_on:
         return f"entry {line.target_seq} was acted on before"
+    if line.kind == Kind.REVERSAL and target.kind == Kind.REVERSAL and REOPENS not in unpack(target.detail):
+        return f"it cannot act on entry {line.target_seq}"
     if line.kind == Kind.REVERSAL:
         return _donation_comes_back(walk, line, target) or _mirrors(walk, line, target)
     if line.kind in _AGAIN:

@@ -28,6 +28,7 @@ from ledger.people.enrolments import Enrol
 from ledger.posting import Posted, Receipt
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.chance import seeds
 from tests.support.clinic import Clinic
 from tests.support.people import SomeoneFactory, World, noon
@@ -44,7 +45,7 @@ PART, WHOLE = 16_000, 76_000
 
 @pytest.fixture
 def world(engine: Engine) -> Iterator[World]:
-    yield World(engine, now=noon(TODAY))
+    yield asks_nobody(World(engine, now=noon(TODAY)))
     assert verify(engine).findings == []
 
 

@@ -298,7 +298,7 @@ def test_a_premium_that_comes_back_after_the_estate_goes_to_the_heirs(world: Wor
     premium = world.one(
         PayPremium(payer, digest, (digest, resident_ref(digest)), "child", 10_000, 2026, world.ref())
     )
-    world.one(ReportDeath(payer, date(2026, 9, 1), "certificate"))
+    world.one(ReportDeath(payer, world.today, "certificate"))
     world.one(estate(world, payer, [Heir("child", "王伟")], world.today))
     posted = reverse(world, premium)
     (handed,) = [one for one in posted.others if one.kind is Kind.ESTATE]

@@ -178,11 +178,11 @@ def test_e57_and_e59_interest_to_the_day_before_and_a_supplement(client: TestCli
         contribute(client, person, "160.00", period=f"2026-{month:02}", effective_on=f"2026-{month:02}-15")
     bill = client.post(
         f"/v1/accounts/{person}/spendings",
-        json=spending(amount="200.00", effective_on="2026-10-20"),
+        json=spending(amount="200.00", effective_on="2026-09-02"),
         headers=key(),
     )
     assert bill.status_code == 201
-    contribute(client, person, "200.00", period="2026-08", effective_on="2026-10-20")
+    contribute(client, person, "200.00", period="2026-08", effective_on="2026-09-02")
     die(client, person, "2026-09-02")
     heirs = [SPOUSE, claimant("大", born_on="1990-01-01"), claimant("小", born_on="1995-01-01")]
     done = confirmed(client, person, heirs, paid_on="2026-10-20")
@@ -456,7 +456,7 @@ def test_what_an_heir_has_spent_is_owed_by_the_heir(client: TestClient) -> None:
     assert (balance(client, person), balance(client, son["id_number"])) == ("1000.00", "0.00")
     # and is set off when the heir dies
     contribute(client, son["id_number"], "500.00", period="2026-11", effective_on=TODAY.isoformat())
-    die(client, son["id_number"])
+    die(client, son["id_number"], TODAY.isoformat())
     own = confirmed(client, son["id_number"], [claimant("媳", "spouse")])
     assert [(line["what"], line["owed"], line["amount"]) for line in own["set_off"]] == [
         ("inheritance", "420.00", "420.00")
@@ -471,7 +471,7 @@ def test_supplements_come_back_too_and_an_estate_of_the_short_form(client: TestC
         json=spending(amount="200.00", effective_on=TODAY.isoformat()),
         headers=key(),
     ).json()
-    died = die(client, person)
+    died = die(client, person, TODAY.isoformat())
     son = with_account(client, "儿")
     divide(client, person, [{"id_number": son["id_number"], "relation": "child"}])
     reversal = client.post(f"/v1/entries/{bill['entry']}/reversal", json={"reason": "r"}, headers=key())

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from ledger.verify import verify
 from tests.support.api_client import TODAY, contribute, id_number, key, open_account, running, spending
+from tests.support.approval_client import by_two
 from tests.support.care_client import give
 from tests.support.estate_client import die, divide, heir
 from tests.support.people import KEYRING
@@ -35,7 +36,8 @@ def client(engine: Engine, folder: Path) -> Iterator[TestClient]:
 def merge(client: TestClient, account: str, into: str, **more: Any) -> Any:
     """The one door of these tests: where two people are asked for, this is where."""
     body = {"into": into, "document": "Finding 118"}
-    return client.post(f"/v1/accounts/{account}/merge", json=body, **({"headers": key()} | more))
+    asked = client.post(f"/v1/accounts/{account}/merge", json=body, **({"headers": key()} | more))
+    return by_two(client, asked)
 
 
 def code(answer: Any, status: int) -> str:
@@ -142,7 +144,7 @@ def test_the_names_and_numbers_of_both_stay(client: TestClient) -> None:
     new = id_number()
     body = {"id_number": new, "from": "2026-06-01", "document": "d", "reason": "corrected"}
     path = f"/v1/accounts/{younger[0]}/id-numbers"
-    assert client.post(path, json=body, headers=key()).status_code == 201
+    assert by_two(client, client.post(path, json=body, headers=key())).status_code == 201
     assert merge(client, younger[1], older[1]).status_code == 201
     told = client.get(f"/v1/accounts/{younger[0]}").json()
     assert [one["name"] for one in told["names"]] == ["张*", "王*"]

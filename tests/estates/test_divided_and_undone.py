@@ -15,6 +15,7 @@ from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.undoing import UndoEstate
 from ledger.people.persons import stake_by_name
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.chance import seeded
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.stories import Heir, claims, confirming, row, shared_out
@@ -25,7 +26,7 @@ POCKETS = ("current_year", "carried_over", "held", "reserved", "stage", "person_
 @pytest.mark.parametrize("turn", range(25))
 def test_any_family(engine: Engine, turn: int) -> None:
     random = Random(seeded(turn))
-    world = World(engine)
+    world = asks_nobody(World(engine))
     # of an old account the first division posts interest, which stays
     is_new = random.random() < 0.5
     since = world.today if is_new else date(2024, 3, 1)
@@ -70,7 +71,7 @@ def test_any_family(engine: Engine, turn: int) -> None:
 
 def test_undone_in_the_next_year_and_with_heirs_who_have_died_since(engine: Engine) -> None:
     """What comes back after a year end is carried over; of a closed account nothing comes back (K6, R58)."""
-    world = World(engine)
+    world = asks_nobody(World(engine))
     start, then = date(2026, 1, 1), date(2026, 3, 1)
     book = world.open(opened_on=start, opening=(10_000, 20_000), today=start)
     death = world.one(ReportDeath(book, date(2026, 2, 28), "certificate"), today=then)
@@ -103,7 +104,7 @@ def test_undone_in_the_next_year_and_with_heirs_who_have_died_since(engine: Engi
 
 def test_named_in_january_and_paid_as_of_december(engine: Engine) -> None:
     """To say who claims carries no year over, so that the estate is still paid on a day of the old one."""
-    world = World(engine)
+    world = asks_nobody(World(engine))
     start, then, now = date(2026, 1, 1), date(2026, 12, 20), date(2027, 1, 5)
     book = world.open(opened_on=start, opening=(10_000, 0), today=start)
     death = world.one(ReportDeath(book, date(2026, 12, 1), "certificate"), today=date(2026, 12, 2))

@@ -28,6 +28,7 @@ from ledger.posting import Command, Outcome, Posted
 from ledger.posting.outcomes import Unavailable
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.stories import Heir, confirming, entries, estate
@@ -40,7 +41,7 @@ ROUNDS = range(6)
 
 @pytest.fixture
 def clinic(engine: Engine) -> Iterator[Clinic]:
-    yield Clinic(World(engine))
+    yield Clinic(asks_nobody(World(engine)))
     assert verify(engine).findings == []
 
 

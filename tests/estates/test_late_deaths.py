@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from api.accounts.answers import DeathAnswer, DeathReceipt, DeathWithdrawalReceipt
 from ledger.verify import verify
 from tests.support.api_client import contribute, key, open_account, running, spending
+from tests.support.approval_client import by_two
 from tests.support.care_client import shown
 from tests.support.employer_client import hire, new_employer, owe, pay, refusal, taken
 from tests.support.estate_client import ask, die, divide, heir, open_items
@@ -31,7 +32,7 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def withdraw(client: TestClient, person: str) -> Any:
     body = {"reason": "a namesake", "document": "registry 7"}
     answer = client.post(f"/v1/accounts/{person}/death/withdrawal", json=body, headers=key())
-    return taken(answer, DeathWithdrawalReceipt)
+    return taken(by_two(client, answer), DeathWithdrawalReceipt)
 
 
 def correct(client: TestClient, person: str, on: str) -> Any:

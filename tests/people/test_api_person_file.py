@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 from ledger import tables
 from ledger.verify import verify
 from tests.support.api_client import id_number, key, open_account, running
+from tests.support.approval_client import by_two
 from tests.support.employer_client import hire, new_employer, wages
 from tests.support.estate_client import die, heir
 from tests.support.people import KEYRING
@@ -41,7 +42,8 @@ def rename(client: TestClient, person: str, name: str, since: str = CHANGED, **m
 def renumber(client: TestClient, person: str, number: str, since: str = CHANGED, **more: Any) -> Any:
     """Another ID number. One door for all of these tests: where two people are asked for, this is where."""
     body = {"id_number": number, "from": since, "document": "Register 118", "reason": "corrected"} | more
-    return client.post(f"/v1/accounts/{person}/id-numbers", json=body, headers=key())
+    asked = client.post(f"/v1/accounts/{person}/id-numbers", json=body, headers=key())
+    return by_two(client, asked)
 
 
 def shown(client: TestClient, person: str) -> dict[str, Any]:

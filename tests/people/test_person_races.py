@@ -18,6 +18,7 @@ from ledger.people.renumbering import ChangeNumber
 from ledger.posting import Command, Outcome, Posted
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.people import Someone, SomeoneFactory, World
 from tests.support.stories import pockets
 
@@ -28,7 +29,7 @@ TURNS = 10
 
 @pytest.fixture
 def world(engine: Engine) -> World:
-    return World(engine)
+    return asks_nobody(World(engine))
 
 
 def at_once(world: World, commands: Sequence[Command]) -> list[Outcome]:

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ledger.accounts.contributing import Contribute
 from ledger.approvals import waiting
 from ledger.book.numbers import approval_name
+from ledger.policy import load_policy
 from ledger.posting import Command, Outcome, Posted, Receipt, Waiting
 from tests.support.people import World
 
 LARGE = 10_000_000
+_ASKS = re.compile(r'(unit = "approval"\nvalue = )"[^"]+"')
 
 
 def large(world: World, book: Any, fen: int = LARGE, **more: Any) -> Contribute:
     """A contribution for which the example area asks two."""
     facts = {"caller": "test", "actor": "clerk", "key": world.ref("large")} | more
     return Contribute(book, fen, 202611, world.today, world.ref("paper"), **facts)
+
+
+def asks_nobody(world: World) -> World:
+    """Let the area of a world ask for no second person, for tests of what the acts themselves do."""
+    never = {
+        area: load_policy(_ASKS.sub(r'\g<1>"never"', policy.text), f"{area:06d}.toml")
+        for area, policy in world.policies.items()
+    }
+    world.policies = never
+    return world
 
 
 def waits(world: World, command: Command, **when: Any) -> Waiting:

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from api.accounts.answers import EstateAnswer
 from api.accounts.estate_bodies import EstateState
 from tests.support.api_client import TODAY, id_number, key
+from tests.support.approval_client import by_two
 from tests.support.employer_client import taken
 
 DIED = "2026-11-20"
@@ -106,4 +107,4 @@ def say(client: TestClient, estate: str, what: str, **body: Any) -> Any:
 def undo(client: TestClient, estate: str) -> Any:
     """Take a division back; the body of the answer."""
     answer = say(client, estate, "undo", reason="a will was found", document="will 3")
-    return taken(answer, EstateState)
+    return taken(by_two(client, answer), EstateState)

@@ -21,6 +21,7 @@ from api.transfers.answers import (
     TransferView,
 )
 from tests.support.api_client import TODAY, key
+from tests.support.approval_client import by_two
 from tests.support.employer_client import taken
 
 _refs = itertools.count(1)
@@ -126,7 +127,7 @@ def come(client: TestClient, name: str, amount: str, received_on: str) -> Any:
 
 def exit_answer(client: TestClient, person: str, paid_on: str = TODAY.isoformat(), **more: Any) -> Any:
     body = {"case": "settled_abroad", "document": "permit 7", "paid_on": paid_on} | more
-    return post(client, f"/v1/accounts/{person}/exits", body)
+    return by_two(client, post(client, f"/v1/accounts/{person}/exits", body))
 
 
 def leave(client: TestClient, person: str, paid_on: str = TODAY.isoformat()) -> Any:

@@ -17,6 +17,7 @@ from ledger.estates.undoing import UndoEstate
 from ledger.people.persons import stake_by_name, stake_by_number
 from ledger.shares import heir_rank
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.people import SomeoneFactory, World
 from tests.verify.tampering import chain_anew, found, places, rewritten, run, tampering
 
@@ -39,7 +40,7 @@ class Family(NamedTuple):
 
 @pytest.fixture(scope="module")
 def world(engine: Engine) -> World:
-    return World(engine)
+    return asks_nobody(World(engine))
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from ledger.transfers.coming_in import AnnounceTransfer, CreditTransfer
 from ledger.transfers.exits import PayExit
 from ledger.transfers.going_out import AcknowledgeTransfer, RejectTransfer, RequestTransfer, SendTransfer
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.people import World
 from tests.verify.tampering import TOLD, chain_anew, found, rewritten, run, tampering
 
@@ -55,7 +56,7 @@ class Left:
 
 @pytest.fixture(scope="module")
 def left(engine: Engine) -> Left:
-    return Left(World(engine))
+    return Left(asks_nobody(World(engine)))
 
 
 def test_what_nobody_touched_is_clean(left: Left) -> None:
@@ -154,7 +155,7 @@ def test_what_was_forged_is_found(left: Left, what: str) -> None:
 
 def test_a_year_that_a_rejected_transfer_cut_short_goes_on(engine: Engine) -> None:
     """The interest of the rest comes with the year end, and of the whole no fen more than is owed."""
-    world = World(engine)
+    world = asks_nobody(World(engine))
     stayed, came_back = (world.open(opened_on=date(2025, 1, 1), opening=(0, 1_000_000)) for _ in range(2))
     for book in (stayed, came_back):
         world.one(Contribute(book, 16_000, 202603, date(2026, 3, 20), world.ref("c")))

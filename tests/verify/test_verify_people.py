@@ -15,6 +15,7 @@ from ledger.people.renaming import ChangeName
 from ledger.people.renumbering import ChangeNumber
 from ledger.verify import verify
 from ledger.verify.people import facts_are_what_they_are_compared_by
+from tests.support.approvals import asks_nobody
 from tests.support.people import KEYRING, SomeoneFactory, World
 from tests.verify.tampering import TOLD, chain_anew, found, run, tampering
 
@@ -24,7 +25,7 @@ SINCE = date(2026, 3, 1)
 @pytest.fixture(scope="module")
 def books(engine: Engine) -> tuple[int, int]:
     """An account with a new name and number, and one that another went into."""
-    world = World(engine)
+    world = asks_nobody(World(engine))
     holder = SomeoneFactory(name="张三")
     book = world.open(holder, opened_on=date(2020, 1, 1))
     world.one(ChangeName(book, new_name("李四", KEYRING), SINCE, "d"))

@@ -34,6 +34,7 @@ from ledger.people.enrolments import Enrol
 from ledger.people.persons import stake_by_name
 from ledger.shares import heir_rank, parse_weights
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, SomeoneFactory, World, noon
 from tests.support.units import Unit
@@ -168,7 +169,7 @@ def documents(world: World) -> tuple[int, int]:
 
 @pytest.fixture(scope="module")
 def ways(engine: Engine) -> Ways:
-    world = World(engine, now=noon(FIRST))
+    world = asks_nobody(World(engine, now=noon(FIRST)))
     clinic = Clinic(world)
     donor, patient, gone = relatives(clinic)
     again, late = documents(world)

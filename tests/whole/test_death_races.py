@@ -15,6 +15,7 @@ from ledger.posting import Command, Outcome, Posted
 from ledger.posting.outcomes import Unavailable
 from ledger.refusals import Refused
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.clinic import Clinic
 from tests.support.people import SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate, row
@@ -30,7 +31,7 @@ PART, WHOLE = 16_000, 76_000
 
 @pytest.fixture
 def world(engine: Engine) -> Iterator[World]:
-    yield World(engine, now=noon(TODAY))
+    yield asks_nobody(World(engine, now=noon(TODAY)))
     assert verify(engine).findings == []
 
 
