@@ -10,8 +10,9 @@ from pydantic_core import to_json
 from api.http.declaring import by_of, posting
 from api.http.fields import Period
 from api.http.listing import LIMIT_DEFAULT, Cursor, Listing, Page, PageLimit, answer_pages, with_csv
-from api.http.posting import respond, take
+from api.http.posting import respond, take, wants_dry_run
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
+from api.http.shown import shown_by
 from api.http.state import State, state_of
 from api.transfers.answers import ReleaseAnswer, SuspendedPage
 from api.transfers.bodies import NewRelease
@@ -133,6 +134,9 @@ async def release(account: str, body: NewRelease, request: Request) -> Response:
     unit, book_id = await state.read(whose)
     command = ReleaseSuspended(unit, book_id, body.period, body.amount, body.source_ref, *by.sent_by)
     receipt = (done := await take(request, command)).receipt
+    if wants_dry_run(request):
+        # it is posted in the employer's book, and tells of the account
+        shown_by(request).of(book_id)
     seq = unpack(receipt.detail).get("transfer")
     answer = {
         "release": receipt.name,

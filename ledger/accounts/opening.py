@@ -67,6 +67,10 @@ class OpenAccount(Command):
     key: str | None = None
     target_seq: int | None = OPENING_SEQ
 
+    @property
+    def opens_on(self) -> date:  # type: ignore[override]  # computed, where the base has a default
+        return self.opened_on
+
     def content(self) -> str:
         opening = ""
         if self.opening is not None:

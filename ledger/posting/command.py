@@ -26,6 +26,7 @@ _NOTHING: dict[str, object] = {
     "named": (),
     "stakes": (),
     "else_book": None,
+    "opens_on": None,
     "approval": None,
 }
 
@@ -92,6 +93,8 @@ class Command:
     candidates: tuple[int, ...]
     # digests of what is unique beyond one book: an institution's message, its bill number
     stakes: tuple[bytes, ...]
+    # from which day on, for one that opens an account of a person
+    opens_on: date | None
     # the book when the first is not there: not everybody has an account
     else_book: BookRef | None
     # the second person who approved it, once somebody did

@@ -60,6 +60,8 @@ class Desk:
     moved: dict[bytes, tuple[int, int]] = field(default_factory=dict)
     # digests that are numbers of somebody, and not the one in force
     aliases: set[bytes] = field(default_factory=set)
+    # how many books a person has held, by scheme and person
+    held: dict[tuple[bytes, int], int] = field(default_factory=dict)
     # of accounts that are closed because they went into another one: the one that they went into
     went_into: dict[int, int] = field(default_factory=dict)
     # of accounts that are named by a number of their holder that is not in force: those that went into them

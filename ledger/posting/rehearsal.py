@@ -26,7 +26,7 @@ from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk, Reveal
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Outcome, Person, WiderLocks
-from ledger.posting.stakes import stake_things
+from ledger.posting.stakes import let_open_again, stake_things
 
 
 def rehearse(
@@ -52,6 +52,7 @@ def rehearse(
         desk = attempt.desk
         with connection.begin():
             resolve_books(connection, attempt, wider)
+            let_open_again(connection, commands, desk)
             for command in commands:
                 # somebody who is not known yet gets a number nobody has, for the length of the rehearsal
                 for place, person in enumerate(command.persons, start=1):

@@ -11,12 +11,14 @@ from sqlalchemy import Connection, bindparam
 
 from ledger import tables
 from ledger.chart.matrix import Stage
+from ledger.chart.sides import POCKETS
 from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
 from ledger.posting.outcomes import BookRef, Person, PersonStake
 
+_POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
 _PERSONS = Lookup(
     "SELECT i.digest, i.person_id, i.name_digest, i.role FROM {given}"
     " JOIN identity i ON i.digest = given.digest",
@@ -49,6 +51,18 @@ _NUMBERS_TAKEN = Lookup(
 )
 
 
+# The last day of accounts that their holders left alive: when the money went. None of those who died, or have
+# it still; what came later acts on another entry, and followed the money.
+_LEFT = Lookup(
+    "SELECT b.book_id, coalesce((SELECT MAX(e.effective_on) FROM entry e JOIN transfer t"
+    " ON t.book_id = e.book_id AND t.seq = e.seq AND"
+    f" (t.from_side IN ({_POCKETS}) OR t.to_side IN ({_POCKETS}))"
+    " WHERE e.book_id = b.book_id AND e.target_seq IS NULL), b.opened_on) FROM {given}"
+    " JOIN book b ON b.book_id = given.book_id"
+    f" AND b.stage = {int(Stage.CLOSED)} AND b.died_on IS NULL",
+    [tables.book.c.book_id, tables.entry.c.effective_on],
+    book_id="big",
+)
 # what a person may hold one book of; another scheme than this stands in front of the person's digest
 ACCOUNT = b"account"
 
@@ -132,7 +146,9 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
         for scheme, digest in asked.values()
         if digest in desk.persons
     }
-    books = {holder: held[-1] for holder, held in books_held(connection, looking).items()}
+    all_held = books_held(connection, looking)
+    desk.held.update({holder: len(held) for holder, held in all_held.items()})
+    books = {holder: held[-1] for holder, held in all_held.items()}
     for ref, (scheme, digest) in asked.items():
         person = desk.persons.get(digest)
         if person is not None and (scheme, person.person_id) in books:
@@ -160,12 +176,30 @@ def books_held(
     return books
 
 
+def let_open_again(connection: Connection, commands: Sequence[Command], desk: Desk) -> None:
+    """Let those be without an account who left theirs alive, by a transfer or a payout, and open one on a
+    later day (R2, R58): that one stays closed for ever, and a new one stands under the same number.
+    """
+    openers = [
+        command
+        for command in commands
+        if command.opens_on is not None and isinstance(command.book, bytes) and command.book in desk.ids
+    ]
+    accounts = {desk.ids[_ref(command)] for command in openers}
+    left = dict(_LEFT.run(connection, [(book_id,) for book_id in sorted(accounts)])) if accounts else {}
+    for command in openers:
+        book_id = desk.ids.get(_ref(command))
+        if book_id in left and command.opens_on is not None and command.opens_on > left[book_id]:
+            for ref in [ref for ref, known in desk.ids.items() if known == book_id]:
+                del desk.ids[ref]
+
+
 def stake_books(connection: Connection, commands: Sequence[Command], desk: Desk) -> set[bytes]:
-    """Stake a first account for everybody who has none and is about to get one; the stakes that were new."""
+    """Stake an account for everybody who has none and is about to get one; the stakes that were new."""
     openers: dict[bytes, Command] = {}
     for command in commands:
         if command.opens and isinstance(command.book, bytes) and command.book not in desk.ids:
-            openers.setdefault(_first_holding(command, desk), command)
+            openers.setdefault(_next_holding(command, desk), command)
     if not openers:
         return set()
     numbers = [(number,) for command in openers.values() for number in command.candidates]
@@ -198,10 +232,11 @@ def _ref(command: Command) -> bytes:
     return command.book
 
 
-def _first_holding(command: Command, desk: Desk) -> bytes:
-    """What the first book of the person of an opening stakes."""
+def _next_holding(command: Command, desk: Desk) -> bytes:
+    """What the next book of the person of an opening stakes: the first, or the one after those it left."""
     scheme, digest = _person_of(_ref(command))
-    return holding_digest(desk.persons[digest].person_id, 1, scheme)
+    person_id = desk.persons[digest].person_id
+    return holding_digest(person_id, desk.held.get((scheme, person_id), 0) + 1, scheme)
 
 
 # how often a stake that was there, and was let go before it could be read, is tried for anew
@@ -267,7 +302,7 @@ def give_back(
     """Take back the stakes that only refused commands had made."""
     needed = {person.digest for command in kept for person in command.persons}
     unused_books = fresh_books - {
-        _first_holding(command, desk) for command in kept if command.opens and isinstance(command.book, bytes)
+        _next_holding(command, desk) for command in kept if command.opens and isinstance(command.book, bytes)
     }
     for table, unused in ((tables.claim, unused_books), (tables.identity, fresh - needed)):
         if unused:

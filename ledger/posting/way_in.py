@@ -35,6 +35,7 @@ from ledger.posting.stakes import (
     StakesContended,
     free_stakes,
     give_back,
+    let_open_again,
     move_persons,
     names_given,
     stake_books,
@@ -204,6 +205,7 @@ def _decide_and_write(
     fresh = stake_persons(connection, commands, desk.now)
     desk.fresh_persons = set(fresh)
     resolve_books(connection, attempt, wider)
+    let_open_again(connection, commands, desk)
     fresh_books = stake_books(connection, commands, desk)
     find_books(attempt)
     stake_things(connection, commands, attempt.ids, desk)

@@ -533,3 +533,48 @@ def test_money_that_waits_for_a_list_or_its_payer_is_listed(client: TestClient) 
     pay(client, employer, "2026-07", "50.00", "2026-08-15")
     [waits] = suspended(client, employer=employer)
     assert (waits["waits_for"], waits["amount"], waits["account_no"]) == ("list", "50.00", None)
+
+
+# -- and back ------------------------------------------------------------------------------------------------
+
+
+def opening(person: str, opened_on: str) -> dict[str, Any]:
+    return {"id_number": person, "name": "张三", "area": "990100", "opened_on": opened_on}
+
+
+def test_who_comes_back_gets_another_account(client: TestClient) -> None:
+    person = saver(client)
+    first = client.get(f"/v1/accounts/{person}").json()["account_no"]
+    away = request_out(client, person)
+    # until it is closed there is one account
+    assert refusal(post(client, "/v1/accounts", opening(person, "2026-05-01"))) == (409, "opening_differs")
+    send(client, away, "2026-04-10")
+    assert acknowledge(client, away)["status"] == "acknowledged"
+    # the one that was left stays closed, also to who sends its own opening once more
+    for day in ("2026-01-01", "2026-04-10"):
+        assert refusal(post(client, "/v1/accounts", opening(person, day))) == (409, "account_closed")
+    rehearsed = client.post("/v1/accounts?dry_run=true", json=opening(person, "2026-05-01"))
+    assert rehearsed.status_code == 200, rehearsed.text
+    answer = post(client, "/v1/accounts", opening(person, "2026-05-01"))
+    assert answer.status_code == 201, answer.text
+    again = answer.json()["account_no"]
+    assert again != first
+    assert client.get(f"/v1/accounts/{person}").json()["account_no"] == again
+    assert client.get(f"/v1/accounts/{first}").json()["status"] == "closed"
+    # the same is answered with it, and only once there are two
+    assert post(client, "/v1/accounts", opening(person, "2026-05-01")).status_code == 200
+    back = announce(client, person, sheet_body("0.00", "3489.31", "0.00", "3489.31"))
+    assert come(client, back, "3489.31", "2026-06-02")["status"] == "credited"
+    assert (balance(client, person), balance(client, first)) == ("3489.31", "0.00")
+    contribute(client, person, "160.00", period="2026-06", effective_on="2026-06-20")
+    assert balance(client, person) == "3649.31"
+
+
+def test_the_dead_get_no_other_account(client: TestClient) -> None:
+    person = saver(client)
+    die(client, person)
+    divide(client, person, [heir()])
+    assert refusal(post(client, "/v1/accounts", opening(person, TODAY.isoformat()))) == (
+        409,
+        "account_closed",
+    )
