@@ -25,6 +25,7 @@ from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.estates.case import ESTATE_CASE, HELD, OPEN, case_named
 from ledger.estates.owed import OWED
+from ledger.owed.state import DEMAND_STATE
 from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
@@ -225,8 +226,11 @@ def _restored(paid: list[Receipt], year: int) -> tuple[TransferLine, ...]:
 
 
 def _owe_again(book: Book, paid: list[Receipt]) -> None:
-    """What was set off of a third party's case is owed again (R47)."""
-    cases = book.of(CASE_STATE)
+    """What was set off of a third party's case is owed again (R47), and so is what was demanded (R67)."""
+    cases, demands = book.of(CASE_STATE), book.of(DEMAND_STATE)
+    for seq, demand in sorted(demands.rows.items()):
+        if demand.to_estate:
+            demands.set(seq, demand._replace(to_estate=0))
     for one in paid:
         told = unpack(one.detail)
         if one.kind is Kind.SET_OFF and "case" in told:

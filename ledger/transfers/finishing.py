@@ -20,7 +20,7 @@ def end_mutual_aid(desk: Desk, book: Book) -> None:
 def check_finished(desk: Desk, book: Book) -> None:
     """Raise Refused(open_items) with all that is open: what keeps an estate open, and demands.
 
-    A demand is set off, paid or withdrawn first. What else is owed stands on the information sheet.
+    A demand is set off, paid or withdrawn first. What else is owed holds nobody up.
     """
     demands = [
         OpenItem("demand", entry_name(book.book_id, seq), "")

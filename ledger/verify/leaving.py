@@ -222,7 +222,9 @@ class _Demand(NamedTuple):
     withdrawn: int = 0
 
 
-_OF_DEMANDS: Final = (Kind.DEMAND, Kind.SET_OFF, Kind.INSTALMENT, Kind.ESTATE, Kind.REVERSAL)
+_OF_DEMANDS: Final = (
+    Kind.DEMAND, Kind.SET_OFF, Kind.INSTALMENT, Kind.ESTATE, Kind.ESTATE_UNDO, Kind.REVERSAL,
+)  # fmt: skip
 # by entry: which demand it changed, and which amount of it by how much
 _Changes = dict[int, tuple[int, str, int]]
 
@@ -278,6 +280,11 @@ def _note(
         if target_seq in changes:
             number, name, change = changes.pop(target_seq)
             _change(demands, number, name, -change)
+        return
+    if kind == Kind.ESTATE_UNDO:
+        for number, known in demands.items():
+            if isinstance(known, _Demand):
+                demands[number] = known._replace(to_estate=0)
         return
     told = unpack(detail)
     if kind == Kind.ESTATE:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 
 from api.operations.corrections import CorrectionAnswer, CorrectionLines
 from ledger import tables
+from ledger.accounts.year_end import PostInterest
 from ledger.chart.channels import FieldGroup
 from ledger.contributions.retirees import CreditRetiree
 from ledger.corrections import performing
@@ -326,4 +327,44 @@ def test_one_that_was_killed_goes_on(
     items = client.get(f"/v1/corrections/{name}/lines").json()["items"]
     assert [one["state"] for one in items] == ["posted"] * 9
     assert summed(shown(client)) == (0, "0.00", "0.00")
+    assert verify(fresh_engine).findings == []
+
+
+RATE = 'name = "interest.three_month"\nunit = "per_year"\nvalue = "0.0110"'
+
+
+def post_interest(client: TestClient, person: str, year: int) -> None:
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # the app of these tests
+    with state.engine.connect() as connection:
+        [done] = post(connection, [PostInterest(state.ref(person), year)], NOW, TODAY, state.policies)
+        assert isinstance(done, Posted)
+
+
+def test_interest_by_a_wrong_rate(client: TestClient, fresh_engine: Engine) -> None:
+    """E18: 10,000.00 for all of 2025 earns 111.53 at 1.10 %, and 121.67 at 1.20 %."""
+    opening = {"current_year": "0.00", "carried_over": "10000.00", "source_ref": "old"}
+    person, poor = (
+        str(open_account(client, opened_on="2025-01-01", opening=opening)["number"]) for _ in range(2)
+    )
+    for one in (person, poor):
+        post_interest(client, one, 2025)
+    assert balance(client, person) == "10111.53"
+    spent = spending(amount="10111.53", effective_on="2026-05-02")
+    assert client.post(f"/v1/accounts/{poor}/spendings", json=spent, headers=key()).status_code == 201
+    about = {"parameter": "interest.three_month", "from": "2025-01-01", "to": "2025-12-31"}
+    assert summed(shown(client, **about)) == (0, "0.00", "0.00")
+
+    put_in_force(client, RATE, RATE.replace("0.0110", "0.0120"))
+    told = shown(client, **about)
+    assert summed(told) == (2, "20.28", "0.00")
+    assert {(line["what"], line["period"], line["difference"]) for line in told["lines"]} == {
+        ("interest", "2025", "10.14")
+    }
+    assert summed(posted(client, **about)) == (2, "20.28", "0.00")
+    assert (balance(client, person), balance(client, poor)) == ("10121.67", "10.14")
+    assert summed(shown(client, **about)) == (0, "0.00", "0.00")
+    # and too much: taken as far as it is there
+    put_in_force(client, RATE.replace("0.0110", "0.0120"), RATE.replace("0.0110", "0.0100"))
+    posted(client, **about)
+    assert (balance(client, person), balance(client, poor)) == ("10101.39", "0.00")
     assert verify(fresh_engine).findings == []

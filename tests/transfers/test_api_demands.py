@@ -14,6 +14,7 @@ from ledger.verify import verify
 from tests.support.api_client import TODAY, contribute, key, open_account, running, spending
 from tests.support.employer_client import balance, refusal
 from tests.support.estate_client import amounts, die, divide, heir
+from tests.support.estate_client import undo as undo_estate
 from tests.support.transfer_client import (
     demand,
     document,
@@ -141,6 +142,18 @@ def test_an_open_demand_is_set_off_before_the_estate(client: TestClient) -> None
     [stands] = demands(client, person)
     assert (stands["to_estate"], stands["still_owed"]) == ("200.00", "0.00")
     assert refusal(instalment_answer(client, name, "1.00")) == (409, "account_closed")
+
+
+def test_what_an_undone_estate_had_set_off_is_owed_again(client: TestClient) -> None:
+    person = rich(client)
+    demand(client, person, "200.00")
+    died = die(client, person)
+    divide(client, person, [heir()])
+    undo_estate(client, died["entry"])
+    [stands] = demands(client, person)
+    assert (stands["to_estate"], stands["still_owed"]) == ("0.00", "200.00")
+    again = divide(client, person, [heir()])
+    assert [(one["what"], one["amount"]) for one in again["set_off"]] == [("demand", "200.00")]
 
 
 def test_what_the_estate_does_not_hold_is_taken_from_what_comes_later(client: TestClient) -> None:
