@@ -26,9 +26,13 @@ LONG: Final = frozenset({
     ("POST", "/v1/employers/{employer}/estimates"),
     ("POST", "/v1/employers/{employer}/refunds"),
     ("POST", "/v1/receipts"),
+    ("POST", "/v1/corrections"),
     ("POST", "/v1/payments/{payment}/reversal"),
     # these post little, behind lists of employers and days of institutions
     ("POST", "/v1/employers/{employer}/case-steps"),
+    ("POST", "/v1/employers/{employer}/changes"),
+    ("POST", "/v1/employers/{employer}/merger"),
+    ("POST", "/v1/employers/{employer}/staff-moves"),
     ("POST", "/v1/employers/{employer}/closure"),
     ("POST", "/v1/employers/{employer}/reopening"),
     ("POST", "/v1/clearings/{clearing}/end"),

@@ -343,8 +343,6 @@ async def correction_lines(
     correction: str, request: Request, cursor: Cursor = None, limit: PageLimit = 50
 ) -> Response:
     """In the order of accounts. What was posted stands beside what was left, and why."""
-    state = state_of(request)
-    await state.run(lambda: _told(state, correction))
 
     def page_after(connection: Any, after: Any, limit: int) -> list[tuple[Any, dict[str, Any]]]:
         found = lines_after(connection, correction, None if after is None else tuple(after), limit)

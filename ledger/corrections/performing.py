@@ -283,14 +283,18 @@ def told_of(connection: Connection, name: str, *, lines_max: int = LINES_SHOWN) 
     change = _N.after_fen - _N.before_fen
     posted = (_N.name == name, _N.state != LEFT)
     with connection.begin():
-        if connection.scalar(select(_C.name).where(_C.name == name)) is None:
-            raise Refused(RefusalCode.CORRECTION_NOT_FOUND, at="correction")
+        _check_there(connection, name)
         people = connection.scalar(select(func.count(_N.account_id.distinct())).where(*posted))
         more = connection.scalar(select(func.sum(change)).where(*posted, change > 0))
         less = connection.scalar(select(func.sum(-change)).where(*posted, change < 0))
         count = connection.scalar(select(func.count()).where(_N.name == name))
         lines = [line for line, _state in lines_after(connection, name, None, lines_max)]
     return Shown(name, people or 0, int(more or 0), int(less or 0), count or 0, lines)
+
+
+def _check_there(connection: Connection, name: str) -> None:
+    if connection.scalar(select(_C.name).where(_C.name == name)) is None:
+        raise Refused(RefusalCode.CORRECTION_NOT_FOUND, at="correction")
 
 
 LineKey = tuple[int, int, int, str]
@@ -301,8 +305,9 @@ def lines_after(
 ) -> list[tuple[CorrectionLine, str]]:
     """Lines of a correction behind one, in the order of accounts, each with what became of it.
 
-    Inside the transaction that is given.
+    Inside the transaction that is given. Raises Refused(correction_not_found).
     """
+    _check_there(connection, name)
     columns = (_N.account_id, _N.employer_id, _N.period, _N.what)
     query = select(
         *columns,

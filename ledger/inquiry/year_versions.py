@@ -22,7 +22,7 @@ DIGEST_FORMAT: Final = 1
 # what moves money between the pockets only: no income and no spending
 _WITHIN: Final = (Kind.CARRY_OVER, Kind.RECLASSIFICATION)
 # what empties an account for good, and what is taken out of it just before
-_ENDS: Final = (Kind.ESTATE, Kind.TRANSFER_OUT)
+_ENDS: Final = (Kind.ESTATE, Kind.TRANSFER_OUT, Kind.EXIT, Kind.MERGE)
 _ENDING: Final = (*_ENDS, Kind.SET_OFF)
 
 
@@ -143,6 +143,8 @@ def _ended_by(entries: Sequence[BookedEntry], year: int) -> int | None:
         if (
             entry.kind in _ENDS
             and entry.is_empty
+            # what a merger brings to the account that stays ends nothing
+            and (entry.kind is not Kind.MERGE or entry.fen < 0)
             and entry.effective_on.year == year
             and not _pays_again(entries, place)
         ):

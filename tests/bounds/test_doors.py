@@ -185,7 +185,25 @@ def enrolment(**more: str) -> dict[str, Any]:
     return {"member_class": "active", "from": "2026-01-01", **more}
 
 
+def of_average_wage(**more: str) -> dict[str, Any]:
+    asked = {"kind": "parameter", "reason": "x", "area": AREA, "parameter": "contributions.average_wage"}
+    return {**asked, "from": "2020-01-01", "to": TODAY, "confirm": False, **more}
+
+
 CASES = [
+    # -- corrections of many
+    Case(
+        "POST /v1/corrections from",
+        lambda d, day: d.post("/v1/corrections", of_average_wage(**{"from": day})),
+        (TOMORROW, *ODD),
+        ("2000-01-01", TODAY),
+    ),
+    Case(
+        "POST /v1/corrections to",
+        lambda d, day: d.post("/v1/corrections", of_average_wage(to=day)),
+        ("2019-12-31", *ODD),
+        ("2020-01-01", TODAY),
+    ),
     # -- accounts
     Case(
         "POST /v1/accounts opened_on",

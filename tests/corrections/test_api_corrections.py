@@ -137,6 +137,18 @@ def test_a_wage_that_nobody_knows_is_left_to_a_clerk(client: TestClient) -> None
     assert summed(told) == (0, "0.00", "0.00")
 
 
+def test_more_than_a_call_may_post_is_left_to_the_command(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    employer = new_employer(client)
+    owe(client, employer, "2026-03", {hire(client): "9000.00", hire(client): "9000.00"})
+    monkeypatch.setattr("api.operations.corrections.LINES_POSTED_MAX", 1)
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "2000.00"))
+    answer = client.post("/v1/corrections", json=correction(confirm=True), headers=key())
+    assert (answer.status_code, answer.json()["code"]) == (422, "correction_too_large")
+    assert answer.json()["facts"] == {"lines": 2, "lines_max": 1}
+
+
 def ids(engine: Engine) -> list[int]:
     """The accounts of people."""
     book = tables.book.c

@@ -31,6 +31,7 @@ G = FieldGroup
 OWN = {
     ("GET", "/v1/employers/{employer}"),
     ("GET", "/v1/employers/{employer}/arrears"),
+    ("GET", "/v1/employers/{employer}/changes"),
     ("GET", "/v1/employers/{employer}/payments"),
     ("GET", "/v1/employers/{employer}/payments/{period}"),
     ("GET", "/v1/employers/{employer}/receipts"),

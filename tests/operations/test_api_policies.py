@@ -11,12 +11,10 @@ from sqlalchemy import Engine
 
 from api.operations.policies import PolicyAnswer
 from ledger.policy import UNITS, load_policies
-from ledger.policy.access import ACCESS_UNITS
 from ledger.policy.calendar import CALENDAR_UNITS
-from ledger.policy.care import ON_FILE_UNITS
 from ledger.policy.cases import CASES_UNITS
-from ledger.policy.parameters import ESTIMATES_IN_A_ROW
-from tests.policy.test_policy import OF_TWO
+from ledger.policy.transfers import TRANSFERS_UNITS
+from tests.policy.test_policy import ALWAYS, LEFT_OUT, OF_TWO
 from tests.support.api_client import TODAY, running
 
 POLICY = load_policies()["990100"]
@@ -51,12 +49,11 @@ def test_the_rules_of_today(client: TestClient) -> None:
     }
     assert [one["name"] for one in shown["parameters"]] == [
         *UNITS,
-        *ON_FILE_UNITS,
-        ESTIMATES_IN_A_ROW,
-        *ACCESS_UNITS,
+        *ALWAYS,
         *CALENDAR_UNITS,
         *CASES_UNITS,
         *OF_TWO,
+        *TRANSFERS_UNITS,
     ]
     assert parameter(shown, "contributions.average_wage") == {
         "name": "contributions.average_wage",
@@ -86,10 +83,7 @@ def test_the_rules_of_a_day(client: TestClient, day: str, value: str, first: str
 def test_what_is_not_known_is_missing_and_not_made_up(client: TestClient) -> None:
     shown = rules(client, "?on=2027-07-01")
     assert shown["missing"] == ["contributions.average_wage"]
-    assert (
-        len(shown["parameters"])
-        == len([*UNITS, *ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS, *CASES_UNITS, *OF_TWO]) - 1
-    )
+    assert len(shown["parameters"]) == len([*UNITS, *LEFT_OUT]) - 1
     for day in ("1999-12-31", "0001-01-01"):
         shown = rules(client, f"?on={day}")
         assert (shown["parameters"], shown["missing"]) == ([], list(UNITS))

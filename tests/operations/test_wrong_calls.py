@@ -208,6 +208,7 @@ def test_a_sample_says_which_institutions_it_names(run: Callable[..., Answer], t
     assert all(code in told for code in said["institutions"])
 
 
+@pytest.mark.slow
 @pytest.mark.sqlite
 def test_make_alone_lists_what_it_does() -> None:
     make = shutil.which("make")

@@ -37,7 +37,7 @@ from ledger.policy.approvals import APPROVAL_UNITS
 from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
 from ledger.policy.cases import CASES_UNITS
-from ledger.policy.parameters import ESTIMATES_IN_A_ROW
+from ledger.policy.parameters import ESTIMATES_IN_A_ROW, TAKEN_BACK_FROM
 from ledger.policy.transfers import TRANSFERS_UNITS
 
 AREA = '[area]\ncode = "990100"\nname = "示例市"\n'
@@ -229,7 +229,7 @@ def dated_fields(policy: Policy) -> dict[str, Dated[object]]:
 
 
 # what an area may leave out and the example area has on every day
-ALWAYS = [*ON_FILE_UNITS, ESTIMATES_IN_A_ROW, *ACCESS_UNITS]
+ALWAYS = [*ON_FILE_UNITS, ESTIMATES_IN_A_ROW, TAKEN_BACK_FROM, *ACCESS_UNITS]
 # a verb of which an area says nothing asks for no second person: the example area says something of these
 OF_TWO = [
     *(f"approvals.{verb}" for verb in ("contribution", "death_withdrawal", "estate", "estate_undo")),
