@@ -134,6 +134,13 @@ _LISTING = Listing(
             R.PARAMETER_UNKNOWN,
             R.PERIOD_INVALID,
             R.WAGE_INVALID,
+            R.DUPLICATE_LINE,
+            # a class that cannot be said of the person on these days
+            R.ACCOUNT_CLOSED,
+            R.ACCOUNT_DECEASED,
+            R.ACCOUNT_TRANSFERRING,
+            R.SCHEME_NO_ACCOUNT,
+            R.ENROLMENT_DIFFERS,
             R.CORRECTION_OVERLAPS,
             R.CORRECTION_TOO_LARGE,
         ),
@@ -199,6 +206,11 @@ def _asked(connection: Any, state: State, body: NewCorrection) -> Correction:
         RightWage(number, _account(connection, state, line, number), _wage(line, number))
         for number, line in enumerate(body.lines or (), start=1)
     )
+    seen: set[int] = set()
+    for one in wages:
+        if one.account_id in seen:
+            raise Refused(R.DUPLICATE_LINE, at=f"lines/{one.line - 1}/id_number")
+        seen.add(one.account_id or 0)
     return about(area=employer.area, employer_id=employer.book_id, wages=wages)
 
 

@@ -53,6 +53,7 @@ def preview(planner: Planner, name: str, *, lines_max: int = LINES_SHOWN) -> Sho
     Who got too much, all lines together, but less than the area takes back keeps it: such lines are shown
     with a code and count for nothing.
     """
+    planner.refuse_impossible()
     limit = taken_back_from(planner.policy, planner.correction.last)
     sums: dict[int, _Sums] = {}
     shown: list[CorrectionLine] = []
@@ -126,6 +127,7 @@ def perform(
     ask for the same again then.
     """
     connection = planner.connection
+    planner.refuse_impossible()
     now, _today = clock()
     refuse_overlaps(connection, planner.correction, name)
     _write_down(connection, planner, name, now)
@@ -134,7 +136,7 @@ def perform(
     try:
         for step in planner.steps():
             now, today = clock()
-            _post_step(connection, name, step, now, today, policies)
+            _post_step(planner, name, step, now, today, policies)
             batch.bookmark += sum(1 for _line in step.lines)
             batches.save(connection, batch, now)
             progress(batch.bookmark)
@@ -154,21 +156,27 @@ def perform(
 
 
 def _end_with(connection: Connection, batch: Batch, fault: Exception, now: datetime) -> None:
-    batch.state, batch.reason = batches.FAILED, type(fault).__name__
+    if isinstance(fault, Refused):
+        # it is over: asked for again it is refused again, and holds up no other
+        batch.state = batches.FINISHED
+    else:
+        batch.state, batch.reason = batches.FAILED, type(fault).__name__
     connection.rollback()
     batches.save(connection, batch, now)
 
 
 def _post_step(
-    connection: Connection,
+    planner: Planner,
     name: str,
     step: CorrectionStep,
     now: datetime,
     today: date,
     policies: Mapping[int, Policy],
 ) -> None:
+    connection = planner.connection
     _keep(connection, name, [(line, PLANNED, None) for act in step.acts for line in act.lines])
-    outcomes = post(connection, [act.command for act in step.acts], now, today, policies)
+    commands = [act.command for act in step.acts]
+    outcomes = post(connection, commands, now, today, policies, reveal=planner.reveal)
     said: list[tuple[CorrectionLine, str, str | None]] = [(line, LEFT, line.code) for line in step.left]
     for act, outcome in zip(step.acts, outcomes, strict=True):
         said += _said(act, outcome)
@@ -177,15 +185,24 @@ def _post_step(
 
 def _said(act: Act, outcome: Outcome) -> Iterator[tuple[CorrectionLine, str, str | None]]:
     """What became of the lines of one command."""
-    if isinstance(outcome, Unknown | Failed):
+    if isinstance(outcome, Unknown | Failed) or (isinstance(outcome, Refused) and not act.lines):
+        # without the class that comes first, its months would be left as they are
         raise outcome
-    refused = unpack(outcome.receipt.detail).get("refused", {}) if isinstance(outcome, Posted) else {}
+    told = unpack(outcome.receipt.detail) if isinstance(outcome, Posted) else {}
+    refused, years = told.get("refused", {}), {year: fen for year, fen, _seq in told.get("years", ())}
     for number, line in enumerate(act.lines, start=1):
-        if isinstance(outcome, Refused):
-            right = outcome.code is RefusalCode.NOTHING_TO_CORRECT
-            yield (line, POSTED, None) if right else (line, LEFT, outcome.code.value)
+        nothing = isinstance(outcome, Refused) and outcome.code is RefusalCode.NOTHING_TO_CORRECT
+        if isinstance(outcome, Refused) and not nothing:
+            yield line, LEFT, outcome.code.value
         elif (code := refused.get(str(number))) is not None:
             yield line, LEFT, code
+        elif line.what is Corrected.INTEREST and line.difference < 0:
+            # taken as far as it is there; the rest stays wrong, and the next one shows it
+            taken = years.get(line.period, 0)
+            if taken:
+                yield line._replace(after=line.before + taken), POSTED, None
+            else:
+                yield line, LEFT, RefusalCode.INSUFFICIENT_BALANCE.value
         else:
             yield line, POSTED, None
 

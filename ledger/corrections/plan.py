@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.contributions.adjustments import Adjust
 from ledger.contributions.assessing import Declared
@@ -30,10 +32,15 @@ from ledger.people.enrolments import Enrol
 from ledger.people.membership import Enrolment, class_in, is_retired
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import Command
-from ledger.refusals import RefusalCode
+from ledger.refusals import RefusalCode, Refused
 
 LINES_A_COMMAND = 1_000
 ACCOUNTS_A_STEP = 500
+# where nothing more is said of a class
+_OVER = {
+    int(Stage.TRANSFERRING): RefusalCode.ACCOUNT_TRANSFERRING,
+    int(Stage.CLOSED): RefusalCode.ACCOUNT_CLOSED,
+}
 # later than every enrolment on record
 _LATEST = 2**31 - 1
 
@@ -72,6 +79,15 @@ class Planner:
     actor: str
     # accounts that keep what they got too much
     kept: frozenset[int] = frozenset()
+
+    def refuse_impossible(self) -> None:
+        """Raise Refused(account_closed, account_transferring) for a class that cannot be said any more."""
+        account_id = self.correction.account_id
+        if account_id is None:
+            return
+        stage = _OVER.get(self._account(account_id)[0])
+        if stage is not None:
+            raise Refused(stage, at="account")
 
     def steps(self) -> Iterator[CorrectionStep]:
         """What is still wrong, step by step."""
@@ -119,6 +135,17 @@ class Planner:
                 if one.account_id in right
             ]
             yield from self._of_month(month._replace(persons=listed), judge)
+            assessed = {one.account_id for one in listed}
+            never = [
+                CorrectionLine(
+                    *(account_id, employer_id, period, Corrected.CONTRIBUTION, 0, 0),
+                    code=RefusalCode.NOTHING_ASSESSED.value,
+                )
+                for account_id in right
+                if account_id not in assessed
+            ]
+            if never:
+                yield CorrectionStep([], never)
 
     def _of_month(self, month: MonthOfEmployer, judge: months.Judge) -> Iterator[CorrectionStep]:
         """The adjustments of one month of an employer, so many lines at a time."""
@@ -273,11 +300,7 @@ class Planner:
         self, account_id: int, words: Sequence[Enrolment], first: int, last: int
     ) -> Iterator[CorrectionStep]:
         """A retiree's credits of the days: those that were never posted, and those that were not due."""
-        book = tables.book.c
-        with self.connection.begin():
-            stage, opened_on = self.connection.execute(
-                select(book.stage, book.opened_on).where(book.book_id == account_id)
-            ).one()
+        stage, opened_on = self._account(account_id)
         had = dict(retired.credited(self.connection, [account_id], first, last).get(account_id, ()))
         lines = retired.lines_of(self.policy, account_id, stage, had.items(), words)
         for line in map(self._unless_kept, lines):
@@ -293,6 +316,14 @@ class Planner:
                 posts = missing.code is None
                 yield CorrectionStep([Act(command, [missing])] if posts else [], [] if posts else [missing])
             period = next_period(period)
+
+    def _account(self, account_id: int) -> tuple[int, date]:
+        """The stage of an account, and when it was opened."""
+        book = tables.book.c
+        query = select(book.stage, book.opened_on).where(book.book_id == account_id)
+        with self.connection.begin():
+            stage, opened_on = self.connection.execute(query).one()
+        return stage, opened_on
 
     def _missing(self, account_id: int, period: int) -> CorrectionLine | None:
         """A month's credit that was never posted; None where the area gives none."""

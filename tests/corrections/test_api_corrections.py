@@ -16,6 +16,7 @@ from ledger.accounts.year_end import PostInterest
 from ledger.chart.channels import FieldGroup
 from ledger.contributions.retirees import CreditRetiree
 from ledger.corrections import performing
+from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policy
 from ledger.posting import Posted
 from ledger.posting.way_in import post
@@ -227,6 +228,57 @@ def test_a_class_that_was_wrong(client: TestClient, fresh_engine: Engine) -> Non
     assert verify(fresh_engine).findings == []
 
 
+def test_a_class_from_before_the_account(client: TestClient, fresh_engine: Engine) -> None:
+    person = hire(client, opened_on="2026-02-10")
+    about: dict[str, Any] = {"kind": "class", "account": person, "member_class": "retired"}
+    about |= {"from": "2026-01-01", "to": "2026-03-31", "area": None, "parameter": None}
+    assert summed(shown(client, **about)) == (1, "220.00", "0.00")
+    assert summed(posted(client, **about)) == (1, "220.00", "0.00")
+    assert balance(client, person) == "220.00"
+    assert verify(fresh_engine).findings == []
+
+
+def test_a_class_from_before_birth(client: TestClient) -> None:
+    body = "11999920100301001"
+    person = hire(client, opened_on="2026-02-10", id_number=body + check_digit(body))
+    about: dict[str, Any] = {"kind": "class", "account": person, "member_class": "retired"}
+    about |= {"to": "2026-03-31", "area": None, "parameter": None}
+    too_early = correction(confirm=True, **about, **{"from": "2009-12-01"})
+    answer = client.post("/v1/corrections", json=too_early, headers=key())
+    assert (answer.status_code, answer.json()["code"]) == (422, "period_invalid")
+    assert balance(client, person) == "0.00"
+    # which is over, and holds up nothing
+    assert summed(posted(client, **about, **{"from": "2026-01-01"})) == (1, "220.00", "0.00")
+
+
+def test_a_class_of_an_account_that_is_closed(client: TestClient) -> None:
+    person = hire(client)
+    report = {"died_on": "2026-05-01", "evidence": "certificate 1"}
+    assert client.post(f"/v1/accounts/{person}/death", json=report, headers=key()).status_code == 201
+    closing: dict[str, Any] = {"paid_on": TODAY.isoformat(), "confirm": True}
+    closing["heirs"] = [{"name": "李四", "relation": "child", "share": "1"}]
+    assert client.post(f"/v1/accounts/{person}/estate", json=closing, headers=key()).status_code == 201
+    about: dict[str, Any] = {"kind": "class", "account": person, "member_class": "retired"}
+    answer = client.post("/v1/corrections", json=correction(**about, area=None, parameter=None))
+    assert (answer.status_code, answer.json()["code"]) == (409, "account_closed")
+
+
+def test_who_is_listed_twice_or_was_never_on_the_list(client: TestClient) -> None:
+    employer = new_employer(client)
+    person, other = hire(client), hire(client)
+    owe(client, employer, "2026-03", {person: "8000.00"})
+    about: dict[str, Any] = {"kind": "list", "employer": employer, "area": None, "parameter": None}
+    lines = [{"id_number": person, "wage": "8500.00"}, {"id_number": other, "wage": "8500.00"}]
+    told = shown(client, **about, lines=lines)
+    assert [(one["difference"], one["code"]) for one in told["lines"]] == [
+        ("10.00", None),
+        ("0.00", "nothing_assessed"),
+    ]
+    answer = client.post("/v1/corrections", json=correction(**about, lines=[*lines, lines[0]]))
+    assert (answer.status_code, answer.json()["code"]) == (409, "duplicate_line")
+    assert answer.json()["errors"][0]["pointer"] == "/lines/2/id_number"
+
+
 def test_a_list_that_was_wrong(client: TestClient, fresh_engine: Engine) -> None:
     """E10: the base was 8,500.00 and not 8,000.00, in two months."""
     employer = new_employer(client)
@@ -377,6 +429,15 @@ def test_interest_by_a_wrong_rate(client: TestClient, fresh_engine: Engine) -> N
     assert summed(shown(client, **about)) == (0, "0.00", "0.00")
     # and too much: taken as far as it is there
     put_in_force(client, RATE.replace("0.0110", "0.0120"), RATE.replace("0.0110", "0.0100"))
-    posted(client, **about)
+    done = posted(client, **about)
     assert (balance(client, person), balance(client, poor)) == ("10101.39", "0.00")
+    # 20.28 too much: of poor 10.14 is there
+    assert summed(done) == (2, "0.00", "30.42")
+    still = shown(client, **about)
+    assert [line["difference"] for line in still["lines"]] == ["-10.14"]
+    done = posted(client, **about)
+    letters = client.get(f"/v1/corrections/{done['correction']}/lines").json()["items"]
+    assert [(one["state"], one["code"]) for one in letters if one["difference"] == "-10.14"] == [
+        ("left", "insufficient_balance")
+    ]
     assert verify(fresh_engine).findings == []

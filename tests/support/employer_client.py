@@ -49,9 +49,9 @@ def new_employer(client: TestClient, **more: Any) -> str:
     return str(taken(answer, EmployerAnswer)["employer"])
 
 
-def hire(client: TestClient, **more: Any) -> str:
+def hire(client: TestClient, *, opened_on: str = "2020-01-01", **more: Any) -> str:
     """The ID number of somebody who just got an account."""
-    return str(open_account(client, opened_on="2020-01-01", **more)["number"])
+    return str(open_account(client, opened_on=opened_on, **more)["number"])
 
 
 def wages(of: Mapping[str, str]) -> list[dict[str, str]]:
