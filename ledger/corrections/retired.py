@@ -35,6 +35,12 @@ _STANDS = (
     f" AND x.kind IN ({int(Kind.REVERSAL)}, {int(Kind.CREDIT_BACK)}))"
 )
 _POOLED = int(Side.POOLED_FUND)
+# the credits and what corrected them; and what came again, because the death for which it went back was none
+_IS_CREDIT = (
+    f"(e.kind IN ({_KINDS}) OR (e.kind = {int(Kind.REVERSAL)} AND t.from_side = {_POOLED}"
+    " AND EXISTS (SELECT 1 FROM entry c WHERE c.book_id = e.book_id AND c.seq = e.target_seq"
+    f" AND c.kind = {int(Kind.CREDIT_BACK)})))"
+)
 # what the fund gave for the month, all entries together that stand
 _GIVEN = (
     f"SUM(CASE WHEN t.from_side = {_POOLED} THEN t.amount_fen"
@@ -42,8 +48,8 @@ _GIVEN = (
 )
 _OF_MONTH = Lookup(
     f"SELECT e.book_id, e.period, MIN(e.seq), {_GIVEN} FROM {{given}} JOIN entry e"
-    f" ON e.book_id = given.book_id AND e.period = given.period AND e.kind IN ({_KINDS})"
-    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE {_STANDS}"
+    " ON e.book_id = given.book_id AND e.period = given.period"
+    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq AND {_IS_CREDIT} WHERE {_STANDS}"
     " GROUP BY e.book_id, e.period",
     [_E.book_id, _E.period, _E.seq, tables.transfer.c.amount_fen],
     book_id="big",
@@ -52,8 +58,8 @@ _OF_MONTH = Lookup(
 # the credits of some accounts from one month to another
 _CREDITED = Lookup(
     f"SELECT e.book_id, e.period, {_GIVEN} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
-    f" AND e.period BETWEEN given.first AND given.last AND e.kind IN ({_KINDS})"
-    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE {_STANDS}"
+    " AND e.period BETWEEN given.first AND given.last"
+    f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq AND {_IS_CREDIT} WHERE {_STANDS}"
     " GROUP BY e.book_id, e.period ORDER BY e.book_id, e.period",
     [_E.book_id, _E.period, tables.transfer.c.amount_fen],
     book_id="big",

@@ -243,7 +243,10 @@ def corrects_a_credit(walk: Walk, line: WalkedEntry) -> str | None:
     credit = walk.lines.get(unpack(line.detail)["credit"])
     if credit is None or credit.seq >= line.seq or credit.period != line.period:
         return "it corrects no credit of its month"
-    if credit.kind not in {Kind.RETIREE_CREDIT, Kind.RETIREE_CORRECTION}:
+    # one that came again acts on what had taken it back
+    back = walk.lines.get(credit.target_seq or 0) if credit.kind == Kind.REVERSAL else None
+    came_again = back is not None and back.kind == Kind.CREDIT_BACK
+    if credit.kind not in {Kind.RETIREE_CREDIT, Kind.RETIREE_CORRECTION} and not came_again:
         return f"entry {credit.seq} is no retiree's credit"
     return None
 

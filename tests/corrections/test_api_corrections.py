@@ -22,7 +22,9 @@ from ledger.posting import Posted
 from ledger.posting.way_in import post
 from ledger.verify import verify
 from tests.support.api_client import AREA, NOW, TODAY, contribute, key, open_account, running, spending
+from tests.support.approval_client import approve, waiting
 from tests.support.employer_client import adjust, balance, hire, new_employer, owe, pay, rows
+from tests.support.estate_client import die
 
 AVERAGE = 'name = "contributions.average_wage"\nunit = "yuan_per_month"\nvalue = "8120.00"'
 CREDIT = 'name = "retirees.monthly_credit"\nunit = "yuan_per_month"\nvalue = "110.00"'
@@ -197,6 +199,29 @@ def test_a_wrong_credit_of_retirees(client: TestClient, fresh_engine: Engine) ->
     assert (balance(client, person), balance(client, spent)) == ("208.00", "0.00")
     entries = client.get(f"/v1/accounts/{person}/entries", params={"kind": "retiree_correction"}).json()
     assert [one["period"] for one in entries["items"]] == ["2026-02", "2026-03"] * 2
+    assert verify(fresh_engine).findings == []
+
+
+def test_a_credit_that_a_mistaken_death_took_back_and_gave_again(
+    client: TestClient, fresh_engine: Engine, tmp_path: Path
+) -> None:
+    """Whatever became of it meanwhile, it stands; and one that a second death has taken back does not."""
+    person, dead = retiree(client), retiree(client)
+    for one in (person, dead):
+        credit(client, one, 202609, 202610)
+        die(client, one, "2026-09-20")
+        body = {"reason": "a namesake", "document": "registry 7"}
+        asked = client.post(f"/v1/accounts/{one}/death/withdrawal", json=body, headers=key())
+        assert approve(client, tmp_path / "keys", waiting(asked)).status_code == 201
+        assert balance(client, one) == "220.00"
+    die(client, dead, "2026-09-20")
+    about = {"parameter": "retirees.monthly_credit", "from": "2026-09-01", "to": "2026-10-31"}
+    put_in_force(client, CREDIT, CREDIT.replace("110.00", "115.50"))
+    # two months of the one, and the month of death of the other
+    assert summed(shown(client, **about)) == (2, "16.50", "0.00")
+    assert summed(posted(client, **about)) == (2, "16.50", "0.00")
+    assert (balance(client, person), balance(client, dead)) == ("231.00", "115.50")
+    assert summed(shown(client, **about)) == (0, "0.00", "0.00")
     assert verify(fresh_engine).findings == []
 
 
