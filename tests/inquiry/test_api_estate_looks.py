@@ -118,6 +118,24 @@ def test_a_look_at_somebody_alive_needs_no_entry_of_theirs(
     assert reads(engine) == before + 3
 
 
+@pytest.mark.parametrize(("ref", "kept"), [
+    # twelve digits, a check digit and two of the entry, with the days of an ID number at their place
+    ("P8073374303043-42", "P8073374303043-42"),
+    ("P8073374303043-42 119999198503140015", "P8073374303043-42 119*************15"),
+    ("P8073374303044-42", "P807***********42"),
+    ("119999198503140015", "119*************15"),
+])  # fmt: skip
+def test_the_name_of_an_entry_is_kept_whatever_its_digits_look_like(
+    client: TestClient, engine: Engine, folder: Path, case: Dead, ref: str, kept: str
+) -> None:
+    answer = client.get(f"/v1/accounts/{case.alive}/balance", headers=window(folder, ref))
+    assert answer.status_code == 200
+    log = tables.read_log.c
+    with engine.begin() as connection:
+        newest = connection.scalar(select(log.ref).order_by(log.chain_id.desc(), log.seq.desc()).limit(1))
+    assert newest == kept
+
+
 def test_a_look_up_by_body_is_a_look_too(client: TestClient, folder: Path, case: Dead) -> None:
     body = {"account": case.account}
     for ref in (f"{case.account}-1", None):
