@@ -13,8 +13,8 @@ from ledger.book.interest import DayChange, Interest, year_interest
 from ledger.book.interest_rows import InterestRow, interest_rows
 from ledger.bounds.looks import STATED_YEAR
 from ledger.chart.kinds import Kind
-from ledger.inquiry.statements import booked
-from ledger.inquiry.year_versions import BookedEntry, account_year
+from ledger.inquiry.statements import booked, posted_interest
+from ledger.inquiry.year_versions import INTERESTS, BookedEntry, account_year
 from ledger.policy import MissingParameter, Policy
 from ledger.refusals import RefusalCode, Refused
 
@@ -68,24 +68,32 @@ def interest_working(
         raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
     first = max(date(year, 1, 1), opened_on)
     try:
-        return _worked(known, year, first, earned_to, policy, posted)
+        worked = _worked(known, year, first, earned_to, policy, posted)
     except MissingParameter as missing:
         raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
+    if posted is not None and any(one.kind in INTERESTS and one.period == year for one in known):
+        # posted in parts, each rounded
+        carried_over, current_year = posted_interest(connection, book_id, year, posted)
+        worked = worked._replace(carried_over_fen=carried_over, current_year_fen=current_year)
+    return worked
 
 
 def _as_posted(
     entries: list[BookedEntry], year: int, opened_on: date, today: date
 ) -> tuple[list[BookedEntry], int | None, date]:
     """What the interest of a year is worked out from: the entries known, its own if any, the last day."""
-    told = account_year(entries, year, opened_on, today, 1)
+    told = account_year(entries, year, opened_on, today)
     if told is None or told.earned_to is None:
         # of a day that is not over nobody knows the balance at its end
         return entries, None, min(date(year, 12, 31), today - timedelta(days=1))
-    place = next(
-        (n for n, one in enumerate(entries) if one.kind is Kind.INTEREST and (one.period or 0) >= year), None
-    )
-    if place is None:
-        return [one for one in entries if one.seq <= told.last_seq], None, told.earned_to
+    own = [
+        place
+        for place, one in enumerate(entries)
+        if one.kind in INTERESTS and (one.period or 0) >= year and one.seq <= (told.ended_seq or 0)
+    ]
+    if not own:
+        return [one for one in entries if one.seq <= (told.ended_seq or 0)], None, told.earned_to
+    place = own[-1]
     return entries[:place], entries[place].seq, told.earned_to
 
 

@@ -20,6 +20,7 @@ from ledger.chart.members import LineKind
 from ledger.contributions.credited import credited
 from ledger.database.direct import Direct
 from ledger.inquiry.year_versions import (
+    INTERESTS,
     AccountYear,
     BookedEntry,
     KindSum,
@@ -31,7 +32,15 @@ from ledger.inquiry.year_versions import (
 )
 from ledger.refusals import RefusalCode, Refused
 
-__all__ = ["AccountStatement", "AccountYear", "KindSum", "booked", "statement", "year_statement"]
+__all__ = [
+    "AccountStatement",
+    "AccountYear",
+    "KindSum",
+    "booked",
+    "posted_interest",
+    "statement",
+    "year_statement",
+]
 
 _B, _E = tables.book.c, tables.entry.c
 _LINE, _EMPLOYER = tables.assessment_line.c, tables.employer.c
@@ -109,11 +118,18 @@ def _interest(connection: Connection, book_id: int, year: int, told: AccountYear
     if told.earned_to is None:
         return StatedInterest()
     days = (told.earned_to - told.first).days + 1
-    detail = connection.scalar(
-        select(_E.detail).where(_E.book_id == book_id, _E.kind == int(Kind.INTEREST), _E.period == year)
+    return StatedInterest(*posted_interest(connection, book_id, year, told.last_seq), days)
+
+
+def posted_interest(connection: Connection, book_id: int, year: int, up_to: int) -> tuple[int, int]:
+    """The interest of a year as posted up to an entry, of carried_over and of current_year, in fen."""
+    details = connection.scalars(
+        select(_E.detail).where(
+            _E.book_id == book_id, _E.kind.in_(map(int, INTERESTS)), _E.period == year, _E.seq <= up_to
+        )
     )
-    facts = unpack(detail)
-    return StatedInterest(facts.get("carried_over", 0), facts.get("current_year", 0), days)
+    parts = [unpack(detail) for detail in details]
+    return sum(one["carried_over"] for one in parts), sum(one["current_year"] for one in parts)
 
 
 # -- the months ----------------------------------------------------------------------------------------------

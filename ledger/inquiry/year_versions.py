@@ -2,8 +2,10 @@
 
 The statement of a year is a function of the account's chain and of nothing else. Its first version is known
 with the entry that ends the year: the interest of the year, or the division that closed the account. Every
-later fact of the year makes the next version. So a version is what the entries up to one of them say; no
-stored row can differ from it, and the digest that the chain has at that entry is part of the statement's own.
+later fact of the year makes the next version. A year that a transfer ended goes on when its money comes back:
+it has no newest version until it ends anew, by the rest of its interest. So a version is what the entries up
+to one of them say; no stored row can differ from it, and the digest that the chain has at that entry is part
+of the statement's own.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ _WITHIN: Final = (Kind.CARRY_OVER, Kind.RECLASSIFICATION)
 # what empties an account for good, and what is taken out of it just before
 _ENDS: Final = (Kind.ESTATE, Kind.TRANSFER_OUT, Kind.EXIT, Kind.MERGE)
 _ENDING: Final = (*_ENDS, Kind.SET_OFF)
+# the interest of a year: of all of it, or of a part that a transfer had cut off, and then of the rest
+INTERESTS: Final = (Kind.INTEREST, Kind.FURTHER_INTEREST)
 
 
 class BookedEntry(NamedTuple):
@@ -85,6 +89,8 @@ class AccountYear:
     last_seq: int = 0
     as_known: datetime | None = None
     seqs: tuple[int, ...] = ()
+    # the entry that ended the year
+    ended_seq: int | None = None
 
     @property
     def income_fen(self) -> int:
@@ -96,7 +102,7 @@ class AccountYear:
 
     @property
     def interest_fen(self) -> int:
-        return sum(one.fen for one in self.credits if one.kind is Kind.INTEREST)
+        return sum(one.fen for one in self.credits if one.kind in INTERESTS)
 
     @property
     def closing_fen(self) -> int:
@@ -115,29 +121,48 @@ def stated_year(entry: BookedEntry, opened_on: date) -> int:
     return max(entry.fact_on or entry.effective_on, opened_on).year
 
 
-def version_ends(entries: Sequence[BookedEntry], year: int, opened_on: date) -> list[int]:
-    """The places in `entries` (in order of seq) up to which each version of a year knows, in order.
+class VersionEnd(NamedTuple):
+    """The places in the entries up to which a version knows, and of what had ended the year."""
 
-    None for a year that nothing has ended yet.
-    """
-    first = _ended_by(entries, year)
-    if first is None:
-        return []
-    found = [first]
-    place = first + 1
-    while place < len(entries):
-        entry = entries[place]
-        if entry.fen and entry.kind not in _WITHIN and stated_year(entry, opened_on) == year:
-            place = _handed_on(entries, place)
-            found.append(place)
-        place += 1
-    return found
+    place: int
+    ended: int
 
 
-def _ended_by(entries: Sequence[BookedEntry], year: int) -> int | None:
+def version_ends(entries: Sequence[BookedEntry], year: int, opened_on: date) -> tuple[list[VersionEnd], bool]:
+    """Where each version of a year ends in `entries` (in order of seq), and whether the year goes on."""
+    found: list[VersionEnd] = []
+    start = 0
+    while (ended := _ended_by(entries, year, start)) is not None:
+        found.append(VersionEnd(ended, ended))
+        place = ended + 1
+        while place < len(entries):
+            entry = entries[place]
+            if entry.kind is Kind.TRANSFER_REJECTION and _sent_with(entries, ended, year):
+                break
+            if entry.fen and entry.kind not in _WITHIN and stated_year(entry, opened_on) == year:
+                place = _handed_on(entries, place)
+                found.append(VersionEnd(place, ended))
+            place += 1
+        else:
+            return found, False
+        start = place + 1
+    return found, True
+
+
+def _sent_with(entries: Sequence[BookedEntry], ended: int, year: int) -> bool:
+    """Whether what ended a year was that the account's money was sent elsewhere in it."""
+    begun = entries[ended].recorded_at
+    return any(
+        one.kind is Kind.TRANSFER_OUT and one.recorded_at == begun and one.effective_on.year == year
+        for one in entries[ended:]
+    )
+
+
+def _ended_by(entries: Sequence[BookedEntry], year: int, start: int = 0) -> int | None:
     """The place of the entry that ended a year: its interest, or what emptied the account with it."""
-    for place, entry in enumerate(entries):
-        if entry.kind is Kind.INTEREST and (entry.period or 0) >= year:
+    for place in range(start, len(entries)):
+        entry = entries[place]
+        if entry.kind in INTERESTS and (entry.period or 0) >= year:
             # a year that earned nothing has no interest of its own where a later one was posted with it
             return _emptied(entries, place, year) if entry.period == year else place
         if (
@@ -146,7 +171,7 @@ def _ended_by(entries: Sequence[BookedEntry], year: int) -> int | None:
             # what a merger brings to the account that stays ends nothing
             and (entry.kind is not Kind.MERGE or entry.fen < 0)
             and entry.effective_on.year == year
-            and not _pays_again(entries, place)
+            and not _pays_again(entries[start:], place - start)
         ):
             # paid out on 1 January: there is no day that earns
             return place
@@ -191,21 +216,22 @@ def account_year(
 
     None where there is no such version.
     """
-    ends = version_ends(entries, year, opened_on)
+    ends, goes_on = version_ends(entries, year, opened_on)
     if version is not None and not 1 <= version <= len(ends):
         return None
     first, last = max(date(year, 1, 1), opened_on), date(year, 12, 31)
-    if not ends:
+    if version is None and goes_on:
         return _summed(entries, year, opened_on, AccountYear(first, min(last, today), 0, (), ()))
     version = len(ends) if version is None else version
-    ended = entries[ends[0]]
+    end = ends[version - 1]
+    ended = entries[end.ended]
     # the day of the payout is the last one, and does not earn
-    paid_out = ended.kind is not Kind.INTEREST or (ended.period == year and ended.effective_on != last)
+    paid_out = ended.kind not in INTERESTS or (ended.period == year and ended.effective_on != last)
     if paid_out:
         last = ended.effective_on
     earned_to = last - timedelta(days=1) if paid_out else last
-    form = AccountYear(first, last, 0, (), (), earned_to=earned_to, version=version)
-    return _summed(entries[: ends[version - 1] + 1], year, opened_on, form)
+    form = AccountYear(first, last, 0, (), (), earned_to=earned_to, version=version, ended_seq=ended.seq)
+    return _summed(entries[: end.place + 1], year, opened_on, form)
 
 
 def _summed(known: Sequence[BookedEntry], year: int, opened_on: date, form: AccountYear) -> AccountYear:

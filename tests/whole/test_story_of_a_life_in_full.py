@@ -32,6 +32,7 @@ from tests.support.estate_client import claim, claimant
 from tests.support.inquiry_client import own
 from tests.support.people import KEYRING, hold, id_number
 from tests.support.transfer_client import (
+    acknowledge,
     announce,
     come,
     come_answer,
@@ -62,6 +63,8 @@ class Life:
         self._days, self.today = days, date.min
         # where she works, and by which enrolment
         self.employer = self.enrolment = ""
+        # the account that she left
+        self.left = ""
         # the entry of her death, while she counts as dead; and whether she is
         self.death, self.lives = "", True
 
@@ -145,8 +148,8 @@ def test_a_life_in_full(life: Life) -> None:
     hospital = _a_new_name_and_a_hospital_that_rises(life)
     husband = _marriage_and_mutual_aid(life, hospital)
     _statements_of_2024(life)
-    _out_and_back(life)
-    _money_of_another_place(life)
+    _out(life)
+    _and_back(life)
     _retirement(life, husband)
     _dead_by_mistake(life)
     _credits_that_were_too_low(life)
@@ -270,7 +273,8 @@ def _statements_of_2024(life: Life) -> None:
     assert life.statement(2025)["opening"] == "889.88"
 
 
-def _out_and_back(life: Life) -> None:
+def _out(life: Life) -> None:
+    """To an agency that does not know her, which sends the money back; then to the right one."""
     life.on("2025-03-01")
     life.do(f"/v1/enrolments/{life.enrolment}/end", {"to": "2025-02-28"})
     life.on("2025-03-10")
@@ -282,37 +286,65 @@ def _out_and_back(life: Life) -> None:
     sent = send(life.client, transfer, "2025-03-20")
     assert sent["sheet"] == sheet_body("100.00", "789.88", "1.92", "891.80")
     life.stands("0.00", "0.00", "0.00", "transferring")
+    first = life.statement(2025)
+    assert (first["version"], first["closing"]["balance"], first["interest"]["total"]) == (1, "0.00", "1.92")
     life.on("2025-04-15")
     assert view(life.client, transfer)["age_days"] == 26
     reject(life.client, transfer)
     life.stands("100.00", "791.80", "891.80")
+    # the year goes on
+    under_way = life.statement(2025)
+    assert (under_way["version"], under_way["closing"]["balance"]) == (None, "891.80")
 
-
-def _money_of_another_place(life: Life) -> None:
+    life.on("2025-04-16")
+    transfer = request_out(life.client, life.number, other_agency="330200", insured_from="2025-03-01")
+    life.on("2025-04-25")
+    # ten days more, and none on the way: (10,000 × 0.35 % + 79,180 × 1.10 %) × 10 ÷ 360 = 1.0 + 24.2 fen
+    sent = send(life.client, transfer, "2025-04-25")
+    assert sent["sheet"] == sheet_body("100.00", "791.80", "0.25", "892.05")
     life.on("2025-05-06")
-    employer = new_employer(life.client)
-    enrolment = {"member_class": "active", "employer": employer, "from": "2025-05-01"}
-    life.employer, life.enrolment = employer, life.hers("enrolments", enrolment)["enrolment"]
+    acknowledge(life.client, transfer)
+    life.left = life.window()["account_no"]
+    life.stands("0.00", "0.00", "0.00", "closed")
+    last = life.statement(2025)
+    assert (last["version"], last["replaces"]) == (2, 1)
+    assert last["credits"] == {
+        "interest": "1.92", "further_interest": "0.25", "transfer_rejection": "891.80",
+    }  # fmt: skip
+    assert last["debits"] == {"transfer_out": "1783.85"}
+    assert (last["to"], last["interest"]["total"]) == ("2025-04-25", "2.17")
+    assert life.window("/interest/2025")["total"] == "2.17"
+    assert life.statement(2025, 1) == first
+
+
+def _and_back(life: Life) -> None:
+    """Another account under the same number, and what she has saved elsewhere."""
     life.on("2025-06-02")
+    again = open_account(life.client, id_number=life.number, name=LATER_NAME, opened_on="2025-06-02")
+    assert again["account_no"] != life.left
+    assert [one["from"] for one in life.window("/person")["names"]][-1] == "2024-02-14"
+    life.employer = new_employer(life.client)
+    enrolment = {"member_class": "active", "employer": life.employer, "from": "2025-06-02"}
+    life.enrolment = life.hers("enrolments", enrolment)["enrolment"]
     transfer = announce(life.client, life.number, sheet_body("120.00", "2000.00", "5.50", "2125.50"))
-    life.stands("100.00", "791.80", "891.80")
+    life.stands("0.00", "0.00", "0.00")
     life.on("2025-06-10")
     assert refusal(come_answer(life.client, transfer, "2125.00", "2025-06-10")) == (409, "amount_differs")
     come(life.client, transfer, "2125.50", "2025-06-10")
-    life.stands("100.00", "2917.30", "3017.30")
+    life.stands("0.00", "2125.50", "2125.50")
     life.on("2025-07-10")
-    life.paid(employer, "2025-06", "20000.00", "1900.00")
-    life.stands("500.00", "2917.30", "3417.30")
+    life.paid(life.employer, "2025-06", "20000.00", "1900.00")
+    life.stands("400.00", "2125.50", "2525.50")
     # the floor, 60 % of 8,120.00: 4,872.00
     life.on("2025-08-11")
-    life.paid(employer, "2025-07", "4000.00", "462.84")
-    life.stands("597.44", "2917.30", "3514.74")
+    life.paid(life.employer, "2025-07", "4000.00", "462.84")
+    life.stands("497.44", "2125.50", "2622.94")
 
 
 def _retirement(life: Life, husband: str) -> None:
     life.on("2025-09-01")
     give(life.client, life.number, husband, "100.00", relation="spouse")
-    life.stands("597.44", "2917.30", "3414.74")
+    life.stands("497.44", "2125.50", "2522.94")
     life.on("2025-10-09")
     life.do(f"/v1/enrolments/{life.enrolment}/end", {"to": "2025-09-30"})
     life.hers("enrolments", {"member_class": "retired", "from": "2025-10-01"})
@@ -320,12 +352,12 @@ def _retirement(life: Life, husband: str) -> None:
     answer = life.client.post("/v1/transfers", json=asked, headers=key())
     assert refusal(answer) == (409, "retiree")
     life.credit_retirees(202510)
-    life.stands("707.44", "2917.30", "3524.74")
+    life.stands("607.44", "2125.50", "2632.94")
     life.on("2025-11-10")
     life.credit_retirees(202511)
     life.on("2025-12-08")
     life.credit_retirees(202512)
-    life.stands("927.44", "2917.30", "3744.74")
+    life.stands("827.44", "2125.50", "2852.94")
 
 
 def _dead_by_mistake(life: Life) -> None:
@@ -333,35 +365,35 @@ def _dead_by_mistake(life: Life) -> None:
     told = life.dies("2025-11-10", "a list of the civil registry")
     assert told["taken_back"] == [{"period": "2025-12", "amount": "110.00"}]
     assert (told["debits_after"], told["still_owed"]) == ([], "0.00")
-    life.stands("817.44", "2917.30", "3734.74", "deceased")
+    life.stands("717.44", "2125.50", "2842.94", "deceased")
     life.on("2025-12-18")
     path = f"/v1/accounts/{life.number}/death/withdrawal"
     body = {"reason": "a namesake", "document": "registry 7"}
     name = waiting(life.client.post(path, json=body, headers=key()))
     # nothing of it has happened, and who asked does not decide
-    life.stands("817.44", "2917.30", "3734.74", "deceased")
+    life.stands("717.44", "2125.50", "2842.94", "deceased")
     assert refusal(approve(life.client, life.keys, name, actor="clerk-7")) == (403, "same_person")
     done = said(approve(life.client, life.keys, name))
     entry = said(life.client.get(f"/v1/entries/{done['entry']}"), 200)
     assert (entry["kind"], entry["actor"], entry["approved_by"]) == ("death_withdrawal", "clerk-7", "chief-1")
     life.death = ""
-    life.stands("927.44", "2917.30", "3744.74")
+    life.stands("827.44", "2125.50", "2852.94")
 
     life.on("2026-01-05")
     life.close(2025)
-    # what was not on its way elsewhere goes on to earn, the 1.92 too; the credit of December was never away:
-    #   (10,000 × 261 + 40,000 × 175 + 9,744 × 143 + 11,000 × (92 + 61 + 31)) × 0.35 % ÷ 360 = 126.7 fen
-    #   (79,180 × 261 + 212,550 × 205) × 1.10 % ÷ 360 = 1,962.9 fen
-    # 2,917.30 + 927.44 + 1.27 + 19.63
-    life.stands("0.00", "3865.64", "3765.64")
+    # the credit of December was never away:
+    # (40,000 × 175 + 9,744 × 143 + 11,000 × (92 + 61 + 31)) × 0.35 % ÷ 360 = 101.3 fen
+    # 212,550 × 205 × 1.10 % ÷ 360 = 1,331.4 fen
+    life.stands("0.00", "2967.26", "2867.26")
 
 
 def _credits_that_were_too_low(life: Life) -> None:
     life.on("2026-01-12")
     life.credit_retirees(202601)
-    life.stands("110.00", "3865.64", "3875.64")
+    life.stands("110.00", "2967.26", "2977.26")
     first = life.statement(2025)
-    assert first["closing"]["balance"] == "3865.64"
+    assert first["version"] == 1
+    assert first["closing"]["balance"] == "2967.26"
     life.on("2026-02-02")
     policy = life.state.policies[int(AREA)]
     assert f'{CREDIT}"110.00"' in policy.text
@@ -374,17 +406,17 @@ def _credits_that_were_too_low(life: Life) -> None:
     }  # fmt: skip
     shown = life.do("/v1/corrections", asked, 200)
     assert (shown["people"], shown["more"], shown["less"]) == (1, "22.00", "0.00")
-    life.stands("110.00", "3865.64", "3875.64")
+    life.stands("110.00", "2967.26", "2977.26")
     life.do("/v1/corrections", asked | {"confirm": True})
-    life.stands("132.00", "3865.64", "3897.64")
+    life.stands("132.00", "2967.26", "2999.26")
     assert life.do("/v1/corrections", asked, 200)["people"] == 0
     # three of the four are of 2025, each a version of that year
     last = life.statement(2025)
-    assert last["version"] == first["version"] + 3
-    assert last["closing"]["balance"] == "3882.14"
+    assert (last["version"], last["replaces"]) == (4, 3)
+    assert last["closing"]["balance"] == "2983.76"
     assert last["credits"]["retiree_correction"] == "16.50"
-    assert life.statement(2025, first["version"]) == first
-    assert life.statement(2026)["opening"] == "3882.14"
+    assert life.statement(2025, 1) == first
+    assert life.statement(2026)["opening"] == "2983.76"
 
 
 def _illness(life: Life, hospital: str) -> str:
@@ -392,24 +424,24 @@ def _illness(life: Life, hospital: str) -> str:
     life.credit_retirees(202602)
     life.on("2026-03-02")
     life.credit_retirees(202603)
-    life.stands("363.00", "3865.64", "4128.64")
+    life.stands("363.00", "2967.26", "3230.26")
     # (1,000.00 − 900.00) × 91 %; this year's money first
     life.on("2026-03-03")
     bill = settle(
         life.client, hospital, life.number, [("A", "1000.00")], care_type="inpatient", care_date="2026-03-03"
     )
     assert (bill["pooled_pay"], bill["account_pay"], bill["cash_pay"]) == ("91.00", "909.00", "0.00")
-    life.stands("0.00", "3319.64", "3219.64")
+    life.stands("0.00", "2421.26", "2321.26")
     life.on("2026-04-08")
     life.credit_retirees(202604)
-    life.stands("115.50", "3319.64", "3335.14")
+    life.stands("115.50", "2421.26", "2436.76")
     life.on("2026-04-20")
     drugs = life.hers("spendings", spending(amount="60.00", effective_on="2026-04-20"))["entry"]
-    life.stands("55.50", "3319.64", "3275.14")
+    life.stands("55.50", "2421.26", "2376.76")
     for day, period in (("2026-05-11", 202605), ("2026-06-08", 202606)):
         life.on(day)
         life.credit_retirees(period)
-    life.stands("286.50", "3319.64", "3506.14")
+    life.stands("286.50", "2421.26", "2607.76")
     return str(drugs)
 
 
@@ -418,19 +450,19 @@ def _death(life: Life) -> None:
     life.on("2026-07-08")
     life.credit_retirees(202607)
     wrong = life.hers("spendings", spending(amount="30.00", effective_on="2026-07-08"))["entry"]
-    life.stands("372.00", "3319.64", "3591.64")
+    life.stands("372.00", "2421.26", "2693.26")
     life.on("2026-07-20")
     life.lives = False
     told = life.dies("2026-06-28", "death certificate 17")
     assert told["taken_back"] == [{"period": "2026-07", "amount": "115.50"}]
     assert told["debits_after"] == [{"entry": wrong, "amount": "30.00"}]
-    life.stands("256.50", "3319.64", "3576.14", "deceased")
+    life.stands("256.50", "2421.26", "2677.76", "deceased")
     answer = claim(life.client, life.number, [claimant("陈立", "spouse")], paid_on="2026-07-20")
     assert refusal(answer) == (409, "open_items")
     assert [one["name"] for one in answer.json()["facts"]["items"]] == [wrong]
     life.on("2026-07-22")
     life.do(f"/v1/entries/{wrong}/reversal", {"reason": "she was dead"})
-    life.stands("286.50", "3319.64", "3606.14", "deceased")
+    life.stands("286.50", "2421.26", "2707.76", "deceased")
 
 
 def _pockets(life: Life, person: str) -> tuple[str, str]:
@@ -439,11 +471,11 @@ def _pockets(life: Life, person: str) -> tuple[str, str]:
 
 
 def _three_heirs(life: Life, husband: str) -> str:
-    """3,606.14, and the interest of this year to the day before, of this year's money and of the older.
+    """2,707.76, and the interest of this year to the day before, of this year's money and of the older.
 
     11,550 × (31 + 19) + 23,100 + 24,750 × 27 + 36,300 × 2 + 5,550 × 11 + 17,100 × 31 + 28,650 × 30 at 0.35 %,
     28,650 × (7 + 50) + 25,650 × 14 at 0.10 %, ÷ 360: 32.7 fen
-    386,564 × 61 + 331,964 × 120 at 1.10 %, 331,964 × 71 at 0.65 %, ÷ 360: 2,363.3 fen
+    296,726 × 61 + 242,126 × 120 at 1.10 %, 242,126 × 71 at 0.65 %, ÷ 360: 1,751.3 fen
     """
     life.on("2026-09-10")
     daughter = str(open_account(life.client, name="陈晓", opened_on="2026-09-01")["number"])
@@ -453,17 +485,17 @@ def _three_heirs(life: Life, husband: str) -> str:
         claimant("陈明", born_on="2001-02-03"),
     ]
     shown = said(claim(life.client, life.number, heirs, paid_on="2026-09-10"), 200)
-    life.stands("286.50", "3319.64", "3606.14", "deceased")
+    life.stands("286.50", "2421.26", "2707.76", "deceased")
     done = said(claim(life.client, life.number, heirs, paid_on="2026-09-10", confirm=True))
     assert done["shares"] == shown["shares"]
     assert [one["paid_to"] for one in done["shares"]] == ["account", "account", "payout"]
-    # 3,606.14 + 0.33 + 23.63; the odd fen is the husband's (K7)
+    # 2,707.76 + 0.33 + 17.51; the odd fen is the husband's (K7)
     assert (done["amount"], [one["amount"] for one in done["shares"]]) == (
-        "3630.10",
-        ["1210.04", "1210.03", "1210.03"],
+        "2725.60",
+        ["908.54", "908.53", "908.53"],
     )
     life.stands("0.00", "0.00", "0.00", "closed")
-    assert [_pockets(life, one) for one in (husband, daughter)] == [("0.00", "1210.04"), ("0.00", "1210.03")]
+    assert [_pockets(life, one) for one in (husband, daughter)] == [("0.00", "908.54"), ("0.00", "908.53")]
     return daughter
 
 
@@ -472,6 +504,6 @@ def _what_comes_after(life: Life, drugs: str, husband: str, daughter: str) -> No
     life.on("2026-10-12")
     life.do(f"/v1/entries/{drugs}/reversal", {"reason": "the wrong box"})
     life.stands("0.00", "0.00", "0.00", "closed")
-    assert [_pockets(life, one) for one in (husband, daughter)] == [("0.00", "1230.04"), ("0.00", "1230.03")]
+    assert [_pockets(life, one) for one in (husband, daughter)] == [("0.00", "928.54"), ("0.00", "928.53")]
     estates = life.window("/entries?kind=estate")["items"]
     assert [one["amount"] for one in estates[-1]["facts"]["shares"]] == ["20.00", "20.00", "20.00"]
