@@ -20,6 +20,7 @@ from tests.support.care_client import on
 from tests.support.employer_client import new_employer, owe, pay, refusal, taken
 from tests.support.inquiry_client import own
 from tests.support.people import World, noon
+from tests.support.transfer_client import reject, request_out, send
 
 BROUGHT = {"current_year": "0.00", "carried_over": "1000.00", "source_ref": "old-1"}
 
@@ -123,6 +124,47 @@ def test_e61_a_visit_that_is_reversed_today_is_of_this_year(
         shown = stated(client, number, 2026)
     assert shown["credits"] == {"reversal": "300.00", "interest": "25.61"}
     assert (shown["opening"], shown["closing"]["balance"]) == ("2634.47", "2960.08")
+
+
+@pytest.mark.parametrize("ended", [2025, 2026])
+def test_a_year_goes_on_when_the_money_of_a_transfer_comes_back(
+    client: TestClient, engine: Engine, number: str, ended: int
+) -> None:
+    """Sent on 21 December, back in February: the year ends with the next interest, its own or a later one."""
+    with on(client, date(2025, 12, 21)):
+        transfer = request_out(client, number, insured_from="2025-12-01")
+        sent = send(client, transfer, "2025-12-21")
+        first = stated(client, number, 2025)
+    assert (first["version"], first["to"], first["closing"]["balance"]) == (1, "2025-12-21", "0.00")
+    assert first["interest"]["total"] == sent["sheet"]["interest"]
+    with on(client, date(2026, 2, 10)):
+        assert stated(client, number, 2025) == first
+        reject(client, transfer)
+        under_way = stated(client, number, 2025)
+        assert (under_way["version"], under_way["digest"]) == (None, None)
+        assert stated(client, number, 2025, 1) == first
+        contribute(client, number, "50.00", period="2025-12", effective_on="2026-02-09")
+        assert refusal(client.get(f"/v1/accounts/{number}/statements/2025?version=2")) == (
+            404,
+            "statement_not_found",
+        )
+    account = client.get(f"/v1/accounts/{number}").json()["account_no"]
+    later = date(ended + 1, 3, 1)
+    World(engine).posted(PostInterest(book_id_of(account), ended), now=noon(later), today=later)
+    with on(client, later):
+        last = stated(client, number, 2025)
+        assert (last["version"], last["replaces"], last["to"]) == (2, 1, "2025-12-31")
+        # on the way nothing is earned, and what was booked since is of the year after
+        assert last["interest"]["total"] == first["interest"]["total"]
+        assert (last["closing"]["balance"], last["debits"]) == (first["closing"]["balance"], first["debits"])
+        worked = client.get(f"/v1/accounts/{number}/interest/2025").json()
+        assert worked["total"] == last["interest"]["total"]
+        assert stated(client, number, 2025, 1) == first
+        after = stated(client, number, 2026)
+        assert (after["opening"], after["credits"]["transfer_rejection"]) == ("0.00", sent["amount"])
+        contribute(client, number, "10.00", period="2025-12", effective_on="2025-12-28")
+        newest = stated(client, number, 2025)
+        assert (newest["version"], newest["replaces"], newest["closing"]["balance"]) == (3, 2, "10.00")
 
 
 def test_the_months_have_the_base_that_was_known_then(client: TestClient, engine: Engine) -> None:

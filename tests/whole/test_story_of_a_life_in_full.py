@@ -59,6 +59,8 @@ class Life:
     def __init__(self, client: TestClient, engine: Engine, keys: Path, days: ExitStack) -> None:
         self.client, self.engine, self.keys = client, engine, keys
         self.state: Any = client.app.state.ledger  # type: ignore[attr-defined]  # the app of these tests
+        # looks are recorded on the day that it is
+        self.state.read_log._clock = self._now
         self.number = id_number(1, born=date(1971, 5, 6))
         self._days, self.today = days, date.min
         # where she works, and by which enrolment
@@ -67,6 +69,9 @@ class Life:
         self.left = ""
         # the entry of her death, while she counts as dead; and whether she is
         self.death, self.lives = "", True
+
+    def _now(self) -> Any:
+        return self.state.clock()
 
     def on(self, day: str) -> None:
         """Let it be a day from now on."""
@@ -442,6 +447,9 @@ def _illness(life: Life, hospital: str) -> str:
         life.on(day)
         life.credit_retirees(period)
     life.stands("286.50", "2421.26", "2607.76")
+    # she sees who has looked; not yet who looked for heirs that she had by mistake
+    seen = {(one["channel"], one["purpose"]) for one in life.online("/access-log?limit=200")["items"]}
+    assert seen == {("window", "own_request"), ("online", "own_request"), ("system", None)}
     return str(drugs)
 
 
