@@ -167,6 +167,20 @@ def test_a_year_goes_on_when_the_money_of_a_transfer_comes_back(
         assert (newest["version"], newest["replaces"], newest["closing"]["balance"]) == (3, 2, "10.00")
 
 
+def test_the_year_before_a_transfer_stays_ended(client: TestClient, number: str) -> None:
+    """Sent in January with the interest of 2025 too: what comes back lets this year go on, and not that."""
+    with on(client, date(2026, 1, 10)):
+        transfer = request_out(client, number, insured_from="2025-12-01")
+        send(client, transfer, "2026-01-10")
+        before, cut_short = stated(client, number, 2025), stated(client, number, 2026)
+    assert (before["version"], before["to"], cut_short["version"]) == (1, "2025-12-31", 1)
+    with on(client, date(2026, 2, 10)):
+        reject(client, transfer)
+        assert stated(client, number, 2025) == before
+        assert stated(client, number, 2026)["version"] is None
+        assert stated(client, number, 2026, 1) == cut_short
+
+
 def test_the_months_have_the_base_that_was_known_then(client: TestClient, engine: Engine) -> None:
     with on(client, date(2025, 12, 20)):
         number = open_account(client, opened_on="2025-07-01")["number"]
