@@ -53,7 +53,7 @@ TAG = "closure"
     "/v1/estates",
     **describe(
         tag=TAG,
-        summary="Name who named an estate: shown first, then confirmed",
+        summary="Say who claims an estate and see its division, then confirm it",
         answer=EstateState,
         status=201,
         also={200: "How it would be divided; who named is kept until others are named"},
