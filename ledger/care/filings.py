@@ -172,9 +172,13 @@ class EndFiling(Command):
         filed = desk.target(self.target_seq)
         if filed is None or filed.kind is not Kind.FILING:
             raise Refused(RefusalCode.FILING_NOT_FOUND, at="target_seq")
-        [row] = [one.row for one in desk.of(FILINGS)[book.book_id] if one.seq == self.target_seq]
         # it gives nothing and takes nothing: what is open may be ended until the account is closed
         desk.allow(Verb.RELEASE)
+        standing = desk.of(FILINGS).get(book.book_id, ())
+        row = next((one.row for one in standing if one.seq == self.target_seq), None)
+        if row is None:
+            # it was taken back
+            raise Refused(RefusalCode.FILING_ENDED)
         ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=row.valid_from)
         until = unpack(filed.detail).get("to")
         if until is not None and self.valid_to > date.fromisoformat(until):
