@@ -120,6 +120,7 @@ def join_transfer(book: Book, seq: int, day: date, target_seq: int | None, *, re
 
     `released` of it is sent with that money, as an employer's book released it for that.
     """
+    book.roll_to(day.year)
     cases = book.of(TRANSFER_STATE)
     case = cases.rows[seq]
     fen = book.current_year + book.carried_over - released
