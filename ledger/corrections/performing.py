@@ -100,17 +100,37 @@ def taken_back_from(policy: Policy, day: date) -> int:
     return limit.on(day) if limit.holds_on(day) else 0
 
 
-def kept_by(planner: Planner) -> frozenset[int]:
-    """The accounts that got too much, but less than what is taken back."""
+def kept_by(planner: Planner, name: str | None = None) -> frozenset[int]:
+    """The accounts that got too much, all lines together, but less than what is taken back.
+
+    `name` is a correction that goes on after it was killed: what it has posted counts too, so that what is
+    left of a person's lines is judged as all of them were.
+    """
     limit = taken_back_from(planner.policy, planner.correction.last)
     if not limit:
         return frozenset()
+    posted = {} if name is None else _posted(planner.connection, name)
     nets: dict[int, int] = {}
     for step in planner.steps():
         for line in step.lines:
             if line.code is None:
                 nets[line.account_id] = nets.get(line.account_id, 0) + line.difference
+                posted.pop((line.account_id, line.employer_id, line.period, line.what), None)
+    for (account_id, *_rest), fen in posted.items():
+        nets[account_id] = nets.get(account_id, 0) + fen
     return frozenset(account_id for account_id, fen in nets.items() if -limit < fen < 0)
+
+
+def _posted(connection: Connection, name: str) -> dict[LineKey, int]:
+    """What each line of a correction has changed, in fen; also of lines that were about to be posted."""
+    query = select(_N.account_id, _N.employer_id, _N.period, _N.what, _N.after_fen - _N.before_fen).where(
+        _N.name == name, _N.state != LEFT
+    )
+    with connection.begin():
+        return {
+            (account_id, employer_id, period, what): fen
+            for account_id, employer_id, period, what, fen in connection.execute(query)
+        }
 
 
 def perform(
@@ -131,7 +151,9 @@ def perform(
     now, _today = clock()
     refuse_overlaps(connection, planner.correction, name)
     _write_down(connection, planner, name, now)
-    planner = replace(planner, kept=kept_by(planner))
+    before = batches.find(connection, name)
+    goes_on = before is not None and before.state != batches.FINISHED
+    planner = replace(planner, kept=kept_by(planner, name if goes_on else None))
     batch = batches.begin(connection, name, KIND, now)
     try:
         for step in planner.steps():
