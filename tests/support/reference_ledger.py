@@ -28,6 +28,8 @@ INSTITUTIONS = {"H0001", "P0001"}
 CONTRACTS_FROM = date(2000, 1, 1)
 AMOUNT_MAX = 10**12
 REVERSIBLE = {"contribute", "spend", "capture"}
+# what moved no money: taken back, it is as if it had never been, also after its end
+FACTS = {"freeze", "give_quota"}
 
 
 class No(Exception):
@@ -382,6 +384,9 @@ class ReferenceLedger:
         effective_on, fact_on = self._value_date(account, day)
         if original.closed_by == "reverse" or (original.verb == "contribute" and original.closed_by):
             raise No("already_reversed")
+        if original.verb in FACTS:
+            original.closed_by = "reverse"
+            return self._taken(account, request, Fact("reverse", effective_on), fact_on)
         if original.verb not in REVERSIBLE:
             raise No("not_reversible")
         same_year = effective_on.year == original.effective_on.year

@@ -458,7 +458,7 @@ MET = frozenset({"ReverseEntry", "ReversePayment", "Confirm", "Contribute", "Set
 
 @pytest.mark.slow
 @pytest.mark.random
-@pytest.mark.parametrize("seed", range(SEED, SEED + 4))
+@pytest.mark.parametrize("seed", range(SEED, SEED + 3))
 def test_whatever_happens_in_a_life_the_whole_adds_up(seed: int, fresh_engine: Engine) -> None:
     history = play(fresh_engine, seed, STEPS)
     assert set(history.answers) >= MET or not FIXED or STEPS < 300, MET - set(history.answers)

@@ -20,10 +20,10 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
 from ledger.accounts.holds import Capture, Expire, Hold, Release
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota
-from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.kinds import Kind
 from ledger.people.persons import number_opener
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
@@ -196,7 +196,7 @@ class History:
         return {}
 
     def _reverse(self, account: int) -> Request:
-        target = self._pick(account, "contribute", "spend", "capture", "hold", "give_quota")
+        target = self._pick(account, "contribute", "spend", "capture", "hold", "give_quota", "freeze")
         return {"target": target, "on": self.random.choice([None, self._day()])}
 
     def _freeze(self, account: int) -> Request:
@@ -362,7 +362,7 @@ COMMANDS: dict[str, Any] = {
     "capture": lambda r: Capture(0, r["target"], r["amount"], r["on"], r["ref"]),
     "release": lambda r: Release(0, r["target"]),
     "expire": lambda _: Expire(0),
-    "reverse": lambda r: Reverse(0, r["target"], "wrong", r["on"]),
+    "reverse": lambda r: ReverseEntry(0, r["target"], "wrong", r["on"]),
     # an order of its own, since the same one again is the same freeze
     "freeze": lambda r: Freeze(0, "court", r.get("key") or f"paper {next(_orders)}", r["first"], r["last"]),
     "end_freeze": lambda r: EndFreeze(0, r["target"], "over"),
