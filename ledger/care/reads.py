@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table
 
@@ -157,8 +157,12 @@ Filings = dict[int, list[KnownFiling]]
 
 
 def _keep_filing(found: Filings, _desk: Desk, book_id: int, values: Sequence[Any]) -> None:
-    seq, recorded_on, filing, *rest = values
+    seq, recorded_on, acting, filing, *rest = values
     row = FilingRow(Filing(filing), *rest)
+    if acting == Kind.REVERSAL:
+        # taken back, or taken back by its end, which comes after it
+        found[book_id] = [one for one in found.get(book_id, ()) if one.seq != row.replaces_seq]
+        return
     keep_filing(found.setdefault(book_id, []), KnownFiling(seq, recorded_on, row))
 
 
@@ -172,16 +176,6 @@ def keep_filing(found: list[KnownFiling], one: KnownFiling) -> None:
     found.append(one)
 
 
-_TAKEN_BACK = (
-    "EXISTS (SELECT 1 FROM entry x WHERE x.book_id = {0}.book_id AND x.target_seq = {0}.seq"
-    f" AND x.kind = {int(Kind.REVERSAL)})"
-)
-STANDS: Final = (
-    f"NOT {_TAKEN_BACK.format('f')} AND NOT EXISTS (SELECT 1 FROM filing g WHERE g.book_id = f.book_id"
-    f" AND g.replaces_seq = f.seq AND {_TAKEN_BACK.format('g')})"
-)
-"""SQL: whether neither the filing `f` nor its end was taken back."""
-
 _FILINGS: Look[Filings] = Look(
     "filing f",
     {
@@ -190,12 +184,15 @@ _FILINGS: Look[Filings] = Look(
         "(SELECT e.effective_on FROM entry e WHERE e.book_id = f.book_id AND e.seq = f.seq)": (
             tables.entry.c.effective_on
         ),
+        # of the few that there are, and not a condition: joins would cost every quote as much as its book
+        "(SELECT x.kind FROM entry x WHERE x.book_id = f.book_id AND x.target_seq = f.seq)": (
+            tables.entry.c.kind
+        ),
         **{f"f.{name}": tables.filing.c[name] for name in FilingRow._fields},
     },
     "f.book_id = {book}",
     begin=dict,
     keep=_keep_filing,
-    where=STANDS,
     order="f.seq",
 )
 

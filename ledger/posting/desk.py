@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from ledger.book.beside import Row
@@ -22,6 +23,16 @@ from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 Reveal = Callable[[bytes, bytes], str]
 # seals bytes under a context
 Seal = Callable[[bytes, bytes], bytes]
+
+
+# every desk of a day asks the same
+@lru_cache(maxsize=64)
+def _asking_on(
+    day: date, *policies: tuple[int, Policy]
+) -> tuple[Mapping[int, Mapping[str, int]], frozenset[str]]:
+    """By area from how many fen each verb asks for a second person, and the verbs of all areas."""
+    asking = {area: verbs for area, policy in policies if (verbs := policy.approvals.asking_on(day))}
+    return asking, frozenset().union(*asking.values())
 
 
 @dataclass(slots=True)
@@ -83,12 +94,7 @@ class Desk:
     intents: dict[int, dict[int, Intent]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.asking = {
-            area: verbs
-            for area, policy in self.policies.items()
-            if (verbs := policy.approvals.asking_on(self.today))
-        }
-        self.asked_verbs = frozenset().union(*self.asking.values())
+        self.asking, self.asked_verbs = _asking_on(self.today, *self.policies.items())
 
     def of(self, need: Need[FoundT]) -> FoundT:
         """What was read for the commands of this batch that asked for it."""
