@@ -18,6 +18,7 @@ from bench.annual import Annual
 from bench.bare import Bare
 from bench.check import check
 from bench.contributions import Contributions
+from bench.corrections import Corrections
 from bench.documents import long_list, one_page
 from bench.fill import libpq, make_ledger, make_template
 from bench.inprocess import CALLERS, InProcess
@@ -28,6 +29,7 @@ from bench.plan import ACCOUNTS, MONEY_FEN, OUT, BenchFailed, Plan, plan_from_en
 from bench.rounds import Measure, alternate
 from bench.service import Service
 from bench.sqlite import BATCHES, Sqlite, remove
+from bench.year_end import YearEnd
 from tests.support.postgres import Server
 
 Turn = Callable[[], Measure]
@@ -162,6 +164,25 @@ class Bench:
             self.measure({"annual": annual.all, "annual_few": annual.few}, warm_up=False)
             self.ledgers |= annual.urls()
 
+    def year_end(self) -> None:
+        plan = self.plan
+        self.say(f"the year end of {plan.year_end_people:,} accounts, and of {plan.year_end_people_few:,}")
+        with closing(YearEnd(self.server, plan, self.say)) as ending:
+            parties: dict[str, Turn] = {
+                "year_end": ending.all,
+                "year_end_few": ending.few,
+                "year_end_spends": ending.beside,
+            }
+            self.measure(parties, warm_up=False)
+            self.ledgers |= ending.urls()
+
+    def corrections(self) -> None:
+        people = self.plan.correction_people
+        self.say(f"a mass correction of {people:,} people: their lists of a year")
+        corrections = Corrections(self.server, self.plan, self.say)
+        self.measure({"correction_shown": corrections.shown}, warm_up=False)
+        self.ledgers |= corrections.urls()
+
     def sqlite(self) -> None:
         self.say("SQLite")
         with closing(Sqlite()) as sqlite:
@@ -189,6 +210,10 @@ class Bench:
             self.contributions()
         if plan.wants("annual"):
             self.annual()
+        if plan.wants("year_end"):
+            self.year_end()
+        if plan.wants("corrections"):
+            self.corrections()
         if plan.wants("sqlite"):
             self.sqlite()
         if plan.wants("documents"):

@@ -87,9 +87,19 @@ def make_template(server: Server) -> None:
 
 
 def make_ledger(
-    server: Server, name: str, books: int, entries_per_book: int, money_fen: int, say: Callable[[str], None]
+    server: Server,
+    name: str,
+    books: int,
+    entries_per_book: int,
+    money_fen: int,
+    say: Callable[[str], None],
+    *,
+    opened: date | None = None,
 ) -> str:
-    """A database with a ledger of `books` × `entries_per_book` entries; its URL."""
+    """A database with a ledger of `books` × `entries_per_book` entries of the year; its URL.
+
+    `opened` is the first day of another year, of which all entries are then.
+    """
     url = server.create_database(name, TEMPLATE)
     known = numbers(url)
     began = datetime.now().astimezone()
@@ -99,7 +109,7 @@ def make_ledger(
         faults: list[BaseException] = []
         for place in range(_CONNECTIONS):
             first, last = books * place // _CONNECTIONS + 1, books * (place + 1) // _CONNECTIONS
-            filler = _Filler(libpq(url), known, first, last, entries_per_book, money_fen, faults)
+            filler = _Filler(libpq(url), known, first, last, entries_per_book, money_fen, faults, opened)
             threads.append(threading.Thread(target=filler.run))
         for thread in threads:
             thread.start()
@@ -165,6 +175,7 @@ class _Filler:
         levels: int,
         money_fen: int,
         faults: list[BaseException],
+        opened: date | None,
     ) -> None:
         self._conninfo = conninfo
         self._known = known
@@ -173,7 +184,9 @@ class _Filler:
         self._money = money_fen
         self._faults = faults
         self._now, self._today = now_and_today()
-        self._opened = date(self._today.year, 1, 1)
+        self._opened = opened or date(self._today.year, 1, 1)
+        # the day before which all entries are
+        self._end = min(self._today, date(self._opened.year, 12, 31))
 
     def run(self) -> None:
         try:
@@ -203,7 +216,7 @@ class _Filler:
         write_people(connection, self._first, self._last, self._now, self._today)
 
     def _day(self, seq: int) -> date:
-        return self._opened + (self._today - self._opened) * (seq - 1) // self._levels
+        return self._opened + (self._end - self._opened) * (seq - 1) // self._levels
 
     def _recorded_at(self, seq: int) -> datetime:
         noon = datetime.combine(self._day(seq), datetime.min.time(), self._now.tzinfo) + timedelta(hours=4)

@@ -21,6 +21,8 @@ PARTS = (
     "settlements",
     "contributions",
     "annual",
+    "year_end",
+    "corrections",
     "sqlite",
     "documents",
     "peer",
@@ -55,6 +57,12 @@ class Plan:
     # people with ten bills of last year each, and how many of them the smaller ledger has
     annual_people: int
     annual_people_few: int
+    # accounts whose year is ended, those of the smaller ledger, and those that are ended beside spends
+    year_end_people: int
+    year_end_people_few: int
+    year_end_people_beside: int
+    # people of whom twelve months are corrected, by thousands
+    correction_people: int
 
     @property
     def small_books(self) -> int:
@@ -102,4 +110,8 @@ def plan_from_environment() -> Plan:
         contribution_months_few=1 if full else 5,
         annual_people=100_000 if full else 5_000,
         annual_people_few=10_000 if full else 1_000,
+        year_end_people=1_000_000 if full else 50_000,
+        year_end_people_few=100_000 if full else 5_000,
+        year_end_people_beside=100_000 if full else 50_000,
+        correction_people=100_000 if full else 5_000,
     )

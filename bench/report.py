@@ -154,6 +154,26 @@ RATIOS = (
             _figure(figures, "annual", "person_us"), _figure(figures, "annual_few", "person_us")
         ),
     ),
+    Ratio(
+        "year_end_person_1m_to_100k",
+        False,
+        1.0,
+        lambda figures: _quotient(
+            _figure(figures, "year_end", "person_us"), _figure(figures, "year_end_few", "person_us")
+        ),
+        slack=0.15,
+    ),
+    Ratio("year_end_rss_mb", False, 300, _larger("peak_rss_mb", "year_end", "year_end_few")),
+    Ratio(
+        "year_end_spend_p99",
+        False,
+        5.0,
+        lambda figures: _quotient(
+            _figure(figures, "year_end_spends", "p99_us"),
+            _figure(figures, "year_end_spends", "alone_p99_us"),
+        ),
+    ),
+    Ratio("correction_seconds", False, 180, lambda figures: _figure(figures, "correction_shown", "seconds")),
     Ratio("sqlite_64_to_1", True, 5.0, _rates("sqlite_64", "sqlite_1")),
     Ratio("documents_per_minute", True, 1000, lambda figures: _figure(figures, "documents", "per_minute")),
     Ratio("list_10000_seconds", False, 5.0, lambda figures: _figure(figures, "list_10000", "seconds")),
