@@ -74,6 +74,7 @@ def death(account: str, body: Death, by: By) -> ReportDeath:
     summary="Correct the day of a death that was reported",
     answer=DeathReceipt,
     refusals=OF_ACCOUNT,
+    bulk="death_correction",
 )
 def death_correction(account: str, body: DeathCorrection, by: By) -> CorrectDeath:
     """Both facts stay. Credits and debits are judged by the corrected day."""
@@ -88,6 +89,7 @@ def death_correction(account: str, body: DeathCorrection, by: By) -> CorrectDeat
     summary="Withdraw a death that was reported by mistake",
     answer=DeathWithdrawalReceipt,
     refusals=OF_ACCOUNT,
+    bulk="death_withdrawal",
 )
 def death_withdrawal(account: str, body: DeathWithdrawal, by: By) -> WithdrawDeath:
     """Both facts stay. What the report ended is there again where its terms still hold."""

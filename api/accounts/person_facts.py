@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field, WithJsonSchema
@@ -180,6 +180,19 @@ async def merge(account: str, body: Merge, request: Request) -> Response:
     return respond(request, receipt_json(done.receipt), done)
 
 
+def _new_number(account: str, body: NewNumber, by: By) -> ChangeNumber:
+    """With the name that the person was written down by, which is looked up."""
+    ref = by.ref(account)
+    book_id = reports.find_book(by.connection, ref)
+    now, today = by.state.clock()
+    person_id = reports.account(by.connection, book_id, now=now, today=today).person_id
+    name = first_name(by.connection, by.state.keyring, person_id or 0) or ""
+    stake, parsed = persons.stake_by_number(body.id_number, name, by.state.keyring, by.today)
+    sealed = persons.seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, by.state.keyring).sealed
+    reason = NumberReason(body.reason)
+    return ChangeNumber(book_id, (stake,), sealed, body.first, body.document, reason, *by.sent_by)
+
+
 @posting(
     router,
     "/v1/accounts/{account}/id-numbers",
@@ -190,21 +203,13 @@ async def merge(account: str, body: Merge, request: Request) -> Response:
     answer=PersonReceipt,
     refusals=(*OF_ACCOUNT, *OF_ID_NUMBER),
     names={"valid_from": "from"},
+    make=_new_number,
+    bulk="id_number",
 )
 async def change_number(account: str, body: NewNumber, request: Request) -> Response:
     """Every number finds the account for ever; the newest by its day is in force."""
     by = by_of(request)
-    ref = by.ref(account)
-
-    def look(connection: Any) -> tuple[int, str]:
-        book_id = reports.find_book(connection, ref)
-        now, today = by.state.clock()
-        person_id = reports.account(connection, book_id, now=now, today=today).person_id
-        return book_id, first_name(connection, by.state.keyring, person_id or 0) or ""
-
-    book_id, name = await by.state.read(look)
-    stake, parsed = persons.stake_by_number(body.id_number, name, by.state.keyring, by.today)
-    sealed = persons.seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, by.state.keyring).sealed
-    reason = NumberReason(body.reason)
-    command = ChangeNumber(book_id, (stake,), sealed, body.first, body.document, reason, *by.sent_by)
+    command = await by.state.read(
+        lambda connection: _new_number(account, body, by._replace(connection=connection))
+    )
     return await post_and_answer(request, command)

@@ -74,6 +74,11 @@ LONG: Final = frozenset({
     ("POST", "/v1/imports/enrolments"),
     ("POST", "/v1/imports/declarations"),
     ("POST", "/v1/imports/receipts"),
+    ("POST", "/v1/imports/names"),
+    ("POST", "/v1/imports/deaths"),
+    ("POST", "/v1/imports/transfers"),
+    ("POST", "/v1/imports/remittances"),
+    ("POST", "/v1/imports/acknowledgements"),
     # these wait until the process of a run says that it is under way
     ("POST", "/v1/year-ends/{year}"),
     ("POST", "/v1/retiree-credits/{period}"),

@@ -39,6 +39,8 @@ class By(NamedTuple):
     who: Caller
     today: date
     key: str | None
+    # where the book has to be looked at before there is a command: the connection that reads
+    connection: Any = None
 
     def ref(self, account: str) -> BookRef:
         """The account that a path or body names. Raises Refused."""

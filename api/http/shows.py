@@ -163,6 +163,11 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/imports/spendings"): _RECEIPT,
     ("POST", "/v1/imports/enrolments"): G.PAYMENTS,
     ("POST", "/v1/imports/declarations"): G.PAYMENTS,
+    ("POST", "/v1/imports/names"): _RECEIPT,
+    ("POST", "/v1/imports/deaths"): _RECEIPT,
+    ("POST", "/v1/imports/transfers"): _RECEIPT,
+    ("POST", "/v1/imports/remittances"): _RECEIPT,
+    ("POST", "/v1/imports/acknowledgements"): _RECEIPT,
 }
 
 # Those of employers and institutions themselves, of runs and of files, which name no person in their answer.

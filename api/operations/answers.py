@@ -98,6 +98,8 @@ class ImportAnswer(Answer):
     already_amount: str | None = None
     cash_rest: str | None = None
     refused_amount: str | None = None
+    taken_back: str | None = Field(None, description="Of deaths: what the accepted lines took back")
+    still_owed: str | None = Field(None, description="Of deaths: what could not be taken back any more")
     totals_agree: bool | None = None
     passed_over: list[str] | None = Field(None, description="Columns that were not read")
     hidden_rows: str | None = None

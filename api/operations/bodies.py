@@ -36,8 +36,10 @@ class Bulk(Strict):
     """Up to 10,000 commands, each judged by itself; `atomic` makes a group of up to 1,000 one.
 
     A command is the body of its single call, with `verb`, `idempotency_key` and what the path would name:
-    `account` (contribute, spend, hold, freeze, death), `hold` (capture, release), `entry` (reverse) or
-    `freeze` (end_freeze); `open` has its person in the body.
+    `account` (contribute, spend, hold, freeze, death, death_correction, death_withdrawal, name_change,
+    id_number, contact, exit, demand), `hold` (capture, release), `entry` (reverse), `freeze` (end_freeze),
+    `demand` (set_off, instalment) or `transfer` (transfer_complete, transfer_acknowledge, transfer_reject);
+    `open` has its person, `transfer` its account in the body.
     """
 
     model_config = example(

@@ -26,7 +26,7 @@ from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
 from api.operations.answers import BulkAnswer
 from api.operations.bodies import Bulk
-from api.operations.bulk_commands import PLACES, READERS, Unreadable, read_command
+from api.operations.bulk_commands import LOOKING, MISSING, PLACES, READERS, Unreadable, read_command
 from ledger import (
     Command,
     Outcome,
@@ -106,7 +106,13 @@ async def _post_chunks(request: Request, who: Caller, items: Sequence[Any]) -> l
     following: asyncio.Task[list[Place]] | None = None
     try:
         for start in range(0, len(items), CHUNK):
-            places = await (following or _reading(state, who, items, start))
+            try:
+                places = await (following or _reading(state, who, items, start))
+            except Exception as fault:
+                if not handed_over:
+                    raise
+                written.append(",".join([_failed(fault)] * (len(items) - start)))
+                break
             following = _reading(state, who, items, start + CHUNK) if start + CHUNK < len(items) else None
             commands = [place for place in places if isinstance(place, Command)]
             outcomes: Sequence[Outcome | Exception] = [stopped] * len(commands) if stopped else ()
@@ -130,7 +136,15 @@ async def _post_chunks(request: Request, who: Caller, items: Sequence[Any]) -> l
 
 
 def _reading(state: State, who: Caller, items: Sequence[Any], start: int) -> asyncio.Task[list[Place]]:
-    return asyncio.ensure_future(asyncio.to_thread(_read, state, who, items[start : start + CHUNK]))
+    return asyncio.ensure_future(_read_in_a_thread(state, who, items[start : start + CHUNK]))
+
+
+async def _read_in_a_thread(state: State, who: Caller, items: Sequence[Any]) -> list[Place]:
+    """The places of some items; with a look at the book where one of them asks for it."""
+    verbs = {verb for item in items if isinstance(item, dict) and isinstance(verb := item.get("verb"), str)}
+    if verbs & LOOKING:
+        return await state.report(partial(_read, state, who, items))
+    return await asyncio.to_thread(_read, state, who, items)
 
 
 async def _post_chunk(
@@ -187,7 +201,7 @@ def _stopping(outcomes: Sequence[Outcome | Exception]) -> Exception | None:
 async def _post_group(request: Request, who: Caller, items: Sequence[Any]) -> str:
     """All or nothing. One command that cannot be read refuses the group before it is posted."""
     state = state_of(request)
-    places = await asyncio.to_thread(_read, state, who, items)
+    places = await _read_in_a_thread(state, who, items)
     if any(isinstance(place, Unreadable) for place in places):
         return _write_refused_group(places)
     if not places:
@@ -202,7 +216,7 @@ async def _rehearse(request: Request, who: Caller, items: Sequence[Any], *, atom
     state, shown = state_of(request), shown_by(request)
     # where none can be rehearsed it shows nobody
     shown.of_each(())
-    places = await asyncio.to_thread(_read, state, who, items)
+    places = await _read_in_a_thread(state, who, items)
     if atomic and any(isinstance(place, Unreadable) for place in places):
         return _write_refused_group(places)
     commands = [place for place in places if isinstance(place, Command)]
@@ -211,9 +225,9 @@ async def _rehearse(request: Request, who: Caller, items: Sequence[Any], *, atom
     return _write(places, outcomes)
 
 
-def _read(state: State, who: Caller, items: Sequence[Any]) -> list[Place]:
+def _read(state: State, who: Caller, items: Sequence[Any], connection: Any = None) -> list[Place]:
     today = state.clock()[1]
-    return list(map(partial(read_command, state, who, today), items))
+    return [read_command(state, who, today, item, connection) for item in items]
 
 
 # -- outcomes ----------------------------------------------------------------------------------------------
@@ -245,6 +259,8 @@ def outcome_json(outcome: Outcome | Exception, place: Place, number: int) -> str
     if isinstance(outcome, Waiting):
         return f'{{"status":"waiting","approval":"{outcome.name}"}}'
     if isinstance(outcome, Refused):
+        if outcome.code is R.ACCOUNT_NOT_FOUND and isinstance(place, Command) and type(place) in MISSING:
+            outcome = Refused(MISSING[type(place)], at="target_seq")
         faults = _faults(outcome, place, number)
         refused = {"status": "refused", "code": outcome.code.value}
         return to_json(refused | {"errors": errors_json(faults)} if faults else refused).decode()

@@ -12,20 +12,35 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import Field, ValidationError, create_model
 
 from api.accounts.accounts import open_account
-from api.accounts.closure import death
+from api.accounts.closure import death, death_correction, death_withdrawal
 from api.accounts.entries import reverse
 from api.accounts.freezes import end_freeze, freeze
 from api.accounts.holds import capture, release
-from api.accounts.person_facts import change_name, record_contact
+from api.accounts.person_facts import change_name, change_number, record_contact
 from api.accounts.postings import contribute, hold, spend
 from api.http.declaring import By, Declared
-from api.http.errors import Fault, faults_of, faults_of_body, faults_of_refusal, worst
+from api.http.errors import Fault, ShapeRefused, faults_of, faults_of_body, faults_of_refusal, worst
 from api.http.fields import Strict
 from api.http.places import Places
 from api.http.posting import plain_key
 from api.http.security import Caller
 from api.http.state import State
-from ledger import Command, RefusalCode, Refused, ReverseEstimate
+from api.transfers.demands import instalment, new_demand, set_off
+from api.transfers.exits import exit_
+from api.transfers.transfers import acknowledge, complete, new_transfer, reject
+from ledger import (
+    AcknowledgeTransfer,
+    AnnounceTransfer,
+    Command,
+    CreditTransfer,
+    PayInstalment,
+    RefusalCode,
+    Refused,
+    RejectTransfer,
+    ReverseEstimate,
+    SendTransfer,
+    SetOffDemand,
+)
 
 R = RefusalCode
 Reference = Annotated[str, Field(min_length=1, max_length=64)]
@@ -58,8 +73,10 @@ class Reader(NamedTuple):
 
     def command(self, body: Any, by: By) -> Command:
         """The command that a body stands for. Raises Refused."""
-        path = {} if self.named is None else {self.named: getattr(body, self.named)}
-        return self.declared.make(**path, body=body, by=by)  # type: ignore[misc]  # a verb of a bulk has one
+        said = {} if self.named is None else {self.named: getattr(body, self.named)}
+        if self.declared.body is not None:
+            said["body"] = body
+        return self.declared.make(**said, by=by)  # type: ignore[misc]  # a verb of a bulk has one
 
 
 def _reader(route: Any) -> Reader:
@@ -78,16 +95,35 @@ def _reader(route: Any) -> Reader:
 
 _ROUTES: tuple[Any, ...] = (
     open_account, contribute, spend, hold, capture, release, reverse, freeze, end_freeze, death,
-    change_name, record_contact,
+    death_correction, death_withdrawal, change_name, change_number, record_contact, new_transfer, complete,
+    acknowledge, reject, exit_, new_demand, set_off, instalment,
 )  # fmt: skip
 READERS: dict[str, Reader] = {route.declared.bulk: _reader(route) for route in _ROUTES}
 PLACES: dict[type[Command], Places] = {reader.declared.command: reader.places for reader in READERS.values()}
 # what a reversal becomes in the book of an employer
 PLACES[ReverseEstimate] = READERS["reverse"].places
+# the same of a transfer that comes
+PLACES[AnnounceTransfer] = READERS["transfer"].places
+PLACES[CreditTransfer] = READERS["transfer_complete"].places
+
+MISSING: dict[type[Command], RefusalCode] = {
+    **dict.fromkeys(
+        (SendTransfer, CreditTransfer, AcknowledgeTransfer, RejectTransfer), R.TRANSFER_NOT_FOUND
+    ),
+    **dict.fromkeys((SetOffDemand, PayInstalment), R.DEMAND_NOT_FOUND),
+}
+"""What is missing where there is no book of the name."""
+LOOKING: frozenset[str] = frozenset({"id_number"})
+"""The verbs whose commands are made of what the book says."""
 
 
-def read_command(state: State, who: Caller, today: date, item: Any) -> Command | Unreadable:
-    """The command that one item of a bulk stands for, or why it stands for none."""
+def read_command(
+    state: State, who: Caller, today: date, item: Any, connection: Any = None
+) -> Command | Unreadable:
+    """The command that one item of a bulk stands for, or why it stands for none.
+
+    `connection` reads, where one of LOOKING is among them.
+    """
     verb = item.get("verb") if isinstance(item, dict) else None
     reader = READERS.get(verb) if isinstance(verb, str) else None
     if reader is None:
@@ -105,6 +141,8 @@ def read_command(state: State, who: Caller, today: date, item: Any) -> Command |
         missing = Refused(R.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
         return Unreadable(missing.code, faults_of_refusal(missing, reader.places))
     try:
-        return reader.command(body, By(state, who, today, plain_key(body.idempotency_key)))
+        return reader.command(body, By(state, who, today, plain_key(body.idempotency_key), connection))
+    except ShapeRefused as refused:
+        return Unreadable(refused.code, refused.faults)
     except Refused as refused:
         return Unreadable(refused.code, faults_of_refusal(refused, reader.places))

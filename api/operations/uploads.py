@@ -120,7 +120,7 @@ class Uploads:
                 with _in_words(state, connection, begun):
                     summary = act(asked.form.file, asked.kind, asked.totals)
             said = summary.as_json()
-            del said["rejected_file"]
+            del said["rejected_file"], said["waiting_file"]
             return said | {
                 "state": None if asked.preview else batches.FINISHED,
                 "rejected": _rejected(summary.rejected_file),

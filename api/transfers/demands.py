@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from api.http.declaring import by_of, posting
+from api.http.declaring import By, by_of, posting
 from api.http.listing import (
     LIMIT_DEFAULT,
     Cursor,
@@ -18,10 +18,10 @@ from api.http.listing import (
     json_answer,
     with_csv,
 )
-from api.http.posting import entry_of, key_of, respond, take
+from api.http.posting import entry_of, respond, take
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import shown_by
-from api.http.state import caller_of, state_of
+from api.http.state import state_of
 from api.transfers.answers import DemandList, DemandPage, DemandReceipt, DemandView, NewDemandAnswer
 from api.transfers.bodies import NewDemand, NewInstalment
 from ledger import Command, DemandBack, PayInstalment, RefusalCode, Refused, SetOffDemand
@@ -37,6 +37,20 @@ TAG = "demands"
 _NAMES = {"book": "demand", "target_seq": "demand"}
 
 
+def _demand(account: str, body: NewDemand, by: By) -> DemandBack:
+    return DemandBack(by.ref(account), body.amount, body.reason, body.document, *by.sent_by)
+
+
+def _set_off(demand: str, by: By) -> SetOffDemand:
+    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
+    return SetOffDemand(book_id, seq, *by.sent_by)
+
+
+def _instalment(demand: str, body: NewInstalment, by: By) -> PayInstalment:
+    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
+    return PayInstalment(book_id, seq, body.amount, body.paid_on, body.source_ref, *by.sent_by)
+
+
 @posting(
     router,
     "/v1/accounts/{account}/demands",
@@ -46,12 +60,12 @@ _NAMES = {"book": "demand", "target_seq": "demand"}
     summary="Demand back what somebody got too much",
     answer=NewDemandAnswer,
     refusals=OF_ACCOUNT,
+    make=_demand,
+    bulk="demand",
 )
 async def new_demand(account: str, body: NewDemand, request: Request) -> Response:
     """The fund has a claim from then on; it is set off against the account, or paid by instalments."""
-    by = by_of(request)
-    command = DemandBack(by.ref(account), body.amount, body.reason, body.document, *by.sent_by)
-    receipt = (done := await take(request, command)).receipt
+    receipt = (done := await take(request, _demand(account, body, by_of(request)))).receipt
     amount = format_yuan(receipt.amount_fen)
     answer = {"demand": receipt.name, "amount": amount, "still_owed": amount}
     return respond(request, to_json(answer).decode(), done)
@@ -85,13 +99,12 @@ async def _acted(request: Request, command: Command, demand: str) -> Response:
     summary="Set off a demand against the account, as far as there is something",
     answer=DemandReceipt,
     names=_NAMES,
+    make=_set_off,
+    bulk="set_off",
 )
 async def set_off(demand: str, request: Request) -> Response:
     """Where the area allows it. Held and reserved money stays, and so does the rest of what is owed."""
-    key = key_of(request)
-    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
-    who = caller_of(request)
-    return await _acted(request, SetOffDemand(book_id, seq, who.caller, who.actor, key), demand)
+    return await _acted(request, _set_off(demand, by_of(request)), demand)
 
 
 @posting(
@@ -103,16 +116,12 @@ async def set_off(demand: str, request: Request) -> Response:
     summary="Record what was paid of a demand",
     answer=DemandReceipt,
     names=_NAMES,
+    make=_instalment,
+    bulk="instalment",
 )
 async def instalment(demand: str, body: NewInstalment, request: Request) -> Response:
     """By bank, each by its document; never more than is owed."""
-    key = key_of(request)
-    book_id, seq = entry_of(demand, R.DEMAND_NOT_FOUND)
-    who = caller_of(request)
-    command = PayInstalment(
-        book_id, seq, body.amount, body.paid_on, body.source_ref, who.caller, who.actor, key
-    )
-    return await _acted(request, command, demand)
+    return await _acted(request, _instalment(demand, body, by_of(request)), demand)
 
 
 # -- looked at -----------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ def _exit(account: str, body: NewExit, by: By) -> PayExit:
     summary="Pay somebody out at once, and close the account",
     answer=ExitAnswer,
     refusals=OF_ACCOUNT,
+    make=_exit,
+    bulk="exit",
 )
 async def exit_(account: str, body: NewExit, request: Request) -> Response:
     """The whole balance with interest to the day before, to a payout order; in cases that the area offers."""

@@ -113,6 +113,8 @@ def _new(body: NewTransfer, by: By) -> Command:
     refusals=OF_ACCOUNT,
     refusals_after=(R.AMOUNT_INVALID, R.AMOUNT_MISMATCH),
     names={"book": "account"},
+    make=_new,
+    bulk="transfer",
 )
 async def new_transfer(body: NewTransfer, request: Request) -> Response:
     """Out: nothing new is taken from then on, and mutual aid ends both ways. In: the parts are the whole."""
@@ -128,6 +130,25 @@ async def new_transfer(body: NewTransfer, request: Request) -> Response:
 
 async def _direction(request: Request, book_id: int, seq: int) -> Direction:
     return await state_of(request).glance(lambda connection: reports.direction_of(connection, book_id, seq))
+
+
+def _complete(transfer: str, body: Completion, by: By, direction: Direction | None = None) -> Command:
+    """Which way the transfer goes is said by the day that is given, where nobody has looked."""
+    book_id, seq = place_of(transfer)
+    given = body.model_fields_set
+    if direction is None:
+        direction = Direction.IN if body.paid_on is None else Direction.OUT
+    if direction is Direction.OUT:
+        for name in ("received_on", "amount"):
+            _only(name, name not in given, "nothing: it is the whole balance that goes")
+        if body.paid_on is None:
+            raise _wrong("paid_on", "the day on which the money was sent")
+        return SendTransfer(book_id, seq, body.paid_on, body.source_ref, *by.sent_by)
+    _only("paid_on", "paid_on" not in given, "nothing: the money comes")
+    if body.received_on is None or "amount" not in given:
+        name = "amount" if body.received_on is not None else "received_on"
+        raise _wrong(name, "when the money came, and how much")
+    return CreditTransfer(book_id, seq, body.received_on, body.amount, body.source_ref, *by.sent_by)
 
 
 @posting(
@@ -146,28 +167,15 @@ async def _direction(request: Request, book_id: int, seq: int) -> Direction:
         R.AMOUNT_DIFFERS,
     ),
     names={"book": "transfer", "target_seq": "transfer"},
+    make=_complete,
+    bulk="transfer_complete",
 )
 async def complete(transfer: str, body: Completion, request: Request) -> Response:
     """Out: the whole balance with interest to the day before. In: what the sheet says, into carried_over."""
-    key = key_of(request)
+    by = by_of(request)
     book_id, seq = place_of(transfer)
     direction = await _direction(request, book_id, seq)
-    sent_by = (*_who(request), key)
-    given = body.model_fields_set
-    command: Command
-    if direction is Direction.OUT:
-        for name in ("received_on", "amount"):
-            _only(name, name not in given, "nothing: it is the whole balance that goes")
-        if body.paid_on is None:
-            raise _wrong("paid_on", "the day on which the money was sent")
-        command = SendTransfer(book_id, seq, body.paid_on, body.source_ref, *sent_by)
-    else:
-        _only("paid_on", "paid_on" not in given, "nothing: the money comes")
-        if body.received_on is None or "amount" not in given:
-            name = "amount" if body.received_on is not None else "received_on"
-            raise _wrong(name, "when the money came, and how much")
-        command = CreditTransfer(book_id, seq, body.received_on, body.amount, body.source_ref, *sent_by)
-    receipt = (done := await _take(request, command)).receipt
+    receipt = (done := await _take(request, _complete(transfer, body, by, direction))).receipt
     if direction is Direction.IN:
         amount = format_yuan(receipt.amount_fen)
         answer = _json(book_id, seq, direction, S.CREDITED, amount=amount, sheet=None)
@@ -186,6 +194,16 @@ def _who(request: Request) -> tuple[str, str]:
 # -- how it ends ---------------------------------------------------------------------------------------------
 
 
+def _acknowledge(transfer: str, by: By) -> AcknowledgeTransfer:
+    book_id, seq = place_of(transfer)
+    return AcknowledgeTransfer(book_id, seq, *by.sent_by)
+
+
+def _reject(transfer: str, body: TransferRejection, by: By) -> RejectTransfer:
+    book_id, seq = place_of(transfer)
+    return RejectTransfer(book_id, seq, body.reason, *by.sent_by)
+
+
 @posting(
     router,
     "/v1/transfers/{transfer}/acknowledge",
@@ -195,12 +213,13 @@ def _who(request: Request) -> tuple[str, str]:
     summary="Record that the other agency has the money, which closes the account",
     answer=TransferAnswer,
     names={"book": "transfer", "target_seq": "transfer"},
+    make=_acknowledge,
+    bulk="transfer_acknowledge",
 )
 async def acknowledge(transfer: str, request: Request) -> Response:
     """What came to the account since the money was sent waits to be sent after it."""
-    key = key_of(request)
     book_id, seq = place_of(transfer)
-    done = await _take(request, AcknowledgeTransfer(book_id, seq, *_who(request), key))
+    done = await _take(request, _acknowledge(transfer, by_of(request)))
     return respond(request, _json(book_id, seq, Direction.OUT, S.ACKNOWLEDGED), done)
 
 
@@ -213,13 +232,15 @@ async def acknowledge(transfer: str, request: Request) -> Response:
     summary="End a transfer that comes to nothing; money that was sent comes back",
     answer=TransferAnswer,
     names={"book": "transfer", "target_seq": "transfer"},
+    make=_reject,
+    bulk="transfer_reject",
 )
 async def reject(transfer: str, body: TransferRejection, request: Request) -> Response:
     """The account is as it was before; mutual aid that ended is given anew. To send again, ask again."""
-    key = key_of(request)
+    by = by_of(request)
     book_id, seq = place_of(transfer)
     direction = await _direction(request, book_id, seq)
-    done = await _take(request, RejectTransfer(book_id, seq, body.reason, *_who(request), key))
+    done = await _take(request, _reject(transfer, body, by))
     return respond(request, _json(book_id, seq, direction, S.REJECTED), done)
 
 

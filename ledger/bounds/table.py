@@ -95,6 +95,8 @@ DIED_ON = Bound(
         "POST /v1/accounts/{account}/death died_on",
         "POST /v1/accounts/{account}/death/correction died_on",
         "bulk death died_on",
+        "bulk death_correction died_on",
+        "file deaths died_on",
     ),
 )
 ESTATE_PAID_ON = Bound(
@@ -126,7 +128,9 @@ TRUE_OF_A_PERSON_FROM = Bound(
     sent=(
         "POST /v1/accounts/{account}/names from",
         "bulk name_change from",
+        "file names from",
         "POST /v1/accounts/{account}/id-numbers from",
+        "bulk id_number from",
         "POST /v1/accounts/{account}/contacts from",
         "bulk contact from",
     ),
@@ -135,19 +139,23 @@ INSURED_FROM = Bound(
     earliest=(*_SINCE, Edge("birth")),
     latest=_TODAY,
     rule="R51: somebody is insured elsewhere already, and has lived",
-    sent=("POST /v1/transfers insured_from",),
+    sent=("POST /v1/transfers insured_from", "bulk transfer insured_from", "file transfers insured_from"),
 )
 TRANSFER_PAID_ON = Bound(
     earliest=(Edge("moved"),),
     latest=_TODAY,
     rule="R51: not before the last value date of the account, since all of it goes",
-    sent=("POST /v1/transfers/{transfer}/complete paid_on",),
+    sent=(
+        "POST /v1/transfers/{transfer}/complete paid_on",
+        "bulk transfer_complete paid_on",
+        "file remittances paid_on",
+    ),
 )
 TRANSFER_RECEIVED_ON = Bound(
     earliest=(Edge("opening"),),
     latest=_TODAY,
     rule="R51: money has come, and into an account that is there",
-    sent=("POST /v1/transfers/{transfer}/complete received_on",),
+    sent=("POST /v1/transfers/{transfer}/complete received_on", "bulk transfer_complete received_on"),
 )
 SUPPLEMENT_ON = Bound(
     earliest=_SINCE,
@@ -168,13 +176,13 @@ EXIT_PAID_ON = Bound(
     earliest=(Edge("moved"),),
     latest=_TODAY,
     rule="R52: not before the last value date of the account, since all of it goes",
-    sent=("POST /v1/accounts/{account}/exits paid_on",),
+    sent=("POST /v1/accounts/{account}/exits paid_on", "bulk exit paid_on"),
 )
 INSTALMENT_ON = Bound(
     earliest=_SINCE,
     latest=_TODAY,
     rule="R67: an instalment has been paid",
-    sent=("POST /v1/demands/{demand}/instalments paid_on",),
+    sent=("POST /v1/demands/{demand}/instalments paid_on", "bulk instalment paid_on"),
 )
 CARD_ISSUED_ON = Bound(
     earliest=_A_LIFE,

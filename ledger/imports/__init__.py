@@ -1,4 +1,4 @@
-"""Files of accounts, contributions, spendings, employers and their lists, posted through the one way in.
+"""Files of people, accounts, money, employers and their lists, posted through the one way in.
 
 Each line has an idempotency key made of what it says, so a file imported again, in whatever order, or after
 any interruption, posts nothing twice. A bad line goes to the rejected lines with the code the API would give;
@@ -27,10 +27,11 @@ from ledger.imports.employer_lists import ListBlocks, ListPoster
 from ledger.imports.employer_rows import LISTS, UNIT_KINDS, UnitRows
 from ledger.imports.encodings import file_invalid
 from ledger.imports.file_lines import FileRead, has_lines
+from ledger.imports.person_rows import PERSON_KINDS, PersonRows
 from ledger.imports.processes import Here, Processes
 from ledger.imports.reader import open_file
 from ledger.imports.reasons import INTERNAL_ERROR
-from ledger.imports.rejected import ImportProblem, NoFile, RejectedLines, unusable
+from ledger.imports.rejected import ImportProblem, NoFile, RejectedLines, WaitingLines, unusable
 from ledger.imports.rows import CALLER, LineReader
 from ledger.imports.summary import Summary
 from ledger.imports.under_way import FileUnderWay
@@ -142,9 +143,9 @@ class Importer:
 
     def _post(self, file: _File) -> Summary:
         name = _batch_id(file.opened)
-        with self._listing(file, "rejected") as rejected:
+        with self._listing(file, "rejected") as (rejected, waiting):
             summary = _summary(file.opened)
-            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.opened.size)
+            going = FileUnderWay(self.connection, self.clock, summary, rejected, waiting, file.opened.size)
             going.batch = batches.take(self.connection, name, "import", self.clock()[0])
             if self.begun is not None:
                 self.begun(name)
@@ -153,10 +154,13 @@ class Importer:
             return going.finish()
 
     def _rehearse(self, file: _File) -> Summary:
-        with self._listing(file, "preview") as rejected, reading(self.connection.engine) as connection:
+        with (
+            self._listing(file, "preview") as (rejected, waiting),
+            reading(self.connection.engine) as connection,
+        ):
             summary = _summary(file.opened)
             summary.preview = True
-            going = FileUnderWay(self.connection, self.clock, summary, rejected, file.opened.size)
+            going = FileUnderWay(self.connection, self.clock, summary, rejected, waiting, file.opened.size)
             self._go(file, going, self._here(file, connection, rehearsing=True))
             return going.finish()
 
@@ -171,7 +175,7 @@ class Importer:
     def _posters(self, file: _File) -> Here | Processes:
         # a file about employers names few books, and each of its lines may reach many accounts
         kind = file.opened.layout.kind.name
-        large = file.opened.size >= PROCESSES_FROM_BYTES and kind not in UNIT_KINDS
+        large = file.opened.size >= PROCESSES_FROM_BYTES and kind not in UNIT_KINDS | PERSON_KINDS
         if large and self.processes > 1 and is_postgresql(self.connection):
             return Processes(
                 self.processes, self.connection.engine.url, self.policies, self.clock, kind, self.keys
@@ -198,6 +202,11 @@ class Importer:
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
         layout = file.opened.layout
         kind = layout.kind.name
+        if kind in PERSON_KINDS:
+            people = PersonRows(
+                layout, self.keyring, self.actor, self.connection, self.clock()[1], self.caller
+            )
+            return Blocks(self.connection, self.policies, self.clock, people, ways)
         if kind not in UNIT_KINDS:
             rows = LineReader(layout, self.keyring, self.actor, self.clock()[1], self.caller)
             return Blocks(self.connection, self.policies, self.clock, rows, ways)
@@ -218,12 +227,19 @@ class Importer:
         return Blocks(self.connection, self.policies, self.clock, unit_rows, ways, lines)
 
     @contextmanager
-    def _listing(self, file: _File, what: str) -> Iterator[RejectedLines]:
-        """The list of rejected lines, which goes again when the import does not come to its end."""
+    def _listing(self, file: _File, what: str) -> Iterator[tuple[RejectedLines, WaitingLines]]:
+        """The lists of lines that are rejected, and that wait; they go again when the import does not come to
+        its end.
+        """
         directory = self.rejected_directory or file.path.parent
+        told = "waiting" if what == "rejected" else f"{what}.waiting"
         rejected = RejectedLines(directory / f"{file.path.name}.{what}.csv")
         try:
-            yield rejected
+            waiting = WaitingLines(directory / f"{file.path.name}.{told}.csv")
+            try:
+                yield rejected, waiting
+            finally:
+                waiting.drop()
         finally:
             rejected.drop()
 

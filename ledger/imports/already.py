@@ -1,8 +1,8 @@
 """What stands in the book already, though not under the key of this line.
 
 A line that was imported before keys came from the content, or was sent by another door, is the same fact all
-the same: its document is there, with the same content. An enrolment that is there, or a line of a list, is
-found by its command itself.
+the same: its document is there, with the same content, or the death with its day. An enrolment that is there,
+a name, or a line of a list, is found by its command itself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from ledger.contributions.brought import numbers_there
 from ledger.contributions.declarations import Declare
 from ledger.contributions.levies import DECLARED_LINE
 from ledger.database.lookups import Lookup
+from ledger.imports.known_facts import facts_there
 from ledger.policy import Policy
 from ledger.posting import Command, Desk, Outcome, Posted
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
@@ -74,6 +75,13 @@ def as_booked(
         receipt = there.get((*document, commands[place].fingerprint(document[0])))
         if receipt is not None:
             found[place] = Posted(receipt, replayed=True)
+    named = [
+        (place, commands[place], book_id)
+        for place, book_id in zip(places, books, strict=True)
+        if book_id is not None
+    ]
+    for place, receipt in facts_there(connection, named).items():
+        found[place] = Posted(receipt, replayed=True)
     return found
 
 

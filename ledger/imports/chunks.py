@@ -17,7 +17,7 @@ from ledger.imports.columns import KINDS
 from ledger.imports.faults import blamed
 from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem
-from ledger.imports.summary import NEEDED, Rejected, Tally, WaitingLine
+from ledger.imports.summary import DEATHS, NEEDED, Rejected, Tally, WaitingLine
 from ledger.policy import Policy
 from ledger.posting import Command, Failed, Outcome, PolicyOutdated, Posted, Unknown, Waiting
 from ledger.posting.desk import Reveal, Seal
@@ -76,7 +76,10 @@ class Poster:
                 tally.waiting_fen += fen
                 tally.waiting.append(WaitingLine(number, NEEDED))
             elif isinstance(outcome, Posted):
-                _count(tally, outcome, fen)
+                # a line that names no amount comes to what it moved
+                _count(tally, outcome, fen if KINDS[self.kind].amounts else outcome.receipt.amount_fen)
+                if self.kind == DEATHS:
+                    _count_death(tally, outcome)
             else:
                 tally.refused_fen += fen
                 tally.rejected.append(
@@ -157,3 +160,10 @@ def _count(tally: Tally, outcome: Posted, fen: int) -> None:
     else:
         tally.posted += 1
         tally.posted_fen += receipt.amount_fen
+
+
+def _count_death(tally: Tally, outcome: Posted) -> None:
+    """Add what the report took back, of its payers too, and what of it could not be taken any more."""
+    told = unpack(outcome.receipt.detail)
+    tally.taken_back_fen += sum(fen for _period, fen in told.get("back", ()))
+    tally.still_owed_fen += told.get("receivable", 0)

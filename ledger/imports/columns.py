@@ -127,6 +127,7 @@ _ACCOUNT: Final = Column(
 )
 _ID_NUMBER: Final = Column("id_number", Holds.ID_NUMBER, _ID)
 _SOURCE_REF: Final = Column("source_ref", Holds.TEXT, _DOCUMENT)
+_PROOF: Final = "文号|文书号|文书|证明材料|依据文件|申请文号|document|document no"
 _WAGE: Final = Column(
     "wage",
     Holds.AMOUNT,
@@ -239,113 +240,64 @@ KINDS: Final = {
             amounts=("amount",),
             says_more_than=frozenset({"contributions"}),
         ),
+        FileKind(
+            "names",
+            (
+                _ID_NUMBER,
+                Column("old_name", Holds.NAME, "原姓名|变更前姓名|曾用名|former name"),
+                Column("name", Holds.NAME, "新姓名|变更后姓名|现姓名|姓名|new_name|full name"),
+                Column("from", Holds.DAY, "变更日期|生效日期|启用日期|start|start date"),
+                Column("document", Holds.TEXT, _PROOF),
+                _KEY,
+            ),
+            who="id_number",
+        ),
+        FileKind(
+            "deaths",
+            (
+                _ID_NUMBER,
+                _optional("name", Holds.NAME, "姓名|死者姓名|参保人姓名|full name"),
+                Column("died_on", Holds.DAY, "死亡日期|去世日期|死亡时间|date of death|day of death"),
+                Column("evidence", Holds.TEXT, "死亡证明|死亡证据|证明类型|死亡证明编号"),
+                _optional("document", Holds.TEXT, _PROOF),
+                _KEY,
+            ),
+            who="id_number",
+        ),
+        FileKind(
+            "transfers",
+            (
+                _ACCOUNT,
+                Column("other_agency", Holds.TEXT, "转入地经办机构|对方经办机构|转入地机构|转入地"),
+                Column("insured_from", Holds.DAY, "转入地参保日期|对方参保日期|新参保日期|insured since"),
+                Column("document", Holds.TEXT, _PROOF),
+                _KEY,
+            ),
+            who="account",
+        ),
+        FileKind(
+            "remittances",
+            (
+                _ACCOUNT,
+                Column("paid_on", Holds.DAY, "划转日期|转出日期|汇款日期|付款日期|sent on"),
+                _SOURCE_REF,
+                _KEY,
+            ),
+            who="account",
+        ),
+        FileKind(
+            "acknowledgements",
+            (
+                _ACCOUNT,
+                Column("remittance", Holds.TEXT, "划转单据号|转出单据号|汇款单据号|汇款凭证号"),
+                _KEY,
+            ),
+            who="account",
+        ),
     )
 }
 
 EMPLOYERS_LIST: Final = FileKind(LIST, (_ID_NUMBER, _WAGE), who="id_number", amounts=("wage",))
-
-PASSED_OVER: Final = frozenset(
-    fold_heading(word)
-    for word in [
-        "序号",
-        "编号",
-        "行号",
-        "no",
-        "no.",
-        "number",
-        "index",
-        "row",
-        "seq",
-        "备注",
-        "说明",
-        "remark",
-        "remarks",
-        "note",
-        "notes",
-        "comment",
-        "comments",
-        "姓名",
-        "职工姓名",
-        "参保人姓名",
-        "name",
-        "full name",
-        "证件类型",
-        "证件种类",
-        "身份证件类型",
-        "id type",
-        "document type",
-        "性别",
-        "sex",
-        "gender",
-        "年龄",
-        "age",
-        "民族",
-        "出生日期",
-        "出生年月",
-        "birth_date",
-        "date of birth",
-        "部门",
-        "科室",
-        "班组",
-        "岗位",
-        "职务",
-        "职称",
-        "工号",
-        "员工编号",
-        "人员编号",
-        "个人编号",
-        "department",
-        "position",
-        "staff no",
-        "employee no",
-        "单位名称",
-        "用人单位名称",
-        "参保单位名称",
-        "employer name",
-        "机构名称",
-        "医疗机构名称",
-        "institution name",
-        "联系电话",
-        "手机",
-        "手机号",
-        "手机号码",
-        "电话",
-        "phone",
-        "mobile",
-        "签字",
-        "签名",
-        "经办人",
-        "operator",
-        "signature",
-    ]
-)
-"""Headings of columns that clerks keep for themselves: not read, and named in the summary."""
-
-TOTALS: Final = frozenset(
-    fold_heading(word)
-    for word in [
-        "合计",
-        "总计",
-        "小计",
-        "共计",
-        "总合计",
-        "累计",
-        "本页合计",
-        "本页小计",
-        "本页总计",
-        "合计人数",
-        "合计金额",
-        "人数合计",
-        "金额合计",
-        "total",
-        "totals",
-        "subtotal",
-        "sub total",
-        "grand total",
-        "sum",
-    ]
-)
-"""What the line of totals under a list is called."""
 
 
 def chinese_heading(kind: str, name: str) -> str:

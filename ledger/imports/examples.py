@@ -17,6 +17,8 @@ from ledger.imports.columns import KEY_COLUMN, KINDS
 
 # nobody whom other documents open
 _PERSON: Final = "119999199001010039"
+# the one whom the documents open first, and who moves away
+_LEAVER: Final = "119999198806060012"
 _EMPLOYER: Final = "91999999000000001K"
 
 EXAMPLES: Final[dict[str, dict[str, str]]] = {
@@ -60,6 +62,28 @@ EXAMPLES: Final[dict[str, dict[str, str]]] = {
         "amount": "12.50",
         "take_available": "false",
     },
+    "names": {
+        "id_number": _PERSON,
+        "old_name": "李四",
+        "name": "李思",
+        "from": "2026-05-20",
+        "document": "REG-118",
+    },
+    "deaths": {
+        "id_number": _PERSON,
+        "name": "李思",
+        "died_on": "2026-06-02",
+        "evidence": "death certificate",
+        "document": "DC-2026-17",
+    },
+    "transfers": {
+        "account": _LEAVER,
+        "other_agency": "330100",
+        "insured_from": "2026-06-01",
+        "document": "APP-7",
+    },
+    "remittances": {"account": _LEAVER, "paid_on": "2026-06-20", "source_ref": "BANK-3"},
+    "acknowledgements": {"account": _LEAVER, "remittance": "BANK-3"},
 }
 
 

@@ -63,7 +63,12 @@ _OF_CODE: Final[dict[str, tuple[str, ...]]] = {
     "account_not_found": ("account", "id_number"),
     "account_closed": ("account", "id_number"),
     "account_frozen": ("account",),
-    "account_deceased": ("account", "id_number"),
+    "account_transferring": ("account", "id_number"),
+    # of a death it is the day that differs
+    "account_deceased": ("died_on", "account", "id_number"),
+    "retiree": ("account",),
+    "transfer_not_found": ("remittance", "account"),
+    "transfer_state": ("account",),
     "employer_not_found": ("employer",),
     "credit_code_invalid": ("credit_code", "employer"),
     "employer_differs": ("name",),
@@ -81,9 +86,15 @@ _OF_CODE: Final[dict[str, tuple[str, ...]]] = {
     "idempotency_key_invalid": ("idempotency_key",),
     "area_unknown": ("area",),
     "id_mismatch": ("sex", "birth_date"),
-    "account_exists_other_person": ("name",),
+    "account_exists_other_person": ("old_name", "name"),
     "opening_differs": ("opened_on",),
     "scheme_no_account": ("member_class",),
+}
+# what helps, where the code does not say it
+_WHAT_HELPS: Final = {
+    ("deaths", "account_deceased"): "the day that is known: another one is a correction",
+    ("names", "account_exists_other_person"): "a name that is on record under the ID number",
+    ("deaths", "account_exists_other_person"): "a name that is on record under the ID number",
 }
 # as commands call what the columns hold
 _CALLED: Final = {"amount_fen": "amount", "wage_fen": "wage", "valid_from": "from", "valid_to": "to"}
@@ -91,7 +102,8 @@ _CALLED: Final = {"amount_fen": "amount", "wage_fen": "wage", "valid_from": "fro
 
 def blamed(kind: FileKind, number: int, refused: Refused) -> Rejected:
     """A line that was understood and refused for what it asks."""
-    return Rejected(number, refused.code.value, _column(kind, refused))
+    code = refused.code.value
+    return Rejected(number, code, _column(kind, refused), expected=_WHAT_HELPS.get((kind.name, code), ""))
 
 
 def judged_again(layout: Layout, line: FileLine, refused: Refused) -> Rejected:
@@ -113,7 +125,8 @@ def judged_again(layout: Layout, line: FileLine, refused: Refused) -> Rejected:
             return Rejected(number, fault.value, column.name, shown, column.holds.value)
     if not name:
         return Rejected(number, code.value)
-    return Rejected(number, code.value, name, line.row.get(name, ""), kind.by_name[name].holds.value)
+    expected = _WHAT_HELPS.get((kind.name, code.value)) or kind.by_name[name].holds.value
+    return Rejected(number, code.value, name, line.row.get(name, ""), expected)
 
 
 def _as_it_stands(layout: Layout, line: FileLine, name: str) -> str:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
-from ledger.imports.columns import TOTALS, fold_heading
+from ledger.imports.columns import fold_heading
 from ledger.imports.headings import Layout
+from ledger.imports.set_aside import TOTALS
 from ledger.imports.spellings import plain
 from ledger.refusals import RefusalCode, Refused
 

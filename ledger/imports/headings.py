@@ -16,12 +16,12 @@ from ledger.imports.columns import (
     EMPLOYERS_LIST,
     KINDS,
     LIST,
-    PASSED_OVER,
     FileKind,
     Holds,
     fold_heading,
 )
 from ledger.imports.encodings import file_invalid
+from ledger.imports.set_aside import PASSED_OVER
 from ledger.imports.units import unit_above, unit_of_heading
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import asks_for_cash

@@ -1,4 +1,5 @@
-"""The file of rejected lines: number, code and reason of each, and the field that has to be corrected.
+"""The files beside a file: of the rejected lines number, code and reason of each, and the field that has to
+be corrected; of those that wait for a second person the approval.
 
 It goes back to whoever sent the lines, so what stood in that field may stand in it; the rest of the line
 never.
@@ -9,13 +10,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from ledger.csv_out import csv_line
 from ledger.imports.reasons import reason
-from ledger.imports.summary import Rejected
+from ledger.imports.summary import Rejected, WaitingLine
 
 HEADER = "line,code,reason,column,value,expected"
 
@@ -40,11 +41,13 @@ def unusable(path: Path, error: OSError) -> ImportProblem:
     return kind(f"{path}: {error.strerror}")
 
 
-class RejectedLines:
+class ListOfLines:
     """Written beside its final name and moved there in one step, so that it is never half a list.
 
     The draft is locked while the import runs: a second import of the same file at the same time is refused.
     """
+
+    header: ClassVar[str]
 
     def __init__(self, path: Path) -> None:
         """Open the list of an import. Raises ImportProblem when it cannot be written, or is being written."""
@@ -53,7 +56,7 @@ class RejectedLines:
         try:
             self._file = self._open()
             self._file.truncate(0)
-            self._file.write(f"{HEADER}\n")
+            self._file.write(f"{self.header}\n")
         except OSError as error:
             raise unusable(self.path.parent, error) from None
         self.count = 0
@@ -73,15 +76,12 @@ class RejectedLines:
             # the other import ended between our two steps, and took its draft away
             file.close()
 
-    def add(self, refused: Iterable[Rejected]) -> None:
-        """Append lines; in order of number within one call."""
-        for one in sorted(refused):
-            cells = (one.line, one.code, reason(one.code), one.column, one.value, one.expected)
-            self._file.write(csv_line(cells))
-            self.count += 1
+    def write(self, cells: Sequence[object]) -> None:
+        self._file.write(csv_line(cells))
+        self.count += 1
 
     def keep(self) -> Path | None:
-        """End the list: move it to its name, or away with it when nothing was rejected."""
+        """End the list: move it to its name, or away with it when nothing stands in it."""
         try:
             if self.count:
                 self._file.flush()
@@ -102,3 +102,25 @@ class RejectedLines:
         if not self._file.closed:
             self._draft.unlink(missing_ok=True)
             self._file.close()
+
+
+class RejectedLines(ListOfLines):
+    """The lines that were not taken, and why."""
+
+    header = HEADER
+
+    def add(self, refused: Iterable[Rejected]) -> None:
+        """Append lines; in order of number within one call."""
+        for one in sorted(refused):
+            self.write((one.line, one.code, reason(one.code), one.column, one.value, one.expected))
+
+
+class WaitingLines(ListOfLines):
+    """The lines that wait for a second person, each with its approval."""
+
+    header = "line,approval"
+
+    def add(self, waiting: Iterable[WaitingLine]) -> None:
+        """Append lines; in order of number within one call."""
+        for one in sorted(waiting):
+            self.write(one)

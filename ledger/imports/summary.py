@@ -31,6 +31,8 @@ class WaitingLine(NamedTuple):
 
 NEEDED: Final = "needed"
 """What stands in the place of an approval while nothing waits yet."""
+DEATHS: Final = "deaths"
+"""The kind of file of which is told what its lines took back."""
 WAITING_TOLD: Final = 1_000
 """So many lines that wait are named; all are counted."""
 
@@ -50,6 +52,9 @@ class Tally:
     rejected: list[Rejected] = field(default_factory=list)
     waiting_fen: int = 0
     waiting: list[WaitingLine] = field(default_factory=list)
+    # what reports of deaths took back, and what of it is still owed
+    taken_back_fen: int = 0
+    still_owed_fen: int = 0
 
     def add(self, other: Tally) -> None:
         self.lines += other.lines
@@ -63,6 +68,8 @@ class Tally:
         self.rejected += other.rejected
         self.waiting_fen += other.waiting_fen
         self.waiting += other.waiting
+        self.taken_back_fen += other.taken_back_fen
+        self.still_owed_fen += other.still_owed_fen
 
 
 @dataclass(slots=True)
@@ -90,6 +97,10 @@ class Summary:
     waiting: int = 0
     waiting_fen: int = 0
     waiting_lines: list[WaitingLine] = field(default_factory=list)
+    waiting_file: Path | None = None
+    # of deaths: what the accepted lines took back, whenever that was, and what of it is still owed
+    taken_back_fen: int = 0
+    still_owed_fen: int = 0
     rejected_file: Path | None = None
     preview: bool = False
     # headings of columns that were not read, and what was hidden and counted all the same
@@ -108,6 +119,8 @@ class Summary:
         self.already_fen += tally.already_fen
         self.cash_rest_fen += tally.cash_rest_fen
         self.refused_fen += tally.refused_fen
+        self.taken_back_fen += tally.taken_back_fen
+        self.still_owed_fen += tally.still_owed_fen
         if tally.waiting:
             self.waiting += len(tally.waiting)
             self.waiting_fen += tally.waiting_fen
@@ -149,4 +162,13 @@ class Summary:
             "hidden_columns": self.hidden_columns,
             "hidden_cells": self.hidden_cells,
             "rejected_file": None if self.rejected_file is None else str(self.rejected_file),
+            "waiting_file": None if self.waiting_file is None else str(self.waiting_file),
+        } | self._of_deaths()
+
+    def _of_deaths(self) -> dict[str, object]:
+        if self.kind != DEATHS:
+            return {}
+        return {
+            "taken_back": format_yuan(self.taken_back_fen),
+            "still_owed": format_yuan(self.still_owed_fen),
         }

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from ledger.book.detail import pack, unpack
 from ledger.imports.blocks import Block
 from ledger.imports.chunks import Clock
-from ledger.imports.rejected import RejectedLines
-from ledger.imports.summary import Rejected, Summary, WaitingLine
+from ledger.imports.rejected import RejectedLines, WaitingLines
+from ledger.imports.summary import DEATHS, WAITING_TOLD, Rejected, Summary, WaitingLine
 from ledger.posting import batches
 from ledger.posting.batches import Batch, RefusedLine
 
@@ -28,6 +28,7 @@ class FileUnderWay:
     clock: Clock
     summary: Summary
     rejected: RejectedLines
+    waiting: WaitingLines
     # of the whole file
     size: int
     batch: Batch | None = None
@@ -41,7 +42,12 @@ class FileUnderWay:
         if self.batch is None:
             return None
         done = _done(self.batch)
-        if done is None or batches.count_refused(self.connection, self.batch) != self.batch.refused:
+        if (
+            done is None
+            or batches.count_refused(self.connection, self.batch) != self.batch.refused
+            # more wait than the batch names: their list is made anew
+            or done.get("waiting", 0) > WAITING_TOLD
+        ):
             batches.restart(self.connection, self.batch, self.clock()[0])
             return None
         self._take_up(self.batch, done)
@@ -63,15 +69,18 @@ class FileUnderWay:
         summary.already, summary.already_fen = batch.done, batch.amount_fen
         summary.refused, summary.refused_fen = batch.refused, done["refused_amount"]
         summary.amount_fen, summary.cash_rest_fen = done["amount"], done["cash_rest"]
+        summary.taken_back_fen, summary.still_owed_fen = done.get("taken_back", 0), done.get("still_owed", 0)
         if "waiting" in done:
             summary.waiting, summary.waiting_fen = done["waiting"], done["waiting_amount"]
             summary.waiting_lines = [WaitingLine(*one) for one in done["waiting_lines"]]
+            self.waiting.add(summary.waiting_lines)
 
     def take(self, block: Block) -> None:
         """Count a block that is committed, and move the bookmark behind it."""
         refused = sorted(block.tally.rejected)
         self.summary.add(block.tally)
         self.rejected.add(refused)
+        self.waiting.add(block.tally.waiting)
         if self.batch is not None:
             since, self.batch.bookmark = self.batch.bookmark, block.last
             self._write_down(self.batch, block.end)
@@ -79,8 +88,9 @@ class FileUnderWay:
             batches.advance(self.connection, self.batch, self.clock()[0], since, written)
 
     def finish(self) -> Summary:
-        """Keep the list of rejected lines, and end the batch."""
+        """Keep the lists of rejected and of waiting lines, and end the batch."""
         self.summary.rejected_file = self.rejected.keep()
+        self.summary.waiting_file = self.waiting.keep()
         if self.batch is not None:
             self.batch.state = batches.FINISHED
             self._write_down(self.batch, self.size, agrees=self.summary.agrees)
@@ -92,9 +102,11 @@ class FileUnderWay:
         batch.done = summary.posted + summary.already
         batch.amount_fen = summary.posted_fen + summary.already_fen
         batch.refused = summary.refused
-        waiting: dict[str, object] = {}
+        some: dict[str, object] = {}
+        if summary.kind == DEATHS:
+            some = {"taken_back": summary.taken_back_fen, "still_owed": summary.still_owed_fen}
         if summary.waiting:
-            waiting = {
+            some |= {
                 "waiting": summary.waiting,
                 "waiting_amount": summary.waiting_fen,
                 "waiting_lines": [list(one) for one in summary.waiting_lines],
@@ -106,7 +118,7 @@ class FileUnderWay:
             amount=summary.amount_fen,
             cash_rest=summary.cash_rest_fen,
             refused_amount=summary.refused_fen,
-            **waiting,
+            **some,
             **more,
         )
 

@@ -429,6 +429,66 @@ CASES = [
         ("2001-05-06", TODAY),
     ),
     Case(
+        "bulk id_number from",
+        lambda d, day: d.bulk(
+            "id_number", d.account(), id_number=d.number(), document="x", reason="corrected", **{"from": day}
+        ),
+        ("2001-05-05", "1958-11-20", TOMORROW, *ODD),
+        ("2001-05-06", TODAY),
+    ),
+    Case(
+        "bulk death_correction died_on",
+        lambda d, day: d.bulk("death_correction", d.died(), died_on=day, document="x"),
+        ("2001-05-05", "1958-11-20", TOMORROW, *ODD),
+        ("2001-05-06", TODAY),
+    ),
+    Case(
+        "bulk transfer insured_from",
+        lambda d, day: d.bulk("transfer", None, **out_body(d.rich(), insured_from=day)),
+        ("1989-12-31", TOMORROW, *ODD),
+        (TODAY, "2026-01-01"),
+    ),
+    Case(
+        "bulk transfer_complete paid_on",
+        lambda d, day: d.bulk(
+            "transfer_complete", None, transfer=request_out(d.client, d.rich()), paid_on=day, source_ref=ref()
+        ),
+        ("2026-03-19", TOMORROW, *ODD),
+        ("2026-03-20", TODAY),
+    ),
+    Case(
+        "bulk transfer_complete received_on",
+        lambda d, day: d.bulk(
+            "transfer_complete",
+            None,
+            transfer=d.announced(),
+            received_on=day,
+            amount="1.00",
+            source_ref=ref(),
+        ),
+        ("2019-12-31", TOMORROW, *ODD),
+        (OPENED, TODAY),
+    ),
+    Case(
+        "bulk exit paid_on",
+        lambda d, day: d.bulk("exit", d.rich(), case="settled_abroad", document="x", paid_on=day),
+        ("2026-03-19", TOMORROW, *ODD),
+        ("2026-03-20", TODAY),
+    ),
+    Case(
+        "bulk instalment paid_on",
+        lambda d, day: d.bulk(
+            "instalment",
+            None,
+            demand=demand(d.client, d.rich(), "1.00"),
+            amount="1.00",
+            paid_on=day,
+            source_ref=ref(),
+        ),
+        ("1989-12-31", TOMORROW, *ODD),
+        ("1990-01-01", TODAY),
+    ),
+    Case(
         "POST /v1/accounts/{account}/estate paid_on",
         lambda d, day: d.of_account(
             "estate", d.died(), heirs=[{"name": "李四", "relation": "spouse"}], paid_on=day, confirm=False

@@ -16,6 +16,7 @@ from tests.support.api_client import AREA, contribute, open_account, running
 from tests.support.employer_client import new_employer, ref
 from tests.support.file_doors import OF_IMPORTS, FileDoors, as_day
 from tests.support.people import id_number
+from tests.support.transfer_client import request_out
 
 BORN, OPENED, TODAY, TOMORROW = "2001-05-06", "2020-01-01", "2026-11-21", "2026-11-22"
 A_YEAR_AHEAD, BEYOND = "2027-11-21", "2027-11-22"
@@ -102,6 +103,24 @@ def _received(doors: FileDoors) -> dict[str, str]:
     }  # fmt: skip
 
 
+def _named(doors: FileDoors) -> dict[str, str]:
+    return {"id_number": known(doors), "old_name": "张三", "name": "李四", "from": TODAY, "document": "x"}
+
+
+def _died(doors: FileDoors) -> dict[str, str]:
+    return {"id_number": known(doors), "name": "张三", "died_on": TODAY, "evidence": "x"}
+
+
+def _leaving(doors: FileDoors) -> dict[str, str]:
+    return {"account": rich(doors), "other_agency": "330100", "insured_from": TODAY, "document": "x"}
+
+
+def _sent(doors: FileDoors) -> dict[str, str]:
+    account = rich(doors)
+    request_out(doors.client, account)
+    return {"account": account, "paid_on": TODAY, "source_ref": ref()}
+
+
 EDGES = (
     Edges("file accounts opened_on", _opening, ("2001-05-05", TOMORROW), (BORN, TODAY)),
     Edges("file accounts birth_date", _opening, ("2001-05-05", "2001-05-07"), (BORN,),
@@ -115,6 +134,10 @@ EDGES = (
     Edges("file declarations period", _declared, ("2001-04", "2026-12"), ("2001-05", "2026-11")),
     Edges("file receipts period", _received, ("1999-12", "2026-12"), ("2000-01", "2026-11")),
     Edges("file receipts received_on", _received, ("2025-08-31", TOMORROW), ("2025-09-01", TODAY)),
+    Edges("file names from", _named, ("2001-05-05", TOMORROW), (BORN, TODAY)),
+    Edges("file deaths died_on", _died, ("2001-05-05", TOMORROW), (BORN, TODAY)),
+    Edges("file transfers insured_from", _leaving, ("1989-12-31", TOMORROW), (BORN, TODAY)),
+    Edges("file remittances paid_on", _sent, ("2026-03-19", TOMORROW), ("2026-03-20", TODAY)),
 )  # fmt: skip
 
 

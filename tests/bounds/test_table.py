@@ -33,6 +33,7 @@ NO_DAYS = {
     "POST /v1/transfers current_year",
     "POST /v1/accounts current_year",
     "bulk open current_year",
+    "bulk transfer current_year",
     "file accounts opening_current_year",
     "POST /v1/third-party-cases/{case}/advance paid_to",
     "POST /v1/estates disqualified_by",

@@ -52,7 +52,7 @@ HOUSE: dict[str, str] = {
     "documents": f"{CORE} {WINGS} reports access events inquiry printing",
     "cases": f"{CORE} {WINGS} reports access inquiry documents",
     "approvals": f"{CORE} {WINGS} reports access inquiry",
-    "imports": f"{CORE} people accounts contributions",
+    "imports": f"{CORE} people accounts contributions transfers reports",
     "verify": f"{CORE} {WINGS} reports access documents",
     "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents imports verify",
     # the face, which other programs import, and the operator's door
@@ -61,13 +61,13 @@ HOUSE: dict[str, str] = {
     "api": "",
     "api/http": f"ledger {LEAVES} chart policy book posting {WINGS} reports access operations",
     "api/accounts": f"api/http ledger {GROUND} book accounts people care estates reports",
-    "api/operations": f"api/http api/accounts ledger {GROUND} database book posting corrections {WINGS}"
+    "api/transfers": f"api/http ledger {GROUND} book owed transfers reports",
+    "api/operations": f"api/http api/accounts api/transfers ledger {GROUND} database book posting corrections {WINGS}"
     " reports operations imports",
     "api/contributions": f"api/http api/operations ledger {GROUND} book people contributions reports",
     "api/people": f"api/http api/contributions ledger {GROUND} book people contributions reports",
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
-    "api/transfers": f"api/http ledger {GROUND} book owed transfers reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
     " reports access events inquiry documents printing cases",
     "api/approvals": f"api/http ledger {GROUND} book people inquiry approvals",

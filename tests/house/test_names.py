@@ -74,7 +74,7 @@ WORDS = (
         "what a verb returns; what an employer pays is a payment",
         where="ledger/posting/ ledger/reports/ ledger/accounts/ ledger/care/ ledger/clearing/ ledger/verify/"
         " ledger/estates/"
-        " ledger/imports/already api/ bench/",
+        " ledger/imports/already ledger/imports/known_facts api/ bench/",
         names="Receipt receipt",
     ),
     Word("crediting", "nothing: one month of one employer is a Month", where=""),

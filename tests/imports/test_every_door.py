@@ -20,7 +20,7 @@ from ledger.imports import KINDS
 from ledger.imports.columns import EMPLOYERS_LIST, LIST, chinese_heading, fold_heading
 from ledger.imports.examples import EXAMPLES, example_text
 from ledger.verify import verify
-from tests.support.api_client import running
+from tests.support.api_client import contribute, open_account, running
 from tests.support.file_doors import FileDoors, Told
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -55,6 +55,11 @@ DOORS: Final[dict[str, tuple[str, ...]]] = {
     "receipts": IMPORTED,
     "contributions": IMPORTED,
     "spendings": IMPORTED,
+    "names": IMPORTED,
+    "deaths": IMPORTED,
+    "transfers": IMPORTED,
+    "remittances": IMPORTED,
+    "acknowledgements": IMPORTED,
 }
 """Every kind, in the order in which the examples can be taken, and its doors."""
 
@@ -168,6 +173,9 @@ def test_each_kind_goes_through_each_of_its_doors(
     """The first door posts the example of the documents, and every other one finds it there."""
     with running(fresh_engine, tmp_path) as client:
         doors = FileDoors(client, fresh_url, tmp_path, monkeypatch)
+        # the one whom the documents open before the examples, and who moves away
+        leaver = open_account(client, id_number="119999198806060012", name="王五", opened_on="2026-01-01")
+        contribute(client, leaver["number"], "160.00")
         for kind, its_doors in DOORS.items():
             for place, door in enumerate(its_doors):
                 told = through(doors, door, kind)

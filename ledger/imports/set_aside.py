@@ -1,0 +1,110 @@
+"""What clerks write into files beside the lines: columns of their own, and totals."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ledger.imports.columns import fold_heading
+
+PASSED_OVER: Final = frozenset(
+    fold_heading(word)
+    for word in [
+        "序号",
+        "编号",
+        "行号",
+        "no",
+        "no.",
+        "number",
+        "index",
+        "row",
+        "seq",
+        "备注",
+        "说明",
+        "remark",
+        "remarks",
+        "note",
+        "notes",
+        "comment",
+        "comments",
+        "姓名",
+        "职工姓名",
+        "参保人姓名",
+        "name",
+        "full name",
+        "证件类型",
+        "证件种类",
+        "身份证件类型",
+        "id type",
+        "document type",
+        "性别",
+        "sex",
+        "gender",
+        "年龄",
+        "age",
+        "民族",
+        "出生日期",
+        "出生年月",
+        "birth_date",
+        "date of birth",
+        "部门",
+        "科室",
+        "班组",
+        "岗位",
+        "职务",
+        "职称",
+        "工号",
+        "员工编号",
+        "人员编号",
+        "个人编号",
+        "department",
+        "position",
+        "staff no",
+        "employee no",
+        "单位名称",
+        "用人单位名称",
+        "参保单位名称",
+        "employer name",
+        "机构名称",
+        "医疗机构名称",
+        "institution name",
+        "联系电话",
+        "手机",
+        "手机号",
+        "手机号码",
+        "电话",
+        "phone",
+        "mobile",
+        "签字",
+        "签名",
+        "经办人",
+        "operator",
+        "signature",
+    ]
+)
+"""Headings of columns that clerks keep for themselves: not read, and named in the summary."""
+
+TOTALS: Final = frozenset(
+    fold_heading(word)
+    for word in [
+        "合计",
+        "总计",
+        "小计",
+        "共计",
+        "总合计",
+        "累计",
+        "本页合计",
+        "本页小计",
+        "本页总计",
+        "合计人数",
+        "合计金额",
+        "人数合计",
+        "金额合计",
+        "total",
+        "totals",
+        "subtotal",
+        "sub total",
+        "grand total",
+        "sum",
+    ]
+)
+"""What the line of totals under a list is called."""
