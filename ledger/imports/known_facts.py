@@ -32,6 +32,11 @@ _FACTS: Final = Lookup(
 )
 
 
+def _by_seq(said: tuple[Receipt, bytes]) -> int:
+    receipt, _digest = said
+    return receipt.seq
+
+
 def facts_there(connection: Connection, commands: Sequence[tuple[int, Command, int]]) -> dict[int, Receipt]:
     """Of commands, by their place, with the book of each: the entry that says just so, where there is one.
 
@@ -57,12 +62,16 @@ def facts_there(connection: Connection, commands: Sequence[tuple[int, Command, i
         }
     said = sorted(
         ((receipt, bytes(digest or b"")) for (digest, *_entry), receipt in zip(rows, told, strict=True)),
-        key=lambda one: one[0].seq,
+        key=_by_seq,
     )
     found: dict[int, Receipt] = {}
     for place, command, book_id in commands:
         kinds = _SAID_BY.get(type(command), ())
-        of_book = [one for one in said if one[0].book_id == book_id and one[0].kind in kinds]
+        of_book = [
+            (receipt, digest)
+            for receipt, digest in said
+            if receipt.book_id == book_id and receipt.kind in kinds
+        ]
         if isinstance(command, ReportDeath):
             day = command.died_on
             same = [

@@ -108,7 +108,7 @@ def test_in_a_group_what_asks_for_two_is_refused(client: TestClient) -> None:
         {"verb": "demand", "account": person, "amount": "1.00", "reason": "r", "document": "d"},
         {
             "verb": "exit",
-            "account": person,
+            "account": rich(client),
             "case": "settled_abroad",
             "document": "d",
             "paid_on": "2026-06-01",
@@ -167,7 +167,7 @@ def test_what_is_said_of_the_wrong_way_is_refused(client: TestClient) -> None:
     paid = {"paid_on": "2026-06-20", "source_ref": ref()}
     received = {"received_on": "2026-06-20", "amount": "1.00", "source_ref": ref()}
     assert one(client, "transfer_complete", transfer=comes, **paid)["code"] == "transfer_state"
-    assert one(client, "transfer_complete", transfer=out, **received)["code"] == "transfer_state"
+    assert one(client, "transfer_complete", transfer=out, **received)["code"] == "account_transferring"
     assert told(one(client, "transfer_complete", transfer=out, **paid, **received)) == (
         "shape_invalid", ["/commands/0/received_on"],
     )  # fmt: skip
