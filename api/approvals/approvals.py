@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from pydantic_core import to_json
 
-from api.approvals.intents import intent_json, persons_json
+from api.approvals.intents import intent_json, numbers_json, persons_json
 from api.http.answers import Answer, yuan
 from api.http.approved import answer_to_act
 from api.http.fields import Nothing, Strict, Words, example
@@ -71,6 +71,9 @@ class ApprovalView(ApprovalItem):
         examples=[{"amount": "120000.00", "period": "2026-03", "effective_on": "2026-03-20"}],
     )
     persons: list[str] = Field(description="Those whom the request names, masked", examples=[["李*"]])
+    numbers: list[str] = Field(
+        description="The ID numbers that it names, masked", examples=[["119*************15"]]
+    )
     decided_at: datetime | None
     decided_by: str | None
     reason: str | None = Field(description="Of a rejection")
@@ -157,6 +160,7 @@ async def one(approval: str, request: Request) -> Response:
             "asked_through": act.asked_through,
             "intent": intent_json(command),
             "persons": persons_json(command, state.keyring),
+            "numbers": numbers_json(command, state.keyring),
             "decided_at": None if act.decided_at is None else instant(act.decided_at),
             "decided_by": act.decided_by,
             "reason": act.reason,

@@ -12,8 +12,8 @@ from api.http.receipts import instant
 from ledger import Command
 from ledger.money import format_yuan
 from ledger.months import format_period, is_period
-from ledger.people.id_numbers import mask_in_text, mask_name
-from ledger.people.persons import open_name
+from ledger.people.id_numbers import mask_id_number, mask_in_text, mask_name
+from ledger.people.persons import open_name, open_number
 from ledger.vault import Keyring
 
 # what the approval says itself, and what is nobody's to read
@@ -30,6 +30,15 @@ def intent_json(command: Command) -> dict[str, Any]:
 def persons_json(command: Command, keyring: Keyring) -> list[str]:
     """The names of those whom a command names, masked."""
     return [mask_name(open_name(one.name_sealed, one.digest, keyring)) for one in command.persons]
+
+
+def numbers_json(command: Command, keyring: Keyring) -> list[str]:
+    """The ID numbers that a command names, masked."""
+    return [
+        mask_id_number(open_number(one.number_sealed, one.digest, keyring))
+        for one in command.persons
+        if one.number_sealed is not None
+    ]
 
 
 def _told(value: Any) -> Any:

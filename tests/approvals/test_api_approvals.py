@@ -89,6 +89,16 @@ def test_the_intent_is_shown_with_people_masked_and_the_look_is_recorded(
     assert [one.role for one in looks] == ["approvals:decide"]
 
 
+def test_a_number_that_somebody_is_to_get_is_shown_masked(client: TestClient, account: str) -> None:
+    number = id_number()
+    body = {"id_number": number, "from": "2026-11-20", "document": "passport 7", "reason": "reissued"}
+    name = waiting(client.post(f"/v1/accounts/{account}/id-numbers", json=body, headers=key()))
+    answer = client.get(f"/v1/approvals/{name}")
+    view = taken(answer, ApprovalView, 200)
+    assert view["numbers"] == [f"{number[:3]}{'*' * 13}{number[-2:]}"]
+    assert number not in answer.text
+
+
 def test_nothing_of_it_stands_in_the_database_plain(client: TestClient, account: str, engine: Engine) -> None:
     waiting(ask(client, account, source_ref="paper-of-zhang-san"))
     with engine.begin() as connection:
