@@ -168,7 +168,7 @@ def test_what_is_said_of_the_wrong_way_is_refused(client: TestClient) -> None:
     received = {"received_on": "2026-06-20", "amount": "1.00", "source_ref": ref()}
     assert one(client, "transfer_complete", transfer=comes, **paid)["code"] == "transfer_state"
     assert one(client, "transfer_complete", transfer=out, **received)["code"] == "account_transferring"
-    assert told(one(client, "transfer_complete", transfer=out, **paid, **received)) == (
+    assert told(one(client, "transfer_complete", transfer=out, **paid | received)) == (
         "shape_invalid", ["/commands/0/received_on"],
     )  # fmt: skip
     neither = one(client, "transfer_complete", transfer=out, source_ref=ref())
