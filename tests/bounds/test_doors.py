@@ -444,7 +444,7 @@ CASES = [
     ),
     Case(
         "bulk transfer insured_from",
-        lambda d, day: d.bulk("transfer", None, **out_body(d.rich(), insured_from=day)),
+        lambda d, day: d.bulk("transfer", **out_body(d.rich(), insured_from=day)),
         ("1989-12-31", TOMORROW, *ODD),
         (TODAY, "2026-01-01"),
     ),
