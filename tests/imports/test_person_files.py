@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from ledger import imports
 from ledger.imports import under_way
+from ledger.imports.summary import WAITING_TOLD
 from ledger.verify import verify
 from tests.support.api_client import bearer, contribute, id_number, key, open_account, running, spending
 from tests.support.approval_client import approve
@@ -234,7 +235,7 @@ def test_accounts_are_asked_for_sent_and_acknowledged(doors: FileDoors, door: st
     dead = open_account(client)["number"]
     assert report(client, dead).status_code == 201
     asked = [TRANSFERS, *([one, "330100", "2026-06-01", f"APP-{one[-4:]}"] for one in (*people, dead))]
-    wrong = (Refusal(5, "account_deceased", "account"),)
+    wrong: tuple[Refusal, ...] = (Refusal(5, "account_deceased", "account"),)
     assert doors.send(door, "transfers", asked)[:3] == (3, 0, wrong)
     assert doors.send(door, "transfers", asked)[:3] == (0, 3, wrong)
 
@@ -376,7 +377,7 @@ def test_an_interrupted_file_names_all_that_waits(
     def broken(_done: int, _all: int) -> None:
         raise imports.ImportProblem("broken off")
 
-    for told in (under_way.WAITING_TOLD, 1):
+    for told in (WAITING_TOLD, 1):
         monkeypatch.setattr(under_way, "WAITING_TOLD", told)
         with pytest.raises(imports.ImportProblem):
             office.run(file, progress=broken)
