@@ -27,7 +27,10 @@ from ledger.verify.named import Place, entries_named, place_of
 _E = tables.entry.c
 _ROWS_AT_ONCE = 500
 _PEOPLE = Lookup(
-    "SELECT i.person_id FROM {given} JOIN identity i ON i.person_id = given.person_id",
+    "SELECT given.person_id FROM {given}"
+    " WHERE EXISTS (SELECT 1 FROM identity i WHERE i.person_id = given.person_id)"
+    # somebody whose account went into another is found as the person of that one since
+    " OR EXISTS (SELECT 1 FROM account_merge m WHERE m.person_id = given.person_id)",
     [tables.identity.c.person_id],
     person_id="big",
 )

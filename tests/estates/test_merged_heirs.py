@@ -1,0 +1,85 @@
+"""Heirs whose account went into an older one of theirs: what was theirs stands there since (R2, R4, R58)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from ledger.verify import verify
+from tests.support.api_client import TODAY, contribute, key, open_account, running, spending
+from tests.support.approval_client import by_two
+from tests.support.estate_client import claimant, confirmed, die
+from tests.support.people import KEYRING
+
+TO_DAY = TODAY.isoformat()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("merged_heirs")
+
+
+@pytest.fixture(scope="module")
+def client(engine: Engine, folder: Path) -> Iterator[TestClient]:
+    with running(engine, folder) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def sound(client: TestClient, engine: Engine) -> Iterator[None]:
+    """After each of these tests the book is right."""
+    yield
+    assert verify(engine, keyring=KEYRING).findings == []
+
+
+def opened(client: TestClient, opened_on: str, name: str = "张三") -> tuple[str, str]:
+    """(ID number, account number) of somebody."""
+    done = open_account(client, opened_on=opened_on, name=name)
+    return done["number"], done["account_no"]
+
+
+def merge(client: TestClient, account: str, into: str) -> Any:
+    body = {"into": into, "document": "Finding 118"}
+    return by_two(client, client.post(f"/v1/accounts/{account}/merge", json=body, headers=key()))
+
+
+def merged(client: TestClient, account: str, into: str) -> None:
+    answer = merge(client, account, into)
+    assert answer.status_code == 201, answer.text
+
+
+def balance(client: TestClient, account: str) -> str:
+    return str(client.get(f"/v1/accounts/{account}/balance").json()["balance"])
+
+
+def dead(client: TestClient) -> tuple[str, str]:
+    """(account, the entry of a spending of 12.50) of somebody dead who leaves 100.00."""
+    account = opened(client, "2026-06-01", "李四")[0]
+    contribute(client, account, "112.50", effective_on=TO_DAY, period="2026-11")
+    body = spending(effective_on=TO_DAY)
+    spent = client.post(f"/v1/accounts/{account}/spendings", json=body, headers=key())
+    assert spent.status_code == 201, spent.text
+    die(client, account, TO_DAY)
+    return account, str(spent.json()["entry"])
+
+
+def pair(client: TestClient) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The older account and the younger one of one person."""
+    return opened(client, "2026-01-05"), opened(client, "2026-02-05")
+
+
+def child(number: str) -> dict[str, Any]:
+    return claimant("张三", id_number=number)
+
+
+def test_an_heir_who_was_credited_is_merged(client: TestClient) -> None:
+    older, younger = pair(client)
+    account, _spent = dead(client)
+    confirmed(client, account, [child(younger[0])])
+    merged(client, younger[1], older[1])
+    assert balance(client, older[1]) == "100.00"
