@@ -3,14 +3,13 @@ amount that comes back to the closed account later."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Integer, column
+from sqlalchemy import Connection
 
-from ledger import tables
 from ledger.accounts.leaving import join, put_states
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -23,7 +22,7 @@ from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.people.dated import PersonFactRow
-from ledger.people.merged import MergeRow
+from ledger.people.merged import MergeRow, onward_of
 from ledger.posting import Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
@@ -71,7 +70,7 @@ def recorded_heirs(estate: Receipt) -> list[Heir]:
 def pay_heirs(
     desk: Desk,
     book: Book,
-    heirs: list[Heir],
+    heirs: Sequence[Heir],
     paid_on: date,
     *,
     facts: dict[str, Any],
@@ -92,11 +91,14 @@ def pay_heirs(
     lines: list[dict[str, Any]] = []
     transfers: list[TransferLine] = []
     from_current = book.current_year
-    due: dict[int, int] = {}
+    # one credit for all that comes to an account: one person's, who may be written down as two
+    due: dict[int, dict[int, int]] = {}
     for heir, fen in zip(heirs, parts, strict=True):
-        due[heir.person_id] = due.get(heir.person_id, 0) + fen
-    # one credit for all that a person gets
-    entered: dict[int, str | None] = {}
+        if heir.book_id is not None:
+            people = due.setdefault(heir.book_id, {})
+            people[heir.person_id] = people.get(heir.person_id, 0) + fen
+    estate = entry_name(book.book_id, seq)
+    entered = {book_id: _credit(desk, book_id, people, paid_on, estate) for book_id, people in due.items()}
     for heir, fen in zip(heirs, parts, strict=True):
         taken = min(fen, from_current)
         from_current -= taken
@@ -111,12 +113,9 @@ def pay_heirs(
             "amount": fen,
             "paid_to": TO_KEPT if heir.is_kept else TO_PAYOUT,
         }
-        if heir.person_id not in entered:
-            name = entry_name(book.book_id, seq)
-            entered[heir.person_id] = _credit(desk, heir, due[heir.person_id], paid_on, name)
-        if (entry := entered[heir.person_id]) is not None:
-            line |= {"paid_to": TO_ACCOUNT, "entry": entry}
         if heir.book_id is not None:
+            if (entry := entered[heir.book_id]) is not None:
+                line |= {"paid_to": TO_ACCOUNT, "entry": entry}
             line["book"] = heir.book_id
         lines.append(line)
     return book.add(
@@ -148,14 +147,12 @@ def receives(book: Book | None) -> bool:
     return book is not None and book.stage == Stage.ACTIVE
 
 
-def _credit(desk: Desk, heir: Heir, fen: int, paid_on: date, estate: str) -> str | None:
-    """The entry in the heir's own account; None when the share goes to a payout order."""
-    if heir.book_id is None:
-        return None
-    account = desk.other(heir.book_id)
+def _credit(desk: Desk, book_id: int, due: Mapping[int, int], paid_on: date, estate: str) -> str | None:
+    """The entry in the heir's own account, by person; None when the share goes to a payout order."""
+    account = desk.other(book_id)
     if account is None or not receives(account):
         return None
-    if not fen:
+    if not any(due.values()):
         return account_no(account.book_id)
     effective_on, fact_on = account.value_date(max(paid_on, account.opened_on), desk.today)
     if account.late_year(effective_on) is None:
@@ -165,7 +162,11 @@ def _credit(desk: Desk, heir: Heir, fen: int, paid_on: date, estate: str) -> str
         Draft(
             Kind.INHERITANCE,
             effective_on,
-            ((int(Side.ESTATE_PAYABLE), int(Side.CARRIED_OVER), fen, heir.person_id),),
+            tuple(
+                (int(Side.ESTATE_PAYABLE), int(Side.CARRIED_OVER), fen, person)
+                for person, fen in due.items()
+                if fen
+            ),
             fact_on=fact_on,
             source_ref=estate,
         )
@@ -183,8 +184,7 @@ def heirs_to_lock(desk: Desk, books: Iterable[Book]) -> list[int]:
     while closed:
         divided = _estate_of(desk, closed.pop())
         if not divided.onward:
-            named = recorded_heirs(divided.estate)
-            heirs |= {heir.book_id for heir in named if heir.book_id is not None}
+            heirs |= {heir.book_id for heir in divided.heirs if heir.book_id is not None}
             continue
         heirs |= set(divided.onward)
         last = desk.books.get(divided.onward[-1])
@@ -260,6 +260,13 @@ class Divided(NamedTuple):
     owed: dict[int, int]
     # the accounts that it went into, one after the other; none of an estate
     onward: tuple[int, ...] = ()
+    # of an estate: with the accounts of today, where theirs have gone into another one since
+    heirs: tuple[Heir, ...] = ()
+
+    def after_merges(self, stays: Mapping[int, int]) -> Divided:
+        """The same with the heirs' accounts that went into another one, by the one that has their money."""
+        heirs = (one._replace(book_id=stays.get(one.book_id or 0, one.book_id)) for one in self.heirs)
+        return self._replace(heirs=tuple(heirs))
 
 
 # the kinds of entries that close an account; what comes to it later names another entry as its target
@@ -273,15 +280,6 @@ _ESTATES = Lookup(
     # what came from another account has a document; of several estates the last one stands
     f" AND NOT (e.kind = {int(Kind.MERGE)} AND e.source_ref IS NOT NULL) ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
-    book_id="big",
-)
-# all the way: an account that another went into may have gone into one itself
-_ONWARD = Lookup(
-    "WITH RECURSIVE goes (book_id, into_id, step) AS (SELECT m.book_id, m.into_id, 1 FROM {given}"
-    " JOIN account_merge m ON m.book_id = given.book_id UNION SELECT g.book_id, m.into_id, g.step + 1"
-    " FROM goes g JOIN account_merge m ON m.book_id = g.into_id)"
-    " SELECT book_id, into_id, step FROM goes ORDER BY book_id, step",
-    [tables.account_merge.c.book_id, tables.account_merge.c.into_id, column("step", Integer)],
     book_id="big",
 )
 # what was set off since an estate was divided
@@ -300,12 +298,12 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
     found: Estates = {}
     for receipt in receipts(connection, _ESTATES.run(connection, closed)):
         found[receipt.book_id] = _divided(receipt)
-    merged = [(book_id,) for book_id, one in found.items() if one.onward]
-    onward: dict[int, list[int]] = {}
-    for book_id, into, _step in _ONWARD.run(connection, merged):
-        onward.setdefault(book_id, []).append(into)
-    for book_id, some in onward.items():
-        found[book_id] = found[book_id]._replace(onward=tuple(some))
+    merged = [book_id for book_id, one in found.items() if one.onward]
+    theirs = [heir.book_id for one in found.values() for heir in one.heirs if heir.book_id is not None]
+    ways = onward_of(connection, [*merged, *theirs])
+    stays = {book_id: way[-1] for book_id, way in ways.items()}
+    for book_id, one in found.items():
+        found[book_id] = one.after_merges(stays)._replace(onward=ways.get(book_id, one.onward))
     put_states(
         connection,
         [
@@ -325,7 +323,8 @@ def _divided(estate: Receipt) -> Divided:
     left = {number: line["owed"] - line["amount"] for number, line in enumerate(lines)}
     into: int | None = unpack(estate.detail).get("into")
     onward = () if into is None else (into,)
-    return Divided(estate, {number: fen for number, fen in left.items() if fen}, onward)
+    owed = {number: fen for number, fen in left.items() if fen}
+    return Divided(estate, owed, onward, tuple(recorded_heirs(estate)))
 
 
 def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
@@ -336,7 +335,10 @@ def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
 def _follow(found: Estates, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     came_from_another = receipt.kind is Kind.MERGE and receipt.source_ref is not None
     if receipt.kind in CLOSING and receipt.target_seq is None and not came_from_another:
-        found[receipt.book_id] = _divided(receipt)
+        divided = found[receipt.book_id] = _divided(receipt)
+        for into in divided.onward:
+            for book_id, one in found.items():
+                found[book_id] = one.after_merges({receipt.book_id: into})
     elif receipt.kind is Kind.SET_OFF and receipt.book_id in found:
         _paid_off(found[receipt.book_id].owed, receipt.detail, receipt.amount_fen)
 
@@ -382,8 +384,7 @@ def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
             moves = out_of_pockets(book, fen, Side.RECEIVABLE, current_year_first=True)
             book.add(Draft(Kind.SET_OFF, returned.effective_on, moves, detail=pack(line=line)))
     if book.current_year + book.carried_over:
-        heirs = recorded_heirs(divided.estate)
-        pay_heirs(desk, book, heirs, returned.effective_on, facts={}, target_seq=returned.seq)
+        pay_heirs(desk, book, divided.heirs, returned.effective_on, facts={}, target_seq=returned.seq)
 
 
 def _lead_on(desk: Desk, book: Book, onward: tuple[int, ...], returned: Draft) -> None:

@@ -26,6 +26,7 @@ from ledger.database.lookups import Lookup
 from ledger.estates.case import ESTATE_CASE, HELD, OPEN, case_named
 from ledger.estates.owed import OWED
 from ledger.owed.state import DEMAND_STATE
+from ledger.people.merged import onward_of
 from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
@@ -51,12 +52,14 @@ _LATER = Lookup(
 class Divisions:
     """What was divided and set off of some books since a division was taken back, in order."""
 
-    __slots__ = ("by_book", "reopened")
+    __slots__ = ("by_book", "reopened", "stays")
 
     def __init__(self) -> None:
         self.by_book: dict[int, list[Receipt]] = {}
         # whose holder has another account that is not closed
         self.reopened: set[int] = set()
+        # of heirs' accounts that went into another one: the one that has their money now
+        self.stays: dict[int, int] = {}
 
     def note(self, receipt: Receipt) -> None:
         if receipt.kind is Kind.ESTATE_UNDO:
@@ -65,6 +68,17 @@ class Divisions:
         elif receipt.kind is Kind.ESTATE or "line" in unpack(receipt.detail):
             self.by_book.setdefault(receipt.book_id, []).append(receipt)
 
+    def note_merged(self, book_id: int, into: int) -> None:
+        """One of the accounts goes into another, and with it those that went into it before."""
+        before = [one for one, last in self.stays.items() if last == book_id]
+        self.stays |= dict.fromkeys((book_id, *before), into)
+
+    def credited(self) -> set[int]:
+        """The accounts that shares went into."""
+        estates = (one for paid in self.by_book.values() for one in paid if one.kind is Kind.ESTATE)
+        lines = (line for estate in estates for line in unpack(estate.detail)["heirs"])
+        return {_book_of(line["entry"]) for line in lines if line["paid_to"] == TO_ACCOUNT and line["amount"]}
+
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Divisions:
     found = Divisions()
@@ -72,12 +86,15 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Divisions:
     for receipt in receipts(connection, _ENTRIES.run(connection, books)):
         found.note(receipt)
     found.reopened = {book_id for (book_id,) in _LATER.run(connection, books)}
+    found.stays = {one: way[-1] for one, way in onward_of(connection, found.credited()).items()}
     return found
 
 
 def _follow(found: Divisions, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     if receipt.kind in {*_PAID, Kind.ESTATE_UNDO}:
         found.note(receipt)
+    elif receipt.kind is Kind.MERGE and receipt.source_ref is None and receipt.target_seq is None:
+        found.note_merged(receipt.book_id, unpack(receipt.detail)["into"])
 
 
 DIVISIONS: Need[Divisions] = Need("what was divided", _read, follow=_follow)
@@ -155,10 +172,13 @@ class UndoEstate(Command):
 def _from_heirs(desk: Desk, book: Book, estates: list[Receipt]) -> list[dict[str, Any]]:
     """Take every share back, a person's all at once: what came back and what is owed, by person.
 
-    Raises WiderLocks while an heir's account is not on the desk.
+    Of an account that went into another one it comes back from there. Raises WiderLocks while an heir's
+    account is not on the desk.
     """
     people: dict[int, dict[str, Any]] = {}
-    credited: dict[int, dict[str, int]] = {}
+    credited: dict[int, int] = {}
+    wanted: dict[int, int] = {}
+    stays = desk.of(DIVISIONS).stays
     for estate in estates:
         for line in unpack(estate.detail)["heirs"]:
             one = people.setdefault(
@@ -168,24 +188,25 @@ def _from_heirs(desk: Desk, book: Book, estates: list[Receipt]) -> list[dict[str
             one["amount"] += line["amount"]
             if line["paid_to"] == TO_ACCOUNT and line["amount"]:
                 one["paid_to"] = TO_ACCOUNT
-                entries = credited.setdefault(line["person"], {})
-                entries[line["entry"]] = entries.get(line["entry"], 0) + line["amount"]
-    wanted = {person: _book_of(entries) for person, entries in credited.items()}
+                credited[line["person"]] = credited.get(line["person"], 0) + line["amount"]
+                account = _book_of(line["entry"])
+                wanted[line["person"]] = stays.get(account, account)
     missing = sorted(set(wanted.values()) - desk.books.keys())
     if missing:
         raise WiderLocks(missing)
-    for person, entries in credited.items():
+    for person, fen in credited.items():
         heir = desk.other(wanted[person])
         if heir is None:
             raise AssertionError("an heir's account was locked")
-        people[person] |= _take_back(desk, heir, person, sum(entries.values()), book)
+        people[person] |= _take_back(desk, heir, person, fen, book)
     return list(people.values())
 
 
-def _book_of(entries: dict[str, int]) -> int:
-    places = {parse_entry_name(entry) for entry in entries}
-    [book_id] = {place[0] for place in places if place is not None}
-    return book_id
+def _book_of(entry: str) -> int:
+    place = parse_entry_name(entry)
+    if place is None:
+        raise AssertionError("a share that was credited names its entry")
+    return place[0]
 
 
 def _take_back(desk: Desk, heir: Book, person: int, fen: int, book: Book) -> dict[str, Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, column, select
 
 from ledger import tables
 from ledger.book.beside import RowKind, plain
 from ledger.chart.rows import RowLetter
+from ledger.database.lookups import Lookup
 
 
 class MergeRow(NamedTuple):
@@ -22,6 +24,23 @@ class MergeRow(NamedTuple):
 MERGE_ROW = RowKind("account_merge", RowLetter.MERGE, MergeRow, told=plain)
 
 _M = tables.account_merge.c
+# all the way: an account that another went into may have gone into one itself
+_ONWARD = Lookup(
+    "WITH RECURSIVE goes (book_id, into_id, step) AS (SELECT m.book_id, m.into_id, 1 FROM {given}"
+    " JOIN account_merge m ON m.book_id = given.book_id UNION SELECT g.book_id, m.into_id, g.step + 1"
+    " FROM goes g JOIN account_merge m ON m.book_id = g.into_id)"
+    " SELECT book_id, into_id, step FROM goes ORDER BY book_id, step",
+    [_M.book_id, _M.into_id, column("step", Integer)],
+    book_id="big",
+)
+
+
+def onward_of(connection: Connection, accounts: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """The accounts that each of some went into, one after the other; nothing of those that did not."""
+    found: dict[int, tuple[int, ...]] = {}
+    for book_id, into, _step in _ONWARD.run(connection, [(one,) for one in sorted(set(accounts))]):
+        found[book_id] = (*found.get(book_id, ()), into)
+    return found
 
 
 def survivor(connection: Connection, person_id: int) -> int:

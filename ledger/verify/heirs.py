@@ -115,7 +115,7 @@ def _estate_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str | None
             other = others.get(line["entry"])
             if other is None or other.kind is not Kind.INHERITANCE or other.source_ref != receipt.name:
                 return f"the share of {fen} fen is not in the account of the heir ({line['entry']})"
-            if not _same_share(other, person, fen):
+            if _shares_in(other).get(person) != fen:
                 return f"{line['entry']} is not the share of {fen} fen that this estate names"
     return None
 
@@ -125,15 +125,19 @@ def _inheritance_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str |
     if estate is None or estate.kind is not Kind.ESTATE:
         return "the estate that it comes from is not there"
     shares = [line for line in unpack(estate.detail)["heirs"] if line.get("entry") == receipt.name]
-    people = {line["person"] for line in shares}
-    fen = sum(line["amount"] for line in shares)
-    if len(people) != 1 or not _same_share(receipt, people.pop(), fen):
-        return f"{estate.name} names no such share"
-    return None
+    named: dict[int | None, int] = {}
+    for line in shares:
+        if line["amount"]:
+            named[line["person"]] = named.get(line["person"], 0) + line["amount"]
+    return None if named and _shares_in(receipt) == named else f"{estate.name} names no such share"
 
 
-def _same_share(inheritance: Receipt, person: int, fen: int) -> bool:
-    return [(moved, party) for _, _, moved, party in inheritance.transfers] == [(fen, person)]
+def _shares_in(inheritance: Receipt) -> dict[int | None, int]:
+    """What came by each person: by two where both their accounts had, and are one since."""
+    shares: dict[int | None, int] = {}
+    for _, _, moved, person in inheritance.transfers:
+        shares[person] = shares.get(person, 0) + moved
+    return shares
 
 
 def _claimants_fault(connection: Connection, receipt: Receipt, named: Mapping[Place, Receipt]) -> str | None:

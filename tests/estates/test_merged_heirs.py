@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from ledger.verify import verify
 from tests.support.api_client import TODAY, contribute, key, open_account, running, spending
 from tests.support.approval_client import by_two
-from tests.support.estate_client import claimant, confirmed, die
+from tests.support.estate_client import claimant, confirmed, die, undo
 from tests.support.people import KEYRING
 
 TO_DAY = TODAY.isoformat()
@@ -83,3 +83,69 @@ def test_an_heir_who_was_credited_is_merged(client: TestClient) -> None:
     confirmed(client, account, [child(younger[0])])
     merged(client, younger[1], older[1])
     assert balance(client, older[1]) == "100.00"
+
+
+def undone(client: TestClient, estate: str) -> list[tuple[str, str]]:
+    """What each of the heirs had got, by where it went, of an estate that is taken back."""
+    return [(share["amount"], share["paid_to"]) for share in undo(client, estate)["shares"]]
+
+
+def test_what_is_undone_comes_back_from_the_account_that_stays(client: TestClient) -> None:
+    older, younger = pair(client)
+    contribute(client, older[0], "7.00", effective_on=TO_DAY, period="2026-11")
+    account, _spent = dead(client)
+    estate = confirmed(client, account, [child(younger[0])])["estate"]
+    merged(client, younger[1], older[1])
+    assert undone(client, estate) == [("100.00", "account")]
+    assert (balance(client, older[1]), balance(client, younger[1])) == ("7.00", "0.00")
+    assert balance(client, account) == "100.00"
+    # divided anew, by the number that leads to the account that stays
+    confirmed(client, account, [child(younger[0])])
+    assert balance(client, older[1]) == "107.00"
+
+
+def test_what_is_spent_there_is_owed_there(client: TestClient) -> None:
+    first = opened(client, "2026-01-02")
+    older, younger = pair(client)
+    account, _spent = dead(client)
+    estate = confirmed(client, account, [child(younger[0])])["estate"]
+    merged(client, younger[1], older[1])
+    merged(client, older[1], first[1])
+    body = spending(effective_on=TO_DAY)
+    assert client.post(f"/v1/accounts/{first[0]}/spendings", json=body, headers=key()).status_code == 201
+    undo(client, estate)
+    assert (balance(client, first[1]), balance(client, account)) == ("0.00", "100.00")
+    entries = client.get(f"/v1/accounts/{first[1]}/entries").json()["items"]
+    [back] = [one for one in entries if one["kind"] == "inheritance_back"]
+    assert back["amount"] == "100.00"
+    # what the account no longer had is set off when it is divided itself
+    contribute(client, first[0], "20.00", effective_on=TO_DAY, period="2026-10")
+    die(client, first[0], TO_DAY)
+    state = confirmed(client, first[1], [claimant("王五")])
+    assert [(one["what"], one["amount"]) for one in state["set_off"]] == [("inheritance", "12.50")]
+    assert state["amount"] == "7.50"
+
+
+def test_what_comes_back_to_the_estate_reaches_the_account_that_stays(client: TestClient) -> None:
+    older, younger = pair(client)
+    account, spent = dead(client)
+    estate = confirmed(client, account, [child(younger[0])])["estate"]
+    merged(client, younger[1], older[1])
+    back = client.post(f"/v1/entries/{spent}/reversal", json={"reason": "x"}, headers=key())
+    assert back.status_code == 201, back.text
+    assert balance(client, older[1]) == "112.50"
+    # both parts, which stand in two accounts' books, come back from the one that stays
+    assert undone(client, estate) == [("112.50", "account")]
+    assert (balance(client, older[1]), balance(client, account)) == ("0.00", "112.50")
+
+
+def test_both_accounts_of_one_person_had_been_credited(client: TestClient) -> None:
+    older, younger = pair(client)
+    account, spent = dead(client)
+    estate = confirmed(client, account, [child(younger[0]), child(older[0])])["estate"]
+    merged(client, younger[1], older[1])
+    back = client.post(f"/v1/entries/{spent}/reversal", json={"reason": "x"}, headers=key())
+    assert back.status_code == 201, back.text
+    assert balance(client, older[1]) == "112.50"
+    assert undone(client, estate) == [("56.25", "account"), ("56.25", "account")]
+    assert (balance(client, older[1]), balance(client, account)) == ("0.00", "112.50")
