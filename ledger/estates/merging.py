@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.inheritance import move_into
+from ledger.accounts.inheritance import ESTATE, move_into
 from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.accounts.quotas import GIVEN, QUOTAS
 from ledger.book.numbers import account_no, entry_name
@@ -31,7 +31,7 @@ from ledger.people.enrolled import RESIDENT
 from ledger.people.merged import MergeRow
 from ledger.people.renaming import person_of
 from ledger.people.renumbering import NUMBERS, roles_of
-from ledger.posting import BookRef, Command, Desk, Need, Receipt
+from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.stakes import books_held
 from ledger.refusals import RefusalCode, Refused
@@ -120,7 +120,7 @@ class MergeAccounts(Command):
         # a hold, a quota given or received, a claim, a stay, an advance, a debt, a resident's book
         RefusalCode.OPEN_ITEMS,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, QUOTAS, DATED, NUMBERS, TWO_ACCOUNTS})
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, QUOTAS, DATED, NUMBERS, TWO_ACCOUNTS, ESTATE})
     leads_on = False
 
     book: BookRef
@@ -140,9 +140,7 @@ class MergeAccounts(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        into = desk.other(self.into)
-        if into is None:
-            raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="into")
+        into = self._that_stays(desk)
         found = desk.of(TWO_ACCOUNTS)
         if into is book:
             raise Refused(RefusalCode.MERGE_ORDER, at="into")
@@ -165,6 +163,19 @@ class MergeAccounts(Command):
         move_into(desk, book, into, today, beside=merged, facts=facts, said=said, keyed=True)
         book.stage = Stage.CLOSED
         self._move_numbers(desk, person_of(book), person_of(into))
+
+    def _that_stays(self, desk: Desk) -> Book:
+        """The other account; where that went into another one itself, the one that it leads to.
+
+        Raises WiderLocks when that is not on the desk yet, to be decided with its holder's names and numbers.
+        """
+        into = desk.other(self.others[0])
+        if into is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="into")
+        if into.stage == Stage.CLOSED and (onward := desk.of(ESTATE)[into.book_id].onward):
+            self.others = (onward[-1],)
+            raise WiderLocks(self.others)
+        return into
 
     @staticmethod
     def _is_older(book: Book, into: Book, found: TwoAccounts) -> bool:

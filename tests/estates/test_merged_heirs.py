@@ -149,3 +149,26 @@ def test_both_accounts_of_one_person_had_been_credited(client: TestClient) -> No
     assert balance(client, older[1]) == "112.50"
     assert undone(client, estate) == [("56.25", "account"), ("56.25", "account")]
     assert (balance(client, older[1]), balance(client, account)) == ("0.00", "112.50")
+
+
+def test_a_third_account_goes_to_the_one_that_stays(client: TestClient) -> None:
+    older, younger = pair(client)
+    third = opened(client, "2026-03-05")
+    contribute(client, third[0], "30.00", effective_on=TO_DAY, period="2026-11")
+    merged(client, younger[1], older[1])
+    answer = merge(client, third[1], younger[1])
+    assert (answer.status_code, answer.json().get("into")) == (201, older[1]), answer.text
+    assert balance(client, older[1]) == "30.00"
+
+
+def test_a_third_account_is_judged_by_the_one_that_stays(client: TestClient) -> None:
+    first = opened(client, "2026-01-02")
+    older, younger = pair(client)
+    merged(client, younger[1], older[1])
+    # into itself, by a number that leads to it; and into one that came later
+    for account, into in ((older, younger), (first, younger)):
+        answer = merge(client, account[1], into[1])
+        assert (answer.status_code, answer.json()["code"]) == (409, "merge_order"), answer.text
+    other = opened(client, "2026-03-05", "王五")
+    answer = merge(client, other[1], younger[1])
+    assert (answer.status_code, answer.json()["code"]) == (422, "id_mismatch"), answer.text
