@@ -17,7 +17,7 @@ from ledger.people.persons import open_name, open_number
 from ledger.vault import Keyring
 
 # what the approval says itself, and what is nobody's to read
-_ASIDE: Final = frozenset({"book", "caller", "actor", "key", "persons", "candidates", "stakes"})
+_ASIDE: Final = frozenset({"book", "caller", "actor", "key", "persons", "candidates", "stakes", "found_seqs"})
 _FEN: Final = "_fen"
 
 

@@ -139,6 +139,7 @@ class CorrectDeath(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    found_seqs: tuple[int, ...] = ()
     effective_on: date | None = None
 
     def __post_init__(self) -> None:
@@ -157,6 +158,10 @@ class CorrectDeath(Command):
         desk.allow(Verb.DEATH_CORRECTION)
         known = standing(desk, book.book_id)
         if known is None or book.died_on is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
+        reported = known.reported.seq
+        if self.asked_about(reported) != (reported,):
+            # asked for of a report that was withdrawn since
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
         birth = birth_before(desk, self, book, self.died_on)
         DIED_ON.admit(self.died_on, desk.today, "died_on", birth=birth)

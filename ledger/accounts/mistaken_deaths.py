@@ -137,6 +137,7 @@ class WithdrawDeath(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    found_seqs: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         self.needs = self.needs | payers_needs()
@@ -149,6 +150,10 @@ class WithdrawDeath(Command):
         desk.allow(Verb.DEATH_WITHDRAWAL)
         known = standing(desk, book.book_id)
         if known is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
+        reported = known.reported.seq
+        if self.asked_about(reported) != (reported,):
+            # asked for of a report that was withdrawn since: this one is another
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
         if (book.book_id, known.reported.seq) not in desk.of(ENDED).of:
             # reported by this very batch: what it ended is read when it is written

@@ -125,6 +125,7 @@ class UndoEstate(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    found_seqs: tuple[int, ...] = ()
 
     def content(self) -> str:
         return f"{self.death_seq}|{self.reason!a}|{self.document!a}"
@@ -135,6 +136,9 @@ class UndoEstate(Command):
         desk.allow(Verb.ESTATE_UNDO)
         found = desk.of(DIVISIONS)
         if book.stage != Stage.CLOSED or case.estate_seq is None:
+            raise Refused(RefusalCode.ESTATE_NOT_CONFIRMED)
+        if self.asked_about(case.estate_seq) != (case.estate_seq,):
+            # asked for of a division that was taken back since: this one is another
             raise Refused(RefusalCode.ESTATE_NOT_CONFIRMED)
         if book.book_id in found.reopened:
             raise Refused(RefusalCode.ACCOUNT_CLOSED)

@@ -28,6 +28,7 @@ _NOTHING: dict[str, object] = {
     "else_book": None,
     "opens_on": None,
     "approval": None,
+    "found_seqs": (),
 }
 
 
@@ -99,6 +100,8 @@ class Command:
     else_book: BookRef | None
     # the second person who approved it, once somebody did
     approval: Approval | None
+    # the entries that it was about when it was asked for, of one that may wait for a second person
+    found_seqs: tuple[int, ...]
 
     def __init_subclass__(cls) -> None:
         cls.word = cls.verb.value if isinstance(cls.verb, Verb) else cls.verb
@@ -111,6 +114,16 @@ class Command:
     def also_need(self, need: Need[Any]) -> None:
         """Ask for something more, as the decision has found: it is decided again with it."""
         self.needs = self.needs | {need}
+
+    def asked_about(self, *seqs: int) -> tuple[int, ...]:
+        """The entries that it was about when it was asked for, where these are what it finds.
+
+        What waits is about what stood when somebody asked (R68); whatever nobody has to approve, about what
+        stands now.
+        """
+        if self.approval is None:
+            self.found_seqs = seqs
+        return self.found_seqs or seqs
 
     def content(self) -> str:
         """The canonical content: what makes two requests with one key the same request."""
