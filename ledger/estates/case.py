@@ -56,17 +56,23 @@ class Agreement(NamedTuple):
 class EstateCase:
     """What the entries of one book so far say of its estate."""
 
-    __slots__ = ("agreement", "claimants", "death_seq", "estate_seq", "is_disputed", "names", "told")
+    __slots__ = (
+        "agreement", "claimants", "death_seq", "estate_seq", "is_disputed", "named_seq", "names", "told",
+        "undo_seq",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.death_seq: int | None = None
         # the entry that divided it, while that stands
         self.estate_seq: int | None = None
+        # the entry that took a division back last
+        self.undo_seq = 0
         self.is_disputed = False
         self.agreement: Agreement | None = None
         # None until somebody, or nobody, was named
         self.claimants: tuple[Claimant, ...] | None = None
-        # the detail of the entry that named them
+        # the entry that named them, and its detail
+        self.named_seq = 0
         self.told: dict[str, Any] = {}
         # by which names the dead person is found
         self.names: set[str] = set()
@@ -78,12 +84,14 @@ class EstateCase:
             self.death_seq = seq
             self.estate_seq = self.agreement = self.claimants = None
             self.is_disputed = False
+            self.undo_seq = self.named_seq = 0
             self.told = {}
         elif kind == Kind.ESTATE:
             if target_seq is None:
                 self.estate_seq = seq
         elif kind == Kind.ESTATE_UNDO:
             self.estate_seq = None
+            self.undo_seq = seq
             self.is_disputed = False
         elif kind == Kind.ESTATE_DISPUTE:
             self.is_disputed = True
@@ -91,6 +99,7 @@ class EstateCase:
             self.is_disputed = False
             self.agreement = agreement_of(unpack(detail))
         elif kind == Kind.ESTATE_CLAIMANTS:
+            self.named_seq = seq
             self.told = unpack(detail)
             self.claimants = claimants_of(self.told)
             if self.agreement is not None and self.agreement.among != among(self.claimants):

@@ -16,7 +16,7 @@ from ledger.bounds.table import SAID_OF_CLAIMANT_ON, WAIVED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.estates.case import ESTATE_CASE, EstateCase, case_of, name_of, noted_on
-from ledger.estates.division import OF_DIVISION, check_names, check_undisputed, make_ready
+from ledger.estates.division import OF_DIVISION, check_asked_of, check_names, check_undisputed, make_ready
 from ledger.estates.open_items import OPEN_ITEMS
 from ledger.estates.owed import OWED
 from ledger.estates.shares import Claimant, agreed, entitlements, undecided
@@ -85,6 +85,7 @@ class NameClaimants(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    found_seqs: tuple[int, ...] = ()
     others: tuple[BookRef, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -220,6 +221,7 @@ class ConfirmEstate(NameClaimants):
         book: Book = desk.book
         case, claimants, parts = self._name(desk, keyed=False)
         check_undisputed(case)
+        check_asked_of(self, case, are_same=claimants == case.claimants)
         if not any(parts.weights):
             # held: nothing is paid, and what was named is the answer
             book.drafts[-1].keyed = True

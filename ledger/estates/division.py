@@ -76,6 +76,7 @@ class DivideEstate(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    found_seqs: tuple[int, ...] = ()
 
     @property
     def others(self) -> tuple[BookRef, ...]:  # type: ignore[override]  # computed, where the base has a default
@@ -96,6 +97,8 @@ class DivideEstate(Command):
         facts = make_ready(desk, book, self.paid_on)
         check_undisputed(case)
         heirs = self._heirs(desk, book)
+        are_same = {heir.person_id for heir in heirs} == {one.person for one in case.claimants or ()}
+        check_asked_of(self, case, are_same=are_same)
         pay_heirs(desk, book, heirs, self.paid_on, facts=facts, keyed=True)
         book.stage = Stage.CLOSED
 
@@ -128,6 +131,20 @@ def check_names(
 def check_undisputed(case: EstateCase) -> None:
     """Raise Refused(heirs_disputed) while nothing is to be paid (R56)."""
     if case.is_disputed:
+        raise Refused(RefusalCode.HEIRS_DISPUTED)
+
+
+def check_asked_of(command: Command, case: EstateCase, *, are_same: bool) -> None:
+    """See that an estate which waited for a second person is still the one that was asked for (R68).
+
+    `are_same`: whether those whom it would pay are those who claim. Raises Refused: account_not_deceased for
+    another death; heirs_disputed when a division was taken back since, or others were named.
+    """
+    found = (case.death_seq or 0, case.undo_seq, case.named_seq)
+    death_seq, undo_seq, named_seq = command.asked_about(*found)
+    if death_seq != found[0]:
+        raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
+    if undo_seq != case.undo_seq or (named_seq != case.named_seq and not are_same):
         raise Refused(RefusalCode.HEIRS_DISPUTED)
 
 
