@@ -215,6 +215,16 @@ def _is_damaged(character: str) -> bool:
     )
 
 
+# -- who acts ----------------------------------------------------------------------------------------------
+
+
+def actor_as_compared(name: str) -> str:
+    """The name of an actor as it is compared: without blanks around it, whatever the case and the form of its
+    letters. To compare, not to keep.
+    """
+    return _seen(_seen(name).casefold()).strip()
+
+
 # -- cash (R21) ------------------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ from ledger.people.persons import number_digest
 from ledger.posting.agents import agent_ids
 from ledger.refusals import RefusalCode, Refused
 from ledger.tables.agency import AGENCY_PERSONS_MAX
+from ledger.texts import actor_as_compared
 from ledger.vault import Keyring
 
 PERSONS_MAX: Final = AGENCY_PERSONS_MAX
@@ -265,7 +266,7 @@ def decide(
     agents = agent_ids(connection, (caller, actor))
     with connection.begin():
         found = find(connection, name)
-        if found.actor == actor:
+        if actor_as_compared(found.actor) == actor_as_compared(actor):
             raise Refused(RefusalCode.DECIDER_ASKED)
         asked_by = connection.scalar(select(_R.actor).where(_R.request_id == name))
         written = connection.execute(

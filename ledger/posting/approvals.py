@@ -20,6 +20,7 @@ from ledger.database.lookups import Lookup
 from ledger.posting.desk import Desk
 from ledger.posting.outcomes import Approval, Intent, Waiting
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import actor_as_compared
 
 _A = tables.approval.c
 # what is read of one that waits or waited
@@ -127,8 +128,9 @@ def waited_for(
     return None
 
 
-def check_may_approve(desk: Desk, approval: Approval, agents: Mapping[str, int]) -> bool:
-    """Whether somebody may approve what waits; False where they did, and are answered as they were.
+def check_may_approve(desk: Desk, approval: Approval, asked_by: str, agents: Mapping[str, int]) -> bool:
+    """Whether somebody may approve what waits, for which `asked_by` asked; False where they did, and are
+    answered as they were.
 
     Raises Refused: approval_not_found, same_person, approval_decided, approval_expired.
     """
@@ -136,7 +138,7 @@ def check_may_approve(desk: Desk, approval: Approval, agents: Mapping[str, int])
     if intent is None:
         raise Refused(RefusalCode.APPROVAL_NOT_FOUND, at="approval")
     by = agents[approval.by]
-    if by == intent.actor:
+    if by == intent.actor or actor_as_compared(approval.by) == actor_as_compared(asked_by):
         raise Refused(RefusalCode.SAME_PERSON)
     if intent.state == ApprovalState.APPROVED and intent.decided_by == by:
         return False

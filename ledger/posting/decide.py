@@ -119,7 +119,9 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         raise WiderLocks(())
     if book_id is None or (book_id not in desk.books and not command.opens):
         raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
-    approved = command.approval is not None and check_may_approve(desk, command.approval, attempt.agents)
+    approved = command.approval is not None and check_may_approve(
+        desk, command.approval, command.actor, attempt.agents
+    )
     fingerprint: bytes | None = None
     place = None
     if command.key is not None:

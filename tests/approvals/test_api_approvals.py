@@ -161,6 +161,16 @@ def test_who_asked_does_not_decide_under_any_token(client: TestClient, keys: Pat
     assert client.get(f"/v1/approvals/{name}").json()["state"] == "waiting"
 
 
+@pytest.mark.parametrize("written", ["Clerk-7", "CLERK-7", "clerk-7 ", " clerk-7", "ｃｌｅｒｋ-7"])
+def test_who_asked_does_not_decide_under_a_name_written_otherwise(
+    client: TestClient, keys: Path, account: str, written: str
+) -> None:
+    name = waiting(ask(client, account))
+    assert said(approve(client, keys, name, actor=written)) == (403, "same_person")
+    assert said(reject(client, keys, name, actor=written)) == (403, "same_person")
+    assert client.get(f"/v1/approvals/{name}").json()["state"] == "waiting"
+
+
 def register(client: TestClient, actor: str, number: str) -> None:
     answer = client.post("/v1/staff", json={"actor": actor, "id_number": number})
     assert answer.status_code in {200, 201}, answer.text
@@ -173,6 +183,7 @@ def test_one_person_with_two_names_is_one_person(client: TestClient, keys: Path,
     headers = key() | bearer(keys, actor="clerk-two-names")
     name = waiting(ask(client, account, headers))
     assert said(approve(client, keys, name, actor="chief-two-names")) == (403, "same_person")
+    assert said(approve(client, keys, name, actor="Chief-Two-Names ")) == (403, "same_person")
     taken(approve(client, keys, name, actor="chief-3"), ReceiptAnswer)
 
 

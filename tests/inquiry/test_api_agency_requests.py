@@ -340,6 +340,8 @@ def test_who_asked_never_decides(
     for channel in (C.WINDOW, C.SYSTEM):
         own = bearer(folder / "keys", "court_order", channel=channel, caller=caller, actor="judge-3")
         assert refusal(CALLS["decide"](client, name, own)) == (403, "decider_asked")
+    written = bearer(folder / "keys", "court_order", channel=C.WINDOW, caller=caller, actor="Judge-3 ")
+    assert refusal(CALLS["decide"](client, name, written)) == (403, "decider_asked")
     assert refusal(fetch(client, court, name)) == (409, "agency_request_undecided")
 
 
