@@ -102,18 +102,16 @@ class EstateCase:
             self.named_seq = seq
             self.told = unpack(detail)
             self.claimants = claimants_of(self.told)
-            if self.agreement is not None and self.agreement.among != among(self.claimants):
-                self.agreement = None
 
     def stands_for(self, claimants: tuple[Claimant, ...]) -> Agreement | None:
-        """The agreement, if it is one of just these people."""
+        """The agreement, if it is one of just these people: it stands again once they are named again."""
         agreement = self.agreement
         return agreement if agreement is not None and agreement.among == among(claimants) else None
 
     @property
     def pays(self) -> bool:
         """Whether somebody who was named takes something, or nobody was asked for yet."""
-        return self.agreement is not None or bool(self.told.get("pays", True))
+        return self.stands_for(self.claimants or ()) is not None or bool(self.told.get("pays", True))
 
     def state(self, *, pays: bool) -> str:
         """What callers see; `pays` says whether there is anybody to pay."""

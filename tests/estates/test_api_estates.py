@@ -367,8 +367,21 @@ def test_agreed_shares_stand_while_the_names_are_the_same(client: TestClient) ->
     assert say(client, estate, "agreement", shares=shares, document="a").status_code == 201
     assert amounts(claimed(client, person, [claimant("大"), SPOUSE])) == ["100.00", "900.00"]
     assert amounts(claimed(client, person, [SPOUSE, claimant("小")])) == ["500.00", "500.00"]
-    # it is not of those any more, and does not come back
-    assert amounts(confirmed(client, person, [SPOUSE, claimant("大")])) == ["500.00", "500.00"]
+    assert client.get(f"/v1/estates/{estate}").json()["state"] == "open"
+    # nobody: held, and not by what others agreed on
+    assert claimed(client, person, [])["state"] == "held"
+    assert client.get(f"/v1/estates/{estate}").json()["state"] == "held"
+    # named again they have what they agreed on
+    assert amounts(confirmed(client, person, [SPOUSE, claimant("大")])) == ["900.00", "100.00"]
+
+
+def test_a_dispute_outlasts_other_claimants(client: TestClient) -> None:
+    person = dead(client)
+    estate = claimed(client, person, [SPOUSE, claimant("大")])["estate"]
+    assert say(client, estate, "disputes", by="大", document="letter 1").status_code == 201
+    for heirs in ([SPOUSE], [SPOUSE, claimant("大")], [], [claimant("大"), SPOUSE]):
+        assert claimed(client, person, heirs)["state"] == "disputed"
+        assert refusal(claim(client, person, heirs, confirm=True)) == (409, "heirs_disputed")
 
 
 def test_an_estate_is_named_by_its_death(client: TestClient) -> None:
