@@ -8,7 +8,7 @@ payment brought stands in the employer's months: whoever keeps these joins by `p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -18,7 +18,7 @@ from ledger.book.dated_back import undo
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import AGAIN, Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.months import period_of
@@ -27,8 +27,6 @@ from ledger.posting.book_reads import read_days
 from ledger.posting.needs import Asked, own_books
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
 
-# what a reversal says that gives something again which a death had taken back
-AGAIN: Final = "again"
 # what brings the credit of a month straight into an account
 _CREDITS_OF = (Kind.RETIREE_CREDIT, Kind.CONTRIBUTION)
 _KINDS = ", ".join(str(int(kind)) for kind in _CREDITS_OF)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from ledger.book.beside import StateKind
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import REOPENS, Kind
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Look, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
@@ -124,8 +124,6 @@ def _follow_latest(found: LatestGifts, desk: Desk, receipt: Receipt, _beside: ob
 LATEST_GIFTS: Need[LatestGifts] = Need("the last quotas given", _read_latest, follow=_follow_latest)
 
 
-# what the reversal of a quota's end says
-REOPENS: Final = "reopens"
 _REOPENED = Lookup(
     "SELECT e.book_id, e.seq, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
     f" AND e.kind = {int(Kind.REVERSAL)} AND e.detail LIKE '%\"{REOPENS}\":%'"

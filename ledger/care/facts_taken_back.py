@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.quotas import GIVEN, QUOTAS, REOPENED
+from ledger.accounts.quotas import GIVEN, QUOTAS
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing
-from ledger.chart.kinds import ENDS, Kind
+from ledger.chart.kinds import ENDS, REOPENS, Kind
 from ledger.chart.members import MemberClass
 from ledger.database.lookups import Lookup
 from ledger.months import format_period
@@ -35,28 +35,37 @@ from ledger.refusals import RefusalCode, Refused
 _E, _A, _T = tables.entry.c, tables.assessment.c, tables.transfer.c
 _ACTING_KINDS = ", ".join(str(int(kind)) for kind in (*ENDS, Kind.REVERSAL))
 _ACTS = Lookup(
-    "SELECT e.book_id, e.target_seq, e.seq, e.kind FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    "SELECT e.book_id, e.target_seq, e.seq, e.kind, e.detail FROM {given}"
+    " JOIN entry e ON e.book_id = given.book_id"
     f" AND e.target_seq IS NOT NULL AND e.seq > given.seq AND e.kind IN ({_ACTING_KINDS})",
-    [_E.book_id, _E.target_seq, _E.seq, _E.kind],
+    [_E.book_id, _E.target_seq, _E.seq, _E.kind, _E.detail],
     book_id="big",
     seq="int",
 )
 
-# by book and entry, the entry that ended or reversed it
-Acts = dict[int, dict[int, tuple[int, Kind]]]
+# by book and entry, the entry that acted on it, and whether that took it back: the reversal of an end, which
+# a withdrawn death makes, opens again instead
+Acts = dict[int, dict[int, tuple[int, bool]]]
+
+
+def _takes_back(kind: int, detail: str | None) -> bool:
+    return kind == Kind.REVERSAL and REOPENS not in unpack(detail)
 
 
 def _read_acts(connection: Connection, asked: Asked, _desk: Desk) -> Acts:
     found: Acts = {}
     places = sorted({(book_id, command.target_seq) for book_id, command in asked})
-    for book_id, target, seq, kind in _ACTS.run(connection, places):
-        found.setdefault(book_id, {})[target] = (seq, Kind(kind))
+    for book_id, target, seq, kind, detail in _ACTS.run(connection, places):
+        found.setdefault(book_id, {})[target] = (seq, _takes_back(kind, detail))
     return found
 
 
 def _follow_acts(found: Acts, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     if receipt.target_seq is not None:
-        found.setdefault(receipt.book_id, {})[receipt.target_seq] = (receipt.seq, receipt.kind)
+        found.setdefault(receipt.book_id, {})[receipt.target_seq] = (
+            receipt.seq,
+            _takes_back(receipt.kind, receipt.detail),
+        )
 
 
 # what ended or reversed the entry that is named, and what ended that
@@ -123,7 +132,7 @@ HANGS: Need[dict[int, Hangs]] = Need("what hangs on an enrolment", _read_hangs)
 # what each kind asks for beside what acted on it
 NEEDS_OF: dict[Kind, tuple[Need[Any], ...]] = {
     Kind.FREEZE: (ACTS,),
-    Kind.QUOTA: (ACTS, QUOTAS, REOPENED),
+    Kind.QUOTA: (ACTS, QUOTAS),
     Kind.ENROLMENT: (ACTS, ENROLMENTS, HANGS),
     Kind.FILING: (ACTS,),
     Kind.VISIT: (ACTS, SETTLEMENTS),
@@ -136,13 +145,10 @@ def last_of(desk: Desk, original: Receipt) -> int:
     Raises Refused(already_reversed).
     """
     acts = desk.of(ACTS).get(original.book_id, {})
-    # a quota that ended with a death which was none was opened again by a reversal of its end
-    is_quota = original.kind is Kind.QUOTA
-    opened_by = desk.of(REOPENED).get((original.book_id, original.seq)) if is_quota else None
     seq = original.seq
     while seq in acts:
-        seq, kind = acts[seq]
-        if kind is Kind.REVERSAL and seq != opened_by:
+        seq, is_taken_back = acts[seq]
+        if is_taken_back:
             raise Refused(RefusalCode.ALREADY_REVERSED)
     return seq
 

@@ -1,6 +1,7 @@
 """The kinds of entries, and what each of them moves."""
 
 from enum import IntEnum
+from typing import Final
 
 from ledger.chart.sides import Side
 
@@ -271,6 +272,9 @@ ENDS = {
     Kind.FILING_END: Kind.FILING,
     Kind.VISIT_END: Kind.VISIT,
 }
+# what a reversal says that opens a quota again, and one that gives a credit again, when a death was none
+REOPENS: Final = "reopens"
+AGAIN: Final = "again"
 # recorded wrongly, it is as if it had never been
 REVERSIBLE_FACTS = frozenset(ENDS.values())
 # what the way back of care undoes: a decision about a claim, and what came back of an advance

@@ -8,9 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, and_, or_, select
 
 from ledger import tables
-from ledger.accounts.late_credits import AGAIN
 from ledger.book.numbers import SEQ_MAX
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import AGAIN, Kind
 from ledger.chart.sides import Side
 
 _E, _T = tables.entry.c, tables.transfer.c

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
-from ledger.accounts.quotas import REOPENS
 from ledger.book.detail import unpack
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import REOPENS, Kind
 from ledger.chart.sides import Side
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
@@ -79,9 +78,10 @@ def _quotas(entries: Iterator[Any]) -> Iterator[tuple[Key, _Quota | str]]:
     """The quotas of each book in the order of their entries; a text says what cannot be read."""
     for book_id, lines in groupby(entries, key=attrgetter("book_id")):
         quotas: dict[int, _Quota | str] = {}
+        opened: set[int] = set()
         for _book, seq, kind, target_seq, change, detail in lines:
             try:
-                _count(quotas, seq, kind, target_seq, change or 0, unpack(detail))
+                _count(quotas, opened, seq, kind, target_seq, change or 0, unpack(detail))
             except UNREADABLE as error:
                 quotas[seq] = f"what it says cannot be read ({type(error).__name__})"
         for seq in sorted(quotas):
@@ -90,6 +90,7 @@ def _quotas(entries: Iterator[Any]) -> Iterator[tuple[Key, _Quota | str]]:
 
 def _count(
     quotas: dict[int, _Quota | str],
+    opened: set[int],
     seq: int,
     kind: int,
     target_seq: int | None,
@@ -104,9 +105,10 @@ def _count(
     known = quotas[place]
     if isinstance(known, str):
         return
-    if kind == Kind.QUOTA_END or (kind == Kind.REVERSAL and target_seq == place):
+    if kind == Kind.QUOTA_END or (kind == Kind.REVERSAL and target_seq in {place, *opened}):
         known = known._replace(ended=True)
     elif REOPENS in told:
+        opened.add(seq)
         known = known._replace(ended=False)
     quotas[place] = known._replace(remaining=known.remaining + change)
 

@@ -11,11 +11,10 @@ from collections.abc import Callable
 
 from sqlalchemy import Row
 
-from ledger.accounts.quotas import REOPENS
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution, parse_entry_name, party_of
-from ledger.chart.kinds import BOOKED_AGAIN, MOVES, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, MOVES, REOPENS, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.chart.sides import POCKETS, Side
@@ -174,7 +173,9 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
         return reserved is None or reserved < 0
     if line.kind == Kind.MUTUAL_AID:
         return reserved == -line.amount_fen and line.amount_fen != 0
-    if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.QUOTA:
+    if line.kind == Kind.REVERSAL and (
+        target_kind(walk, line) == Kind.QUOTA or _of_an_open_quota(walk, line)
+    ):
         return reserved is None or reserved < 0
     if line.kind == Kind.REVERSAL and target_kind(walk, line) == Kind.MUTUAL_AID:
         # into the quota, or free when the quota has ended since
@@ -186,6 +187,12 @@ def _fits_the_quotas(walk: Walk, line: WalkedEntry) -> bool:
         # below zero where it is claimed again
         return reserved is None or reserved == line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
     return reserved is None
+
+
+def _of_an_open_quota(walk: Walk, line: WalkedEntry) -> bool:
+    """Whether it takes back a quota that was opened again, by what opened it."""
+    target = walk.lines.get(line.target_seq or 0)
+    return target is not None and target.kind == Kind.REVERSAL and REOPENS in unpack(target.detail)
 
 
 def dates_fit(walk: Walk, line: WalkedEntry) -> str | None:

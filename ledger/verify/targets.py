@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from ledger.accounts.quotas import REOPENS
 from ledger.book.detail import unpack
-from ledger.chart.kinds import BOOKED_AGAIN, ENDS, REVERSIBLE, REVERSIBLE_FACTS, REVERSIBLE_OF_CARE, Kind
+from ledger.chart.kinds import (
+    BOOKED_AGAIN,
+    ENDS,
+    REOPENS,
+    REVERSIBLE,
+    REVERSIBLE_FACTS,
+    REVERSIBLE_OF_CARE,
+    Kind,
+)
 from ledger.chart.sides import POCKETS, Side
 from ledger.verify.walk import Walk, WalkedEntry
 
