@@ -194,6 +194,8 @@ def test_a_filing_taken_back_is_on_file_no_more(world: World, ended: bool) -> No
     assert refused(world, filing).code is R.ALREADY_REVERSED
     # there is nothing left to end
     assert world.refusal(EndFiling(patient, filing.seq, date(2026, 6, 30), "late")) is R.FILING_ENDED
+    for day in (date(2025, 12, 31), date(2026, 5, 31)):
+        assert world.refusal(EndFiling(patient, filing.seq, day, "moved back")) is R.FILING_ENDED
     # the same words are news again, and not answered with the first
     again = world.one(RecordFiling(patient, Filing.LONG_TERM, date(2026, 1, 1), None, 990200))
     assert again.seq > back.seq
