@@ -24,7 +24,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.person_facts import PersonFact
 from ledger.database.lookups import Lookup
-from ledger.estates.open_items import OPEN_ITEMS, OpenItem, check_nothing_open
+from ledger.estates.open_items import OPEN_ITEMS, OpenItem, check_nothing_open, open_debts
 from ledger.estates.owed import OWED
 from ledger.people.dated import DATED, PERSON_FACT, PersonFactRow, holders_of, in_order
 from ledger.people.enrolled import RESIDENT
@@ -192,10 +192,7 @@ class MergeAccounts(Command):
                 items.append(OpenItem("quota", entry_name(book.book_id, seq), account_no(book.book_id)))
         for _rank, donor_id, seq in desk.of(QUOTAS).get(person_of(book), []):
             items.append(OpenItem("quota", entry_name(donor_id, seq), account_no(donor_id)))
-        items += [
-            OpenItem("debt", debt.what, account_no(book.book_id))
-            for debt in desk.of(OWED).debts_of(desk, book)
-        ]
+        items += open_debts(desk, book)
         if person_of(book) in found.residents:
             items.append(OpenItem("resident", account_no(book.book_id), ""))
         if items:

@@ -104,6 +104,15 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
 OPEN_ITEMS: Need[Items] = Need("what is open of an estate", _read)
 
 
+def open_debts(desk: Desk, book: Book, *, but: str = "") -> list[OpenItem]:
+    """What the holder owes for certain, by what it is owed of; debts that are `but` are left out."""
+    return [
+        OpenItem("debt", debt.what, account_no(book.book_id))
+        for debt in desk.of(OWED).debts_of(desk, book)
+        if debt.what != but
+    ]
+
+
 def check_nothing_open(desk: Desk, book: Book, also: Sequence[OpenItem] = ()) -> None:
     """Raise Refused(open_items) with all that is open, by kind and then in the order of the book.
 

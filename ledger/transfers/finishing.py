@@ -5,7 +5,7 @@ from __future__ import annotations
 from ledger.accounts.quotas import donors_of, end_given_to, end_quotas
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
-from ledger.estates.open_items import OpenItem, check_nothing_open
+from ledger.estates.open_items import OpenItem, check_nothing_open, open_debts
 from ledger.owed.state import DEMAND_STATE
 from ledger.posting import Desk
 
@@ -18,13 +18,14 @@ def end_mutual_aid(desk: Desk, book: Book) -> None:
 
 
 def check_finished(desk: Desk, book: Book) -> None:
-    """Raise Refused(open_items) with all that is open: what keeps an estate open, and demands.
+    """Raise Refused(open_items) with all that is open: what keeps an estate open, demands, and other debts.
 
-    A demand is set off, paid or withdrawn first. What else is owed holds nobody up.
+    A demand is set off, paid or withdrawn first. Whatever else the holder owes the fund would leave with the
+    money: nothing of the account is left to set it off against.
     """
     demands = [
         OpenItem("demand", entry_name(book.book_id, seq), "")
         for seq, demand in sorted(book.of(DEMAND_STATE).rows.items())
         if demand.still_owed
     ]
-    check_nothing_open(desk, book, demands)
+    check_nothing_open(desk, book, [*demands, *open_debts(desk, book, but="demand")])
