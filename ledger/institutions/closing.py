@@ -10,15 +10,30 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from sqlalchemy import Connection
+
 from ledger.bounds.care import CHANGED_FROM
 from ledger.chart.kinds import Kind
 from ledger.institutions.books import institution_book
 from ledger.institutions.changes import record
 from ledger.institutions.rows import InstitutionChangeRow
-from ledger.posting import Command, Desk, Institution
+from ledger.posting import Command, Desk, Institution, Need
+from ledger.posting.needs import Asked
+from ledger.posting.reads import read_institutions
 from ledger.refusals import RefusalCode, Refused
 
 _A_DAY: Final = timedelta(days=1)
+
+
+def _read_into(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    read_institutions(
+        connection, {command.into for _book_id, command in asked} - desk.institutions.keys(), desk
+    )
+    return True
+
+
+# the institution that takes the place of another one
+_INTO: Need[bool] = Need("the institution that it is merged into", _read_into)
 
 
 @dataclass(eq=False)
@@ -64,8 +79,10 @@ class MergeInstitution(Command):
         RefusalCode.SHAPE_INVALID,
         RefusalCode.INSTITUTION_UNKNOWN,
         RefusalCode.PERIOD_INVALID,
+        # this one, or the one that would take its place
         RefusalCode.INSTITUTION_ENDED,
     )
+    needs = frozenset({_INTO})
     opens = True
 
     book: int
@@ -87,6 +104,7 @@ class MergeInstitution(Command):
         institution = _going_on(desk, self.institution)
         if self.into == self.institution:
             raise Refused(RefusalCode.SHAPE_INVALID, at="into")
+        _going_on(desk, self.into, at="into")
         institution_book(desk, self.book, self.institution, self.first_area)
         row = InstitutionChangeRow(self.valid_from, ended=True, successor=self.into)
         facts = {"ended": True, "successor": self.into, "document": self.document}
@@ -127,16 +145,16 @@ class ReopenInstitution(Command):
         record(desk, institution, Kind.INSTITUTION_REOPENING, row, ended=False, document=self.document)
 
 
-def _going_on(desk: Desk, code: str) -> Institution:
+def _going_on(desk: Desk, code: str, at: str = "") -> Institution:
     """The institution, of which no end is recorded. Raises Refused(institution_ended)."""
-    institution = _known(desk, code)
+    institution = _known(desk, code, at or "institution")
     if institution.as_of(date.max).ended:
-        raise Refused(RefusalCode.INSTITUTION_ENDED)
+        raise Refused(RefusalCode.INSTITUTION_ENDED, at=at)
     return institution
 
 
-def _known(desk: Desk, code: str) -> Institution:
+def _known(desk: Desk, code: str, at: str = "institution") -> Institution:
     institution = desk.institutions.get(code)
     if institution is None:
-        raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at="institution")
+        raise Refused(RefusalCode.INSTITUTION_UNKNOWN, at=at)
     return institution

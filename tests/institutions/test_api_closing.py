@@ -87,6 +87,25 @@ def test_an_institution_is_merged_into_another_one(client: TestClient, engine: E
     assert verify(engine).findings == []
 
 
+def test_an_ended_institution_takes_nobodys_place(client: TestClient, engine: Engine) -> None:
+    one, other, third, gone = (new_institution(client) for _ in range(4))
+    taken(act(client, one, "merger", {"into": other, "from": "2026-05-01"}), InstitutionEndAnswer)
+    taken(act(client, other, "merger", {"into": third, "from": "2026-07-01"}), InstitutionEndAnswer)
+    taken(act(client, gone, "end", {"to": LAST}), InstitutionEndAnswer)
+    before = rows(engine)
+    # neither later nor earlier, nor round a corner
+    for first in ("2026-04-01", "2026-05-01", "2026-08-01"):
+        for institution, into in ((third, one), (third, other), (third, gone)):
+            answer = act(client, institution, "merger", {"into": into, "from": first})
+            assert refusal(answer) == (409, "institution_ended")
+            assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/into"]
+    assert rows(engine) == before
+    # one that goes on again does
+    taken(act(client, gone, "reopening", {"from": "2026-08-01"}), InstitutionEndAnswer)
+    taken(act(client, third, "merger", {"into": gone, "from": "2026-08-01"}), InstitutionEndAnswer)
+    assert verify(engine).findings == []
+
+
 def test_what_is_no_end(client: TestClient, engine: Engine) -> None:
     made, other = new_institution(client), new_institution(client)
     before = rows(engine)
