@@ -17,7 +17,7 @@ from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take, wants_dry_run
 from api.http.receipts import receipt_json
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
-from api.http.shown import shown_by
+from api.http.shown import preview, shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import (
     AgreeOnEstate,
@@ -35,6 +35,7 @@ from ledger import (
     persons,
     reports,
 )
+from ledger.accounts.inheritance import TO_ACCOUNT
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, book_id_of, entry_name
 from ledger.chart.channels import FieldGroup
@@ -68,13 +69,21 @@ TAG = "closure"
 async def name_claimants(body: NewEstate, request: Request) -> Response:
     """With `confirm` it is final, needs an Idempotency-Key, and closes the account. Nobody: it is held."""
     key = key_of(request, required=body.confirm)
+    if not body.confirm:
+        preview(request)
     state, who = state_of(request), caller_of(request)
     ref = persons.account_ref(body.account, state.keyring, state.clock()[1])
     book_id = await state.read(lambda connection: reports.find_book(connection, ref))
     named, stakes = _named(state, book_id, body.claimants)
     makes = ConfirmEstate if body.confirm else NameClaimants
     command = makes(book_id, named, stakes, body.paid_on, who.caller, who.actor, key)
+    if not body.confirm and not wants_dry_run(request):
+        # it keeps who named the estate: whether it may be shown comes before that
+        shown_by(request).of(book_id)
+        await shown_by(request).record()
     done = await take(request, command)
+    if not body.confirm:
+        _tell_of_accounts(request, named, done.receipt)
     names = [claimant.name for claimant in body.claimants]
     return await _as_named(request, done, names, status=201 if body.confirm else 200)
 
@@ -282,6 +291,13 @@ def _shares(
         {"name": name, "amount": format_yuan(fen), "paid_to": line["paid_to"]}
         for name, fen, line in zip(names, amounts, lines, strict=True)
     ]
+
+
+def _tell_of_accounts(request: Request, named: Sequence[NamedClaimant], receipt: Receipt) -> None:
+    """Record of which claimants the answer tells that they have an account."""
+    for one, line in zip(named, unpack(receipt.detail)["claimants"], strict=True):
+        if line["paid_to"] == TO_ACCOUNT:
+            shown_by(request).of_person(one.digest, fields=G.ENTRIES)
 
 
 def _tell(request: Request, receipt: Receipt) -> None:

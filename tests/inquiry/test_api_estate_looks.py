@@ -13,6 +13,7 @@ from sqlalchemy import Engine, func, select
 from ledger import tables
 from ledger.book.numbers import book_id_of
 from ledger.chart.channels import AccessChannel
+from ledger.chart.kinds import Kind
 from tests.support.api_client import bearer, contribute, open_account, running
 from tests.support.estate_client import die, heir
 
@@ -198,3 +199,39 @@ def test_the_window_is_told_that_somebody_died(client: TestClient, folder: Path,
         f"/v1/accounts/{case.account}/documents", json=printed, headers=window(folder, case.death)
     )
     assert with_case.status_code == 201
+
+
+def count_claims(engine: Engine, account: str) -> int:
+    entry = tables.entry.c
+    named = entry.book_id == book_id_of(account), entry.kind == int(Kind.ESTATE_CLAIMANTS)
+    with engine.begin() as connection:
+        return connection.scalar(select(func.count()).select_from(tables.entry).where(*named)) or 0
+
+
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+def test_how_claimants_would_share_is_a_look(
+    client: TestClient, engine: Engine, folder: Path, query: str
+) -> None:
+    """It keeps who was named, and shows amounts and which heir has an account."""
+    case, heirs_account = dead(client), open_account(client)
+    path, number = f"/v1/estates{query}", heirs_account["number"]
+    claimants = [{"name": "张三", "id_number": number, "relation": "child"}]
+    body = {"account": case.account, "paid_on": "2026-11-21", "claimants": claimants}
+    before, claims = reads(engine), count_claims(engine, case.account)
+    bare = window(folder, case.death)
+    del bare["Purpose"]
+    for headers, code in (
+        (bare, "purpose_missing"),
+        (window(folder, None), "purpose_not_allowed"),
+        (window(folder, f"{case.account}-1"), "purpose_not_allowed"),
+    ):
+        refused = client.post(path, json=body, headers=headers)
+        assert (refused.status_code, refused.json()["code"]) == (403, code)
+        assert "765.43" not in refused.text
+    # nothing was shown, and nobody was named
+    assert (reads(engine), count_claims(engine, case.account)) == (before, claims)
+    answer = client.post(path, json=body, headers=window(folder, case.death))
+    assert answer.status_code == 200, answer.text
+    assert [one["paid_to"] for one in answer.json()["shares"]] == ["account"]
+    # the dead, and the heir whose account it tells of
+    assert reads(engine) == before + 2
