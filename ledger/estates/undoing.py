@@ -159,7 +159,9 @@ class UndoEstate(Command):
                     death=case.death_seq,
                     reason=self.reason,
                     document=self.document,
-                    amount=sum(fen for _source, target, fen, _party in transfers if target in POCKETS),
+                    # as it was divided: what was set off came back beside it
+                    amount=sum(line["amount"] for line in came),
+                    **_set_off_of(paid),
                     claimants=shown,
                     back=came,
                     receivable=sum(line["receivable"] for line in came),
@@ -171,6 +173,21 @@ class UndoEstate(Command):
         )
         _owe_again(book, paid)
         book.stage = Stage.DECEASED
+
+
+def _set_off_of(paid: list[Receipt]) -> dict[str, Any]:
+    """What was set off of the pockets, by the lines of the estate; with what later money paid of them."""
+    amounts: dict[int, int] = {}
+    lines: list[dict[str, Any]] = []
+    for one in paid:
+        told = unpack(one.detail)
+        if one.kind is Kind.SET_OFF:
+            taken = sum(fen for source, _target, fen, _party in one.transfers if source in POCKETS)
+            amounts[told["line"]] = amounts.get(told["line"], 0) + taken
+        elif one.target_seq is None:
+            lines = told.get("set_off", [])
+    owed = [line | {"amount": amounts.get(number, 0)} for number, line in enumerate(lines)]
+    return {"set_off": owed} if owed else {}
 
 
 def _from_heirs(desk: Desk, book: Book, estates: list[Receipt]) -> list[dict[str, Any]]:

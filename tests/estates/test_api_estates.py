@@ -425,7 +425,12 @@ def test_undone_everything_is_as_it_was_and_is_divided_anew(client: TestClient) 
     assert amounts(done) == ["266.67", "266.67", "266.66"]
     assert balance(client, spouse["id_number"]) == "266.67"
     told = undo(client, done["estate"])
-    assert (told["state"], told["amount"], told["receivable"]) == ("open", "1000.00", "0.00")
+    assert (told["state"], told["receivable"]) == ("open", "0.00")
+    # as it was divided: 200.00 beside it was set off, and came back too
+    told_then = {name: done[name] for name in ("amount", "set_off", "shares")}
+    assert {name: told[name] for name in told_then} == told_then
+    now = client.get(f"/v1/estates/{done['estate']}").json()
+    assert {name: now[name] for name in told_then} == told_then
     assert seen(client, person) == before
     assert [seen(client, one["id_number"]) for one in (spouse, child)] == theirs
     assert status_of(client, person) == "deceased"
@@ -449,7 +454,8 @@ def test_what_a_third_party_paid_is_owed_again(client: TestClient) -> None:
         done = confirmed(client, person, [SPOUSE])
         assert (done["amount"], done["set_off"]) == ("0.00", [line])
         assert client.get(f"/v1/third-party-cases/{case}").json()["receivable"] == "0.00"
-        assert undo(client, done["estate"])["amount"] == "1000.00"
+        told = undo(client, done["estate"])
+        assert (told["amount"], told["set_off"]) == ("0.00", [line])
         assert client.get(f"/v1/third-party-cases/{case}").json()["receivable"] == "5280.00"
     assert balance(client, person) == "1000.00"
 
