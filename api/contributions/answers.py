@@ -57,6 +57,12 @@ class RefusedLine(Answer):
     code: str = Field(examples=["account_not_found"])
 
 
+CLEARED = (
+    "What persons owed of the month since money of it went back: it is squared first, as their accounts have"
+    " had it. Only where there is any"
+)
+
+
 class LineThere(Answer):
     """A line that a confirmed list has brought just so: nothing more is owed by it."""
 
@@ -83,10 +89,11 @@ class ConfirmationAnswer(DeclarationAnswer):
     to_pooled_fund: str = yuan("Of what waited, the employer's part")
     returned: str = yuan("Of what waited, more than is owed: it goes back to the payer")
     late_fee: str | None = Field(None, description=SQUARED)
+    receivable: str | None = Field(None, description=CLEARED)
 
 
 class PaymentAnswer(Answer):
-    """Where the money of a receipt went. The four parts add up to it."""
+    """Where the money of a receipt went. The four parts, and `receivable` where it is, add up to it."""
 
     receipt: str = Field(examples=[ENTRY_EXAMPLE])
     to_accounts: str = yuan("Credited to the persons")
@@ -94,6 +101,7 @@ class PaymentAnswer(Answer):
     late_fee: str = yuan("To the pooled fund")
     to_suspense: str = yuan("Waits for a list, or goes back to the payer")
     still_owed: str = yuan("Of its period, or of all without one: principal and late fee on `received_on`")
+    receivable: str | None = Field(None, description=CLEARED)
     left_out: list[str] | None = Field(
         None,
         description="Months that are owed and that it neither pays nor counts: the area has no figures for"

@@ -167,7 +167,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
             full = G.IDENTITY_MASKED
         shown.of_each((line.account_id for line in view.lines), shown.fields | full)
         told = unpack(done.receipt.detail)
-        names = ("to_accounts", "to_pooled_fund", "returned", "late_fee")
+        names = ("to_accounts", "to_pooled_fund", "returned", "late_fee", "receivable")
         lines = answer.pop("lines")
         answer |= {name: format_yuan(told[name]) for name in names if name in told}
         return to_json(answer | {"lines": lines}).decode()

@@ -60,6 +60,8 @@ async def receive(body: NewReceipt, request: Request) -> Response:
     told = unpack(done.receipt.detail)
     answer: dict[str, Any] = {"receipt": done.receipt.name}
     answer |= {name: format_yuan(told[name]) for name in _AMOUNTS}
+    if receivable := told.get("receivable"):
+        answer["receivable"] = format_yuan(receivable)
     if left_out := told.get("left_out"):
         answer["left_out"] = [month_text(period) for period in left_out]
     return respond(request, to_json(answer).decode(), done)

@@ -97,6 +97,7 @@ class ReceivedItem(Answer):
     to_pooled_fund: str = yuan("What of it reached the pooled fund, late fees apart")
     late_fee: str = yuan("What of it paid late fees")
     to_suspense: str = yuan("What of it waits")
+    receivable: str = yuan("What of it cleared what persons owed of the month since money of it went back")
 
 
 class ReceivedPage(Answer):

@@ -272,6 +272,7 @@ _PAYMENTS = Listing(
         "to_pooled_fund": "划入统筹基金",
         "late_fee": "滞纳金",
         "to_suspense": "暂存",
+        "receivable": "冲抵个人应收",
     }
 )
 
@@ -318,6 +319,7 @@ def _payment_json(entry: Receipt) -> dict[str, Any]:
         "to_pooled_fund": format_yuan(told["to_pooled_fund"]),
         "late_fee": format_yuan(told["late_fee"]),
         "to_suspense": format_yuan(told["to_suspense"]),
+        "receivable": format_yuan(told.get("receivable", 0)),
     }
 
 

@@ -178,7 +178,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # of a demand, of what was set off against one, and of an instalment
     | _pairs((Side.POOLED_FUND,), (Side.RECEIVABLE,))
     | _pairs((Side.RECEIVABLE,), (Side.BANK, *_ANY_POCKET)),
-    Kind.CREDIT_SHORTFALL: _pairs((Side.RECEIVABLE,), (Side.COLLECTION_CLEARING,)),
+    # and back, once the month is paid again
+    Kind.CREDIT_SHORTFALL: _pairs((Side.RECEIVABLE,), (Side.COLLECTION_CLEARING,))
+    | _pairs((Side.COLLECTION_CLEARING,), (Side.RECEIVABLE,)),
     Kind.INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     Kind.INTEREST_CORRECTION: _pairs((Side.FUND_INTEREST,), (_CO,))
     | _pairs(_ANY_POCKET, (Side.FUND_INTEREST,)),

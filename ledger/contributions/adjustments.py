@@ -287,7 +287,7 @@ def _write(
     if back.excess_fee:
         levies.append(LevyLine(NO_PERIOD, desk.today, surplus=back.excess_fee))
     beside = (*sorted(levies), *month.lines)
-    book.add(
+    draft = book.add(
         Draft(
             Kind.ADJUSTMENT,
             desk.today,
@@ -309,6 +309,7 @@ def _write(
             ),
         )
     )
+    month.write_cleared(draft.seq)
 
 
 @dataclass(eq=False)

@@ -210,7 +210,7 @@ class Confirm(Command):
         if spread.surplus:
             levies.append(LevyLine(NO_PERIOD, desk.today, surplus=spread.surplus))
         beside = (*sorted(levies), *month.lines)
-        book.add(
+        draft = book.add(
             Draft(
                 Kind.ASSESSMENT,
                 desk.today,
@@ -230,10 +230,12 @@ class Confirm(Command):
                     returned=spread.returned,
                     rows=rows_digest(beside),
                     **({"late_fee": spread.late_fee} if spread.late_fee else {}),
+                    **({"receivable": month.receivable} if month.receivable else {}),
                     **_told(there),
                 ),
             )
         )
+        month.write_cleared(draft.seq)
 
 
 def _check_nil(month: Month) -> None:

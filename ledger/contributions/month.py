@@ -19,6 +19,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
+from ledger.contributions.cleared import cleared_ref, owed_of_month
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.spreading import Due, spread
@@ -87,6 +88,8 @@ class Month:
         self._changes: Counter[str] = Counter()
         # what came of the money
         self.to_accounts = 0
+        # by the day it was received, of what the holders of which accounts owed since money went back
+        self.cleared: dict[date, dict[int, int]] = {}
         self.to_pooled_fund = 0
         self.forward = 0
 
@@ -188,11 +191,13 @@ class Month:
         """
         dues = self.open_rows()
         how = self.policy.part_payment.on(first_day(self.period))
-        employee_paid = employer_paid = forward = 0
+        employee_paid = employer_paid = forward = to_accounts = 0
         for due, (employee, employer) in zip(dues, spread(fen, dues, how, self._rank), strict=True):
             if not employee and not employer:
                 continue
-            credited = not employee or self._credit(due.account_id, employee, received_on)
+            cleared = self._clear(due.account_id, employee, received_on)
+            rest = employee - cleared
+            credited = not rest or self._credit(due.account_id, rest, received_on)
             self._apply(
                 AssessmentLine(
                     due.account_id,
@@ -201,19 +206,56 @@ class Month:
                     None,
                     employee_paid=employee,
                     employer_paid=employer,
-                    suspended=0 if credited else employee,
+                    suspended=cleared + (0 if credited else rest),
                     paid_on=received_on,
                 )
             )
             employee_paid += employee
             employer_paid += employer
-            forward += 0 if credited else employee
-        self.to_accounts += employee_paid - forward
+            forward += 0 if credited else rest
+            to_accounts += rest if credited else 0
+        self.to_accounts += to_accounts
         self.to_pooled_fund += employer_paid
         self.forward += forward
         self.change(
             employee_paid=employee_paid, employer_paid=employer_paid, waiting=-from_waiting, forward=forward
         )
+
+    @property
+    def receivable(self) -> int:
+        """What of the money cleared what persons owed of the month, in fen."""
+        return sum(fen for accounts in self.cleared.values() for fen in accounts.values())
+
+    def _clear(self, account_id: int, fen: int, received_on: date) -> int:
+        """Clear what the person owes of this month first; the fen."""
+        owed = -self.rows[account_id].suspended
+        if owed <= 0:
+            return 0
+        account = self._desk.other(account_id)
+        if account is None:
+            raise AssertionError("an account is locked before it is paid into")
+        cleared = min(fen, owed_of_month(self._desk, account, self._book.book_id, self.period, owed))
+        if cleared:
+            self.cleared.setdefault(received_on, {})[account_id] = cleared
+        return cleared
+
+    def write_cleared(self, source: int) -> None:
+        """Add what was cleared, as entries of their own: behind the entry `source` that brought the money."""
+        name = entry_name(self._book.book_id, source)
+        for received_on, accounts in sorted(self.cleared.items()):
+            transfers = tuple(
+                (int(Side.COLLECTION_CLEARING), int(Side.RECEIVABLE), fen, account)
+                for account, fen in sorted(accounts.items())
+            )
+            self._book.add(
+                Draft(
+                    Kind.CREDIT_SHORTFALL,
+                    self._desk.today,
+                    transfers,
+                    period=self.period,
+                    source_ref=cleared_ref(name, self.period, received_on),
+                )
+            )
 
     def _credit(self, account_id: int, fen: int, received_on: date) -> bool:
         """Credit one account; False when it takes nothing any more, and the money waits to be forwarded.

@@ -26,6 +26,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
+from ledger.contributions.cleared import PaidFor, with_cleared
 from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, Levy, LevyLine, debts_of
 from ledger.contributions.month import employer_book, next_entry
 from ledger.contributions.reads import DEBTS, keep_rows
@@ -84,23 +85,6 @@ class _Changed(NamedTuple):
     fee_paid: int
 
 
-class _Paid(NamedTuple):
-    """What was paid for one person of the money of a day, by the entry that spread it."""
-
-    seq: int
-    account_id: int
-    period: int
-    employee: int
-    employer: int
-    suspended: int
-    paid_on: date
-
-    def refs(self, book_id: int) -> tuple[str, str]:
-        """What the credit may name as its source: a list names the day too."""
-        name = f"{entry_name(book_id, self.seq)}/{self.period}"
-        return name, f"{name}/{self.paid_on}"
-
-
 class _Credited(NamedTuple):
     seq: int
     effective_on: date
@@ -114,7 +98,7 @@ class PaidBy:
 
     def __init__(self) -> None:
         self.changes: list[_Changed] = []
-        self.paid: list[_Paid] = []
+        self.paid: list[PaidFor] = []
         self.credits: dict[tuple[int, str], _Credited] = {}
 
 
@@ -131,7 +115,7 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> dict[tuple[int, i
         changed = _LEVY_LINES.run(connection, [(book_id, seq)])
         one.changes = [_Changed._make(values) for _book, *values in changed]
         lines = _PAID_LINES.run(connection, [(book_id, seq, day.isoformat())])
-        one.paid = [_Paid._make(values) for _book, *values in lines]
+        one.paid = with_cleared(connection, book_id, [PaidFor(*values) for _book, *values in lines])
         keep_rows(connection, desk, {(book_id, line.period, line.account_id) for line in one.paid})
         sources = [(line.account_id, ref) for line in one.paid for ref in line.refs(book_id)]
         for account_id, ref, *credit in _CREDITS.run(connection, sources):
@@ -196,7 +180,7 @@ class _Back:
     payment: Receipt
     brought: PaidBy
     # what is turned, person by person
-    paid: list[_Paid] = field(default_factory=list)
+    paid: list[PaidFor] = field(default_factory=list)
     months: dict[int, LevyLine] = field(default_factory=dict)
     lines: list[AssessmentLine] = field(default_factory=list)
     from_accounts: int = 0
@@ -215,11 +199,11 @@ class _Back:
                 change["waiting"] = 0
                 change["employee_paid"] -= sum(line.employee for line in spread)
                 change["employer_paid"] -= sum(line.employer for line in spread)
-                change["forward"] -= sum(line.suspended for line in spread)
+                change["forward"] -= sum(line.waits for line in spread)
                 self.paid += spread
             self.months[one.period] = LevyLine(one.period, self.payment.effective_on, **change)
 
-    def _spread(self, own: _Changed) -> list[_Paid]:
+    def _spread(self, own: _Changed) -> list[PaidFor]:
         """What a list has spread since of the payment's money that waited for it; nothing when it still
         waits, or when other money of the day waited beside it."""
         if own.waiting <= 0 or debts_of(self.book).levy(own.period).waiting >= own.waiting:
@@ -274,9 +258,10 @@ class _Back:
             taken = self._take_out(line, credited, name) if credited else 0
             owed = credited - taken
             self.from_accounts += taken
-            if owed:
+            # what it had cleared is owed again
+            if owed + line.cleared:
                 of_month = self.owed.setdefault(line.period, {})
-                of_month[line.account_id] = of_month.get(line.account_id, 0) + owed
+                of_month[line.account_id] = of_month.get(line.account_id, 0) + owed + line.cleared
             self.lines.append(
                 AssessmentLine(
                     line.account_id,
@@ -289,7 +274,7 @@ class _Back:
                 )
             )
 
-    def _take_out(self, line: _Paid, credited: int, name: str) -> int:
+    def _take_out(self, line: PaidFor, credited: int, name: str) -> int:
         """Take a credit out of the account that got it; the fen. Of a closed one the heirs have it."""
         account = self.desk.other(line.account_id)
         credit = self._credit(line)
@@ -313,14 +298,14 @@ class _Back:
             )
         return fen
 
-    def _credit(self, line: _Paid) -> _Credited | None:
+    def _credit(self, line: PaidFor) -> _Credited | None:
         for ref in line.refs(self.book.book_id):
             credit = self.brought.credits.get((line.account_id, ref))
             if credit is not None:
                 return credit
         return None
 
-    def _credited(self) -> Iterable[_Paid]:
+    def _credited(self) -> Iterable[PaidFor]:
         return (line for line in self.paid if line.employee > line.suspended)
 
     def write(self, reason: str) -> None:
@@ -371,12 +356,12 @@ def _back(side: Side, fen: int) -> Sequence[TransferLine]:
     return ((int(side), int(Side.COLLECTION_CLEARING), fen, None),) if fen else ()
 
 
-def _has_gone(row: Assessment, line: _Paid) -> bool:
+def _has_gone(row: Assessment, line: PaidFor) -> bool:
     """Whether less of a person's month is paid than was paid by a line, or less of it waits in suspense."""
     return (
         row.employee_paid < line.employee
         or row.employer_paid < line.employer
-        or (line.suspended > 0 and row.suspended < line.suspended)
+        or (line.waits > 0 and row.suspended < line.waits)
     )
 
 

@@ -205,6 +205,7 @@ class _Made:
         to_accounts = sum(month.to_accounts for month in self.months)
         to_pooled_fund = sum(month.to_pooled_fund for month in self.months)
         forward = sum(month.forward for month in self.months)
+        receivable = sum(month.receivable for month in self.months)
         moves = (
             (Side.BANK, Side.COLLECTION_CLEARING, amount),
             (Side.SUSPENSE, Side.COLLECTION_CLEARING, self.released + self.squared.fen),
@@ -216,7 +217,7 @@ class _Made:
         transfers: tuple[TransferLine, ...] = tuple(
             (int(source), int(target), fen, None) for source, target, fen in moves if fen
         )
-        book.add(
+        draft = book.add(
             Draft(
                 Kind.PAYMENT,
                 command.received_on,
@@ -231,13 +232,16 @@ class _Made:
                     to_accounts=to_accounts,
                     to_pooled_fund=to_pooled_fund,
                     late_fee=self.late_fee,
-                    to_suspense=amount - to_accounts - to_pooled_fund - self.late_fee,
+                    to_suspense=amount - to_accounts - to_pooled_fund - self.late_fee - receivable,
                     still_owed=self._still_owed(),
+                    **({"receivable": receivable} if receivable else {}),
                     **({"left_out": self.left_out} if self.left_out else {}),
                     rows=rows_digest(beside),
                 ),
             )
         )
+        for month in self.months:
+            month.write_cleared(draft.seq)
 
     def _month_of(self, period: int) -> Month:
         for month in self.months:

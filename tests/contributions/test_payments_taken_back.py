@@ -165,8 +165,11 @@ def test_what_was_spent_since_is_a_receivable_of_the_month(unit: Unit) -> None:
     (short,) = entries(world, unit.book, Kind.CREDIT_SHORTFALL)
     assert (short.period, short.amount_fen) == (MARCH, 10_000)
     assert unit.month(MARCH)["employee_paid"] == 0
-    # the month is paid again, and each account has its part again
-    assert unit.pay(2 * OWED, DUE, MARCH)["to_accounts"] == 2 * OWN
+    # the month is paid again: what is owed of it is cleared, and each account has had its part once
+    assert unit.pay(2 * OWED, DUE, MARCH)["to_accounts"] == 2 * OWN - 10_000
+    assert (unit.balance(spent), unit.balance(untouched)) == (OWN - 10_000, OWN)
+    assert (unit.of(spent, MARCH).employee_paid, unit.of(spent, MARCH).suspended) == (OWN, 0)
+    assert unit.left_on(Side.RECEIVABLE) == 0
 
 
 def test_a_hold_and_a_quota_are_not_taken(unit: Unit) -> None:

@@ -1,0 +1,78 @@
+"""What a person owes of a month, because the account no longer had what went back, cleared once the month is
+paid again: the account has had that part, and is never credited above the assessment (R9, R16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.accounts.inheritance import ESTATE
+from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
+from ledger.book.state import Book
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk
+
+_E, _T = tables.entry.c, tables.transfer.c
+_CLEARED = Lookup(
+    "SELECT e.book_id, e.source_ref, t.party_id, t.amount_fen FROM {given}"
+    f" JOIN entry e ON e.book_id = given.book_id AND e.kind = {int(Kind.CREDIT_SHORTFALL)}"
+    " AND e.source_ref = given.ref JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq",
+    [_E.book_id, _E.source_ref, _T.party_id, _T.amount_fen],
+    book_id="big",
+    ref="text",
+)
+
+
+class PaidFor(NamedTuple):
+    """What was paid for one person of the money of a day, by the entry that spread it."""
+
+    seq: int
+    account_id: int
+    period: int
+    employee: int
+    employer: int
+    suspended: int
+    paid_on: date
+    # what of `suspended` cleared what the person owed; the rest of it waits
+    cleared: int = 0
+
+    @property
+    def waits(self) -> int:
+        return self.suspended - self.cleared
+
+    def refs(self, book_id: int) -> tuple[str, str]:
+        """What the credit may name as its source: a list names the day too."""
+        name = entry_name(book_id, self.seq)
+        return f"{name}/{self.period}", cleared_ref(name, self.period, self.paid_on)
+
+
+def cleared_ref(name: str, period: int, received_on: date) -> str:
+    """What the entry names as its source that cleared what persons owed: the entry that brought the money."""
+    return f"{name}/{period}/{received_on}"
+
+
+def with_cleared(connection: Connection, book_id: int, paid: Sequence[PaidFor]) -> list[PaidFor]:
+    """The lines, with what of each cleared a debt instead of waiting in suspense."""
+    refs = {line.refs(book_id)[1] for line in paid if line.suspended}
+    found = _CLEARED.run(connection, [(book_id, ref) for ref in sorted(refs)]) if refs else ()
+    cleared = {(ref, account_id): fen for _book, ref, account_id, fen in found}
+    return [line._replace(cleared=cleared.get((line.refs(book_id)[1], line.account_id), 0)) for line in paid]
+
+
+def owed_of_month(desk: Desk, account: Book, employer_id: int, period: int, owed: int) -> int:
+    """What of `owed` is to be cleared: of a closed account not what its estate has taken over, which takes
+    the rest itself out of what comes.
+    """
+    divided = desk.of(ESTATE).get(account.book_id) if account.stage == Stage.CLOSED else None
+    if divided is not None and divided.estate.kind is Kind.ESTATE:
+        for line in unpack(divided.estate.detail).get("set_off", ()):
+            if (line.get("employer"), line.get("period")) == (employer_id, period):
+                owed -= line["owed"]
+    return max(owed, 0)
