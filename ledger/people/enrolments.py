@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
+from sqlalchemy import Connection, select
+
+from ledger import tables
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -16,8 +20,25 @@ from ledger.money import FEN_MAX
 from ledger.people.births import BIRTHS, birth_before
 from ledger.people.enrolled import ENROLMENTS, RECORDED, already_there, last_day_at_first
 from ledger.people.membership import Enrolment, EnrolmentRow
-from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Need
+from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
+
+_C: Final = tables.employer_closure.c
+
+
+def _read_closed(connection: Connection, asked: Asked, _desk: Desk) -> dict[int, date]:
+    named = sorted({command.employer_id for _book, command in asked if command.employer_id is not None})
+    if not named:
+        return {}
+    rows = connection.execute(
+        select(_C.book_id, _C.closed_on).where(_C.book_id.in_(named), _C.closed_on.is_not(None))
+    )
+    return {row.book_id: row.closed_on for row in rows}
+
+
+# the last days of those employers that are closed
+_CLOSED: Need[dict[int, date]] = Need("the last days of closed employers", _read_closed)
 
 
 @dataclass(eq=False)
@@ -40,9 +61,11 @@ class Enrol(Command):
         RefusalCode.PERIOD_INVALID,
         # the same with another last day
         RefusalCode.ENROLMENT_DIFFERS,
+        # a first day after the last one of the employer
+        RefusalCode.EMPLOYER_CLOSED,
         RefusalCode.WAGE_INVALID,
     )
-    needs = frozenset({TARGET, ENROLMENTS, BIRTHS})
+    needs = frozenset({TARGET, ENROLMENTS, BIRTHS, _CLOSED})
 
     book: BookRef
     member_class: MemberClass
@@ -76,6 +99,9 @@ class Enrol(Command):
             ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         sought = Enrolment(0, self.member_class, self.employer_id, self.valid_from, self.valid_to)
         there = already_there(desk, self, sought)
+        last = None if self.employer_id is None else desk.of(_CLOSED).get(self.employer_id)
+        if there is None and last is not None and self.valid_from > last:
+            raise Refused(RefusalCode.EMPLOYER_CLOSED, at="employer")
         if self.wage_fen is not None and not 0 < self.wage_fen <= FEN_MAX:
             raise Refused(RefusalCode.WAGE_INVALID, at="wage_fen")
         if there is not None:

@@ -84,3 +84,24 @@ def test_nobody_is_left(client: TestClient, employer: str) -> None:
     assert client.post(f"/v1/accounts/{account}/enrolments", json=enrolment, headers=key()).status_code == 201
     fixed = {"period": "2026-04", "amount": "100.00"}
     assert refusal(post(client, employer, "estimates", fixed)) == (409, "nobody_enrolled")
+
+
+def test_nobody_begins_with_an_employer_that_is_closed(client: TestClient, employer: str) -> None:
+    end = {"on": "2026-03-31", "document": "deregistration"}
+    account = open_account(client)["account_no"]
+
+    def enrol(first: str) -> Any:
+        body = {"member_class": "active", "employer": employer, "from": first}
+        return client.post(f"/v1/accounts/{account}/enrolments", json=body, headers=key())
+
+    later = enrol("2026-06-01")
+    assert later.status_code == 201
+    taken(post(client, employer, "closure", end), ClosureAnswer)
+    answer = enrol("2026-04-01")
+    assert refusal(answer) == (409, "employer_closed")
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/employer"]
+    # what was there before stays there, and late words on days before it are taken
+    assert enrol("2026-06-01").json()["enrolment"] == later.json()["enrolment"]
+    assert enrol("2026-03-31").status_code == 201
+    taken(post(client, employer, "reopening", end), ClosureAnswer)
+    assert enrol("2026-04-01").status_code == 201
