@@ -7,9 +7,14 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.contributing import Contribute
 from ledger.accounts.interest_corrections import CorrectInterest
 from ledger.book.numbers import entry_name
+from ledger.chart.members import MemberClass
 from ledger.contributions.payment_reversals import ReversePayment
+from ledger.contributions.retirees import CreditRetiree
+from ledger.corrections.retired import CorrectRetireeCredit
+from ledger.people.enrolments import Enrol
 from ledger.verify import verify
 from tests.accounts.test_interest_corrections import TODAY, posted_wrongly
 from tests.support.people import World
@@ -104,3 +109,26 @@ def test_a_credit_that_went_back_for_another_month_is_found(world: World) -> Non
         last = connection.exec_driver_sql(f"SELECT MAX(seq) FROM entry WHERE book_id = {person}").scalar_one()
     found = forged(world, person, f"UPDATE entry SET period = 202602 {AT} {last}")
     assert found["target_wrong", entry_name(person, last)].startswith("it gives back more than entry")
+
+
+# -- credits of retirees -------------------------------------------------------------------------------------
+
+CREDITS = {
+    "of an entry that is none of the month": ("1", "it corrects no credit of its month"),
+    "of another entry of the month": ("3", "entry 3 is no retiree's credit"),
+}
+
+
+@pytest.mark.parametrize("what", CREDITS)
+def test_a_corrected_credit_names_the_credit(world: World, what: str) -> None:
+    book = world.open(opened_on=date(2026, 1, 1))
+    world.one(Enrol(book, MemberClass.RETIRED, None, date(2026, 1, 1), None))
+    world.one(Contribute(book, 1_000, MARCH, date(2026, 4, 1), world.ref()))
+    credit = world.one(CreditRetiree(book, MARCH))
+    world.one(Enrol(book, MemberClass.FLEXIBLE, None, date(2026, 1, 1), None))
+    seq = world.one(CorrectRetireeCredit(book, MARCH, "correction-990100-1")).seq
+    assert findings(world, book) == {}
+    named, told = CREDITS[what]
+    detail = f"SET detail = replace(detail, '\"credit\"\\:{credit.seq}', '\"credit\"\\:{named}')"
+    found = forged(world, book, f"UPDATE entry {detail} {AT} {seq}")
+    assert told in found.values()
