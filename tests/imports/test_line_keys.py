@@ -75,10 +75,16 @@ def good_files(world: World) -> dict[str, tuple[str, list[str]]]:
     unit, code = Unit(world), credit_code()
     people = [SomeoneFactory() for _ in range(6)]
     numbers = [person.id_number for person in people]
+    # of whom no other file speaks
+    gone = [SomeoneFactory() for _ in range(3)]
+    leavers = [SomeoneFactory() for _ in range(3)]
     return {
         "accounts": (
             "id_number,name,area,opened_on,opening_current_year,opening_carried_over,opening_source_ref",
-            [f"{one.id_number},{one.name},990100,2026-01-01,10.00,100.00,OLD-1" for one in people],
+            [
+                f"{one.id_number},{one.name},990100,2026-01-01,10.00,100.00,OLD-1"
+                for one in (*people, *gone, *leavers)
+            ],
         ),
         "contributions": (
             "account,source_ref,period,effective_on,amount",
@@ -103,6 +109,26 @@ def good_files(world: World) -> dict[str, tuple[str, list[str]]]:
         "receipts": (
             "employer,source_ref,period,received_on,amount",
             [f"{unit.credit_code},SK-{n},2026-03,2026-04-{n + 10},380.00" for n in range(4)],
+        ),
+        "names": (
+            "id_number,old_name,name,from,document",
+            [f"{one.id_number},{one.name},新名{n},2026-02-0{n + 1},REG-{n}" for n, one in enumerate(people)],
+        ),
+        "deaths": (
+            "id_number,name,died_on,evidence",
+            [f"{one.id_number},{one.name},2026-05-01,DC-{n}" for n, one in enumerate(gone)],
+        ),
+        "transfers": (
+            "account,other_agency,insured_from,document",
+            [f"{one.id_number},330100,2026-05-01,APP-{n}" for n, one in enumerate(leavers)],
+        ),
+        "remittances": (
+            "account,paid_on,source_ref",
+            [f"{one.id_number},2026-05-20,BANK-{n}" for n, one in enumerate(leavers)],
+        ),
+        "acknowledgements": (
+            "account,remittance",
+            [f"{one.id_number},BANK-{n}" for n, one in enumerate(leavers)],
         ),
     }  # fmt: skip
 
