@@ -98,6 +98,7 @@ class ReceivedItem(Answer):
     late_fee: str = yuan("What of it paid late fees")
     to_suspense: str = yuan("What of it waits")
     receivable: str = yuan("What of it cleared what persons owed of the month since money of it went back")
+    reversed_by: str | None = Field(description="The entry that took it back, as if it had never been")
 
 
 class ReceivedPage(Answer):

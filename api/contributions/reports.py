@@ -273,6 +273,7 @@ _PAYMENTS = Listing(
         "late_fee": "滞纳金",
         "to_suspense": "暂存",
         "receivable": "冲抵个人应收",
+        "reversed_by": "被冲销",
     }
 )
 
@@ -296,7 +297,8 @@ async def receipts(
 
     def page(connection: Any, after: int | None, limit: int) -> Page:
         found = _entries(connection, code, Kind.PAYMENT, after, limit)
-        return [(one.seq, _payment_json(one)) for one in found]
+        back = contribution_reports.taken_back_of(connection, found[0].book_id) if found else {}
+        return [(one.seq, _payment_json(one, back.get(one.seq))) for one in found]
 
     name, place = f"receipts-{code}", f"receipts|{code}"
     return await answer_pages(request, _PAYMENTS, name, place, page, cursor, limit)
@@ -307,7 +309,7 @@ def _entries(connection: Any, code: str, kind: Kind, after: int | None, limit: i
     return reports.entries(connection, book_id, kind=kind, after_seq=after or 0, limit=limit)
 
 
-def _payment_json(entry: Receipt) -> dict[str, Any]:
+def _payment_json(entry: Receipt, back: int | None) -> dict[str, Any]:
     told = unpack(entry.detail)
     return {
         "receipt": entry_name(entry.book_id, entry.seq),
@@ -320,6 +322,7 @@ def _payment_json(entry: Receipt) -> dict[str, Any]:
         "late_fee": format_yuan(told["late_fee"]),
         "to_suspense": format_yuan(told["to_suspense"]),
         "receivable": format_yuan(told.get("receivable", 0)),
+        "reversed_by": None if back is None else entry_name(entry.book_id, back),
     }
 
 

@@ -42,6 +42,11 @@ _PERSONS = Lookup(
 )
 
 
+def taken_back_of(connection: Connection, book_id: int) -> dict[int, int]:
+    """By the number of an entry of a book, a payment too, that of its reversal."""
+    return taken_back(connection, book_id)
+
+
 # -- an employer ---------------------------------------------------------------------------------------------
 
 

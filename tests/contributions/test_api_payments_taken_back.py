@@ -56,6 +56,8 @@ def test_a_payment_bounces(client: TestClient) -> None:
     assert (balance(client, person), balance(client, other)) == ("0.00", "0.00")
     assert client.get(f"/v1/employers/{employer}/arrears?on=2026-11-21").json() == before
     assert client.get(f"/v1/entries/{payment['receipt']}").json()["reversed_by"] == back["reversal"]
+    listed = client.get(f"/v1/employers/{employer}/receipts").json()["items"]
+    assert [one["reversed_by"] for one in listed] == [back["reversal"]]
     (credit,) = client.get(f"/v1/accounts/{other}/entries?kind=contribution").json()["items"]
     (gone,) = client.get(f"/v1/accounts/{other}/entries?kind=refund_to_payer").json()["items"]
     assert gone["target"] == credit["entry"]
@@ -64,6 +66,8 @@ def test_a_payment_bounces(client: TestClient) -> None:
     first = client.post("/v1/receipts", json=body, headers=key()).json()["receipt"]
     bounce(client, first)
     assert client.post("/v1/receipts", json=body, headers=key()).status_code == 201
+    listed = client.get(f"/v1/employers/{employer}/receipts").json()["items"]
+    assert [one["reversed_by"] is None for one in listed] == [False, False, True]
 
 
 def test_what_is_no_payment_is_not_found(client: TestClient) -> None:
