@@ -102,14 +102,22 @@ def test_a_death_is_matched_by_number_and_name(doors: FileDoors, door: str) -> N
     assert all(number not in told.said for number in (one, two, three))
 
 
-def test_a_former_name_is_a_name_on_record(client: TestClient) -> None:
-    person = open_account(client, name="王旧")["number"]
+def test_each_name_on_record_names_the_person_and_no_other(client: TestClient) -> None:
+    former, newest, other = (open_account(client, name="王旧")["number"] for _ in range(3))
     body = {"name": "王新", "from": "2026-02-01", "document": "REG 1"}
-    assert client.post(f"/v1/accounts/{person}/names", json=body, headers=key()).status_code == 201
-    other = open_account(client, name="王旧")["number"]
-    rows = [DEATHS, [person, "王旧", "2026-06-02", "c", ""], [other, "王新", "2026-06-02", "c", ""]]
-    told = uploaded(client, "deaths", rows)
-    assert (told["posted"], told["refused"]) == (1, 1)
+    for one in (former, newest):
+        assert client.post(f"/v1/accounts/{one}/names", json=body, headers=key()).status_code == 201
+    told = uploaded(
+        client,
+        "deaths",
+        [
+            DEATHS,
+            [former, "王旧", "2026-06-02", "c", ""],
+            [newest, "王新", "2026-06-02", "c", ""],
+            [other, "王新", "2026-06-02", "c", ""],
+        ],
+    )
+    assert (told["posted"], [line["line"] for line in told["rejected"]]) == (2, [4])
     assert told["rejected"][0]["expected"] == "a name that is on record under the ID number"
 
 
