@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -27,6 +28,8 @@ OF_PREMIUMS: Final = frozenset({
     "unemployment.base_share",
     "unemployment.account_credit",
 })  # fmt: skip
+# what `Correction.name` gives
+NAME: Final = re.compile(r"correction-[0-9]{6}-[0-9a-f]{16}")
 OF_RETIREES: Final = frozenset({"retirees.monthly_credit"})
 OF_INTEREST: Final = frozenset({"interest.demand", "interest.three_month", "interest.day_basis"})
 # the parameters of which a correction is made here; those of care are corrected by the annual settlement

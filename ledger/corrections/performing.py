@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select, tuple_, update
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
-from ledger.corrections.asked import Correction, CorrectionKind, RightWage
+from ledger.corrections.asked import NAME, Correction, CorrectionKind, RightWage
 from ledger.corrections.lines import TOO_LITTLE, Corrected, CorrectionLine
 from ledger.corrections.plan import Act, CorrectionStep, Planner
 from ledger.database.lookups import insert_or_leave
@@ -332,7 +332,9 @@ def told_of(connection: Connection, name: str, *, lines_max: int = LINES_SHOWN) 
 
 
 def _check_there(connection: Connection, name: str) -> None:
-    if connection.scalar(select(_C.name).where(_C.name == name)) is None:
+    # what is no name is not looked for: a database may refuse to be asked about some texts
+    known = NAME.fullmatch(name) and connection.scalar(select(_C.name).where(_C.name == name))
+    if known is None:
         raise Refused(RefusalCode.CORRECTION_NOT_FOUND, at="correction")
 
 

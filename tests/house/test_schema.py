@@ -419,7 +419,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_contract_ends_after_it_begins": [{"valid_to": DAY - timedelta(days=1)}],
     "ck_batch_state_known": [{"state": "done"}],
     "ck_correction_line_what_known": [{"what": "premium"}],
-    "ck_correction_line_state_known": [{"state": "done", "code": "x"}],
+    "ck_correction_line_state_known": [{"state": "done"}],
     "ck_correction_line_left_has_a_code": [{"state": "left"}, {"code": "x"}],
     "ck_book_only_persons_have_pockets": [
         {"book_id": EMPLOYER, "current_year": 1},
