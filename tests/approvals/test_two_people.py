@@ -352,7 +352,7 @@ def test_its_route_says_that_it_may_wait() -> None:
 
 def test_what_cannot_be_written_down_says_so() -> None:
     command = Contribute(1, 5, 202611, date(2026, 11, 1), "p")
-    command.source_ref = object()  # type: ignore[assignment]
+    command.source_ref = object()  # type: ignore[assignment]  # what no field may hold
     with pytest.raises(TypeError, match="cannot wait"):
         write_command(command)
 

@@ -260,9 +260,13 @@ def test_months_that_another_enrolment_says_hang_on_that(world: World) -> None:
     unit = Unit(world)
     person = unit.hire()
     wrong = unit.enrol(person, MemberClass.ACTIVE, date(2026, 1, 1))
-    unit.enrol(person, MemberClass.ACTIVE, date(2026, 2, 1))
+    right = unit.enrol(person, MemberClass.ACTIVE, date(2026, 2, 1))
     unit.declare(MARCH, {person: 800_000})
-    reverse(world, wrong)
+    assert reverse(world, wrong).receipt.target_seq == wrong.seq
+    # the month stands, and the enrolment that says it is the one that cannot go
+    assert unit.of(person, MARCH).employee == 16_000
+    no = refused(world, right)
+    assert (no.code, no.facts) == (R.NOT_LAST, {"months": ["2026-03"], "entries": []})
 
 
 def test_credits_of_a_retiree_are_named(world: World) -> None:
