@@ -13,6 +13,7 @@ from ledger.book.numbers import parse_entry_name
 from ledger.chart.approvals import ApprovalState
 from ledger.chart.kinds import Kind
 from ledger.inquiry.asking import Clerk
+from ledger.inquiry.watched import numbers_of_staff
 from ledger.posting import Command
 from ledger.posting.agents import agent_ids
 from ledger.posting.book_reads import lock_books
@@ -20,7 +21,7 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.texts import actor_as_compared
 
 _A, _B, _E = tables.approval.c, tables.book.c, tables.entry.c
-_I, _Q, _S = tables.identity.c, tables.quota.c, tables.staff.c
+_I, _Q = tables.identity.c, tables.quota.c
 
 
 def check_second_person(
@@ -34,13 +35,13 @@ def check_second_person(
     """
     if actor_as_compared(actor) == actor_as_compared(act.asked_by):
         raise Refused(RefusalCode.SAME_PERSON)
-    numbers = _registered(connection, actor)
+    numbers = numbers_of_staff(connection, actor)
     if person is not None:
         numbers.add(person)
     if not numbers:
         return
     people = _people(connection, numbers)
-    asker = _registered(connection, act.asked_by)
+    asker = numbers_of_staff(connection, act.asked_by)
     named = {stake.digest for stake in command.persons}
     named.update(ref for ref in command.others if isinstance(ref, bytes))
     if numbers & (asker | named) or people & _people(connection, asker | named):
@@ -51,14 +52,6 @@ def check_second_person(
     )
     if people & (holders | _relatives(connection, holders)):
         raise Refused(RefusalCode.SAME_PERSON)
-
-
-def _registered(connection: Connection, name: str) -> set[bytes]:
-    """The digests of the ID numbers of a member of staff, however the name is written."""
-    # the database folds fewer letters than the comparison, and members of staff are few
-    wanted = actor_as_compared(name)
-    found = connection.execute(select(_S.name, _S.person))
-    return {bytes(person) for one, person in found if actor_as_compared(one) == wanted}
 
 
 def _people(connection: Connection, digests: Iterable[bytes]) -> set[int]:

@@ -16,7 +16,9 @@ from ledger.chart.cases import CaseKind, CaseOutcome
 from ledger.database.lookups import insert_or_leave
 from ledger.inquiry.asking import Clerk
 from ledger.inquiry.holders import holder_of, holder_of_book
+from ledger.inquiry.watched import numbers_of_staff
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import actor_as_compared
 from ledger.vault import Keyring
 
 EVIDENCE_MAX: Final = 20
@@ -31,7 +33,7 @@ RIGHTS: Final = (
 """What somebody may do whose objection was decided, as it is shown to them (R64)."""
 RIGHTS_BASIS: Final = "《中华人民共和国社会保险法》第八十三条"
 
-_E, _S = tables.entry.c, tables.staff.c
+_E = tables.entry.c
 
 
 class CaseDecision(NamedTuple):
@@ -73,7 +75,9 @@ def answer(connection: Connection, keyring: Keyring, name: str, decision: CaseDe
     written = by.row(connection)
     with connection.begin():
         found = find(connection, name)
-        if found.opened_by == by.actor or _is_about(connection, found, by.actor):
+        if actor_as_compared(found.opened_by) == actor_as_compared(by.actor) or _is_about(
+            connection, found, by.actor
+        ):
             raise Refused(RefusalCode.OWN_CASE)
         if not decision.evidence and decides_objection(found.kind, decision.outcome):
             raise Refused(RefusalCode.SHAPE_INVALID, at="evidence")
@@ -127,7 +131,7 @@ def _again(connection: Connection, keyring: Keyring, name: str, decision: CaseDe
 
 def _is_about(connection: Connection, case: Case, actor: str) -> bool:
     """Whether somebody who acts is registered as a person whom the case is about, or who opened it."""
-    numbers = {bytes(one) for one in connection.scalars(select(_S.person).where(_S.name == actor))}
+    numbers = numbers_of_staff(connection, actor)
     if not numbers:
         return False
     own: set[bytes] = set()

@@ -10,8 +10,9 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.database.lookups import insert_or_leave
 from ledger.posting.agents import agent_ids
+from ledger.texts import actor_as_compared
 
-_F = tables.account_flag.c
+_F, _S = tables.account_flag.c, tables.staff.c
 
 
 class SaidBy(NamedTuple):
@@ -40,6 +41,14 @@ def register_staff(connection: Connection, name: str, person: bytes, by: SaidBy)
                 "actor": numbers[by.actor],
             },
         )
+
+
+def numbers_of_staff(connection: Connection, name: str) -> set[bytes]:
+    """The digests of the ID numbers of a member of staff, however the name is written."""
+    # the database folds fewer letters than the comparison, and members of staff are few
+    wanted = actor_as_compared(name)
+    found = connection.execute(select(_S.name, _S.person))
+    return {bytes(person) for one, person in found if actor_as_compared(one) == wanted}
 
 
 def flag(connection: Connection, book_id: int, reason: str, by: SaidBy) -> datetime:
