@@ -290,7 +290,7 @@ def debt_json(book_id: int, line: dict[str, Any]) -> dict[str, str]:
     else:
         # by the entry of a case, of a credit, of a demand, or of a share that went back
         known_by = ("case", "credit", "demand", "entry")
-        name = entry_name(book_id, next(line[key] for key in known_by if key in line))
+        name = entry_name(line.get("account", book_id), next(line[key] for key in known_by if key in line))
     return {
         "what": line["what"],
         "name": name,

@@ -25,7 +25,7 @@ from ledger import RefusalCode
 from ledger.accounts.death_reports import death as death_of
 from ledger.accounts.debits_after import DebitAfter, debits_of_the_dead
 from ledger.book.detail import unpack
-from ledger.book.numbers import account_no, entry_name
+from ledger.book.numbers import account_no
 from ledger.clock import day_of
 from ledger.money import format_yuan
 
@@ -62,16 +62,16 @@ async def death(account: str, request: Request) -> Response:
                 }
                 for fact in found.facts
             ],
-            "debits_after": [_debit_json(book_id, one) for one in found.debits],
+            "debits_after": [_debit_json(one) for one in found.debits],
             "still_owed": format_yuan(found.still_owed),
         }
 
     return json_answer(await state.read(look))
 
 
-def _debit_json(book_id: int, one: DebitAfter) -> dict[str, Any]:
+def _debit_json(one: DebitAfter) -> dict[str, Any]:
     return {
-        "entry": entry_name(book_id, one.seq),
+        "entry": one.entry,
         "amount": format_yuan(one.fen),
         "kind": one.kind.word,
         "on": one.on_day.isoformat(),
@@ -103,9 +103,9 @@ async def debits_after_death(
         place = None if after is None else (int(after[0]), int(after[1]))
         return [
             (
-                [one.book_id, one.debit.seq],
-                {"account_no": account_no(one.book_id), "died_on": one.died_on.isoformat()}
-                | _debit_json(one.book_id, one.debit),
+                [one.debit.book_id, one.debit.seq],
+                {"account_no": account_no(one.account_id), "died_on": one.died_on.isoformat()}
+                | _debit_json(one.debit),
             )
             for one in debits_of_the_dead(connection, place, count)
         ]

@@ -110,8 +110,9 @@ def _death(receipt: Receipt) -> str:
     told = unpack(receipt.detail)
     owed = told.get("still_owed", told.get("receivable", 0))
     debits = ",".join(
-        f'{{"entry":"{entry_name(receipt.book_id, seq)}","amount":"{format_yuan(fen)}"}}'
-        for seq, fen in told.get("debits", ())
+        f'{{"entry":"{entry_name(book_id, seq)}","amount":"{format_yuan(fen)}"}}'
+        # with its book where that is an account that went into this one
+        for seq, fen, book_id in ((*one, receipt.book_id)[:3] for one in told.get("debits", ()))
     )
     return (
         f',"died_on":"{told["died_on"]}","taken_back":[{_months(told.get("back", ()))}]'

@@ -15,7 +15,7 @@ from ledger.accounts.late_credits import (
     GONE,
     LATE_CREDITS,
     Given,
-    books_of_payers,
+    books_to_lock,
     give_again,
     give_back,
     owed_of,
@@ -32,6 +32,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.months import period_of
 from ledger.people.births import BIRTHS, birth_before
+from ledger.people.merged import MERGED_IN, merged_in
 from ledger.posting import BookRef, Command, Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
@@ -53,7 +54,9 @@ class ReportDeath(Command):
         # a day to come, or before birth
         RefusalCode.PERIOD_INVALID,
     )
-    needs = frozenset({QUOTAS, REOPENED, BIRTHS, DEATH_FACTS, LATE_CREDITS, DEBITS_AFTER, TRANSFERS})
+    needs = frozenset({
+        QUOTAS, REOPENED, BIRTHS, DEATH_FACTS, LATE_CREDITS, DEBITS_AFTER, TRANSFERS, MERGED_IN,
+    })  # fmt: skip
     debits = True
 
     book: BookRef
@@ -110,8 +113,8 @@ class ReportDeath(Command):
         months: list[Any] = []
         went = give_back(desk, book, after, months)
         facts |= what_went(went, months)
-        if debits := debits_after(desk, book.book_id, self.died_on):
-            facts["debits"] = [[one.seq, one.fen] for one in debits]
+        if debits := what_came_after(desk, book, self.died_on):
+            facts["debits"] = debits
         death.detail = pack(**facts, last=book.last_seq)
 
 
@@ -130,7 +133,7 @@ class CorrectDeath(Command):
         # a day to come, before birth, or the one that is known
         RefusalCode.PERIOD_INVALID,
     )
-    needs = frozenset({BIRTHS, DEATH_FACTS, LATE_CREDITS, GONE, DEBITS_AFTER})
+    needs = frozenset({BIRTHS, DEATH_FACTS, LATE_CREDITS, GONE, DEBITS_AFTER, MERGED_IN})
     debits = True
 
     book: BookRef
@@ -169,7 +172,7 @@ class CorrectDeath(Command):
             raise Refused(RefusalCode.PERIOD_INVALID, at="died_on")
         after = period_of(self.died_on)
         again = [month for month in known.months if month[2] <= after]
-        if missing := books_of_payers(desk, book, after=after, again=again):
+        if missing := books_to_lock(desk, book, after=after, again=again):
             raise WiderLocks(missing)
         facts: dict[str, Any] = {
             "died_on": self.died_on.isoformat(), "was": book.died_on.isoformat(), "document": self.document,
@@ -194,8 +197,8 @@ class CorrectDeath(Command):
         came = give_again(desk, book, straight_gone(desk, book, after), again, used_since=used_since)
         facts |= what_went(went, months) | what_came(came, again)
         facts["still_owed"] = owed + sum(one.owed for one in went) - sum(one.owed for one in came)
-        if debits := debits_after(desk, book.book_id, self.died_on):
-            facts["debits"] = [[one.seq, one.fen] for one in debits]
+        if debits := what_came_after(desk, book, self.died_on):
+            facts["debits"] = debits
         correction.detail = pack(**facts, last=book.last_seq)
 
 
@@ -228,6 +231,17 @@ def _by_month(given: Iterable[Given]) -> list[list[int]]:
     return [[period, fen] for period, fen in sorted(sums.items())]
 
 
+def what_came_after(desk: Desk, book: Book, died_on: date) -> list[list[int]]:
+    """What a fact of a death keeps about debits after it: each by entry and amount, and by its book too where
+    that is an account that went into this one.
+    """
+    found: list[list[int]] = []
+    for book_id in (book.book_id, *merged_in(desk, book.book_id)):
+        whose = [] if book_id == book.book_id else [book_id]
+        found += [[one.seq, one.fen, *whose] for one in debits_after(desk, book_id, died_on)]
+    return found
+
+
 def owed_before(desk: Desk, book: Book, known: DeathFacts) -> int:
     """What the person owes by now of the months that the facts of the death took back, in fen."""
     of_months: int = sum(month[4] for month in known.months)
@@ -240,7 +254,7 @@ def _lock(desk: Desk, book: Book, after: int) -> list[tuple[Book, int]]:
     """
     given = desk.of(QUOTAS).get(book.person_id or 0, [])
     unlocked = {donor_id for _rank, donor_id, _seq in given} - desk.books.keys()
-    unlocked.update(books_of_payers(desk, book, after=after))
+    unlocked.update(books_to_lock(desk, book, after=after))
     if unlocked:
         raise WiderLocks(sorted(unlocked))
     donors = [(desk.other(donor_id), seq) for _rank, donor_id, seq in given]

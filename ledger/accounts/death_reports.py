@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -9,9 +10,10 @@ from sqlalchemy import Connection, func, select
 
 from ledger import tables
 from ledger.accounts.death_facts import facts_of, read_facts
-from ledger.accounts.debits_after import DebitAfter, read_debits_after
+from ledger.accounts.debits_after import DebitAfter, read_debits_of
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.people.merged import came_into
 from ledger.posting import Receipt
 from ledger.refusals import RefusalCode, Refused
 
@@ -34,11 +36,12 @@ def death(connection: Connection, book_id: int) -> DeathView:
     if standing is None:
         raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
     died_on = standing.died_on
-    debits = read_debits_after(connection, [(book_id, died_on)]).get(book_id, [])
-    return DeathView(died_on, facts, debits, _still_owed(connection, book_id))
+    debits = read_debits_of(connection, {book_id: died_on}).get(book_id, [])
+    books = (book_id, *came_into(connection, [book_id]).get(book_id, ()))
+    return DeathView(died_on, facts, debits, _still_owed(connection, books))
 
 
-def _still_owed(connection: Connection, book_id: int) -> int:
+def _still_owed(connection: Connection, books: Sequence[int]) -> int:
     """What of the credits for months after death was spent, and is owed to the fund or an employer."""
     undone = tables.entry.alias("undone")
     acting = select(undone.c.seq).where(undone.c.book_id == _E.book_id, undone.c.target_seq == _E.seq)
@@ -46,13 +49,13 @@ def _still_owed(connection: Connection, book_id: int) -> int:
         select(func.coalesce(func.sum(_T.amount_fen), 0))
         .select_from(tables.entry.join(tables.transfer))
         .where(
-            _E.book_id == book_id,
+            _E.book_id.in_(books),
             _E.kind == int(Kind.CREDIT_BACK),
             _T.from_side == int(Side.RECEIVABLE),
             ~acting.exists(),
         )
     )
     of_months = connection.scalar(
-        select(func.coalesce(func.sum(-_A.suspended), 0)).where(_A.account_id == book_id, _A.suspended < 0)
+        select(func.coalesce(func.sum(-_A.suspended), 0)).where(_A.account_id.in_(books), _A.suspended < 0)
     )
     return int(straight or 0) + int(of_months or 0)

@@ -4,7 +4,7 @@ reversed (R53, R54).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -12,10 +12,12 @@ from sqlalchemy import BigInteger, Connection, Date, column, select
 
 from ledger import tables
 from ledger.book.detail import unpack
+from ledger.book.numbers import entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
+from ledger.people.merged import came_into, onward_of, with_merged
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked
 
@@ -60,15 +62,20 @@ _CARE_DATES = Lookup(
 
 
 class DebitAfter(NamedTuple):
-    """A debit after death: its entry, the day that counts, and what it took from the pockets, in fen; and the
-    institution that it went to, where it went to one.
+    """A debit after death: its book and number, the day that counts, and what it took from the pockets, in
+    fen; and the institution that it went to, where it went to one.
     """
 
+    book_id: int
     seq: int
     kind: Kind
     on_day: date
     fen: int
     institution: str = ""
+
+    @property
+    def entry(self) -> str:
+        return entry_name(self.book_id, self.seq)
 
 
 # by book, in order
@@ -93,12 +100,25 @@ def read_debits_after(connection: Connection, deaths: Iterable[tuple[int, date]]
     for book_id, seq, kind, _detail, on_day, died_on, fen, code in rows:
         day = care.get(bills.get((book_id, seq), (0, 0)), on_day)
         if fen and day > died_on:
-            found.setdefault(book_id, []).append(DebitAfter(seq, Kind(kind), day, int(fen), code or ""))
+            one = DebitAfter(book_id, seq, Kind(kind), day, int(fen), code or "")
+            found.setdefault(book_id, []).append(one)
+    return found
+
+
+def read_debits_of(connection: Connection, deaths: Mapping[int, date]) -> DebitsAfter:
+    """By the account of each dead person, all that stand: also those of accounts that went into it."""
+    merged = came_into(connection, deaths)
+    whose = {one: book_id for book_id in deaths for one in (book_id, *merged.get(book_id, ()))}
+    there = read_debits_after(connection, ((one, deaths[book_id]) for one, book_id in whose.items()))
+    found: DebitsAfter = {}
+    for one, book_id in whose.items():
+        if one in there:
+            found.setdefault(book_id, []).extend(there[one])
     return found
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> DebitsAfter:
-    deaths = [(book_id, command.died_on) for book_id, command in asked if book_id in desk.books]
+    deaths = [(book_id, command.died_on) for book_id, command in with_merged(asked, desk)]
     return read_debits_after(connection, deaths)
 
 
@@ -112,7 +132,8 @@ def _follow(found: DebitsAfter, _desk: Desk, receipt: Receipt, beside: Sequence[
         fen = sum(fen for side, _, fen, _ in receipt.transfers if side in POCKETS)
         if fen:
             day = day or receipt.fact_on or receipt.effective_on
-            found.setdefault(receipt.book_id, []).append(DebitAfter(receipt.seq, receipt.kind, day, fen))
+            one = DebitAfter(receipt.book_id, receipt.seq, receipt.kind, day, fen)
+            found.setdefault(receipt.book_id, []).append(one)
 
 
 # the debits after the day of death that a command reports
@@ -127,38 +148,55 @@ def debits_after(desk: Desk, book_id: int, died_on: date) -> list[DebitAfter]:
 
 # -- for whoever supervises ----------------------------------------------------------------------------------
 
-_B = tables.book.c
+_B, _M = tables.book.c, tables.account_merge.c
 _CHUNK = 500
 
 
 class DeadDebit(NamedTuple):
-    """A debit after death, with the account and the day of death."""
+    """A debit after death, with the account of the dead person and the day of death."""
 
-    book_id: int
+    account_id: int
     died_on: date
     debit: DebitAfter
 
 
 def debits_of_the_dead(connection: Connection, after: tuple[int, int] | None, limit: int) -> list[DeadDebit]:
-    """The debits after death that stand of all accounts that are not closed, by account and entry: at most
-    `limit` of them, after the entry `after`.
+    """The debits after death that stand of all accounts that are not closed, and of those that went into one
+    of them, by the book and number of the debit: at most `limit` of them, after the entry `after`.
     """
     book, seq = (0, 0) if after is None else after
+    merged = select(_M.book_id).where(_M.book_id == _B.book_id).exists()
     dead = (
-        select(_B.book_id, _B.died_on)
-        .where(_B.died_on.is_not(None), _B.stage == int(Stage.DECEASED))
+        select(_B.book_id)
+        .where((_B.died_on.is_not(None) & (_B.stage == int(Stage.DECEASED))) | merged)
         .order_by(_B.book_id)
         .limit(_CHUNK)
     )
     found: list[DeadDebit] = []
     first = book
     while len(found) < limit:
-        deaths = [(one.book_id, one.died_on) for one in connection.execute(dead.where(_B.book_id >= first))]
-        there = read_debits_after(connection, deaths)
-        for book_id, died_on in deaths:
-            debits = there.get(book_id, ())
-            found += [DeadDebit(book_id, died_on, one) for one in debits if (book_id, one.seq) > (book, seq)]
-        if len(deaths) < _CHUNK:
+        books = list(connection.scalars(dead.where(_B.book_id >= first)))
+        deaths = _deaths_of(connection, books)
+        there = read_debits_after(connection, ((one, died_on) for one, (_, died_on) in deaths.items()))
+        for one, (account_id, died_on) in sorted(deaths.items()):
+            debits = (debit for debit in there.get(one, ()) if (one, debit.seq) > (book, seq))
+            found += [DeadDebit(account_id, died_on, debit) for debit in debits]
+        if len(books) < _CHUNK:
             break
-        first = deaths[-1][0] + 1
+        first = books[-1] + 1
     return found[:limit]
+
+
+def _deaths_of(connection: Connection, books: Iterable[int]) -> dict[int, tuple[int, date]]:
+    """By book, the account that stays of its holder, and the day of the death that is not divided yet."""
+    ways = onward_of(connection, books)
+    stays = {one: ways[one][-1] if one in ways else one for one in books}
+    rows = connection.execute(
+        select(_B.book_id, _B.died_on).where(
+            _B.book_id.in_(sorted(set(stays.values()))),
+            _B.died_on.is_not(None),
+            _B.stage == int(Stage.DECEASED),
+        )
+    )
+    died = {row.book_id: row.died_on for row in rows}
+    return {one: (account_id, died[account_id]) for one, account_id in stays.items() if account_id in died}

@@ -12,16 +12,20 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
+from ledger.accounts.called_back import fen_there, take_out
 from ledger.accounts.reversals import Moved, follow_moves, read_moves
 from ledger.book.chain import TransferLine
 from ledger.book.dated_back import undo
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.book.numbers import parse_entry_name
 from ledger.book.state import Book
 from ledger.chart.kinds import AGAIN, Kind
+from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.months import period_of
+from ledger.people.merged import books_of_one, merged_in, with_merged
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.book_reads import read_days
 from ledger.posting.needs import Asked, own_books
@@ -42,9 +46,11 @@ _CREDITS = Lookup(
     book_id="big",
     period="int",
 )
+# what went back, and what was called back for it out of the account that another one went into
+_GOES = (Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.MERGE_BACK)
 _GONE = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
-    f" AND e.kind IN ({int(Kind.CREDIT_BACK)}, {int(Kind.REFUND_TO_PAYER)}) WHERE {_STANDS}",
+    f" AND e.kind IN ({', '.join(str(int(kind)) for kind in _GOES)}) WHERE {_STANDS}",
     ENTRY_RETURNS,
     book_id="big",
 )
@@ -77,16 +83,18 @@ class LatePayers(Protocol):
     # what a command has to ask for
     needs: frozenset[Need[Any]]
 
-    def to_lock(self, desk: Desk, book: Book, after: int | None, again: Iterable[Any]) -> list[int]:
-        """The books that are changed too, as far as they are not on the desk: when what is of months after
-        `after` goes, and what `late` did to these comes again.
+    def to_lock(
+        self, desk: Desk, accounts: Iterable[int], after: int | None, again: Iterable[Any]
+    ) -> list[int]:
+        """The books that are changed too, as far as they are not on the desk: when what some accounts have of
+        months after `after` goes, and what `late` did to these months comes again.
         """
 
     def late(self, desk: Desk, book: Book, after: int, did: list[Any]) -> list[GivesBack]:
         """What goes back of the months after `after`; `did` gets what has to be known to undo it."""
 
     def again(self, desk: Desk, book: Book, month: Any, *, used_since: bool) -> Given:
-        """Undo one thing that `late` did."""
+        """Undo one thing that `late` did, to the account `book` or to one that went into it."""
 
 
 _PAYERS: list[LatePayers] = []
@@ -102,12 +110,17 @@ def payers_needs() -> frozenset[Need[Any]]:
     return frozenset[Need[Any]]().union(*(payers.needs for payers in _PAYERS))
 
 
-def books_of_payers(
+def books_to_lock(
     desk: Desk, book: Book, *, after: int | None = None, again: Iterable[Any] = ()
 ) -> list[int]:
-    """The books of payers that have to be locked and are not; `again` are the months that come again."""
-    months = list(again)
-    return [book_id for payers in _PAYERS for book_id in payers.to_lock(desk, book, after, months)]
+    """The accounts that went into one, and the books of payers, that have to be locked and are not; `again`
+    are the months that come again.
+    """
+    months, merged = list(again), merged_in(desk, book.book_id)
+    found = [one for one in merged if one not in desk.books]
+    for payers in _PAYERS:
+        found += payers.to_lock(desk, (book.book_id, *merged), after, months)
+    return found
 
 
 # -- what may go back ----------------------------------------------------------------------------------------
@@ -115,10 +128,11 @@ def books_of_payers(
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Credits:
     there = set(own_books(asked, desk))
-    wanted = {(book_id, period_of(command.died_on)) for book_id, command in asked if book_id in there}
+    dead = {(book_id, period_of(command.died_on)) for book_id, command in asked if book_id in there}
     # each goes back as a debit dated back, which has to know how the pockets stood
-    late = [desk.books[book_id] for book_id, after in wanted if after < period_of(desk.today)]
+    late = [desk.books[book_id] for book_id, after in dead if after < period_of(desk.today)]
     _read_days(connection, late)
+    wanted = {(book_id, period_of(command.died_on)) for book_id, command in with_merged(asked, desk)}
     found: Credits = {}
     for receipt in receipts(connection, _CREDITS.run(connection, sorted(wanted))):
         found.setdefault(receipt.book_id, []).append(receipt)
@@ -140,7 +154,8 @@ LATE_CREDITS: Need[Credits] = Need("credits for months after death", _read, foll
 
 
 def give_back(desk: Desk, book: Book, after: int, did: list[Any]) -> list[Given]:
-    """Take back the credits for months after the month `after`; what became of each.
+    """Take back the credits for months after the month `after`, also those that an account had before it went
+    into this one; what became of each.
 
     Each goes back on its own value date, so that nobody has had it. It takes what is available and never
     more: what was spent since is a receivable that the estate sets off. The last month goes first: so a
@@ -148,12 +163,14 @@ def give_back(desk: Desk, book: Book, after: int, did: list[Any]) -> list[Given]
 
     `did` gets what payers have to know to undo it.
     """
-    items = [item for payers in _PAYERS for item in payers.late(desk, book, after, did)]
-    known = {receipt.seq: receipt for receipt in desk.of(LATE_CREDITS).get(book.book_id, ())}
-    for seq, credit in known.items():
-        late = credit.period is not None and credit.period > after
-        if late and _is_straight(credit) and desk.acted_on(seq) is None:
-            items.append(GivesBack(credit.period or 0, seq, _way_back(desk, book, credit)))
+    items: list[GivesBack] = []
+    for one in books_of_one(desk, book):
+        items += [item for payers in _PAYERS for item in payers.late(desk, one, after, did)]
+        known = {receipt.seq: receipt for receipt in desk.of(LATE_CREDITS).get(one.book_id, ())}
+        for seq, credit in known.items():
+            late = credit.period is not None and credit.period > after
+            if late and _is_straight(credit) and (one.book_id, seq) not in desk.acted:
+                items.append(GivesBack(credit.period or 0, seq, _way_back(desk, one, credit)))
     return [item.give() for item in sorted(items, key=lambda one: (one.period, one.seq), reverse=True)]
 
 
@@ -165,7 +182,7 @@ def _is_straight(credit: Receipt) -> bool:
 def _way_back(desk: Desk, book: Book, credit: Receipt) -> Callable[[], Given]:
     def give() -> Given:
         target, fen = Side(credit.transfers[0][0]), credit.amount_fen
-        taken = min(fen, max(book.available, 0))
+        taken = min(fen, fen_there(desk, book))
         rest: tuple[TransferLine, ...] = ()
         if fen > taken:
             rest = ((int(Side.RECEIVABLE), int(target), fen - taken, book.book_id),)
@@ -173,7 +190,7 @@ def _way_back(desk: Desk, book: Book, credit: Receipt) -> Callable[[], Given]:
         draft = Draft(
             Kind.CREDIT_BACK, effective_on, period=credit.period, fact_on=fact_on, target_seq=credit.seq
         )
-        book.debit(draft, taken, target, None, current_year_first=True, also=rest)
+        take_out(desk, book, draft, taken, target, None, current_year_first=True, also=rest)
         return Given(credit.period or 0, taken, fen - taken)
 
     return give
@@ -194,8 +211,8 @@ class Gone:
 
 def _read_gone(connection: Connection, asked: Asked, desk: Desk) -> Gone:
     found = Gone()
-    there = own_books(asked, desk)
-    _read_days(connection, (desk.books[book_id] for book_id in there))
+    _read_days(connection, (desk.books[book_id] for book_id in own_books(asked, desk)))
+    there = own_books(with_merged(asked, desk), desk)
     for receipt in receipts(connection, _GONE.run(connection, [(book_id,) for book_id in there])):
         found.entries.setdefault(receipt.book_id, {})[receipt.seq] = receipt
     debits = [(book_id, seq) for book_id, entries in found.entries.items() for seq in entries]
@@ -206,7 +223,7 @@ def _read_gone(connection: Connection, asked: Asked, desk: Desk) -> Gone:
 def _follow_gone(found: Gone, desk: Desk, receipt: Receipt, beside: object) -> None:
     follow_moves(found.moved, desk, receipt, beside)
     entries = found.entries.setdefault(receipt.book_id, {})
-    if receipt.kind in {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER}:
+    if receipt.kind in _GOES:
         entries[receipt.seq] = receipt
     elif receipt.kind is Kind.REVERSAL and receipt.target_seq is not None:
         entries.pop(receipt.target_seq, None)
@@ -217,11 +234,15 @@ GONE: Need[Gone] = Need("what went back", _read_gone, follow=_follow_gone)
 
 
 def straight_gone(desk: Desk, book: Book, until: int | None = None) -> list[Receipt]:
-    """What went straight back and stands, the last first; of the months to `until` alone, if it is given."""
-    entries = desk.of(GONE).entries.get(book.book_id, {})
+    """What went straight back and stands, the last first; of the months to `until` alone, if it is given.
+
+    First what went out of the account itself, then what had come from others that went into it.
+    """
+    gone = desk.of(GONE).entries
     return [
         entry
-        for _seq, entry in sorted(entries.items(), reverse=True)
+        for book_id in (book.book_id, *merged_in(desk, book.book_id))
+        for _seq, entry in sorted(gone.get(book_id, {}).items(), reverse=True)
         if entry.kind is Kind.CREDIT_BACK and (until is None or (entry.period or 0) <= until)
     ]
 
@@ -235,7 +256,12 @@ def give_again(
     desk: Desk, book: Book, straight: Iterable[Receipt], months: Iterable[Any], *, used_since: bool
 ) -> list[Given]:
     """Undo what went back; what became of each. The last that went comes first, as it would be unwound."""
-    found = [put_back(desk, book, entry, used_since=used_since) for entry in straight]
+    found: list[Given] = []
+    for entry in straight:
+        whose = book if entry.book_id == book.book_id else desk.other(entry.book_id)
+        if whose is None:
+            raise AssertionError("an account that went into another one is locked with it")
+        found.append(put_back(desk, whose, entry, used_since=used_since))
     return found + [
         payers.again(desk, book, month, used_since=used_since) for payers in _PAYERS for month in months
     ]
@@ -248,6 +274,8 @@ def put_back(
 
     `used_since` says that something else was posted after it (`dated_back.undo`).
     """
+    if book.stage == Stage.CLOSED:
+        return _put_back_merged(desk, book, entry, used_since=used_since, source_ref=source_ref)
     effective_on, fact_on = entry.effective_on, None
     if effective_on.year <= book.interest_year and effective_on != desk.today:
         # the interest of that year was posted since, without it
@@ -282,3 +310,39 @@ def put_back(
     )
     book.give_back(draft, undone, Side(source), party, also=rest)
     return Given(entry.period or 0, current + carried, owed)
+
+
+def _put_back_merged(
+    desk: Desk, book: Book, entry: Receipt, *, used_since: bool, source_ref: str | None
+) -> Given:
+    """Mirror what went back of an account that went into another one: all of it goes on at once, and what was
+    called back for it comes to the account that gave it, as if it had never been asked for.
+    """
+    owed = owed_of(entry)
+    fen = sum(fen for side, _, fen, _ in entry.transfers if side in POCKETS)
+    day = desk.today
+    book.roll_to(day.year)
+    came = tuple((there, back, part, party) for back, there, part, party in entry.transfers)
+    draft = Draft(
+        Kind.REVERSAL,
+        day,
+        came,
+        period=entry.period,
+        fact_on=entry.fact_on,
+        target_seq=entry.seq,
+        source_ref=source_ref,
+        detail=pack(**{AGAIN: True}),
+    )
+    book.add(draft)
+    if fen:
+        gone = desk.of(GONE).entries
+        # it stands right before what it was called back for
+        arrived = gone[book.book_id][entry.seq - 1]
+        went = [(back, there, part, party) for there, back, part, party in arrived.transfers]
+        book.add(Draft(Kind.REVERSAL, day, tuple(went), fact_on=arrived.fact_on, target_seq=arrived.seq))
+        account_id, seq = parse_entry_name(arrived.source_ref or "") or (0, 0)
+        account = desk.other(account_id)
+        if account is None:
+            raise AssertionError("an account is locked with those that went into it")
+        put_back(desk, account, gone[account_id][seq], used_since=used_since)
+    return Given(entry.period or 0, fen, owed)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.accounts.closure import what_came
 from ledger.accounts.death_facts import DEATH_FACTS, standing
-from ledger.accounts.late_credits import GONE, books_of_payers, give_again, payers_needs, straight_gone
+from ledger.accounts.late_credits import GONE, books_to_lock, give_again, payers_needs, straight_gone
 from ledger.accounts.quotas import GIVEN, QUOTAS, REOPENED, Quota, reopen_quota
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -21,6 +21,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.database.lookups import Lookup
 from ledger.people.enrolled import RESIDENT, Enrolments, read_enrolments
+from ledger.people.merged import MERGED_IN
 from ledger.posting import BookRef, Command, Desk, Need, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.stakes import ACCOUNT, books_held
@@ -129,7 +130,7 @@ class WithdrawDeath(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_NOT_DECEASED,
     )
-    needs = frozenset({DEATH_FACTS, GONE, QUOTAS, REOPENED, ENDED})
+    needs = frozenset({DEATH_FACTS, GONE, QUOTAS, REOPENED, ENDED, MERGED_IN})
 
     book: BookRef
     reason: str
@@ -216,7 +217,7 @@ def _lock(desk: Desk, book: Book, months: list[Any], quotas: list[EndedQuota]) -
     wanted = {quota.donor_id for quota in quotas}
     for quota in quotas:
         wanted.update(ended.books_of.get(quota.recipient_id, ()))
-    missing = sorted((wanted - desk.books.keys()) | set(books_of_payers(desk, book, again=months)))
+    missing = sorted((wanted - desk.books.keys()) | set(books_to_lock(desk, book, again=months)))
     if missing:
         raise WiderLocks(missing)
 

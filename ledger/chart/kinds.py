@@ -30,6 +30,8 @@ class Kind(IntEnum):
     NAME_CHANGE = 17
     ID_NUMBER = 18
     MERGE = 19
+    # of two accounts that are one: what is taken back of the one that was closed, called back for it
+    MERGE_BACK = 28
     CONTACT = 32
     # of an employer's book
     DECLARATION = 20
@@ -170,6 +172,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     | _pairs((Side.POOLED_FUND,), (Side.BANK, *_ANY_POCKET))
     # of what the report of a death took back and nobody had to give back, also what was owed of it
     | _pairs((Side.POOLED_FUND, Side.COLLECTION_CLEARING), (Side.RECEIVABLE,))
+    # and with it what was called back for it out of the account that another one went into
+    | _pairs((Side.TRANSFER_CLEARING,), _ANY_POCKET)
+    | _pairs(_ANY_POCKET, (Side.TRANSFER_CLEARING,))
     # of an estimate: the late fee that was paid of it
     | _LATE_FEE_BACK
     # of an employer's payment: all that it brought, and what it took out of suspense
@@ -197,6 +202,9 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.INHERITANCE_BACK: _pairs((*_ANY_POCKET, Side.RECEIVABLE), (Side.ESTATE_PAYABLE,)),
     # out of the account that is closed, and into the one that stays
     Kind.MERGE: _pairs(_ANY_POCKET, (Side.TRANSFER_CLEARING,))
+    | _pairs((Side.TRANSFER_CLEARING,), _ANY_POCKET),
+    # and the other way
+    Kind.MERGE_BACK: _pairs(_ANY_POCKET, (Side.TRANSFER_CLEARING,))
     | _pairs((Side.TRANSFER_CLEARING,), _ANY_POCKET),
     # what was paid before the list came goes where the list says, the rest back to the payer
     Kind.ASSESSMENT: _pairs((Side.SUSPENSE,), (Side.COLLECTION_CLEARING,))

@@ -70,9 +70,15 @@ def owed_of_month(desk: Desk, account: Book, employer_id: int, period: int, owed
     """What of `owed` is to be cleared: of a closed account not what its estate has taken over, which takes
     the rest itself out of what comes.
     """
-    divided = desk.of(ESTATE).get(account.book_id) if account.stage == Stage.CLOSED else None
+    estates = desk.of(ESTATE)
+    divided = estates.get(account.book_id) if account.stage == Stage.CLOSED else None
+    whose = None
+    if divided is not None and divided.onward:
+        # of one that went into another, by the estate of that one
+        divided, whose = estates.get(divided.onward[-1]), account.book_id
     if divided is not None and divided.estate.kind is Kind.ESTATE:
         for line in unpack(divided.estate.detail).get("set_off", ()):
-            if (line.get("employer"), line.get("period")) == (employer_id, period):
+            known_by = (line.get("employer"), line.get("period"), line.get("account"))
+            if known_by == (employer_id, period, whose):
                 owed -= line["owed"]
     return max(owed, 0)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, Connection, Date, column
 
 from ledger import tables
+from ledger.accounts.called_back import fen_there, take_out
 from ledger.accounts.death_facts import standing
 from ledger.accounts.inheritance import ESTATE
 from ledger.accounts.late_credits import GONE, Given, GivesBack, pays_through, put_back
@@ -23,6 +24,7 @@ from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.adjustments import take_off
@@ -32,6 +34,7 @@ from ledger.contributions.month import Month, next_entry
 from ledger.contributions.reads import read_months
 from ledger.database.lookups import Lookup
 from ledger.months import period_of
+from ledger.people.merged import with_merged
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked
@@ -102,6 +105,8 @@ class MonthGone(NamedTuple):
     # what of the employer's late fee, now too high, went into suspense
     excess_fee: int
     refunds: list[int]
+    # the account, where it is one that went into the dead one's
+    account_id: int | None = None
 
 
 class Late:
@@ -121,14 +126,16 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Late:
     found = Late()
     wanted: set[tuple[int, int]] = set()
     gone: list[tuple[MonthGone, int]] = []
-    for book_id, command in asked:
-        # a withdrawal has no day, and takes nothing back
-        day = getattr(command, "died_on", None)
-        if day is not None and book_id in desk.books:
-            wanted.add((book_id, period_of(day)))
+    for book_id, _command in asked:
         facts = standing(desk, book_id)
         if facts is not None:
-            gone += [(MonthGone(*month), book_id) for month in facts.months]
+            months = (MonthGone(*month) for month in facts.months)
+            gone += [(month, month.account_id or book_id) for month in months]
+    for book_id, command in with_merged(asked, desk):
+        # a withdrawal has no day, and takes nothing back
+        day = getattr(command, "died_on", None)
+        if day is not None:
+            wanted.add((book_id, period_of(day)))
     for account_id, employer_id, period in _PAID.run(connection, sorted(wanted)):
         found.paid.setdefault(account_id, set()).add((employer_id, period))
     for account_id, employer_id, period, day, fen in _CREDITED.run(connection, sorted(wanted)):
@@ -136,13 +143,18 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Late:
     places = [(month.employer_id, month.seq, account_id) for month, account_id in gone]
     for employer_id, seq, on, *amounts in _DID.run(connection, sorted(places)):
         found.did[employer_id, seq] = _Did(on, *map(int, amounts))
-    months = {
+    rows = {
         (employer_id, period, account_id)
         for account_id, some in found.paid.items()
         for employer_id, period in some
+        if employer_id in desk.books
     }
-    months |= {(month.employer_id, month.period, account_id) for month, account_id in gone}
-    read_months(connection, desk, (month for month in months if month[0] in desk.books))
+    rows |= {
+        (month.employer_id, month.period, account_id)
+        for month, account_id in gone
+        if month.employer_id in desk.books
+    }
+    read_months(connection, desk, rows)
     return found
 
 
@@ -186,11 +198,18 @@ class _Employers:
 
     needs: frozenset[Need[Any]] = frozenset({LATE_MONTHS, SEALED_NUMBERS, ESTATE})
 
-    def to_lock(self, desk: Desk, book: Book, after: int | None, again: Iterable[Any]) -> list[int]:
+    def to_lock(
+        self, desk: Desk, accounts: Iterable[int], after: int | None, again: Iterable[Any]
+    ) -> list[int]:
         wanted = {MonthGone(*month).employer_id for month in again}
         if after is not None:
-            paid = desk.of(LATE_MONTHS).paid.get(book.book_id, ())
-            wanted |= {employer_id for employer_id, period in paid if period > after}
+            paid = desk.of(LATE_MONTHS).paid
+            wanted |= {
+                employer_id
+                for account_id in accounts
+                for employer_id, period in paid.get(account_id, ())
+                if period > after
+            }
         return sorted(wanted - desk.books.keys())
 
     def late(self, desk: Desk, book: Book, after: int, did: list[Any]) -> list[GivesBack]:
@@ -208,9 +227,10 @@ class _Employers:
     def again(self, desk: Desk, book: Book, month: list[Any], *, used_since: bool) -> Given:
         gone = MonthGone(*month)
         employer = desk.other(gone.employer_id)
-        if employer is None:
-            raise AssertionError("an employer is locked before its month comes again")
-        return _again(desk, book, employer, gone, used_since=used_since)
+        account = book if gone.account_id is None else desk.other(gone.account_id)
+        if employer is None or account is None:
+            raise AssertionError("an employer, and the account, is locked before its month comes again")
+        return _again(desk, account, employer, gone, used_since=used_since)
 
 
 def _way_back(desk: Desk, book: Book, employer: Book, period: int, did: list[Any]) -> Callable[[], Given]:
@@ -223,7 +243,8 @@ def _way_back(desk: Desk, book: Book, employer: Book, period: int, did: list[Any
         refunds = [draft for draft in book.drafts if draft.seq > before]
         refunds = [draft for draft in refunds if draft.kind is Kind.REFUND_TO_PAYER]
         seqs = [draft.seq for draft in refunds]
-        did.append(list(MonthGone(employer.book_id, seq, period, base, owed, excess, seqs)))
+        gone = MonthGone(employer.book_id, seq, period, base, owed, excess, seqs)
+        did.append([*gone[:-1], *([book.book_id] if book.stage == Stage.CLOSED else ())])
         taken = sum(fen for draft in refunds for _source, _target, fen, _party in draft.transfers)
         return Given(period, taken, owed)
 
@@ -254,12 +275,14 @@ def _take_out(desk: Desk, employer: Book, month: Month, account_id: int, wanted:
     parts: list[int] = []
     several = len(there) > 1
     for day, fen in there:
-        part = min(fen, wanted - sum(parts), max(account.available, 0))
+        part = min(fen, wanted - sum(parts), fen_there(desk, account))
         if part <= 0:
             continue
         effective_on, fact_on = account.value_date(day, desk.today)
         source_ref = f"{next_entry(employer)}/{month.period}"
-        account.debit(
+        take_out(
+            desk,
+            account,
             Draft(
                 Kind.REFUND_TO_PAYER,
                 effective_on,

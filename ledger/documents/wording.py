@@ -70,6 +70,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.ESTATE_UNDO: "撤销继承支付",
     Kind.INHERITANCE_BACK: "退回继承款",
     Kind.MERGE: "账户合并",
+    Kind.MERGE_BACK: "合并账户退回",
     Kind.RETIREE_CREDIT: "退休人员划入",
     Kind.REFUND_TO_PAYER: "退回缴费单位",
     Kind.CREDIT_BACK: "退回多划金额",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.debits_after import read_debits_after
+from ledger.accounts.debits_after import read_debits_of
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.book.state import Book
@@ -20,6 +20,7 @@ from ledger.chart.transfers import TransferStatus
 from ledger.database.lookups import Lookup
 from ledger.estates.owed import OWED
 from ledger.months import format_period, period_of
+from ledger.people.merged import came_into
 from ledger.posting import Desk, Need
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
@@ -78,25 +79,27 @@ Items = dict[int, list[OpenItem]]
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
     books = {book_id: desk.books[book_id] for book_id in own_books(asked, desk)}
-    ids = [(book_id,) for book_id in books]
+    merged = came_into(connection, books)
+    # what is open of an account that went into another one is open of that one
+    whose = {one: book_id for book_id in books for one in (book_id, *merged.get(book_id, ()))}
+    ids = [(one,) for one in whose]
     found: Items = {book_id: [] for book_id in books}
     for book_id, seq, code in _UNDECIDED.run(connection, ids):
-        found[book_id].append(OpenItem("claim", entry_name(book_id, seq), code))
+        found[whose[book_id]].append(OpenItem("claim", entry_name(book_id, seq), code))
     for book_id, seq, detail in _VISITS.run(connection, ids):
         told = unpack(detail)
         if told["care_type"] == CareType.INPATIENT.word:
-            found[book_id].append(OpenItem("stay", entry_name(book_id, seq), told["institution"]))
+            found[whose[book_id]].append(OpenItem("stay", entry_name(book_id, seq), told["institution"]))
     for book_id, seq, detail in _SENT.run(connection, ids):
-        found[book_id].append(OpenItem("transfer", entry_name(book_id, seq), unpack(detail)["other_agency"]))
-    died = [(book.book_id, period_of(book.died_on)) for book in books.values() if book.died_on is not None]
+        found[whose[book_id]].append(
+            OpenItem("transfer", entry_name(book_id, seq), unpack(detail)["other_agency"])
+        )
+    deaths = {book.book_id: book.died_on for book in books.values() if book.died_on is not None}
+    died = [(one, period_of(deaths[book_id])) for one, book_id in whose.items() if book_id in deaths]
     for book_id, employer_id, period in _MONTHS.run(connection, died):
-        found[book_id].append(OpenItem("contribution", format_period(period), account_no(employer_id)))
-    deaths = [(book.book_id, book.died_on) for book in books.values() if book.died_on is not None]
-    for book_id, debits in read_debits_after(connection, deaths).items():
-        for one in debits:
-            found[book_id].append(
-                OpenItem("debit_after_death", entry_name(book_id, one.seq), one.institution)
-            )
+        found[whose[book_id]].append(OpenItem("contribution", format_period(period), account_no(employer_id)))
+    for book_id, debits in read_debits_of(connection, deaths).items():
+        found[book_id] += [OpenItem("debit_after_death", one.entry, one.institution) for one in debits]
     return found
 
 

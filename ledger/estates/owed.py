@@ -6,6 +6,7 @@ booked as a receivable because the account no longer had it. Amounts in fen.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.owed.state import DEMAND_STATE, Demand
+from ledger.people.merged import came_into
 from ledger.policy import PocketOrder
 from ledger.posting import Desk, Need
 from ledger.posting.needs import Asked, own_books
@@ -155,12 +157,16 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Owed:
     for (book_id, year), owed in sorted(years.items()):
         if owed:
             found.others[book_id].append(Debt("annual_settlement", {"year": year}, owed))
-    for book_id, employer_id, period, owed in _MONTHS.run(connection, ids):
-        found.others[book_id].append(
-            Debt("contribution", {"employer": employer_id, "period": period}, int(owed))
-        )
-    for book_id, credit_seq, owed in _CREDITS.run(connection, ids):
-        found.others[book_id].append(Debt("late_credit", {"credit": credit_seq}, owed))
+    # what is owed of an account that went into another one is owed by the holder of that one
+    merged = came_into(connection, (book_id for (book_id,) in ids))
+    whose = {one: book_id for (book_id,) in ids for one in (book_id, *merged.get(book_id, ()))}
+    every = [(one,) for one in whose]
+    for one, employer_id, period, owed in _MONTHS.run(connection, every):
+        known_by = {"employer": employer_id, "period": period} | _of_another(one, whose)
+        found.others[whose[one]].append(Debt("contribution", known_by, int(owed)))
+    for one, credit_seq, owed in _CREDITS.run(connection, every):
+        known_by = {"credit": credit_seq} | _of_another(one, whose)
+        found.others[whose[one]].append(Debt("late_credit", known_by, owed))
     for book_id, seq, owed in _SHARES_BACK.run(connection, ids):
         found.others[book_id].append(Debt("inheritance", {"entry": seq}, owed))
     for book_id, seq, *values in _DEMANDED.run(connection, ids):
@@ -169,6 +175,11 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Owed:
         if demand.still_owed:
             found.others[book_id].append(Debt("demand", {"demand": seq}, demand.still_owed))
     return found
+
+
+def _of_another(book_id: int, whose: Mapping[int, int]) -> dict[str, int]:
+    """By which account a debt is known beside, where it is one that went into the debtor's."""
+    return {} if whose[book_id] == book_id else {"account": book_id}
 
 
 # what the persons of some books owe, and their cases as state beside the books

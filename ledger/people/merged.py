@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Integer, column, select
 
 from ledger import tables
 from ledger.book.beside import RowKind, plain
+from ledger.book.state import Book
+from ledger.chart.kinds import Kind
 from ledger.chart.rows import RowLetter
 from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Need, Receipt, WiderLocks
+from ledger.posting.merges import CAME_FROM
+from ledger.posting.needs import Asked, own_books
 
 
 class MergeRow(NamedTuple):
@@ -57,3 +62,64 @@ def persons_of(connection: Connection, person_id: int) -> list[int]:
         asked = list(connection.scalars(select(_M.person_id).where(_M.into_person_id.in_(asked))))
         found += asked
     return found
+
+
+# -- the other way: what an account has of others -----------------------------------------------------------
+
+
+def came_into(connection: Connection, accounts: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """All the way back, the accounts that went into each of some; nothing of those that none went into."""
+    found: dict[int, tuple[int, ...]] = {}
+    for book_id, before in CAME_FROM.run(connection, [(one,) for one in sorted(set(accounts))]):
+        found[book_id] = (*found.get(book_id, ()), before)
+    return found
+
+
+class MergedIn:
+    """What was read: by account those that went into it. `stale` are accounts of which that changed since."""
+
+    __slots__ = ("by_book", "stale")
+
+    def __init__(self, by_book: dict[int, tuple[int, ...]]) -> None:
+        self.by_book = by_book
+        self.stale: set[int] = set()
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> MergedIn:
+    return MergedIn(came_into(connection, own_books(asked, desk)))
+
+
+def _follow(found: MergedIn, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
+    if receipt.kind is Kind.MERGE:
+        found.stale.update(row.into_id for row in MERGE_ROW.among(beside))
+
+
+# what the accounts of those who asked have of others; what else is read is read of these too
+MERGED_IN: Need[MergedIn] = Need("accounts that went into it", _read, follow=_follow, first=True)
+
+
+def merged_in(desk: Desk, book_id: int) -> tuple[int, ...]:
+    """The accounts that went into one, whose books go on to say what became of its holder.
+
+    The command needs MERGED_IN. Raises WiderLocks where this very batch let another one go into it.
+    """
+    found = desk.of(MERGED_IN)
+    if book_id in found.stale:
+        raise WiderLocks(())
+    return found.by_book.get(book_id, ())
+
+
+def with_merged(asked: Asked, desk: Desk) -> list[tuple[int, Any]]:
+    """Who asked, and once more for each account that went into theirs, where MERGED_IN was asked for."""
+    found: MergedIn | None = desk.found.get(MERGED_IN)
+    if found is None:
+        return list(asked)
+    return [
+        (one, command) for book_id, command in asked for one in (book_id, *found.by_book.get(book_id, ()))
+    ]
+
+
+def books_of_one(desk: Desk, book: Book) -> list[Book]:
+    """An account and those that went into it, as working copies: they are locked."""
+    merged = [desk.other(book_id) for book_id in merged_in(desk, book.book_id)]
+    return [book, *(one for one in merged if one is not None)]

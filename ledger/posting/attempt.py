@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from ledger import tables
 from ledger.chart.matrix import Stage
-from ledger.database.lookups import Lookup
 from ledger.posting.approvals import AskedFor, GivenTo, read_intents
 from ledger.posting.book_reads import read_open
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, Seal
+from ledger.posting.merges import CAME_FROM, WENT_INTO
 from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
 from ledger.posting.reads import read_needs, read_seen
 from ledger.posting.stakes import resolve
@@ -25,22 +24,6 @@ WIDENINGS_MAX = 2
 
 # and a group, or a rehearsal, whose commands are decided anew each time
 WIDENINGS_TOGETHER_MAX = 20
-
-
-_M = tables.account_merge.c
-_WENT_INTO = Lookup(
-    "SELECT m.book_id, m.into_id FROM {given} JOIN account_merge m ON m.book_id = given.book_id",
-    [_M.book_id, _M.into_id],
-    book_id="big",
-)
-# all the way back
-_CAME_FROM = Lookup(
-    "WITH RECURSIVE came (at_last, book_id) AS (SELECT m.into_id, m.book_id FROM {given}"
-    " JOIN account_merge m ON m.into_id = given.book_id UNION SELECT c.at_last, m.book_id FROM came c"
-    " JOIN account_merge m ON m.into_id = c.book_id) SELECT at_last, book_id FROM came ORDER BY 1, 2",
-    [_M.into_id, _M.book_id],
-    book_id="big",
-)
 
 
 def overtaken() -> Unavailable:
@@ -160,11 +143,11 @@ def _follow_merges(connection: Connection, there: Sequence[tuple[int, Command]],
     if closed:
         named = closed.intersection([book_id for book_id, _command in there])
         desk.went_into = dict(
-            tuple(row) for row in _WENT_INTO.run(connection, [(one,) for one in sorted(named)])
+            tuple(row) for row in WENT_INTO.run(connection, [(one,) for one in sorted(named)])
         )
     if desk.aliases:
         named = {book_id for book_id, command in there if command.book in desk.aliases}
-        for book_id, before in _CAME_FROM.run(connection, [(one,) for one in sorted(named)]):
+        for book_id, before in CAME_FROM.run(connection, [(one,) for one in sorted(named)]):
             desk.came_from.setdefault(book_id, []).append(before)
 
 

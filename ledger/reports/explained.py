@@ -43,6 +43,7 @@ RULES: dict[Kind, str] = {
     Kind.NAME_CHANGE: "R4",
     Kind.ID_NUMBER: "R4",
     Kind.MERGE: "R2, R4",
+    Kind.MERGE_BACK: "R4, R31",
     Kind.CONTACT: "R1",
     Kind.DECLARATION: "R7",
     Kind.ASSESSMENT: "R7, R9",

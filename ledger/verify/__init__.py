@@ -71,7 +71,12 @@ from ledger.verify.leaving import (
     demands_follow_from_their_entries,
     transfers_follow_from_their_entries,
 )
-from ledger.verify.merges import merges_stand_in_both_books, numbers_went_along
+from ledger.verify.merges import (
+    credits_went_back_after_a_death,
+    merges_stand_in_both_books,
+    numbers_went_along,
+    what_is_called_back_stands_in_both_books,
+)
 from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.people import facts_are_what_they_are_compared_by, numbers_are_in_force_by_their_days
 from ledger.verify.read_log import reads_follow_each_other
@@ -122,6 +127,8 @@ INVARIANTS: tuple[Invariant, ...] = (
     numbers_are_in_force_by_their_days,
     merges_stand_in_both_books,
     numbers_went_along,
+    what_is_called_back_stands_in_both_books,
+    credits_went_back_after_a_death,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (

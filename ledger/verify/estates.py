@@ -106,10 +106,13 @@ class _Debt(NamedTuple):
     what: str
     owed: int
     amount: int
+    # whether it stands in another book: an employer's, or that of an account that went into this one
+    elsewhere: bool
 
 
 def _debt(line: dict[str, Any]) -> _Debt:
-    return _Debt(str(line["what"]), int(line["owed"]), int(line["amount"]))
+    elsewhere = line["what"] == "contribution" or "account" in line
+    return _Debt(str(line["what"]), int(line["owed"]), int(line["amount"]), elsewhere)
 
 
 def _left(
@@ -129,9 +132,9 @@ def _left(
         )
         for where in (_T.from_side, _T.to_side)
     ]
-    of_employers = sum(one.owed for one in debts if one.what == "contribution")
+    elsewhere = sum(one.owed for one in debts if one.elsewhere)
     left = sum(one.owed for one in debts) - taken
-    if sums[0] - sums[1] + of_employers != left:
+    if sums[0] - sums[1] + elsewhere != left:
         what = f"{left} fen are still owed by its lines, its receivables leave {sums[0] - sums[1]}"
         yield Finding("set_off_wrong", line_name(book_id, estate), what)
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.accounts.death_facts import read_facts
 from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
+from ledger.months import period_of
+from ledger.people.merged import onward_of
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.verify.finding import UNREADABLE, Finding, line_name
-from ledger.verify.named import entries_named
+from ledger.verify.named import Place, acted_on, entries_named
 
 _E, _M, _I = tables.entry.c, tables.account_merge.c, tables.identity.c
 _ROWS_AT_ONCE = 500
@@ -51,11 +55,11 @@ def _arrived(connection: Connection, left: list[Receipt]) -> dict[str, Receipt]:
     return {one.source_ref or "": one for one in receipts(connection, rows)}
 
 
-def _goes_to(left: list[Receipt]) -> list[int]:
+def _goes_to(left: list[Receipt], name: str = "into") -> list[int]:
     found = []
     for receipt in left:
         try:
-            found.append(int(unpack(receipt.detail)["into"]))
+            found.append(int(unpack(receipt.detail)[name]))
         except UNREADABLE:
             # told by the entry itself
             continue
@@ -89,3 +93,95 @@ def numbers_went_along(connection: Connection, first: int, last: int) -> Iterato
     for book_id, seq in connection.execute(left):
         what = "an ID number does not find the account that this one went into"
         yield Finding("merge_wrong", line_name(book_id, seq), what)
+
+
+def what_is_called_back_stands_in_both_books(
+    connection: Connection, first: int, last: int
+) -> Iterator[Finding]:
+    """What is called back out of an account arrives in one that went into it, and comes again on both sides
+    or on neither.
+    """
+    wanted = (
+        select(*(_E[name] for name in RECEIPT_COLUMNS))
+        .where(_E.book_id.between(first, last), _E.kind == int(Kind.MERGE_BACK))
+        .order_by(_E.book_id, _E.seq)
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    for some in connection.execute(wanted).partitions(_ROWS_AT_ONCE):
+        found = receipts(connection, some)
+        others = _other_sides(connection, found)
+        ends = {end for one in found if (other := others.get(one.name)) for end in _both(one, other)}
+        reversed_ = acted_on(connection, ends)
+        ways = onward_of(connection, {book_id for book_id, _seq in ends})
+        for one in found:
+            other = others.get(one.name)
+            wrong = _called_back_fault(one, other, ways)
+            if wrong is None and other is not None:
+                comes_again = [end in reversed_ for end in _both(one, other)]
+                wrong = "it comes again on one side alone" if any(comes_again) != all(comes_again) else None
+            if wrong is not None:
+                yield Finding("merge_wrong", line_name(one.book_id, one.seq), wrong)
+
+
+def _both(one: Receipt, other: Receipt) -> tuple[Place, Place]:
+    return (one.book_id, one.seq), (other.book_id, other.seq)
+
+
+def _other_sides(connection: Connection, found: list[Receipt]) -> dict[str, Receipt]:
+    """By the name of each entry the one in the other book that belongs to it."""
+    named = {one.name: parse_entry_name(one.source_ref) for one in found if one.source_ref is not None}
+    there = entries_named(connection, [place for place in named.values() if place is not None])
+    others = {name: there[place] for name, place in named.items() if place in there}
+    gave = [one for one in found if one.source_ref is None]
+    rows = connection.execute(
+        select(*(_E[name] for name in RECEIPT_COLUMNS)).where(
+            _E.kind == int(Kind.MERGE_BACK),
+            _E.source_ref.in_([one.name for one in gave]),
+            _E.book_id.in_(_goes_to(gave, "account")),
+        )
+    ).all()
+    return others | {one.source_ref or "": one for one in receipts(connection, rows)}
+
+
+def _called_back_fault(
+    one: Receipt, other: Receipt | None, ways: Mapping[int, tuple[int, ...]]
+) -> str | None:
+    out, arrived = (one, other) if one.source_ref is None else (other, one)
+    if out is None or arrived is None or out.kind is not Kind.MERGE_BACK:
+        return "what was called back left no account, or arrived in none"
+    try:
+        account = unpack(out.detail)["account"]
+    except UNREADABLE:
+        account = None
+    if account != arrived.book_id or out.book_id not in ways.get(arrived.book_id, ()):
+        return "it was called back for an account that did not go into this one"
+    return None if out.amount_fen == arrived.amount_fen else "not all that was called back arrived"
+
+
+def credits_went_back_after_a_death(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Of an account that went into another one a credit goes back only for a month after the holder's death,
+    which the account that stays knows of.
+    """
+    gone = connection.execute(
+        select(_E.book_id, _E.seq, _E.period)
+        .join_from(tables.account_merge, tables.entry, _E.book_id == _M.book_id)
+        .where(_M.book_id.between(first, last), _E.seq > _M.seq, _E.kind == int(Kind.CREDIT_BACK))
+        .order_by(_E.book_id, _E.seq)
+    ).all()
+    for start in range(0, len(gone), _ROWS_AT_ONCE):
+        some = gone[start : start + _ROWS_AT_ONCE]
+        ways = onward_of(connection, {book_id for book_id, _seq, _period in some})
+        facts = read_facts(connection, {way[-1] for way in ways.values()})
+        for book_id, seq, period in some:
+            died = [_died(one) for one in facts.get(ways[book_id][-1], ())]
+            if not any(month is not None and month < period for month in died):
+                what = "a credit goes back that was not for a month after death"
+                yield Finding("merge_wrong", line_name(book_id, seq), what)
+
+
+def _died(fact: Receipt) -> int | None:
+    """The month of death that a fact says; None of a withdrawal, and of what cannot be read."""
+    try:
+        return period_of(date.fromisoformat(unpack(fact.detail)["died_on"]))
+    except UNREADABLE:
+        return None

@@ -62,7 +62,7 @@ _OF_ANOTHER_BOOK = frozenset({
     Kind.INHERITANCE_BACK,
     # what an employer of another area paid for somebody who had died
     Kind.ADJUSTMENT, Kind.REFUND_TO_PAYER,
-    Kind.MERGE, Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT,
+    Kind.MERGE, Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT,
 })  # fmt: skip
 # what comes back of an advance goes to the fund, whatever became of the account; what comes to the account
 # is set against what the estate still owes, and then goes to the heirs
@@ -70,6 +70,8 @@ _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
     Kind.INTEREST_CORRECTION, Kind.MERGE,
+    # of one that went into another, what is taken back of what it had
+    Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER,
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip
@@ -236,10 +238,23 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
             return "an account goes into another once, while its holder lives; what comes later names it"
         if line.current_year_after or line.carried_over_after or walk.held or walk.reserved:
             return "an account that goes into another leaves nothing behind"
-    if line.kind == Kind.CREDIT_BACK and (
-        walk.died_on is None or (line.period or 0) <= period_of(walk.died_on)
-    ):
+    if (wrong := _called_back(walk, line)) is not None:
+        return wrong
+    # of an account that went into another one, that one knows of the death
+    dead = line.kind == Kind.CREDIT_BACK and walk.stage != Stage.CLOSED
+    if dead and (walk.died_on is None or (line.period or 0) <= period_of(walk.died_on)):
         return "a credit goes back that was not for a month after death"
+    return None
+
+
+def _called_back(walk: Walk, line: WalkedEntry) -> str | None:
+    """Money is called back out of an open account for a closed one, which it leaves at once."""
+    before = walk.lines.get(walk.last_seq)
+    arrived = before is not None and before.kind == Kind.MERGE_BACK and before.source_ref is not None
+    if arrived and (line.current_year_after or line.carried_over_after):
+        return "what was called back stays in an account that went into another"
+    if line.kind == Kind.MERGE_BACK and (walk.stage == Stage.CLOSED) != (line.source_ref is not None):
+        return "money is called back for an account that is closed, out of one that is not"
     return None
 
 

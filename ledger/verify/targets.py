@@ -30,7 +30,7 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     | REVERSIBLE_FACTS
     | ENDS.keys()
     # of a death that was none, or of another day
-    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END}
+    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.MERGE_BACK, Kind.QUOTA_END}
     # what opened a quota again, when the quota itself is taken back
     | {Kind.REVERSAL}
     | {Kind.DEMAND, Kind.INSTALMENT},

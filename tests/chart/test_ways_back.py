@@ -14,7 +14,7 @@ OF_ENTRIES = (
     REVERSIBLE | REVERSIBLE_OF_CARE | REVERSIBLE_FACTS | {Kind.ESTIMATE, Kind.DEMAND, Kind.INSTALMENT}
 )
 AS_A_WHOLE = frozenset({Kind.PAYMENT, Kind.SETTLEMENT})
-WITH_ANOTHER = frozenset({Kind.FILING_END, Kind.SET_OFF, Kind.CREDIT_BACK})
+WITH_ANOTHER = frozenset({Kind.FILING_END, Kind.SET_OFF, Kind.CREDIT_BACK, Kind.MERGE_BACK})
 """Whose way is the reversal of what they stand beside."""
 
 

@@ -219,7 +219,7 @@ def test_it_goes_on_through_two_accounts_and_to_the_heirs(client: TestClient) ->
     assert merge(client, older[1], first[1]).status_code == 201
     for name in (*first, *older, *younger):
         assert account_no(client, name) == first[1]
-    die(client, first[0])
+    die(client, first[0], TO_DAY)
     child = opened(client, "2026-01-05", name="张小")
     divide(client, first[0], [heir(child[0], name="张小")])
     assert money(client, child[1]) == ("0.00", "387.50")

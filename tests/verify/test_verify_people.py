@@ -7,9 +7,13 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine, text
 
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
+from ledger.chart.members import MemberClass
 from ledger.chart.person_facts import NumberReason, PersonFact
+from ledger.contributions.retirees import CreditRetiree
 from ledger.estates.merging import MergeAccounts
+from ledger.people.enrolments import Enrol
 from ledger.people.persons import name_digest, new_name, seal_fact, stake_by_number
 from ledger.people.renaming import ChangeName
 from ledger.people.renumbering import ChangeNumber
@@ -96,3 +100,76 @@ def test_a_fact_is_what_it_is_compared_by(engine: Engine, books: tuple[int, int]
     assert wrong(b"x") == {"fact_does_not_open"}
     other = seal_fact(PersonFact.NAME, "王五", name_digest("李四", KEYRING), KEYRING)
     assert wrong(other.sealed) == {"fact_wrong"}
+
+
+@pytest.fixture(scope="module")
+def called_back(engine: Engine, books: tuple[int, int]) -> tuple[int, int]:
+    """The same of somebody whose death was reported after it, for a month before a retiree's credit."""
+    world = asks_nobody(World(engine))
+    older, younger = (
+        world.open(SomeoneFactory(name="张三"), opened_on=day, today=day)
+        for day in (date(2025, 1, 1), date(2025, 2, 1))
+    )
+    world.one(Enrol(younger, MemberClass.RETIRED, None, date(2026, 1, 1), None))
+    world.one(CreditRetiree(younger, 202609))
+    world.one(MergeAccounts(younger, older, "d"))
+    world.one(ReportDeath(older, date(2026, 8, 3), "certificate"))
+    assert verify(engine, keyring=KEYRING).findings == []
+    return older, younger
+
+
+ARRIVED = "what was called back left no account, or arrived in none"
+NOT_MINE = "it was called back for an account that did not go into this one"
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE entry SET source_ref = 'x' WHERE book_id = :younger AND kind = 28", ARRIVED),
+        ("UPDATE entry SET detail = '{}' WHERE book_id = :older AND kind = 28", NOT_MINE),
+        ("UPDATE account_merge SET into_id = into_id + 1 WHERE book_id = :younger", NOT_MINE),
+        ("UPDATE transfer SET amount_fen = 1 WHERE book_id = :older AND seq = (SELECT seq FROM entry"
+         " WHERE book_id = :older AND kind = 28)", "not all that was called back arrived"),
+        ("UPDATE entry SET target_seq = (SELECT seq FROM entry WHERE book_id = :younger AND kind = 28)"
+         " WHERE book_id = :younger AND kind = 36", "it comes again on one side alone"),
+        ("UPDATE entry SET period = 202608 WHERE book_id = :younger AND kind = 36",
+         "a credit goes back that was not for a month after death"),
+    ],
+)  # fmt: skip
+def test_what_is_called_back_is_found(
+    engine: Engine, called_back: tuple[int, int], statement: str, what: str
+) -> None:
+    with tampering(engine) as connection:
+        run(connection, statement, **named(statement, called_back))
+        assert what in {finding.what for finding in found(connection)}
+
+
+def named(statement: str, books: tuple[int, int]) -> dict[str, int]:
+    return {
+        name: book for name, book in zip(("older", "younger"), books, strict=True) if f":{name}" in statement
+    }
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE entry SET source_ref = NULL WHERE book_id = :younger AND kind = 28",
+         "money is called back for an account that is closed, out of one that is not"),
+        ("UPDATE entry SET carried_over_after = 1 WHERE book_id = :younger AND kind = 36",
+         "what was called back stays in an account that went into another"),
+    ],
+)  # fmt: skip
+def test_what_is_called_back_leaves_at_once(
+    engine: Engine, called_back: tuple[int, int], statement: str, what: str
+) -> None:
+    with tampering(engine) as connection:
+        run(connection, statement, **named(statement, called_back))
+        if "carried_over_after" in statement:
+            run(
+                connection,
+                "UPDATE transfer SET amount_fen = amount_fen - 1 WHERE book_id = :younger"
+                " AND seq = (SELECT seq FROM entry WHERE book_id = :younger AND kind = 36)",
+                younger=called_back[1],
+            )
+        chain_anew(connection, called_back[1])
+        assert what in {finding.what for finding in found(connection)}
