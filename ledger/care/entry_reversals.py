@@ -20,6 +20,7 @@ from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.bounds.table import REVERSED_ON
 from ledger.care.alike import ALIKE, is_alike
@@ -36,7 +37,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.owed.demands import is_of_a_demand, reverse
-from ledger.owed.state import DEMANDS
+from ledger.owed.state import DEMANDS, DONE_OF_DEMANDS
 from ledger.posting import Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.reads import read_targets
@@ -129,7 +130,7 @@ class ReverseEntry(Reverse):
             self._ask_for(*NEEDS_OF[original.kind])
             self._forget(desk, original)
         elif original is not None and is_of_a_demand(original):
-            self._ask_for(DEMANDS)
+            self._ask_for(DEMANDS, DONE_OF_DEMANDS)
             desk.allow(Verb.REVERSAL)
             reverse(desk, original, self.effective_on or desk.today, self.reason)
         elif original is None or original.kind not in REVERSIBLE_OF_CARE:
@@ -248,13 +249,15 @@ class ReverseEntry(Reverse):
 
     def _check_is_last(self, desk: Desk, original: Receipt, bill_seq: int, case_seq: int) -> None:
         later = desk.of(LATER_RECOVERIES).get(original.book_id, {})
-        if any(seq > original.seq and case == case_seq for seq, case in later.items()):
-            # what is due of a case is what all that was paid makes it, less what came back before
-            raise Refused(RefusalCode.NOT_LAST)
-        rows = desk.of(SETTLEMENTS).get(original.book_id, {})
-        if unpack(original.detail)["due"] and any(row.reverses_seq == bill_seq for row in rows.values()):
+        # what is due of a case is what all that was paid makes it, less what came back before
+        seqs = {seq for seq, case in later.items() if seq > original.seq and case == case_seq}
+        if unpack(original.detail)["due"]:
             # the bill was taken back because nothing of the advance was outstanding
-            raise Refused(RefusalCode.NOT_LAST)
+            rows = desk.of(SETTLEMENTS).get(original.book_id, {})
+            seqs |= {seq for seq, row in rows.items() if row.reverses_seq == bill_seq}
+        if seqs:
+            names = [entry_name(original.book_id, seq) for seq in sorted(seqs)]
+            raise Refused(RefusalCode.NOT_LAST, entries=names)
 
     def _into_the_pockets(self, desk: Desk, original: Receipt, dates: tuple[date, date | None]) -> None:
         """The entry of the set-off stands right before that of its recovery, and goes back with it."""

@@ -11,7 +11,7 @@ from ledger.accounts.quotas import GIVEN, QUOTAS
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
-from ledger.book.numbers import is_institution
+from ledger.book.numbers import entry_name, is_institution
 from ledger.book.state import Book
 from ledger.care.cases import CASE_STATE
 from ledger.care.reads import ACCUMULATORS, CASES, SETTLEMENTS
@@ -215,12 +215,15 @@ def _take_back(
 def check_bill_may_go(desk: Desk, original: Receipt, row: SettlementRow) -> None:
     """Raise Refused where a bill may not be taken back: something rests on it, or it is too late."""
     book: Book = desk.book
-    if row.care_table is CareTable.INPATIENT and any(
-        later.care_table is CareTable.INPATIENT and later.care_date.year == row.care_date.year
-        for seq, later in standing(desk.of(SETTLEMENTS)[book.book_id]).items()
+    later_stays = [
+        entry_name(book.book_id, seq)
+        for seq, later in sorted(standing(desk.of(SETTLEMENTS)[book.book_id]).items())
         if seq > original.seq
-    ):
-        raise Refused(RefusalCode.NOT_LAST)
+        and row.care_table is later.care_table is CareTable.INPATIENT
+        and later.care_date.year == row.care_date.year
+    ]
+    if later_stays:
+        raise Refused(RefusalCode.NOT_LAST, entries=later_stays)
     if any(
         case.settlement_seq == original.seq and case.receivable for case in book.of(CASE_STATE).rows.values()
     ):

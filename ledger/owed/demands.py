@@ -7,13 +7,14 @@ from datetime import date
 
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.bounds.table import INSTALMENT_ON, REVERSED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.money import FEN_MAX
-from ledger.owed.state import DEMAND_STATE, DEMANDS, Demand
+from ledger.owed.state import DEMAND_STATE, DEMANDS, DONE_OF_DEMANDS, Demand, is_done_of_one
 from ledger.policy import PocketOrder
 from ledger.posting import BookRef, Command, Desk, Receipt
 from ledger.refusals import RefusalCode, Refused
@@ -184,16 +185,14 @@ def _told(seq: int, done: Demand, **more: str) -> str:
 
 def is_of_a_demand(original: Receipt) -> bool:
     """Whether an entry is a demand, or what was set off against one or paid of one by an act of its own."""
-    if original.kind is Kind.SET_OFF:
-        told = unpack(original.detail)
-        return "demand" in told and "line" not in told
-    return original.kind in {Kind.DEMAND, Kind.INSTALMENT}
+    return original.kind is Kind.DEMAND or is_done_of_one(original.kind, original.detail)
 
 
 def reverse(desk: Desk, original: Receipt, day: date, reason: str) -> None:
     """Take back a demand that nothing was done about, what was set off against one, or an instalment.
 
-    Raises Refused: already_reversed, not_last for a demand that something was paid of, account_closed.
+    Raises Refused: already_reversed, not_last for a demand that something was paid of, which it names,
+    account_closed.
     """
     book: Book = desk.book
     REVERSED_ON.admit(day, desk.today, "effective_on", original=original.effective_on)
@@ -207,7 +206,9 @@ def reverse(desk: Desk, original: Receipt, day: date, reason: str) -> None:
     demands = book.of(DEMAND_STATE)
     demand = demands.rows[seq]
     if is_demand and demand.still_owed != demand.amount:
-        raise Refused(RefusalCode.NOT_LAST)
+        done_of_it = sorted(desk.of(DONE_OF_DEMANDS).get(book.book_id, {}).items())
+        names = [entry_name(book.book_id, done) for done, of in done_of_it if of == seq]
+        raise Refused(RefusalCode.NOT_LAST, entries=names)
     fen = original.amount_fen
     effective_on, fact_on = book.value_date(day, desk.today)
     draft = Draft(

@@ -1,4 +1,4 @@
-"""Demands as they stand, and how commands ask for them. Amounts in fen."""
+"""Demands as they stand, what was done about them, and how commands ask for it. Amounts in fen."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.book.beside import StateKind
+from ledger.book.detail import unpack
+from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
-from ledger.posting import Desk, Need
+from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked, own_books
 
-_D = tables.demand.c
+_D, _E = tables.demand.c, tables.entry.c
 
 
 class Demand(NamedTuple):
@@ -55,3 +57,46 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> bool:
 
 # what the persons of some books are to pay back
 DEMANDS: Need[bool] = Need("demands", _read)
+
+_OF_DEMANDS = (Kind.SET_OFF, Kind.INSTALMENT)
+_DONE = Lookup(
+    "SELECT e.book_id, e.seq, e.kind, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.seq > given.seq AND e.kind IN ({', '.join(str(int(kind)) for kind in _OF_DEMANDS)})"
+    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)",
+    [_E.book_id, _E.seq, _E.kind, _E.detail],
+    book_id="big",
+    seq="int",
+)
+
+# by book and entry, the demand that each was done about
+DoneOfDemands = dict[int, dict[int, int]]
+
+
+def is_done_of_one(kind: int, detail: str | None) -> bool:
+    """Whether an entry was set off against a demand, or paid of one, by an act of its own."""
+    if kind == Kind.SET_OFF:
+        told = unpack(detail)
+        # what an estate set off is a line of its division
+        return "demand" in told and "line" not in told
+    return kind == Kind.INSTALMENT
+
+
+def _read_done(connection: Connection, asked: Asked, _desk: Desk) -> DoneOfDemands:
+    found: DoneOfDemands = {}
+    places = sorted({(book_id, command.target_seq) for book_id, command in asked})
+    for book_id, seq, kind, detail in _DONE.run(connection, places):
+        if is_done_of_one(kind, detail):
+            found.setdefault(book_id, {})[seq] = unpack(detail)["demand"]
+    return found
+
+
+def _follow_done(found: DoneOfDemands, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    of_book = found.setdefault(receipt.book_id, {})
+    if is_done_of_one(receipt.kind, receipt.detail):
+        of_book[receipt.seq] = unpack(receipt.detail)["demand"]
+    elif receipt.target_seq is not None:
+        of_book.pop(receipt.target_seq, None)
+
+
+# what was set off against the demands of a book, or paid of them, after the entry that is named
+DONE_OF_DEMANDS: Need[DoneOfDemands] = Need("what was done about demands", _read_done, follow=_follow_done)

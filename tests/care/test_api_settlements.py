@@ -331,7 +331,8 @@ def test_the_order_of_admissions_and_the_window_hold_a_reversal_up(client: TestC
         for _ in range(2)
     )
     body, path = {"reason": "test"}, "/v1/settlements/{}/reversal"
-    assert refusal(client.post(path.format(first), json=body, headers=key())) == (409, "not_last")
+    early = client.post(path.format(first), json=body, headers=key())
+    assert (*refusal(early), early.json()["facts"]) == (409, "not_last", {"entries": [later]})
     with on(client, date(2027, 11, 23)):
         late = client.post(path.format(later), json=body, headers=key())
     assert refusal(late) == (409, "reversal_window_passed")

@@ -110,7 +110,7 @@ def test_a_recovery_is_taken_back_and_its_document_booked_again(client: TestClie
     off = taken(recover(client, case, "1000.00", means="set_off"), RecoveryAnswer)["recovery"]
     assert shown(client, patient)["balance"] == "0.00"
     answer = take_back(client, first)
-    assert refusal(answer) == (409, "not_last")
+    assert (*refusal(answer), answer.json()["facts"]) == (409, "not_last", {"entries": [off]})
     assert answer.json()["title"] == "Something later depends on it: that goes back first"
     of_reversal = key()
     done = take_back(client, off, headers=of_reversal)

@@ -62,6 +62,14 @@ def refused(cases: Cases, entry: Receipt, **when: Any) -> RefusalCode:
     return cases.world.refusal(reversal(entry), **when)
 
 
+def named_before(cases: Cases, entry: Receipt) -> list[str]:
+    """What has to go back before this one."""
+    no = cases.world.post(reversal(entry))[0]
+    assert isinstance(no, Refused)
+    assert (no.code, no.facts.keys()) == (R.NOT_LAST, {"entries"})
+    return no.facts["entries"]  # type: ignore[no-any-return]  # facts are whatever a refusal says
+
+
 def account(cases: Cases) -> int:
     return cases.world.open(opened_on=date(2026, 1, 1), opening=(30_000, 70_000))
 
@@ -153,8 +161,8 @@ def test_recoveries_of_a_case_go_back_last_first(cases: Cases) -> None:
     cases.advance(other)
     recovered(cases, other, "10.00")
     while made:
-        for earlier in made[:-1]:
-            assert refused(cases, earlier) == R.NOT_LAST
+        for place, earlier in enumerate(made[:-1], start=1):
+            assert named_before(cases, earlier) == [later.name for later in made[place:]]
         last = made.pop()
         reverse(cases, last)
         states.pop()
@@ -183,10 +191,11 @@ def test_a_bill_that_was_taken_back_keeps_what_came_back_of_its_advance(cases: C
     cases.advance(case)
     recovery = recovered(cases, case, "6000.00")
     more = recovered(cases, case, "1.00")
-    cases.world.one(ReverseSettlement(settled.receipt.book_id, settled.receipt.seq, "wrong"))
+    gone = cases.world.one(ReverseSettlement(settled.receipt.book_id, settled.receipt.seq, "wrong"))
+    assert named_before(cases, recovery) == [more.name, gone.name]
     # what moved nothing, nothing rests on
     reverse(cases, more)
-    assert refused(cases, recovery) == R.NOT_LAST
+    assert named_before(cases, recovery) == [gone.name]
 
 
 def test_an_advance_that_is_outstanding_again_keeps_the_bill(cases: Cases) -> None:

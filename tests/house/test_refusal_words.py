@@ -48,6 +48,24 @@ def _is_code(key: ast.expr | None) -> bool:
     return isinstance(key, ast.Attribute) and key.attr in RefusalCode.__members__
 
 
+def nameless(source: str) -> list[int]:
+    """The lines where something is refused because of what came later, without saying what that is."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and any(isinstance(one, ast.Attribute) and one.attr == "NOT_LAST" for one in node.args)
+        and "entries" not in {said.arg for said in node.keywords}
+    ]
+
+
+def test_what_stands_in_the_way_is_named() -> None:
+    found = {file: nameless((ROOT / file).read_text(encoding="utf-8")) for file in FILES}
+    assert {file: lines for file, lines in found.items() if lines} == {}
+    assert nameless("raise Refused(R.NOT_LAST)\nraise Refused(R.NOT_LAST, months=[])") == [1, 2]
+    assert nameless("raise Refused(R.NOT_LAST, entries=[name])") == []
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_no_second_table_is_kept(file: str) -> None:
     found = tables_of_codes((ROOT / file).read_text(encoding="utf-8"))
