@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from ledger import Kind, Receipt, Side
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
-from ledger.chart.kinds import ONCE_A_YEAR
+from ledger.chart.kinds import CREDIT, ONCE_A_YEAR
 from ledger.money import format_yuan
 from ledger.months import format_period, format_year
 
@@ -59,6 +59,12 @@ def instant(moment: datetime) -> str:
 def target_name(receipt: Receipt) -> str | None:
     """The name of the entry that this one acts on."""
     return None if receipt.target_seq is None else entry_name(receipt.book_id, receipt.target_seq)
+
+
+def _reversed_name(receipt: Receipt) -> str | None:
+    """The name of the entry that a reversal takes back: of a credit that came again not what gave it."""
+    credit = unpack(receipt.detail).get(CREDIT)
+    return target_name(receipt) if credit is None else entry_name(receipt.book_id, credit)
 
 
 def _quoted(text: str | None) -> str:
@@ -156,7 +162,7 @@ _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.HOLD: _hold,
     Kind.CAPTURE: _capture,
     Kind.RELEASE: lambda receipt: f',"hold":"{target_name(receipt)}"',
-    Kind.REVERSAL: lambda receipt: f',"reverses":"{target_name(receipt)}"',
+    Kind.REVERSAL: lambda receipt: f',"reverses":"{_reversed_name(receipt)}"',
     Kind.FREEZE: lambda receipt: f',"freeze":"{receipt.name}"',
     Kind.FREEZE_END: lambda receipt: f',"freeze":"{target_name(receipt)}"',
     Kind.DEATH: _death,

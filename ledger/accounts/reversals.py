@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection
 
@@ -17,13 +17,14 @@ from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.bounds.table import REVERSED_ON
-from ledger.chart.kinds import CREDITS, REVERSIBLE, Kind
+from ledger.chart.kinds import CREDIT, CREDITS, REVERSIBLE, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.database.lookups import Lookup
-from ledger.posting import TARGET, BookRef, Command, Desk, Need, Receipt
+from ledger.posting import TARGET, BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
+from ledger.posting.reads import read_given_again
 from ledger.refusals import RefusalCode, Refused
 
 _E, _T = tables.entry.c, tables.transfer.c
@@ -83,9 +84,23 @@ def follow_moves(found: Moved, _desk: Desk, receipt: Receipt, _beside: object) -
 MOVED_FOR: Need[Moved] = Need("what debits moved between the pockets", _read_moved, follow=follow_moves)
 
 
+def _read_again(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    places = sorted({(book_id, command.target_seq) for book_id, command in asked})
+    read_given_again(connection, places, desk)
+    return True
+
+
+# of a credit that the report of a death took back: what gave it again, and what became of that
+GIVEN_AGAIN: Need[bool] = Need("what gave a credit again", _read_again)
+
+
 @dataclass(eq=False)
 class Reverse(Command):
-    """Reverse the entry `target_seq` of a book."""
+    """Reverse the entry `target_seq` of a book.
+
+    A credit that a mistaken death took back and gave again is in force by what gave it: the reversal acts on
+    that, and gives the money back as if it had never been away.
+    """
 
     verb = Verb.REVERSAL
     refused_with: ClassVar[tuple[RefusalCode, ...]] = (
@@ -124,16 +139,15 @@ class Reverse(Command):
             raise Refused(RefusalCode.ALREADY_REVERSED)
         if original.kind not in REVERSIBLE or _from_an_employer(original):
             raise Refused(RefusalCode.NOT_REVERSIBLE)
-        if desk.acted_on(self.target_seq) is Kind.CREDIT_BACK:
-            # the report of a death took it back already
-            raise Refused(RefusalCode.ALREADY_REVERSED)
+        standing = self._standing(desk, original)
+        named = {} if standing is original else {CREDIT: original.seq}
         draft = Draft(
             Kind.REVERSAL,
             effective_on,
             period=original.period,
             fact_on=fact_on,
-            target_seq=self.target_seq,
-            detail=pack(reason=self.reason),
+            target_seq=standing.seq,
+            detail=pack(reason=self.reason, **named),
             keyed=True,
         )
         same_year = effective_on.year == original.effective_on.year
@@ -144,6 +158,26 @@ class Reverse(Command):
             _give_back(book, draft, original, moved, apart=book.stage == Stage.CLOSED)
         if book.stage == Stage.CLOSED:
             hand_on(desk, book, draft)
+
+    def _standing(self, desk: Desk, original: Receipt) -> Receipt:
+        """The entry by which the original is in force: itself, or what gave it again after a death that was
+        none. Raises Refused(already_reversed).
+        """
+        if desk.acted_on(original.seq) is not Kind.CREDIT_BACK:
+            return original
+        self._ask_for(GIVEN_AGAIN)
+        acted = desk.acted_in_turn(original.book_id, original.seq)
+        if len(acted) % 2:
+            # the report of a death has taken it back, or it was reversed since
+            raise Refused(RefusalCode.ALREADY_REVERSED)
+        return acted[-1]
+
+    def _ask_for(self, *needs: Need[Any]) -> None:
+        """Be decided again with all of these, unless they were asked for."""
+        if not self.needs.issuperset(needs):
+            for need in needs:
+                self.also_need(need)
+            raise WiderLocks(())
 
 
 def _from_an_employer(original: Receipt) -> bool:

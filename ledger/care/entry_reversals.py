@@ -145,13 +145,6 @@ class ReverseEntry(Reverse):
             self._ask_for(HANDED_IN)
             self._reopen(desk, original)
 
-    def _ask_for(self, *needs: Need[Any]) -> None:
-        """Be decided again with all of these, unless they were asked for."""
-        if not self.needs.issuperset(needs):
-            for need in needs:
-                self.also_need(need)
-            raise WiderLocks(())
-
     def _day(self, desk: Desk, original: Receipt) -> tuple[date, date | None]:
         """The value date, and the old date that it keeps. Raises Refused, also where it is reversed."""
         day = self.effective_on or desk.today

@@ -30,6 +30,7 @@ from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import Enrolment, retires_in, says_month
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked, own_books
+from ledger.posting.taken_back import taken_back
 from ledger.refusals import RefusalCode, Refused
 
 _E, _A, _T = tables.entry.c, tables.assessment.c, tables.transfer.c
@@ -87,12 +88,13 @@ _MONTHS = Lookup(
     [_E.book_id, _A.book_id, _A.period],
     book_id="big",
 )
+# with what acted on each: what the report of a death took back may have come again
 _CREDITS = Lookup(
-    "SELECT e.book_id, e.seq, e.period FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    "SELECT e.book_id, e.seq, e.period, x.kind FROM {given} JOIN entry e ON e.book_id = given.book_id"
     f" AND e.kind = {int(Kind.RETIREE_CREDIT)}"
-    " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
-    " ORDER BY e.book_id, e.seq",
-    [_E.book_id, _E.seq, _E.period],
+    " LEFT JOIN entry x ON x.book_id = e.book_id AND x.target_seq = e.seq"
+    f" WHERE x.kind IS NULL OR x.kind = {int(Kind.CREDIT_BACK)} ORDER BY e.book_id, e.seq",
+    [_E.book_id, _E.seq, _E.period, _E.kind],
     book_id="big",
 )
 _PREMIUMS = Lookup(
@@ -113,8 +115,9 @@ def _read_hangs(connection: Connection, asked: Asked, desk: Desk) -> dict[int, H
     found = dict.fromkeys(books, Hangs())
     for book_id, employer, period in _MONTHS.run(connection, wanted):
         found[book_id] = found[book_id]._replace(months=(*found[book_id].months, (employer, period)))
-    for book_id, seq, period in _CREDITS.run(connection, wanted):
-        found[book_id] = found[book_id]._replace(credits=(*found[book_id].credits, (seq, period)))
+    for book_id, seq, period, acting in _CREDITS.run(connection, wanted):
+        if acting is None or seq not in taken_back(connection, book_id):
+            found[book_id] = found[book_id]._replace(credits=(*found[book_id].credits, (seq, period)))
     spans = [
         (book_id, f'{{"recipient":{person},', f'{{"recipient":{person}-')
         for book_id in books

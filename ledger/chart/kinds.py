@@ -285,6 +285,8 @@ ENDS = {
 # what a reversal says that opens a quota again, and one that gives a credit again, when a death was none
 REOPENS: Final = "reopens"
 AGAIN: Final = "again"
+# the reversal of a credit that was given again acts on what gave it, and says so which credit it was
+CREDIT: Final = "credit"
 # recorded wrongly, it is as if it had never been
 REVERSIBLE_FACTS = frozenset(ENDS.values())
 # what the way back of care undoes: a decision about a claim, and what came back of an advance

@@ -9,9 +9,10 @@ from functools import lru_cache
 from typing import Any
 
 from ledger.book.beside import Row
+from ledger.book.detail import unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.chart.kinds import BOOKED_AGAIN, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, CREDIT, Kind
 from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.months import period_of
 from ledger.policy import Policy
@@ -182,7 +183,8 @@ class Desk:
         if receipt.source_ref is not None:
             self.sources.add((book_id, int(receipt.kind), receipt.source_ref))
         if receipt.kind is Kind.REVERSAL and receipt.target_seq is not None:
-            self._free_document(self.targets.get((book_id, receipt.target_seq)), receipt.seq)
+            named = unpack(receipt.detail).get(CREDIT, receipt.target_seq)
+            self._free_document(self.targets.get((book_id, named)), receipt.seq)
         if receipt.target_seq is not None:
             self.acted[book_id, receipt.target_seq] = Kind(receipt.kind)
             self.acting[book_id, receipt.target_seq] = receipt
@@ -210,6 +212,20 @@ class Desk:
     def acted_on(self, seq: int) -> Kind | None:
         """The kind of the entry that already acted on that one (reversed, captured, ended it)."""
         return self.acted.get((self.book.book_id, seq))
+
+    def acted_in_turn(self, book_id: int, seq: int) -> list[Receipt]:
+        """What acted on an entry, and each on the one before it: the report of a death takes a credit back,
+        its withdrawal gives it again. The entry is in force while their number is even, by the last of them.
+
+        Of what was read (`read_given_again`).
+        """
+        found: list[Receipt] = []
+        while (acting := self.acting.get((book_id, seq))) is not None:
+            found.append(acting)
+            if len(found) % 2 and acting.kind is not Kind.CREDIT_BACK:
+                break
+            seq = acting.seq
+        return found
 
 
 def _after_death(died_on: date, day: date | None, period: int | None) -> RefusalCode | None:

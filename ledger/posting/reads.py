@@ -191,14 +191,20 @@ def read_seen(
 def _read_documents(connection: Connection, rows: Sequence[_Seen], desk: Desk) -> None:
     """The documents that stand; one whose entry was reversed may come again."""
     reversible = [(row.book_id, row.seq) for row in rows if row.kind in BOOKED_AGAIN]
-    read_acting(connection, reversible, desk)
+    read_given_again(connection, reversible, desk)
     for row in rows:
         place = (row.book_id, row.kind, row.source_ref)
-        acting = desk.acting.get((row.book_id, row.seq)) if row.kind in BOOKED_AGAIN else None
-        if acting is None or acting.kind is not Kind.REVERSAL:
+        reversal = _reversal_of(row, desk) if row.kind in BOOKED_AGAIN else None
+        if reversal is None:
             desk.sources.add(place)
         else:
-            desk.taken_back[place] = max(acting.seq, desk.taken_back.get(place, 0))
+            desk.taken_back[place] = max(reversal.seq, desk.taken_back.get(place, 0))
+
+
+def _reversal_of(row: _Seen, desk: Desk) -> Receipt | None:
+    """What reversed an entry; what the report of a death took back is not reversed."""
+    acted = desk.acted_in_turn(row.book_id, row.seq)
+    return acted[-1] if len(acted) % 2 and acted[-1].kind is Kind.REVERSAL else None
 
 
 def _read_reversed(
@@ -210,7 +216,7 @@ def _read_reversed(
         for row in rows
         if (row.book_id, row.kind, row.source_ref) in once
         and row.request_digest is not None
-        and desk.acted.get((row.book_id, row.seq)) is Kind.REVERSAL
+        and _reversal_of(row, desk) is not None
     ]
     for row, receipt in zip(gone, receipts(connection, [row.entry for row in gone]), strict=True):
         desk.reversed_once[row.book_id, row.kind, row.source_ref, bytes(row.request_digest or b"")] = receipt
@@ -230,6 +236,25 @@ def read_acting(connection: Connection, names: Sequence[tuple[int, int]], desk: 
         if receipt.target_seq is not None:
             desk.acting[receipt.book_id, receipt.target_seq] = receipt
             desk.acted[receipt.book_id, receipt.target_seq] = receipt.kind
+
+
+def read_given_again(connection: Connection, names: Sequence[tuple[int, int]], desk: Desk) -> None:
+    """What acted on each of these, and where that took a credit back for a death, what gave it again, and so
+    on, for `desk.acted_in_turn`.
+    """
+    while names:
+        read_acting(connection, names, desk)
+        back = [
+            (book_id, acting.seq)
+            for book_id, acting in _acting_on(names, desk)
+            if acting.kind is Kind.CREDIT_BACK
+        ]
+        read_acting(connection, back, desk)
+        names = [(book_id, again.seq) for book_id, again in _acting_on(back, desk)]
+
+
+def _acting_on(names: Sequence[tuple[int, int]], desk: Desk) -> list[tuple[int, Receipt]]:
+    return [(place[0], acting) for place in names if (acting := desk.acting.get(place)) is not None]
 
 
 def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:

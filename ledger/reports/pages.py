@@ -176,8 +176,8 @@ def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
     second = unpack(receipt.detail).get("approved_by")
     # what an employer's payment brought goes back with it
     back = row.acting_seq if acted is not None and acted.kind in _TAKES_BACK else None
-    if acted is not None and acted.kind in ENDS:
-        # it is taken back with its end
+    if acted is not None and (acted.kind in ENDS or acted.kind is Kind.CREDIT_BACK):
+        # it is taken back with its end; what a death took back may have come again since
         back = taken_back(connection, book_id).get(seq)
     return EntryView(
         receipt=receipt,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ledger.book.detail import unpack
 from ledger.chart.kinds import (
+    AGAIN,
     BOOKED_AGAIN,
+    CREDIT,
     ENDS,
     REOPENS,
     REVERSIBLE,
@@ -32,6 +34,8 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     # of a death that was none, or of another day
     | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.MERGE_BACK, Kind.QUOTA_END}
     # what opened a quota again, when the quota itself is taken back
+    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END}
+    # what opened a quota again, when the quota itself is taken back; what gave a credit again, when it is
     | {Kind.REVERSAL}
     | {Kind.DEMAND, Kind.INSTALMENT},
     Kind.CAPTURE: frozenset({Kind.HOLD}),
@@ -93,11 +97,11 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     if line.target_seq in walk.acted_on:
         return f"entry {line.target_seq} was acted on before"
     if line.kind == Kind.REVERSAL and target.kind == Kind.REVERSAL and REOPENS not in unpack(target.detail):
-        return f"it cannot act on entry {line.target_seq}"
+        return _takes_what_came_again(walk, line, target)
     if line.kind == Kind.REVERSAL:
         return _donation_comes_back(walk, line, target) or _mirrors(walk, line, target)
     if line.kind in _AGAIN:
-        first = walk.lines[target.target_seq or 0]
+        first = walk.in_force_by(walk.lines[target.target_seq or 0])
         if (first.kind, first.source_ref) != (line.kind, line.source_ref):
             return f"it is not the document that entry {target.seq} took back"
     if line.kind == Kind.CLAIM_DECISION:
@@ -157,6 +161,21 @@ def _mirrors(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
             current_year -= max(before + target.change(Side.CARRIED_OVER), 0)
         if line.change(Side.CURRENT_YEAR) != current_year:
             return f"it does not give back to the pockets what entry {target.seq} took from them"
+    return None
+
+
+def _takes_what_came_again(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
+    """A credit that a mistaken death took back and gave again goes back whole, out of the pockets, also what
+    was owed of it while its holder counted as dead.
+    """
+    credit = walk.in_force_by(target)
+    if credit is target or AGAIN not in unpack(target.detail):
+        return f"it cannot act on entry {target.seq}"
+    if unpack(line.detail).get(CREDIT) != credit.seq:
+        return f"it takes back the credit of entry {credit.seq}, and does not say so"
+    brought = {(_POCKET, source, party): fen for (source, _there, party), fen in _summed(credit).items()}
+    if _summed(line) != brought or line.period != credit.period:
+        return f"it does not mirror entry {credit.seq}"
     return None
 
 

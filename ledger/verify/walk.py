@@ -210,8 +210,17 @@ class Walk:
         if line.kind in BOOKED_AGAIN and line.source_ref is not None:
             self.documents.add((line.kind, line.source_ref))
         elif line.kind == Kind.REVERSAL:
-            target = self.lines[line.target_seq or 0]
+            target = self.in_force_by(self.lines[line.target_seq or 0])
             self.documents.discard((target.kind, target.source_ref))
+
+    def in_force_by(self, line: WalkedEntry) -> WalkedEntry:
+        """The credit that an entry gave again after a mistaken death; any other entry is its own."""
+        while line.kind == Kind.REVERSAL:
+            back = self.lines.get(line.target_seq or 0)
+            if back is None or back.kind != Kind.CREDIT_BACK:
+                break
+            line = self.lines[back.target_seq or 0]
+        return line
 
     def _note_change(self, line: WalkedEntry) -> None:
         if not line.transfers or line.kind == Kind.CARRY_OVER:

@@ -177,3 +177,28 @@ def test_what_cannot_be_corrected_or_withdrawn(client: TestClient) -> None:
     body = {"reason": "x", "document": "y"}
     answer = client.post(f"/v1/accounts/{person}/death/withdrawal", json=body, headers=key())
     assert refusal(answer) == (409, "account_closed")
+
+
+def test_what_a_mistaken_death_gave_again_is_reversed_like_any_other(client: TestClient) -> None:
+    """Twice gone and come again; each step is told by the credit's own read."""
+    person = open_account(client, opened_on="2026-01-01")["number"]
+    credit = contribute(client, person, "100.00", period="2026-10", effective_on="2026-10-15")["entry"]
+    path, body = f"/v1/entries/{credit}/reversal", {"reason": "wrong person"}
+
+    def reversed_by() -> Any:
+        return client.get(f"/v1/entries/{credit}").json()["reversed_by"]
+
+    for _ in range(2):
+        taken_report(client, person, "2026-09-02")
+        assert refusal(client.post(path, json=body, headers=key())) == (409, "already_reversed")
+        gone = client.get(f"/v1/entries/{reversed_by()}").json()
+        assert (gone["kind"], gone["amount"]) == ("credit_back", "100.00")
+        withdraw(client, person)
+        assert reversed_by() is None
+    first = key()
+    done = client.post(path, json=body, headers=first)
+    assert (done.status_code, done.json()["reverses"], done.json()["balance"]) == (201, credit, "0.00")
+    assert client.post(path, json=body, headers=first).json() == done.json()
+    assert reversed_by() == done.json()["entry"]
+    assert refusal(client.post(path, json=body, headers=key())) == (409, "already_reversed")
+    assert shown(client, person)["balance"] == "0.00"

@@ -7,9 +7,12 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 
+from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.interest_corrections import CorrectInterest
+from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.book.numbers import entry_name
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.members import MemberClass
 from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.retirees import CreditRetiree
@@ -17,6 +20,7 @@ from ledger.corrections.retired import CorrectRetireeCredit
 from ledger.people.enrolments import Enrol
 from ledger.verify import verify
 from tests.accounts.test_interest_corrections import TODAY, posted_wrongly
+from tests.support.approvals import by_two
 from tests.support.people import World
 from tests.support.units import Unit
 from tests.verify.tampering import TOLD, chain_anew, run, with_every_right
@@ -132,3 +136,30 @@ def test_a_corrected_credit_names_the_credit(world: World, what: str) -> None:
     detail = f"SET detail = replace(detail, '\"credit\"\\:{credit.seq}', '\"credit\"\\:{named}')"
     found = forged(world, book, f"UPDATE entry {detail} {AT} {seq}")
     assert told in found.values()
+
+
+# -- credits that a mistaken death took back and gave again --------------------------------------------------
+
+CAME_AGAIN = {
+    "of another credit": (
+        """SET detail = replace(detail, '"credit"\\:2', '"credit"\\:3')""",
+        "it takes back the credit of entry 2, and does not say so",
+    ),
+    "of no credit that came again": ("SET target_seq = {plain}", "it cannot act on entry {plain}"),
+    "of another month": ("SET period = 202602", "it does not mirror entry 2"),
+}
+
+
+@pytest.mark.parametrize("what", CAME_AGAIN)
+def test_a_forged_reversal_of_what_came_again_is_found(world: World, what: str) -> None:
+    book = world.open(opened_on=date(2026, 1, 1))
+    credit = world.one(Contribute(book, 5_000, 202609, date(2026, 9, 10), "one"))
+    other = world.one(Contribute(book, 5_000, 202601, date(2026, 9, 10), "two"))
+    plain = world.one(ReverseEntry(book, other.seq, "wrong"))
+    world.one(ReportDeath(book, date(2026, 6, 20), "certificate"))
+    by_two(world, WithdrawDeath(book, "a namesake", "registry", key=world.ref("alive")))
+    done = world.one(ReverseEntry(book, credit.seq, "wrong"))
+    assert (credit.seq, findings(world, book)) == (2, {})
+    statement, told = (text.format(plain=plain.seq) for text in CAME_AGAIN[what])
+    found = forged(world, book, f"UPDATE entry {statement} {AT} {done.seq}")
+    assert found["target_wrong", done.name] == told
