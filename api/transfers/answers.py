@@ -107,6 +107,7 @@ class DemandView(Answer):
 
     demand: str = Field(examples=["P483920174650K-31"])
     account_no: str = Field(examples=["P483920174650K"])
+    status: Literal["open", "settled", "withdrawn"]
     amount: str = yuan("What was too much")
     set_off: str = yuan("What of that was taken out of the account")
     paid: str = yuan("What of that was paid by instalments")

@@ -133,6 +133,7 @@ def _json(one: reports.DemandView, today: Any) -> dict[str, Any]:
     return {
         "demand": entry_name(one.book_id, one.seq),
         "account_no": account_no(one.book_id),
+        "status": stands.status,
         **{name: format_yuan(getattr(stands, name)) for name in amounts},
         "reason": one.reason,
         "document": one.document,
@@ -168,6 +169,7 @@ _DEMANDS = Listing(
         "to_estate": "转入遗产清偿",
         "withdrawn": "已撤销",
         "still_owed": "尚欠金额",
+        "status": "状态",
         "reason": "原因",
         "document": "文书",
         "demanded_on": "追缴日期",

@@ -68,6 +68,8 @@ class SetOffDemand(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         RefusalCode.ACCOUNT_FROZEN,
+        # it was withdrawn
+        RefusalCode.ALREADY_REVERSED,
         RefusalCode.SET_OFF_NOT_ALLOWED,
         RefusalCode.DEMAND_PAID,
         RefusalCode.RATES_MISSING,
@@ -90,6 +92,7 @@ class SetOffDemand(Command):
         demand = _demand(book, self.demand_seq)
         # "deceased" lets a spending of an earlier day pass: what is owed is set off before the estate
         desk.allow(Verb.SPENDING)
+        _check_stands(demand)
         policy = desk.policy(book.area)
         if not policy.care.set_off.on(desk.today):
             raise Refused(RefusalCode.SET_OFF_NOT_ALLOWED)
@@ -122,6 +125,8 @@ class PayInstalment(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.PERIOD_INVALID,
         RefusalCode.DUPLICATE_SOURCE_REF,
+        # it was withdrawn
+        RefusalCode.ALREADY_REVERSED,
         RefusalCode.DEMAND_PAID,
         # also more than is owed
         RefusalCode.AMOUNT_INVALID,
@@ -147,6 +152,7 @@ class PayInstalment(Command):
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
         INSTALMENT_ON.admit(self.paid_on, desk.today, "paid_on")
         again = desk.require_new_source(Kind.INSTALMENT, self.source_ref)
+        _check_stands(demand)
         if not demand.still_owed:
             raise Refused(RefusalCode.DEMAND_PAID)
         if self.amount_fen is None or not 0 < self.amount_fen <= demand.still_owed:
@@ -173,6 +179,12 @@ def _demand(book: Book, seq: int) -> Demand:
     if demand is None:
         raise Refused(RefusalCode.DEMAND_NOT_FOUND, at="target_seq")
     return demand
+
+
+def _check_stands(demand: Demand) -> None:
+    """Raise Refused(already_reversed) for a demand that was withdrawn: nothing was paid of it."""
+    if demand.withdrawn:
+        raise Refused(RefusalCode.ALREADY_REVERSED, at="target_seq")
 
 
 def _told(seq: int, done: Demand, **more: str) -> str:

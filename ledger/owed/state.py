@@ -30,6 +30,13 @@ class Demand(NamedTuple):
     withdrawn: int = 0
 
     @property
+    def status(self) -> str:
+        """As callers see it."""
+        if self.withdrawn:
+            return "withdrawn"
+        return "open" if self.still_owed else "settled"
+
+    @property
     def still_owed(self) -> int:
         return self.amount - self.set_off - self.paid - self.to_estate - self.withdrawn
 

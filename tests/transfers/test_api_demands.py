@@ -129,7 +129,23 @@ def test_each_act_has_its_way_back(client: TestClient) -> None:
     assert undo(client, name).status_code == 201
     stands = next(one for one in demands(client, person) if one["demand"] == name)
     assert (stands["still_owed"], stands["withdrawn"]) == ("0.00", "1500.00")
-    assert refusal(post(client, f"/v1/demands/{name}/set-off")) == (409, "demand_paid")
+
+
+def test_a_withdrawn_demand_is_not_said_to_be_paid(client: TestClient) -> None:
+    name = demand(client, rich(client), "100.00")
+    assert client.get(f"/v1/demands/{name}").json()["status"] == "open"
+    assert undo(client, name).status_code == 201
+    assert refusal(post(client, f"/v1/demands/{name}/set-off")) == (409, "already_reversed")
+    assert refusal(instalment_answer(client, name, "1.00")) == (409, "already_reversed")
+    assert client.get(f"/v1/demands/{name}").json()["status"] == "withdrawn"
+
+
+def test_a_paid_demand_is_settled_until_its_payment_is_taken_back(client: TestClient) -> None:
+    name = demand(client, rich(client), "100.00")
+    paid = instalment(client, name, "100.00")
+    assert client.get(f"/v1/demands/{name}").json()["status"] == "settled"
+    assert undo(client, paid["entry"]).status_code == 201
+    assert client.get(f"/v1/demands/{name}").json()["status"] == "open"
 
 
 def test_an_open_demand_is_set_off_before_the_estate(client: TestClient) -> None:
