@@ -21,7 +21,7 @@ from ledger import MergeEmployer, MoveStaff, RefusalCode, Refused, persons
 from ledger.book.detail import unpack
 from ledger.contributions.arrears_reports import owed_in_all
 from ledger.contributions.employers import Employer
-from ledger.contributions.staff import registered
+from ledger.contributions.staff import going_on_from
 from ledger.contributions.staff_moves import MOVED_AT_ONCE
 from ledger.money import format_yuan
 
@@ -181,7 +181,7 @@ def _named(request: Request, people: list[str]) -> tuple[Any, ...]:
 async def _all_but_last(
     request: Request, found: Employer, other: Employer, body: NewStaffMove | NewMerger
 ) -> tuple[tuple[int, ...], int]:
-    """The last of those registered on the day, and how many were moved before them.
+    """The last of those registered on the day or later, and how many were moved before them.
 
     Whoever was moved is not registered any more, so a call that was cut short is completed by the next one.
     """
@@ -189,11 +189,9 @@ async def _all_but_last(
     moved = 0
     while True:
         staff = await state.glance(
-            lambda connection: registered(
-                connection, found.book_id, body.first, body.first, limit=MOVED_AT_ONCE + 1
-            )
+            lambda connection: going_on_from(connection, found.book_id, body.first, limit=MOVED_AT_ONCE + 1)
         )
-        people = tuple(one.account_id for one in staff)
+        people = tuple(staff)
         if len(people) <= MOVED_AT_ONCE or wants_dry_run(request):
             return people[:MOVED_AT_ONCE], moved
         chunk = MoveStaff(

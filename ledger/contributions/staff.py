@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, or_, select
 
 from ledger import tables
+from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.people.enrolled import read_enrolments, stands
 from ledger.people.membership import Stint, stints_with
@@ -27,17 +28,25 @@ class StaffMember(NamedTuple):
 
 
 def registered(
-    connection: Connection, book_id: int, first: date, last: date, *, after: int = 0, limit: int
+    connection: Connection,
+    book_id: int,
+    first: date,
+    last: date,
+    *,
+    after: int = 0,
+    limit: int,
+    closed: bool = True,
 ) -> list[StaffMember]:
     """Those registered with an employer on some day from `first` to `last`, each once, by account.
 
     At most `limit` after the account `after`. Of somebody with several words the one counts that was in force
     last in these days. It ends where another word takes its place, as that the person is a retiree or without
-    an employer, or by the death; why is not told. What other employers say counts for nothing here.
+    an employer, or by the death; why is not told. What other employers say counts for nothing here. `closed`:
+    also those whose account is closed.
     """
     found: list[StaffMember] = []
     while len(found) < limit:
-        people = _enrolled(connection, book_id, first, last, after, limit)
+        people = _enrolled(connection, book_id, first, last, after, limit, closed=closed)
         enrolments = read_enrolments(connection, people)
         stints = {
             account: stint
@@ -62,6 +71,12 @@ def registered(
     return found[:limit]
 
 
+def going_on_from(connection: Connection, book_id: int, day: date, *, limit: int) -> list[int]:
+    """The accounts, not closed, of those who are with an employer on a day or begin there later."""
+    staff = registered(connection, book_id, day, date.max, limit=limit, closed=False)
+    return [one.account_id for one in staff]
+
+
 def _last_in(stints: list[Stint], died_on: date | None, first: date, last: date) -> Stint | None:
     """The last of some stints with a day from `first` to `last`; a death ends it."""
     for stint in reversed(stints):
@@ -74,13 +89,13 @@ def _last_in(stints: list[Stint], died_on: date | None, first: date, last: date)
 
 
 def _enrolled(
-    connection: Connection, book_id: int, first: date, last: date, after: int, limit: int
+    connection: Connection, book_id: int, first: date, last: date, after: int, limit: int, *, closed: bool
 ) -> dict[int, tuple[int | None, date | None]]:
     """The next accounts with an enrolment with the employer in these days: whose they are, and who died when.
 
     Which word counts is said by `stints_with`; here only what it never is costs nothing more.
     """
-    rows = connection.execute(
+    query = (
         select(_N.book_id, _B.person_id, _B.died_on)
         .select_from(tables.enrolment.join(tables.book, _B.book_id == _N.book_id))
         .where(
@@ -95,6 +110,7 @@ def _enrolled(
         .order_by(_N.book_id)
         .limit(limit)
     )
+    rows = connection.execute(query if closed else query.where(_B.stage != int(Stage.CLOSED)))
     return {account: (person, died_on) for account, person, died_on in rows}
 
 

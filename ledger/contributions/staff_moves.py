@@ -1,7 +1,8 @@
 """People who go on with another employer: some or all of a staff in one command, and a merger (R5).
 
-Each person's enrolment ends on the day before and begins at the other employer, of the same class and wage,
-in one posting with the entry in the first employer's book. What that one owes stays its own.
+Each person's enrolment ends on the day before and goes on at the other employer, of the same class and wage,
+in one posting with the entry in the first employer's book; one that begins on that day or later is taken back
+and begins there. What the first employer owes stays its own, also for the months of such an enrolment.
 """
 
 from __future__ import annotations
@@ -21,20 +22,22 @@ from ledger.book.state import Book
 from ledger.bounds.care import CHANGED_FROM, MERGED_FROM
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.contributions.closed_days import CLOSING, Closings, closings_of, is_open_from, take_in
 from ledger.contributions.closures import CLOSURE, CLOSURES, Closure, closed_on
 from ledger.contributions.employer_changes import EMPLOYER_CHANGES, EmployerChangeRow
 from ledger.contributions.month import employer_book
+from ledger.contributions.staff import going_on_from
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.enrolments import enrolment_entry
-from ledger.people.membership import Enrolment, EnrolmentRow
-from ledger.posting import BookRef, Command, Desk, Need
+from ledger.people.membership import Enrolment, EnrolmentRow, stints_with
+from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
 
 MOVED_AT_ONCE: Final = 1_000
 """So many people change their employer in one posting: their accounts are locked together."""
 _A_DAY: Final = timedelta(days=1)
-_N, _C = tables.enrolment.c, tables.employer_closure.c
+_N = tables.enrolment.c
 
 # by account and entry, the wage that an enrolment says
 _Wages = dict[tuple[int, int], int | None]
@@ -49,14 +52,30 @@ def _read_wages(connection: Connection, asked: Asked, desk: Desk) -> _Wages:
 _WAGES: Need[_Wages] = Need("the wages of enrolments", _read_wages)
 
 
-def _read_closed(connection: Connection, asked: Asked, _desk: Desk) -> frozenset[int]:
-    named = sorted({command.to for _book_id, command in asked})
-    rows = connection.scalars(select(_C.book_id).where(_C.book_id.in_(named), _C.closed_on.is_not(None)))
-    return frozenset(rows)
+def _read_closings(connection: Connection, asked: Asked, _desk: Desk) -> Closings:
+    return closings_of(connection, {command.to for _book_id, command in asked})
 
 
-# those of the employers that people are to go to that are closed
-_CLOSED_THERE: Need[frozenset[int]] = Need("whether the other employer is closed", _read_closed)
+def _follow_closings(found: Closings, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.kind in CLOSING:
+        take_in(found, receipt.book_id, receipt.seq, receipt.kind, receipt.detail)
+
+
+# when the employers that people are to go to were closed
+_CLOSED_THERE: Need[Closings] = Need(
+    "whether the other employer is closed", _read_closings, follow=_follow_closings
+)
+
+
+def _read_staff(connection: Connection, asked: Asked, _desk: Desk) -> dict[int, list[int]]:
+    return {
+        book_id: going_on_from(connection, book_id, command.valid_from, limit=2 * MOVED_AT_ONCE)
+        for book_id, command in asked
+    }
+
+
+# by employer, the accounts of who is with it on the day or later
+_STAFF: Need[dict[int, list[int]]] = Need("who is with the employer", _read_staff)
 
 
 class _Moving(Command):
@@ -65,10 +84,12 @@ class _Moving(Command):
     to: int
     valid_from: date
     people: tuple[BookRef, ...]
+    document: str
 
     @property
     def others(self) -> tuple[BookRef, ...]:  # type: ignore[override]  # computed, where the base has a default
-        return self.people
+        # and the other employer, so that it is not merged or closed meanwhile
+        return (*self.people, self.to)
 
     def looks_at(self, desk: Desk, book_id: int) -> set[int]:  # noqa: ARG002  # they are the same for all books
         found = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in self.people}
@@ -78,13 +99,21 @@ class _Moving(Command):
         """Where the request names the person at a place; nowhere, when it names nobody."""
         return ""
 
-    def move(self, desk: Desk, *, at: str) -> int:
+    def check_other(self, desk: Desk, at: str, *, merging: bool) -> None:
+        """Raise Refused unless the other employer is there, and is not closed now; of a merger, on no day
+        from the first one on: else each of two could go on with the other one.
+        """
+        if self.to == desk.book.book_id:
+            raise Refused(RefusalCode.SHAPE_INVALID, at=at)
+        if desk.other(self.to) is None:
+            raise Refused(RefusalCode.EMPLOYER_NOT_FOUND, at=at)
+        said = desk.of(_CLOSED_THERE).get(self.to, ())
+        if not is_open_from(said, self.valid_from if merging else date.max):
+            raise Refused(RefusalCode.EMPLOYER_CLOSED, at=at)
+
+    def move(self, desk: Desk) -> int:
         """Let everybody go on at the other employer; how many that were."""
         employer = desk.book.book_id
-        if self.to == employer:
-            raise Refused(RefusalCode.SHAPE_INVALID, at=at)
-        if self.to in desk.of(_CLOSED_THERE):
-            raise Refused(RefusalCode.EMPLOYER_CLOSED, at=at)
         seen: set[int] = set()
         for place, ref in enumerate(self.people):
             account = desk.other(ref)
@@ -101,25 +130,36 @@ class _Moving(Command):
             raise Refused(RefusalCode.ACCOUNT_CLOSED, at=self.whom(place))
         if account.died_on is not None and account.died_on < self.valid_from:
             raise Refused(RefusalCode.ACCOUNT_DECEASED, at=self.whom(place))
-        there = [
-            one
-            for one in desk.of(ENROLMENTS).get(account.book_id, ())
-            if one.employer_id == employer and (one.last is None or one.last >= self.valid_from)
-        ]
-        words = [one for one in there if one.first < self.valid_from]
-        if not words:
-            if there:
-                raise Refused(RefusalCode.PERIOD_INVALID, at="valid_from")
+        known = desk.of(ENROLMENTS).get(account.book_id, ())
+        stints = [one for one in stints_with(known, employer) if self._reaches(one.last)]
+        if not stints:
             raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at=self.whom(place))
-        account.roll_to(desk.today.year)
-        for one in words:
-            row = self._row(desk, account, one)._replace(
-                valid_to=self.valid_from - _A_DAY, replaces_seq=one.seq
+        rows = [
+            self._row(desk, account, one.word)._replace(
+                employer_id=self.to, valid_from=max(one.first, self.valid_from), valid_to=one.last
             )
-            account.add(enrolment_entry(Kind.ENROLMENT_END, desk.today, row, keyed=False))
-        latest = max(words, key=lambda one: one.seq)
-        row = self._row(desk, account, latest)._replace(employer_id=self.to, valid_from=self.valid_from)
-        account.add(enrolment_entry(Kind.ENROLMENT, desk.today, row, keyed=False))
+            for one in stints
+        ]
+        account.roll_to(desk.today.year)
+        for word in known:
+            if word.employer_id == employer and self._reaches(word.last):
+                account.add(self._leaving(desk, account, word))
+        # on the days on which it was the word that counts: what was said since of other days still counts
+        for row in rows:
+            account.add(enrolment_entry(Kind.ENROLMENT, desk.today, row, keyed=False))
+
+    def _reaches(self, last: date | None) -> bool:
+        return last is None or last >= self.valid_from
+
+    def _leaving(self, desk: Desk, account: Book, word: Enrolment) -> Draft:
+        """The end of an enrolment; of one that has no day before the first one, its reversal."""
+        if word.first >= self.valid_from:
+            reason = pack(reason=self.document)
+            return Draft(Kind.REVERSAL, desk.today, target_seq=word.seq, detail=reason)
+        row = self._row(desk, account, word)._replace(
+            valid_to=self.valid_from - _A_DAY, replaces_seq=word.seq
+        )
+        return enrolment_entry(Kind.ENROLMENT_END, desk.today, row, keyed=False)
 
     @staticmethod
     def _row(desk: Desk, account: Book, one: Enrolment) -> EnrolmentRow:
@@ -182,7 +222,8 @@ class MoveStaff(_Moving):
         CHANGED_FROM.admit(self.valid_from, desk.today, "valid_from")
         if not self.people and not self.before:
             raise Refused(RefusalCode.ENROLMENT_NOT_FOUND, at="people")
-        moved = self.move(desk, at="to") + self.before
+        self.check_other(desk, "to", merging=self.merging)
+        moved = self.move(desk) + self.before
         facts = {"from": self.valid_from.isoformat(), "document": self.document, "moved": moved}
         book.add(Draft(Kind.STAFF_MOVE, desk.today, keyed=True, detail=pack(**facts, successor=self.to)))
 
@@ -195,7 +236,7 @@ class MergeEmployer(_Moving):
 
     verb = "merge_employer"
     refused_with = _REFUSED
-    needs = _NEEDED | {CLOSURES, EMPLOYER_CHANGES}
+    needs = _NEEDED | {CLOSURES, EMPLOYER_CHANGES, _STAFF}
 
     book: BookRef
     to: int
@@ -213,7 +254,9 @@ class MergeEmployer(_Moving):
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
         _check_merger(desk, book, self.valid_from)
-        moved = self.move(desk, at="into") + self.before
+        self.check_other(desk, "into", merging=True)
+        self._find_the_rest(desk)
+        moved = self.move(desk) + self.before
         row = EmployerChangeRow(self.valid_from, successor=self.to)
         facts = {"from": self.valid_from.isoformat(), "document": self.document, "moved": moved}
         detail = pack(**facts, successor=self.to, rows=rows_digest((row,)))
@@ -222,6 +265,15 @@ class MergeEmployer(_Moving):
         closing = pack(on=last.isoformat(), document=self.document)
         closure = book.add(Draft(Kind.EMPLOYER_CLOSURE, desk.today, detail=closing))
         book.of(CLOSURE).set((), Closure(last, closure.seq))
+
+    def _find_the_rest(self, desk: Desk) -> None:
+        """Ask for those, too, who were enrolled since it was looked who there is: nobody is left behind."""
+        staff = desk.of(_STAFF).get(desk.book.book_id, [])
+        rest = tuple(account for account in staff if account not in self.looks_at(desk, desk.book.book_id))
+        # of a staff that is moved by thousands, a rehearsal is about the first ones
+        if rest and len(staff) < 2 * MOVED_AT_ONCE:
+            self.people += rest
+            raise WiderLocks(rest)
 
 
 def _check_merger(desk: Desk, book: Book, first: date) -> None:

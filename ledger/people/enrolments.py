@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from ledger import tables
 from ledger.book.beside import rows_digest
@@ -24,21 +24,32 @@ from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Need
 from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
 
-_C: Final = tables.employer_closure.c
+_C, _G = tables.employer_closure.c, tables.employer_change.c
 
 
-def _read_closed(connection: Connection, asked: Asked, _desk: Desk) -> dict[int, date]:
+class _Closed(NamedTuple):
+    """The last day of an employer, and whether another one took its place."""
+
+    last: date
+    is_merged: bool
+
+
+def _read_closed(connection: Connection, asked: Asked, _desk: Desk) -> dict[int, _Closed]:
     named = sorted({command.employer_id for _book, command in asked if command.employer_id is not None})
     if not named:
         return {}
+    # a merger closes by the entry right behind it
+    merger = and_(_G.book_id == _C.book_id, _G.seq == _C.seq - 1, _G.successor.is_not(None))
     rows = connection.execute(
-        select(_C.book_id, _C.closed_on).where(_C.book_id.in_(named), _C.closed_on.is_not(None))
+        select(_C.book_id, _C.closed_on, _G.successor.is_not(None))
+        .outerjoin_from(tables.employer_closure, tables.employer_change, merger)
+        .where(_C.book_id.in_(named), _C.closed_on.is_not(None))
     )
-    return {row.book_id: row.closed_on for row in rows}
+    return {book_id: _Closed(last, bool(merged)) for book_id, last, merged in rows}
 
 
-# the last days of those employers that are closed
-_CLOSED: Need[dict[int, date]] = Need("the last days of closed employers", _read_closed)
+# those employers that are closed
+_CLOSED: Need[dict[int, _Closed]] = Need("the last days of closed employers", _read_closed)
 
 
 @dataclass(eq=False)
@@ -61,7 +72,7 @@ class Enrol(Command):
         RefusalCode.PERIOD_INVALID,
         # the same with another last day
         RefusalCode.ENROLMENT_DIFFERS,
-        # a first day after the last one of the employer
+        # a first day after the last one of the employer, or a last day after that of one that was merged
         RefusalCode.EMPLOYER_CLOSED,
         RefusalCode.WAGE_INVALID,
     )
@@ -99,9 +110,8 @@ class Enrol(Command):
             ENDS_ON.admit(self.valid_to, desk.today, "valid_to", beginning=self.valid_from)
         sought = Enrolment(0, self.member_class, self.employer_id, self.valid_from, self.valid_to)
         there = already_there(desk, self, sought)
-        last = None if self.employer_id is None else desk.of(_CLOSED).get(self.employer_id)
-        if there is None and last is not None and self.valid_from > last:
-            raise Refused(RefusalCode.EMPLOYER_CLOSED, at="employer")
+        if there is None and self.employer_id is not None:
+            self._check_employer(desk.of(_CLOSED).get(self.employer_id))
         if self.wage_fen is not None and not 0 < self.wage_fen <= FEN_MAX:
             raise Refused(RefusalCode.WAGE_INVALID, at="wage_fen")
         if there is not None:
@@ -111,6 +121,17 @@ class Enrol(Command):
         )
         desk.book.roll_to(desk.today.year)
         desk.book.add(enrolment_entry(Kind.ENROLMENT, desk.today, row))
+
+    def _check_employer(self, closed: _Closed | None) -> None:
+        """Raise Refused(employer_closed) for who begins after its last day; and for who would stay beyond it
+        with one that was merged: its staff went on with another one.
+        """
+        if closed is None:
+            return
+        if self.valid_from > closed.last:
+            raise Refused(RefusalCode.EMPLOYER_CLOSED, at="employer")
+        if closed.is_merged and (self.valid_to is None or self.valid_to > closed.last):
+            raise Refused(RefusalCode.EMPLOYER_CLOSED, at="valid_to", closed_on=closed.last)
 
 
 @dataclass(eq=False)

@@ -105,7 +105,7 @@ def test_people_go_on_with_another_employer(client: TestClient, engine: Engine) 
 
 def test_nobody_is_moved_unless_all_are(client: TestClient, engine: Engine) -> None:
     one, other, closed = new_employer(client), new_employer(client), new_employer(client)
-    person, later = staff(client, one)[0], staff(client, one, **{"from": DAY})[0]
+    person, gone = staff(client, one)[0], staff(client, one, to=BEFORE)[0]
     stranger = hire(client)
     dead = staff(client, one)[0]
     died = {"died_on": "2026-05-01", "evidence": "x"}
@@ -119,8 +119,8 @@ def test_nobody_is_moved_unless_all_are(client: TestClient, engine: Engine) -> N
         ({"people": [person, dead]}, (409, "account_deceased")),
         ({"people": [person, "P000000000001U"]}, (404, "account_not_found")),
         ({"people": [person, "119999199001010010"]}, (422, "id_checksum")),
-        # who begins on that day has no day to end on before it
-        ({"people": [person, later]}, (422, "period_invalid")),
+        # who leaves the day before is not there on that day
+        ({"people": [person, gone]}, (404, "enrolment_not_found")),
         ({"people": []}, (422, "shape_invalid")),
         ({}, (422, "shape_invalid")),
         ({"people": [person], "all": True}, (422, "shape_invalid")),
