@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 from sqlalchemy import Connection
 
 from ledger.bounds.care import CHANGED_FROM
 from ledger.chart.kinds import Kind
+from ledger.database.locks import wait_for_turn
 from ledger.institutions.books import institution_book
 from ledger.institutions.changes import record
 from ledger.institutions.rows import InstitutionChangeRow
@@ -25,15 +26,17 @@ from ledger.refusals import RefusalCode, Refused
 _A_DAY: Final = timedelta(days=1)
 
 
-def _read_into(connection: Connection, asked: Asked, desk: Desk) -> bool:
-    read_institutions(
-        connection, {command.into for _book_id, command in asked} - desk.institutions.keys(), desk
-    )
+def _read_alone(connection: Connection, asked: Asked, desk: Desk) -> bool:
+    wait_for_turn(connection, "ends of institutions")
+    # what was read before may have changed while it was somebody else's turn
+    named = {code for _book_id, command in asked for code in (command.institution, command.into) if code}
+    read_institutions(connection, named, desk)
     return True
 
 
-# the institution that takes the place of another one
-_INTO: Need[bool] = Need("the institution that it is merged into", _read_into)
+# the institution, and of a merger the one that takes its place. Neither ends before the commit: a book locks
+# one of them, and of two that are merged into each other each would find that the other goes on
+_ALONE: Need[bool] = Need("institutions while nobody else ends any", _read_alone)
 
 
 @dataclass(eq=False)
@@ -46,8 +49,10 @@ class EndInstitution(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.INSTITUTION_ENDED,
     )
+    needs = frozenset({_ALONE})
     opens = True
 
+    into: ClassVar[None] = None
     book: int
     institution: str
     # the area in which its book is opened
@@ -82,7 +87,7 @@ class MergeInstitution(Command):
         # this one, or the one that would take its place
         RefusalCode.INSTITUTION_ENDED,
     )
-    needs = frozenset({_INTO})
+    needs = frozenset({_ALONE})
     opens = True
 
     book: int
@@ -104,7 +109,7 @@ class MergeInstitution(Command):
         institution = _going_on(desk, self.institution)
         if self.into == self.institution:
             raise Refused(RefusalCode.SHAPE_INVALID, at="into")
-        _going_on(desk, self.into, at="into")
+        _check_goes_on(_known(desk, self.into, "into"), self.valid_from)
         institution_book(desk, self.book, self.institution, self.first_area)
         row = InstitutionChangeRow(self.valid_from, ended=True, successor=self.into)
         facts = {"ended": True, "successor": self.into, "document": self.document}
@@ -121,7 +126,9 @@ class ReopenInstitution(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.INSTITUTION_NOT_ENDED,
     )
+    needs = frozenset({_ALONE})
 
+    into: ClassVar[None] = None
     book: int
     institution: str
     valid_from: date
@@ -145,12 +152,21 @@ class ReopenInstitution(Command):
         record(desk, institution, Kind.INSTITUTION_REOPENING, row, ended=False, document=self.document)
 
 
-def _going_on(desk: Desk, code: str, at: str = "") -> Institution:
+def _going_on(desk: Desk, code: str) -> Institution:
     """The institution, of which no end is recorded. Raises Refused(institution_ended)."""
-    institution = _known(desk, code, at or "institution")
+    institution = _known(desk, code)
     if institution.as_of(date.max).ended:
-        raise Refused(RefusalCode.INSTITUTION_ENDED, at=at)
+        raise Refused(RefusalCode.INSTITUTION_ENDED)
     return institution
+
+
+def _check_goes_on(into: Institution, day: date) -> None:
+    """Raise Refused(institution_ended) unless it is there on the day and on all days after it: else each of
+    two could be in the place of the other one.
+    """
+    turns = {day, *(one.valid_from for one in into.changes if one.valid_from > day)}
+    if any(into.as_of(turn).ended for turn in turns):
+        raise Refused(RefusalCode.INSTITUTION_ENDED, at="into")
 
 
 def _known(desk: Desk, code: str, at: str = "institution") -> Institution:

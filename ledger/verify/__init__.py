@@ -80,7 +80,11 @@ from ledger.verify.merges import (
 from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.people import facts_are_what_they_are_compared_by, numbers_are_in_force_by_their_days
 from ledger.verify.read_log import reads_follow_each_other
-from ledger.verify.registers import bills_go_by_the_day_of_care, registers_say_what_their_entries_say
+from ledger.verify.registers import (
+    bills_go_by_the_day_of_care,
+    mergers_make_no_circle,
+    registers_say_what_their_entries_say,
+)
 from ledger.verify.twins import people_are_there_once
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Verdict", "verify"]
@@ -138,6 +142,7 @@ ACROSS: tuple[Invariant, ...] = (
     aid_clears,
     events_are_those_of_the_books,
     news_is_of_what_happened,
+    mergers_make_no_circle,
 )
 
 CHUNK = 2_000

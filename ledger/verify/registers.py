@@ -10,7 +10,8 @@ from sqlalchemy import Connection, and_, or_, select
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.parties import Party
-from ledger.verify.finding import UNREADABLE, Finding, line_name
+from ledger.contributions.closed_days import closings_of
+from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
 from ledger.verify.streams import streamed
 
 _E, _S, _I = tables.entry.c, tables.settlement.c, tables.institution.c
@@ -43,6 +44,61 @@ def registers_say_what_their_entries_say(connection: Connection, first: int, las
                 yield Finding(
                     "change_wrong", line_name(book_id, seq), "what it says is not what stands there"
                 )
+
+
+# by book, in the order of its words: from which day on which other one is in its place, None for nobody
+_Places = dict[int, list[tuple[date, int | None]]]
+
+
+def mergers_make_no_circle(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Who follows from one to the other that took its place comes to one that is there, on every day."""
+    for places in (_places_of_employers(connection), _places_of_institutions(connection)):
+        for book_id, said in sorted(places.items()):
+            if not first <= book_id <= last:
+                continue
+            for day in sorted({day for day, _into in said}):
+                if _leads_back(places, book_id, day):
+                    what = f"on {day} those that took its place lead back to itself"
+                    yield Finding("merger_circle", book_name(book_id), what)
+                    break
+
+
+def _leads_back(places: _Places, start: int, day: date) -> bool:
+    passed: set[int] = set()
+    at: int | None = start
+    while at is not None and at not in passed:
+        passed.add(at)
+        at = next((into for since, into in reversed(places.get(at, [])) if since <= day), None)
+    return at == start
+
+
+def _places_of_employers(connection: Connection) -> _Places:
+    found: _Places = {}
+    change = tables.employer_change.c
+    merged = select(change.book_id).where(change.successor.is_not(None)).distinct()
+    for book_id in connection.scalars(merged).all():
+        try:
+            said = closings_of(connection, [book_id]).get(book_id, [])
+        except UNREADABLE:
+            # that is found where rows are held against their entries
+            continue
+        found[book_id] = [(one.first, one.into) for one in said]
+    return found
+
+
+def _places_of_institutions(connection: Connection) -> _Places:
+    change, into = tables.institution_change.c, tables.institution.alias().c
+    rows = connection.execute(
+        select(change.book_id, change.valid_from, into.party_id)
+        .outerjoin_from(tables.institution_change, into.code.table, into.code == change.successor)
+        .where(change.ended.is_not(None))
+        # of these the latest day counts, and of one day what was recorded last
+        .order_by(change.book_id, change.valid_from, change.seq)
+    )
+    found: _Places = {}
+    for book_id, day, successor in rows:
+        found.setdefault(book_id, []).append((day, successor))
+    return found
 
 
 def bills_go_by_the_day_of_care(connection: Connection, first: int, last: int) -> Iterator[Finding]:

@@ -207,6 +207,21 @@ def test_what_a_merger_moved_comes_back(client: TestClient, engine: Engine) -> N
     assert left(engine, one) == []
 
 
+def test_an_employer_is_not_merged_into_one_that_was_closed_in_these_days(
+    client: TestClient, engine: Engine
+) -> None:
+    one, other = both(client)
+    taken(merge(client, one, other), MergerAnswer)
+    opened = {"on": LATER, "document": "x"}
+    assert client.post(f"/v1/employers/{one}/reopening", json=opened, headers=key()).status_code == 201
+    # in July and August the other one was in its place
+    before = rows(engine)
+    for day in ("2026-05-01", DAY, "2026-08-31"):
+        assert refusal(merge(client, other, one, **{"from": day})) == (409, "employer_closed"), day
+    assert rows(engine) == before
+    taken(merge(client, other, one, **{"from": LATER}), MergerAnswer)
+
+
 def test_a_late_word_leaves_nobody_with_an_employer_that_was_merged(
     client: TestClient, engine: Engine
 ) -> None:

@@ -106,6 +106,21 @@ def test_an_ended_institution_takes_nobodys_place(client: TestClient, engine: En
     assert verify(engine).findings == []
 
 
+def test_neither_of_two_is_in_the_place_of_the_other_one(client: TestClient, engine: Engine) -> None:
+    one, other = new_institution(client), new_institution(client)
+    taken(act(client, one, "merger", {"into": other, "from": AFTER}), InstitutionEndAnswer)
+    taken(act(client, one, "reopening", {"from": "2026-09-01"}), InstitutionEndAnswer)
+    before = rows(engine)
+    for day in ("2026-05-01", AFTER, "2026-08-31"):
+        # in July and August the other one is in its place
+        answer = act(client, other, "merger", {"into": one, "from": day})
+        assert refusal(answer) == (409, "institution_ended"), day
+        assert [fault["pointer"] for fault in answer.json()["errors"]] == ["/into"]
+    assert rows(engine) == before
+    taken(act(client, other, "merger", {"into": one, "from": "2026-09-01"}), InstitutionEndAnswer)
+    assert verify(engine).findings == []
+
+
 def test_what_is_no_end(client: TestClient, engine: Engine) -> None:
     made, other = new_institution(client), new_institution(client)
     before = rows(engine)

@@ -8,10 +8,15 @@ import pytest
 from sqlalchemy import Engine
 
 from ledger.book.numbers import account_no, entry_name
+from ledger.contributions import staff_moves
+from ledger.contributions.closures import ReopenEmployer
 from ledger.contributions.employer_changes import ChangeEmployer
 from ledger.contributions.staff_moves import MergeEmployer
+from ledger.institutions import closing
 from ledger.institutions.changes import ChangeInstitution
+from ledger.institutions.closing import MergeInstitution, ReopenInstitution
 from ledger.verify import verify
+from ledger.verify.finding import book_name
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import AREA, World
 from tests.support.units import Unit
@@ -79,6 +84,31 @@ CHANGES = {
         "UPDATE employer_change SET successor = 1 WHERE book_id = :E AND seq = :mseq",
     ),
 }
+
+
+@pytest.mark.parametrize("how_many", [2, 3])
+def test_mergers_in_a_circle_are_found(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, how_many: int
+) -> None:
+    world = World(engine)
+    clinic = Clinic(world)
+    units = [Unit(world) for _ in range(how_many)]
+    codes = [clinic.institution() for _ in range(how_many)]
+    with monkeypatch.context() as unheard:
+        # as if nobody had looked whether the other one goes on
+        unheard.setattr(closing, "_check_goes_on", lambda *_: None)
+        unheard.setattr(staff_moves, "is_open_from", lambda *_: True)
+        for one, other in zip(units, [*units[1:], units[0]], strict=True):
+            world.one(MergeEmployer(one.book, other.book, world.today, (), "doc"))
+        for code, other_code in zip(codes, [*codes[1:], codes[0]], strict=True):
+            world.one(MergeInstitution(clinic.parties[code], code, AREA, other_code, world.today, "doc"))
+    found = [(one.code, one.where) for one in verify(engine).findings]
+    books = [*(unit.book for unit in units), *(clinic.parties[code] for code in codes)]
+    assert sorted(found) == sorted(("merger_circle", book_name(book)) for book in books)
+    # opened again from that day on, one of each lets the others come to it
+    world.one(ReopenEmployer(units[0].book, world.today, "doc"))
+    world.one(ReopenInstitution(clinic.parties[codes[0]], codes[0], world.today, "doc"))
+    assert verify(engine).findings == []
 
 
 @pytest.mark.parametrize("what", CHANGES)
