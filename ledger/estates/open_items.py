@@ -16,12 +16,12 @@ from ledger.care.decisions import decided_by
 from ledger.care.visits import IS_OPEN
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
-from ledger.chart.transfers import TransferStatus
+from ledger.chart.transfers import Direction, TransferStatus
 from ledger.database.lookups import Lookup
 from ledger.estates.owed import OWED
 from ledger.months import format_period, period_of
 from ledger.people.merged import came_into
-from ledger.posting import Desk, Need
+from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
@@ -55,14 +55,15 @@ _MONTHS = Lookup(
 )
 
 
-# money that was sent to another agency, which may send it back
-_SENT = Lookup(
+# money that another agency may send back, and money that one has announced
+_TRANSFERS = Lookup(
     "SELECT c.book_id, c.seq, e.detail FROM {given} JOIN transfer_case c ON c.book_id = given.book_id"
-    f" AND c.status = {int(TransferStatus.SENT)}"
+    f" AND c.status IN ({int(TransferStatus.SENT)}, {int(TransferStatus.ANNOUNCED)})"
     " JOIN entry e ON e.book_id = c.book_id AND e.seq = c.seq ORDER BY c.book_id, c.seq",
     [_E.book_id, _E.seq, _E.detail],
     book_id="big",
 )
+_END_TRANSFERS = frozenset({Kind.TRANSFER_IN, Kind.TRANSFER_REJECTION, Kind.TRANSFER_ACKNOWLEDGEMENT})
 
 
 class OpenItem(NamedTuple):
@@ -90,10 +91,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
         told = unpack(detail)
         if told["care_type"] == CareType.INPATIENT.word:
             found[whose[book_id]].append(OpenItem("stay", entry_name(book_id, seq), told["institution"]))
-    for book_id, seq, detail in _SENT.run(connection, ids):
-        found[whose[book_id]].append(
-            OpenItem("transfer", entry_name(book_id, seq), unpack(detail)["other_agency"])
-        )
+    for book_id, seq, detail in _TRANSFERS.run(connection, ids):
+        found[whose[book_id]].append(_transfer(book_id, seq, unpack(detail)))
     deaths = {book.book_id: book.died_on for book in books.values() if book.died_on is not None}
     died = [(one, period_of(deaths[book_id])) for one, book_id in whose.items() if book_id in deaths]
     for book_id, employer_id, period in _MONTHS.run(connection, died):
@@ -103,8 +102,27 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Items:
     return found
 
 
+def _transfer(book_id: int, seq: int, told: dict[str, Any]) -> OpenItem:
+    return OpenItem("transfer", entry_name(book_id, seq), told["other_agency"])
+
+
+def _follow(found: Items, _desk: Desk, receipt: Receipt, _beside: Sequence[Any]) -> None:
+    """Let a transfer that this very batch has announced be open, and one that it has ended not any more."""
+    items = found.get(receipt.book_id)
+    if items is None:
+        return
+    if receipt.kind is Kind.TRANSFER_REQUEST:
+        told = unpack(receipt.detail)
+        if told["direction"] == Direction.IN.word:
+            items.append(_transfer(receipt.book_id, receipt.seq, told))
+    elif receipt.kind in _END_TRANSFERS:
+        told = unpack(receipt.detail)
+        name = entry_name(receipt.book_id, told["transfer"])
+        items[:] = [one for one in items if (one.what, one.name) != ("transfer", name)]
+
+
 # read after the locks; whoever changes one of them has the lock of the book
-OPEN_ITEMS: Need[Items] = Need("what is open of an estate", _read)
+OPEN_ITEMS: Need[Items] = Need("what is open of an estate", _read, follow=_follow)
 
 
 def open_debts(desk: Desk, book: Book, *, but: str = "") -> list[OpenItem]:

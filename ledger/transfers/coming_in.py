@@ -107,6 +107,8 @@ class CreditTransfer(Command):
         RefusalCode.AMOUNT_DIFFERS,
     )
     needs = frozenset({TRANSFERS})
+    # a transfer of that number in another account is another transfer
+    leads_on = False
 
     book: BookRef
     transfer_seq: int

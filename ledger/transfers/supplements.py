@@ -50,6 +50,8 @@ class SupplementTransfer(Command):
         RefusalCode.SUSPENSE_EXCEEDED,
     )
     needs = frozenset({TRANSFERS})
+    # a transfer of that number in another account is another transfer
+    leads_on = False
 
     book: BookRef
     transfer_seq: int

@@ -33,8 +33,6 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     | ENDS.keys()
     # of a death that was none, or of another day
     | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.MERGE_BACK, Kind.QUOTA_END}
-    # what opened a quota again, when the quota itself is taken back
-    | {Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.QUOTA_END}
     # what opened a quota again, when the quota itself is taken back; what gave a credit again, when it is
     | {Kind.REVERSAL}
     | {Kind.DEMAND, Kind.INSTALMENT},
