@@ -252,7 +252,6 @@ async def reject(transfer: str, body: TransferRejection, request: Request) -> Re
     tag=TAG,
     summary="Let arrears, or what came back to the account, follow the money of a transfer",
     answer=SupplementAnswer,
-    refusals_after=(R.PERIOD_AFTER_END,),
     names={"book": "transfer", "target_seq": "transfer"},
 )
 async def supplement(transfer: str, body: Supplement, request: Request) -> Response:
@@ -271,7 +270,7 @@ async def supplement(transfer: str, body: Supplement, request: Request) -> Respo
     command: Command
     if employer is not None and period is not None:
         command = ReleaseSuspended(
-            employer, book_id, period, body.amount, body.source_ref, *sent_by, transfer_seq=seq
+            employer, book_id, period, body.amount, body.source_ref, *sent_by, seq, body.received_on
         )
     else:
         command = SupplementTransfer(

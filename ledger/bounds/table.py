@@ -158,15 +158,15 @@ TRANSFER_RECEIVED_ON = Bound(
     sent=("POST /v1/transfers/{transfer}/complete received_on", "bulk transfer_complete received_on"),
 )
 SUPPLEMENT_ON = Bound(
-    earliest=_SINCE,
+    earliest=(*_SINCE, Edge("sent")),
     latest=_TODAY,
-    rule="R51: what follows a transfer has come",
+    rule="R51: what follows a transfer has come, and not before the money that it follows",
     sent=("POST /v1/transfers/{transfer}/supplements received_on",),
 )
 SUPPLEMENT_MONTH = Bound(
-    earliest=_SINCE,
-    latest=_TODAY,
-    rule="R51: arrears of a month that has begun",
+    earliest=(*_SINCE, Edge("insured")),
+    latest=(*_TODAY, Edge("left"), Edge("sent")),
+    rule="R51: arrears of a month in which the person was insured by the agency that sends them",
     sent=(
         "POST /v1/transfers/{transfer}/supplements period",
         "POST /v1/accounts/{account}/releases period",

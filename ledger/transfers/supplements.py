@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.accounts.inheritance import ESTATE
-from ledger.accounts.leaving import TRANSFER_STATE, TRANSFERS, join_transfer, under_way
+from ledger.accounts.leaving import TRANSFER_STATE, TRANSFERS, join_transfer
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
-from ledger.bounds.table import SUPPLEMENT_MONTH, SUPPLEMENT_ON
+from ledger.bounds.table import SUPPLEMENT_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
@@ -19,10 +19,12 @@ from ledger.chart.transfers import Direction, TransferStatus
 from ledger.contributions.month import Month, employer_book, has_ended, lock_all, next_entry
 from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
+from ledger.people.enrolled import ENROLMENTS
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 from ledger.transfers.coming_in import credit
 from ledger.transfers.going_out import case_of
+from ledger.transfers.months_here import INSURED_ELSEWHERE, admit_month, followed, sent_on
 
 S = TransferStatus
 _FOLLOWED = frozenset({S.SENT, S.ACKNOWLEDGED, S.CREDITED})
@@ -42,6 +44,9 @@ class SupplementTransfer(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         RefusalCode.ACCOUNT_DECEASED,
+        # of a month after death
+        RefusalCode.PERIOD_AFTER_END,
+        # a month in which the person was not insured by who sends, a day before the money that it follows
         RefusalCode.PERIOD_INVALID,
         RefusalCode.DUPLICATE_SOURCE_REF,
         RefusalCode.TRANSFER_STATE,
@@ -49,7 +54,7 @@ class SupplementTransfer(Command):
         # more than waits to be sent
         RefusalCode.SUSPENSE_EXCEEDED,
     )
-    needs = frozenset({TRANSFERS})
+    needs = frozenset({TRANSFERS, ENROLMENTS, INSURED_ELSEWHERE})
     # a transfer of that number in another account is another transfer
     leads_on = False
 
@@ -80,9 +85,11 @@ class SupplementTransfer(Command):
         comes = case.direction == Direction.IN
         if comes:
             desk.allow(Verb.TRANSFER_IN)
-        SUPPLEMENT_ON.admit(self.received_on, desk.today, "received_on")
+        SUPPLEMENT_ON.admit(self.received_on, desk.today, "received_on", sent=sent_on(case))
         if self.period is not None:
-            SUPPLEMENT_MONTH.admit_month(self.period, desk.today, "period")
+            admit_month(desk, book, self.period, (self.transfer_seq, case))
+            if has_ended(book, self.period):
+                raise Refused(RefusalCode.PERIOD_AFTER_END, at="period")
         desk.require_new_source(self.source_kind, self.source_ref)
         case = case_of(book, self.transfer_seq, at=_FOLLOWED)
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
@@ -136,6 +143,7 @@ class ReleaseSuspended(Command):
         RefusalCode.TRANSFER_NOT_FOUND,
         # of a month after death, which is adjusted
         RefusalCode.PERIOD_AFTER_END,
+        # to come, or in which the person was not insured here any more
         RefusalCode.PERIOD_INVALID,
         RefusalCode.DUPLICATE_SOURCE_REF,
         # the transfer was not sent, or comes to nothing
@@ -143,7 +151,7 @@ class ReleaseSuspended(Command):
         RefusalCode.AMOUNT_INVALID,
         RefusalCode.SUSPENSE_EXCEEDED,
     )
-    needs = frozenset({DEBTS, ESTATE, TRANSFERS})
+    needs = frozenset({DEBTS, ESTATE, TRANSFERS, ENROLMENTS, INSURED_ELSEWHERE})
 
     book: BookRef
     account: int
@@ -153,8 +161,9 @@ class ReleaseSuspended(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
-    # the transfer that it is to follow
+    # the transfer that it is to follow, and since when; the day is judged, and no part of the request
     transfer_seq: int | None = None
+    received_on: date | None = None
 
     def __post_init__(self) -> None:
         self.named: tuple[BookRef, ...] = (self.account,)
@@ -169,7 +178,12 @@ class ReleaseSuspended(Command):
         account = desk.other(self.account)
         if account is None:
             raise Refused(RefusalCode.SUSPENSE_EXCEEDED, at="amount_fen", waiting_fen=0)
-        period = SUPPLEMENT_MONTH.admit_month(self.period, desk.today, "period")
+        goes_with = followed(account)
+        if self.transfer_seq is not None:
+            goes_with = self.transfer_seq, case_of(account, self.transfer_seq)
+        if self.received_on is not None and goes_with is not None:
+            SUPPLEMENT_ON.admit(self.received_on, desk.today, "received_on", sent=sent_on(goes_with[1]))
+        period = admit_month(desk, account, self.period, goes_with)
         if has_ended(account, period):
             raise Refused(RefusalCode.PERIOD_AFTER_END, at="period")
         desk.require_new_source(Kind.SUSPENSE_RELEASE, self.source_ref)
@@ -207,13 +221,11 @@ def _follow_transfer(desk: Desk, account: Book, fen: int, source: str) -> int | 
 
     What reached a closed account waits already (R33). What reached one that has sent its money goes with it.
     """
+    found = followed(account)
     if account.stage == Stage.CLOSED:
-        cases = account.of(TRANSFER_STATE)
-        closed = [seq for seq, case in cases.rows.items() if case.status == S.ACKNOWLEDGED]
-        if not closed:
+        if found is None:
             return None
-        seq = closed[-1]
-        case = cases.rows[seq]
+        seq, case = found
         account.add(
             Draft(
                 Kind.TRANSFER_SUPPLEMENT,
@@ -223,9 +235,9 @@ def _follow_transfer(desk: Desk, account: Book, fen: int, source: str) -> int | 
                 detail=pack(transfer=seq),
             )
         )
-        cases.set(seq, case._replace(waiting=case.waiting - fen, supplements=case.supplements + fen))
+        left = case._replace(waiting=case.waiting - fen, supplements=case.supplements + fen)
+        account.of(TRANSFER_STATE).set(seq, left)
         return seq
-    found = under_way(account)
     if found is None or found[1].status != S.SENT:
         return None
     seq = found[0]

@@ -153,9 +153,10 @@ class Doors:
         sheet = sheet_body("1.00", "0.00", "0.00", "1.00")
         return announce(self.client, self.account(), sheet)
 
-    def sent(self) -> str:
+    def sent(self, on: str) -> str:
+        """A transfer to where the person is insured since 2026-04-01."""
         name = request_out(self.client, self.rich())
-        send(self.client, name)
+        send(self.client, name, on)
         return name
 
     def closed(self) -> str:
@@ -1010,15 +1011,15 @@ CASES = [
     ),
     Case(
         "POST /v1/transfers/{transfer}/supplements received_on",
-        lambda d, day: supplement_answer(d.client, d.sent(), "1.00", received_on=day),
-        ("1989-12-31", TOMORROW, *ODD),
-        ("1990-01-01", TODAY),
+        lambda d, day: supplement_answer(d.client, d.sent("2026-05-20"), "1.00", received_on=day),
+        ("2026-05-19", "1989-12-31", TOMORROW, *ODD),
+        ("2026-05-20", TODAY),
     ),
     Case(
         "POST /v1/transfers/{transfer}/supplements period",
-        lambda d, month: supplement_answer(d.client, d.sent(), "1.00", period=month),
-        ("1989-12", "2026-12"),
-        ("1990-01", "2026-11"),
+        lambda d, month: supplement_answer(d.client, d.sent("2026-05-20"), "1.00", period=month),
+        ("2019-12", "2026-04", "2026-12", "1989-12"),
+        ("2020-01", "2026-03"),
     ),
     Case(
         "POST /v1/accounts/{account}/exits paid_on",

@@ -186,9 +186,9 @@ def test_what_is_reversed_after_the_money_was_sent_follows_it(client: TestClient
         assert back.status_code == 201, back.text
     assert view(client, name)["waiting"] == "25.00"
     assert balance(client, person) == "0.00"
-    too_much = supplement_answer(client, name, "25.01", period=None)
+    too_much = supplement_answer(client, name, "25.01", period=None, received_on=TODAY.isoformat())
     assert refusal(too_much) == (409, "suspense_exceeded")
-    supplement(client, name, "25.00", period=None)
+    supplement(client, name, "25.00", period=None, received_on=TODAY.isoformat())
     after = view(client, name)
     assert (after["waiting"], after["supplements"]) == ("0.00", "25.00")
 
@@ -476,7 +476,7 @@ def test_arrears_that_an_employer_pays_later_wait_and_follow_the_transfer(
 ) -> None:
     employer, person = new_employer(client), hire(client)
     owe(client, employer, "2026-07", {person: "5073.60"})
-    name = request_out(client, person)
+    name = request_out(client, person, insured_from="2026-08-01")
     send(client, name, "2026-08-10")
     if closed:
         acknowledge(client, name)
@@ -485,7 +485,7 @@ def test_arrears_that_an_employer_pays_later_wait_and_follow_the_transfer(
     [waits] = suspended(client, account=person)
     assert (waits["amount"], waits["period"], waits["waits_for"]) == ("101.47", "2026-07", "person")
     assert (waits["since"], waits["age_days"]) == ("2026-08-15", 98)
-    too_much = supplement_answer(client, name, "101.48", period="2026-07")
+    too_much = supplement_answer(client, name, "101.48", period="2026-07", received_on="2026-08-20")
     assert refusal(too_much) == (409, "suspense_exceeded")
     same, ref = key(), document()
     body = {"amount": "101.47", "period": "2026-07", "received_on": "2026-08-15", "source_ref": ref}
@@ -495,7 +495,10 @@ def test_arrears_that_an_employer_pays_later_wait_and_follow_the_transfer(
     assert suspended(client, account=person) == []
     assert view(client, name)["supplements"] == "101.47"
     assert balance(client, person) == "0.00"
-    assert refusal(supplement_answer(client, name, "0.01", period="2026-07")) == (409, "suspense_exceeded")
+    assert refusal(supplement_answer(client, name, "0.01", period="2026-07", received_on="2026-08-20")) == (
+        409,
+        "suspense_exceeded",
+    )
     if not closed:
         acknowledge(client, name)
 
@@ -503,7 +506,7 @@ def test_arrears_that_an_employer_pays_later_wait_and_follow_the_transfer(
 def test_what_waited_on_the_way_reaches_the_account_once_the_transfer_is_rejected(client: TestClient) -> None:
     employer, person = new_employer(client), hire(client)
     owe(client, employer, "2026-07", {person: "5073.60"})
-    name = request_out(client, person)
+    name = request_out(client, person, insured_from="2026-08-01")
     pay(client, employer, "2026-07", "481.99", "2026-08-15")
     assert balance(client, person) == "0.00"
     reject(client, name)
@@ -520,10 +523,10 @@ def test_what_waited_on_the_way_reaches_the_account_once_the_transfer_is_rejecte
 def test_a_supplement_that_was_sent_with_the_money_comes_back_with_it(client: TestClient) -> None:
     employer, person = new_employer(client), hire(client)
     owe(client, employer, "2026-07", {person: "5073.60"})
-    name = request_out(client, person)
+    name = request_out(client, person, insured_from="2026-08-01")
     send(client, name, "2026-08-10")
     pay(client, employer, "2026-07", "481.99", "2026-08-15")
-    supplement(client, name, "100.00", period="2026-07")
+    supplement(client, name, "100.00", period="2026-07", received_on="2026-08-20")
     reject(client, name)
     assert balance(client, person) == "100.00"
 
