@@ -12,7 +12,7 @@ import binascii
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -42,6 +42,7 @@ LIMIT_MAX = 500
 
 Limit = Annotated[int, Field(ge=1, le=LIMIT_MAX), BeforeValidator(read_count)]
 PageLimit = Annotated[Limit, Query(description="Items of a page; a CSV has them all")]
+YesOrNo = Literal["true", "false"]
 
 
 def json_answer(body: dict[str, Any] | str, headers: dict[str, str] | None = None) -> Response:

@@ -6,13 +6,13 @@ A person and an employer reach the same routes for what is their own, and no fur
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from api.http.errors import Declined
-from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, Limit, json_answer
+from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, Limit, YesOrNo, json_answer
 from api.http.problems import DoorCode
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
 from api.http.security import Caller
@@ -56,7 +56,6 @@ OF_ABOUT = (
 )
 # who asks through another channel is bound to whom it is
 _AGENCY = frozenset({AccessChannel.SYSTEM, AccessChannel.WINDOW, AccessChannel.PHONE, AccessChannel.AUDIT})
-YesOrNo = Literal["true", "false"]
 
 
 class Asking(NamedTuple):

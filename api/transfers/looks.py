@@ -12,6 +12,7 @@ from api.http.listing import (
     Listing,
     Page,
     PageLimit,
+    YesOrNo,
     answer_pages,
     json_answer,
     with_csv,
@@ -83,21 +84,26 @@ _TRANSFERS = Listing(
 async def transfers(
     request: Request,
     status: Annotated[StatusWord | None, Query(description="Only those at this step")] = None,
+    overdue: Annotated[YesOrNo | None, Query(description="Whose money should have moved, or not")] = None,
     limit: PageLimit = LIMIT_DEFAULT,
     cursor: Cursor = None,
 ) -> Response:
-    """Money in transit is what was sent and is neither acknowledged nor rejected."""
+    """Money in transit is what was sent and is neither acknowledged nor rejected. Overdue is what was not
+    sent, or not credited, by its day.
+    """
     state = state_of(request)
     wanted = None if status is None else STATUS_WORDS[status]
+    late = None if overdue is None else overdue == "true"
     today = state.clock()[1]
 
     def page(connection: Any, after: Any, limit: int) -> Page:
         last = None if after is None else (int(after[0]), int(after[1]))
-        found = reports.transfers(connection, wanted, last, limit, state.policies, today)
+        found = reports.transfers(connection, wanted, last, limit, state.policies, today, overdue=late)
         return [((one.book_id, one.seq), view_json(one)) for one in found]
 
+    place = f"transfers|{status}" + ("" if overdue is None else f"|{overdue}")
     return await answer_pages(
-        request, _TRANSFERS, "transfers", f"transfers|{status}", page, cursor, limit, lambda key: int(key[0])
+        request, _TRANSFERS, "transfers", place, page, cursor, limit, lambda key: int(key[0])
     )
 
 

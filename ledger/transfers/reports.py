@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, select, tuple_
 
@@ -16,6 +16,8 @@ from ledger.chart.transfers import UNDER_WAY, Direction, TransferStatus
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
 
+# whose money is to move by a day
+_DUE: Final = frozenset({TransferStatus.REQUESTED, TransferStatus.ANNOUNCED})
 _C, _E, _B, _A = tables.transfer_case.c, tables.entry.c, tables.book.c, tables.assessment.c
 
 
@@ -54,15 +56,19 @@ def _view(row: Sequence[Any], policies: Mapping[int, Policy], today: date) -> Tr
     # money on its way is as old as its sending, all else as the asking
     since = case.moved_on if status is TransferStatus.SENT and case.moved_on else case.asked_on
     until = today if status in UNDER_WAY else case.ended_on or today
-    due_on = None
     policy = policies.get(area)
-    if policy is not None and status in {TransferStatus.REQUESTED, TransferStatus.ANNOUNCED}:
-        rules = policy.transfers
-        goes = case.direction == Direction.OUT
-        days = rules.out_days_on(case.asked_on) if goes else rules.in_days_on(case.asked_on)
-        due_on = policy.calendar.working_day_after(case.asked_on, days)
+    due_on = None if policy is None else due_day(policy, case)
     overdue = due_on is not None and today > due_on
     return TransferView(book_id, seq, case, unpack(detail), due_on, (until - since).days, overdue)
+
+
+def due_day(policy: Policy, case: TransferCase) -> date | None:
+    """By when the money is to be sent, or credited, in working days of the area; None once it has moved."""
+    if case.status not in _DUE:
+        return None
+    rules, asked_on = policy.transfers, case.asked_on
+    days = rules.out_days_on(asked_on) if case.direction == Direction.OUT else rules.in_days_on(asked_on)
+    return policy.calendar.working_day_after(asked_on, days)
 
 
 def transfer(
@@ -82,14 +88,27 @@ def transfers(
     limit: int,
     policies: Mapping[int, Policy],
     today: date,
+    *,
+    overdue: bool | None = None,
 ) -> list[TransferView]:
-    """At most `limit` transfers at a step, or at any, by account and number, after those of the last page."""
+    """At most `limit` transfers at a step, or at any, by account and number, after those of the last page.
+
+    With `overdue` only those whose day is over, or only the others. Which day that is the calendar says.
+    """
     query = _select().order_by(_C.book_id, _C.seq).limit(limit)
     if status is not None:
         query = query.where(_C.status == int(status))
-    if after is not None:
-        query = query.where(tuple_(_C.book_id, _C.seq) > tuple_(*after))
-    return [_view(row, policies, today) for row in connection.execute(query)]
+    if overdue:
+        query = query.where(_C.status.in_([int(one) for one in _DUE]))
+    found: list[TransferView] = []
+    while len(found) < limit:
+        following = query if after is None else query.where(tuple_(_C.book_id, _C.seq) > tuple_(*after))
+        page = [_view(row, policies, today) for row in connection.execute(following)]
+        found += [one for one in page if overdue is None or one.overdue is overdue]
+        if len(page) < limit:
+            break
+        after = page[-1].book_id, page[-1].seq
+    return found[:limit]
 
 
 class InformationSheet(NamedTuple):
