@@ -36,6 +36,7 @@ from ledger.operations import (
 from ledger.operations import sample as samples
 from ledger.operations.cli import (
     Answer,
+    By,
     Data,
     DataOfDemo,
     app,
@@ -44,12 +45,12 @@ from ledger.operations.cli import (
     fail,
     problem_of,
     warn,
+    who_asks,
 )
 from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, WrongCall, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import WORKERS_MAX, Settings, SettingsError, tune_process
-from ledger.texts import AGENT_NAME_MAX, is_agent_name
 from ledger.vault import Keyring, KeyringError, are_whole, have_document_key
 
 PEOPLE_DEFAULT = 200
@@ -206,7 +207,7 @@ def import_(
                        " they must be, else their headings tell."),
     ],
     data: Data = None,
-    actor: Annotated[str, typer.Option(help="The person who imports.")] = "import",
+    by: By = None,
     rejected: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where rejected lines are listed; else beside it.")
     ] = None,
@@ -227,8 +228,7 @@ def import_(
     kind = None
     if len(files) > 1 and str(files[0]) in KINDS and not files[0].exists():
         kind, files = str(files[0]), files[1:]
-    if not is_agent_name(actor):
-        raise WrongCall(f"--actor is 1 to {AGENT_NAME_MAX} printable characters", SHAPE_INVALID)
+    actor = who_asks(by)
     totals = control_totals(lines, total)
     if totals.given and len(files) > 1:
         raise WrongCall("--lines and --total are those of one file", SHAPE_INVALID)

@@ -8,10 +8,12 @@ begun then.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
+from pwd import getpwuid
 from typing import Annotated, Any, Final, ParamSpec
 
 import typer
@@ -28,10 +30,12 @@ from ledger.people.sealing import KeysDiffer
 from ledger.policy import Policy, PolicyError
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import SettingsError
+from ledger.texts import AGENT_NAME_MAX, actor_as_compared, is_agent_name
 from ledger.vault import KeyringError
 from ledger.version import VERSION
 
 USAGE: Final = 2
+_SHAPE_INVALID: Final = RefusalCode.SHAPE_INVALID.value
 # what the framework raises for any wrong call; it gives only the classes below it a public name
 _Misuse: type[Exception] = next(
     kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException"
@@ -105,6 +109,12 @@ Data = Annotated[
 DataOfDemo = Annotated[
     Path | None,
     typer.Option("--data", metavar="DIR", help="Keys, token, ledger.db; else LEDGER_DATA, else demo-data."),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by", "--actor", metavar="NAME", help="The person who asks for it; else the user of this machine."
+    ),
 ]
 # what a command answers: its JSON, and whether all is well
 Answer = tuple[dict[str, Any], bool]
@@ -203,6 +213,23 @@ def control_totals(lines: int | None, total: str | None) -> ControlTotals:
         return ControlTotals(lines, None if total is None else parse_yuan(total))
     except Refused as refused:
         raise WrongCall("--total is an amount in yuan such as 123.45", refused.code.value) from None
+
+
+def who_asks(said: str | None) -> str:
+    """The person in whose name a command asks, and who therefore approves nothing of it (R68).
+
+    As the command says, else the user whom the operating system knows; its variables say nothing. Raises
+    WrongCall.
+    """
+    if said is None:
+        try:
+            said = getpwuid(os.getuid()).pw_name
+        except KeyError:
+            unknown = "this machine does not know its user: --by says who asks"
+            raise WrongCall(unknown, _SHAPE_INVALID) from None
+    if not is_agent_name(said) or not actor_as_compared(said):
+        raise WrongCall(f"--by is 1 to {AGENT_NAME_MAX} printable characters", _SHAPE_INVALID)
+    return said
 
 
 def require_area(area: int, policies: Mapping[int, Policy], option: str) -> None:

@@ -24,7 +24,7 @@ from ledger.csv_out import BYTE_ORDER_MARK
 from ledger.money import format_yuan
 from ledger.months import period_of
 from ledger.operations import progress
-from ledger.operations.cli import Answer, Data, command
+from ledger.operations.cli import Answer, By, Data, command, who_asks
 from ledger.operations.installation import WrongCall, at_work
 from ledger.operations.places import place_for
 from ledger.people import persons
@@ -50,7 +50,7 @@ def correct(
     member_class: Annotated[str | None, typer.Option(help="What it was in truth.")] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Post what is wrong.")] = False,
     lines: Annotated[Path | None, typer.Option(help="Write every line that was posted to this CSV.")] = None,
-    actor: Annotated[str, typer.Option(help="The person who does it.")] = "operator",
+    by: By = None,
     data: Data = None,
 ) -> Answer:
     """Show what a wrong parameter or a person's wrong class has made, and with --confirm put it right.
@@ -59,7 +59,7 @@ def correct(
     """
     tune_process()
     settings = Settings.load(data)
-    days = _day(first, "FROM"), _day(last, "TO")
+    days, actor = (_day(first, "FROM"), _day(last, "TO")), who_asks(by)
     with at_work(settings) as (opened, connection):
         today = now_and_today()[1]
         ref = None if account is None else persons.account_ref(account, opened.keyring, today)

@@ -18,7 +18,17 @@ from ledger.imports.list_door import ListDoor
 from ledger.money import format_yuan
 from ledger.months import parse_period
 from ledger.operations import progress
-from ledger.operations.cli import Answer, Data, command, control_totals, problem_of, require_area, warn
+from ledger.operations.cli import (
+    Answer,
+    By,
+    Data,
+    command,
+    control_totals,
+    problem_of,
+    require_area,
+    warn,
+    who_asks,
+)
 from ledger.operations.installation import WrongCall, at_work
 from ledger.operations.left_out import named
 from ledger.operations.places import place_for
@@ -246,10 +256,10 @@ def declare(
         str | None, typer.Option(metavar="YUAN", help="What its wages must come to, such as 8000.00.")
     ] = None,
     data: Data = None,
-    actor: Annotated[str, typer.Option(help="The person who hands it in.")] = "import",
+    by: By = None,
 ) -> Answer:
     """Hand in an employer's list of a month. Safe to run again; refused lines are listed beside the file."""
-    period, totals = _period(month), control_totals(lines, total)
+    period, totals, actor = _period(month), control_totals(lines, total), who_asks(by)
     with at_work(Settings.load(data)) as (opened, connection):
         door = ListDoor(connection, opened.keyring, opened.policies, now_and_today, actor)
         told = door.hand_in(
