@@ -30,7 +30,7 @@ CONFIRMED: Final = "confirmed"
 
 _E, _I = tables.entry.c, tables.identity.c
 TOLD_BY: Final = (Kind.DEATH, Kind.ESTATE_CLAIMANTS, Kind.ESTATE_DISPUTE, Kind.ESTATE_AGREEMENT, Kind.ESTATE,
-    Kind.ESTATE_UNDO)  # fmt: skip
+    Kind.ESTATE_UNDO, Kind.DEATH_WITHDRAWAL)  # fmt: skip
 _TOLD = Lookup(
     "SELECT e.book_id, e.seq, e.kind, e.target_seq, e.detail FROM {given} JOIN entry e"
     f" ON e.book_id = given.book_id AND e.kind IN ({', '.join(str(int(kind)) for kind in TOLD_BY)})"
@@ -79,9 +79,9 @@ class EstateCase:
 
     def note(self, kind: int, seq: int, target_seq: int | None, detail: str | None) -> None:
         """Let an entry count."""
-        if kind == Kind.DEATH:
-            # another death is another estate
-            self.death_seq = seq
+        if kind in {Kind.DEATH, Kind.DEATH_WITHDRAWAL}:
+            # another death is another estate, and of one that was withdrawn there is none
+            self.death_seq = seq if kind == Kind.DEATH else None
             self.estate_seq = self.agreement = self.claimants = None
             self.is_disputed = False
             self.undo_seq = self.named_seq = 0

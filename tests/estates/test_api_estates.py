@@ -15,6 +15,7 @@ from ledger.verify import verify
 from tests.care.test_api_cases import advanced, recover
 from tests.estates.test_estates import rich
 from tests.support.api_client import TODAY, contribute, id_number, key, open_account, running, spending
+from tests.support.approval_client import by_two
 from tests.support.care_client import new_institution, new_patient
 from tests.support.employer_client import adjust, balance, hire, new_employer, owe, pay, refusal
 from tests.support.estate_client import (
@@ -397,6 +398,27 @@ def test_an_estate_is_named_by_its_death(client: TestClient) -> None:
         ]
         assert {refusal(answer) for answer in answers} == {(404, "estate_not_found")}
     assert refusal(say(client, estate, "undo", reason="r", document="d")) == (409, "estate_not_confirmed")
+
+
+def test_there_is_no_estate_of_a_death_that_was_withdrawn(client: TestClient) -> None:
+    person = dead(client)
+    estate = claimed(client, person, [SPOUSE])["estate"]
+    assert say(client, estate, "disputes", by="妻", document="letter 1").status_code == 201
+    path = f"/v1/accounts/{person}/death/withdrawal"
+    answer = client.post(path, json={"reason": "a namesake", "document": "registry 7"}, headers=key())
+    assert by_two(client, answer).status_code == 201
+    assert refusal(client.get(f"/v1/estates/{estate}")) == (404, "estate_not_found")
+    shares = [{"name": "妻", "share": "1"}]
+    for what, body in (
+        ("disputes", {"by": "妻", "document": "d"}),
+        ("agreement", {"shares": shares, "document": "d"}),
+        ("undo", {"reason": "r", "document": "d"}),
+    ):
+        assert refusal(say(client, estate, what, **body)) == (404, "estate_not_found")
+    # another death is another estate
+    again = die(client, person)["entry"]
+    told = client.get(f"/v1/estates/{again}").json()
+    assert (told["estate"], told["state"]) == (again, "open")
 
 
 # -- an unborn child ---------------------------------------------------------------------------------------
