@@ -226,6 +226,8 @@ def _named(
                 refused.at = f"claimants/{place}/id_number"
                 raise
             known, birth = parsed.number, parsed.birth_date
+            if one.born_on not in {None, birth}:
+                raise Refused(R.ID_MISMATCH, at=f"claimants/{place}/born_on")
         found.setdefault(stake.digest, stake)
         named.append(
             NamedClaimant(

@@ -119,7 +119,7 @@ class NameClaimants(Command):
                 one.share,
                 None if one.stem is None else name_of(one.stem),
                 one.accepted_on,
-                one.notified_on,
+                None if one.notified_on is None else max(one.notified_on, book.died_on),
                 one.waived_on,
                 one.disqualified_by is not None,
                 one.is_unborn,
@@ -175,6 +175,9 @@ class NameClaimants(Command):
                 raise Refused(RefusalCode.SHARES_INVALID, at=f"claimants/{place}")
             if one.stem is not None and name_of(one.stem) in names:
                 raise Refused(RefusalCode.SHARES_INVALID, at=f"claimants/{place}/represents")
+            if one.is_unborn and (one.known_by_number or one.born_on is not None):
+                # who has a number or a birthday is born
+                raise Refused(RefusalCode.SHARES_INVALID, at=f"claimants/{place}/unborn")
 
     def _line(self, desk: Desk, one: NamedClaimant, claimant: Claimant) -> dict[str, Any]:
         """What the entry keeps of a claimant: what was said, and of a day of birth only the rank it gives."""
@@ -183,6 +186,7 @@ class NameClaimants(Command):
             "stem": claimant.stem,
             "accepted_on": one.accepted_on,
             "notified_on": one.notified_on,
+            "days_from": None if claimant.notified_on == one.notified_on else claimant.notified_on,
             "waived_on": one.waived_on,
             "disqualified_by": one.disqualified_by,
             "unborn": one.is_unborn or None,

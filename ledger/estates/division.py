@@ -104,7 +104,14 @@ class DivideEstate(Command):
 
     def _heirs(self, desk: Desk, book: Book) -> list[Heir]:
         people = [desk.persons[heir.digest].person_id for heir in self.heirs]
-        if len(set(people)) < len(people) or book.person_id in people:
+        names = [stake.name_digest for stake in self.persons]
+        bare = {name for name, heir in zip(names, self.heirs, strict=True) if not heir.known_by_number}
+        if (
+            len(set(people)) < len(people)
+            or book.person_id in people
+            # of two of one name both have a number that tells them apart
+            or any(names.count(name) > 1 for name in bare)
+        ):
             raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
         # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
         order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)

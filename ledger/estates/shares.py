@@ -90,7 +90,7 @@ def entitlements(claimants: Sequence[Claimant], day: date) -> list[Fraction]:
             part if claimant.title == LAW else _NOBODY
             for claimant, part in zip(claimants, parts, strict=True)
         ]
-        if sum(named) != 1 or not any(said):
+        if sum(named) < 1 or not any(said):
             raise Refused(RefusalCode.SHARES_INVALID, at="claimants")
         by_law = [part / sum(said) for part in said]
     return [part + rest * unit for part, unit in zip(parts, by_law, strict=True)]
@@ -166,7 +166,9 @@ def _check(claimants: Sequence[Claimant]) -> None:
 def _yield_to_support(
     claimants: Sequence[Claimant], named: Sequence[Fraction], parts: list[Fraction]
 ) -> None:
-    """Refuse shares over the whole; a will stands as far as an agreement of support leaves something."""
+    """Refuse shares over the whole; a will stands as far as an agreement of support, and what is reserved for
+    heirs who cannot work, leave something (CC1141).
+    """
 
     def over(shares: Sequence[Fraction], *titles: str) -> Fraction:
         return sum(
@@ -174,7 +176,7 @@ def _yield_to_support(
             _NOBODY,
         )
 
-    if max(over(named, SUPPORT, LAW), over(named, WILL, LEGACY, LAW)) > 1:
+    if max(over(named, SUPPORT, LAW), over(named, WILL, LEGACY)) > 1:
         raise Refused(RefusalCode.SHARES_INVALID, at="claimants")
     willed = over(parts, WILL, LEGACY)
     left = 1 - over(parts, SUPPORT, LAW)

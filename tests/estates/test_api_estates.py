@@ -19,6 +19,7 @@ from tests.support.approval_client import by_two
 from tests.support.care_client import new_institution, new_patient
 from tests.support.employer_client import adjust, balance, hire, new_employer, owe, pay, refusal
 from tests.support.estate_client import (
+    DIED,
     amounts,
     ask,
     claim,
@@ -46,10 +47,10 @@ def client(engine: Engine, folder: Path) -> Iterator[TestClient]:
     assert verify(engine).findings == []
 
 
-def dead(client: TestClient, amount: str = "1000.00") -> str:
+def dead(client: TestClient, amount: str = "1000.00", on: str = DIED) -> str:
     """The ID number of a dead person with so much in the account, all of it of today."""
-    person = rich(client, amount)
-    die(client, person)
+    person = rich(client, amount, on[:7])
+    die(client, person, on)
     return person
 
 
@@ -83,6 +84,7 @@ def status_of(client: TestClient, account: str) -> str:
 FRIEND = claimant("友", "other", "legacy", share="0.30")
 SPOUSE, MOTHER = claimant("妻", "spouse"), claimant("母", "parent")
 LONG_AGO = (TODAY - timedelta(days=61)).isoformat()
+EARLIER = (TODAY - timedelta(days=90)).isoformat()
 
 EXAMPLES: dict[str, tuple[str, list[dict[str, Any]], list[str]]] = {
     "E49": (
@@ -126,7 +128,7 @@ EXAMPLES: dict[str, tuple[str, list[dict[str, Any]], list[str]]] = {
 @pytest.mark.parametrize("example", EXAMPLES)
 def test_worked_examples(client: TestClient, example: str) -> None:
     amount, claimants, expected = EXAMPLES[example]
-    person = dead(client, amount)
+    person = dead(client, amount, EARLIER)
     shown = claimed(client, person, claimants)
     assert (shown["state"], shown["amount"], shown["set_off"]) == ("open", amount, [])
     assert sorted(amounts(shown)) == sorted(expected)
@@ -281,6 +283,15 @@ def test_who_cannot_claim(client: TestClient) -> None:
         ([claimant("孙", "grandchild")], "claimants/0/represents"),
         ([SPOUSE, claimant("孙", "grandchild", represents="妻")], "claimants/1/represents"),
         ([claimant("孙", "grandchild", represents="张三")], "claimants/0/represents"),
+        ([SPOUSE, claimant("胎", unborn=True, id_number=number)], "claimants/1/unborn"),
+        ([SPOUSE, claimant("胎", unborn=True, born_on="2026-11-20")], "claimants/1/unborn"),
+        (
+            [
+                claimant("胎", unborn=True),
+                claimant("胎", title="will", share="1/2", id_number=number),
+            ],
+            "claimants/0/unborn",
+        ),
     ]:
         for confirm in (False, True):
             answer = claim(client, person, claimants, confirm=confirm)
@@ -305,6 +316,23 @@ def test_days_of_a_claimant(client: TestClient, field: str, day: str) -> None:
     assert refusal(answer) == (422, "period_invalid")
 
 
+def test_a_birthday_is_that_of_the_number(client: TestClient) -> None:
+    person, number = dead(client), id_number()
+    born = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
+    for confirm in (False, True):
+        wrong = [SPOUSE, claimant("大", id_number=number, born_on="1971-02-03")]
+        answer = claim(client, person, wrong, confirm=confirm)
+        assert refusal(answer) == (422, "id_mismatch")
+        assert answer.json()["errors"][0]["pointer"] == "/claimants/1/born_on"
+    # also where the number stands in another line
+    by_name = [
+        claimant("大", title="will", share="1/2", born_on="1971-02-03"),
+        claimant("大", id_number=number),
+    ]
+    assert refusal(claim(client, person, by_name)) == (422, "id_mismatch")
+    assert amounts(claimed(client, person, [claimant("大", id_number=number, born_on=born)])) == ["1000.00"]
+
+
 def test_nothing_before_a_death_and_nothing_while_something_is_open(client: TestClient) -> None:
     alive = rich(client)
     assert refusal(claim(client, alive, [SPOUSE])) == (409, "account_not_deceased")
@@ -319,7 +347,7 @@ def test_nothing_before_a_death_and_nothing_while_something_is_open(client: Test
 
 
 def test_a_legatee_who_may_still_accept_keeps_it_from_being_paid(client: TestClient) -> None:
-    person = dead(client, "5678.90")
+    person = dead(client, "5678.90", EARLIER)
     told = FRIEND | {"notified_on": (TODAY - timedelta(days=60)).isoformat()}
     # shown as if accepted
     assert amounts(claimed(client, person, [told, SPOUSE, MOTHER]))[0] == "1703.67"
@@ -328,6 +356,27 @@ def test_a_legatee_who_may_still_accept_keeps_it_from_being_paid(client: TestCli
     assert answer.json()["facts"]["latest"] == TODAY.isoformat()
     accepted = told | {"accepted_on": TODAY.isoformat()}
     assert amounts(confirmed(client, person, [accepted, SPOUSE, MOTHER]))[0] == "1703.67"
+
+
+@pytest.mark.parametrize("days", [59, 60, 61])
+def test_who_was_told_before_the_death_has_sixty_days_after_it(client: TestClient, days: int) -> None:
+    died = TODAY - timedelta(days=days)
+    person = dead(client, "5678.90", died.isoformat())
+    told = FRIEND | {"notified_on": (died - timedelta(days=200)).isoformat()}
+    answer = claim(client, person, [told, SPOUSE, MOTHER], confirm=True)
+    if days > 60:
+        assert amounts(answer.json()) == ["0.00", "2839.45", "2839.45"]
+        return
+    assert refusal(answer) == (409, "heirs_disputed")
+    assert answer.json()["facts"]["latest"] == (died + timedelta(days=60)).isoformat()
+    # shown as if accepted
+    assert amounts(claimed(client, person, [told, SPOUSE, MOTHER]))[0] == "1703.67"
+
+
+def test_what_is_reserved_comes_before_a_will_over_the_whole(client: TestClient) -> None:
+    person = dead(client, "0.03")
+    heirs = [claimant("母", "parent", share="1/3"), claimant("儿", title="will", share="1")]
+    assert amounts(confirmed(client, person, heirs)) == ["0.01", "0.02"]
 
 
 # -- disputes and agreements -------------------------------------------------------------------------------

@@ -58,10 +58,10 @@ def hospital(client: TestClient) -> str:
     return new_institution(client, level=3)
 
 
-def rich(client: TestClient, balance: str = "1000.00") -> str:
+def rich(client: TestClient, balance: str = "1000.00", period: str = "2026-11") -> str:
     """The ID number of somebody with so much since today: no interest comes on it."""
     person = str(open_account(client, opened_on="2026-01-05")["number"])
-    contribute(client, person, balance, period="2026-11", effective_on=TODAY.isoformat())
+    contribute(client, person, balance, period=period, effective_on=TODAY.isoformat())
     return person
 
 
@@ -180,6 +180,19 @@ def test_nobody_inherits_twice(client: TestClient) -> None:
         answer = ask(client, person, [one, one], confirm=confirm)
         assert refusal(answer) == (422, "shares_invalid")
         assert answer.json()["errors"][0]["pointer"] == "/heirs"
+
+
+def test_two_of_one_name_are_told_apart_by_their_numbers(client: TestClient) -> None:
+    person = rich(client)
+    die(client, person)
+    bare = {"name": "王二", "relation": "child"}
+    numbered = heir(name="王二")
+    for heirs in ([bare, bare], [bare, bare | {"name": " 王二"}], [numbered, bare], [bare, numbered]):
+        for confirm in (False, True):
+            answer = ask(client, person, heirs, confirm=confirm)
+            assert refusal(answer) == (422, "shares_invalid")
+            assert answer.json()["errors"][0]["pointer"] == "/heirs"
+    assert amounts(show(client, person, [numbered, heir(name="王二")])) == ["500.00", "500.00"]
 
 
 # -- the end of a visit -------------------------------------------------------------------------------------

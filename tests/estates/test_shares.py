@@ -149,6 +149,38 @@ EXAMPLES = [
         ["20.00", "50.00", "30.00"],
     ),
     (
+        "what is reserved comes before a will over the whole",
+        "100.00",
+        [MOTHER._replace(share="0.2"), who("son", "child", "will", "1"), SPOUSE],
+        ["20.00", "80.00", "0.00"],
+    ),
+    (
+        "and before two wills, which yield alike",
+        "100.00",
+        [
+            MOTHER._replace(share="0.4"),
+            who("son", "child", "will", "0.6"),
+            who("friend", "other", "legacy", "0.3"),
+        ],
+        ["40.00", "40.00", "20.00"],
+    ),
+    (
+        "support, what is reserved, and a will over the whole",
+        "100.00",
+        [
+            MOTHER._replace(share="0.2"),
+            who("nurse", "other", "support", "0.5"),
+            who("son", "child", "will", "1"),
+        ],
+        ["20.00", "50.00", "30.00"],
+    ),
+    (
+        "a legacy over the whole that lapsed leaves all to what was reserved",
+        "100.00",
+        [MOTHER._replace(share="0.2"), FRIEND._replace(share="1", notified_on=DAY - timedelta(days=61))],
+        ["100.00", "0.00"],
+    ),
+    (
         "an unborn child has a part",
         "100.00",
         [SPOUSE, who("unborn", "child", is_unborn=True)],
@@ -188,6 +220,7 @@ def test_nobody_takes_anything(claimants: list[Claimant]) -> None:
         ([who("a", "child", "will", "0.6"), who("b", "child", "will", "0.3")], "claimants"),
         ([who("a", "child", share="1/2"), who("b", "child", share="1/3")], "claimants"),
         ([who("a", "child", share="2/3"), who("b", "child", share="2/3")], "claimants"),
+        ([MOTHER._replace(share="0.6"), who("nurse", "other", "support", "0.5")], "claimants"),
         ([who("a", "child", "will")], "claimants/0/share"),
         ([who("a", "child", "will", "0")], "claimants/0/share"),
         ([who("a", "child", "will", "1/0")], "claimants/0/share"),
@@ -228,24 +261,26 @@ def test_agreed_shares_go_by_name_in_their_order() -> None:
 
 @st.composite
 def families(draw: st.DrawFn) -> list[Claimant]:
-    """Claimants of whom at least one inherits by law, and whose parts by will are at most the whole."""
+    """Claimants of whom at least one inherits by law; wills and legacies are at most the whole, and so are
+    parts reserved by law with agreements of support.
+    """
     relations = st.sampled_from(
         ["spouse", "child", "parent", "sibling", "grandparent", "grandchild", "other"]
     )
     found = [who("heir", draw(st.sampled_from(["spouse", "child", "parent"])))]
-    left = Fraction(1)
+    left = {"will": Fraction(1), "support": Fraction(1)}
     for n in range(draw(st.integers(0, 8))):
         relation, title = draw(relations), draw(st.sampled_from(["law", "law", "will", "legacy", "support"]))
         share = None
         stem = None
-        if title == "law":
-            if relation in {"grandchild", "other"}:
-                stem = draw(st.sampled_from(["A", "B"]))
-        else:
-            part = Fraction(draw(st.integers(1, 99)), draw(st.integers(100, 300)))
-            if part > left:
+        if title == "law" and relation in {"grandchild", "other"}:
+            stem = draw(st.sampled_from(["A", "B"]))
+        if title != "law" or draw(st.integers(0, 3)) == 0:
+            part = Fraction(draw(st.integers(1, 99)), draw(st.integers(99, 300)))
+            whole = "will" if title in {"will", "legacy"} else "support"
+            if part > left[whole]:
                 continue
-            left -= part
+            left[whole] -= part
             share = f"{part.numerator}/{part.denominator}"
         waived = DAY if draw(st.booleans()) and draw(st.booleans()) else None
         found.append(who(f"claimant {n}", relation, title, share, stem=stem, waived_on=waived))
