@@ -37,6 +37,15 @@ class Claimant(Strict):
     document: Words | None = None
 
 
+class SignedForAll(Strict):
+    """Who signed for all heirs of a small estate without a notary, and the commitment."""
+
+    model_config = example(signed_by="李四", document="commitment of 2026-11-20")
+
+    signed_by: Name
+    document: Words
+
+
 class NewEstate(Strict):
     """Who named the estate of an account. Shown first; `confirm` makes it final."""
 
@@ -54,6 +63,9 @@ class NewEstate(Strict):
     paid_on: Day
     claimants: list[Claimant]
     confirm: bool = False
+    commitment: SignedForAll | None = Field(
+        None, description="Of a small estate without a notary: one heir signs for all"
+    )
 
 
 class NewDispute(Strict):
@@ -103,6 +115,13 @@ class ClaimantShare(Answer):
     paid_to: Literal["account", "payout", "kept"]
 
 
+class CommitmentAnswer(Answer):
+    """Who signed for all heirs, and the commitment."""
+
+    signed_by: str
+    document: str
+
+
 class EstateState(Answer):
     """An estate, and how it is or would be divided, in the order of the claimants."""
 
@@ -111,6 +130,7 @@ class EstateState(Answer):
     amount: str = yuan("What is divided: balance and interest less what was set off")
     set_off: list[SetOffAnswer] = Field(description="What was owed for certain and was taken first")
     shares: list[ClaimantShare]
+    commitment: CommitmentAnswer | None = Field(None, description="Where one heir signed for all")
     receivable: str | None = Field(
         None, description="Once it was taken back: what heirs owe, whose accounts no longer had it"
     )

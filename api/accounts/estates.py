@@ -39,6 +39,7 @@ from ledger.accounts.inheritance import TO_ACCOUNT
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, book_id_of, entry_name
 from ledger.chart.channels import FieldGroup
+from ledger.estates.claimants import Commitment
 from ledger.estates.reports import EstateSeen, estate_seen
 from ledger.money import format_yuan
 from ledger.shares import heir_rank
@@ -76,7 +77,19 @@ async def name_claimants(body: NewEstate, request: Request) -> Response:
     book_id = await state.read(lambda connection: reports.find_book(connection, ref))
     named, stakes = _named(state, book_id, body.claimants)
     makes = ConfirmEstate if body.confirm else NameClaimants
-    command = makes(book_id, named, stakes, body.paid_on, who.caller, who.actor, key)
+    signed = body.commitment
+    command = makes(
+        book_id,
+        named,
+        stakes,
+        body.paid_on,
+        who.caller,
+        who.actor,
+        key,
+        commitment=None
+        if signed is None
+        else Commitment(persons.name_digest(signed.signed_by, state.keyring), signed.document),
+    )
     if not body.confirm and not wants_dry_run(request):
         # it keeps who named the estate: whether it may be shown comes before that
         shown_by(request).of(book_id)
@@ -134,6 +147,7 @@ async def read_estate(estate: str, request: Request) -> Response:
         "amount": format_yuan(seen.amount),
         "set_off": [debt_json(place[0], line) for line in seen.set_off],
         "shares": _shares(names, seen.amounts, seen.lines),
+        "commitment": _commitment(seen.commitment, names),
     })  # fmt: skip
 
 
@@ -273,16 +287,23 @@ def _answer(receipt: Receipt, names: Sequence[str]) -> dict[str, Any]:
         amount, shown, state = receipt.amount_fen, [line["amount"] for line in lines], "confirmed"
     else:
         lines, amount, shown, state = (detail[name] for name in ("claimants", "amount", "shown", "state"))
-    answer = {
+    answer: dict[str, Any] = {
         "estate": entry_name(receipt.book_id, detail["death"]),
         "state": state,
         "amount": format_yuan(amount),
         "set_off": [debt_json(receipt.book_id, line) for line in detail.get("set_off", ())],
         "shares": _shares(names, shown, lines),
     }
+    if (signed := _commitment(detail.get("commitment"), names)) is not None:
+        answer["commitment"] = signed
     if receipt.kind is Kind.ESTATE_UNDO:
         answer["receivable"] = format_yuan(detail["receivable"])
     return answer
+
+
+def _commitment(told: dict[str, Any] | None, names: Sequence[str]) -> dict[str, str] | None:
+    """Who signed for all, by the name of that claimant."""
+    return None if told is None else {"signed_by": names[told["by"]], "document": told["document"]}
 
 
 def _shares(

@@ -100,9 +100,9 @@ DIED_ON = Bound(
     ),
 )
 ESTATE_PAID_ON = Bound(
-    earliest=(Edge("moved"), Edge("death")),
+    earliest=(Edge("moved"), Edge("death"), Edge("divided")),
     latest=_TODAY,
-    rule="R54: not before the last value date of the account, nor before the death",
+    rule="R54: not before the last value date of the account, the death, nor while the area waits after it",
     sent=("POST /v1/accounts/{account}/estate paid_on", "POST /v1/estates paid_on"),
 )
 SAID_OF_CLAIMANT_ON = Bound(

@@ -56,6 +56,14 @@ class NamedClaimant:
         ))  # fmt: skip
 
 
+@dataclass(slots=True)
+class Commitment:
+    """What one heir signed for all, of a small estate without a notary; found by the digest of the name."""
+
+    name_digest: bytes
+    document: str
+
+
 class Split(NamedTuple):
     """The part of each claimant, and their places for an odd fen."""
 
@@ -75,6 +83,8 @@ class NameClaimants(Command):
         *OF_DIVISION,
         # a claimant twice under one title, the dead person, somebody dead, parts that are not the whole
         RefusalCode.SHARES_INVALID,
+        # one heir signs for all, and it is more than the area allows that for
+        RefusalCode.VERB_NOT_OFFERED,
     )
     needs = frozenset({CHANGES, DATED, OPEN_ITEMS, OWED, ESTATE_CASE})
 
@@ -86,13 +96,17 @@ class NameClaimants(Command):
     actor: str = ""
     key: str | None = None
     found_seqs: tuple[int, ...] = ()
+    commitment: Commitment | None = None
     others: tuple[BookRef, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         self.others = tuple({one.digest: None for one in self.claimants if one.known_by_number})
 
     def content(self) -> str:
-        return f"{self.paid_on}|{';'.join(one.told() for one in self.claimants)}"
+        said = f"{self.paid_on}|{';'.join(one.told() for one in self.claimants)}"
+        if (signed := self.commitment) is not None:
+            said += f"|{signed.name_digest.hex()},{signed.document!a}"
+        return said
 
     def decide(self, desk: Desk) -> None:
         self._name(desk, keyed=True)
@@ -132,6 +146,7 @@ class NameClaimants(Command):
         amounts = (
             divide(total, parts.weights, [(rank,) for rank in parts.ranks]) if any(parts.weights) else []
         )
+        facts |= self._committed(desk, book, total, parts)
         book.add(
             Draft(
                 Kind.ESTATE_CLAIMANTS,
@@ -153,6 +168,20 @@ class NameClaimants(Command):
             )
         )
         return case, claimants, parts
+
+    def _committed(self, desk: Desk, book: Book, total: int, parts: Split) -> dict[str, Any]:
+        """Who signed for all, as the entry keeps it: by the place among the claimants (Q9)."""
+        signed = self.commitment
+        if signed is None:
+            return {}
+        most = desk.policy(book.area).estates.small_up_to_on(self.paid_on)
+        if most is None or total > most:
+            raise Refused(RefusalCode.VERB_NOT_OFFERED, at="commitment", most_fen=most)
+        for place, (one, weight) in enumerate(zip(self.claimants, parts.weights, strict=True)):
+            # only who gets something answers for the others
+            if one.name_digest == signed.name_digest and weight and not one.is_unborn:
+                return {"commitment": {"by": place, "document": signed.document}}
+        raise Refused(RefusalCode.SHARES_INVALID, at="commitment/signed_by")
 
     def _check_days(self, desk: Desk, died_on: date) -> None:
         for place, one in enumerate(self.claimants):
@@ -219,6 +248,7 @@ class ConfirmEstate(NameClaimants):
         # a dispute, or a legatee who may still accept
         RefusalCode.HEIRS_DISPUTED,
         RefusalCode.SHARES_INVALID,
+        RefusalCode.VERB_NOT_OFFERED,
     )
 
     def decide(self, desk: Desk) -> None:
@@ -236,6 +266,7 @@ class ConfirmEstate(NameClaimants):
             raise Refused(RefusalCode.HEIRS_DISPUTED, at=f"claimants/{place}/accepted_on", latest=until)
         named_seq = book.last_seq
         facts = make_ready(desk, book, self.paid_on)
+        facts |= self._committed(desk, book, book.current_year + book.carried_over, parts)
         pay_heirs(
             desk,
             book,

@@ -152,5 +152,5 @@ def _shown(case: EstateCase, amounts: list[int], state: str) -> dict[str, Any]:
         "claimants": lines,
         "shown": amounts,
         "state": state,
-        **({"set_off": told["set_off"]} if "set_off" in told else {}),
+        **{name: told[name] for name in ("set_off", "commitment") if name in told},
     }

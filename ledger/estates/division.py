@@ -161,7 +161,10 @@ def make_ready(desk: Desk, book: Book, paid_on: date) -> dict[str, Any]:
     What is left in the book is what is divided; the facts that the estate keeps. Raises Refused.
     """
     moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
-    ESTATE_PAID_ON.admit(paid_on, desk.today, "paid_on", moved=moved, death=book.died_on)
+    if book.died_on is None:
+        raise AssertionError("an estate is of somebody who has died")
+    divided = desk.policy(book.area).estates.divided_from(book.died_on)
+    ESTATE_PAID_ON.admit(paid_on, desk.today, "paid_on", moved=moved, death=book.died_on, divided=divided)
     before = book.current_year + book.carried_over
     # before what follows, because missing rates are refused before open items and wrong shares
     interest = post_interest(desk, book, paid_on - timedelta(days=1), valued_on=paid_on)

@@ -25,6 +25,8 @@ class EstateSeen(NamedTuple):
     set_off: list[dict[str, Any]]
     lines: list[dict[str, Any]]
     amounts: list[int]
+    # who signed for all, by the place among the lines
+    commitment: dict[str, Any] | None = None
 
 
 def estate_seen(connection: Connection, book_id: int, death_seq: int) -> EstateSeen:
@@ -38,7 +40,14 @@ def estate_seen(connection: Connection, book_id: int, death_seq: int) -> EstateS
         told = _detail(connection, book_id, case.estate_seq)
         lines = told["heirs"]
         amounts = [line["amount"] for line in lines]
-        return EstateSeen(case.state(pays=True), sum(amounts), told.get("set_off", []), lines, amounts)
+        return EstateSeen(
+            case.state(pays=True),
+            sum(amounts),
+            told.get("set_off", []),
+            lines,
+            amounts,
+            told.get("commitment"),
+        )
     last = connection.scalar(
         select(_E.seq)
         .where(_E.book_id == book_id, _E.seq > death_seq, _E.kind.in_([int(kind) for kind in _SAYS]))
@@ -53,6 +62,7 @@ def estate_seen(connection: Connection, book_id: int, death_seq: int) -> EstateS
         told.get("set_off", []),
         told.get("claimants", []),
         amounts,
+        told.get("commitment"),
     )
 
 

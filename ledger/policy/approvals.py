@@ -18,6 +18,7 @@ ASKABLE: Final = (
     "death_withdrawal",
     "demand",
     "estate",
+    "estate_unclaimed",
     "estate_undo",
     "exit",
     "id_number",

@@ -22,6 +22,7 @@ from ledger.policy.calendar import (
 from ledger.policy.care import CHRONIC_UNITS, read_care
 from ledger.policy.cases import read_cases
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
+from ledger.policy.estates import read_estates
 from ledger.policy.parameters import (
     ALL_UNITS,
     ESTIMATES_IN_A_ROW,
@@ -119,6 +120,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         cases=read_cases(optional),
         approvals=read_approvals(optional),
         transfers=read_transfers(optional),
+        estates=read_estates(optional),
         text=text,
         hash=sha256(text.encode()).hexdigest(),
         parameters=parameters,

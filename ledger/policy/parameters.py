@@ -13,6 +13,7 @@ from ledger.policy.calendar import CALENDAR_UNITS, WorkCalendar
 from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePolicy
 from ledger.policy.cases import CASES_UNITS, CasesPolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
+from ledger.policy.estates import ESTATES_UNITS, EstatesPolicy
 from ledger.policy.transfers import TRANSFERS_UNITS, TransfersPolicy
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
@@ -65,6 +66,7 @@ OPTIONAL_UNITS: dict[str, str] = {
     **CASES_UNITS,
     **APPROVAL_UNITS,
     **TRANSFERS_UNITS,
+    **ESTATES_UNITS,
 }
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
@@ -117,6 +119,7 @@ class Policy:
     cases: CasesPolicy
     approvals: ApprovalsPolicy
     transfers: TransfersPolicy
+    estates: EstatesPolicy
     text: str
     hash: str
     parameters: tuple[ParameterLine, ...]

@@ -37,6 +37,7 @@ NO_DAYS = {
     "file accounts opening_current_year",
     "POST /v1/third-party-cases/{case}/advance paid_to",
     "POST /v1/estates disqualified_by",
+    "POST /v1/estates signed_by",
     "POST /v1/estates/{estate}/disputes by",
     "POST /v1/employers/{employer}/staff-moves to",
     *(f"POST /v1/{cases} {name}" for cases in ("cases", "me/cases") for name in ("reply_to", "objects_to")),

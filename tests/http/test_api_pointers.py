@@ -225,6 +225,13 @@ HEIR = {
     "name": "李四", "relation": "child", "title": "law", "share": "1", "born_on": "1990-01-01",
     "accepted_on": "2026-11-01", "notified_on": "2026-11-01", "waived_on": None,
 }  # fmt: skip
+
+
+def born_as_numbered(number: str) -> dict[str, str]:
+    """An ID number, and the birthday that it says."""
+    return {"id_number": number, "born_on": f"{number[6:10]}-{number[10:12]}-{number[12:14]}"}
+
+
 COMPARED = {"day": "2026-10-10", "count": 0, "total": "0.00", "fund": "0.00", "account": "0.00"}
 CLAIM = {
     "care_type": "outpatient",
@@ -304,7 +311,8 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/estates": {
             "account": there["died"],
             "paid_on": "2026-11-21",
-            "claimants": [HEIR | {"id_number": id_number()}],
+            "claimants": [HEIR | born_as_numbered(id_number())],
+            "commitment": {"signed_by": "李四", "document": "x"},
             "confirm": True,
         },
         "/v1/estates/{estate}/disputes": {"by": "李四", "document": "x"},

@@ -13,6 +13,7 @@ from api.operations.policies import PolicyAnswer
 from ledger.policy import UNITS, load_policies
 from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.cases import CASES_UNITS
+from ledger.policy.estates import ESTATES_UNITS
 from ledger.policy.transfers import TRANSFERS_UNITS
 from tests.policy.test_policy import ALWAYS, LEFT_OUT, OF_TWO
 from tests.support.api_client import TODAY, running
@@ -54,6 +55,7 @@ def test_the_rules_of_today(client: TestClient) -> None:
         *CASES_UNITS,
         *OF_TWO,
         *TRANSFERS_UNITS,
+        *ESTATES_UNITS,
     ]
     assert parameter(shown, "contributions.average_wage") == {
         "name": "contributions.average_wage",

@@ -26,7 +26,9 @@ def test_the_example_area_asks_for_what_it_says() -> None:
     assert policy.asking_on(DAY) == {
         "contribution": 10_000_000,
         "estate": 10_000_000,
-        **dict.fromkeys(("death_withdrawal", "estate_undo", "exit", "id_number", "merge"), 0),
+        **dict.fromkeys(
+            ("death_withdrawal", "estate_unclaimed", "estate_undo", "exit", "id_number", "merge"), 0
+        ),
     }
     assert policy.days_on(DAY) == 30
 
