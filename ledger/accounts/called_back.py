@@ -9,6 +9,7 @@ does not have is not there: a receivable, or a refusal, as of an account that ne
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 from ledger.accounts.inheritance import ESTATE
@@ -18,7 +19,7 @@ from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Stage
+from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
 from ledger.posting import Desk, WiderLocks
 
@@ -39,6 +40,15 @@ def that_has_it(desk: Desk, book: Book) -> Book | None:
         raise WiderLocks(unlocked)
     last = desk.other(divided.onward[-1])
     return None if last is None or last.stage == Stage.CLOSED else last
+
+
+def ways_to_lock(desk: Desk, accounts: Iterable[int]) -> set[int]:
+    """Where the money of those of some accounts is that went into others, as far as it is not on the desk:
+    asked for all at once, as a command may find only so often that it needs more books.
+    """
+    closed = (one for one in accounts if one in desk.books and desk.books[one].stage == Stage.CLOSED)
+    divided = (desk.of(ESTATE).get(one) for one in closed)
+    return {account for one in divided if one is not None for account in one.onward} - desk.books.keys()
 
 
 def fen_there(desk: Desk, book: Book) -> int:
@@ -74,6 +84,19 @@ def take_out(
         also = ((int(Side.CARRIED_OVER), int(target), fen, party), *also)
     draft.transfers = also
     return book.add(draft)
+
+
+def allow_merged(desk: Desk, verb: Verb, *, day: date | None = None) -> None:
+    """Raise the refusal of the matrix for this verb (`Desk.allow`), of an account that went into another one
+    that of the account which stays: there its holder's life goes on.
+    """
+    book: Book = desk.book
+    account = that_has_it(desk, book)
+    try:
+        desk.book = account or book
+        desk.allow(verb, day=day)
+    finally:
+        desk.book = book
 
 
 def _call_back(

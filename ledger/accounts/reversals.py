@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.accounts.called_back import fen_there, take_out
 from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.dated_back import PocketMove, undo
 from ledger.book.detail import pack, unpack
@@ -152,7 +153,7 @@ class Reverse(Command):
         )
         same_year = effective_on.year == original.effective_on.year
         if original.kind in CREDITS:
-            _take_back(book, draft, original, same_year)
+            _take_back(desk, draft, original, same_year)
         else:
             moved = desk.of(MOVED_FOR).get(original.name, ())
             _give_back(book, draft, original, moved, apart=book.stage == Stage.CLOSED)
@@ -185,12 +186,15 @@ def _from_an_employer(original: Receipt) -> bool:
     return original.kind is Kind.CONTRIBUTION and any(party is not None for *_, party in original.transfers)
 
 
-def _take_back(book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
-    """A credit goes back where it came from: out of its pocket, which after a year end is carried_over."""
-    if original.amount_fen > book.available:
+def _take_back(desk: Desk, draft: Draft, original: Receipt, same_year: bool) -> None:
+    """A credit goes back where it came from: out of its pocket, which after a year end is carried_over.
+
+    Of an account that went into another one it comes from there.
+    """
+    if original.amount_fen > fen_there(desk, desk.book):
         raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
-    [(source, _pocket, _fen, party)] = original.transfers
-    book.debit(draft, original.amount_fen, Side(source), party, current_year_first=same_year)
+    [(source, _pocket, fen, party)] = original.transfers
+    take_out(desk, desk.book, draft, fen, Side(source), party, current_year_first=same_year)
 
 
 def _give_back(

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.accounts.called_back import allow_merged, ways_to_lock
 from ledger.accounts.reversals import Reverse
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -92,7 +93,8 @@ class ReverseEntry(Reverse):
     came, into the pockets or to the bank, and the document may be booked again.
 
     Neither is open to a closed account, where nothing could follow: its claim could not be decided, and what
-    would be due again nobody would owe.
+    would be due again nobody would owe. A claim of an account that went into another one is decided in its
+    own book, while its holder lives.
     """
 
     refused_with = (
@@ -127,23 +129,31 @@ class ReverseEntry(Reverse):
     def decide(self, desk: Desk) -> None:
         original = desk.target(self.target_seq)
         if original is not None and original.kind in REVERSIBLE_FACTS:
-            self._ask_for(*NEEDS_OF[original.kind])
+            self._ask_for(desk, *NEEDS_OF[original.kind])
             self._forget(desk, original)
         elif original is not None and is_of_a_demand(original):
             self._ask_for(DEMANDS, DONE_OF_DEMANDS)
+            self._ask_for(desk, DEMANDS)
             desk.allow(Verb.REVERSAL)
             reverse(desk, original, self.effective_on or desk.today, self.reason)
         elif original is None or original.kind not in REVERSIBLE_OF_CARE:
             super().decide(desk)
         elif original.kind is Kind.RECOVERY:
-            self._ask_for(CASES, SETTLEMENTS, LATER_RECOVERIES)
+            self._ask_for(desk, CASES, SETTLEMENTS, LATER_RECOVERIES)
             self._give_back(desk, original)
         elif unpack(original.detail)["approved"]:
-            self._ask_for(ACCUMULATORS, CASES, SETTLEMENTS)
+            self._ask_for(desk, ACCUMULATORS, CASES, SETTLEMENTS)
             self._take_back(desk, original)
         else:
-            self._ask_for(HANDED_IN)
+            self._ask_for(desk, HANDED_IN)
             self._reopen(desk, original)
+
+    def _ask_for(self, desk: Desk, *needs: Need[Any]) -> None:
+        """Be decided again with all of these, unless they were asked for."""
+        if not self.needs.issuperset(needs):
+            for need in needs:
+                self.also_need(need)
+            raise WiderLocks(sorted(ways_to_lock(desk, [desk.book.book_id])))
 
     def _day(self, desk: Desk, original: Receipt) -> tuple[date, date | None]:
         """The value date, and the old date that it keeps. Raises Refused, also where it is reversed."""
@@ -191,7 +201,7 @@ class ReverseEntry(Reverse):
 
     def _take_back(self, desk: Desk, original: Receipt) -> None:
         """An approved claim is received again, as if nothing had been paid for it."""
-        desk.allow(Verb.CARE_CASE)
+        allow_merged(desk, Verb.CARE_CASE)
         dates = self._day(desk, original)
         row = row_of(desk, original)
         check_bill_may_go(desk, original, row)
@@ -200,7 +210,7 @@ class ReverseEntry(Reverse):
 
     def _reopen(self, desk: Desk, original: Receipt) -> None:
         """A rejected claim is received again, if its bill was not settled or handed in otherwise since."""
-        desk.allow(Verb.CARE_CASE)
+        allow_merged(desk, Verb.CARE_CASE)
         dates = self._day(desk, original)
         row, detail = desk.of(HANDED_IN)[original.book_id, about(original)]
         if self.bill is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ledger.accounts.called_back import fen_there, take_out, that_has_it
 from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -17,7 +18,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.assessing import Declared, canonical, judge, persons_of
+from ledger.contributions.assessing import Declared, assessed_under, canonical, judge, persons_of
 from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, next_entry, owed_month
 from ledger.contributions.premiums import Premium
@@ -25,6 +26,7 @@ from ledger.contributions.reads import DEBTS, OPEN_MONTH
 from ledger.contributions.squaring import square_fees
 from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
+from ledger.people.merged import MERGED_NAMED
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -52,7 +54,7 @@ class Adjust(Command):
         RefusalCode.RATES_MISSING,
         RefusalCode.NO_GOOD_LINE,
     )
-    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE})
+    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, MERGED_NAMED})
 
     book: BookRef
     period: int | None
@@ -69,6 +71,11 @@ class Adjust(Command):
 
     def content(self) -> str:
         return f"{self.period}|{self.reason}|{canonical(self.lines)}"
+
+    def looks_at(self, desk: Desk, book_id: int) -> set[int]:
+        named = super().looks_at(desk, book_id)
+        merged = desk.of(MERGED_NAMED)
+        return named | {one for account_id in named for one in merged.get(account_id, ())}
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
@@ -96,13 +103,12 @@ class Adjust(Command):
         if account_id in seen:
             raise Refused(RefusalCode.DUPLICATE_LINE)
         seen.add(account_id)
-        row = month.rows.get(account_id)
-        if row is None:
-            raise Refused(RefusalCode.NOTHING_ASSESSED)
+        account = desk.look_at(account_id)
+        # what was assessed before two accounts became one stands under the one that it was assessed for
+        account_id, row = assessed_under(desk, month.rows, account_id)
         due = NOTHING
         if line.wage_fen != 0:
-            due = judge(desk, desk.book, month.period, account_id, line.wage_fen, again=True)
-        account = desk.look_at(account_id)
+            due = judge(desk, desk.book, month.period, account_id, line.wage_fen, again=True, holder=account)
         credited = row.employee_paid - max(row.suspended, 0)
         if account is not None and account.stage == Stage.CLOSED and credited > due.employee_fen:
             # the heirs have it: nobody is left to owe it (R33)
@@ -250,14 +256,17 @@ def _take_out(desk: Desk, book: Book, month: Month, account_id: int, wanted: int
     account = desk.other(account_id)
     if account is None:
         raise AssertionError("an account is locked before it is taken from")
-    if Status.FROZEN in account.statuses(desk.today):
+    holds_it = that_has_it(desk, account)
+    if holds_it is None or Status.FROZEN in holds_it.statuses(desk.today):
         return []
     paid_on = month.rows[account_id].paid_on
     # after a year end the credit is in carried_over, as for a reversal
     same_year = paid_on is None or paid_on.year == desk.today.year
-    fen = min(wanted, max(account.available, 0))
+    fen = min(wanted, fen_there(desk, account))
     if fen:
-        account.debit(
+        take_out(
+            desk,
+            account,
             Draft(
                 Kind.REFUND_TO_PAYER,
                 desk.today,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
-from ledger.contributions.levies import ASSESSMENTS
+from ledger.contributions.levies import ASSESSMENTS, Assessment
 from ledger.contributions.month import has_ended
 from ledger.contributions.premiums import Premium, premium
 from ledger.months import month_bounds, period_of
 from ledger.people.births import birth_before
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.membership import class_in
+from ledger.people.merged import MERGED_NAMED
 from ledger.posting import Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -56,12 +57,32 @@ def check_alive(desk: Desk, command: Command, account_id: int | None, period: in
         raise Refused(RefusalCode.PERIOD_INVALID)
 
 
+def assessed_under(desk: Desk, rows: Mapping[int, Assessment], account_id: int) -> tuple[int, Assessment]:
+    """The account under which a person's month was assessed, and how: their own, or one that went into it.
+
+    Raises Refused(nothing_assessed).
+    """
+    accounts = (account_id, *desk.of(MERGED_NAMED).get(account_id, ()))
+    there = [(one, rows[one]) for one in accounts if one in rows]
+    if not there:
+        raise Refused(RefusalCode.NOTHING_ASSESSED)
+    return next((found for found in there if found[1].employee or found[1].employer), there[0])
+
+
 def judge(
-    desk: Desk, book: Book, period: int, account_id: int | None, wage_fen: int | None, *, again: bool = False
+    desk: Desk,
+    book: Book,
+    period: int,
+    account_id: int | None,
+    wage_fen: int | None,
+    *,
+    again: bool = False,
+    holder: Book | None = None,
 ) -> Premium:
     """What one person owes for a month at this employer, or why nothing. Raises Refused.
 
-    `again` judges an adjustment, for which the month must have been assessed.
+    `again` judges an adjustment, for which the month must have been assessed; `holder` is the account that
+    knows of the person's death, where that is another one.
     """
     account = None if account_id is None else desk.look_at(account_id)
     if account is None or account_id is None:
@@ -70,7 +91,7 @@ def judge(
         raise Refused(RefusalCode.ACCOUNT_CLOSED)
     if account.stage == Stage.TRANSFERRING and not again:
         raise Refused(RefusalCode.ACCOUNT_TRANSFERRING)
-    if has_ended(account, period):
+    if has_ended(holder or account, period):
         raise Refused(RefusalCode.PERIOD_AFTER_END)
     member_class = class_in(desk.of(ENROLMENTS).get(account_id, ()), book.book_id, period)
     if not again and book.of(ASSESSMENTS).get((period, account_id)) is not None:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.accounts.called_back import fen_there, take_out, ways_to_lock
+from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
@@ -23,7 +25,6 @@ from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.cleared import PaidFor, with_cleared
@@ -144,7 +145,7 @@ class ReversePayment(Command):
         RefusalCode.NOT_LAST,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({TARGET, DEBTS, BROUGHT})
+    needs = frozenset({TARGET, DEBTS, BROUGHT, ESTATE})
 
     book: BookRef
     target_seq: int
@@ -245,10 +246,11 @@ class _Back:
             raise Refused(RefusalCode.NOT_LAST, entries=[*names, *acted])
 
     def lock(self) -> None:
-        """Have every account locked that it was credited to."""
-        missing = sorted({line.account_id for line in self._credited()} - self.desk.books.keys())
+        """Have every account locked that it was credited to, and where the money of merged ones is now."""
+        wanted = {line.account_id for line in self._credited()}
+        missing = wanted - self.desk.books.keys() or ways_to_lock(self.desk, wanted)
         if missing:
-            raise WiderLocks(missing)
+            raise WiderLocks(sorted(missing))
 
     def take(self) -> None:
         """Take what the payment brought out of the accounts, as far as it is there."""
@@ -280,9 +282,11 @@ class _Back:
         credit = self._credit(line)
         if account is None or credit is None:
             raise AssertionError("what was paid for a person stands in an account that is locked")
-        fen = 0 if account.stage == Stage.CLOSED else min(credited, max(account.available, 0))
+        fen = min(credited, fen_there(self.desk, account))
         if fen:
-            account.debit(
+            take_out(
+                self.desk,
+                account,
                 Draft(
                     Kind.REFUND_TO_PAYER,
                     self.desk.today,

@@ -123,3 +123,15 @@ def books_of_one(desk: Desk, book: Book) -> list[Book]:
     """An account and those that went into it, as working copies: they are locked."""
     merged = [desk.other(book_id) for book_id in merged_in(desk, book.book_id)]
     return [book, *(one for one in merged if one is not None)]
+
+
+def _read_named(connection: Connection, asked: Asked, desk: Desk) -> dict[int, tuple[int, ...]]:
+    refs = (ref for _book_id, command in asked for ref in command.named)
+    ids = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in refs}
+    return came_into(connection, (account for account in ids if account is not None))
+
+
+# of the accounts that commands name, those that went into them: what the younger one had stands in its book
+MERGED_NAMED: Need[dict[int, tuple[int, ...]]] = Need(
+    "accounts that went into those named", _read_named, first=True
+)

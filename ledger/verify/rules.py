@@ -70,10 +70,12 @@ _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
     Kind.INTEREST_CORRECTION, Kind.MERGE,
-    # of one that went into another, what is taken back of what it had
-    Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER,
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
+})  # fmt: skip
+# of one that went into another, what is taken back of what it had, and a claim that is decided anew
+_AFTER_A_MERGE = _AFTER_CLOSING | frozenset({
+    Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.CLAIM_DECISION,
 })  # fmt: skip
 # what is said of an estate before it is divided
 _OF_AN_UNDIVIDED_ESTATE = frozenset({
@@ -211,7 +213,8 @@ def dates_fit(walk: Walk, line: WalkedEntry) -> str | None:
 
 
 def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
-    if walk.stage == Stage.CLOSED and line.kind not in _AFTER_CLOSING:
+    after = _AFTER_A_MERGE if walk.is_merged else _AFTER_CLOSING
+    if walk.stage == Stage.CLOSED and line.kind not in after:
         return f"a {Kind(line.kind).word} in a closed account"
     if walk.stage == Stage.DECEASED and line.kind in _NEEDS_A_LIVING_PERSON:
         return f"a {Kind(line.kind).word} after the report of death"

@@ -95,6 +95,8 @@ class Walk:
     interest_year: int = 0
     open_freezes: int = 0
     stage: int = Stage.ACTIVE
+    # whether it went into another one
+    is_merged: bool = False
     # before the report of a death, and the last fact of one that stands
     former_stage: int = Stage.ACTIVE
     death_fact: int | None = None
@@ -162,7 +164,7 @@ class Walk:
         elif kind == Kind.DEATH_WITHDRAWAL:
             self.stage, self.died_on, self.death_fact = self.former_stage, None, None
         elif kind == Kind.MERGE and line.source_ref is None:
-            self.stage = Stage.CLOSED
+            self.stage, self.is_merged = Stage.CLOSED, True
         elif kind == Kind.ESTATE_UNDO:
             self.stage = Stage.DECEASED
         elif kind in {Kind.ESTATE, Kind.EXIT, Kind.TRANSFER_ACKNOWLEDGEMENT}:
