@@ -9,7 +9,8 @@ does not have is not there: a receivable, or a refusal, as of an account that ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 
 from ledger.accounts.inheritance import ESTATE
@@ -19,7 +20,7 @@ from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Stage, Verb
+from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.posting import Desk, WiderLocks
 
@@ -86,15 +87,16 @@ def take_out(
     return book.add(draft)
 
 
-def allow_merged(desk: Desk, verb: Verb, *, day: date | None = None) -> None:
-    """Raise the refusal of the matrix for this verb (`Desk.allow`), of an account that went into another one
-    that of the account which stays: there its holder's life goes on.
+@contextmanager
+def judged_where_it_is(desk: Desk) -> Iterator[None]:
+    """Ask of the matrix what the account that has the money lets through: there its holder's life goes on.
+
+    Of one whose money is gone, what the closed account does.
     """
     book: Book = desk.book
-    account = that_has_it(desk, book)
+    desk.book = that_has_it(desk, book) or book
     try:
-        desk.book = account or book
-        desk.allow(verb, day=day)
+        yield
     finally:
         desk.book = book
 

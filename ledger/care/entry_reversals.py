@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.called_back import allow_merged, ways_to_lock
+from ledger.accounts.called_back import judged_where_it_is, ways_to_lock
 from ledger.accounts.reversals import Reverse
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -201,7 +201,8 @@ class ReverseEntry(Reverse):
 
     def _take_back(self, desk: Desk, original: Receipt) -> None:
         """An approved claim is received again, as if nothing had been paid for it."""
-        allow_merged(desk, Verb.CARE_CASE)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.CARE_CASE)
         dates = self._day(desk, original)
         row = row_of(desk, original)
         check_bill_may_go(desk, original, row)
@@ -210,7 +211,8 @@ class ReverseEntry(Reverse):
 
     def _reopen(self, desk: Desk, original: Receipt) -> None:
         """A rejected claim is received again, if its bill was not settled or handed in otherwise since."""
-        allow_merged(desk, Verb.CARE_CASE)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.CARE_CASE)
         dates = self._day(desk, original)
         row, detail = desk.of(HANDED_IN)[original.book_id, about(original)]
         if self.bill is None:

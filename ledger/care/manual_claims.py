@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
 
-from ledger.accounts.called_back import allow_merged
+from ledger.accounts.called_back import judged_where_it_is
 from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -245,7 +245,8 @@ class DecideClaim(Command):
         if self.approve:
             check_filing(desk, self.institution, claimed_bill(self.claim, entry.detail))
         # a claim for care after the death, which was reported since, can only be rejected
-        allow_merged(desk, Verb.CARE_CASE, day=self.claim.care_date if self.approve else None)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.CARE_CASE, day=self.claim.care_date if self.approve else None)
         before = desk.of(DECISIONS).get((book.book_id, self.target_seq), [])
         if before and before[-1].reversed_by is None:
             raise Refused(RefusalCode.CLAIM_DECIDED)

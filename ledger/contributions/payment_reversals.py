@@ -141,6 +141,8 @@ class ReversePayment(Command):
     refused_with = (
         RefusalCode.EMPLOYER_NOT_FOUND,
         RefusalCode.ENTRY_NOT_FOUND,
+        # an account that was opened after today, by a clock that is behind
+        RefusalCode.PERIOD_INVALID,
         RefusalCode.ALREADY_REVERSED,
         RefusalCode.NOT_LAST,
         RefusalCode.RATES_MISSING,

@@ -73,6 +73,8 @@ class Command:
     keyed_by_source: ClassVar[bool] = False
     # what an account that went into another takes no more goes to that one
     leads_on: ClassVar[bool] = True
+    # those of its fields that name an entry of its book by number
+    entry_fields: ClassVar[tuple[str, ...]] = ()
     # it is about the book that holds its first stake, and there about an entry of this kind
     follows_stake: ClassVar[Kind | None] = None
 
@@ -105,11 +107,20 @@ class Command:
 
     def __init_subclass__(cls) -> None:
         cls.word = cls.verb.value if isinstance(cls.verb, Verb) else cls.verb
+        fields = {name: None for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
+        cls.entry_fields = tuple(name for name in fields if name.endswith("_seq"))
         # What a command does not have, it has as nothing. Set here and not on this class, where a dataclass
         # would take it for the default of a field that its commands require.
         for name, nothing in _NOTHING.items():
             if name not in cls.__annotations__ and not hasattr(cls, name):
                 setattr(cls, name, nothing)
+
+    @property
+    def is_about_an_entry(self) -> bool:
+        """Whether it names an entry of its book, which no other book has under that number."""
+        if self.follows_stake is not None:
+            return True
+        return any(getattr(self, name, None) is not None for name in self.entry_fields)
 
     def also_need(self, need: Need[Any]) -> None:
         """Ask for something more, as the decision has found: it is decided again with it."""

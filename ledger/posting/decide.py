@@ -139,7 +139,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     # asked for where its book was looked through for it, or is new
     may_wait = not approved and (book_id in desk.intents or book_id in attempt.new_books)
     least = asks_from(desk, command, stored) if may_wait else None
-    if least is not None and not attempt.rehearsing:
+    if least is not None and not attempt.rehearsing and _goes_on_to(desk, command, book_id) is None:
         waits_already = waited_for(desk, book_id, attempt.agents[command.caller], command.key, fingerprint)
         if waits_already is not None:
             raise Refused(RefusalCode.APPROVAL_NEEDED) if attempt.together else waits_already
@@ -239,13 +239,24 @@ def _asked(attempt: Attempt, command: Command, book_id: int, fingerprint: bytes 
     return Waiting(book_id, number)
 
 
-def _lead_on(desk: Desk, command: Command, book_id: int) -> None:
-    """What an account that went into another takes no more is decided there, unless it is about an entry of
-    the closed one, or was booked there before. Raises WiderLocks then.
+def _goes_on_to(desk: Desk, command: Command, book_id: int) -> int | None:
+    """The account that the one of a command went into, which takes what that one takes no more; None where
+    it is about an entry of the closed one.
+
+    What waited there for a second person was about the account as it was: it cannot be approved any more, and
+    sent again it waits where it goes on to.
     """
-    into = desk.went_into.get(book_id)
-    about_an_entry = command.target_seq is not None or command.follows_stake is not None
-    if into is None or about_an_entry or not command.leads_on:
+    if command.is_about_an_entry or not command.leads_on or command.approval is not None:
+        return None
+    return desk.went_into.get(book_id)
+
+
+def _lead_on(desk: Desk, command: Command, book_id: int) -> None:
+    """What an account that went into another takes no more is decided there, unless it was booked before
+    that. Raises WiderLocks then.
+    """
+    into = _goes_on_to(desk, command, book_id)
+    if into is None:
         return
     place = (book_id, int(command.source_kind or 0), command.source_ref or "")
     if place not in desk.sources:
