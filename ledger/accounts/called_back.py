@@ -43,6 +43,13 @@ def that_has_it(desk: Desk, book: Book) -> Book | None:
     return None if last is None or last.stage == Stage.CLOSED else last
 
 
+def that_stays(desk: Desk, book: Book) -> Book:
+    """The account that knows what became of the holder of a book, to look at: it, or the one it went into."""
+    divided = desk.of(ESTATE).get(book.book_id) if book.stage == Stage.CLOSED else None
+    last = desk.look_at(divided.onward[-1]) if divided is not None and divided.onward else None
+    return last or book
+
+
 def ways_to_lock(desk: Desk, accounts: Iterable[int]) -> set[int]:
     """Where the money of those of some accounts is that went into others, as far as it is not on the desk:
     asked for all at once, as a command may find only so often that it needs more books.

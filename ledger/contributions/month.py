@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
 
+from ledger.accounts.called_back import that_stays
 from ledger.accounts.inheritance import hand_on, heirs_to_lock, was_transferred
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
@@ -138,7 +139,7 @@ class Month:
         """Take away what is still open for persons who had died before the month (R15)."""
         for due in self.open_rows():
             account = self._desk.look_at(due.account_id)
-            if account is not None and has_ended(account, self.period):
+            if account is not None and has_ended(that_stays(self._desk, account), self.period):
                 base = self.rows[due.account_id].base
                 self.assess(
                     AssessmentLine(

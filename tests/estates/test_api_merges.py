@@ -274,3 +274,54 @@ def test_the_cards_of_both_are_in_the_file(client: TestClient) -> None:
     # the card of the younger one leads to the older account
     found = client.post("/v1/people/lookup", json={"card_no": card, "credential": "social_card"})
     assert (found.status_code, older[1] in found.text, younger[1] in found.text) == (200, True, False)
+
+
+def test_what_the_younger_one_had_is_taken_back_by_its_own_names(client: TestClient) -> None:
+    older, younger = pair(client)
+    entries = client.get(f"/v1/accounts/{younger[1]}/entries").json()["items"]
+    [credit] = [one["entry"] for one in entries if one["kind"] == "contribution"]
+    assert merge(client, younger[1], older[1]).status_code == 201
+    path = f"/v1/entries/{credit}/reversal"
+    shown = client.post(f"{path}?dry_run=true", json={"reason": "x"})
+    assert (shown.status_code, shown.json()["balance"]) == (200, "0.00")
+    back = client.post(path, json={"reason": "x"}, headers=key())
+    assert back.status_code == 201, back.text
+    assert (back.json()["account_no"], back.json()["reverses"]) == (younger[1], credit)
+    assert money(client, older[1]) == ("300.00", "0.00")
+    [called] = [
+        one
+        for one in client.get(f"/v1/accounts/{older[1]}/entries").json()["items"]
+        if one["kind"] == "merge_back"
+    ]
+    assert (called["amount"], called["balance"]) == ("100.00", "300.00")
+    assert code(client.post(path, json={"reason": "y"}, headers=key()), 409) == "already_reversed"
+    year = client.get(f"/v1/accounts/{younger[1]}/statements/2026").json()
+    assert year["closing"]["balance"] == "0.00"
+
+
+def test_a_death_told_by_either_number_names_the_debits_of_both(client: TestClient) -> None:
+    older, younger = pair(client)
+    spent = [
+        client.post(
+            f"/v1/accounts/{one[0]}/spendings", json=spending(effective_on=TO_DAY), headers=key()
+        ).json()["entry"]
+        for one in (older, younger)
+    ]
+    assert merge(client, younger[1], older[1]).status_code == 201
+    told = die(client, younger[0], "2026-10-02")
+    assert told["account_no"] == older[1]
+    assert told["taken_back"] == [{"period": "2026-11", "amount": "375.00"}]
+    assert [one["entry"] for one in told["debits_after"]] == spent
+    assert told["still_owed"] == "25.00"
+    seen = client.get(f"/v1/accounts/{older[1]}/death").json()
+    assert ([one["entry"] for one in seen["debits_after"]], seen["still_owed"]) == (spent, "25.00")
+    report = client.get("/v1/reports/debits-after-death").json()["items"]
+    mine = {one["entry"]: one["account_no"] for one in report if one["entry"] in spent}
+    assert mine == dict.fromkeys(spent, older[1])
+    for entry in spent:
+        back = client.post(f"/v1/entries/{entry}/reversal", json={"reason": "x"}, headers=key())
+        assert back.status_code == 201, back.text
+    assert client.get(f"/v1/accounts/{older[1]}/death").json()["debits_after"] == []
+    child = opened(client, "2026-01-05", name="张小")
+    done = divide(client, older[0], [heir(child[0], name="张小")])
+    assert [one["amount"] for one in done["set_off"]] == ["25.00"]

@@ -244,3 +244,19 @@ def test_in_a_later_year_it_goes_back_and_comes_again(world: World) -> None:
         sum(rows[name] for name in ("current_year", "carried_over")) for rows in before[0]
     ]
     assert months(world, *one) == before[1]
+
+
+def test_nothing_is_owed_for_a_month_after_the_death_that_was_listed_for_the_younger_one(
+    world: World,
+) -> None:
+    unit = Unit(world)
+    first, second = opened(world), unit.hire(SomeoneFactory(name="张三"), opened_on=OPENED, today=OPENED)
+    for month in (6, 8):
+        unit.declare(202600 + month, {second: WAGE}, today=MERGED)
+    merged(world, second, first)
+    report(world, first)
+    told = unit.pay(2 * WHOLE, TODAY, 202608)
+    # what was paid for August goes to June, and the rest waits for the employer
+    assert told["to_accounts"] == PART
+    assert unit.balance(first) == PART
+    assert [unit.of(second, 202600 + month).employee for month in (6, 8)] == [PART, 0]
