@@ -132,8 +132,7 @@ class ReverseEntry(Reverse):
             self._ask_for(desk, *NEEDS_OF[original.kind])
             self._forget(desk, original)
         elif original is not None and is_of_a_demand(original):
-            self._ask_for(DEMANDS, DONE_OF_DEMANDS)
-            self._ask_for(desk, DEMANDS)
+            self._ask_for(desk, DEMANDS, DONE_OF_DEMANDS)
             desk.allow(Verb.REVERSAL)
             reverse(desk, original, self.effective_on or desk.today, self.reason)
         elif original is None or original.kind not in REVERSIBLE_OF_CARE:
