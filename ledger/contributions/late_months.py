@@ -32,6 +32,7 @@ from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import ASSESSMENT_LINE, NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, next_entry
 from ledger.contributions.reads import read_months
+from ledger.contributions.sent_back import SentBack, follow_sent, read_sent, take_again
 from ledger.database.lookups import Lookup
 from ledger.months import period_of
 from ledger.people.merged import with_merged
@@ -111,15 +112,17 @@ class MonthGone(NamedTuple):
 
 class Late:
     """What was read: by account the months that were paid, and by account, employer and month what came on
-    which value date; by entry of an employer and account, what a death changed there.
+    which value date; by entry of an employer and account, what a death changed there, and what of that a
+    payment that bounced has counted as brought again.
     """
 
-    __slots__ = ("credited", "did", "paid")
+    __slots__ = ("credited", "did", "paid", "sent")
 
     def __init__(self) -> None:
         self.paid: dict[int, set[tuple[int, int]]] = {}
         self.credited: dict[tuple[int, int, int], dict[date, int]] = {}
         self.did: dict[tuple[int, int], _Did] = {}
+        self.sent: dict[tuple[int, int], SentBack] = {}
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Late:
@@ -143,6 +146,10 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Late:
     places = [(month.employer_id, month.seq, account_id) for month, account_id in gone]
     for employer_id, seq, on, *amounts in _DID.run(connection, sorted(places)):
         found.did[employer_id, seq] = _Did(on, *map(int, amounts))
+    for employer_id in {month.employer_id for month, _account in gone}:
+        there = [(one.seq, account, one.period) for one, account in gone if one.employer_id == employer_id]
+        for seq, sent in read_sent(connection, employer_id, there).items():
+            found.sent[employer_id, seq] = sent
     rows = {
         (employer_id, period, account_id)
         for account_id, some in found.paid.items()
@@ -162,6 +169,7 @@ def _follow(found: Late, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -
     """Let a payment, a refund, or a death of this very batch count."""
     if receipt.kind is Kind.ADJUSTMENT:
         found.did[receipt.book_id, receipt.seq] = _summed(receipt.effective_on, ASSESSMENT_LINE.among(beside))
+        follow_sent(found.sent, receipt, beside)
     if receipt.period is None:
         return
     for source, target, fen, party in receipt.transfers:
@@ -326,6 +334,10 @@ def _again(desk: Desk, book: Book, employer: Book, gone: MonthGone, *, used_sinc
     for part in more:
         month.refund(book.book_id, -part, 0, forward=0, owed=0)
     _write(desk, book, employer, month, adjusted, gone, forward)
+    sent = desk.of(LATE_MONTHS).sent.get((employer.book_id, gone.seq))
+    if sent is not None:
+        # its payment has bounced since
+        take_again(desk, employer, book, gone.period, sent)
     return Given(gone.period, sum(one.fen for one in given), gone.owed)
 
 
@@ -379,10 +391,12 @@ def _write(
 
 def _fee_again(desk: Desk, employer: Book, month: Month, gone: MonthGone) -> int:
     """The late fee that became too high when the month went, and is owed again: out of what waits, in fen."""
-    if not gone.excess_fee:
+    sent = desk.of(LATE_MONTHS).sent.get((employer.book_id, gone.seq))
+    excess = gone.excess_fee - (0 if sent is None else sent.again_surplus)
+    if not excess:
         return 0
     owed = max(fee_owed(month.policy, gone.period, month.levy, desk.today), 0)
-    fee = min(gone.excess_fee, owed, debts_of(employer).levy(NO_PERIOD).surplus)
+    fee = min(excess, owed, debts_of(employer).levy(NO_PERIOD).surplus)
     if fee > 0:
         month.change(fee_paid=fee)
     return max(fee, 0)

@@ -10,12 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import Connection
-
-from ledger import tables
 from ledger.accounts.called_back import fen_there, take_out, ways_to_lock
 from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
@@ -27,105 +23,21 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.cleared import PaidFor, with_cleared
-from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, Levy, LevyLine, debts_of
+from ledger.contributions.cleared import PaidFor
+from ledger.contributions.levies import (
+    NO_PERIOD,
+    NOTHING_ASSESSED,
+    AssessmentLine,
+    Levy,
+    LevyLine,
+    debts_of,
+)
 from ledger.contributions.month import employer_book, next_entry
-from ledger.contributions.reads import DEBTS, keep_rows
-from ledger.database.lookups import Lookup
-from ledger.posting import TARGET, BookRef, Command, Desk, Need, Receipt, WiderLocks
-from ledger.posting.needs import Asked
+from ledger.contributions.payment_effects import BROUGHT, MONEY, Changed, CreditedBy, PaidBy, has_gone
+from ledger.contributions.reads import DEBTS
+from ledger.contributions.sent_back import bring_again
+from ledger.posting import TARGET, BookRef, Command, Desk, Receipt, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-
-_L, _A, _E = tables.levy_line.c, tables.assessment_line.c, tables.entry.c
-# what an entry of an employer changed about money: what is owed stays as it is
-_MONEY = ("employee_paid", "employer_paid", "waiting", "surplus", "forward", "fee_paid")
-_LEVY_LINES = Lookup(
-    "SELECT l.book_id, l.seq, e.kind, l.on_day, l.period, "
-    + ", ".join(f"l.{name}" for name in _MONEY)
-    + " FROM {given} JOIN levy_line l ON l.book_id = given.book_id AND l.seq >= given.seq"
-    " JOIN entry e ON e.book_id = l.book_id AND e.seq = l.seq ORDER BY l.book_id, l.seq, l.period",
-    [_L.book_id, _L.seq, _E.kind, _L.on_day, _L.period, *(_L[name] for name in _MONEY)],
-    book_id="big",
-    seq="int",
-)
-# what it paid for persons, and what later entries spread of the money of its day that waited for a list
-_PAID_LINES = Lookup(
-    "SELECT a.book_id, a.seq, a.account_id, a.period, a.employee_paid, a.employer_paid, a.suspended,"
-    " a.paid_on FROM {given} JOIN assessment_line a ON a.book_id = given.book_id AND a.seq >= given.seq"
-    f" AND a.kind = {int(LineKind.PAID)} AND a.paid_on = given.day ORDER BY a.book_id, a.seq, a.line",
-    [
-        *(_A.book_id, _A.seq, _A.account_id, _A.period),
-        *(_A.employee_paid, _A.employer_paid, _A.suspended, _A.paid_on),
-    ],
-    book_id="big",
-    seq="int",
-    day="date",
-)
-_CREDITS = Lookup(
-    "SELECT e.book_id, e.source_ref, e.seq, e.effective_on, x.seq FROM {given}"
-    f" JOIN entry e ON e.book_id = given.book_id AND e.kind = {int(Kind.CONTRIBUTION)}"
-    " AND e.source_ref = given.ref LEFT JOIN entry x ON x.book_id = e.book_id AND x.target_seq = e.seq",
-    [_E.book_id, _E.source_ref, _E.seq, _E.effective_on, _E.target_seq],
-    book_id="big",
-    ref="text",
-)
-
-
-class _Changed(NamedTuple):
-    """What one entry changed about a month, in fen."""
-
-    seq: int
-    kind: int
-    on_day: date
-    period: int
-    employee_paid: int
-    employer_paid: int
-    waiting: int
-    surplus: int
-    forward: int
-    fee_paid: int
-
-
-class _Credited(NamedTuple):
-    seq: int
-    effective_on: date
-    acted_on_by: int | None
-
-
-class PaidBy:
-    """What a payment, and every later entry, changed; who was credited by what source, in which account."""
-
-    __slots__ = ("changes", "credits", "paid")
-
-    def __init__(self) -> None:
-        self.changes: list[_Changed] = []
-        self.paid: list[PaidFor] = []
-        self.credits: dict[tuple[int, str], _Credited] = {}
-
-
-def _read(connection: Connection, asked: Asked, desk: Desk) -> dict[tuple[int, int], PaidBy]:
-    found: dict[tuple[int, int], PaidBy] = {}
-    days: dict[tuple[int, int], date] = {}
-    for book_id, command in asked:
-        target = desk.targets.get((book_id, command.target_seq))
-        if target is not None and target.kind is Kind.PAYMENT:
-            found[book_id, target.seq] = PaidBy()
-            days[book_id, target.seq] = target.effective_on
-    for (book_id, seq), day in days.items():
-        one = found[book_id, seq]
-        changed = _LEVY_LINES.run(connection, [(book_id, seq)])
-        one.changes = [_Changed._make(values) for _book, *values in changed]
-        lines = _PAID_LINES.run(connection, [(book_id, seq, day.isoformat())])
-        one.paid = with_cleared(connection, book_id, [PaidFor(*values) for _book, *values in lines])
-        keep_rows(connection, desk, {(book_id, line.period, line.account_id) for line in one.paid})
-        sources = [(line.account_id, ref) for line in one.paid for ref in line.refs(book_id)]
-        for account_id, ref, *credit in _CREDITS.run(connection, sources):
-            one.credits[account_id, ref] = _Credited._make(credit)
-    return found
-
-
-# of a payment that is taken back
-BROUGHT: Need[dict[tuple[int, int], PaidBy]] = Need("what a payment brought", _read)
 
 
 @dataclass(eq=False)
@@ -134,7 +46,8 @@ class ReversePayment(Command):
 
     Refused with not_last where what it brought has gone on since: an adjustment or a refund has given it
     back to the payer, a later payment or list has spread it together with other money. The answer names
-    these entries.
+    these entries. What the report of a death has sent back keeps nothing up, nor does a closed account:
+    what is not there any more is a receivable.
     """
 
     verb = "payment_reversal"
@@ -166,8 +79,15 @@ class ReversePayment(Command):
             raise Refused(RefusalCode.ENTRY_NOT_FOUND, at="target_seq")
         if desk.acted_on(self.target_seq) is not None:
             raise Refused(RefusalCode.ALREADY_REVERSED)
-        made = _Back(desk, book, payment, desk.of(BROUGHT)[book.book_id, payment.seq])
+        brought = desk.of(BROUGHT).get((book.book_id, payment.seq))
+        if brought is None or brought.last_seq != book.last_seq:
+            # this very batch has gone on since: what it did is read once it is written
+            raise WiderLocks(())
+        made = _Back(desk, book, payment, brought)
         made.find()
+        made.find_released()
+        made.bring_again()
+        made.find_fees()
         made.check()
         made.lock()
         made.take()
@@ -187,6 +107,9 @@ class _Back:
     months: dict[int, LevyLine] = field(default_factory=dict)
     lines: list[AssessmentLine] = field(default_factory=list)
     from_accounts: int = 0
+    # the entries of the reports of deaths whose money counts as brought again, and which of `paid` that is
+    brought_again: set[int] = field(default_factory=set)
+    of_the_dead: set[int] = field(default_factory=set)
     # by month and account, what the account no longer had
     owed: dict[int, dict[int, int]] = field(default_factory=dict)
 
@@ -195,7 +118,7 @@ class _Back:
         own = [one for one in self.brought.changes if one.seq == self.payment.seq]
         self.paid = [line for line in self.brought.paid if line.seq == self.payment.seq]
         for one in own:
-            change = {name: -getattr(one, name) for name in _MONEY}
+            change = {name: -getattr(one, name) for name in MONEY}
             spread = self._spread(one)
             if spread:
                 # it waits no more: it was paid for these persons
@@ -206,13 +129,15 @@ class _Back:
                 self.paid += spread
             self.months[one.period] = LevyLine(one.period, self.payment.effective_on, **change)
 
-    def _spread(self, own: _Changed) -> list[PaidFor]:
+    def _spread(self, own: Changed) -> list[PaidFor]:
         """What a list has spread since of the payment's money that waited for it; nothing when it still
         waits, or when other money of the day waited beside it."""
         if own.waiting <= 0 or debts_of(self.book).levy(own.period).waiting >= own.waiting:
             return []
         later = [
-            line for line in self.brought.paid if line.seq > self.payment.seq and line.period == own.period
+            line
+            for line in self.brought.paid
+            if line.seq > self.payment.seq and line.period == own.period and (line.employee or line.employer)
         ]
         alone = not any(
             one.waiting > 0 and one.on_day == own.on_day and one.seq != own.seq and one.period == own.period
@@ -221,6 +146,64 @@ class _Back:
         spread = sum(line.employee + line.employer for line in later)
         return later if alone and spread == own.waiting else []
 
+    def find_released(self) -> None:
+        """What of the payment's money waited for somebody, and reached the account later: it is taken from
+        there, by what released it.
+        """
+        releases = [line for line in self.brought.paid if line.suspended < 0]
+        for place, line in enumerate(self.paid if releases else ()):
+            for one in releases:
+                known = self.paid[place]
+                is_its = (one.account_id, one.period) == (line.account_id, line.period) and one.seq > line.seq
+                fen = min(-one.suspended, known.waits) if is_its else 0
+                if fen:
+                    self.paid[place] = known._replace(
+                        employee=known.employee - fen, suspended=known.suspended - fen
+                    )
+                    self.paid.append(one._replace(employee=fen, suspended=0))
+                    self._change(line.period, forward=fen)
+
+    def _change(self, period: int, **amounts: int) -> None:
+        line = self.months[period]
+        changed = {name: getattr(line, name) + fen for name, fen in amounts.items()}
+        self.months[period] = line._replace(**changed)
+
+    def bring_again(self) -> None:
+        """What the report of a death has sent back of it was not the payer's: it counts as brought again."""
+        debts = debts_of(self.book)
+        for place, line in enumerate(self.paid):
+            sent = self.brought.sent.get((line.account_id, line.period))
+            if sent is None or not sent.has(line.employee, line.employer):
+                continue
+            who, parts = (line.account_id, line.period), (line.employee, line.employer)
+            fee = max(-debts.levy(line.period).fee_paid - self.months[line.period].fee_paid, 0)
+            # what of a late fee was paid out of what went back stays paid
+            fee = min(fee, max(sent.excess_fee, 0))
+            over = self.months.get(NO_PERIOD)
+            waits = debts.levy(NO_PERIOD).surplus + (0 if over is None else over.surplus)
+            of_surplus = min(fee, sent.surplus - sent.again_surplus, max(waits, 0))
+            bring_again(self.desk, self.book, who, sent, parts, fee, of_surplus)
+            self.brought.sent[who] = sent.brought(self.desk.today, *parts, of_surplus)
+            self.brought_again.add(sent.seq)
+            self.of_the_dead.add(place)
+            # it waits, and none of it is in the account
+            self._change(line.period, forward=line.waits - line.employee)
+            self.paid[place] = line._replace(suspended=line.employee, cleared=0)
+
+    def find_fees(self) -> None:
+        """A late fee that was too high since, because somebody was taken off the month, waits for its payer:
+        it is taken from there.
+        """
+        debts, over = debts_of(self.book), self.months.get(NO_PERIOD)
+        waits = debts.levy(NO_PERIOD).surplus + (0 if over is None else over.surplus)
+        for period, line in list(self.months.items()):
+            fen = min(-line.fee_paid - debts.levy(period).fee_paid, waits)
+            if fen > 0:
+                waits -= fen
+                self._change(period, fee_paid=fen)
+                self.months.setdefault(NO_PERIOD, LevyLine(NO_PERIOD, self.payment.effective_on))
+                self._change(NO_PERIOD, surplus=-fen)
+
     def check(self) -> None:
         """Raise Refused(not_last) when something that it brought is there no more, naming what came after."""
         debts = debts_of(self.book)
@@ -228,19 +211,23 @@ class _Back:
         rows = debts.assessments.rows
         wrong |= {
             line.period
-            for line in self.paid
-            if _has_gone(rows.get((line.period, line.account_id), NOTHING_ASSESSED), line)
+            for place, line in enumerate(self.paid)
+            if place not in self.of_the_dead
+            and has_gone(rows.get((line.period, line.account_id), NOTHING_ASSESSED), line)
         }
         acted = [
             entry_name(line.account_id, credit.acted_on_by)
             for line in self.paid
-            if (credit := self._credit(line)) is not None and credit.acted_on_by is not None
+            if (credit := self._credit(line)) is not None
+            and credit.acted_on_by is not None
+            and credit.is_taken_back
         ]
         if wrong or acted:
             after = {
                 one.seq
                 for one in self.brought.changes
                 if one.seq > self.payment.seq
+                and one.seq not in self.brought_again
                 and one.period in wrong
                 and min(one.employee_paid, one.employer_paid, one.waiting, one.surplus, one.forward) < 0
             }
@@ -294,7 +281,8 @@ class _Back:
                     self.desk.today,
                     period=line.period,
                     source_ref=f"{name}/{line.period}",
-                    target_seq=credit.seq,
+                    # of an account that was closed and is not any more, the credit went on once
+                    target_seq=credit.seq if credit.acted_on_by is None else None,
                 ),
                 fen,
                 Side.COLLECTION_CLEARING,
@@ -304,7 +292,7 @@ class _Back:
             )
         return fen
 
-    def _credit(self, line: PaidFor) -> _Credited | None:
+    def _credit(self, line: PaidFor) -> CreditedBy | None:
         for ref in line.refs(self.book.book_id):
             credit = self.brought.credits.get((line.account_id, ref))
             if credit is not None:
@@ -362,17 +350,8 @@ def _back(side: Side, fen: int) -> Sequence[TransferLine]:
     return ((int(side), int(Side.COLLECTION_CLEARING), fen, None),) if fen else ()
 
 
-def _has_gone(row: Assessment, line: PaidFor) -> bool:
-    """Whether less of a person's month is paid than was paid by a line, or less of it waits in suspense."""
-    return (
-        row.employee_paid < line.employee
-        or row.employer_paid < line.employer
-        or (line.waits > 0 and row.suspended < line.waits)
-    )
-
-
 def _money_of(line: Any) -> tuple[int, ...]:
-    return tuple(getattr(line, name) for name in _MONEY)
+    return tuple(getattr(line, name) for name in MONEY)
 
 
 def _below_zero(levy: Levy) -> bool:
