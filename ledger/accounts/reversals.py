@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.accounts.called_back import fen_there, take_out
 from ledger.accounts.inheritance import ESTATE, hand_on
+from ledger.book.chain import TransferLine
 from ledger.book.dated_back import PocketMove, undo
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -110,7 +111,7 @@ class Reverse(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.ALREADY_REVERSED,
         RefusalCode.NOT_REVERSIBLE,
-        # a credit whose money is gone
+        # a credit whose money is gone, of somebody who lives and is here
         RefusalCode.INSUFFICIENT_BALANCE,
     )
     needs = frozenset({TARGET, ESTATE, MOVED_FOR})
@@ -153,7 +154,7 @@ class Reverse(Command):
         )
         same_year = effective_on.year == original.effective_on.year
         if original.kind in CREDITS:
-            _take_back(desk, draft, original, same_year)
+            _take_back(desk, draft, book, original, same_year)
         else:
             moved = desk.of(MOVED_FOR).get(original.name, ())
             _give_back(book, draft, original, moved, apart=book.stage == Stage.CLOSED)
@@ -195,6 +196,30 @@ def _take_back(desk: Desk, draft: Draft, original: Receipt, same_year: bool) -> 
         raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
     [(source, _pocket, fen, party)] = original.transfers
     take_out(desk, desk.book, draft, fen, Side(source), party, current_year_first=same_year)
+
+
+def _take_back(desk: Desk, book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
+    """A credit goes back where it came from: out of its pocket, which after a year end is carried_over.
+
+    What an account no longer has whose holder has died or left is a receivable: nobody puts money there any
+    more (R16).
+    """
+    [(source, _pocket, fen, party)] = original.transfers
+    taken = min(fen, max(book.available, 0))
+    rest: tuple[TransferLine, ...] = ()
+    if taken < fen:
+        if not _was_left(desk, book):
+            raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+        rest = ((int(Side.RECEIVABLE), source, fen - taken, book.book_id),)
+        draft.detail = pack(**unpack(draft.detail), receivable=fen - taken)
+    book.debit(draft, taken, Side(source), party, current_year_first=same_year, also=rest)
+
+
+def _was_left(desk: Desk, book: Book) -> bool:
+    """Whether the holder has died, or is leaving or gone; what went into another account is there."""
+    if book.stage != Stage.CLOSED:
+        return book.stage != Stage.ACTIVE
+    return not desk.of(ESTATE)[book.book_id].onward
 
 
 def _give_back(

@@ -116,7 +116,7 @@ class ReverseEntry(Reverse):
         RefusalCode.REVERSAL_WINDOW_PASSED,
         # an advance on the bill
         RefusalCode.OPEN_ITEMS,
-        # a credit whose money is gone
+        # a credit whose money is gone, of somebody who lives and is here
         RefusalCode.INSUFFICIENT_BALANCE,
     )
 

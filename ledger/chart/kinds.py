@@ -170,6 +170,8 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # of what the funds paid to the bank for a claim, and of what came back of an advance by bank or set-off
     | _pairs((Side.BANK,), _FUNDS)
     | _pairs((Side.POOLED_FUND,), (Side.BANK, *_ANY_POCKET))
+    # what an account that was left no longer has of a credit is owed
+    | _pairs((Side.RECEIVABLE,), (Side.COLLECTION_CLEARING, Side.POOLED_FUND))
     # of what the report of a death took back and nobody had to give back, also what was owed of it
     | _pairs((Side.POOLED_FUND, Side.COLLECTION_CLEARING), (Side.RECEIVABLE,))
     # and with it what was called back for it out of the account that another one went into

@@ -62,9 +62,11 @@ _MONTHS = Lookup(
 _CREDITS = Lookup(
     "SELECT e.book_id, coalesce(e.target_seq, e.seq), t.amount_fen FROM {given}"
     " JOIN entry e ON e.book_id = given.book_id"
-    f" AND e.kind IN ({int(Kind.CREDIT_BACK)}, {int(Kind.RETIREE_CORRECTION)})"
+    f" AND e.kind IN ({int(Kind.CREDIT_BACK)}, {int(Kind.RETIREE_CORRECTION)}, {int(Kind.REVERSAL)})"
     " JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq"
     f" AND t.from_side = {int(Side.RECEIVABLE)}"
+    # of reversals those of credits alone
+    f" AND t.to_side IN ({int(Side.POOLED_FUND)}, {int(Side.COLLECTION_CLEARING)})"
     # but for those that came again, because the death was another day's
     " WHERE NOT EXISTS (SELECT 1 FROM entry x WHERE x.book_id = e.book_id AND x.target_seq = e.seq)"
     " ORDER BY e.book_id, e.seq",

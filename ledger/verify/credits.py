@@ -285,6 +285,7 @@ def accounts_have_what_was_paid(connection: Connection, first: int, last: int) -
             or_(_T.from_side == int(Side.COLLECTION_CLEARING), _T.to_side == int(Side.COLLECTION_CLEARING)),
             # what a person owes is not the employer's
             _T.to_side != int(Side.RECEIVABLE),
+            _T.from_side != int(Side.RECEIVABLE),
         )
         .order_by(_E.book_id, _E.seq),
     )

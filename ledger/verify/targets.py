@@ -7,6 +7,7 @@ from ledger.chart.kinds import (
     AGAIN,
     BOOKED_AGAIN,
     CREDIT,
+    CREDITS,
     ENDS,
     REOPENS,
     REVERSIBLE,
@@ -14,6 +15,7 @@ from ledger.chart.kinds import (
     REVERSIBLE_OF_CARE,
     Kind,
 )
+from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.verify.walk import Walk, WalkedEntry
 
@@ -149,7 +151,8 @@ def _mirrors(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None:
         for (there, back, party), fen in _summed(target).items()
         if fen != before
     }
-    if _summed(line) != came or line.period != target.period:
+    taken = _out_of_account(walk, line) if target.kind in CREDITS else _summed(line)
+    if taken != came or line.period != target.period:
         return f"it does not mirror entry {target.seq}"
     if target.kind in {Kind.SETTLEMENT, Kind.MUTUAL_AID, Kind.SET_OFF}:
         same_year = line.effective_on.year == target.effective_on.year
@@ -172,7 +175,7 @@ def _takes_what_came_again(walk: Walk, line: WalkedEntry, target: WalkedEntry) -
     if unpack(line.detail).get(CREDIT) != credit.seq:
         return f"it takes back the credit of entry {credit.seq}, and does not say so"
     brought = {(_POCKET, source, party): fen for (source, _there, party), fen in _summed(credit).items()}
-    if _summed(line) != brought or line.period != credit.period:
+    if _out_of_account(walk, line) != brought or line.period != credit.period:
         return f"it does not mirror entry {credit.seq}"
     return None
 
@@ -198,6 +201,19 @@ def _goes_back(walk: Walk, line: WalkedEntry, target: WalkedEntry) -> str | None
     if line.amount_fen != target.amount_fen or goes_to != came_from or line.period != target.period:
         return f"it does not give back entry {target.seq}"
     return None
+
+
+def _out_of_account(walk: Walk, line: WalkedEntry) -> dict[tuple[int, int, int | None], int]:
+    """What the reversal of a credit takes, together with what the account of somebody who has died or left no
+    longer has, and its holder owes.
+    """
+    sums = _summed(line)
+    for (source, target, party), fen in list(sums.items()):
+        if source == Side.RECEIVABLE and party == walk.book_id and walk.stage != Stage.ACTIVE:
+            del sums[source, target, party]
+            # what an employer paid goes back otherwise, so nobody is named
+            sums[_POCKET, target, None] = sums.get((_POCKET, target, None), 0) + fen
+    return sums
 
 
 def _summed(line: WalkedEntry) -> dict[tuple[int, int, int | None], int]:

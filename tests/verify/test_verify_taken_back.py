@@ -14,6 +14,7 @@ from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.book.numbers import entry_name
 from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.members import MemberClass
+from ledger.chart.sides import Side
 from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.retirees import CreditRetiree
 from ledger.corrections.retired import CorrectRetireeCredit
@@ -163,3 +164,20 @@ def test_a_forged_reversal_of_what_came_again_is_found(world: World, what: str) 
     statement, told = (text.format(plain=plain.seq) for text in CAME_AGAIN[what])
     found = forged(world, book, f"UPDATE entry {statement} {AT} {done.seq}")
     assert found["target_wrong", done.name] == told
+
+
+def test_a_credit_that_the_living_owe_after_its_reversal_is_found(world: World) -> None:
+    """Only of an account that was left may the rest be a receivable."""
+    book = world.open(opened_on=date(2026, 1, 1))
+    credit = world.one(Contribute(book, 5_000, 202609, date(2026, 9, 10), "one"))
+    done = world.one(ReverseEntry(book, credit.seq, "wrong"))
+    with with_every_right(world.engine) as connection:
+        run(
+            connection,
+            f"UPDATE transfer SET from_side = {int(Side.RECEIVABLE)}, party_id = :x {AT} {done.seq}",
+            f"UPDATE entry SET current_year_after = 5000 {AT} {done.seq}",
+            "UPDATE book SET current_year = 5000 WHERE book_id = :x",
+            x=book,
+        )
+        chain_anew(connection, book)
+    assert findings(world, book)["target_wrong", done.name] == f"it does not mirror entry {credit.seq}"
