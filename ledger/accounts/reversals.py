@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.called_back import fen_there, take_out
+from ledger.accounts.called_back import fen_there, take_out, that_has_it, ways_to_lock
 from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.chain import TransferLine
 from ledger.book.dated_back import PocketMove, undo
@@ -154,7 +154,7 @@ class Reverse(Command):
         )
         same_year = effective_on.year == original.effective_on.year
         if original.kind in CREDITS:
-            _take_back(desk, draft, book, original, same_year)
+            _take_back(desk, draft, original, same_year)
         else:
             moved = desk.of(MOVED_FOR).get(original.name, ())
             _give_back(book, draft, original, moved, apart=book.stage == Stage.CLOSED)
@@ -167,19 +167,19 @@ class Reverse(Command):
         """
         if desk.acted_on(original.seq) is not Kind.CREDIT_BACK:
             return original
-        self._ask_for(GIVEN_AGAIN)
+        self._ask_for(desk, GIVEN_AGAIN)
         acted = desk.acted_in_turn(original.book_id, original.seq)
         if len(acted) % 2:
             # the report of a death has taken it back, or it was reversed since
             raise Refused(RefusalCode.ALREADY_REVERSED)
         return acted[-1]
 
-    def _ask_for(self, *needs: Need[Any]) -> None:
+    def _ask_for(self, desk: Desk, *needs: Need[Any]) -> None:
         """Be decided again with all of these, unless they were asked for."""
         if not self.needs.issuperset(needs):
             for need in needs:
                 self.also_need(need)
-            raise WiderLocks(())
+            raise WiderLocks(sorted(ways_to_lock(desk, [desk.book.book_id])))
 
 
 def _from_an_employer(original: Receipt) -> bool:
@@ -190,36 +190,20 @@ def _from_an_employer(original: Receipt) -> bool:
 def _take_back(desk: Desk, draft: Draft, original: Receipt, same_year: bool) -> None:
     """A credit goes back where it came from: out of its pocket, which after a year end is carried_over.
 
-    Of an account that went into another one it comes from there.
+    Of an account that went into another one it comes from there. What an account no longer has whose holder
+    has died or left is a receivable: nobody puts money there any more (R16).
     """
-    if original.amount_fen > fen_there(desk, desk.book):
-        raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
+    book: Book = desk.book
     [(source, _pocket, fen, party)] = original.transfers
-    take_out(desk, desk.book, draft, fen, Side(source), party, current_year_first=same_year)
-
-
-def _take_back(desk: Desk, book: Book, draft: Draft, original: Receipt, same_year: bool) -> None:
-    """A credit goes back where it came from: out of its pocket, which after a year end is carried_over.
-
-    What an account no longer has whose holder has died or left is a receivable: nobody puts money there any
-    more (R16).
-    """
-    [(source, _pocket, fen, party)] = original.transfers
-    taken = min(fen, max(book.available, 0))
+    taken = min(fen, fen_there(desk, book))
     rest: tuple[TransferLine, ...] = ()
     if taken < fen:
-        if not _was_left(desk, book):
+        account = that_has_it(desk, book)
+        if account is not None and account.stage == Stage.ACTIVE:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
         rest = ((int(Side.RECEIVABLE), source, fen - taken, book.book_id),)
         draft.detail = pack(**unpack(draft.detail), receivable=fen - taken)
-    book.debit(draft, taken, Side(source), party, current_year_first=same_year, also=rest)
-
-
-def _was_left(desk: Desk, book: Book) -> bool:
-    """Whether the holder has died, or is leaving or gone; what went into another account is there."""
-    if book.stage != Stage.CLOSED:
-        return book.stage != Stage.ACTIVE
-    return not desk.of(ESTATE)[book.book_id].onward
+    take_out(desk, book, draft, taken, Side(source), party, current_year_first=same_year, also=rest)
 
 
 def _give_back(

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.called_back import judged_where_it_is, ways_to_lock
+from ledger.accounts.called_back import judged_where_it_is
 from ledger.accounts.reversals import Reverse
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -146,13 +146,6 @@ class ReverseEntry(Reverse):
         else:
             self._ask_for(desk, HANDED_IN)
             self._reopen(desk, original)
-
-    def _ask_for(self, desk: Desk, *needs: Need[Any]) -> None:
-        """Be decided again with all of these, unless they were asked for."""
-        if not self.needs.issuperset(needs):
-            for need in needs:
-                self.also_need(need)
-            raise WiderLocks(sorted(ways_to_lock(desk, [desk.book.book_id])))
 
     def _day(self, desk: Desk, original: Receipt) -> tuple[date, date | None]:
         """The value date, and the old date that it keeps. Raises Refused, also where it is reversed."""
