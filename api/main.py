@@ -74,7 +74,7 @@ from api.operations import bulk, corrections, health, imports, policies, runs
 from api.operations import trial_balance as reports
 from api.operations.uploads import Uploads
 from api.people import enrolments, person_reports, residents
-from api.transfers import demands, exits, looks, suspended, transfers
+from api.transfers import demands, exits, looks, owed, suspended, transfers
 from ledger import REPORTS, now_and_today
 from ledger.operations import serving
 from ledger.operations.installation import Opened, open_ledger
@@ -114,6 +114,7 @@ ROUTERS = (
     looks.router,
     exits.router,
     demands.router,
+    owed.router,
     suspended.router,
     institutions.router,
     ends.router,

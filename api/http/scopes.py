@@ -49,6 +49,7 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/transfers/{transfer}/supplements"): "accounts:write",
     ("POST", "/v1/accounts/{account}/demands"): "accounts:write",
     ("GET", "/v1/accounts/{account}/demands"): "accounts:read",
+    ("GET", "/v1/accounts/{account}/debts"): "accounts:read",
     ("GET", "/v1/demands"): "accounts:read",
     ("GET", "/v1/demands/{demand}"): "accounts:read",
     ("POST", "/v1/demands/{demand}/set-off"): "accounts:write",

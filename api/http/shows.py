@@ -60,6 +60,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/transfers/{transfer}/supplements"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/demands"): _RECEIPT,
     ("GET", "/v1/accounts/{account}/demands"): _RECEIPT,
+    ("GET", "/v1/accounts/{account}/debts"): _RECEIPT,
     ("GET", "/v1/demands"): _RECEIPT,
     ("GET", "/v1/demands/{demand}"): _RECEIPT,
     ("POST", "/v1/demands/{demand}/set-off"): _RECEIPT,

@@ -116,8 +116,34 @@ class DemandView(Answer):
     still_owed: str = yuan("The rest")
     reason: str
     document: str
+    debt: str | None = Field(description="What the person owed before, where the demand took that over")
     demanded_on: date
     age_days: int
+
+
+class DebtView(Answer):
+    """Something that a person owes the fund."""
+
+    what: Literal["contribution", "annual_settlement", "late_credit", "inheritance", "third_party", "demand"]
+    debt: str | None = Field(
+        examples=["D483920174650K-12"],
+        description="Its name, to demand it by; null of what is paid otherwise, by a demand or a recovery",
+    )
+    entry: str = Field(examples=["D483920174650K-12"], description="The entry that made it owed")
+    employer: str | None = Field(description="Whose month it is of")
+    period: Month | None
+    year: int | None = Field(description="Of an annual settlement")
+    amount: str = yuan("What came to be owed")
+    demanded: str = yuan("What of that demands took over")
+    still_owed: str = yuan("The rest, without what was demanded or paid of it")
+    since: date
+
+
+class DebtList(Answer):
+    """What a person owes the fund, in the order in which an estate sets it off."""
+
+    items: list[DebtView]
+    still_owed: str = yuan("All of it together")
 
 
 class NewDemandAnswer(Answer):

@@ -82,13 +82,17 @@ class NewExit(Strict):
 
 
 class NewDemand(Strict):
-    """What somebody got too much, and the decision that says so."""
+    """What somebody got too much, and the decision that says so.
+
+    With `debt`, as `GET /v1/accounts/{account}/debts` names it, the demand takes over so much of it.
+    """
 
     model_config = example(amount="1500.00", reason="paid twice", document="decision (2026) 77")
 
     amount: Amount
     reason: Words
     document: Words
+    debt: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class NewInstalment(Strict):

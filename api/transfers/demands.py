@@ -27,9 +27,10 @@ from api.transfers.bodies import NewDemand, NewInstalment
 from ledger import Command, DemandBack, PayInstalment, RefusalCode, Refused, SetOffDemand
 from ledger import reports as accounts
 from ledger.book.detail import unpack
-from ledger.book.numbers import account_no, entry_name
+from ledger.book.numbers import account_no, entry_name, parse_entry_name
 from ledger.money import format_yuan
 from ledger.owed import reports
+from ledger.owed.demands import demanded_by
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -38,7 +39,10 @@ _NAMES = {"book": "demand", "target_seq": "demand"}
 
 
 def _demand(account: str, body: NewDemand, by: By) -> DemandBack:
-    return DemandBack(by.ref(account), body.amount, body.reason, body.document, *by.sent_by)
+    debt = None if body.debt is None else parse_entry_name(body.debt)
+    if body.debt is not None and debt is None:
+        raise Refused(R.DEBT_NOT_FOUND, at="debt")
+    return DemandBack(by.ref(account), body.amount, body.reason, body.document, debt, *by.sent_by)
 
 
 def _set_off(demand: str, by: By) -> SetOffDemand:
@@ -66,7 +70,7 @@ def _instalment(demand: str, body: NewInstalment, by: By) -> PayInstalment:
 async def new_demand(account: str, body: NewDemand, request: Request) -> Response:
     """The fund has a claim from then on; it is set off against the account, or paid by instalments."""
     receipt = (done := await take(request, _demand(account, body, by_of(request)))).receipt
-    amount = format_yuan(receipt.amount_fen)
+    amount = format_yuan(demanded_by(receipt))
     answer = {"demand": receipt.name, "amount": amount, "still_owed": amount}
     return respond(request, to_json(answer).decode(), done)
 
@@ -137,6 +141,7 @@ def _json(one: reports.DemandView, today: Any) -> dict[str, Any]:
         **{name: format_yuan(getattr(stands, name)) for name in amounts},
         "reason": one.reason,
         "document": one.document,
+        "debt": None if one.debt is None else one.debt.word,
         "demanded_on": stands.demanded_on.isoformat(),
         "age_days": (today - stands.demanded_on).days,
     }
@@ -172,6 +177,7 @@ _DEMANDS = Listing(
         "status": "状态",
         "reason": "原因",
         "document": "文书",
+        "debt": "欠款来源",
         "demanded_on": "追缴日期",
         "age_days": "已历天数",
     }

@@ -53,6 +53,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
+from ledger.owed.state import DEMANDS, demanded_of_year
 from ledger.people.enrolled import ELSEWHERE, ENROLMENTS
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import (
@@ -94,7 +95,7 @@ class CloseYear(Command):
     )
     needs = frozenset({
         TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS, YEAR_ENTRIES, QUOTAS, ESTATE,
-        PLACES,
+        PLACES, DEMANDS,
     })  # fmt: skip
 
     book: BookRef
@@ -146,7 +147,8 @@ class CloseYear(Command):
         if last is not None and not found.differs:
             raise AlreadyThere(last)
         owed = 0 if last is None else unpack(last.detail)["still_owed"]
-        division = divide_for_heirs(found) if closed else divide(found, owed)
+        demanded = demanded_of_year(book, year)
+        division = divide_for_heirs(found) if closed else divide(found, owed, demanded)
         back = returns(entries, found.aid_back, division.to_relatives)
         lock_relatives(desk, book, back)
         _Statement(desk, book, year, found, division, back, again).write()

@@ -277,21 +277,23 @@ def _aid_back(
     return tuple(found), tuple(reversed(over))
 
 
-def divide(year: Year, owed: int) -> Division:
-    """Who gets the difference of a year, or owes it. `owed` is what the person owes from its earlier ones.
+def divide(year: Year, owed: int, demanded: int = 0) -> Division:
+    """Who gets the difference of a year, or owes it. `owed` is what the person owes from its earlier ones,
+    and of that nothing is set against what a demand took over, `demanded`, which is paid there.
 
     Of what funds pay, and what relatives give back who got too much before, what relatives had paid goes back
     to them, and what the account had paid into the account. The rest is set against what the person owes
     funds, and only what is left then, which had been cash, goes to the bank (R21).
     """
     flows = [fen for part in year.parts() for _side, fen in part.flows()]
-    owing = owed - sum(fen for fen in flows if fen < 0)
+    owing = owed - demanded - sum(fen for fen in flows if fen < 0)
     paid = sum(fen for fen in flows if fen > 0) + year.from_relatives
     to_relatives = year.to_relatives(paid)
     to_account = min(max(year.account_back + year.from_relatives, 0), paid) - to_relatives
     left = paid - to_relatives - to_account
     set_against = min(left, owing)
-    return Division(to_account, set_against, left - set_against, owed, owing - set_against, to_relatives)
+    still_owed = owing - set_against + demanded
+    return Division(to_account, set_against, left - set_against, owed, still_owed, to_relatives)
 
 
 def divide_for_heirs(year: Year) -> Division:

@@ -19,6 +19,7 @@ from ledger.chart.matrix import Stage, Status
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, assessed_under, canonical, judge, persons_of
+from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, next_entry, owed_month
 from ledger.contributions.premiums import Premium
@@ -54,7 +55,7 @@ class Adjust(Command):
         RefusalCode.RATES_MISSING,
         RefusalCode.NO_GOOD_LINE,
     )
-    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, MERGED_NAMED})
+    needs = frozenset({DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, MERGED_NAMED, DEMANDED})
 
     book: BookRef
     period: int | None

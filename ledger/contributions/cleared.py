@@ -16,8 +16,11 @@ from ledger.book.numbers import entry_name
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.chart.owed import DebtKind
+from ledger.contributions.levies import ASSESSMENTS
 from ledger.database.lookups import Lookup
-from ledger.posting import Desk
+from ledger.posting import Desk, Need, Receipt
+from ledger.posting.needs import Asked
 
 _E, _T = tables.entry.c, tables.transfer.c
 _CLEARED = Lookup(
@@ -27,6 +30,16 @@ _CLEARED = Lookup(
     [_E.book_id, _E.source_ref, _T.party_id, _T.amount_fen],
     book_id="big",
     ref="text",
+)
+_D = tables.demand.c
+_DEMANDED = Lookup(
+    "SELECT d.debt_book, d.debt_number, d.book_id, d.amount - d.withdrawn FROM {given} JOIN demand d"
+    f" ON d.book_id = given.book_id AND d.debt_kind = {int(DebtKind.CONTRIBUTION)}"
+    " AND d.debt_book = given.employer_id AND d.debt_number = given.period",
+    [_D.debt_book, _D.debt_number, _D.book_id, _D.amount],
+    book_id="big",
+    employer_id="big",
+    period="int",
 )
 
 
@@ -66,10 +79,50 @@ def with_cleared(connection: Connection, book_id: int, paid: Sequence[PaidFor]) 
     return [line._replace(cleared=cleared.get((line.refs(book_id)[1], line.account_id), 0)) for line in paid]
 
 
+# by employer, month and account, in fen
+Demanded = dict[tuple[int, int, int], int]
+
+
+def _read(connection: Connection, _asked: Asked, desk: Desk) -> Demanded:
+    months = [
+        (account_id, employer_id, period)
+        for employer_id, book in desk.books.items()
+        if (rows := book.states.get(ASSESSMENTS)) is not None
+        for (period, account_id), row in rows.rows.items()
+        if row.suspended < 0
+    ]
+    found: Demanded = {}
+    # of nearly every month nobody owes anything, and nothing is asked
+    rows_of = _DEMANDED.run(connection, sorted(months)) if months else ()
+    for employer_id, period, account_id, fen in rows_of:
+        month = (employer_id, period, account_id)
+        found[month] = found.get(month, 0) + int(fen)
+    return found
+
+
+def _follow(found: Demanded, desk: Desk, receipt: Receipt, _beside: object) -> None:
+    demand = receipt
+    if receipt.kind is Kind.REVERSAL and receipt.target_seq is not None:
+        demand = desk.targets.get((receipt.book_id, receipt.target_seq), receipt)
+    if demand.kind is not Kind.DEMAND:
+        return
+    told = unpack(demand.detail)
+    kind, employer_id, period = told.get("debt", (0, 0, 0))
+    if kind == DebtKind.CONTRIBUTION:
+        month = (employer_id, period, receipt.book_id)
+        fen = told["amount"] if demand is receipt else -told["amount"]
+        found[month] = found.get(month, 0) + fen
+
+
+# what of the months on the books of employers was demanded from those who owe it; read after all months
+DEMANDED: Need[Demanded] = Need("what was demanded of months", _read, follow=_follow)
+
+
 def owed_of_month(desk: Desk, account: Book, employer_id: int, period: int, owed: int) -> int:
-    """What of `owed` is to be cleared: of a closed account not what its estate has taken over, which takes
-    the rest itself out of what comes.
+    """What of `owed` is to be cleared: not what a demand has taken over, which is paid there; of a closed
+    account not what its estate has taken over, which takes the rest itself out of what comes.
     """
+    owed -= desk.of(DEMANDED).get((employer_id, period, account.book_id), 0)
     estates = desk.of(ESTATE)
     divided = estates.get(account.book_id) if account.stage == Stage.CLOSED else None
     whose = None

@@ -23,6 +23,7 @@ from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, check_alive, judge, persons_of
 from ledger.contributions.brought import entry_of_list, lines_there, nil_list_there, told_there
+from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
 from ledger.contributions.premiums import Premium
@@ -157,7 +158,7 @@ class Confirm(Command):
         RefusalCode.NO_GOOD_LINE,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE})
+    needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, DEMANDED})
 
     book: BookRef
     target_seq: int

@@ -28,6 +28,7 @@ from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.adjustments import take_off
+from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import ASSESSMENT_LINE, NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, next_entry
@@ -204,7 +205,7 @@ LATE_MONTHS: Need[Late] = Need("months after death that employers paid", _read, 
 class _Employers:
     """How employers' months go back and come again."""
 
-    needs: frozenset[Need[Any]] = frozenset({LATE_MONTHS, SEALED_NUMBERS, ESTATE})
+    needs: frozenset[Need[Any]] = frozenset({LATE_MONTHS, SEALED_NUMBERS, ESTATE, DEMANDED})
 
     def to_lock(
         self, desk: Desk, accounts: Iterable[int], after: int | None, again: Iterable[Any]

@@ -15,6 +15,7 @@ from ledger.bounds.bound import before_its_month
 from ledger.bounds.table import RECEIVED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
@@ -49,7 +50,7 @@ class ReceivePayment(Command):
         RefusalCode.DUPLICATE_SOURCE_REF,
         RefusalCode.AMOUNT_INVALID,
     )
-    needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS, ESTATE})
+    needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS, ESTATE, DEMANDED})
 
     book: BookRef
     amount_fen: int | None

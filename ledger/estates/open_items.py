@@ -143,7 +143,7 @@ def check_nothing_open(desk: Desk, book: Book, also: Sequence[OpenItem] = ()) ->
     items += [
         OpenItem("advance", entry_name(book.book_id, case.seq), case.institution)
         for case in desk.of(OWED).cases.get(book.book_id, ())
-        if case.is_open(desk, book.area)
+        if case.is_open(desk.policy(book.area))
     ]
     items += [
         OpenItem("hold", entry_name(book.book_id, seq), unpack(hold.detail).get("institution", ""))

@@ -14,6 +14,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.money import FEN_MAX
+from ledger.owed.owing import OWING, Debt, not_demanded
 from ledger.owed.state import DEMAND_STATE, DEMANDS, DONE_OF_DEMANDS, Demand, is_done_of_one
 from ledger.policy import PocketOrder
 from ledger.posting import BookRef, Command, Desk, Receipt
@@ -22,30 +23,42 @@ from ledger.refusals import RefusalCode, Refused
 
 @dataclass(eq=False)
 class DemandBack(Command):
-    """Demand `amount_fen` back, which a person got too much: the fund has a claim from then on."""
+    """Demand `amount_fen` back, which a person got too much: the fund has a claim from then on.
+
+    `debt` is the entry that made something owed before, as (book, seq): the demand takes over `amount_fen` of
+    that, and moves no money. What the dead owe is set off by their estate.
+    """
 
     verb = Verb.DEMAND
     refused_with = (
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
+        # of a debt
+        RefusalCode.ACCOUNT_DECEASED,
+        RefusalCode.DEBT_NOT_FOUND,
         RefusalCode.AMOUNT_INVALID,
     )
-    needs = frozenset({DEMANDS})
+    needs = frozenset({DEMANDS, OWING})
 
     book: BookRef
     amount_fen: int | None
     reason: str
     document: str
+    debt: tuple[int, int] | None = None
     caller: str = ""
     actor: str = ""
     key: str | None = None
 
     def content(self) -> str:
-        return f"{self.amount_fen}|{self.document}|{self.reason}"
+        of = "" if self.debt is None else f"|{self.debt[0]}-{self.debt[1]}"
+        return f"{self.amount_fen}|{self.document}|{self.reason}{of}"
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
         desk.allow(Verb.DEMAND)
+        if self.debt is not None:
+            demand_debt(desk, book, self._debt(desk), self.amount_fen, self.reason, self.document)
+            return
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         book.roll_to(desk.today.year)
@@ -53,6 +66,38 @@ class DemandBack(Command):
         detail = pack(reason=self.reason, document=self.document)
         draft = book.add(Draft(Kind.DEMAND, desk.today, (move,), detail=detail, keyed=True))
         book.of(DEMAND_STATE).set(draft.seq, Demand(self.amount_fen, desk.today))
+
+    def _debt(self, desk: Desk) -> Debt:
+        """What is still owed of the debt. Raises Refused."""
+        book: Book = desk.book
+        debts = not_demanded(book, desk.of(OWING).get(book.book_id, ()))
+        debt = next((one for one in debts if one.entry == self.debt), None)
+        if debt is None:
+            raise Refused(RefusalCode.DEBT_NOT_FOUND, at="debt")
+        if book.stage == Stage.DECEASED:
+            raise Refused(RefusalCode.ACCOUNT_DECEASED)
+        return debt
+
+
+def demand_debt(
+    desk: Desk, book: Book, debt: Debt, fen: int | None, reason: str, document: str, *, keyed: bool = True
+) -> int:
+    """Let a demand take over `fen` of a debt that was booked before: no money moves.
+
+    The number of the demand. Raises Refused(amount_invalid) for more than is still owed.
+    """
+    if fen is None or not 0 < fen <= debt.owed:
+        raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen", still_owed_fen=debt.owed)
+    if debt.key is None:
+        raise AssertionError("what is demanded is known by something")
+    kind, of_book, number = debt.key
+    book.roll_to(desk.today.year)
+    detail = pack(reason=reason, document=document, debt=[int(kind), of_book, number], amount=fen)
+    draft = book.add(Draft(Kind.DEMAND, desk.today, detail=detail, keyed=keyed))
+    book.of(DEMAND_STATE).set(
+        draft.seq, Demand(fen, desk.today, debt_kind=int(kind), debt_book=of_book, debt_number=number)
+    )
+    return draft.seq
 
 
 @dataclass(eq=False)
@@ -179,6 +224,12 @@ def _demand(book: Book, seq: int) -> Demand:
     if demand is None:
         raise Refused(RefusalCode.DEMAND_NOT_FOUND, at="target_seq")
     return demand
+
+
+def demanded_by(receipt: Receipt) -> int:
+    """What a demand's entry demands, in fen: of one that took over a debt, its moves do not say it."""
+    told = unpack(receipt.detail)
+    return int(told["amount"]) if "debt" in told else receipt.amount_fen
 
 
 def _check_stands(demand: Demand) -> None:

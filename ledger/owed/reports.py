@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, select, tuple_
 
 from ledger import tables
 from ledger.book.detail import unpack
+from ledger.chart.owed import DebtKind
 from ledger.owed.state import Demand
 from ledger.refusals import RefusalCode, Refused
 
@@ -24,6 +25,11 @@ class DemandView(NamedTuple):
     demand: Demand
     reason: str
     document: str
+
+    @property
+    def debt(self) -> DebtKind | None:
+        """What the person owed before, where the demand took that over."""
+        return None if self.demand.debt is None else self.demand.debt.kind
 
 
 def _select() -> Select[Any]:

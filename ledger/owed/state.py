@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -10,12 +11,22 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.book.beside import StateKind
 from ledger.book.detail import unpack
+from ledger.book.state import Book
 from ledger.chart.kinds import Kind
+from ledger.chart.owed import DebtKind
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked, own_books
 
 _D, _E = tables.demand.c, tables.entry.c
+
+
+class DebtKey(NamedTuple):
+    """By what a debt is known: the month at an employer, a year of care, or an entry of the person's book."""
+
+    kind: DebtKind
+    book: int
+    number: int
 
 
 class Demand(NamedTuple):
@@ -28,6 +39,17 @@ class Demand(NamedTuple):
     # what of it the estate took over, which owes it since
     to_estate: int = 0
     withdrawn: int = 0
+    # what the person owed before, which is the demand's from then on
+    debt_kind: int | None = None
+    debt_book: int | None = None
+    debt_number: int | None = None
+
+    @property
+    def debt(self) -> DebtKey | None:
+        """What it took over."""
+        if self.debt_kind is None or self.debt_book is None or self.debt_number is None:
+            return None
+        return DebtKey(DebtKind(self.debt_kind), self.debt_book, self.debt_number)
 
     @property
     def status(self) -> str:
@@ -39,6 +61,17 @@ class Demand(NamedTuple):
     @property
     def still_owed(self) -> int:
         return self.amount - self.set_off - self.paid - self.to_estate - self.withdrawn
+
+
+def taken_over(demands: Iterable[Demand], key: DebtKey) -> int:
+    """What of a debt demands took over that were not withdrawn, in fen."""
+    return sum(one.amount - one.withdrawn for one in demands if one.debt == key)
+
+
+def demanded_of_year(book: Book, year: int) -> int:
+    """What demands took over of what annual settlements of a year claimed back, in fen."""
+    key = DebtKey(DebtKind.ANNUAL_SETTLEMENT, book.book_id, year)
+    return taken_over(book.of(DEMAND_STATE).rows.values(), key)
 
 
 # by the entry that demanded it
@@ -54,12 +87,23 @@ _DEMANDS = Lookup(
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> bool:
-    books = own_books(asked, desk)
-    for book_id in books:
-        desk.books[book_id].put(DEMAND_STATE)
-    for book_id, seq, *values in _DEMANDS.run(connection, [(book_id,) for book_id in sorted(books)]):
-        desk.books[book_id].of(DEMAND_STATE).rows[seq] = Demand._make(values)
+    put_demands(connection, desk, own_books(asked, desk))
     return True
+
+
+def put_demands(connection: Connection, desk: Desk, books: Iterable[int]) -> None:
+    """Put the demands of some books beside them, as far as nobody else has."""
+    unread = sorted(book_id for book_id in set(books) if DEMAND_STATE not in desk.books[book_id].states)
+    for book_id, demands in read_demands(connection, unread).items():
+        desk.books[book_id].put(DEMAND_STATE).rows.update(demands)
+
+
+def read_demands(connection: Connection, books: Iterable[int]) -> dict[int, dict[int, Demand]]:
+    """The demands of some books, by the entries that made them, in their order."""
+    found: dict[int, dict[int, Demand]] = {book_id: {} for book_id in books}
+    for book_id, seq, *values in _DEMANDS.run(connection, [(book_id,) for book_id in found]):
+        found[book_id][seq] = Demand._make(values)
+    return found
 
 
 # what the persons of some books are to pay back

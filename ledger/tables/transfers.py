@@ -86,12 +86,22 @@ demand = Table(
     C("withdrawn", BigInteger, nullable=False),
     C("seq", Integer, nullable=False, autoincrement=False),
     C("demanded_on", Date, nullable=False),
+    # what the person owed before: its kind, and the book and the entry, month or year by which it is known;
+    # nothing where the demand itself is how the fund came by its claim
+    C("debt_kind", SmallInteger),
+    C("debt_book", BigInteger),
+    C("debt_number", Integer),
     PrimaryKeyConstraint("book_id", "seq"),
     ForeignKeyConstraint(["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_demand_entry"),
     CheckConstraint(
         "amount > 0 AND set_off >= 0 AND paid >= 0 AND to_estate >= 0 AND withdrawn >= 0", name="not_negative"
     ),
     CheckConstraint("set_off + paid + to_estate + withdrawn <= amount", name="never_more_than_demanded"),
+    CheckConstraint(
+        "(debt_kind IS NULL AND debt_book IS NULL AND debt_number IS NULL)"
+        " OR (debt_kind IS NOT NULL AND debt_book IS NOT NULL AND debt_number IS NOT NULL)",
+        name="debt_known_wholly",
+    ),
     # one that was acted on is not withdrawn
     CheckConstraint("withdrawn IN (0, amount)", name="withdrawn_as_a_whole"),
     Index(

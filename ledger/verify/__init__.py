@@ -78,6 +78,7 @@ from ledger.verify.merges import (
     what_is_called_back_stands_in_both_books,
 )
 from ledger.verify.news import news_is_of_what_happened
+from ledger.verify.owing import debts_are_demanded_once
 from ledger.verify.people import facts_are_what_they_are_compared_by, numbers_are_in_force_by_their_days
 from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.registers import (
@@ -120,6 +121,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     estates_set_off_what_was_owed,
     transfers_follow_from_their_entries,
     demands_follow_from_their_entries,
+    debts_are_demanded_once,
     books_of_institutions_are_known,
     messages_and_bills_are_staked,
     days_follow_from_their_entries,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
+from ledger.chart.owed import DebtKind
 from ledger.chart.sides import POCKETS, Side
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
@@ -20,6 +21,7 @@ from ledger.verify.named import Place, entries_named, place_of
 from ledger.verify.streams import streamed
 
 _B, _E, _Q, _T = tables.book.c, tables.entry.c, tables.quota.c, tables.transfer.c
+_D = tables.demand.c
 _ROWS_AT_ONCE = 500
 _OF_DEBTS = (Kind.SET_OFF, Kind.ESTATE, Kind.ESTATE_UNDO)
 
@@ -133,6 +135,15 @@ def _left(
         for where in (_T.from_side, _T.to_side)
     ]
     elsewhere = sum(one.owed for one in debts if one.elsewhere)
+    # what a demand took over of that stands in the employers' books as before
+    elsewhere += int(
+        connection.scalar(
+            select(func.coalesce(func.sum(_D.amount - _D.withdrawn), 0)).where(
+                _D.book_id == book_id, _D.debt_kind == int(DebtKind.CONTRIBUTION)
+            )
+        )
+        or 0
+    )
     left = sum(one.owed for one in debts) - taken
     if sums[0] - sums[1] + elsewhere != left:
         what = f"{left} fen are still owed by its lines, its receivables leave {sums[0] - sums[1]}"

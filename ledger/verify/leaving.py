@@ -220,6 +220,9 @@ class _Demand(NamedTuple):
     paid: int = 0
     to_estate: int = 0
     withdrawn: int = 0
+    debt_kind: int | None = None
+    debt_book: int | None = None
+    debt_number: int | None = None
 
 
 _OF_DEMANDS: Final = (
@@ -273,7 +276,14 @@ def _note(
 ) -> None:
     seq, kind, day, target_seq, fen = line
     if kind == Kind.DEMAND:
-        demands[seq] = _Demand(fen, day)
+        told = unpack(detail)
+        debt = told.get("debt", (None, None, None))
+        if "debt" in told:
+            if fen:
+                demands[seq] = "it took over what was owed before, and moved money"
+                return
+            fen = int(told["amount"])
+        demands[seq] = _Demand(fen, day, 0, 0, 0, 0, *debt)
         changes[seq] = seq, "withdrawn", -fen
         return
     if kind == Kind.REVERSAL:

@@ -213,6 +213,7 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ("GET", "/v1/transfers/{transfer}"): [Asked("/v1/transfers/{transfer}", {"mover": 1})],
     ("GET", "/v1/transfers/{transfer}/sheet"): [Asked("/v1/transfers/{sent}/sheet", {"sender": 1})],
     ("GET", "/v1/accounts/{account}/demands"): [Asked("/v1/accounts/{worker}/demands", {"worker": 1})],
+    ("GET", "/v1/accounts/{account}/debts"): [Asked("/v1/accounts/{worker}/debts", {"worker": 1})],
     ("GET", "/v1/demands"): [
         Asked("/v1/demands", {"worker": 1}),
         Asked("/v1/demands", {"worker": 1}, CSV),

@@ -48,6 +48,11 @@ WRONG: dict[str, list[Row]] = {
     ],
     "ck_demand_never_more_than_demanded": [{"set_off": 2_001}, {"paid": 2_001}, {"to_estate": 2_001}],
     "ck_demand_withdrawn_as_a_whole": [{"withdrawn": 1}],
+    "ck_demand_debt_known_wholly": [
+        {"debt_kind": 1},
+        {"debt_kind": 1, "debt_book": 5},
+        {"debt_book": 5, "debt_number": 7},
+    ],
 }  # fmt: skip
 TWICE: dict[str, tuple[str, Row, Row]] = {
     "a transfer of an entry": ("transfer_case", {}, {"status": int(S.ACKNOWLEDGED)}),

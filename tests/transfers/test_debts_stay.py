@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from ledger.verify import verify
-from tests.support.api_client import contribute, key, open_account, running, spending
+from tests.support.api_client import contribute, running
+from tests.support.debt_client import bounce, of_a_bounced_payment, of_an_estate_that_was_undone, spend
 from tests.support.employer_client import hire, new_employer, owe, pay, refusal
-from tests.support.estate_client import claimant, confirmed, die, undo
 from tests.support.transfer_client import exit_answer, out_body, post, reject, request_out, send_answer
 
 
@@ -21,36 +21,6 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with running(engine, tmp_path_factory.mktemp("api")) as client:
         yield client
     assert [str(one) for one in verify(engine).findings] == []
-
-
-def spend(client: TestClient, person: str, amount: str) -> None:
-    spent = spending() | {"amount": amount}
-    assert client.post(f"/v1/accounts/{person}/spendings", json=spent, headers=key()).status_code == 201
-
-
-def bounce(client: TestClient, payment: str) -> Any:
-    answer = client.post(f"/v1/payments/{payment}/reversal", json={"reason": "bounced"}, headers=key())
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def of_a_bounced_payment(client: TestClient) -> tuple[str, str]:
-    person, employer = hire(client), new_employer(client)
-    owe(client, employer, "2026-03", {person: "8000.00"})
-    payment = pay(client, employer, "2026-03", "760.00", "2026-04-10")["receipt"]
-    spend(client, person, "100.00")
-    assert bounce(client, payment)["receivable"] == "100.00"
-    return person, "contribution"
-
-
-def of_an_estate_that_was_undone(client: TestClient) -> tuple[str, str]:
-    dead, person = str(open_account(client)["number"]), hire(client)
-    contribute(client, dead, "300.00")
-    die(client, dead)
-    estate = confirmed(client, dead, [claimant("张三", id_number=person)])["estate"]
-    spend(client, person, "300.00")
-    undo(client, estate)
-    return person, "inheritance"
 
 
 @pytest.mark.parametrize("owing", [of_a_bounced_payment, of_an_estate_that_was_undone])

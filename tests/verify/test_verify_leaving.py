@@ -132,6 +132,23 @@ FORGED: dict[str, tuple[str, Callable[[Any, Left], None]]] = {
         "demand_wrong",
         lambda c, left: run(c, f"UPDATE demand SET seq = 1 WHERE book_id = {left.owing}"),
     ),
+    "a debt that nobody owed": (
+        "demand_wrong",
+        lambda c, left: run(
+            c,
+            "UPDATE demand SET debt_kind = 4, debt_number = 1,"
+            f" debt_book = {left.owing} WHERE book_id = {left.owing}",
+        ),
+    ),
+    "a demand that took over a debt and moved money": (
+        "demand_wrong",
+        lambda c, left: rewritten(
+            c,
+            left.owing,
+            kind_of(c, left.owing, 91),
+            lambda told: told.update(debt=[4, left.owing, 1], amount=150_000),
+        ),
+    ),
     "what was paid of a demand": (
         "demand_wrong",
         lambda c, left: run(c, f"UPDATE demand SET paid = 0 WHERE book_id = {left.owing}"),
