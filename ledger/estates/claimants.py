@@ -17,6 +17,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.estates.case import ESTATE_CASE, EstateCase, case_of, name_of, noted_on
 from ledger.estates.division import OF_DIVISION, check_asked_of, check_names, check_undisputed, make_ready
+from ledger.estates.netting import SPENT_SHARES, net_shares
 from ledger.estates.open_items import OPEN_ITEMS
 from ledger.estates.owed import OWED
 from ledger.estates.shares import Claimant, agreed, entitlements, undecided
@@ -86,7 +87,7 @@ class NameClaimants(Command):
         # one heir signs for all, and it is more than the area allows that for
         RefusalCode.VERB_NOT_OFFERED,
     )
-    needs = frozenset({CHANGES, DATED, OPEN_ITEMS, OWED, ESTATE_CASE})
+    needs = frozenset({CHANGES, DATED, OPEN_ITEMS, OWED, ESTATE_CASE, SPENT_SHARES})
 
     book: BookRef
     claimants: tuple[NamedClaimant, ...]
@@ -267,7 +268,7 @@ class ConfirmEstate(NameClaimants):
         named_seq = book.last_seq
         facts = make_ready(desk, book, self.paid_on)
         facts |= self._committed(desk, book, book.current_year + book.carried_over, parts)
-        pay_heirs(
+        estate = pay_heirs(
             desk,
             book,
             self._heirs(desk, claimants, parts),
@@ -275,6 +276,7 @@ class ConfirmEstate(NameClaimants):
             facts={"death": case.death_seq, "claimants": named_seq, **facts},
             keyed=True,
         )
+        net_shares(desk, book, estate)
         book.stage = Stage.CLOSED
 
     def _heirs(self, desk: Desk, claimants: tuple[Claimant, ...], parts: Split) -> list[Heir]:

@@ -14,6 +14,7 @@ from ledger.book.state import Book
 from ledger.bounds.table import ESTATE_PAID_ON
 from ledger.chart.matrix import Stage, Verb
 from ledger.estates.case import ESTATE_CASE, EstateCase, case_of
+from ledger.estates.netting import SPENT_SHARES, net_shares
 from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
 from ledger.estates.owed import OWED, set_off
 from ledger.people.dated import DATED, names_of
@@ -67,7 +68,7 @@ class DivideEstate(Command):
         # one heir twice, or the dead person
         RefusalCode.SHARES_INVALID,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE, DATED})
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE, DATED, SPENT_SHARES})
 
     book: BookRef
     heirs: tuple[HeirShare, ...]
@@ -99,7 +100,7 @@ class DivideEstate(Command):
         heirs = self._heirs(desk, book)
         are_same = {heir.person_id for heir in heirs} == {one.person for one in case.claimants or ()}
         check_asked_of(self, case, are_same=are_same)
-        pay_heirs(desk, book, heirs, self.paid_on, facts=facts, keyed=True)
+        net_shares(desk, book, pay_heirs(desk, book, heirs, self.paid_on, facts=facts, keyed=True))
         book.stage = Stage.CLOSED
 
     def _heirs(self, desk: Desk, book: Book) -> list[Heir]:

@@ -24,6 +24,7 @@ from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.estates.case import ESTATE_CASE, HELD, OPEN, case_named
+from ledger.estates.netting import SPENT_SHARES
 from ledger.estates.owed import OWED
 from ledger.owed.state import DEMAND_STATE
 from ledger.people.merged import onward_of
@@ -116,7 +117,7 @@ class UndoEstate(Command):
         # nothing was confirmed, or it was taken back before
         RefusalCode.ESTATE_NOT_CONFIRMED,
     )
-    needs = frozenset({ESTATE_CASE, DIVISIONS, OWED})
+    needs = frozenset({ESTATE_CASE, DIVISIONS, OWED, SPENT_SHARES})
 
     book: BookRef
     death_seq: int

@@ -149,7 +149,7 @@ class SetOffDemand(Command):
         order = policy.pocket_order.on(desk.today)
         done = demand._replace(set_off=demand.set_off + fen)
         book.debit(
-            Draft(Kind.SET_OFF, desk.today, detail=_told(self.demand_seq, done), keyed=True),
+            Draft(Kind.SET_OFF, desk.today, detail=told_of(self.demand_seq, done), keyed=True),
             fen,
             Side.RECEIVABLE,
             book.book_id,
@@ -211,7 +211,7 @@ class PayInstalment(Command):
                 ((int(Side.BANK), int(Side.RECEIVABLE), self.amount_fen, book.book_id),),
                 target_seq=again,
                 source_ref=self.source_ref,
-                detail=_told(self.demand_seq, done, paid_on=self.paid_on.isoformat()),
+                detail=told_of(self.demand_seq, done, paid_on=self.paid_on.isoformat()),
                 keyed=True,
             )
         )
@@ -238,7 +238,7 @@ def _check_stands(demand: Demand) -> None:
         raise Refused(RefusalCode.ALREADY_REVERSED, at="target_seq")
 
 
-def _told(seq: int, done: Demand, **more: str) -> str:
+def told_of(seq: int, done: Demand, **more: str) -> str:
     """What an entry keeps of how its demand stood after it, so that its answer is the same whenever asked."""
     return pack(demand=seq, set_off=done.set_off, still_owed=done.still_owed, **more)
 
