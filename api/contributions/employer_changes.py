@@ -14,7 +14,7 @@ from api.contributions.employers import OF_EMPLOYER, TAG, employer_of, take_of_e
 from api.http.answers import Answer
 from api.http.declaring import posting
 from api.http.fields import Area, Day, EmployerName, Strict, Words, example
-from api.http.listing import json_answer
+from api.http.listing import UntilDay, json_answer
 from api.http.posting import key_of, respond
 from api.http.routes import LedgerRoute, describe
 from api.http.state import caller_of, state_of
@@ -112,12 +112,16 @@ async def change(employer: str, body: NewEmployerChange, request: Request) -> Re
         refusals=OF_EMPLOYER,
     ),
 )
-async def changes(employer: str, request: Request) -> Response:
+async def changes(employer: str, request: Request, on: UntilDay = None) -> Response:
     """In the order of the days. An employer that is as it was registered has none."""
 
     def look(connection: Any) -> dict[str, Any]:
         found = employers.find(connection, employer)
-        said = changes_of_employer(connection, found.book_id)
+        said = [
+            one
+            for one in changes_of_employer(connection, found.book_id)
+            if on is None or one.valid_from <= on
+        ]
         names = employers.by_book(connection, {one.successor for one in said if one.successor is not None})
         return {
             "employer": found.credit_code,

@@ -17,6 +17,7 @@ from api.http.state import State, caller_of, state_of
 from ledger import Command, Posted, RefusalCode, Refused, RegisterEmployer, employers
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
+from ledger.contributions.closed_days import EmployerEnd
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer
 
@@ -86,6 +87,14 @@ def _would_be(connection: Any, body: NewEmployer, today: date) -> Employer:
         return Employer(code, new_book_id(Party.EMPLOYER), body.name, body.area)
     employers.check_same(connection, there, body.name, body.area, today)
     return there
+
+
+def end_json(end: EmployerEnd | None) -> dict[str, str]:
+    """Of an employer that is closed on a day its last day, and what took its place; else nothing."""
+    if end is None:
+        return {}
+    told = {"closed_on": end.closed_on.isoformat()}
+    return told if end.into is None else told | {"into": end.into}
 
 
 async def employer_of(request: Request, credit_code: str) -> Employer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, WithJsonSchema
 
@@ -16,12 +16,25 @@ ClassWord = Annotated[
 CODE = "911101087999990007"
 
 
+EmployerState = Annotated[
+    Literal["open", "closed", "merged"], Field(description="On the day: merged is closed, with `into`")
+]
+CLOSED_ON: Any = Field(None, description="Its last day; only where it is closed on the day")
+INTO: Any = Field(None, description="Which one took its place; only where it is merged", examples=[CODE])
+
+
 class EmployerStandingAnswer(Answer):
-    """An employer as registered, and what of its money waits in suspense."""
+    """An employer as it is on a day, and what of its money waits in suspense."""
 
     credit_code: str = Field(examples=[CODE])
     name: str
     area: str = Field(examples=["990100"])
+    state: EmployerState
+    closed_on: date | None = CLOSED_ON
+    into: str | None = INTO
+    still_owed: str | None = Field(
+        None, description="Of one that is closed: what it owes for all its months, without late fees"
+    )
     surplus: str = yuan("Paid beyond all debts: goes back to the employer")
     waiting: str = yuan("Paid for months whose list is still to come")
     to_forward: str = yuan("Paid for persons whose account takes nothing any more")
@@ -203,6 +216,8 @@ class EmployerArrearsItem(Answer):
 
     employer: str = Field(examples=[CODE])
     name: str
+    closed_on: date | None = CLOSED_ON
+    into: str | None = INTO
     periods: list[Month] = Field(description="The months in arrears, oldest first")
     principal: str = yuan("What is unpaid of all of them")
     late_fee: str = yuan("What of their late fees is unpaid")

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.contributions.employers import end_json
 from api.contributions.report_answers import (
     ArrearList,
     CaseStepPage,
@@ -44,6 +45,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.contributions import arrears_reports
 from ledger.contributions import reports as contribution_reports
+from ledger.contributions.closed_days import ends_on
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number, mask_name
@@ -69,16 +71,21 @@ def _book_of(connection: Any, credit_code: str) -> int:
     ),
 )
 async def employer(employer: str, request: Request, on: OnDay = None) -> Response:
-    """By its unified social credit code. Name and area are those of the day `on`; the money is today's."""
-    today = state_of(request).clock()[1]
+    """By its unified social credit code. What it is, is that of the day `on`; the money is today's."""
+    day = on or state_of(request).clock()[1]
 
     def look(connection: Any) -> dict[str, Any]:
-        found = employers.find(connection, employer, on or today)
+        found = employers.find(connection, employer, day)
         shown = contribution_reports.standing(connection, found.book_id)
+        end = ends_on(connection, {found.book_id}, day).get(found.book_id)
+        owed = {} if end is None else {"still_owed": arrears_reports.owed_in_all(connection, found.book_id)}
         return {
             "credit_code": found.credit_code,
             "name": found.name,
             "area": f"{found.area:06d}",
+            "state": "open" if end is None else "closed" if end.into is None else "merged",
+            **end_json(end),
+            **{name: format_yuan(fen) for name, fen in owed.items()},
             "surplus": format_yuan(shown.surplus_fen),
             "waiting": format_yuan(shown.waiting_fen),
             "to_forward": format_yuan(shown.forward_fen),

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.contributions.employers import end_json
 from api.contributions.report_answers import (
     EmployerArrearsPage,
     OverdueRegistrationPage,
@@ -58,6 +59,8 @@ _ARREARS = Listing(
         "principal": "欠缴本金",
         "late_fee": "滞纳金",
         "left_out": "未计滞纳金的所属期",
+        "closed_on": "终止日期",
+        "into": "并入单位",
     }
 )
 
@@ -103,6 +106,7 @@ def _arrears_json(one: arrears_reports.EmployerArrears) -> dict[str, Any]:
     return ({"left_out": left_out} if left_out else {}) | {
         "employer": one.credit_code,
         "name": one.name,
+        **end_json(one.end),
         "periods": [month_text(month.period) for month in one.months],
         "principal": format_yuan(one.principal_fen),
         "late_fee": format_yuan(one.late_fee_fen),

@@ -24,7 +24,7 @@ from starlette.responses import StreamingResponse
 from api.http.csv_words import WORDS, YES_AND_NO
 from api.http.deadlines import takes_long
 from api.http.errors import Fault, ShapeRefused
-from api.http.fields import read_count
+from api.http.fields import Day, read_count
 from api.http.routes import JSON
 from api.http.shown import shown_by
 from api.http.state import state_of
@@ -32,6 +32,9 @@ from ledger import Keyring, RefusalCode
 from ledger.csv_out import BYTE_ORDER_MARK, csv_line
 
 Cursor = Annotated[str | None, Query(description="`next_cursor` of the page before")]
+
+
+UntilDay = Annotated[Day | None, Query(description="Only what holds from a day up to this one; default all")]
 
 
 LIMIT_DEFAULT = 50

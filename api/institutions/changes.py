@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from api.http.answers import Answer
 from api.http.declaring import posting
 from api.http.fields import Area, Day, Name, Strict, Words, example
-from api.http.listing import json_answer
+from api.http.listing import UntilDay, json_answer
 from api.http.posting import key_of, respond, take
 from api.http.routes import LedgerRoute, describe
 from api.http.state import caller_of, state_of
@@ -136,12 +136,16 @@ async def change(institution: str, body: InstitutionChange, request: Request) ->
         refusals=(R.INSTITUTION_UNKNOWN,),
     ),
 )
-async def changes(institution: str, request: Request) -> Response:
+async def changes(institution: str, request: Request, on: UntilDay = None) -> Response:
     """In the order of the days. An institution that is as it was registered has none."""
 
     def look(connection: Any) -> dict[str, Any]:
         found = registry.find(connection, institution)
-        items = [_item(found.party_id, one) for one in changes_of(connection, found.party_id)]
+        items = [
+            _item(found.party_id, one)
+            for one in changes_of(connection, found.party_id)
+            if on is None or one.valid_from <= on
+        ]
         return {"institution": found.code, "items": items}
 
     return json_answer(await state_of(request).read(look))

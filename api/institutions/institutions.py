@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -19,6 +19,7 @@ from api.http.state import State, caller_of, state_of
 from ledger import AddContract, RefusalCode, Refused, RegisterInstitution, Suspend
 from ledger.book.numbers import entry_name, new_book_id
 from ledger.care import reports as care
+from ledger.care.reports import Contracted, Suspended
 from ledger.chart.care import CARE_WORDS
 from ledger.chart.parties import Party
 from ledger.institutions import registry
@@ -122,6 +123,10 @@ class SuspensionItem(Answer):
 class ContractView(ContractItem):
     """A contract, and what it is ended by."""
 
+    in_force: bool = Field(
+        description="Whether it counts on the day: not of one that is closed, nor while contracts rest"
+    )
+
     contract: str | None = Field(
         description="Null: written down with an example institution", examples=["I483920174650K-2"]
     )
@@ -129,6 +134,8 @@ class ContractView(ContractItem):
 
 class SuspensionView(SuspensionItem):
     """A suspension, and what it is ended by."""
+
+    in_force: bool = Field(description="Whether contracts rest by it on the day")
 
     suspension: str | None = Field(description="The entry that recorded it", examples=["I483920174650K-3"])
 
@@ -144,8 +151,13 @@ class SuspensionAnswer(SuspensionItem):
 class InstitutionView(InstitutionAnswer):
     """An institution with its contracts and their suspensions, oldest first."""
 
+    state: Literal["open", "closed", "merged"] = Field(
+        description="On the day: merged is closed, with `into`"
+    )
+    closed_on: date | None = Field(None, description="Its last day; only where it is closed on the day")
+    into: str | None = Field(None, description="Which one took its place", examples=["H0102"])
     ended: bool | None = Field(None, description="True: there is none any more on that day")
-    successor: str | None = Field(None, description="Which one took its place", examples=["H0102"])
+    successor: str | None = Field(None, description="The same as `into`", examples=["H0102"])
 
     contracts: list[ContractView]
     suspensions: list[SuspensionView]
@@ -244,21 +256,29 @@ async def institution(institution: str, request: Request, on: OnDay = None) -> R
     def look(connection: Any) -> dict[str, Any]:
         found = registry.find(connection, institution)
         said = changes_of(connection, found.party_id)
+        end = _end_json(said, day)
+        suspensions = care.suspensions(connection, found.code)
+        goes_on = end["state"] == "open" and not any(_holds(one, day) for one in suspensions)
         return (
             _institution_json(found.as_of(day, said))
-            | _end_json(said, day)
+            | end
             | {
                 "contracts": [
                     {
                         "contract": _name(one.entry),
                         **_days_json(one.valid_from, one.valid_to),
                         "services": one.services,
+                        "in_force": goes_on and _holds(one, day),
                     }
                     for one in care.contracts(connection, found.code)
                 ],
                 "suspensions": [
-                    {"suspension": _name(one.entry), **_days_json(one.valid_from, one.valid_to)}
-                    for one in care.suspensions(connection, found.code)
+                    {
+                        "suspension": _name(one.entry),
+                        **_days_json(one.valid_from, one.valid_to),
+                        "in_force": _holds(one, day),
+                    }
+                    for one in suspensions
                 ],
             }
         )
@@ -266,12 +286,18 @@ async def institution(institution: str, request: Request, on: OnDay = None) -> R
     return json_answer(await state_of(request).read(look))
 
 
+def _holds(one: Contracted | Suspended, day: date) -> bool:
+    return one.valid_from <= day and (one.valid_to is None or day <= one.valid_to)
+
+
 def _end_json(said: list[Any], day: date) -> dict[str, Any]:
-    """That there is no such institution on the day; nothing while it goes on."""
+    """Whether there is such an institution on the day; of one that is closed what took its place."""
     ends = [one for one in said if one.ended is not None and one.valid_from <= day]
     if not ends or not ends[-1].ended:
-        return {}
-    return {"ended": True} | ({} if ends[-1].successor is None else {"successor": ends[-1].successor})
+        return {"state": "open"}
+    last, into = ends[-1].valid_from - timedelta(days=1), ends[-1].successor
+    told = {"state": "closed", "closed_on": last.isoformat(), "ended": True}
+    return told if into is None else told | {"state": "merged", "into": into, "successor": into}
 
 
 def _days_json(first: date, last: date | None) -> dict[str, Any]:

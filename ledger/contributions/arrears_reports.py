@@ -18,6 +18,7 @@ from sqlalchemy import Connection, case, func, select, tuple_
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.contributions.closed_days import EmployerEnd, ends_on
 from ledger.contributions.declared_months import has_nobody, is_closed, was_declared
 from ledger.contributions.employer_changes import employer_name_on
 from ledger.contributions.late_fees import due_on, late_fee
@@ -79,6 +80,8 @@ class EmployerArrears(NamedTuple):
     credit_code: str
     name: str
     months: tuple[Arrear, ...]
+    # of one that is closed on the day
+    end: EmployerEnd | None = None
 
     @property
     def principal_fen(self) -> int:
@@ -176,8 +179,9 @@ def employers_in_arrears(
             query.where(_EMPLOYER.credit_code > after).order_by(_EMPLOYER.credit_code).limit(CHUNK)
         ).all()
         owing = _in_arrears(connection, {one.book_id: policies.get(one.area) for one in chunk}, on)
+        ends = ends_on(connection, owing, on)
         found += [
-            EmployerArrears(one.credit_code, one.name, tuple(owing[one.book_id]))
+            EmployerArrears(one.credit_code, one.name, tuple(owing[one.book_id]), ends.get(one.book_id))
             for one in chunk
             if one.book_id in owing
         ]

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, select
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
+from ledger.contributions.employers import codes_of
 
 _A_DAY: Final = timedelta(days=1)
 _E, _C = tables.entry.c, tables.employer_closure.c
@@ -74,6 +75,27 @@ def closed_as_of(said: Sequence[ClosingSaid], day: date) -> Closed | None:
     """
     word = next((one for one in reversed(said) if one.first <= day), None)
     return None if word is None or not word.is_closed else Closed(word.first - _A_DAY, word.into)
+
+
+class EmployerEnd(NamedTuple):
+    """That an employer is closed on a day: its last day, and the credit code of what it was merged into."""
+
+    closed_on: date
+    into: str | None
+
+
+def ends_on(connection: Connection, book_ids: Collection[int], day: date) -> dict[int, EmployerEnd]:
+    """Those of some employers that are closed on a day, by the number of their book."""
+    closed = {
+        book_id: end
+        for book_id, said in closings_of(connection, book_ids).items()
+        if (end := closed_as_of(said, day)) is not None
+    }
+    codes = codes_of(connection, {end.into for end in closed.values() if end.into is not None})
+    return {
+        book_id: EmployerEnd(end.last, None if end.into is None else codes[end.into])
+        for book_id, end in closed.items()
+    }
 
 
 def is_open_from(said: Sequence[ClosingSaid], day: date) -> bool:

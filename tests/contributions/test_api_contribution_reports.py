@@ -143,6 +143,7 @@ def test_an_employer(client: TestClient, world: World) -> None:
         "credit_code": unit.credit_code,
         "name": "示例制造有限公司",
         "area": "990100",
+        "state": "open",
         "surplus": "40.00",
         "waiting": "50.00",
         "to_forward": "0.00",
@@ -481,7 +482,7 @@ def test_employers_in_arrears(client: TestClient, busy: Unit) -> None:
         "late_fee": "11.58",
     } in items
     rows, name = sheet(client, path)
-    assert [busy.credit_code, f"'{FORMULA}", "2026-03 2026-04", "1482.84", "11.58", ""] in rows
+    assert [busy.credit_code, f"'{FORMULA}", "2026-03 2026-04", "1482.84", "11.58", "", "", ""] in rows
     assert name == "arrears-2026-05-16.csv"
 
 
