@@ -55,6 +55,7 @@ from ledger.estates.claimants import ConfirmEstate, NameClaimants, NamedClaimant
 from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.estates.merging import MergeAccounts
+from ledger.estates.unclaimed import PayUnclaimedEstate
 from ledger.estates.undoing import UndoEstate
 from ledger.imports.lists import ListLine, read_list, require_nil_said
 from ledger.institutions.changes import ChangeInstitution
@@ -167,6 +168,7 @@ __all__ = [
     "PayInstalment",
     "PayInstitution",
     "PayPremium",
+    "PayUnclaimedEstate",
     "PersonStake",
     "Policy",
     "PolicyOutdated",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -107,6 +108,15 @@ class Undoing(Strict):
     document: Words
 
 
+class Unclaimed(Strict):
+    """When what nobody inherits is paid to whom the area says, and the document of it."""
+
+    model_config = example(paid_on="2027-11-22", document="notice of 2026-11-21")
+
+    paid_on: Day
+    document: Words
+
+
 class ClaimantShare(Answer):
     """The part of one claimant."""
 
@@ -131,8 +141,28 @@ class EstateState(Answer):
     set_off: list[SetOffAnswer] = Field(description="What was owed for certain and was taken first")
     shares: list[ClaimantShare]
     commitment: CommitmentAnswer | None = Field(None, description="Where one heir signed for all")
+    unclaimed_to: Literal["state", "pooled_fund"] | None = Field(
+        None, description="Who has what nobody inherited"
+    )
     receivable: str | None = Field(
         None, description="Once it was taken back: what heirs owe, whose accounts no longer had it"
     )
     receipts: list[ReceiptAnswer] | None = Field(None, description="Once it was confirmed")
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
+
+
+class EstateItem(Answer):
+    """An estate in the list. Who claims it, and how much it is, is shown by itself."""
+
+    estate: str = Field(description="The entry of the death", examples=["P483920174650K-17"])
+    account_no: str = Field(examples=["P483920174650K"])
+    state: Literal["open", "held", "disputed", "confirmed"]
+    died_on: date
+    held_since: date | None = Field(description="Since when it is known that nobody inherits")
+
+
+class EstatePage(Answer):
+    """Estates by account."""
+
+    items: list[EstateItem]
+    next_cursor: str | None

@@ -9,7 +9,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from api.accounts.closure import debt_json, receipts_of
-from api.accounts.estate_bodies import Claimant, EstateState, NewAgreement, NewDispute, NewEstate, Undoing
+from api.accounts.estate_bodies import (
+    Claimant,
+    EstateState,
+    NewAgreement,
+    NewDispute,
+    NewEstate,
+    Unclaimed,
+    Undoing,
+)
 from api.http.approved import answers_as
 from api.http.declaring import posting
 from api.http.listing import json_answer
@@ -26,6 +34,7 @@ from ledger import (
     Kind,
     NameClaimants,
     NamedClaimant,
+    PayUnclaimedEstate,
     PersonStake,
     Posted,
     Receipt,
@@ -148,6 +157,7 @@ async def read_estate(estate: str, request: Request) -> Response:
         "set_off": [debt_json(place[0], line) for line in seen.set_off],
         "shares": _shares(names, seen.amounts, seen.lines),
         "commitment": _commitment(seen.commitment, names),
+        "unclaimed_to": seen.unclaimed_to,
     })  # fmt: skip
 
 
@@ -210,6 +220,30 @@ async def undo(estate: str, body: Undoing, request: Request) -> Response:
 @answers_as(UndoEstate)
 async def _undone(request: Request, _command: UndoEstate, done: Posted) -> Response:
     return await _said(request, done)
+
+
+@posting(
+    router,
+    "/v1/estates/{estate}/unclaimed",
+    PayUnclaimedEstate,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Pay what nobody has inherited for a year to the State or the pooled fund",
+    answer=EstateState,
+)
+async def unclaimed(estate: str, body: Unclaimed, request: Request) -> Response:
+    """The area says to which of them. It closes the account, and is undone as other estates are."""
+    key = key_of(request)
+    who = caller_of(request)
+    book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
+    command = PayUnclaimedEstate(book_id, seq, body.paid_on, body.document, who.caller, who.actor, key)
+    done = await take(request, command)
+    return await _paid_unclaimed(request, command, done)
+
+
+@answers_as(PayUnclaimedEstate)
+async def _paid_unclaimed(request: Request, _command: PayUnclaimedEstate, done: Posted) -> Response:
+    return respond(request, to_json(_answer(done.receipt, ())).decode(), done)
 
 
 def _named(
@@ -296,6 +330,8 @@ def _answer(receipt: Receipt, names: Sequence[str]) -> dict[str, Any]:
     }
     if (signed := _commitment(detail.get("commitment"), names)) is not None:
         answer["commitment"] = signed
+    if "unclaimed_to" in detail:
+        answer["unclaimed_to"] = detail["unclaimed_to"]
     if receipt.kind is Kind.ESTATE_UNDO:
         answer["receivable"] = format_yuan(detail["receivable"])
     return answer

@@ -78,6 +78,8 @@ class Listing(NamedTuple):
     """
 
     columns: Mapping[str, str]
+    # Chinese words of this list alone, by the column
+    words: Mapping[str, Mapping[str, str]] = WORDS
 
     def heading(self, language: str = CHINESE) -> str:
         headings = self.columns.values() if language == CHINESE else self.columns
@@ -85,22 +87,25 @@ class Listing(NamedTuple):
 
     def lines(self, items: Iterable[Mapping[str, Any]], language: str = CHINESE) -> str:
         return "".join(
-            csv_line((_told(item.get(name), name, language) for name in self.columns), END) for item in items
+            csv_line(
+                (_told(item.get(name), self.words.get(name, {}), language) for name in self.columns), END
+            )
+            for item in items
         )
 
 
 END = "\r\n"
 
 
-def _told(value: object, name: str, language: str) -> object:
+def _told(value: object, words: Mapping[str, str], language: str) -> object:
     """What stands in the cell of a column: the API's word, or the Chinese one."""
     if isinstance(value, bool):
         yes, no = YES_AND_NO[language]
         return yes if value else no
     if isinstance(value, list):
-        return " ".join(str(_told(one, name, language)) for one in value)
+        return " ".join(str(_told(one, words, language)) for one in value)
     if language == CHINESE and isinstance(value, str):
-        return WORDS.get(name, {}).get(value, value)
+        return words.get(value, value)
     return value
 
 

@@ -45,6 +45,8 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/reports/debits-after-death"): G.ENTRIES,
     ("POST", "/v1/accounts/{account}/estate"): _RECEIPT | G.OTHERS_NAMES,
     ("POST", "/v1/estates"): _RECEIPT | G.OTHERS_NAMES,
+    ("GET", "/v1/estates"): G.ENTRIES,
+    ("POST", "/v1/estates/{estate}/unclaimed"): _RECEIPT,
     ("GET", "/v1/estates/{estate}"): _RECEIPT | G.OTHERS_NAMES,
     ("POST", "/v1/estates/{estate}/disputes"): _RECEIPT | G.OTHERS_NAMES,
     ("POST", "/v1/estates/{estate}/agreement"): _RECEIPT | G.OTHERS_NAMES,

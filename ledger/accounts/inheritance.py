@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from ledger.accounts.leaving import join, put_states
+from ledger.accounts.leaving import join, out_of_pockets, pay_unclaimed, put_states
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -128,18 +128,6 @@ def pay_heirs(
             keyed=keyed,
         )
     )
-
-
-def out_of_pockets(
-    book: Book, fen: int, target: Side, *, current_year_first: bool
-) -> tuple[TransferLine, ...]:
-    """The moves that take `fen`, at most the balance, out of the pockets for a person's debt."""
-    first = book.current_year if current_year_first else book.carried_over
-    part = min(fen, first)
-    from_current = part if current_year_first else fen - part
-    pockets = ((Side.CURRENT_YEAR, from_current), (Side.CARRIED_OVER, fen - from_current))
-    party = book.book_id if target is Side.RECEIVABLE else None
-    return tuple((int(side), int(target), moved, party) for side, moved in pockets if moved)
 
 
 def receives(book: Book | None) -> bool:
@@ -262,6 +250,8 @@ class Divided(NamedTuple):
     onward: tuple[int, ...] = ()
     # of an estate: with the accounts of today, where theirs have gone into another one since
     heirs: tuple[Heir, ...] = ()
+    # of one that nobody inherited: who has it, "state" or "pooled_fund"
+    unclaimed_to: str | None = None
 
     def after_merges(self, stays: Mapping[int, int]) -> Divided:
         """The same with the heirs' accounts that went into another one, by the one that has their money."""
@@ -319,12 +309,13 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Estates:
 
 
 def _divided(estate: Receipt) -> Divided:
-    lines = unpack(estate.detail).get("set_off", ()) if estate.kind is Kind.ESTATE else ()
+    told = unpack(estate.detail)
+    lines = told.get("set_off", ()) if estate.kind is Kind.ESTATE else ()
     left = {number: line["owed"] - line["amount"] for number, line in enumerate(lines)}
-    into: int | None = unpack(estate.detail).get("into")
+    into: int | None = told.get("into")
     onward = () if into is None else (into,)
     owed = {number: fen for number, fen in left.items() if fen}
-    return Divided(estate, owed, onward, tuple(recorded_heirs(estate)))
+    return Divided(estate, owed, onward, tuple(recorded_heirs(estate)), told.get("unclaimed_to"))
 
 
 def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
@@ -383,7 +374,9 @@ def hand_on(desk: Desk, book: Book, returned: Draft) -> None:
         if fen:
             moves = out_of_pockets(book, fen, Side.RECEIVABLE, current_year_first=True)
             book.add(Draft(Kind.SET_OFF, returned.effective_on, moves, detail=pack(line=line)))
-    if book.current_year + book.carried_over:
+    if divided.unclaimed_to is not None and book.current_year + book.carried_over:
+        pay_unclaimed(book, divided.unclaimed_to, returned.effective_on, facts={}, target_seq=returned.seq)
+    elif book.current_year + book.carried_over:
         pay_heirs(desk, book, divided.heirs, returned.effective_on, facts={}, target_seq=returned.seq)
 
 

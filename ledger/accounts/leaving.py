@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -128,3 +128,30 @@ def join_transfer(book: Book, seq: int, day: date, target_seq: int | None, *, re
     moves = whole_balance(book, Side.TRANSFER_CLEARING)
     book.add(Draft(Kind.TRANSFER_OUT, day, moves, target_seq=target_seq, detail=pack(**facts)))
     cases.set(seq, case._replace(waiting=case.waiting + fen, supplements=case.supplements + released))
+
+
+def out_of_pockets(
+    book: Book, fen: int, target: Side, *, current_year_first: bool
+) -> tuple[TransferLine, ...]:
+    """The moves that take `fen`, at most the balance, out of the pockets for a person's debt."""
+    first = book.current_year if current_year_first else book.carried_over
+    part = min(fen, first)
+    from_current = part if current_year_first else fen - part
+    pockets = ((Side.CURRENT_YEAR, from_current), (Side.CARRIED_OVER, fen - from_current))
+    party = book.book_id if target is Side.RECEIVABLE else None
+    return tuple((int(side), int(target), moved, party) for side, moved in pockets if moved)
+
+
+def pay_unclaimed(
+    book: Book,
+    to: str,
+    paid_on: date,
+    *,
+    facts: dict[str, Any],
+    target_seq: int | None = None,
+    keyed: bool = False,
+) -> Draft:
+    """Move the whole balance of `book`, which nobody inherits, to the State or the pooled fund (CC1160)."""
+    moves = whole_balance(book, Side.POOLED_FUND if to == "pooled_fund" else Side.ESTATE_PAYABLE)
+    detail = pack(heirs=[], unclaimed_to=to, **facts)
+    return book.add(Draft(Kind.ESTATE, paid_on, moves, target_seq=target_seq, detail=detail, keyed=keyed))

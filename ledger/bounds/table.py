@@ -105,6 +105,12 @@ ESTATE_PAID_ON = Bound(
     rule="R54: not before the last value date of the account, the death, nor while the area waits after it",
     sent=("POST /v1/accounts/{account}/estate paid_on", "POST /v1/estates paid_on"),
 )
+UNCLAIMED_ON = Bound(
+    earliest=(Edge("held", years=1),),
+    latest=_TODAY,
+    rule="R57: what nobody inherits is held for a year",
+    sent=("POST /v1/estates/{estate}/unclaimed paid_on",),
+)
 SAID_OF_CLAIMANT_ON = Bound(
     earliest=_SINCE_BIRTHS,
     latest=(*_TODAY, Edge("paid")),

@@ -195,7 +195,8 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.CARRY_OVER: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.RECLASSIFICATION: _pairs((_CY,), (_CO,)) | _pairs((_CO,), (_CY,)),
     Kind.FURTHER_INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
-    Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE,)),
+    # to heirs and to the State; and what nobody inherits, where the area says so
+    Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE, Side.POOLED_FUND)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
     # what was paid to heirs comes back, and what was set off is owed again
     Kind.ESTATE_UNDO: _pairs((Side.ESTATE_PAYABLE, Side.RECEIVABLE, Side.POOLED_FUND), _ANY_POCKET)

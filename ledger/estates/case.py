@@ -109,6 +109,14 @@ class EstateCase:
         return agreement if agreement is not None and agreement.among == among(claimants) else None
 
     @property
+    def held_since(self) -> date | None:
+        """The day on which it was found that nobody inherits, while that holds (Q10)."""
+        if self.claimants is None or self.pays:
+            return None
+        # an entry of an earlier version says only as of which day nobody was named
+        return date.fromisoformat(self.told.get("held_since") or self.told["paid_on"])
+
+    @property
     def pays(self) -> bool:
         """Whether somebody who was named takes something, or nobody was asked for yet."""
         return self.stands_for(self.claimants or ()) is not None or bool(self.told.get("pays", True))

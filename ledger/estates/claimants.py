@@ -163,6 +163,7 @@ class NameClaimants(Command):
                     shown=[amounts[place] if amounts else 0 for place in range(len(claimants))],
                     pays=bool(amounts),
                     state=case.state(pays=bool(amounts)),
+                    **({} if amounts else {"held_since": (case.held_since or desk.today).isoformat()}),
                     **facts,
                 ),
                 keyed=keyed,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.inheritance import out_of_pockets
+from ledger.accounts.leaving import out_of_pockets
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.draft import Draft

@@ -144,7 +144,8 @@ class UndoEstate(Command):
         if book.book_id in found.reopened:
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
         paid = found.by_book.get(book.book_id, [])
-        came = _from_heirs(desk, book, [one for one in paid if one.kind is Kind.ESTATE])
+        estates = [one for one in paid if one.kind is Kind.ESTATE]
+        came = _from_heirs(desk, book, estates)
         effective_on, fact_on = book.value_date(desk.today, desk.today)
         book.roll_to(effective_on.year)
         transfers = _restored(paid, effective_on.year)
@@ -161,7 +162,7 @@ class UndoEstate(Command):
                     reason=self.reason,
                     document=self.document,
                     # as it was divided: what was set off came back beside it
-                    amount=sum(line["amount"] for line in came),
+                    amount=sum(one.amount_fen for one in estates),
                     **_set_off_of(paid),
                     claimants=shown,
                     back=came,

@@ -349,6 +349,8 @@ class RefusalCode(Worded):
         "继承存在争议或受遗赠人尚未表示，暂不支付。")
     ESTATE_NOT_CONFIRMED = Words("estate_not_confirmed", 409, "The estate is not confirmed",
         "该遗产尚未确认分配。")
+    ESTATE_NOT_HELD = Words("estate_not_held", 409, "Somebody inherits, or nobody was asked for yet",
+        "该遗产有继承人或尚未确认无人继承。")
     SHARES_INVALID = Words("shares_invalid", 422, "The shares do not divide the whole", "继承份额不正确。")
     VERB_NOT_OFFERED = Words("verb_not_offered", 422, "This is not offered", "暂不提供该业务。")
     # amount

@@ -76,6 +76,13 @@ book = Table(
     CheckConstraint("length(head) = 32", name="head_is_a_digest"),
     # the sweep for expired holds finds its books here; empty for nearly all of them
     Index("ix_book_with_holds", "book_id", postgresql_where=text("held > 0"), sqlite_where=text("held > 0")),
+    # the list of estates finds its books here
+    Index(
+        "ix_book_of_the_dead",
+        "book_id",
+        postgresql_where=text("died_on IS NOT NULL"),
+        sqlite_where=text("died_on IS NOT NULL"),
+    ),
     info={"room": "book"},
     # a posting rewrites the row: room on the page keeps the rewrite off the indexes
     postgresql_with={"fillfactor": "80"},

@@ -48,7 +48,8 @@ def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> It
         for receipt in found:
             try:
                 wrong = _unknown_heir(receipt, known) or (
-                    _estate_fault(receipt, others) or _claimants_fault(connection, receipt, named)
+                    (_unclaimed_fault(connection, receipt) or _estate_fault(receipt, others))
+                    or _claimants_fault(connection, receipt, named)
                     if receipt.kind is Kind.ESTATE
                     else _inheritance_fault(receipt, others)
                 )
@@ -95,13 +96,16 @@ def _claimants_named(receipt: Receipt) -> list[Place]:
 
 
 def _unknown_heir(receipt: Receipt, known: set[int]) -> str | None:
-    if any(party not in known for _, _, _, party in receipt.transfers):
+    unclaimed = receipt.kind is Kind.ESTATE and "unclaimed_to" in unpack(receipt.detail)
+    if not unclaimed and any(party not in known for _, _, _, party in receipt.transfers):
         return "nobody is known as one of its heirs"
     return None
 
 
 def _estate_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str | None:
     lines: list[dict[str, Any]] = unpack(receipt.detail)["heirs"]
+    if "unclaimed_to" in unpack(receipt.detail):
+        return None
     amounts = [line["amount"] for line in lines]
     weights = [Fraction(line["share"]) for line in lines]
     if amounts != divide(receipt.amount_fen, weights, [(line["rank"],) for line in lines]):
@@ -118,6 +122,44 @@ def _estate_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str | None
             if _shares_in(other).get(person) != fen:
                 return f"{line['entry']} is not the share of {fen} fen that this estate names"
     return None
+
+
+def _unclaimed_fault(connection: Connection, receipt: Receipt) -> str | None:
+    """What nobody inherited went whole to whom it says, after nobody was named; later money went after it."""
+    told = unpack(receipt.detail)
+    to = told.get("unclaimed_to")
+    divided = None
+    if receipt.target_seq is not None:
+        divided = _divided_before(connection, receipt)
+        if divided is not None and divided.get("unclaimed_to") != to:
+            return "later money went elsewhere than the estate"
+    if to is None:
+        return None
+    side = {"state": Side.ESTATE_PAYABLE, "pooled_fund": Side.POOLED_FUND}[to]
+    if told["heirs"] or any(
+        (target, party) != (side, None) for _source, target, _fen, party in receipt.transfers
+    ):
+        return "it did not go whole to whom it says"
+    case = _case_until(connection, receipt)
+    if divided is None and (case.is_disputed or case.held_since is None):
+        return "somebody inherits it"
+    return None
+
+
+def _divided_before(connection: Connection, later: Receipt) -> dict[str, Any] | None:
+    """What the estate says that closed the account, before this later money came."""
+    found = connection.scalar(
+        select(_E.detail)
+        .where(
+            _E.book_id == later.book_id,
+            _E.kind == int(Kind.ESTATE),
+            _E.target_seq.is_(None),
+            _E.seq < later.seq,
+        )
+        .order_by(_E.seq.desc())
+        .limit(1)
+    )
+    return None if found is None else unpack(found)
 
 
 def _inheritance_fault(receipt: Receipt, others: Mapping[str, Receipt]) -> str | None:

@@ -124,9 +124,19 @@ def moves_what_its_kind_moves(walk: Walk, line: WalkedEntry) -> str | None:
             return f"a {Kind(line.kind).word} does not move {fen} fen from side {source} to side {target}"
         if Side.INSTITUTION_PAYABLE in {source, target} and party not in walk.reference.institutions:
             return "the institution that is paid is not known"
-        if Side.ESTATE_PAYABLE in {source, target} and party is None:
+        if Side.ESTATE_PAYABLE in {source, target} and party is None and not _is_the_states(walk, line):
             return "money of an estate belongs to nobody"
     return None
+
+
+def _is_the_states(walk: Walk, line: WalkedEntry) -> bool:
+    """Whether it is, or takes back, an estate that nobody inherited."""
+    estate = walk.lines.get(line.target_seq or 0) if line.kind == Kind.ESTATE_UNDO else line
+    return (
+        estate is not None
+        and estate.kind == Kind.ESTATE
+        and unpack(estate.detail).get("unclaimed_to") == "state"
+    )
 
 
 def balances_follow(walk: Walk, line: WalkedEntry) -> str | None:

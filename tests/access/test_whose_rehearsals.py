@@ -37,6 +37,7 @@ OTHERWISE: Final[dict[str, set[str]]] = {
     "/v1/estates/{estate}/disputes": {"died"},
     "/v1/estates/{estate}/agreement": {"died"},
     "/v1/estates/{estate}/undo": {"divided"},
+    "/v1/estates/{estate}/unclaimed": {"abandoned"},
     "/v1/accounts/{account}/death/withdrawal": {"died"},
     "/v1/accounts/{account}/death/correction": {"died"},
     "/v1/accounts/{account}/quotas": {"patient", "relative"},

@@ -21,6 +21,7 @@ from ledger.chart.channels import AccessChannel
 from tests.support.api_client import AREA, bearer, contribute, key, open_account, running, spending
 from tests.support.care_client import bill, lines, message, new_institution, new_resident, visit
 from tests.support.employer_client import new_employer, receipt_body, ref
+from tests.support.estate_client import held_for_a_year, say
 from tests.support.inquiry_client import who_is_let_in
 from tests.support.office import Office
 from tests.support.people import Someone, id_number
@@ -502,6 +503,12 @@ CASES = [
         lambda d, day: d.claims(paid_on=day),
         ("2026-10-31", TOMORROW, *ODD),
         ("2026-11-01", TODAY),
+    ),
+    Case(
+        "POST /v1/estates/{estate}/unclaimed paid_on",
+        lambda d, day: say(d.client, held_for_a_year(d.client)[1], "unclaimed", paid_on=day, document="x"),
+        ("2026-11-19", TOMORROW, *ODD),
+        ("2026-11-20", TODAY),
     ),
     Case(
         "POST /v1/estates waived_on",

@@ -8,14 +8,15 @@ done = divide(client, person, [heir()])
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from fastapi.testclient import TestClient
 
 from api.accounts.answers import EstateAnswer
 from api.accounts.estate_bodies import EstateState
-from tests.support.api_client import TODAY, id_number, key
-from tests.support.approval_client import by_two
+from tests.support.api_client import TODAY, contribute, id_number, key, open_account
+from tests.support.approval_client import by_two, later
 from tests.support.employer_client import taken
 
 DIED = "2026-11-20"
@@ -108,3 +109,20 @@ def undo(client: TestClient, estate: str) -> Any:
     """Take a division back; the body of the answer."""
     answer = say(client, estate, "undo", reason="a will was found", document="will 3")
     return taken(by_two(client, answer), EstateState)
+
+
+# -- what nobody inherits ----------------------------------------------------------------------------------
+
+HELD_ON = date(2025, 11, 20)
+"""When nobody was named of what has been held for a year and a day."""
+
+
+def held_for_a_year(client: TestClient, amount: str = "1000.00", on: date = HELD_ON) -> tuple[str, str]:
+    """Somebody who died and whom nobody inherits, as was found on a day: account and estate."""
+    with later(client, on):
+        account = str(open_account(client, opened_on="2025-01-05")["account_no"])
+        contribute(client, account, amount, period="2025-11", effective_on=on.isoformat())
+        die(client, account, "2025-11-10")
+        told = claimed(client, account, [], paid_on=on.isoformat())
+    assert told["state"] == "held"
+    return account, str(told["estate"])
