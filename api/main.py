@@ -24,6 +24,7 @@ from api.accounts import (
     mutual_aid,
     person_facts,
     postings,
+    separation,
 )
 from api.approvals import approvals
 from api.care import annual_settlements, claims, filings, settlements, third_party, visits
@@ -105,6 +106,7 @@ ROUTERS = (
     imports.router,
     residents.router,
     person_facts.router,
+    separation.router,
     person_file.router,
     annual_settlements.router,
     visits.router,

@@ -68,6 +68,7 @@ from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.renaming import ChangeName, RecordContact
 from ledger.people.renumbering import ChangeNumber
 from ledger.people.residents import EnrolResident, resident_ref
+from ledger.people.separation import SeparatePeople
 from ledger.policy import Policy, load_policies
 from ledger.posting import (
     BookRef,
@@ -201,6 +202,7 @@ __all__ = [
     "ReversePayment",
     "ReverseSettlement",
     "SendTransfer",
+    "SeparatePeople",
     "SetOffDemand",
     "Settle",
     "Side",

@@ -42,6 +42,7 @@ from ledger.chart.channels import FieldGroup
 from ledger.money import format_yuan
 from ledger.months import format_period
 from ledger.people.id_numbers import birth_date_in, mask_name, parse_id_number
+from ledger.people.shared_numbers import own_number
 from ledger.shares import HeirRank, heir_rank, parse_weights
 from ledger.texts import normalise_name
 
@@ -216,6 +217,7 @@ def _heirs(
 
 def _by_number(connection: Any, state: State, heir: Heir, paid_on: date, place: int) -> _Named:
     name, id_number = heir.name, heir.id_number or ""
+    id_number = own_number(connection, state.keyring, parse_id_number(id_number, state.clock()[1]), name)
     person = _known(connection, state, id_number, paid_on)
     known = name or (person and person.name)
     if not known:
@@ -229,8 +231,7 @@ def _by_number(connection: Any, state: State, heir: Heir, paid_on: date, place: 
 
 
 def _known(connection: Any, state: State, id_number: str, on: date) -> persons.Known | None:
-    parsed = parse_id_number(id_number, state.clock()[1])
-    person_id = persons.number_of(connection, persons.number_digest(parsed, state.keyring))
+    person_id = persons.number_of(connection, persons.digest_of_number(id_number, state.keyring))
     if person_id is None:
         return None
     return persons.known(connection, state.keyring, [person_id], on=on).get(person_id)

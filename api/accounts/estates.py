@@ -51,6 +51,8 @@ from ledger.chart.channels import FieldGroup
 from ledger.estates.claimants import Commitment
 from ledger.estates.reports import EstateSeen, estate_seen
 from ledger.money import format_yuan
+from ledger.people.id_numbers import parse_id_number
+from ledger.people.shared_numbers import own_number
 from ledger.shares import heir_rank
 from ledger.texts import normalise_name
 
@@ -83,8 +85,10 @@ async def name_claimants(body: NewEstate, request: Request) -> Response:
         preview(request)
     state, who = state_of(request), caller_of(request)
     ref = persons.account_ref(body.account, state.keyring, state.clock()[1])
-    book_id = await state.read(lambda connection: reports.find_book(connection, ref))
-    named, stakes = _named(state, book_id, body.claimants)
+    book_id, numbers = await state.read(
+        lambda connection: (reports.find_book(connection, ref), _numbers(connection, state, body.claimants))
+    )
+    named, stakes = _named(state, book_id, body.claimants, numbers)
     makes = ConfirmEstate if body.confirm else NameClaimants
     signed = body.commitment
     command = makes(
@@ -246,10 +250,29 @@ async def _paid_unclaimed(request: Request, _command: PayUnclaimedEstate, done: 
     return respond(request, to_json(_answer(done.receipt, ())).decode(), done)
 
 
+def _numbers(connection: Any, state: State, given: Sequence[Claimant]) -> list[str | None]:
+    """The ID number of each claimant who has one: of two who shared one, that of who is called so.
+
+    Raises the id_* refusals.
+    """
+    today, numbers = state.clock()[1], list[str | None]()
+    for place, one in enumerate(given):
+        if one.id_number is None:
+            numbers.append(None)
+            continue
+        try:
+            parsed = parse_id_number(one.id_number, today)
+            numbers.append(own_number(connection, state.keyring, parsed, one.name))
+        except Refused as refused:
+            refused.at = f"claimants/{place}/id_number"
+            raise
+    return numbers
+
+
 def _named(
-    state: State, book_id: int, given: Sequence[Claimant]
+    state: State, book_id: int, given: Sequence[Claimant], numbers: Sequence[str | None]
 ) -> tuple[tuple[NamedClaimant, ...], tuple[PersonStake, ...]]:
-    """Every claimant as the ledger finds them, and each person once. Raises the id_* refusals.
+    """Every claimant as the ledger finds them by `numbers`, and each person once.
 
     Who is named without a number is the one of that name with a number, or known by name alone and only of
     this account.
@@ -258,21 +281,17 @@ def _named(
     found: dict[bytes, PersonStake] = {}
     named: list[NamedClaimant] = []
     numbered: dict[str, str] = {}
-    for one in given:
-        if one.id_number is not None:
-            numbered.setdefault(normalise_name(one.name), one.id_number)
-    for place, one in enumerate(given):
-        number = one.id_number or numbered.get(normalise_name(one.name))
+    for one, number in zip(given, numbers, strict=True):
+        if number is not None:
+            numbered.setdefault(normalise_name(one.name), number)
+    for one, said in zip(given, numbers, strict=True):
+        number = said or numbered.get(normalise_name(one.name))
         known: str | None = None
         birth = one.born_on
         if number is None:
             stake = persons.stake_by_name(one.name, f"{account_no(book_id)}|1", state.keyring)
         else:
-            try:
-                stake, parsed = persons.stake_by_number(number, one.name, state.keyring, today)
-            except Refused as refused:
-                refused.at = f"claimants/{place}/id_number"
-                raise
+            stake, parsed = persons.stake_by_number(number, one.name, state.keyring, today)
             known, birth = parsed.number, parsed.birth_date
             if one.born_on not in {None, birth}:
                 raise Refused(R.ID_MISMATCH, at=f"claimants/{place}/born_on")

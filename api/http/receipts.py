@@ -171,6 +171,7 @@ _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.NAME_CHANGE: _since,
     Kind.ID_NUMBER: _since,
     Kind.CONTACT: _since,
+    Kind.SEPARATION: _since,
     Kind.MERGE: _merged,
 }
 _WORDS: Final = {kind: kind.word for kind in Kind}
@@ -179,6 +180,7 @@ _SIDES: Final = {int(side): side.name.lower() for side in Side}
 # what of a detail is told: people and books stand in it by numbers that are the ledger's own affair
 _TOLD: Final = (
     "authority",
+    "case",
     "debit",
     "document",
     "evidence",

@@ -315,7 +315,11 @@ OF_ID_NUMBER: tuple[Code, ...] = (
     RefusalCode.ID_CHECKSUM,
 )
 # what a path or body that names an account may lead to
-OF_ACCOUNT: tuple[Code, ...] = (RefusalCode.ACCOUNT_NOT_FOUND, *OF_ID_NUMBER)
+OF_ACCOUNT: tuple[Code, ...] = (
+    RefusalCode.ACCOUNT_NOT_FOUND,
+    RefusalCode.ID_NUMBER_SHARED,
+    *OF_ID_NUMBER,
+)
 
 
 def problems(codes: Iterable[Code]) -> dict[int | str, dict[str, Any]]:

@@ -22,6 +22,7 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("GET", "/v1/accounts/{account}/interest/{year}"): "accounts:read",
     ("POST", "/v1/accounts/{account}/names"): "accounts:write",
     ("POST", "/v1/accounts/{account}/id-numbers"): "accounts:write",
+    ("POST", "/v1/accounts/{account}/separation"): "accounts:write",
     ("POST", "/v1/accounts/{account}/contacts"): "accounts:write",
     ("POST", "/v1/accounts/{account}/merge"): "accounts:write",
     ("GET", "/v1/accounts/{account}/person"): "accounts:read",

@@ -32,6 +32,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/accounts/{account}/interest/{year}"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/names"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/id-numbers"): _RECEIPT,
+    ("POST", "/v1/accounts/{account}/separation"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/contacts"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/merge"): _RECEIPT,
     ("GET", "/v1/accounts/{account}/person"): G.IDENTITY_MASKED,

@@ -82,7 +82,7 @@ async def phone_inquiry(body: PhoneInquiry, request: Request) -> Response:
     state = state_of(request)
     now, today = state.clock()
     given = persons.number_digest(parse_id_number(body.id_number, today), state.keyring)
-    person = await state.read(lambda connection: counted_as(connection, given))
+    person = await state.read(lambda connection: counted_as(connection, state.keyring, given, body.name))
     caller = Caller(person, body.name, Factor(body.factor.kind), body.factor.value)
 
     def work() -> Told:

@@ -14,7 +14,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.people.births import remember_birth
-from ledger.people.dated import is_on_record
+from ledger.people.shared_numbers import check_whose
 from ledger.policy import rates_since
 from ledger.posting import TARGET, AlreadyThere, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
@@ -85,8 +85,7 @@ class OpenAccount(Command):
     def decide(self, desk: Desk) -> None:
         if self.area not in desk.policies:
             raise Refused(RefusalCode.AREA_UNKNOWN, at="area")
-        if not is_on_record(desk, self, self.persons[0]):
-            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
+        check_whose(desk, self, self.persons[0])
         if desk.book is not None:
             self._compare(desk)
         OPENED_ON.admit(

@@ -33,6 +33,8 @@ class Kind(IntEnum):
     # of two accounts that are one: what is taken back of the one that was closed, called back for it
     MERGE_BACK = 28
     CONTACT = 32
+    # two people that shared one ID number are told apart
+    SEPARATION = 99
     # of an employer's book
     DECLARATION = 20
     ASSESSMENT = 21

@@ -24,3 +24,4 @@ class RowLetter(StrEnum):
     EMPLOYER_CHANGE = "H"
     PERSON_FACT = "N"
     MERGE = "M"
+    SHARED_NUMBER = "Q"

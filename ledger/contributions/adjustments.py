@@ -101,6 +101,8 @@ class Adjust(Command):
         account_id = None if line.person is None else desk.ids.get(line.person)
         if account_id is None:
             raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+        if line.person in desk.shared:
+            raise Refused(RefusalCode.ID_NUMBER_SHARED)
         if account_id in seen:
             raise Refused(RefusalCode.DUPLICATE_LINE)
         seen.add(account_id)

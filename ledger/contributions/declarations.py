@@ -33,6 +33,7 @@ from ledger.months import is_period, month_bounds, period_of
 from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ENROLMENTS
 from ledger.people.sealed import SEALED_NUMBERS
+from ledger.people.shared_numbers import SHARED_NUMBERS
 from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
 
@@ -54,7 +55,7 @@ class Declare(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({DEBTS, ENROLMENTS, BIRTHS})
+    needs = frozenset({DEBTS, ENROLMENTS, BIRTHS, SHARED_NUMBERS})
 
     book: BookRef
     period: int | None
@@ -108,6 +109,15 @@ def _told(there: Mapping[int, int]) -> dict[str, dict[str, int]]:
     return {"already": {str(number): seq for number, seq in there.items()}} if there else {}
 
 
+def _tells_whose(desk: Desk, line: Declared, account_id: int | None) -> bool:
+    """Whether a number that two people shared is told to be the one's for whom it is in force.
+
+    A line says no name, so that an enrolment with the employer has to tell that it means no other.
+    """
+    enrolments = desk.of(ENROLMENTS).get(account_id or 0, ())
+    return line.person not in desk.shared and any(one.employer_id == desk.book.book_id for one in enrolments)
+
+
 def _judged(
     desk: Desk, command: Declare, period: int, line: Declared, seen: set[int | bytes]
 ) -> DeclaredLine:
@@ -116,12 +126,15 @@ def _judged(
     account_id: int | None = None
     code = line.code
     if line.person is not None:
-        account_id = desk.ids.get(line.person)
+        # in force for neither of two people it names nobody
+        account_id = None if line.person in desk.shared else desk.ids.get(line.person)
         # a person may be named by two numbers
         who = line.person if account_id is None else account_id
         if who in seen:
             code = RefusalCode.DUPLICATE_LINE
         seen.add(who)
+    if code is None and line.person in desk.of(SHARED_NUMBERS) and not _tells_whose(desk, line, account_id):
+        code = RefusalCode.ID_NUMBER_SHARED
     if code is None:
         try:
             check_alive(desk, command, account_id, period)

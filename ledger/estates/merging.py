@@ -36,6 +36,7 @@ from ledger.people.renaming import person_of
 from ledger.people.renumbering import NUMBERS, roles_of
 from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
+from ledger.posting.outcomes import NumberMoved
 from ledger.posting.stakes import books_held
 from ledger.refusals import RefusalCode, Refused
 
@@ -234,7 +235,7 @@ class MergeAccounts(Command):
         known = in_order(one for person in (person_id, into) for one in dated[person, int(PersonFact.NUMBER)])
         roles = roles_of(others | dict.fromkeys(mine, 2), known)
         desk.moved |= {
-            digest: (into, role)
+            digest: NumberMoved(into, role)
             for digest, role in roles.items()
             if digest in mine or others.get(digest) != role
         }

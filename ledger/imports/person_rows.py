@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from typing import Final
 
@@ -20,6 +21,7 @@ from ledger.imports.spellings import number_text
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import name_digest, new_name, number_digest, number_of
 from ledger.people.renaming import ChangeName
+from ledger.people.shared_numbers import whose
 from ledger.posting import Command
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
@@ -66,7 +68,7 @@ class PersonRows(LineReader):
         person = self._person(row["id_number"])
         old, name = name_of(row["old_name"]), name_of(row["name"])
         since, document = day_of(row["from"]), text_of(row["document"], SOURCE_REF_MAX)
-        self._require_name(person, old)
+        person = self._called(person, old)
         new = new_name(name, self._keyring)
         self._given.setdefault(person, set()).add(new.digest)
         key = self._key(row, old, name, since, document)
@@ -79,7 +81,7 @@ class PersonRows(LineReader):
         if row.get("document", "").strip():
             evidence = f"{evidence}; {text_of(row['document'], SOURCE_REF_MAX)}"
         if row.get("name", "").strip():
-            self._require_name(person, name_of(row["name"]))
+            person = self._called(person, name_of(row["name"]))
         # not the name: the same report has one key with and without it
         key = self._key(row, died_on, evidence)
         return ReportDeath(person, died_on, evidence, self.caller, self.actor, key), 0
@@ -115,12 +117,16 @@ class PersonRows(LineReader):
         """How the person of a line is found. Raises the id_* refusals."""
         return number_digest(parse_id_number(number_text(text), self.today), self._keyring)
 
-    def _require_name(self, person: bytes, name: str) -> None:
-        """Raise Refused: account_not_found for a number of nobody, account_exists_other_person for one of
+    def _called(self, person: bytes, name: str) -> bytes:
+        """How the one is found who is called so: of two who shared the number it may be the other one.
+
+        Raises Refused: account_not_found for a number of nobody, account_exists_other_person for one of
         somebody who was never called so.
         """
         digest = name_digest(name, self._keyring)
         with self._connection.begin():
+            with suppress(Refused):
+                person = whose(self._connection, person, digest)
             person_id = number_of(self._connection, person)
             if person_id is None:
                 raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="id_number")
@@ -131,6 +137,7 @@ class PersonRows(LineReader):
             known = {bytes(one) for one in self._connection.scalars(on_record)}
         if digest not in known | self._given.get(person, set()):
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
+        return person
 
     def _book(self, text: str) -> int:
         account = self._account(text, self.today)

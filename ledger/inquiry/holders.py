@@ -10,6 +10,7 @@ from ledger import tables
 from ledger.people.enrolled import RESIDENT
 from ledger.people.merged import persons_of, survivor
 from ledger.people.residents import resident_ref
+from ledger.people.shared_numbers import names_nobody
 from ledger.posting import BookRef
 from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
@@ -39,9 +40,14 @@ class Holder(NamedTuple):
 
 
 def holder_of(connection: Connection, digest: bytes) -> Holder:
-    """The person behind the digest of an ID number, also an older one (R4); of a stranger that alone."""
+    """The person behind the digest of an ID number, also an older one (R4); of a stranger that alone.
+
+    Nobody is behind one that two people shared and that is in force for neither.
+    """
     person_id = connection.scalar(select(_I.person_id).where(_I.digest == digest))
-    return Holder(None, (digest,)) if person_id is None else _holder(connection, person_id)
+    if person_id is None or names_nobody(connection, digest):
+        return Holder(None, (digest,))
+    return _holder(connection, person_id)
 
 
 def holder_of_book(connection: Connection, book_id: int) -> Holder:

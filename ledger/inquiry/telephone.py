@@ -29,6 +29,7 @@ from ledger.money import format_yuan
 from ledger.months import format_period, parse_period
 from ledger.people.dated import read_names
 from ledger.people.persons import name_digest
+from ledger.people.shared_numbers import whose
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import account, balance, find_book
 from ledger.vault import Keyring
@@ -96,8 +97,16 @@ class Told(NamedTuple):
     fields: FieldGroup
 
 
-def counted_as(connection: Connection, person: bytes) -> bytes:
-    """The digest under which guesses are counted: a person with a second ID number (R4) is one person."""
+def counted_as(connection: Connection, keyring: Keyring, person: bytes, name: str) -> bytes:
+    """The digest under which guesses are counted: a person with a second ID number (R4) is one person.
+
+    Of two who shared a number it is the one who is called so.
+    """
+    try:
+        person = whose(connection, person, name_digest(name, keyring))
+    except Refused:
+        # neither of the two is called so: a wrong name is no more than that
+        return person
     person_id = connection.scalar(select(_I.person_id).where(_I.digest == person))
     known = None if person_id is None else current_digest(connection, person_id)
     return person if known is None else known

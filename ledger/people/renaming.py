@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.book.beside import rows_digest
+from ledger.book.beside import Row, rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -136,7 +136,7 @@ def person_of(book: Book) -> int:
     return book.person_id
 
 
-def add_facts(desk: Desk, kind: Kind, rows: tuple[PersonFactRow, ...], since: date, **said: str) -> Draft:
+def add_facts(desk: Desk, kind: Kind, rows: tuple[Row, ...], since: date, **said: str) -> Draft:
     """Add the entry that keeps the digest over what it writes beside itself, and nothing of it in clear."""
     book: Book = desk.book
     today = max(desk.today, book.opened_on)

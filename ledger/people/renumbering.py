@@ -22,6 +22,7 @@ from ledger.people.dated import DATED, DatedDigest, PersonFactRow, holders_of, i
 from ledger.people.renaming import add_facts, answer_if_there, person_of
 from ledger.posting import TARGET, BookRef, Command, Desk, Need, PersonStake
 from ledger.posting.needs import Asked
+from ledger.posting.outcomes import NumberMoved
 from ledger.refusals import RefusalCode, Refused
 
 IN_FORCE, ALIAS = 1, 2
@@ -45,11 +46,11 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> NumbersFound:
 
 def _follow(found: NumbersFound, desk: Desk, _entry: object, _beside: object) -> None:
     # what this batch has given to another person, or another role
-    for digest, (person_id, role) in desk.moved.items():
+    for digest, to in desk.moved.items():
         for numbers in found.values():
             numbers.pop(digest, None)
-        if person_id in found:
-            found[person_id][digest] = role
+        if to.person_id in found:
+            found[to.person_id][digest] = to.role
 
 
 # the numbers of the holders of a command's books
@@ -120,4 +121,6 @@ class ChangeNumber(Command):
         draft = add_facts(desk, Kind.ID_NUMBER, (row,), self.valid_from, **said)
         new = DatedDigest(self.valid_from, digest, desk.book.book_id, draft.seq)
         roles = roles_of({**numbers, digest: ALIAS}, in_order((*known, new)))
-        desk.moved |= {one: (person_id, role) for one, role in roles.items() if numbers.get(one) != role}
+        desk.moved |= {
+            one: NumberMoved(person_id, role) for one, role in roles.items() if numbers.get(one) != role
+        }

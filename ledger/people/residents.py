@@ -15,11 +15,11 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
 from ledger.people.births import remember_birth
-from ledger.people.dated import is_on_record
 from ledger.people.deaths import died_on
 from ledger.people.enrolled import ENROLMENTS, RESIDENT, already_there
 from ledger.people.membership import Enrolment, EnrolmentRow
 from ledger.people.resident_premiums import ResidentPremium, is_of_age_for, resident_premium
+from ledger.people.shared_numbers import check_whose
 from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, PersonStake, scheme_ref
 from ledger.refusals import RefusalCode, Refused
 
@@ -90,8 +90,7 @@ class EnrolResident(Command):
         if birth is not None and not is_of_age_for(self.group, birth, self.valid_from):
             raise Refused(RefusalCode.ID_MISMATCH, at="group")
         person = desk.persons[self.persons[0].digest]
-        if not is_on_record(desk, self, self.persons[0]):
-            raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON, at="name")
+        check_whose(desk, self, self.persons[0])
         death = died_on(desk, self.others)
         if death is not None and self.valid_from > death:
             raise Refused(RefusalCode.ACCOUNT_DECEASED)

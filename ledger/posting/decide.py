@@ -36,7 +36,7 @@ from ledger.posting.outcomes import (
     Waiting,
     WiderLocks,
 )
-from ledger.posting.stakes import DIGEST_BYTES
+from ledger.posting.stakes import number_in
 from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
 
@@ -143,11 +143,10 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         waits_already = waited_for(desk, book_id, attempt.agents[command.caller], command.key, fingerprint)
         if waits_already is not None:
             raise Refused(RefusalCode.APPROVAL_NEEDED) if attempt.together else waits_already
-    # an institution of another area may have a contract here, and that area no policy
-    if stored is not None and stored.area not in attempt.versions and not is_institution(book_id):
-        raise Refused(RefusalCode.AREA_UNKNOWN)
-    if attempt.outdated and stored is not None:
-        _want_in_force(attempt, [stored])
+    if stored is not None:
+        _check_area(attempt, stored)
+    if desk.shared:
+        _check_not_shared(command, desk)
     freed, moved = desk.freed, desk.moved
     if attempt.outdated or waits or least is not None:
         freed, moved = set(freed), dict(moved)
@@ -280,9 +279,30 @@ def _answered_before_the_merge(desk: Desk, command: Command, book_id: int) -> Po
     return None
 
 
+def _check_area(attempt: Attempt, stored: Book) -> None:
+    """Raise Refused for a book of an area without a policy, PolicyOutdated where a newer one is in force."""
+    # an institution of another area may have a contract here, and that area no policy
+    if stored.area not in attempt.versions and not is_institution(stored.book_id):
+        raise Refused(RefusalCode.AREA_UNKNOWN)
+    if attempt.outdated:
+        _want_in_force(attempt, [stored])
+
+
+def _check_not_shared(command: Command, desk: Desk) -> None:
+    """Raise Refused for a number that two people shared, and that is in force for neither.
+
+    Where a name stands beside it, the command itself says whose it is.
+    """
+    named = {person.digest for person in command.persons}
+    for at, refs in (("book", (command.book, command.else_book)), ("others", command.others)):
+        numbers = {number_in(ref) for ref in refs if isinstance(ref, bytes)}
+        if not desk.shared.isdisjoint(numbers - named):
+            raise Refused(RefusalCode.ID_NUMBER_SHARED, at=at if at == "book" else "")
+
+
 def _names_one_who_moved(command: Command, desk: Desk) -> bool:
     refs = (command.book, command.else_book, *command.others, *command.named)
-    digests = {ref[-DIGEST_BYTES:] for ref in refs if isinstance(ref, bytes)}
+    digests = {number_in(ref) for ref in refs if isinstance(ref, bytes)}
     return not desk.moved.keys().isdisjoint(digests | {person.digest for person in command.persons})
 
 

@@ -17,7 +17,16 @@ from ledger.chart.matrix import MATRIX, Rule, Stage, Status, Verb
 from ledger.months import period_of
 from ledger.policy import Policy
 from ledger.posting.needs import FoundT, Need
-from ledger.posting.outcomes import Answered, BookRef, Institution, Intent, Person, Receipt, Sourced
+from ledger.posting.outcomes import (
+    Answered,
+    BookRef,
+    Institution,
+    Intent,
+    NumberMoved,
+    Person,
+    Receipt,
+    Sourced,
+)
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 
 # opens a sealed ID number, given the digest that it is found by
@@ -68,10 +77,12 @@ class Desk:
     fresh_stakes: set[bytes] = field(default_factory=set)
     # people whom nobody knew before this batch, and no command that was accepted has named
     fresh_persons: set[bytes] = field(default_factory=set)
-    # digests that lead to another person from now on, or as another number of the same: person and role
-    moved: dict[bytes, tuple[int, int]] = field(default_factory=dict)
+    # digests that lead to another person from now on, or as another number of the same
+    moved: dict[bytes, NumberMoved] = field(default_factory=dict)
     # digests that are numbers of somebody, and not the one in force
     aliases: set[bytes] = field(default_factory=set)
+    # of those the ones that two people shared: alone they name nobody
+    shared: set[bytes] = field(default_factory=set)
     # how many books a person has held, by scheme and person
     held: dict[tuple[bytes, int], int] = field(default_factory=dict)
     # of accounts that are closed because they went into another one: the one that they went into

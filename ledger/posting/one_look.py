@@ -68,6 +68,8 @@ def _one_look(looks: tuple[Look[Any], ...], stakes: int) -> Direct:
         f"SELECT json_build_array(json_build_array({', '.join(f'b.{name}' for name in _BOOK)}), {NEWEST},"
         f" {beside}) FROM identity p JOIN claim h ON h.digest = {_FIRST_ACCOUNT}"
         " JOIN book b ON b.book_id = h.book_id WHERE p.digest = :digest"
+        # a number that two people shared, and that is in force for neither, is refused there
+        " AND (p.role = 1 OR NOT EXISTS (SELECT 1 FROM shared_number n WHERE n.digest = p.digest))"
         f" AND b.stage <> {int(Stage.CLOSED)} AND b.held = 0 AND b.open_freezes = 0"
     )
 

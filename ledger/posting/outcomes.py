@@ -39,6 +39,17 @@ class Person(NamedTuple):
     name_digest: bytes
 
 
+class NumberMoved(NamedTuple):
+    """Where the digest of an ID number leads from now on: whose number it is, and in which role.
+
+    `named` is the person as written down, where it is another one than whom it was written down with.
+    """
+
+    person_id: int
+    role: int
+    named: PersonStake | None = None
+
+
 class Change(NamedTuple):
     """What an entry says of an institution from a day on; None is what it says nothing of."""
 

@@ -16,7 +16,7 @@ from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
-from ledger.posting.outcomes import BookRef, Person, PersonStake
+from ledger.posting.outcomes import BookRef, NumberMoved, Person, PersonStake
 
 _POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
 _PERSONS = Lookup(
@@ -41,6 +41,16 @@ _MOVE = (
     tables.identity.update()
     .where(tables.identity.c.digest == bindparam("moving"))
     .values(person_id=bindparam("to_person"), role=bindparam("to_role"))
+)
+_NAME_MOVED = (
+    tables.identity.update()
+    .where(tables.identity.c.digest == bindparam("moving"))
+    .values(name_sealed=bindparam("as_name"), name_digest=bindparam("as_digest"))
+)
+_SHARED = Lookup(
+    "SELECT s.digest FROM {given} JOIN shared_number s ON s.digest = given.digest",
+    [tables.shared_number.c.digest],
+    digest="bytes",
 )
 # the role of the number that is in force
 IN_FORCE = 1
@@ -80,9 +90,14 @@ def scheme_ref(digest: bytes, scheme: bytes) -> bytes:
     return digest if scheme == ACCOUNT else scheme + digest
 
 
+def number_in(ref: bytes) -> bytes:
+    """The digest of the ID number in a reference, of whatever scheme."""
+    return ref[-DIGEST_BYTES:]
+
+
 def _person_of(ref: bytes) -> tuple[bytes, bytes]:
     """The scheme and the person's digest behind a reference."""
-    return ref[:-DIGEST_BYTES] or ACCOUNT, ref[-DIGEST_BYTES:]
+    return ref[:-DIGEST_BYTES] or ACCOUNT, number_in(ref)
 
 
 def stake_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
@@ -113,16 +128,29 @@ def stake_persons(connection: Connection, commands: Sequence[Command], now: date
     return {digest for digest, person_id, *_rest in found if person_id == proposed[digest]}
 
 
-def move_persons(connection: Connection, moved: Mapping[bytes, tuple[int, int]]) -> None:
+def move_persons(connection: Connection, moved: Mapping[bytes, NumberMoved]) -> None:
     """Let digests lead to another person, or be another number of the same; in key order."""
-    if moved:
-        connection.execute(
-            _MOVE,
-            [
-                {"moving": digest, "to_person": person_id, "to_role": role}
-                for digest, (person_id, role) in sorted(moved.items())
-            ],
-        )
+    if not moved:
+        return
+    connection.execute(
+        _MOVE,
+        [
+            {"moving": digest, "to_person": to.person_id, "to_role": to.role}
+            for digest, to in sorted(moved.items())
+        ],
+    )
+    named = [
+        {"moving": digest, "as_name": to.named.name_sealed, "as_digest": to.named.name_digest}
+        for digest, to in sorted(moved.items())
+        if to.named is not None
+    ]
+    if named:
+        connection.execute(_NAME_MOVED, named)
+
+
+def shared_among(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
+    """Those of the digests that are of numbers which two people shared (R4)."""
+    return {bytes(one) for (one,) in _SHARED.run(connection, [(digest,) for digest in sorted(digests)])}
 
 
 def names_given(command: Command) -> dict[bytes, set[bytes]]:
@@ -137,10 +165,14 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
     """Find the persons behind digests, and the book of each: the one not closed, else the latest."""
     asked = {ref: _person_of(ref) for ref in refs if isinstance(ref, bytes) and ref not in desk.ids}
     unknown = {digest for _scheme, digest in asked.values() if digest not in desk.persons}
+    aliases: set[bytes] = set()
     for digest, person_id, name_digest, role in _PERSONS.run(connection, [(digest,) for digest in unknown]):
         desk.persons[bytes(digest)] = Person(person_id, bytes(name_digest))
         if role != IN_FORCE:
-            desk.aliases.add(bytes(digest))
+            aliases.add(bytes(digest))
+    if aliases:
+        desk.aliases |= aliases
+        desk.shared |= shared_among(connection, aliases)
     looking = {
         (scheme, desk.persons[digest].person_id)
         for scheme, digest in asked.values()

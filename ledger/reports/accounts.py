@@ -78,12 +78,15 @@ class AccountView:
 def find_book(connection: Connection, ref: BookRef) -> int:
     """The book that a caller means: by number, or by the digest of an ID number of the person it belongs to.
 
-    Of several accounts of one person it is the one that is not closed, else the latest. Raises
-    Refused(account_not_found). Who has a number and wants a balance may go straight to `balance`.
+    Of several accounts of one person it is the one that is not closed, else the latest. Raises Refused:
+    account_not_found; id_number_shared for a number that alone names neither of two people. Who has a number
+    and wants a balance may go straight to `balance`.
     """
     if isinstance(ref, bytes):
         desk = Desk(EPOCH, EPOCH.date(), {})
         resolve(connection, [ref], desk)
+        if desk.shared:
+            raise Refused(RefusalCode.ID_NUMBER_SHARED, at="book")
         found = desk.ids.get(ref)
     else:
         found = connection.scalar(_EXISTS, {"book_id": ref})

@@ -47,7 +47,7 @@ from ledger.tables.corrections import correction, correction_line
 from ledger.tables.documents import document, document_content
 from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
-from ledger.tables.people import account_merge, person_fact
+from ledger.tables.people import account_merge, person_fact, shared_number
 from ledger.tables.references import (
     agent,
     batch,
@@ -129,6 +129,7 @@ __all__ = [
     "read_log_chain",
     "reconciled_day",
     "settlement",
+    "shared_number",
     "staff",
     "suspension",
     "third_party_case",
@@ -147,7 +148,7 @@ APPEND_ONLY = (
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
     "institution_change", "employer_change",
-    "person_fact", "account_merge",
+    "person_fact", "account_merge", "shared_number",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -1,4 +1,4 @@
-"""What is said of people from a day on, sealed; and which account went into which."""
+"""What is said of people from a day on, sealed; which account went into which; numbers that two shared."""
 
 from sqlalchemy import (
     BigInteger,
@@ -53,5 +53,23 @@ account_merge = Table(
     CheckConstraint("into_person_id <> person_id", name="of_two_persons"),
     Index("ix_account_merge_into", "into_id"),
     Index("ix_account_merge_person", "person_id"),
+    info={"room": "book"},
+)
+
+shared_number = Table(
+    "shared_number",
+    metadata,
+    # the account from whose holder somebody was told apart, and the persons of both
+    C("book_id", BigInteger, nullable=False, autoincrement=False),
+    C("seq", Integer, nullable=False, autoincrement=False),
+    # of the ID number that both had: one of them is found by it in `identity`
+    C("digest", LargeBinary, nullable=False),
+    C("person_id", BigInteger, nullable=False),
+    C("other_person_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "seq"),
+    ForeignKeyConstraint(["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_shared_number_entry"),
+    CheckConstraint("length(digest) = 32", name="digest_is_a_digest"),
+    CheckConstraint("other_person_id <> person_id", name="of_two_persons"),
+    Index("ix_shared_number_digest", "digest"),
     info={"room": "book"},
 )

@@ -79,7 +79,11 @@ from ledger.verify.merges import (
 )
 from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.owing import debts_are_demanded_once
-from ledger.verify.people import facts_are_what_they_are_compared_by, numbers_are_in_force_by_their_days
+from ledger.verify.people import (
+    facts_are_what_they_are_compared_by,
+    numbers_are_in_force_by_their_days,
+    shared_numbers_find_one_of_two,
+)
 from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.registers import (
     bills_go_by_the_day_of_care,
@@ -131,6 +135,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     registers_say_what_their_entries_say,
     bills_go_by_the_day_of_care,
     numbers_are_in_force_by_their_days,
+    shared_numbers_find_one_of_two,
     merges_stand_in_both_books,
     numbers_went_along,
     what_is_called_back_stands_in_both_books,

@@ -26,7 +26,11 @@ KIND_OF: Final[Mapping[str, Kind]] = {
     verb: kind for verb in ASKABLE if (kind := _CALLED_OTHERWISE.get(verb) or _WORDS.get(verb)) is not None
 }
 """The kind of the entry that each verb makes for which an area may ask for a second person."""
-_VERB_OF: Final = {int(kind): verb for verb, kind in KIND_OF.items()}
+_VERB_OF: Final = {
+    **{int(kind): verb for verb, kind in KIND_OF.items()},
+    # who else has a number of whom
+    int(Kind.SEPARATION): "id_number",
+}
 # what puts all of its amount into the pockets: it is never more than they have after it
 _CREDITS: Final = int(Kind.CONTRIBUTION)
 
@@ -66,7 +70,8 @@ def _fault(row: Any) -> str | None:
         return None
     if row.kind is None:
         return "the entry that it became is not there"
-    if not row.is_the_same or KIND_OF.get(row.verb, row.kind) != row.kind:
+    is_of_verb = row.verb not in KIND_OF or _VERB_OF.get(row.kind) == row.verb
+    if not (row.is_the_same and is_of_verb):
         return "the entry that it became is another one than was asked for"
     try:
         named = unpack(row.detail).get("approved_by")

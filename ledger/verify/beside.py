@@ -24,6 +24,7 @@ from ledger.institutions.rows import CHANGE_ROW, ContractEndRow, ContractRow, Su
 from ledger.people.dated import PERSON_FACT
 from ledger.people.enrolled import ENROLMENT_ROW
 from ledger.people.merged import MERGE_ROW
+from ledger.people.shared_numbers import SHARED_NUMBER
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
 
@@ -56,6 +57,7 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.NAME_CHANGE: frozenset({PERSON_FACT}),
     Kind.ID_NUMBER: frozenset({PERSON_FACT}),
     Kind.CONTACT: frozenset({PERSON_FACT}),
+    Kind.SEPARATION: frozenset({SHARED_NUMBER}),
     Kind.MERGE: frozenset({PERSON_FACT, MERGE_ROW}),
 }
 # kinds that write rows on some occasions and not on others

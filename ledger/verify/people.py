@@ -12,12 +12,14 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.chart.person_facts import PersonFact
 from ledger.people.dated import read_dated
+from ledger.people.merged import survivor
 from ledger.people.persons import digest_of_number, name_digest, open_fact
 from ledger.people.renumbering import roles_of
+from ledger.posting.stakes import shared_among
 from ledger.vault import Keyring, KeyringError
 from ledger.verify.finding import Finding, book_name, line_name
 
-_F, _I = tables.person_fact.c, tables.identity.c
+_F, _I, _S = tables.person_fact.c, tables.identity.c, tables.shared_number.c
 _ROWS_AT_ONCE = 10_000
 _PERSONS_AT_ONCE = 500
 
@@ -45,12 +47,31 @@ def numbers_are_in_force_by_their_days(connection: Connection, first: int, last:
                 # the account went into another, and the numbers with it
                 continue
             facts = dated[person_id, int(PersonFact.NUMBER)]
-            if not {one.digest for one in facts} <= there.keys():
+            lost = {one.digest for one in facts} - there.keys()
+            # a number that two people shared may be the other one's since
+            if lost - shared_among(connection, lost):
                 what = "an ID number that it recorded does not find its person"
                 yield Finding("number_wrong", book_name(books[person_id]), what)
             elif roles_of(there, facts) != there:
                 what = "the ID number in force is not the newest"
                 yield Finding("number_wrong", book_name(books[person_id]), what)
+
+
+def shared_numbers_find_one_of_two(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A number that two people shared finds one of them, and both are known."""
+    query = (
+        select(_S.book_id, _S.seq, _S.digest, _S.person_id, _S.other_person_id)
+        .where(_S.book_id.between(first, last))
+        .order_by(_S.book_id, _S.seq)
+    )
+    for book_id, seq, digest, *two in connection.execute(query).all():
+        known = {survivor(connection, person_id) for person_id in two}
+        finds = connection.scalar(select(_I.person_id).where(_I.digest == bytes(digest)))
+        there = set(connection.scalars(select(_I.person_id).where(_I.person_id.in_(known))))
+        if finds not in known:
+            yield Finding("number_wrong", line_name(book_id, seq), "a shared number finds neither of the two")
+        elif there != known:
+            yield Finding("number_wrong", line_name(book_id, seq), "one of the two is not known")
 
 
 def facts_are_what_they_are_compared_by(

@@ -206,6 +206,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "account_merge": {
         "book_id": BOOK, "into_id": BOOK + 1, "person_id": 1, "into_person_id": 2, "seq": 5,
     },
+    "shared_number": {
+        "book_id": BOOK, "seq": 5, "digest": DIGEST, "person_id": 1, "other_person_id": 2,
+    },
     **care_rows.GOOD,
     **leaving_rows.GOOD,
 }  # fmt: skip
@@ -249,6 +252,7 @@ NEEDS = {
     "enrolment": ["book", "entry"],
     "person_fact": ["book", "entry"],
     "account_merge": ["book", "entry"],
+    "shared_number": ["book", "entry"],
     **care_rows.NEEDS,
     **leaving_rows.NEEDS,
 }
@@ -471,6 +475,8 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_person_fact_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_account_merge_goes_into_another": [{"into_id": BOOK}],
     "ck_account_merge_of_two_persons": [{"into_person_id": 1}],
+    "ck_shared_number_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
+    "ck_shared_number_of_two_persons": [{"other_person_id": 1}],
     **care_rows.WRONG,
     **leaving_rows.WRONG,
 }  # fmt: skip
@@ -628,6 +634,7 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "an enrolment of an entry": ("enrolment", {}, {"member_class": int(MemberClass.RETIRED)}),
     "a line of a person's fact": ("person_fact", {}, {"what": 2}),
     "where an account went": ("account_merge", {}, {"into_id": BOOK + 2}),
+    "whose number another had": ("shared_number", {}, {"other_person_id": 3}),
     **care_rows.TWICE,
     **leaving_rows.TWICE,
 }
@@ -761,6 +768,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("enrolment", {"seq": 6}),
         ("person_fact", {"seq": 6}),
         ("account_merge", {"seq": 6}),
+        ("shared_number", {"seq": 6}),
         *care_rows.HANGING,
         *leaving_rows.HANGING,
     ],
@@ -812,7 +820,7 @@ CLOSURES = "employer_closure"
 # what is said of institutions and employers since they were registered
 REGISTERS = ("institution_change", "employer_change")
 # of people
-OF_PEOPLE = ("person_fact", "account_merge")
+OF_PEOPLE = ("person_fact", "account_merge", "shared_number")
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -859,6 +867,8 @@ CHANGING = [
     "DELETE FROM person_fact",
     "UPDATE account_merge SET into_id = 1",
     "DELETE FROM account_merge",
+    "UPDATE shared_number SET other_person_id = 3",
+    "DELETE FROM shared_number",
     "UPDATE card SET ends_on = NULL",
     "UPDATE card SET person_id = 2",
     "DELETE FROM card",
@@ -1132,7 +1142,7 @@ def test_every_table_has_its_room() -> None:
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
         "reconciled_day", "clearing", "employer_closure", "approval", "institution_change",
-        "employer_change", "person_fact", "account_merge",
+        "employer_change", "person_fact", "account_merge", "shared_number",
         "transfer_case", "demand",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
@@ -1165,6 +1175,8 @@ ACROSS_BOOKS = {
     "ix_person_fact_person",
     "ix_account_merge_into",
     "ix_account_merge_person",
+    # whose number another had too, whichever account says it
+    "ix_shared_number_digest",
 }
 
 

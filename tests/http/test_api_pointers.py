@@ -157,6 +157,11 @@ def there(client: TestClient) -> dict[str, str]:
         "settlement": settled,
         "case": case,
         "advanced": advanced,
+        "inquiry": post(
+            client,
+            "/v1/cases",
+            {"kind": "complaint", "channel": "window", "about": {"account": account}, "text": "两人同号"},
+        )["case"],
         "visit": care_client.visit(client, hospital, patient),
         "contract": care_client.contract(client, rests, **{"from": "2026-01-01"})["contract"],
         "suspension": post(client, f"/v1/institutions/{rests}/suspensions", FROM)["suspension"],
@@ -296,6 +301,12 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
             "from": "2026-03-01",
             "document": "d",
             "reason": "corrected",
+        },
+        "/v1/accounts/{account}/separation": {
+            "case": there["inquiry"],
+            "id_number": id_number(),
+            "name": "李四",
+            "document": "d",
         },
         "/v1/accounts/{account}/contacts": {
             "phone": "01099990000",

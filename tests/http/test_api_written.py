@@ -35,7 +35,7 @@ def receipt(kind: Kind, period: int | None, day: date = date(101, 2, 3)) -> Rece
 # what their entries answer besides stands in details of their own
 TELL_MORE = {
     *(Kind.HOLD, Kind.CAPTURE, Kind.DEATH, Kind.DEATH_CORRECTION),
-    *(Kind.NAME_CHANGE, Kind.ID_NUMBER, Kind.CONTACT, Kind.MERGE),
+    *(Kind.NAME_CHANGE, Kind.ID_NUMBER, Kind.CONTACT, Kind.MERGE, Kind.SEPARATION),
 }
 
 

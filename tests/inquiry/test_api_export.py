@@ -137,6 +137,8 @@ ELSEWHERE = {
     "inquiry_case", "inquiry_case_correction",
     # told once for all books, by the person: names, numbers, where to be reached; and which of the books is
     "person_fact", "account_merge",
+    # which numbers of the person another had too is of that other person as well
+    "shared_number",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     "employer_change",

@@ -21,6 +21,7 @@ from ledger.verify import verify
 from ledger.verify.people import facts_are_what_they_are_compared_by
 from tests.support.approvals import asks_nobody
 from tests.support.people import KEYRING, SomeoneFactory, World
+from tests.support.separations import separation
 from tests.verify.tampering import TOLD, chain_anew, found, run, tampering
 
 SINCE = date(2026, 3, 1)
@@ -39,6 +40,7 @@ def books(engine: Engine) -> tuple[int, int]:
     younger = world.open(SomeoneFactory(name="张三"), opened_on=date(2021, 1, 1))
     world.one(Contribute(younger, 500, 202603, world.today, "c"))
     world.one(MergeAccounts(younger, book, "d"))
+    world.one(separation(world, younger, SomeoneFactory(name="王五"), shared=stake.digest))
     assert verify(engine, keyring=KEYRING).findings == []
     return book, younger
 
@@ -51,6 +53,12 @@ def books(engine: Engine) -> tuple[int, int]:
         ("UPDATE identity SET role = 3 - role WHERE person_id = (SELECT person_id FROM book"
          " WHERE book_id = :book) AND role = 1", "number_wrong"),
         ("DELETE FROM identity WHERE role = 1 AND person_id = (SELECT person_id FROM book"
+         " WHERE book_id = :book)", "number_wrong"),
+        ("UPDATE shared_number SET person_id = person_id + 1 WHERE book_id = :book", "rows_wrong"),
+        ("DELETE FROM shared_number WHERE book_id = :book", "rows_wrong"),
+        ("UPDATE identity SET person_id = 7 WHERE digest = (SELECT digest FROM shared_number"
+         " WHERE book_id = :book)", "number_wrong"),
+        ("DELETE FROM identity WHERE person_id = (SELECT other_person_id FROM shared_number"
          " WHERE book_id = :book)", "number_wrong"),
         ("UPDATE account_merge SET into_id = into_id + 1 WHERE book_id = :younger", "rows_wrong"),
         ("UPDATE identity SET person_id = (SELECT person_id FROM book WHERE book_id = :younger)"
