@@ -109,13 +109,13 @@ def _told(there: Mapping[int, int]) -> dict[str, dict[str, int]]:
     return {"already": {str(number): seq for number, seq in there.items()}} if there else {}
 
 
-def _tells_whose(desk: Desk, line: Declared, account_id: int | None) -> bool:
+def _tells_whose(desk: Desk, account_id: int | None) -> bool:
     """Whether a number that two people shared is told to be the one's for whom it is in force.
 
     A line says no name, so that an enrolment with the employer has to tell that it means no other.
     """
     enrolments = desk.of(ENROLMENTS).get(account_id or 0, ())
-    return line.person not in desk.shared and any(one.employer_id == desk.book.book_id for one in enrolments)
+    return any(one.employer_id == desk.book.book_id for one in enrolments)
 
 
 def _judged(
@@ -133,7 +133,7 @@ def _judged(
         if who in seen:
             code = RefusalCode.DUPLICATE_LINE
         seen.add(who)
-    if code is None and line.person in desk.of(SHARED_NUMBERS) and not _tells_whose(desk, line, account_id):
+    if code is None and line.person in desk.of(SHARED_NUMBERS) and not _tells_whose(desk, account_id):
         code = RefusalCode.ID_NUMBER_SHARED
     if code is None:
         try:

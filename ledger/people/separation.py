@@ -165,9 +165,8 @@ class SeparatePeople(Command):
         if is_holder or sharing.called(shared, other.name_digest) is not None:
             raise Refused(RefusalCode.ID_MISMATCH, at="name")
         if other.digest in numbers:
-            # the number itself goes to the other person: the holder has another one in force, and nobody else
-            # was told apart by it
-            if other.digest != shared or numbers[shared] == IN_FORCE or shared in sharing.of:
+            # the number itself goes to the other person: the holder has another one in force
+            if other.digest != shared or numbers[shared] == IN_FORCE:
                 raise Refused(RefusalCode.ALIAS_CONFLICT, at="id_number")
             return self.person_id, NumberMoved(self.person_id, IN_FORCE, other)
         known = desk.persons[other.digest].person_id

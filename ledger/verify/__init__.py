@@ -82,7 +82,7 @@ from ledger.verify.owing import debts_are_demanded_once
 from ledger.verify.people import (
     facts_are_what_they_are_compared_by,
     numbers_are_in_force_by_their_days,
-    shared_numbers_find_one_of_two,
+    shared_numbers_find_who_shared_them,
 )
 from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.registers import (
@@ -135,7 +135,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     registers_say_what_their_entries_say,
     bills_go_by_the_day_of_care,
     numbers_are_in_force_by_their_days,
-    shared_numbers_find_one_of_two,
+    shared_numbers_find_who_shared_them,
     merges_stand_in_both_books,
     numbers_went_along,
     what_is_called_back_stands_in_both_books,

@@ -15,6 +15,7 @@ from ledger.people.dated import read_dated
 from ledger.people.merged import survivor
 from ledger.people.persons import digest_of_number, name_digest, open_fact
 from ledger.people.renumbering import roles_of
+from ledger.people.shared_numbers import read_sharing
 from ledger.posting.stakes import shared_among
 from ledger.vault import Keyring, KeyringError
 from ledger.verify.finding import Finding, book_name, line_name
@@ -57,8 +58,8 @@ def numbers_are_in_force_by_their_days(connection: Connection, first: int, last:
                 yield Finding("number_wrong", book_name(books[person_id]), what)
 
 
-def shared_numbers_find_one_of_two(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """A number that two people shared finds one of them, and both are known."""
+def shared_numbers_find_who_shared_them(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """A number that people shared finds one of them, and each of them is known."""
     query = (
         select(_S.book_id, _S.seq, _S.digest, _S.person_id, _S.other_person_id)
         .where(_S.book_id.between(first, last))
@@ -66,12 +67,14 @@ def shared_numbers_find_one_of_two(connection: Connection, first: int, last: int
     )
     for book_id, seq, digest, *two in connection.execute(query).all():
         known = {survivor(connection, person_id) for person_id in two}
-        finds = connection.scalar(select(_I.person_id).where(_I.digest == bytes(digest)))
         there = set(connection.scalars(select(_I.person_id).where(_I.person_id.in_(known))))
-        if finds not in known:
-            yield Finding("number_wrong", line_name(book_id, seq), "a shared number finds neither of the two")
-        elif there != known:
-            yield Finding("number_wrong", line_name(book_id, seq), "one of the two is not known")
+        finds = connection.scalar(select(_I.person_id).where(_I.digest == bytes(digest)))
+        if there != known:
+            yield Finding("number_wrong", line_name(book_id, seq), "who shared a number is not known")
+        # a third one may have it since
+        elif finds not in read_sharing(connection, [bytes(digest)]).persons(bytes(digest)):
+            what = "a shared number finds nobody who shared it"
+            yield Finding("number_wrong", line_name(book_id, seq), what)
 
 
 def facts_are_what_they_are_compared_by(

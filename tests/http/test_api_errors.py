@@ -111,6 +111,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
             "approval_needed",
             "webhook_in_use",
             "merge_order",
+            "id_number_shared",
             "correction_overlaps",
             "case_answered",
             "case_not_answered",

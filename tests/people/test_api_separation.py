@@ -419,6 +419,27 @@ def test_a_third_one_is_told_apart_too(client: TestClient) -> None:
         assert taken(open_as(client, two.shared, name), 200)["account_no"] == own
 
 
+def test_the_number_goes_to_a_third_one_after_the_second(client: TestClient) -> None:
+    two = nobodys(client)
+    taken(separate(client, two.account, two.shared, name="王五"))
+    third = taken(open_as(client, two.shared, "王五"))["account_no"]
+    assert shown(client, two.shared)["account_no"] == third
+    for name, own in ((FIRST, two.account), (OTHER, two.other_account)):
+        assert taken(open_as(client, two.shared, name), 200)["account_no"] == own
+
+
+def test_a_number_that_was_recorded_with_its_day_is_handed_over(client: TestClient) -> None:
+    account, wrong, own = open_account(client), id_number(), id_number()
+    for number in (wrong, own):
+        taken(renumber(client, account["account_no"], number))
+    taken(separate(client, account["account_no"], wrong))
+    taken(open_as(client, wrong))
+    numbers = [one["id_number"] for one in shown(client, account["account_no"])["id_numbers"]]
+    assert numbers == [mask_id_number(account["number"]), mask_id_number(own)]
+    # the next one is in force by its day as ever
+    taken(renumber(client, account["account_no"], id_number()))
+
+
 # -- two people, and the same request again ----------------------------------------------------------------
 
 
