@@ -17,7 +17,9 @@ from ledger.people.persons import open_name, open_number
 from ledger.vault import Keyring
 
 # what the approval says itself, and what is nobody's to read
-_ASIDE: Final = frozenset({"book", "caller", "actor", "key", "persons", "candidates", "stakes", "found_seqs"})
+_ASIDE: Final = frozenset(
+    {"book", "caller", "actor", "key", "persons", "person_id", "candidates", "stakes", "found_seqs"}
+)
 _FEN: Final = "_fen"
 
 

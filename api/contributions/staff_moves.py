@@ -90,7 +90,7 @@ class MergerAnswer(Answer):
     tag=TAG,
     summary="Let people of an employer's staff go on with another one",
     answer=StaffMoveAnswer,
-    refusals=(R.CREDIT_CODE_INVALID, *OF_ID_NUMBER),
+    refusals=(R.CREDIT_CODE_INVALID, R.ID_NUMBER_SHARED, *OF_ID_NUMBER),
     names={"valid_from": "from"},
 )
 async def move_staff(employer: str, body: NewStaffMove, request: Request) -> Response:

@@ -43,8 +43,11 @@ _OWN_DOORS: Final[dict[AccessChannel, str]] = {
 # books of employers and institutions are not persons' data
 _PERSONS: Final = (Party.PERSON, Party.RESIDENT)
 _OF_THE_DEAD_OR_LIVING: Final = OF_THE_LIVING | {ESTATE}
-# refusals that say nothing of the person whom a command names: there is none, or another command was wrong
-_OF_NOBODY: Final = frozenset({RefusalCode.ACCOUNT_NOT_FOUND, RefusalCode.GROUP_REFUSED})
+# refusals that say nothing of the person whom a command names: there is none, or two, or another command was
+# wrong
+_OF_NOBODY: Final = frozenset(
+    {RefusalCode.ACCOUNT_NOT_FOUND, RefusalCode.ID_NUMBER_SHARED, RefusalCode.GROUP_REFUSED}
+)
 # refusals that say what somebody has, owes or is owed
 _TELLING: Final = frozenset(
     {RefusalCode.OPEN_ITEMS, RefusalCode.QUOTA_TOO_HIGH, RefusalCode.PREMIUM_NOT_OWED}

@@ -14,7 +14,7 @@ from api.http.answers import Answer, StatusWord
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, IdText, Name, SourceRef, Strict, example
 from api.http.listing import json_answer
-from api.http.routes import OF_ID_NUMBER, LedgerRoute, describe
+from api.http.routes import OF_ACCOUNT, OF_ID_NUMBER, LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import State, state_of
 from api.inquiry.cards import TAG, CardNo
@@ -99,7 +99,7 @@ class PersonDigest(Answer):
         tag=TAG,
         summary="Whose an ID card or a social-security card is",
         answer=PersonFound,
-        refusals=(R.ACCOUNT_NOT_FOUND, R.MANDATE_ENDED, R.PERIOD_INVALID, *OF_ID_NUMBER),
+        refusals=(*OF_ACCOUNT, R.MANDATE_ENDED, R.PERIOD_INVALID),
         body=True,
     ),
 )

@@ -40,7 +40,7 @@ from ledger.money import format_yuan
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "me"
-NOBODY = (R.ACCOUNT_NOT_FOUND,)
+NOBODY = (R.ACCOUNT_NOT_FOUND, R.ID_NUMBER_SHARED)
 
 
 def person_of(request: Request) -> bytes:

@@ -129,6 +129,7 @@ _LISTING = Listing(
         also={200: "What is still wrong; nothing was written"},
         refusals=(
             R.ACCOUNT_NOT_FOUND,
+            R.ID_NUMBER_SHARED,
             R.EMPLOYER_NOT_FOUND,
             R.AREA_UNKNOWN,
             R.PARAMETER_UNKNOWN,

@@ -448,6 +448,9 @@ def test_it_waits_for_a_second_person_and_is_judged_again(client: TestClient, fo
     case = case_about(client, account["account_no"])
     name = waiting(ask(client, account["account_no"], other, headers, case=case))
     assert waiting(ask(client, account["account_no"], other, headers, case=case)) == name
+    view = taken(client.get(f"/v1/approvals/{name}"), 200)
+    assert view["intent"].keys() == {"case", "document", "shared", "target_seq"}
+    assert (view["persons"], view["numbers"]) == (["李*"], [mask_id_number(other)])
     assert code(approve(client, folder / "keys", name, actor="clerk-7"), 403) == "same_person"
     open_account(client, name="王五", id_number=other)
     assert code(approve(client, folder / "keys", name), 409) == "alias_conflict"
