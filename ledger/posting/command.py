@@ -32,8 +32,8 @@ _NOTHING: dict[str, object] = {
 }
 
 
-# what posting itself may refuse, whatever the command: no such book, a number that names two people, a key used
-# for something else, an area without a policy, a neighbour in an atomic group
+# what posting itself may refuse, whatever the command: no such book, a number that names two people, a key
+# used for something else, an area without a policy, a neighbour in an atomic group
 OF_POSTING: Final = (
     RefusalCode.ACCOUNT_NOT_FOUND,
     RefusalCode.ID_NUMBER_SHARED,
