@@ -284,7 +284,7 @@ def _named(
     for one, number in zip(given, numbers, strict=True):
         if number is not None:
             numbered.setdefault(normalise_name(one.name), number)
-    for one, said in zip(given, numbers, strict=True):
+    for place, (one, said) in enumerate(zip(given, numbers, strict=True)):
         number = said or numbered.get(normalise_name(one.name))
         known: str | None = None
         birth = one.born_on

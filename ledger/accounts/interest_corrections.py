@@ -22,7 +22,7 @@ from ledger.book.draft import Draft
 from ledger.book.interest import DayChange, Interest, year_interest
 from ledger.book.state import Book
 from ledger.bounds.table import INTEREST_CORRECTED
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import CORRECTED, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
@@ -31,16 +31,19 @@ from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
-# what is posted of a year, at its end or where a transfer cut it short
-_OF_A_YEAR = frozenset({int(Kind.INTEREST), int(Kind.FURTHER_INTEREST)})
+# what is posted of a year, at its end or where it was cut short, and what of that went back
+_OF_A_YEAR = frozenset({int(Kind.INTEREST), int(Kind.FURTHER_INTEREST), int(Kind.INTEREST_BACK)})
 _E = tables.entry.c
 _MOVED = Lookup(
-    "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co FROM (SELECT e.book_id, e.seq, e.kind,"
+    "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co FROM (SELECT e.book_id, e.seq,"
+    # a correction that went back counts among the corrections, against it
+    f" CASE WHEN e.kind = {int(Kind.INTEREST_BACK)} AND e.detail LIKE '%\"{CORRECTED}\"_%'"
+    f" THEN {int(Kind.INTEREST_CORRECTION)} ELSE e.kind END AS kind,"
     " e.period, e.effective_on, e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
     " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
     " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
-    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind IN ({int(Kind.INTEREST)}, {int(Kind.FURTHER_INTEREST)})"
+    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind IN ({', '.join(map(str, sorted(_OF_A_YEAR)))})"
     " ORDER BY c.book_id, c.seq",
     [_E.book_id, _E.kind, _E.period, _E.effective_on, _E.current_year_after, _E.carried_over_after],
     book_id="big",
@@ -107,7 +110,10 @@ def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> N
         current += fen * ((target == Side.CURRENT_YEAR) - (source == Side.CURRENT_YEAR))
         carried += fen * ((target == Side.CARRIED_OVER) - (source == Side.CARRIED_OVER))
     if current or carried or receipt.kind in _OF_A_YEAR:
-        moved = Moved(int(receipt.kind), receipt.period, receipt.effective_on, current, carried)
+        kind = receipt.kind
+        if kind is Kind.INTEREST_BACK and CORRECTED in unpack(receipt.detail):
+            kind = Kind.INTEREST_CORRECTION
+        moved = Moved(int(kind), receipt.period, receipt.effective_on, current, carried)
         found[receipt.book_id].append(moved)
 
 
@@ -240,7 +246,9 @@ class CorrectInterest(Command):
         return 0 if book.stage == Stage.CLOSED else -min(-fen, max(book.available, 0))
 
     def _post(self, desk: Desk, book: Book, one: InterestDifference, fen: int) -> Draft:
-        today, fact_on = desk.today, date(one.year, 12, 31)
+        today, year_end = desk.today, date(one.year, 12, 31)
+        # a year that was cut short is corrected before it is over
+        fact_on = year_end if year_end < today else None
         draft = Draft(
             Kind.INTEREST_CORRECTION,
             today,

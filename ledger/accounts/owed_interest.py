@@ -21,14 +21,15 @@ from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
 _E = tables.entry.c
-_OF_A_PART = f"({int(Kind.INTEREST)}, {int(Kind.FURTHER_INTEREST)})"
+_OF_A_YEAR = frozenset({Kind.INTEREST, Kind.FURTHER_INTEREST, Kind.INTEREST_BACK})
+_OF_A_PART = f"({', '.join(str(int(kind)) for kind in sorted(_OF_A_YEAR))})"
 # Net changes by value date; what is valued before `since` comes as one row without a day. Carry-over moves
 # nothing in total, and is left out of the current_year pocket because each 1 January does it anyhow.
 _CHANGES = Lookup(
     "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
     f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
     " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END),"
-    # a year that a transfer cut short, and that goes on because the money came back
+    # a year that a transfer or a division cut short, and that goes on because the money came back
     f" MAX(CASE WHEN c.kind IN {_OF_A_PART} AND c.effective_on >= c.since THEN 1 END)"
     " FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
     " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
@@ -113,7 +114,7 @@ def _follow(found: Changes, _desk: Desk, receipt: Receipt, _beside: object) -> N
         found.by_book.setdefault(book_id, (date(receipt.effective_on.year, 1, 1), 0, []))
     if book_id not in found.by_book:
         return
-    if receipt.kind in {Kind.INTEREST, Kind.FURTHER_INTEREST}:
+    if receipt.kind in _OF_A_YEAR:
         found.note_posted(book_id, receipt.period or 0, receipt.detail)
     since, before, days = found.by_book[book_id]
     current_year = total = 0

@@ -61,6 +61,7 @@ EVENT_OF: Final[dict[int, EventKind]] = {
     Kind.FURTHER_INTEREST: EventKind.STATEMENT_READY,
     Kind.INHERITANCE: EventKind.INHERITANCE_ARRIVED,
     Kind.INHERITANCE_BACK: EventKind.REVERSAL,
+    Kind.INTEREST_BACK: EventKind.REVERSAL,
 }
 """Which entry is which event, in the book of a person. An entry whose kind is missing is none."""
 

@@ -126,6 +126,8 @@ class Kind(IntEnum):
     INSTALMENT = 92
     # of a year that a transfer had cut short, and that went on
     FURTHER_INTEREST = 93
+    # of a year that a division had cut short, which was undone: what was posted then
+    INTEREST_BACK = 39
     # of a retiree's book: the difference to a month's credit that was posted by wrong figures
     RETIREE_CORRECTION = 29
 
@@ -199,6 +201,7 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.FURTHER_INTEREST: _pairs((Side.FUND_INTEREST,), (_CO,)),
     # to heirs and to the State; and what nobody inherits, where the area says so
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE, Side.POOLED_FUND)),
+    Kind.INTEREST_BACK: _pairs((_CO,), (Side.FUND_INTEREST,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
     # what was paid to heirs comes back, and what was set off is owed again
     Kind.ESTATE_UNDO: _pairs((Side.ESTATE_PAYABLE, Side.RECEIVABLE, Side.POOLED_FUND), _ANY_POCKET)
@@ -292,6 +295,10 @@ REOPENS: Final = "reopens"
 AGAIN: Final = "again"
 # the reversal of a credit that was given again acts on what gave it, and says so which credit it was
 CREDIT: Final = "credit"
+# what the undoing of a division says that gives back money which had come, and gone to the heirs, after it
+LATER: Final = "later"
+# what interest that goes back says when it was a correction: which
+CORRECTED: Final = "corrected"
 # recorded wrongly, it is as if it had never been
 REVERSIBLE_FACTS = frozenset(ENDS.values())
 # what the way back of care undoes: a decision about a claim, and what came back of an advance
@@ -303,7 +310,8 @@ CREDITS = frozenset({Kind.CONTRIBUTION, Kind.RETIREE_CREDIT})
 
 # kinds whose period is a year, and not a month
 ONCE_A_YEAR = frozenset({
-    Kind.INTEREST, Kind.INTEREST_CORRECTION, Kind.FURTHER_INTEREST, Kind.ANNUAL_SETTLEMENT,
+    Kind.INTEREST, Kind.INTEREST_CORRECTION, Kind.FURTHER_INTEREST, Kind.INTEREST_BACK,
+    Kind.ANNUAL_SETTLEMENT,
 })  # fmt: skip
 
 # kinds whose source document is its own key: an institution's message, and its correction

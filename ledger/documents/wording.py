@@ -87,6 +87,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.TRANSFER_REJECTION: "转出退回",
     Kind.EXIT: "一次性支付",
     Kind.FURTHER_INTEREST: "补计利息",
+    Kind.INTEREST_BACK: "冲回利息",
 }
 """The kinds of entries that move money of an account."""
 

@@ -1,12 +1,15 @@
 """Taking back an estate that was confirmed in error: what was paid comes back, and is divided anew (R58).
 
 Of an heir's account as much comes back as is there; the rest is owed by the heir. Payout orders are
-cancelled: their money was never the heir's. What was set off is owed again. Interest stays as it was posted.
+cancelled: their money was never the heir's. What was set off is owed again. The money comes back on the days
+on which it went, as if it had never been away, and the year that the division cut short goes on: what it had
+posted of that year's interest goes back, and is posted anew with all days of the year.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection
@@ -19,7 +22,7 @@ from ledger.book.draft import Draft
 from ledger.book.numbers import parse_entry_name
 from ledger.book.state import Book
 from ledger.care.cases import CASE_STATE
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import CORRECTED, LATER, Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
@@ -34,9 +37,12 @@ from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
 from ledger.refusals import RefusalCode, Refused
 
 _PAID: Final = (Kind.ESTATE, Kind.SET_OFF)
+# what may be posted of a year before a division, and after it for that year
+_EARNED: Final = (Kind.INTEREST, Kind.FURTHER_INTEREST, Kind.INTEREST_CORRECTION)
+_READ: Final = (*_PAID, *_EARNED, Kind.ESTATE_UNDO, Kind.INTEREST_BACK)
 _ENTRIES = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
-    f" AND e.kind IN ({', '.join(str(int(kind)) for kind in (*_PAID, Kind.ESTATE_UNDO))})"
+    f" AND e.kind IN ({', '.join(str(int(kind)) for kind in _READ)})"
     " ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
     book_id="big",
@@ -53,21 +59,48 @@ _LATER = Lookup(
 class Divisions:
     """What was divided and set off of some books since a division was taken back, in order."""
 
-    __slots__ = ("by_book", "reopened", "stays")
+    __slots__ = ("by_book", "earned", "reopened", "stays")
 
     def __init__(self) -> None:
         self.by_book: dict[int, list[Receipt]] = {}
+        # the interest of every year that stands, and its corrections
+        self.earned: dict[int, list[Receipt]] = {}
         # whose holder has another account that is not closed
         self.reopened: set[int] = set()
         # of heirs' accounts that went into another one: the one that has their money now
         self.stays: dict[int, int] = {}
 
     def note(self, receipt: Receipt) -> None:
-        if receipt.kind is Kind.ESTATE_UNDO:
+        earned = self.earned.setdefault(receipt.book_id, [])
+        if receipt.kind in _EARNED:
+            earned.append(receipt)
+        elif receipt.kind is Kind.INTEREST_BACK:
+            taken = receipt.target_seq or unpack(receipt.detail)[CORRECTED]
+            self.earned[receipt.book_id] = [one for one in earned if one.seq != taken]
+        elif receipt.kind is Kind.ESTATE_UNDO:
             self.by_book[receipt.book_id] = []
         # what was set off for another reason names no line of an estate
         elif receipt.kind is Kind.ESTATE or "line" in unpack(receipt.detail):
             self.by_book.setdefault(receipt.book_id, []).append(receipt)
+
+    def cut_short(self, division: Receipt) -> list[Receipt]:
+        """What a division posted of the year that it cut short, after what has corrected that since.
+
+        Nothing of one that was paid on 1 January, or in a year that was posted before.
+        """
+        year = division.effective_on.year
+        of_year = [one for one in self.earned.get(division.book_id, ()) if one.period == year]
+        before = [
+            one
+            for one in of_year
+            if one.seq < division.seq
+            and one.effective_on == division.effective_on
+            and one.kind is not Kind.INTEREST_CORRECTION
+        ]
+        if not before:
+            return []
+        since = [one for one in of_year if one.seq > division.seq]
+        return [*reversed(since), before[-1]]
 
     def note_merged(self, book_id: int, into: int) -> None:
         """One of the accounts goes into another, and with it those that went into it before."""
@@ -92,7 +125,7 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Divisions:
 
 
 def _follow(found: Divisions, _desk: Desk, receipt: Receipt, _beside: object) -> None:
-    if receipt.kind in {*_PAID, Kind.ESTATE_UNDO}:
+    if receipt.kind in _READ:
         found.note(receipt)
     elif receipt.kind is Kind.MERGE and receipt.source_ref is None and receipt.target_seq is None:
         found.note_merged(receipt.book_id, unpack(receipt.detail)["into"])
@@ -146,33 +179,33 @@ class UndoEstate(Command):
         paid = found.by_book.get(book.book_id, [])
         estates = [one for one in paid if one.kind is Kind.ESTATE]
         came = _from_heirs(desk, book, estates)
-        effective_on, fact_on = book.value_date(desk.today, desk.today)
-        book.roll_to(effective_on.year)
-        transfers = _restored(paid, effective_on.year)
+        book.roll_to(book.value_date(desk.today, desk.today)[0].year)
+        [division] = [one for one in paid if one.seq == case.estate_seq]
+        interest = found.cut_short(division)
+        if interest:
+            # the year that was cut short goes on
+            book.interest_year = division.effective_on.year - 1
+        days = _by_day(book, paid, desk.today)
+        own = next(day for day, went in days.items() if division in went)
+        for day in sorted(days.keys() - {own}):
+            _restore(book, day, days[day], target_seq=_target(days[day]), detail=pack(**{LATER: True}))
         shown = [{"person": line["person"], "paid_to": line["paid_to"]} for line in came]
-        book.add(
-            Draft(
-                Kind.ESTATE_UNDO,
-                effective_on,
-                transfers,
-                fact_on=fact_on,
-                target_seq=case.estate_seq,
-                detail=pack(
-                    death=case.death_seq,
-                    reason=self.reason,
-                    document=self.document,
-                    # as it was divided: what was set off came back beside it
-                    amount=sum(one.amount_fen for one in estates),
-                    **_set_off_of(paid),
-                    claimants=shown,
-                    back=came,
-                    receivable=sum(line["receivable"] for line in came),
-                    shown=[line["amount"] for line in came],
-                    state=OPEN if case.pays else HELD,
-                ),
-                keyed=True,
-            )
+        facts = pack(
+            death=case.death_seq,
+            reason=self.reason,
+            document=self.document,
+            # as it was divided: what was set off came back beside it
+            amount=sum(one.amount_fen for one in estates),
+            **_set_off_of(paid),
+            claimants=shown,
+            back=came,
+            receivable=sum(line["receivable"] for line in came),
+            shown=[line["amount"] for line in came],
+            state=OPEN if case.pays else HELD,
         )
+        _restore(book, own, days[own], target_seq=case.estate_seq, detail=facts, keyed=True)
+        for one in interest:
+            _earn_no_more(book, one)
         _owe_again(book, paid)
         book.stage = Stage.DECEASED
 
@@ -253,6 +286,75 @@ def _take_back(desk: Desk, heir: Book, person: int, fen: int, book: Book) -> dic
         )
     )
     return {"credited": fen, "receivable": fen - there, "entry": [heir.book_id, draft.seq]}
+
+
+def _by_day(book: Book, paid: list[Receipt], today: date) -> dict[date, list[Receipt]]:
+    """What went, by the day on which it comes back: its own, but for one of a year that stays posted."""
+    days: dict[date, list[Receipt]] = {}
+    for one in paid:
+        day, _fact_on = book.value_date(one.effective_on, today)
+        days.setdefault(day, []).append(one)
+    return days
+
+
+def _target(went: list[Receipt]) -> int:
+    """What the undoing of later money names: how it went to the heirs, or was set off, last."""
+    return max(went, key=lambda one: (one.kind is Kind.ESTATE, one.seq)).seq
+
+
+def _restore(
+    book: Book,
+    day: date,
+    went: list[Receipt],
+    *,
+    target_seq: int,
+    detail: str,
+    keyed: bool = False,
+) -> None:
+    """Let what went come back on a day; what was money of a year since carried over is carried over after."""
+    transfers = _restored(went, day.year)
+    fact_on = None if any(one.effective_on == day for one in went) else went[0].effective_on
+    late = book.late_year(day)
+    book.add(
+        Draft(
+            Kind.ESTATE_UNDO,
+            day,
+            transfers,
+            fact_on=fact_on,
+            target_seq=target_seq,
+            detail=detail,
+            keyed=keyed,
+        )
+    )
+    current = sum(fen for _source, target, fen, _party in transfers if target == Side.CURRENT_YEAR)
+    if late is not None and current:
+        turn = (int(Side.CURRENT_YEAR), int(Side.CARRIED_OVER), current, None)
+        book.add(Draft(Kind.CARRY_OVER, date(late + 1, 1, 1), (turn,)))
+
+
+def _earn_no_more(book: Book, earned: Receipt) -> None:
+    """Take back what was posted of a year, on the day on which it was: the year is posted anew."""
+    # a correction counts in no sum of the year's interest
+    is_correction = earned.kind is Kind.INTEREST_CORRECTION
+    told = {} if is_correction else unpack(earned.detail)
+    book.add(
+        Draft(
+            Kind.INTEREST_BACK,
+            earned.effective_on,
+            tuple((target, source, fen, party) for source, target, fen, party in earned.transfers),
+            period=earned.period,
+            # what went on to heirs is named by how it went
+            target_seq=None if is_correction else earned.seq,
+            # below zero, so that the sums of the year are without it
+            detail=pack(
+                carried_over=-told.get("carried_over", 0),
+                current_year=-told.get("current_year", 0),
+                carried_over_numerator=str(-int(told.get("carried_over_numerator", 0))),
+                current_year_numerator=str(-int(told.get("current_year_numerator", 0))),
+                **({CORRECTED: earned.seq} if is_correction else {}),
+            ),
+        )
+    )
 
 
 def _restored(paid: list[Receipt], year: int) -> tuple[TransferLine, ...]:

@@ -125,7 +125,10 @@ def posted_interest(connection: Connection, book_id: int, year: int, up_to: int)
     """The interest of a year as posted up to an entry, of carried_over and of current_year, in fen."""
     details = connection.scalars(
         select(_E.detail).where(
-            _E.book_id == book_id, _E.kind.in_(map(int, INTERESTS)), _E.period == year, _E.seq <= up_to
+            _E.book_id == book_id,
+            _E.kind.in_([*map(int, INTERESTS), int(Kind.INTEREST_BACK)]),
+            _E.period == year,
+            _E.seq <= up_to,
         )
     )
     parts = [unpack(detail) for detail in details]

@@ -2,10 +2,10 @@
 
 The statement of a year is a function of the account's chain and of nothing else. Its first version is known
 with the entry that ends the year: the interest of the year, or the division that closed the account. Every
-later fact of the year makes the next version. A year that a transfer ended goes on when its money comes back:
-it has no newest version until it ends anew, by the rest of its interest. So a version is what the entries up
-to one of them say; no stored row can differ from it, and the digest that the chain has at that entry is part
-of the statement's own.
+later fact of the year makes the next version. A year that a transfer or a division ended goes on when its
+money comes back: it has no newest version until it ends anew, by the rest of its interest. So a version is
+what the entries up to one of them say; no stored row can differ from it, and the digest that the chain has at
+that entry is part of the statement's own.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WITHIN: Final = (Kind.CARRY_OVER, Kind.RECLASSIFICATION)
 # what empties an account for good, and what is taken out of it just before
 _ENDS: Final = (Kind.ESTATE, Kind.TRANSFER_OUT, Kind.EXIT, Kind.MERGE)
 _ENDING: Final = (*_ENDS, Kind.SET_OFF)
-# the interest of a year: of all of it, or of a part that a transfer had cut off, and then of the rest
+# the interest of a year: of all of it, or of a part that was cut off, and then of the rest
 INTERESTS: Final = (Kind.INTEREST, Kind.FURTHER_INTEREST)
 
 
@@ -102,7 +102,8 @@ class AccountYear:
 
     @property
     def interest_fen(self) -> int:
-        return sum(one.fen for one in self.credits if one.kind in INTERESTS)
+        posted = sum(one.fen for one in self.credits if one.kind in INTERESTS)
+        return posted - sum(one.fen for one in self.debits if one.kind is Kind.INTEREST_BACK)
 
     @property
     def closing_fen(self) -> int:
@@ -139,6 +140,8 @@ def version_ends(entries: Sequence[BookedEntry], year: int, opened_on: date) -> 
             entry = entries[place]
             if entry.kind is Kind.TRANSFER_REJECTION and _sent_with(entries, ended, year):
                 break
+            if entry.kind is Kind.ESTATE_UNDO and _never_divided(entries, place, ended, year):
+                break
             if entry.fen and entry.kind not in _WITHIN and stated_year(entry, opened_on) == year:
                 place = _handed_on(entries, place)
                 found.append(VersionEnd(place, ended))
@@ -156,6 +159,16 @@ def _sent_with(entries: Sequence[BookedEntry], ended: int, year: int) -> bool:
         one.kind is Kind.TRANSFER_OUT and one.recorded_at == begun and one.effective_on.year == year
         for one in entries[ended:]
     )
+
+
+def _never_divided(entries: Sequence[BookedEntry], place: int, ended: int, year: int) -> bool:
+    """Whether the undoing of a division opens a year again which that had ended."""
+    with_it = [one for one in entries[place:] if one.recorded_at == entries[place].recorded_at]
+    first = date(year, 1, 1)
+    if entries[ended].effective_on == first:
+        # no day of the year had earned: there is no interest that would go back
+        return any(one.kind is Kind.ESTATE_UNDO and one.effective_on == first for one in with_it)
+    return any(one.kind is Kind.INTEREST_BACK and one.period == year for one in with_it)
 
 
 def _ended_by(entries: Sequence[BookedEntry], year: int, start: int = 0) -> int | None:

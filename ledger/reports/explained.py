@@ -104,6 +104,7 @@ RULES: dict[Kind, str] = {
     Kind.DEMAND: "R67",
     Kind.INSTALMENT: "R67",
     Kind.FURTHER_INTEREST: "R48, K5",
+    Kind.INTEREST_BACK: "R48, R58",
     Kind.SET_OFF: "R67",
 }
 

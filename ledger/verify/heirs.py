@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import LATER, Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.estates.case import EstateCase, claimants_of, read_cases
@@ -235,6 +235,8 @@ def shares_go_back_by_an_undoing(connection: Connection, first: int, last: int) 
                     "what it says cannot be read"
                     if ends is None
                     else _undo_fault(connection, receipt, named)
+                    if receipt.kind is Kind.ESTATE_UNDO and not _is_of_later_money(receipt)
+                    else _part_fault(connection, receipt)
                     if receipt.kind is Kind.ESTATE_UNDO
                     else _back_fault(receipt, [named.get(end) for end in ends])
                 )
@@ -250,7 +252,7 @@ def _places(receipt: Receipt) -> list[Place] | None:
         told = unpack(receipt.detail)
         if receipt.kind is Kind.INHERITANCE_BACK:
             return [place_of(*told["undo"])]
-        return [place_of(*line["entry"]) for line in told["back"] if "entry" in line]
+        return [place_of(*line["entry"]) for line in told.get("back", ()) if "entry" in line]
     except UNREADABLE:
         return None
 
@@ -258,13 +260,10 @@ def _places(receipt: Receipt) -> list[Place] | None:
 def _undo_fault(connection: Connection, undo: Receipt, named: Mapping[Place, Receipt]) -> str | None:
     """It gives back what each division and each set-off since the last undoing moved, to the fen."""
     went: dict[tuple[int, int | None], int] = {}
-    for one in _undone(connection, undo):
+    for one in (*_undone(connection, undo), undo):
         for source, target, fen, party in one.transfers:
             for side, change in ((_pocket(source), -fen), (_pocket(target), fen)):
                 went[side, party] = went.get((side, party), 0) + change
-    for source, target, fen, party in undo.transfers:
-        for side, change in ((_pocket(source), -fen), (_pocket(target), fen)):
-            went[side, party] = went.get((side, party), 0) + change
     if any(went.values()):
         return "it does not give back what was divided and set off"
     for line in unpack(undo.detail)["back"]:
@@ -287,17 +286,35 @@ def _pocket(side: int) -> int:
 
 
 def _undone(connection: Connection, undo: Receipt) -> list[Receipt]:
-    """The divisions and set-offs of this book between the undoing before and this one."""
+    """The divisions and set-offs of this book between the undoing before and this one, and what it gave back
+    of later money just before.
+    """
     kinds = [int(kind) for kind in (Kind.ESTATE, Kind.SET_OFF, Kind.ESTATE_UNDO)]
     wanted = (_E.book_id == undo.book_id) & (_E.seq < undo.seq) & _E.kind.in_(kinds)
     since: list[Receipt] = []
     for some in _some(connection, wanted):
         for one in some:
-            if one.kind is Kind.ESTATE_UNDO:
+            if one.kind is Kind.ESTATE_UNDO and not _is_of_later_money(one):
                 since = []
-            elif one.kind is Kind.ESTATE or "line" in unpack(one.detail):
+            elif one.kind in {Kind.ESTATE, Kind.ESTATE_UNDO} or "line" in unpack(one.detail):
                 since.append(one)
     return since
+
+
+def _is_of_later_money(undo: Receipt) -> bool:
+    try:
+        return LATER in unpack(undo.detail)
+    except UNREADABLE:
+        return False
+
+
+def _part_fault(connection: Connection, part: Receipt) -> str | None:
+    """What gave back later money is followed by the undoing that it is a part of, which adds all up."""
+    wanted = (_E.book_id == part.book_id) & (_E.seq > part.seq) & (_E.kind == int(Kind.ESTATE_UNDO))
+    later = (one for some in _some(connection, wanted) for one in some)
+    if not any(one.recorded_at == part.recorded_at and not _is_of_later_money(one) for one in later):
+        return "no division was undone with it"
+    return None
 
 
 def _back_fault(back: Receipt, undoings: Sequence[Receipt | None]) -> str | None:

@@ -6,10 +6,13 @@ from datetime import date, timedelta
 
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange, Interest, rest_of, year_interest
-from ledger.chart.kinds import Kind
+from ledger.chart.kinds import CORRECTED, Kind
 from ledger.chart.sides import Side
 from ledger.policy import MissingParameter, Policy
 from ledger.verify.walk import Walk, WalkedEntry
+
+# what an entry of interest says of itself
+_PARTS = ("carried_over", "current_year", "carried_over_numerator", "current_year_numerator")
 
 
 def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
@@ -54,6 +57,40 @@ def interest_is_what_is_owed(walk: Walk, line: WalkedEntry) -> str | None:
     if [fen for _, _, fen, _ in line.transfers] != parts:
         return "it moves another amount than the interest that it explains"
     return None
+
+
+def interest_goes_back(walk: Walk, line: WalkedEntry) -> str | None:
+    """What was posted of a year that a division had cut short goes back when that is undone (R58)."""
+    if line.kind != Kind.INTEREST_BACK:
+        return None
+    back = unpack(line.detail)
+    taken = int(back.get(CORRECTED, 0)) if line.target_seq is None else line.target_seq
+    target = walk.lines.get(taken)
+    if target is None or (target.kind == Kind.INTEREST_CORRECTION) != (line.target_seq is None):
+        return "it takes back no interest that was posted"
+    if line.target_seq is None and _went_back(walk, taken):
+        return f"entry {taken} went back before"
+    if (line.period, line.effective_on) != (target.period, target.effective_on):
+        return f"it is of another year or day than entry {taken}"
+    seq = line.seq - 1
+    while seq > 1 and walk.lines[seq].kind in {Kind.INTEREST_BACK, Kind.CARRY_OVER}:
+        seq -= 1
+    if walk.lines[seq].kind != Kind.ESTATE_UNDO:
+        return "no division was undone with it"
+    if line.period != walk.interest_year:
+        return f"the interest of {line.period} is not what was posted last"
+    if line.transfers != tuple((there, here, fen, party) for here, there, fen, party in target.transfers):
+        return f"it does not take back what entry {taken} posted"
+    told = {} if line.target_seq is None else unpack(target.detail)
+    if any(int(back[name]) != -int(told.get(name, 0)) for name in _PARTS):
+        return f"it does not take back what entry {taken} was rounded from"
+    return None
+
+
+def _went_back(walk: Walk, correction: int) -> bool:
+    """Whether a correction went back already: that nothing is acted on twice does not see to it."""
+    backs = (one for one in walk.lines.values() if one.kind == Kind.INTEREST_BACK)
+    return any(unpack(one.detail).get(CORRECTED) == correction for one in backs)
 
 
 def correction_is_the_difference(walk: Walk, line: WalkedEntry) -> str | None:

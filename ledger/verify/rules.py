@@ -20,7 +20,11 @@ from ledger.chart.parties import Party
 from ledger.chart.sides import POCKETS, Side
 from ledger.clock import day_of
 from ledger.months import period_of
-from ledger.verify.interest import correction_is_the_difference, interest_is_what_is_owed
+from ledger.verify.interest import (
+    correction_is_the_difference,
+    interest_goes_back,
+    interest_is_what_is_owed,
+)
 from ledger.verify.leaving import LEAVES, leaves_as_it_may
 from ledger.verify.targets import target_fits, target_kind
 from ledger.verify.walk import Walk, WalkedEntry
@@ -352,6 +356,7 @@ ENTRY_RULES: tuple[tuple[str, EntryRule], ...] = (
     ("move_not_allowed", moves_between_pockets_fit),
     ("interest_wrong", interest_is_what_is_owed),
     ("interest_wrong", correction_is_the_difference),
+    ("interest_wrong", interest_goes_back),
 )
 
 

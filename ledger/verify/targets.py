@@ -44,7 +44,9 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     # a document that was taken back is booked again
     **dict.fromkeys(_AGAIN, frozenset({Kind.REVERSAL})),
     Kind.FREEZE_END: frozenset({Kind.FREEZE}),
-    Kind.ESTATE_UNDO: frozenset({Kind.ESTATE}),
+    # of later money it may be what was set off of it
+    Kind.ESTATE_UNDO: frozenset({Kind.ESTATE, Kind.SET_OFF}),
+    Kind.INTEREST_BACK: frozenset({Kind.INTEREST, Kind.FURTHER_INTEREST}),
     **dict.fromkeys(
         _GOES_ON,
         frozenset(
@@ -89,7 +91,13 @@ def target_fits(walk: Walk, line: WalkedEntry) -> str | None:
     """What it points at is there, is of a kind it can act on, was not acted on before, and matches."""
     fitting = _TARGETS.get(line.kind)
     if line.target_seq is None:
-        free = fitting is None or line.kind in {Kind.REFUND_TO_PAYER, *_GOES_ON, *_AGAIN}
+        # a correction that goes back is named otherwise: what it brought acts on it
+        free = fitting is None or line.kind in {
+            Kind.REFUND_TO_PAYER,
+            Kind.INTEREST_BACK,
+            *_GOES_ON,
+            *_AGAIN,
+        }
         return None if free else "it acts on no entry"
     target = walk.lines.get(line.target_seq)
     if fitting is None or target is None or target.kind not in fitting:

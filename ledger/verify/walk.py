@@ -11,7 +11,7 @@ from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange
 from ledger.book.numbers import has_account
-from ledger.chart.kinds import BOOKED_AGAIN, Kind
+from ledger.chart.kinds import BOOKED_AGAIN, LATER, Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
 from ledger.chart.transfers import Direction
@@ -166,7 +166,10 @@ class Walk:
         elif kind == Kind.MERGE and line.source_ref is None:
             self.stage, self.is_merged = Stage.CLOSED, True
         elif kind == Kind.ESTATE_UNDO:
-            self.stage = Stage.DECEASED
+            if LATER not in unpack(line.detail):
+                self.stage = Stage.DECEASED
+        elif kind == Kind.INTEREST_BACK:
+            self._note_interest_back(line)
         elif kind in {Kind.ESTATE, Kind.EXIT, Kind.TRANSFER_ACKNOWLEDGEMENT}:
             self.stage = Stage.CLOSED
         elif kind in {Kind.TRANSFER_REQUEST, Kind.TRANSFER_OUT, Kind.TRANSFER_REJECTION}:
@@ -187,6 +190,21 @@ class Walk:
         told = unpack(line.detail)
         carried, current = self.interest_posted.get(self.interest_year, (0, 0))
         self.interest_posted[self.interest_year] = (
+            carried + int(told["carried_over_numerator"]),
+            current + int(told["current_year_numerator"]),
+        )
+
+    def _note_interest_back(self, line: WalkedEntry) -> None:
+        """Let it be as if what it takes back had not been posted: the year goes on."""
+        year = line.period or 0
+        if line.target_seq is None:
+            self.corrections.append((year, self.changes[line.effective_on.year][-1]))
+            return
+        self.interest_year = year - 1
+        self.interest[year].remove(self.lines[line.target_seq])
+        told = unpack(line.detail)
+        carried, current = self.interest_posted[year]
+        self.interest_posted[year] = (
             carried + int(told["carried_over_numerator"]),
             current + int(told["current_year_numerator"]),
         )
