@@ -122,20 +122,38 @@ HISTORY: Need[History] = Need("all that moved", _read, follow=_follow)
 
 
 def interest_differences(
-    history: Sequence[Moved], years: Sequence[int], *, opened_on: date, paid_out: date | None, policy: Policy
-) -> list[InterestDifference]:
+    history: Sequence[Moved],
+    years: Sequence[int],
+    *,
+    opened_on: date,
+    paid_out: date | None,
+    policy: Policy,
+    available: int,
+    is_closed: bool,
+) -> list[tuple[InterestDifference, int]]:
     """For each of some years whose interest is posted, in order, what the rates in force give and what was
-    posted, as if each difference were posted in full. `paid_out` is the day on which the account was closed,
-    which cut its last year short.
+    posted; and the fen that are posted of the difference, with so much available. `paid_out` is the day on
+    which the account was closed, which cut its last year short.
 
     Pure. MissingParameter when a rate or the day basis is missing for a day.
     """
     known, found = list(history), []
     for year in years:
         one = interest_difference(known, year, opened_on=opened_on, paid_out=paid_out, policy=policy)
-        known.append(one.as_posted(one.fen, date(year, 12, 31)))
-        found.append(one)
+        fen = payable(one.fen, available, is_closed=is_closed)
+        if fen:
+            known.append(one.as_posted(fen, date(year, 12, 31)))
+            # of a closed account it goes on to the heirs
+            available += 0 if is_closed else fen
+        found.append((one, fen))
     return found
+
+
+def payable(fen: int, available: int, *, is_closed: bool) -> int:
+    """What of a difference is posted: never more than is available; of the dead nothing is claimed."""
+    if fen >= 0:
+        return fen
+    return 0 if is_closed else -min(-fen, max(available, 0))
 
 
 def interest_difference(
@@ -216,7 +234,7 @@ class CorrectInterest(Command):
         draft: Draft | None = None
         for year in range(self.first, self.last + 1):
             one = self._difference(desk, book, history, year)
-            fen = self._payable(book, one.fen)
+            fen = payable(one.fen, book.available, is_closed=book.stage == Stage.CLOSED)
             if fen:
                 draft = self._post(desk, book, one, fen)
                 told.append([year, fen, draft.seq])
@@ -238,12 +256,6 @@ class CorrectInterest(Command):
             )
         except MissingParameter as missing:
             raise Refused(RefusalCode.RATES_MISSING, parameter=missing.name, day=missing.day) from missing
-
-    def _payable(self, book: Book, fen: int) -> int:
-        """What of a difference is posted: never more than is available; of the dead nothing is claimed."""
-        if fen >= 0:
-            return fen
-        return 0 if book.stage == Stage.CLOSED else -min(-fen, max(book.available, 0))
 
     def _post(self, desk: Desk, book: Book, one: InterestDifference, fen: int) -> Draft:
         today, year_end = desk.today, date(one.year, 12, 31)

@@ -56,6 +56,7 @@ def preview(planner: Planner, name: str, *, lines_max: int = LINES_SHOWN) -> Sho
     planner.refuse_impossible()
     limit = taken_back_from(planner.policy, planner.correction.last)
     sums: dict[int, _Sums] = {}
+    nets: dict[int, int] = {}
     shown: list[CorrectionLine] = []
     count = 0
     for step in planner.steps():
@@ -63,9 +64,11 @@ def preview(planner: Planner, name: str, *, lines_max: int = LINES_SHOWN) -> Sho
             count += 1
             if len(shown) < lines_max:
                 shown.append(line)
+            if line.counts:
+                nets[line.account_id] = nets.get(line.account_id, 0) + line.wrong_by
             if line.code is None:
                 sums.setdefault(line.account_id, _Sums()).add(line)
-    kept = {account_id for account_id, one in sums.items() if -limit < one.more - one.less < 0}
+    kept = {account_id for account_id, fen in nets.items() if -limit < fen < 0}
     counted = [one for account_id, one in sums.items() if account_id not in kept]
     return Shown(
         name,
@@ -113,8 +116,8 @@ def kept_by(planner: Planner, name: str | None = None) -> frozenset[int]:
     nets: dict[int, int] = {}
     for step in planner.steps():
         for line in step.lines:
-            if line.code is None:
-                nets[line.account_id] = nets.get(line.account_id, 0) + line.difference
+            if line.counts:
+                nets[line.account_id] = nets.get(line.account_id, 0) + line.wrong_by
                 posted.pop((line.account_id, line.employer_id, line.period, line.what), None)
     for (account_id, *_rest), fen in posted.items():
         nets[account_id] = nets.get(account_id, 0) + fen

@@ -19,6 +19,7 @@ from ledger.policy import MissingParameter, Policy
 from ledger.refusals import RefusalCode
 
 _B, _E = tables.book.c, tables.entry.c
+_AVAILABLE = _B.current_year + _B.carried_over - _B.held - _B.reserved
 ACCOUNTS_A_STEP = 500
 
 
@@ -30,6 +31,8 @@ class YearsOfAccount(NamedTuple):
     stage: int
     # of a closed one the day on which it was paid out
     paid_out: date | None
+    # less what is held and reserved, in fen
+    available: int
     years: range
 
 
@@ -64,7 +67,7 @@ def interest_steps(
 def _accounts(connection: Connection, correction: Correction, after: int) -> list[YearsOfAccount]:
     first = correction.first.year
     query = (
-        select(_B.book_id, _B.opened_on, _B.stage, _B.interest_year)
+        select(_B.book_id, _B.opened_on, _B.stage, _B.interest_year, _AVAILABLE.label("available"))
         .where(
             _B.area == correction.area,
             _B.book_id > max(after, Party.PERSON.first - 1),
@@ -87,9 +90,10 @@ def _accounts(connection: Connection, correction: Correction, after: int) -> lis
             opened_on,
             stage,
             paid_out.get(account_id),
+            available,
             range(max(first, opened_on.year), interest_year + 1),
         )
-        for account_id, opened_on, stage, interest_year in rows
+        for account_id, opened_on, stage, interest_year, available in rows
     ]
 
 
@@ -102,6 +106,7 @@ def _corrected(
     actor: str,
 ) -> CorrectedYears:
     lines: list[CorrectionLine] = []
+    is_closed = account.stage == Stage.CLOSED
     try:
         differences = interest_differences(
             history,
@@ -109,6 +114,8 @@ def _corrected(
             opened_on=account.opened_on,
             paid_out=account.paid_out,
             policy=policy,
+            available=account.available,
+            is_closed=is_closed,
         )
     except MissingParameter:
         code = RefusalCode.RATES_MISSING.value
@@ -116,16 +123,22 @@ def _corrected(
         return CorrectedYears(
             None, [CorrectionLine(account.account_id, 0, year, Corrected.INTEREST, 0, 0, code=code)]
         )
-    for one in differences:
+    for one, fen in differences:
         if one.fen:
+            code_of = None
             # of the dead nothing is taken back: the heirs have it
-            closed = account.stage == Stage.CLOSED and (one.fen < 0 or account.paid_out is None)
-            code_of = RefusalCode.ACCOUNT_CLOSED.value if closed else None
+            if is_closed and (one.fen < 0 or account.paid_out is None):
+                code_of = RefusalCode.ACCOUNT_CLOSED.value
+            elif not fen:
+                code_of = RefusalCode.INSUFFICIENT_BALANCE.value
+            # taken as far as it is there; the rest stays wrong, and the next correction shows it
+            after = one.right if code_of else one.posted + fen
             lines.append(
                 CorrectionLine(
-                    account.account_id, 0, one.year, Corrected.INTEREST, one.posted, one.right, code=code_of
+                    account.account_id, 0, one.year, Corrected.INTEREST, one.posted, after,
+                    code=code_of, short=after - one.right,
                 )
-            )
+            )  # fmt: skip
     if not any(line.code is None for line in lines):
         return CorrectedYears(None, lines)
     years = account.years

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from ledger import reports
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
-from ledger.accounts.interest_corrections import CorrectInterest
+from ledger.accounts.holds import Hold
+from ledger.accounts.interest_corrections import CorrectInterest, interest_differences, read_history
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.detail import unpack
@@ -159,3 +160,32 @@ def test_after_the_estate_too_little_goes_to_the_heirs_and_too_much_is_left(worl
             assert yuan(outcome.receipt.amount_fen) == RIGHT_2025
             assert any(one.kind is Kind.ESTATE for one in outcome.others)
         assert balance(world, book) == 0
+
+
+@pytest.mark.parametrize("left", ["0.00", "50.00", "250.00"])
+def test_what_is_there_is_shown_before_as_it_is_posted(world: World, left: str) -> None:
+    """Of too much interest so much is taken as is available: what is held stays, and years share the rest."""
+    book = posted_wrongly(world, "0.0300")
+    day = date(2027, 2, 1)
+    before = balance(world, book)
+    expires = datetime(2027, 6, 1, tzinfo=UTC)
+    world.one(Hold(book, fen("300.00"), expires, "P0001", world.ref()), today=day)
+    spent = before - fen("300.00") - fen(left)
+    world.one(Spend(book, spent, day, "H0001", world.ref()), today=day)
+    with world.engine.connect() as connection:
+        found = interest_differences(
+            read_history(connection, [book])[book],
+            (2025, 2026),
+            opened_on=date(2025, 1, 1),
+            paid_out=None,
+            policy=world.policies[AREA],
+            available=fen(left),
+            is_closed=False,
+        )
+    shown = {one.year: taken for one, taken in found if taken}
+    assert sum(shown.values()) == -fen(left)
+    if shown:
+        posted = unpack(world.one(correct(world, book, 2025, 2026), today=TODAY).detail)["years"]
+        assert {year: taken for year, taken, _seq in posted} == shown
+    else:
+        assert world.refusal(correct(world, book, 2025, 2026), today=TODAY) is R.NOTHING_TO_CORRECT

@@ -454,12 +454,19 @@ def test_interest_by_a_wrong_rate(client: TestClient, fresh_engine: Engine) -> N
     assert summed(shown(client, **about)) == (0, "0.00", "0.00")
     # and too much: taken as far as it is there
     put_in_force(client, RATE.replace("0.0110", "0.0120"), RATE.replace("0.0110", "0.0100"))
+    told = shown(client, **about)
     done = posted(client, **about)
     assert (balance(client, person), balance(client, poor)) == ("10101.39", "0.00")
+    # what was shown is what was posted
+    assert summed(told) == summed(done)
+    assert sorted(line["difference"] for line in told["lines"]) == ["-10.14", "-20.28"]
     # 20.28 too much: of poor 10.14 is there
     assert summed(done) == (2, "0.00", "30.42")
     still = shown(client, **about)
-    assert [line["difference"] for line in still["lines"]] == ["-10.14"]
+    assert [(line["difference"], line["code"]) for line in still["lines"]] == [
+        ("-10.14", "insufficient_balance")
+    ]
+    assert summed(still) == (0, "0.00", "0.00")
     done = posted(client, **about)
     letters = client.get(f"/v1/corrections/{done['correction']}/lines").json()["items"]
     assert [(one["state"], one["code"]) for one in letters if one["difference"] == "-10.14"] == [
