@@ -1,7 +1,7 @@
 """payouts of estates
 
 Revision ID: 9d27b1c64e08
-Revises: c5f08d21ab47
+Revises: 5b8e2d91c7f4
 Create Date: 2026-11-29 09:41:12.305188
 """
 
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "9d27b1c64e08"
-down_revision: str | Sequence[str] | None = "c5f08d21ab47"
+down_revision: str | Sequence[str] | None = "5b8e2d91c7f4"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,7 +1,7 @@
 """ID numbers that two people shared, until they were told apart
 
 Revision ID: 9d27e4b1f638
-Revises: c5f08d21ab47
+Revises: 9d27b1c64e08
 Create Date: 2026-11-29 09:20:00.000000
 """
 
@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision: str = "9d27e4b1f638"
-down_revision: str | Sequence[str] | None = "c5f08d21ab47"
+down_revision: str | Sequence[str] | None = "9d27b1c64e08"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
