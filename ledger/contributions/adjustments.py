@@ -27,7 +27,7 @@ from ledger.contributions.reads import DEBTS, OPEN_MONTH
 from ledger.contributions.squaring import square_fees
 from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
-from ledger.people.merged import MERGED_NAMED
+from ledger.people.merged import MERGED_NAMED, with_merged_named
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -74,9 +74,7 @@ class Adjust(Command):
         return f"{self.period}|{self.reason}|{canonical(self.lines)}"
 
     def looks_at(self, desk: Desk, book_id: int) -> set[int]:
-        named = super().looks_at(desk, book_id)
-        merged = desk.of(MERGED_NAMED)
-        return named | {one for account_id in named for one in merged.get(account_id, ())}
+        return with_merged_named(desk, super().looks_at(desk, book_id))
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)

@@ -94,7 +94,8 @@ def judge(
     if has_ended(holder or account, period):
         raise Refused(RefusalCode.PERIOD_AFTER_END)
     member_class = class_in(desk.of(ENROLMENTS).get(account_id, ()), book.book_id, period)
-    if not again and book.of(ASSESSMENTS).get((period, account_id)) is not None:
+    accounts = (account_id, *desk.of(MERGED_NAMED).get(account_id, ()))
+    if not again and any(book.of(ASSESSMENTS).get((period, one)) is not None for one in accounts):
         raise Refused(RefusalCode.DUPLICATE_PERIOD)
     if wage_fen is None:
         raise Refused(RefusalCode.WAGE_INVALID)

@@ -32,6 +32,7 @@ from ledger.contributions.squaring import square_fees
 from ledger.months import is_period, month_bounds, period_of
 from ledger.people.births import BIRTHS
 from ledger.people.enrolled import ENROLMENTS
+from ledger.people.merged import MERGED_NAMED, with_merged_named
 from ledger.people.sealed import SEALED_NUMBERS
 from ledger.people.shared_numbers import SHARED_NUMBERS
 from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk
@@ -55,7 +56,7 @@ class Declare(Command):
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({DEBTS, ENROLMENTS, BIRTHS, SHARED_NUMBERS})
+    needs = frozenset({DEBTS, ENROLMENTS, BIRTHS, SHARED_NUMBERS, MERGED_NAMED})
 
     book: BookRef
     period: int | None
@@ -73,6 +74,9 @@ class Declare(Command):
 
     def content(self) -> str:
         return f"{self.period}|{canonical(self.lines)}"
+
+    def looks_at(self, desk: Desk, book_id: int) -> set[int]:
+        return with_merged_named(desk, super().looks_at(desk, book_id))
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)
@@ -172,6 +176,9 @@ class Confirm(Command):
         RefusalCode.RATES_MISSING,
     )
     needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, DEMANDED})
+    needs = frozenset({
+        TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, MERGED_NAMED,
+    })  # fmt: skip
 
     book: BookRef
     target_seq: int
@@ -185,7 +192,7 @@ class Confirm(Command):
 
     def looks_at(self, desk: Desk, book_id: int) -> set[int]:
         lines = desk.of(DECLARED).get((book_id, self.target_seq), ())
-        return {line.account_id for line in lines if line.account_id is not None}
+        return with_merged_named(desk, {line.account_id for line in lines if line.account_id is not None})
 
     def decide(self, desk: Desk) -> None:
         book = employer_book(desk)

@@ -126,12 +126,18 @@ def books_of_one(desk: Desk, book: Book) -> list[Book]:
 
 
 def _read_named(connection: Connection, asked: Asked, desk: Desk) -> dict[int, tuple[int, ...]]:
-    refs = (ref for _book_id, command in asked for ref in command.named)
-    ids = {desk.ids.get(ref) if isinstance(ref, bytes) else ref for ref in refs}
-    return came_into(connection, (account for account in ids if account is not None))
+    named = {account for book_id, command in asked for account in command.looks_at(desk, book_id)}
+    return came_into(connection, named)
 
 
-# of the accounts that commands name, those that went into them: what the younger one had stands in its book
+# Of the accounts that commands look at, those that went into them: what the younger one had is in its book.
+# Read after the list that says which they are.
 MERGED_NAMED: Need[dict[int, tuple[int, ...]]] = Need(
-    "accounts that went into those named", _read_named, first=True
+    "those that went into accounts", _read_named, first=True
 )
+
+
+def with_merged_named(desk: Desk, accounts: set[int]) -> set[int]:
+    """Some accounts and, once that is known, those that went into them."""
+    merged: dict[int, tuple[int, ...]] = desk.found.get(MERGED_NAMED, {})
+    return accounts.union(*(merged.get(account, ()) for account in accounts))

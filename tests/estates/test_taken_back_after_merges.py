@@ -27,6 +27,7 @@ from ledger.chart.care import CareType, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
+from ledger.contributions.declarations import Confirm
 from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.retirees import CreditRetiree
 from ledger.estates.merging import MergeAccounts
@@ -295,3 +296,23 @@ def test_what_is_owed_of_its_month_is_set_off_by_the_estate_and_not_cleared_agai
     [_, again] = entries(world.engine, three.first, Kind.ESTATE)
     assert unpack(again.detail)["heirs"][0]["amount"] == PART
     assert row(world.engine, three.first).current_year == 0
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_its_month_is_assessed_once_under_whatever_number(world: World, number: int) -> None:
+    three = Three(world)
+    paid(three, world)
+    listed = three.unit.preview(202609, {three.accounts[number]: WAGE}, today=TODAY)
+    three.merge()
+    before = three.balances()
+    # one that was handed in before, and one after the merger
+    for declared in (listed, three.unit.preview(202609, {three.accounts[number]: WAGE})):
+        refused = world.refusal(Confirm(three.unit.book, declared.seq, three.unit.reveal))
+        assert refused in {"no_good_line", "already_confirmed"}
+    later = three.unit.preview(202609, {three.accounts[number]: WAGE + 100_000})
+    assert world.refusal(Confirm(three.unit.book, later.seq, three.unit.reveal)) == "no_good_line"
+    assert three.balances() == before
+    # another month is assessed under the account that stays
+    three.unit.declare(202610, {three.accounts[number]: WAGE})
+    three.unit.pay(WHOLE, TODAY, 202610)
+    assert three.balances() == [before[0] + PART, 0, 0]
