@@ -11,6 +11,8 @@ from typing import Any
 
 from ledger.accounts.death_facts import DEATH_FACTS, DeathFacts, standing
 from ledger.accounts.debits_after import DEBITS_AFTER, debits_after
+from ledger.accounts.interest_history import HISTORY
+from ledger.accounts.judged_interest import judge_anew
 from ledger.accounts.late_credits import (
     GONE,
     LATE_CREDITS,
@@ -55,7 +57,7 @@ class ReportDeath(Command):
         RefusalCode.PERIOD_INVALID,
     )
     needs = frozenset({
-        QUOTAS, REOPENED, BIRTHS, DEATH_FACTS, LATE_CREDITS, DEBITS_AFTER, TRANSFERS, MERGED_IN,
+        QUOTAS, REOPENED, BIRTHS, DEATH_FACTS, LATE_CREDITS, DEBITS_AFTER, TRANSFERS, MERGED_IN, HISTORY,
     })  # fmt: skip
     debits = True
 
@@ -112,6 +114,7 @@ class ReportDeath(Command):
             facts["aid"] = aid
         months: list[Any] = []
         went = give_back(desk, book, after, months)
+        judge_anew(desk, book, death.seq)
         facts |= what_went(went, months)
         if debits := what_came_after(desk, book, self.died_on):
             facts["debits"] = debits
@@ -133,7 +136,7 @@ class CorrectDeath(Command):
         # a day to come, before birth, or the one that is known
         RefusalCode.PERIOD_INVALID,
     )
-    needs = frozenset({BIRTHS, DEATH_FACTS, LATE_CREDITS, GONE, DEBITS_AFTER, MERGED_IN})
+    needs = frozenset({BIRTHS, DEATH_FACTS, LATE_CREDITS, GONE, DEBITS_AFTER, MERGED_IN, HISTORY})
     debits = True
 
     book: BookRef
@@ -195,6 +198,7 @@ class CorrectDeath(Command):
         months: list[Any] = []
         went = give_back(desk, book, after, months)
         came = give_again(desk, book, straight_gone(desk, book, after), again, used_since=used_since)
+        judge_anew(desk, book, correction.seq)
         facts |= what_went(went, months) | what_came(came, again)
         facts["still_owed"] = owed + sum(one.owed for one in went) - sum(one.owed for one in came)
         if debits := what_came_after(desk, book, self.died_on):

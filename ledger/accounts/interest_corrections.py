@@ -13,55 +13,19 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection
-
-from ledger import tables
 from ledger.accounts.inheritance import ESTATE, hand_on, heirs_to_lock
+from ledger.accounts.interest_history import HISTORY, OF_A_YEAR, Moved, judged
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.interest import DayChange, Interest, year_interest
 from ledger.book.state import Book
 from ledger.bounds.table import INTEREST_CORRECTED
-from ledger.chart.kinds import CORRECTED, Kind
+from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import Side
-from ledger.database.lookups import Lookup
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
-from ledger.posting.needs import Asked, own_books
+from ledger.posting import BookRef, Command, Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
-
-# what is posted of a year, at its end or where it was cut short, and what of that went back
-_OF_A_YEAR = frozenset({int(Kind.INTEREST), int(Kind.FURTHER_INTEREST), int(Kind.INTEREST_BACK)})
-_E = tables.entry.c
-_MOVED = Lookup(
-    "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co FROM (SELECT e.book_id, e.seq,"
-    # a correction that went back counts among the corrections, against it
-    f" CASE WHEN e.kind = {int(Kind.INTEREST_BACK)} AND e.detail LIKE '%\"{CORRECTED}\"_%'"
-    f" THEN {int(Kind.INTEREST_CORRECTION)} ELSE e.kind END AS kind,"
-    " e.period, e.effective_on, e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
-    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
-    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
-    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
-    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind IN ({', '.join(map(str, sorted(_OF_A_YEAR)))})"
-    " ORDER BY c.book_id, c.seq",
-    [_E.book_id, _E.kind, _E.period, _E.effective_on, _E.current_year_after, _E.carried_over_after],
-    book_id="big",
-)
-
-
-class Moved(NamedTuple):
-    """What one entry changed, in fen. Of interest and its corrections `period` is the year."""
-
-    kind: int
-    period: int | None
-    day: date
-    current_year: int
-    carried_over: int
-
-    @property
-    def total(self) -> int:
-        return self.current_year + self.carried_over
 
 
 class InterestDifference(NamedTuple):
@@ -83,42 +47,6 @@ class InterestDifference(NamedTuple):
     def as_posted(self, fen: int, day: date) -> Moved:
         """The correction that posts so much of it."""
         return Moved(int(Kind.INTEREST_CORRECTION), self.year, day, 0, fen)
-
-
-# by book, in the order of its entries
-History = dict[int, list[Moved]]
-
-
-def read_history(connection: Connection, books: Sequence[int]) -> History:
-    """All that ever moved in some accounts, inside the transaction that is given."""
-    found: History = {book_id: [] for book_id in books}
-    for book_id, *values in _MOVED.run(connection, [(book_id,) for book_id in books]):
-        found[book_id].append(Moved._make(values))
-    return found
-
-
-def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
-    return read_history(connection, own_books(asked, desk))
-
-
-def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> None:
-    """Let it include an entry of this very batch."""
-    if receipt.book_id not in found:
-        return
-    current = carried = 0
-    for source, target, fen, _party in receipt.transfers:
-        current += fen * ((target == Side.CURRENT_YEAR) - (source == Side.CURRENT_YEAR))
-        carried += fen * ((target == Side.CARRIED_OVER) - (source == Side.CARRIED_OVER))
-    if current or carried or receipt.kind in _OF_A_YEAR:
-        kind = receipt.kind
-        if kind is Kind.INTEREST_BACK and CORRECTED in unpack(receipt.detail):
-            kind = Kind.INTEREST_CORRECTION
-        moved = Moved(int(kind), receipt.period, receipt.effective_on, current, carried)
-        found[receipt.book_id].append(moved)
-
-
-# of the accounts whose interest is corrected, all that ever moved
-HISTORY: Need[History] = Need("all that moved", _read, follow=_follow)
 
 
 def interest_differences(
@@ -163,7 +91,7 @@ def interest_difference(
     posted in time."""
     corrections = [one for one in history if one.kind == Kind.INTEREST_CORRECTION]
     rest = [one for one in history if one.kind != Kind.INTEREST_CORRECTION]
-    own = [one for one in rest if one.kind in _OF_A_YEAR and one.period == year]
+    own = [one for one in rest if one.kind in OF_A_YEAR and one.period == year]
     opening = sum(one.total for one in rest if one.day.year < year)
     opening += sum(one.total for one in corrections if (one.period or 0) < year)
     changes = [
@@ -229,7 +157,7 @@ class CorrectInterest(Command):
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
         if missing := heirs_to_lock(desk, [book]):
             raise WiderLocks(missing)
-        history = list(desk.of(HISTORY)[book.book_id])
+        history = judged(desk.of(HISTORY)[book.book_id]).history
         told: list[list[int]] = []
         draft: Draft | None = None
         for year in range(self.first, self.last + 1):

@@ -186,7 +186,9 @@ def _way_back(desk: Desk, book: Book, credit: Receipt) -> Callable[[], Given]:
         rest: tuple[TransferLine, ...] = ()
         if fen > taken:
             rest = ((int(Side.RECEIVABLE), int(target), fen - taken, book.book_id),)
-        effective_on, fact_on = book.value_date(credit.effective_on, desk.today)
+        # one that was given again came on the day on which it had first come
+        came_on = credit.effective_on if credit.kind is not Kind.REVERSAL else credit.fact_on
+        effective_on, fact_on = book.open_day(came_on or credit.effective_on, desk.today)
         draft = Draft(
             Kind.CREDIT_BACK, effective_on, period=credit.period, fact_on=fact_on, target_seq=credit.seq
         )
@@ -276,10 +278,11 @@ def put_back(
     """
     if book.stage == Stage.CLOSED:
         return _put_back_merged(desk, book, entry, used_since=used_since, source_ref=source_ref)
-    effective_on, fact_on = entry.effective_on, None
-    if effective_on.year <= book.interest_year and effective_on != desk.today:
+    effective_on, fact_on = entry.effective_on, entry.fact_on
+    if effective_on.year <= book.interest_year:
         # the interest of that year was posted since, without it
-        effective_on, fact_on = desk.today, entry.effective_on
+        effective_on, fact_on = book.open_day(entry.effective_on, desk.today)
+        fact_on = entry.fact_on or fact_on
     parts = {Side(side): fen for side, _, fen, _ in entry.transfers}
     current, carried = parts.get(Side.CURRENT_YEAR, 0), parts.get(Side.CARRIED_OVER, 0)
     source, party = next((there, party) for _, there, _, party in entry.transfers)

@@ -12,7 +12,15 @@ from sqlalchemy import Connection
 from ledger import tables
 from ledger.accounts.closure import what_came
 from ledger.accounts.death_facts import DEATH_FACTS, standing
-from ledger.accounts.late_credits import GONE, books_to_lock, give_again, payers_needs, straight_gone
+from ledger.accounts.interest_history import HISTORY
+from ledger.accounts.judged_interest import judge_anew
+from ledger.accounts.late_credits import (
+    GONE,
+    books_to_lock,
+    give_again,
+    payers_needs,
+    straight_gone,
+)
 from ledger.accounts.quotas import GIVEN, QUOTAS, REOPENED, Quota, reopen_quota
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -130,7 +138,7 @@ class WithdrawDeath(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_NOT_DECEASED,
     )
-    needs = frozenset({DEATH_FACTS, GONE, QUOTAS, REOPENED, ENDED, MERGED_IN})
+    needs = frozenset({DEATH_FACTS, GONE, QUOTAS, REOPENED, ENDED, MERGED_IN, HISTORY})
 
     book: BookRef
     reason: str
@@ -172,6 +180,7 @@ class WithdrawDeath(Command):
         book.died_on = None
         came = give_again(desk, book, straight_gone(desk, book), months, used_since=used_since)
         facts |= what_came(came, months)
+        judge_anew(desk, book, withdrawal.seq)
         restored: list[list[int]] = []
         left: list[list[Any]] = []
         for quota in quotas:

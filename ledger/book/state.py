@@ -267,6 +267,17 @@ class Book:
             return today, None if day == today else day
         return day, None
 
+    def open_day(self, day: date, today: date) -> tuple[date, date | None]:
+        """The value date of what should never have been, or never have gone: as near to its day as may be.
+
+        Its own day, or, of a year whose interest is posted, the first day of the year that is not. The old
+        date is kept then. Raises Refused(period_invalid) as `value_date`.
+        """
+        effective_on, fact_on = self.value_date(day, today)
+        if day.year > self.interest_year:
+            return effective_on, fact_on
+        return min(date(self.interest_year + 1, 1, 1), effective_on), day
+
     def late_year(self, effective_on: date) -> int | None:
         """The already carried year in which a value date lies, else None."""
         return effective_on.year if effective_on.year < self.open_year else None

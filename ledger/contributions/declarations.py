@@ -175,9 +175,8 @@ class Confirm(Command):
         RefusalCode.NO_GOOD_LINE,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, DEMANDED})
     needs = frozenset({
-        TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, MERGED_NAMED,
+        TARGET, DECLARED, DEBTS, ENROLMENTS, OPEN_MONTH, SEALED_NUMBERS, ESTATE, DEMANDED, MERGED_NAMED,
     })  # fmt: skip
 
     book: BookRef

@@ -287,7 +287,7 @@ def _take_out(desk: Desk, employer: Book, month: Month, account_id: int, wanted:
         part = min(fen, wanted - sum(parts), fen_there(desk, account))
         if part <= 0:
             continue
-        effective_on, fact_on = account.value_date(day, desk.today)
+        effective_on, fact_on = account.open_day(day, desk.today)
         source_ref = f"{next_entry(employer)}/{month.period}"
         take_out(
             desk,

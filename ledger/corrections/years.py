@@ -9,7 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.accounts.interest_corrections import CorrectInterest, Moved, interest_differences, read_history
+from ledger.accounts.interest_corrections import CorrectInterest, interest_differences
+from ledger.accounts.interest_history import Moved, judged, read_history
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
@@ -109,7 +110,7 @@ def _corrected(
     is_closed = account.stage == Stage.CLOSED
     try:
         differences = interest_differences(
-            history,
+            judged(history).history,
             account.years,
             opened_on=account.opened_on,
             paid_out=account.paid_out,

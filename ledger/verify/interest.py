@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
+from ledger.accounts.interest_corrections import interest_difference
+from ledger.accounts.interest_history import OF_DEATH, Moved, judged, moved_by
+from ledger.accounts.judged_interest import due_of_death
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange, Interest, rest_of, year_interest
 from ledger.chart.kinds import CORRECTED, Kind
@@ -11,6 +16,7 @@ from ledger.chart.sides import Side
 from ledger.policy import MissingParameter, Policy
 from ledger.verify.walk import Walk, WalkedEntry
 
+_FACTS_OF_DEATH = frozenset({Kind.DEATH, Kind.DEATH_CORRECTION, Kind.DEATH_WITHDRAWAL})
 # what an entry of interest says of itself
 _PARTS = ("carried_over", "current_year", "carried_over_numerator", "current_year_numerator")
 
@@ -103,6 +109,8 @@ def correction_is_the_difference(walk: Walk, line: WalkedEntry) -> str | None:
     if policy is None:
         return None  # that the policy was changed is a finding of its own
     facts = unpack(line.detail)
+    if OF_DEATH in facts:
+        return _judged_anew(walk, line, year, policy, facts)
     had = sum(posted.amount_fen for posted in walk.interest.get(year, ()))
     had += sum(change.total_fen for of, change in walk.corrections if of == year)
     if facts["posted"] != had:
@@ -110,6 +118,13 @@ def correction_is_the_difference(walk: Walk, line: WalkedEntry) -> str | None:
     told = (facts["carried_over"], facts["current_year"])
     try:
         computed = corrected_interest(walk, year, policy)
+        known = judged(_history(walk))
+        if known.first is not None:
+            # those of before did not judge the facts of a death anew
+            earned = interest_difference(
+                known.history, year, opened_on=walk.opened_on, paid_out=None, policy=policy
+            ).earned
+            computed.append((earned.carried_over_fen, earned.current_year_fen))
     except MissingParameter as missing:
         return f"the policy it names has no {missing.name} on {missing.day}"
     if told not in computed:
@@ -119,6 +134,36 @@ def correction_is_the_difference(walk: Walk, line: WalkedEntry) -> str | None:
     if change + left != wanted or (left and (left > 0 or change > 0)):
         return f"it moves {change} fen, where {wanted} are the difference"
     return None
+
+
+def _judged_anew(
+    walk: Walk, line: WalkedEntry, year: int, policy: Policy, facts: Mapping[str, Any]
+) -> str | None:
+    """What the facts of a death made of a year that was posted before them, and so far posted of it (R15)."""
+    fact = walk.lines.get(facts[OF_DEATH])
+    if fact is None or fact.kind not in _FACTS_OF_DEATH:
+        return "it names no fact of a death"
+    try:
+        due, posted = due_of_death(_history(walk), year, opened_on=walk.opened_on, policy=policy)
+    except MissingParameter as missing:
+        return f"the policy it names has no {missing.name} on {missing.day}"
+    if (facts["due"], facts["posted"]) != (due, posted):
+        return f"of {year} the death makes {due} fen, of which {posted} were posted"
+    change = line.change(Side.CURRENT_YEAR) + line.change(Side.CARRIED_OVER)
+    left = facts.get("left", 0)
+    if change + left != due - posted or (left and (left > 0 or change > 0)):
+        return f"it moves {change} fen, where {due - posted} are the difference"
+    return None
+
+
+def _history(walk: Walk) -> list[Moved]:
+    return [
+        moved_by(
+            one.kind, one.period, one.effective_on, one.transfers, one.seq, one.target_seq, one.fact_on,
+            one.detail,
+        )
+        for one in walk.lines.values()
+    ]  # fmt: skip
 
 
 def corrected_interest(walk: Walk, year: int, policy: Policy) -> list[tuple[int, int]]:

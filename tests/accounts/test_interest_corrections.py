@@ -14,7 +14,8 @@ from ledger import reports
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.holds import Hold
-from ledger.accounts.interest_corrections import CorrectInterest, interest_differences, read_history
+from ledger.accounts.interest_corrections import CorrectInterest, interest_differences
+from ledger.accounts.interest_history import read_history
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.detail import unpack

@@ -1,0 +1,177 @@
+"""All that ever moved in some accounts, as the interest of their posted years is worked out anew from it.
+
+What the report of a death took back of years that were posted before is judged on its own day, for it was
+never the person's; what was given again after that was never gone. Every other fact that came late counts on
+its value date alone (R32).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from ledger import tables
+from ledger.book.chain import TransferLine
+from ledger.book.detail import unpack
+from ledger.book.numbers import parse_entry_name
+from ledger.chart.kinds import AGAIN, CORRECTED, Kind
+from ledger.chart.sides import Side
+from ledger.database.lookups import Lookup
+from ledger.posting import Desk, Need, Receipt
+from ledger.posting.needs import Asked, own_books
+
+# what is posted of a year, at its end or where it was cut short, and what of that went back
+OF_A_YEAR: Final = frozenset({int(Kind.INTEREST), int(Kind.FURTHER_INTEREST), int(Kind.INTEREST_BACK)})
+# what interest that was judged anew says: the facts of a death made the difference
+OF_DEATH: Final = "death"
+# whose detail is looked at
+_TELLING = (Kind.RECLASSIFICATION, Kind.INTEREST_CORRECTION, Kind.REVERSAL, Kind.REFUND_TO_PAYER)
+_E = tables.entry.c
+_MOVED = Lookup(
+    "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co, c.seq, c.target_seq, c.fact_on, c.detail"
+    " FROM (SELECT e.book_id, e.seq, e.target_seq, e.fact_on,"
+    # a correction that went back counts among the corrections, against it
+    f" CASE WHEN e.kind = {int(Kind.INTEREST_BACK)} AND e.detail LIKE '%\"{CORRECTED}\"_%'"
+    f" THEN {int(Kind.INTEREST_CORRECTION)} ELSE e.kind END AS kind,"
+    f" CASE WHEN e.kind IN ({', '.join(str(int(kind)) for kind in _TELLING)}) THEN e.detail END AS detail,"
+    " e.period, e.effective_on, e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
+    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
+    f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind IN ({', '.join(map(str, sorted(OF_A_YEAR)))})"
+    " ORDER BY c.book_id, c.seq",
+    [
+        _E.book_id, _E.kind, _E.period, _E.effective_on, _E.current_year_after, _E.carried_over_after,
+        _E.seq, _E.target_seq, _E.fact_on, _E.detail,
+    ],
+    book_id="big",
+)  # fmt: skip
+
+
+class Moved(NamedTuple):
+    """What one entry changed, in fen. Of interest and its corrections `period` is the year."""
+
+    kind: int
+    period: int | None
+    day: date
+    current_year: int
+    carried_over: int
+    seq: int = 0
+    target_seq: int | None = None
+    # the day of a fact that came too late for its year
+    fact_on: date | None = None
+    detail: str | None = None
+
+    @property
+    def total(self) -> int:
+        return self.current_year + self.carried_over
+
+    @property
+    def came_on(self) -> date:
+        """The day on which it was, whether or not that year was posted when it came."""
+        return self.fact_on or self.day
+
+    @property
+    def is_of_death(self) -> bool:
+        """Whether it is a correction by which the facts of a death were judged."""
+        return self.kind == Kind.INTEREST_CORRECTION and OF_DEATH in unpack(self.detail)
+
+
+def moved_by(
+    kind: int,
+    period: int | None,
+    day: date,
+    transfers: Iterable[TransferLine],
+    seq: int,
+    target_seq: int | None,
+    fact_on: date | None,
+    detail: str | None,
+) -> Moved:
+    """The same of one entry, from what it moves."""
+    current = carried = 0
+    for source, target, fen, _party in transfers:
+        current += fen * ((target == Side.CURRENT_YEAR) - (source == Side.CURRENT_YEAR))
+        carried += fen * ((target == Side.CARRIED_OVER) - (source == Side.CARRIED_OVER))
+    if kind == Kind.INTEREST_BACK and CORRECTED in unpack(detail):
+        kind = Kind.INTEREST_CORRECTION
+    return Moved(int(kind), period, day, current, carried, seq, target_seq, fact_on, detail)
+
+
+# by book, in the order of its entries
+History = dict[int, list[Moved]]
+
+
+def read_history(connection: Connection, books: Sequence[int]) -> History:
+    """All that ever moved in some accounts, inside the transaction that is given."""
+    found: History = {book_id: [] for book_id in books}
+    for book_id, *values in _MOVED.run(connection, [(book_id,) for book_id in books]):
+        found[book_id].append(Moved._make(values))
+    return found
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
+    return read_history(connection, own_books(asked, desk))
+
+
+def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    """Let it include an entry of this very batch."""
+    if receipt.book_id not in found:
+        return
+    moved = moved_by(
+        receipt.kind, receipt.period, receipt.effective_on, receipt.transfers, receipt.seq,
+        receipt.target_seq, receipt.fact_on, receipt.detail,
+    )  # fmt: skip
+    if moved.current_year or moved.carried_over or receipt.kind in OF_A_YEAR:
+        found[receipt.book_id].append(moved)
+
+
+# of the accounts whose interest is worked out anew, all that ever moved
+HISTORY: Need[History] = Need("all that moved", _read, follow=_follow)
+
+
+class Judged(NamedTuple):
+    """A history with the facts of deaths on their own days, and the first of those days that are others."""
+
+    history: list[Moved]
+    first: date | None
+
+
+def judged(history: Sequence[Moved]) -> Judged:
+    """Let what a death took back count on its own day, and what was given again since as never gone. Pure."""
+    taken = {one.seq: one for one in history if _is_taken(one)}
+    if not taken:
+        return Judged(list(history), None)
+    again = {one.target_seq: one for one in history if _is_given_again(one) and one.target_seq in taken}
+    # taken and given again, one of them on another day than its own
+    never = {seq for seq, one in again.items() if one.fact_on is not None}
+    late = {seq for seq, one in taken.items() if one.fact_on is not None and seq not in again}
+    left_out = never | {again[seq].seq for seq in never}
+    found: list[Moved] = []
+    for one in history:
+        if one.seq in left_out or (one.kind == Kind.RECLASSIFICATION and _whose(one) in left_out | late):
+            continue
+        if one.seq in late:
+            # it had come into current_year
+            one = one._replace(day=one.came_on, current_year=one.total, carried_over=0)  # noqa: PLW2901
+        found.append(one)
+    return Judged(found, min((taken[seq].came_on for seq in never | late if seq), default=None))
+
+
+def _is_taken(one: Moved) -> bool:
+    if one.kind == Kind.REFUND_TO_PAYER:
+        return unpack(one.detail).get("reason") == "death"
+    return one.kind == Kind.CREDIT_BACK
+
+
+def _is_given_again(one: Moved) -> bool:
+    return one.kind == Kind.REVERSAL and AGAIN in unpack(one.detail)
+
+
+def _whose(move: Moved) -> int | None:
+    """The debit, or the reversal, for which something was moved between the pockets."""
+    told = unpack(move.detail)
+    place = parse_entry_name(told.get("debit") or told["reversal"])
+    return None if place is None else place[1]
