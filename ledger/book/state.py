@@ -271,12 +271,11 @@ class Book:
         """The value date of what should never have been, or never have gone: as near to its day as may be.
 
         Its own day, or, of a year whose interest is posted, the first day of the year that is not. The old
-        date is kept then. Raises Refused(period_invalid) as `value_date`.
+        date is kept then.
         """
-        effective_on, fact_on = self.value_date(day, today)
         if day.year > self.interest_year:
-            return effective_on, fact_on
-        return min(date(self.interest_year + 1, 1, 1), effective_on), day
+            return day, None
+        return max(min(date(self.interest_year + 1, 1, 1), today), self.opened_on), day
 
     def late_year(self, effective_on: date) -> int | None:
         """The already carried year in which a value date lies, else None."""
