@@ -84,3 +84,21 @@ def test_what_came_after_is_named(client: TestClient) -> None:
     answer = bounce(client, payment)
     assert refusal(answer) == (409, "not_last")
     assert answer.json()["facts"] == {"entries": [refund]}
+
+
+def test_of_which_one_person_has_died_since(client: TestClient) -> None:
+    """Reported late, the report has sent that person's part back: the payment goes back whole all the same."""
+    employer = new_employer(client)
+    dead, other = hire(client), hire(client)
+    owe(client, employer, "2026-03", dict.fromkeys((dead, other), "8000.00"))
+    payment = pay(client, employer, "2026-03", "1520.00", "2026-04-10")["receipt"]
+    body = {"died_on": "2026-02-20", "evidence": "certificate"}
+    told = client.post(f"/v1/accounts/{dead}/death", json=body, headers=key()).json()
+    assert told["taken_back"] == [{"period": "2026-03", "amount": "160.00"}]
+    answer = bounce(client, payment)
+    assert (answer.status_code, answer.json()["receivable"]) == (201, "0.00")
+    assert answer.json()["amount"] == "1520.00"
+    assert (balance(client, dead), balance(client, other)) == ("0.00", "0.00")
+    # the month is owed again for the other one alone
+    assert pay(client, employer, "2026-03", "760.00", "2026-04-10")["to_accounts"] == "160.00"
+    assert (balance(client, dead), balance(client, other)) == ("0.00", "160.00")

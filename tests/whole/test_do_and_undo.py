@@ -20,7 +20,7 @@ from ledger import tables
 from ledger.accounts.closure import CorrectDeath, ReportDeath
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import EndFreeze, Freeze
-from ledger.accounts.holds import Expire, Hold, Release
+from ledger.accounts.holds import Capture, Expire, Hold, Release
 from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.accounts.mutual_aid import EndQuota, GiveQuota, PayPremium
 from ledger.accounts.spending import Spend
@@ -152,6 +152,11 @@ def _spending_before(s: Stand) -> Steps:
 
 def _hold(s: Stand) -> Steps:
     yield Hold(s.book, 321, s.world.now + timedelta(days=9), "H0001", s.world.ref("h"))
+
+
+def _capture(s: Stand) -> Steps:
+    held = yield from _first(Hold(s.book, 321, s.world.now + timedelta(days=9), "H0001", s.world.ref("h")))
+    yield Capture(s.book, held.receipt.seq, 300, s.today, s.world.ref("taken"))
 
 
 def _freeze(s: Stand) -> Steps:
@@ -297,6 +302,7 @@ WAYS: dict[str, Way] = {
     "contribution": Way(_contribution, reverse),
     "spending": Way(_spending, reverse),
     "spending, dated back": Way(_spending_before, reverse),
+    "capture": Way(_capture, reverse),
     "hold, released": Way(_hold, lambda s, done: Release(s.book, done.receipt.seq)),
     "freeze": Way(_freeze, reverse),
     "freeze, ended": Way(_freeze, lambda s, done: EndFreeze(s.book, done.receipt.seq, "over")),
@@ -332,7 +338,9 @@ WAYS: dict[str, Way] = {
     "demand": Way(_demand, reverse),
     "set_off": Way(_demand_set_off, reverse),
     "instalment": Way(_instalment, reverse),
-    "adjustment": Way(_adjustment, lambda s, _done: s.unit.adjustment(s.month, {s.book: 900_000})),
+    "adjustment": Way(
+        _adjustment, lambda s, done: s.unit.adjustment(done.receipt.period or 0, {s.book: 900_000})
+    ),
     "institution_end": Way(
         _institution_end,
         lambda s, done: ReopenInstitution(done.receipt.book_id, s.code, s.today + timedelta(days=1), "paper"),
@@ -357,6 +365,8 @@ EXCEPT = {
     # a message counts once for ever
     "settlement": {"claim"},
     "settlement of a stay": {"claim"},
+    # the hold is closed
+    "capture": {"held"},
     # mutual aid that ended is given anew
     "transfer_request": {"quota", "reserved"},
     "transfer_out": {"stage"},
