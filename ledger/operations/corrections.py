@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,13 @@ from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.contributions import employers
-from ledger.corrections.asked import Correction, CorrectionKind
+from ledger.corrections.asked import Correction, CorrectionKind, RightWage
 from ledger.corrections.months import area_of
 from ledger.corrections.performing import Shown, lines_after, perform, preview
 from ledger.corrections.plan import Planner
 from ledger.csv_out import BYTE_ORDER_MARK
-from ledger.money import format_yuan
+from ledger.imports.lists import ListLine, read_list
+from ledger.money import format_yuan, parse_yuan
 from ledger.months import period_of
 from ledger.operations import progress
 from ledger.operations.cli import Answer, By, Data, command, who_asks
@@ -29,12 +31,18 @@ from ledger.operations.installation import WrongCall, at_work
 from ledger.operations.places import place_for
 from ledger.people import persons
 from ledger.policy import Policy
-from ledger.refusals import RefusalCode
+from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
 from ledger.settings import Settings, tune_process
 from ledger.texts import parse_day
+from ledger.vault import Keyring
 
 LINES_A_PAGE = 1_000
+_CLASSES = {one.word: one for one in MemberClass if one is not MemberClass.RESIDENT}
+_WANTS = (
+    "either --area and --parameter, or --account and --member-class, or --employer and --list;"
+    " a class is one of " + ", ".join(_CLASSES)
+)
 _COLUMNS = ("account", "employer", "period", "what", "before", "after", "employer_before", "employer_after",
             "state", "code")  # fmt: skip
 
@@ -48,12 +56,16 @@ def correct(
     parameter: Annotated[str | None, typer.Option(help="Its name in the policy file.")] = None,
     account: Annotated[str | None, typer.Option(help="Whose class was wrong.")] = None,
     member_class: Annotated[str | None, typer.Option(help="What it was in truth.")] = None,
+    employer: Annotated[str | None, typer.Option(help="Whose list was wrong.")] = None,
+    wages: Annotated[
+        Path | None, typer.Option("--list", help="What it should have said: a list as it is handed in.")
+    ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Post what is wrong.")] = False,
     lines: Annotated[Path | None, typer.Option(help="Write every line that was posted to this CSV.")] = None,
     by: By = None,
     data: Data = None,
 ) -> Answer:
-    """Show what a wrong parameter or a person's wrong class has made, and with --confirm put it right.
+    """Show what a wrong parameter, class or list has made, and with --confirm put it right.
 
     Safe to run again after any interruption: it posts what is still wrong.
     """
@@ -63,9 +75,16 @@ def correct(
     with at_work(settings) as (opened, connection):
         today = now_and_today()[1]
         ref = None if account is None else persons.account_ref(account, opened.keyring, today)
-        with connection.begin():
-            account_id = None if ref is None else find_book(connection, ref)
-            about = _asked(connection, days, reason, area, parameter, account_id, member_class)
+        if employer is not None or wages is not None:
+            if employer is None or wages is None:
+                raise WrongCall(_WANTS)
+            if any(one is not None for one in (area, parameter, account, member_class)):
+                raise WrongCall(_WANTS)
+            about = _of_list(connection, opened.keyring, days, reason, employer, wages)
+        else:
+            with connection.begin():
+                account_id = None if ref is None else find_book(connection, ref)
+                about = _asked(connection, days, reason, area, parameter, account_id, member_class)
         policies: Mapping[int, Policy] = opened.policies
         about.refuse_impossible(policies, today)
         name = about.name(policies[about.area])
@@ -106,7 +125,7 @@ def _asked(
     about = partial(Correction, first=days[0], last=days[1], reason=reason)
     if area is not None and parameter is not None and account_id is None and member_class is None:
         return about(kind=CorrectionKind.PARAMETER, area=area, parameter=parameter)
-    classes = {one.word: one for one in MemberClass if one is not MemberClass.RESIDENT}
+    classes = _CLASSES
     if account_id is not None and member_class in classes and area is None and parameter is None:
         return about(
             kind=CorrectionKind.CLASS,
@@ -114,9 +133,56 @@ def _asked(
             account_id=account_id,
             member_class=classes[member_class or ""],
         )
-    raise WrongCall(
-        "either --area and --parameter, or --account and --member-class, one of " + ", ".join(classes)
+    raise WrongCall(_WANTS)
+
+
+def _of_list(
+    connection: Connection,
+    keyring: Keyring,
+    days: tuple[date, date],
+    reason: str,
+    credit_code: str,
+    path: Path,
+) -> Correction:
+    """What a list should have said, from a file as employers hand it in, of any length.
+
+    A line that cannot be taken is told by its number, and nothing is corrected: half a list is another list.
+    Raises Refused, WrongCall.
+    """
+    try:
+        with closing(path.open("rb")) as file:
+            lines = list(read_list(file))
+    except OSError as error:
+        raise WrongCall(f"{path} cannot be read: {error.strerror}") from None
+    if not lines:
+        raise WrongCall(f"{path} has no line", RefusalCode.FILE_INVALID.value)
+    with connection.begin():
+        employer = employers.find(connection, credit_code)
+        right = [_right_wage(connection, keyring, line) for line in lines]
+    seen: set[int | None] = set()
+    for one in right:
+        if one.account_id in seen:
+            raise WrongCall(f"line {one.line} says somebody again", RefusalCode.DUPLICATE_LINE.value)
+        seen.add(one.account_id)
+    return Correction(
+        kind=CorrectionKind.LIST,
+        area=employer.area,
+        first=days[0],
+        last=days[1],
+        reason=reason,
+        employer_id=employer.book_id,
+        wages=tuple(right),
     )
+
+
+def _right_wage(connection: Connection, keyring: Keyring, line: ListLine) -> RightWage:
+    try:
+        if line.form is not None:
+            raise Refused(line.form)
+        ref = persons.account_ref(line.id_number, keyring, now_and_today()[1])
+        return RightWage(line.line, find_book(connection, ref), parse_yuan(line.wage))
+    except Refused as refused:
+        raise WrongCall(f"line {line.line} cannot be taken", refused.code.value) from None
 
 
 def _answer(shown: Shown) -> dict[str, object]:

@@ -1,0 +1,88 @@
+"""`python -m ledger correct` with a list: a file as employers hand it in, of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ledger.verify import verify
+from tests.support.api_client import NOW, TODAY, id_number, running
+from tests.support.employer_client import balance, hire, new_employer, owe, pay
+from tests.support.file_doors import FileDoors
+
+DAYS = ("2026-01-01", "2026-06-30")
+
+
+class Listed:
+    """Two people at an employer, paid for March, of whom the list should have said other wages."""
+
+    def __init__(self, doors: FileDoors) -> None:
+        self.doors = doors
+        self.client = doors.client
+        self.employer = new_employer(self.client)
+        self.people = [hire(self.client) for _ in range(2)]
+        owe(self.client, self.employer, "2026-03", dict.fromkeys(self.people, "8000.00"))
+        pay(self.client, self.employer, "2026-03", "1520.00", "2026-04-10")
+
+    def correct(self, text: str, *more: object) -> tuple[int, dict[str, object]]:
+        path = self.doors.file(text.encode())
+        code, said, _words = self.doors.command(
+            "correct", *DAYS, "--reason", "other wages", "--employer", self.employer, "--list", path, *more
+        )
+        return code, said
+
+
+@pytest.fixture
+def listed(fresh_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listed]:
+    with running(fresh_engine, tmp_path) as client:
+        url = fresh_engine.url.render_as_string(hide_password=False)
+        doors = FileDoors(client, url, tmp_path, monkeypatch)
+        monkeypatch.setattr("ledger.operations.corrections.tune_process", lambda: None)
+        monkeypatch.setattr("ledger.operations.corrections.now_and_today", lambda: (NOW, TODAY))
+        yield Listed(doors)
+
+
+def heading(*lines: str) -> str:
+    return "\n".join(["公民身份号码,缴费工资", *lines, ""])
+
+
+def test_a_list_is_shown_posted_and_right(listed: Listed, fresh_engine: Engine, tmp_path: Path) -> None:
+    one, two = listed.people
+    text = heading(f"{one},8500.00", f"{two},8000.00")
+    code, said = listed.correct(text)
+    assert (code, said["people"], said["more"], said["lines"]) == (0, 1, "10.00", 1)
+    assert balance(listed.client, one) == "160.00"
+    out = tmp_path / "letters.csv"
+    code, said = listed.correct(text, "--confirm", "--lines", out)
+    assert (code, said["people"], said["more"]) == (0, 1, "10.00")
+    assert "posted" in out.read_text(encoding="utf-8-sig")
+    code, said = listed.correct(text)
+    assert (code, said["people"], said["lines"]) == (0, 0, 0)
+    pay(listed.client, listed.employer, "2026-03", "47.50", TODAY.isoformat())
+    assert balance(listed.client, one) == "170.00"
+    assert verify(fresh_engine).findings == []
+
+
+def test_a_line_that_cannot_be_taken_is_told_and_nothing_is_posted(listed: Listed) -> None:
+    one, two = listed.people
+    for lines, refused in (
+        ((f"{one},8500.00", f"{two},-3"), "wage_invalid"),
+        ((f"{one},8500.00", f"{id_number()},9000.00"), "account_not_found"),
+        ((f"{one},8500.00", "119999199001010009,9000.00"), "id_checksum"),
+        ((f"{one},8500.00", f"{one},9000.00"), "duplicate_line"),
+        ((), "file_invalid"),
+    ):
+        code, said = listed.correct(heading(*lines), "--confirm")
+        assert (code, said["code"]) == (2, refused), said
+        assert one not in str(said), "no ID number in an answer"
+    assert balance(listed.client, one) == "160.00"
+
+
+def test_a_list_without_its_employer_is_none(listed: Listed) -> None:
+    path = listed.doors.file(heading(f"{listed.people[0]},8500.00").encode())
+    for given in (("--list", path), ("--employer", listed.employer), ("--list", path, "--area", "990100")):
+        code, said, _words = listed.doors.command("correct", *DAYS, "--reason", "x", *given)
+        assert (code, said["code"]) == (2, "usage")
