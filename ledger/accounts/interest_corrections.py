@@ -21,7 +21,7 @@ from ledger.book.interest import DayChange, Interest, year_interest
 from ledger.book.state import Book
 from ledger.bounds.table import INTEREST_CORRECTED
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Stage
+from ledger.chart.matrix import Stage, Status
 from ledger.chart.sides import Side
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk, WiderLocks
@@ -120,14 +120,16 @@ class CorrectInterest(Command):
 
     One entry a year, valued today, with 31 December of the year as the day of the fact. What is too much is
     taken as far as it is there, from carried_over first; what is not there stays a difference, and is taken
-    when the years are corrected again. Of a closed account what is too little goes to the heirs (R33), and
-    what is too much is claimed from nobody.
+    when the years are corrected again; so does all that a frozen account has too much (R66). Of a closed
+    account what is too little goes to the heirs (R33), and what is too much is claimed from nobody.
     """
 
     verb = "interest_correction"
     refused_with = (
         # one that was closed without an estate
         RefusalCode.ACCOUNT_CLOSED,
+        # it has too much, and is frozen
+        RefusalCode.ACCOUNT_FROZEN,
         # a year whose interest is not posted yet, or before the account
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
@@ -160,17 +162,22 @@ class CorrectInterest(Command):
         history = judged(desk.of(HISTORY)[book.book_id]).history
         told: list[list[int]] = []
         draft: Draft | None = None
+        is_frozen, kept = Status.FROZEN in book.statuses(desk.today), 0
         for year in range(self.first, self.last + 1):
             one = self._difference(desk, book, history, year)
             fen = payable(one.fen, book.available, is_closed=book.stage == Stage.CLOSED)
+            fen = self._payable(book, one.fen)
+            if fen < 0 and is_frozen:
+                kept, fen = kept + fen, 0
             if fen:
                 draft = self._post(desk, book, one, fen)
                 told.append([year, fen, draft.seq])
                 history.append(one.as_posted(fen, desk.today))
         if draft is None:
-            raise Refused(RefusalCode.NOTHING_TO_CORRECT)
+            raise Refused(RefusalCode.ACCOUNT_FROZEN if kept else RefusalCode.NOTHING_TO_CORRECT)
         # the last of them is the receipt, and names all
-        draft.keyed, draft.detail = True, pack(**unpack(draft.detail), years=told)
+        frozen = {"frozen": -kept} if kept else {}
+        draft.keyed, draft.detail = True, pack(**unpack(draft.detail), years=told, **frozen)
 
     def _difference(self, desk: Desk, book: Book, history: Sequence[Moved], year: int) -> InterestDifference:
         divided = desk.of(ESTATE).get(book.book_id)

@@ -20,6 +20,7 @@ from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, assessed_under, canonical, judge, persons_of
 from ledger.contributions.cleared import DEMANDED
+from ledger.contributions.excused import excuse
 from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, next_entry, owed_month
 from ledger.contributions.premiums import Premium
@@ -44,6 +45,9 @@ class Adjust(Command):
     employee's out of the account; what the account no longer has is booked as a receivable from the person,
     and the account is never below zero.
 
+    What is owed more because the agency's own figure was wrong (`is_ours`) costs no late fee for the days up
+    to today: it counts until then as paid.
+
     A line that cannot be taken has its code in the detail and disturbs no other. Refused as a whole with
     period_invalid, no_good_line, rates_missing.
     """
@@ -66,12 +70,14 @@ class Adjust(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    is_ours: bool = False
 
     def __post_init__(self) -> None:
         self.named = persons_of(self.lines)
 
     def content(self) -> str:
-        return f"{self.period}|{self.reason}|{canonical(self.lines)}"
+        ours = "|ours" if self.is_ours else ""
+        return f"{self.period}|{self.reason}|{canonical(self.lines)}{ours}"
 
     def looks_at(self, desk: Desk, book_id: int) -> set[int]:
         return with_merged_named(desk, super().looks_at(desk, book_id))
@@ -90,6 +96,8 @@ class Adjust(Command):
         if len(refused) == len(self.lines):
             raise Refused(RefusalCode.NO_GOOD_LINE, at="lines")
         adjusted = list(month.lines)
+        if self.is_ours:
+            excuse(book, month, self.reason)
         back = _give_back(desk, book, month, _take_out)
         _write(desk, book, month, back, self.reason, refused, adjusted)
 

@@ -20,6 +20,7 @@ from ledger.chart.members import MemberClass
 from ledger.contributions.brought import told_there
 from ledger.contributions.credited import Credited, credited
 from ledger.contributions.employer_changes import employer_name_in
+from ledger.contributions.excused import EXCUSED
 from ledger.contributions.levies import NO_PERIOD, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.database.lookups import Lookup
@@ -149,9 +150,14 @@ def _bases(connection: Connection, book_id: int, first: int, last: int) -> dict[
 def _days_paid(connection: Connection, book_id: int, first: int, last: int) -> dict[int, date]:
     """The last day on which money came for a month."""
     came = _LINE.employee_paid + _LINE.employer_paid + _LINE.waiting
+    entry = tables.entry.c
+    # what only counts as paid, because nobody was late with it, never came
+    excused = select(entry.seq).where(
+        entry.book_id == _LINE.book_id, entry.seq == _LINE.seq, entry.detail.like(f'%"{EXCUSED}":%')
+    )
     query = (
         select(_LINE.period, func.max(_LINE.on_day, type_=_LINE.on_day.type))
-        .where(_LINE.book_id == book_id, _LINE.period.between(first, last), came > 0)
+        .where(_LINE.book_id == book_id, _LINE.period.between(first, last), came > 0, ~excused.exists())
         .group_by(_LINE.period)
     )
     return dict(tuple(row) for row in connection.execute(query))

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from ledger.bounds.table import CORRECTED_FROM, CORRECTED_TO
 from ledger.chart.members import MemberClass
+from ledger.corrections.lines import Corrected
 from ledger.months import next_period, period_of
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
@@ -106,7 +107,31 @@ class Correction:
         return f"correction-{self.area:06d}-{sha256(told.encode()).hexdigest()[:16]}"
 
     def overlaps(self, other: Correction) -> bool:
-        """Whether both would post about the same things on the same days."""
-        same = (self.kind, self.area, self.parameter, self.account_id, self.employer_id)
-        theirs = (other.kind, other.area, other.parameter, other.account_id, other.employer_id)
-        return same == theirs and self.first <= other.last and other.first <= self.last
+        """Whether both would post about the same things on the same days, whatever their kinds."""
+        same = self.corrects & other.corrects
+        if not same or not self._shares_people(other):
+            return False
+        # interest is looked at from the first year on, whatever the last day is
+        return same == {Corrected.INTEREST} or (self.first <= other.last and other.first <= self.last)
+
+    @property
+    def corrects(self) -> frozenset[Corrected]:
+        """What its lines may be about."""
+        if self.kind is CorrectionKind.CLASS:
+            return frozenset({Corrected.CONTRIBUTION, Corrected.RETIREE_CREDIT})
+        if self.parameter in OF_RETIREES:
+            return frozenset({Corrected.RETIREE_CREDIT})
+        return frozenset({Corrected.INTEREST if self.parameter in OF_INTEREST else Corrected.CONTRIBUTION})
+
+    def _shares_people(self, other: Correction) -> bool:
+        """Whether somebody may be concerned by both."""
+        kinds = {self.kind, other.kind}
+        if CorrectionKind.PARAMETER in kinds:
+            return self.area == other.area
+        if kinds == {CorrectionKind.LIST}:
+            return self.employer_id == other.employer_id
+        return bool(self._accounts & other._accounts)
+
+    @property
+    def _accounts(self) -> frozenset[int | None]:
+        return frozenset({self.account_id, *(one.account_id for one in self.wages)} - {None})

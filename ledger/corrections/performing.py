@@ -227,7 +227,8 @@ def _said(act: Act, outcome: Outcome) -> Iterator[tuple[CorrectionLine, str, str
             if taken:
                 yield line._replace(after=line.before + taken), POSTED, None
             else:
-                yield line, LEFT, RefusalCode.INSUFFICIENT_BALANCE.value
+                why = RefusalCode.ACCOUNT_FROZEN if "frozen" in told else RefusalCode.INSUFFICIENT_BALANCE
+                yield line, LEFT, why.value
         else:
             yield line, POSTED, None
 

@@ -179,6 +179,8 @@ class Planner:
             (),
             self.caller,
             self.actor,
+            # the figures of the area are the agency's: nobody was late with what they left out
+            is_ours=self.correction.kind is CorrectionKind.PARAMETER,
         )
 
     def _digests(self, accounts: Sequence[int]) -> dict[int, bytes]:

@@ -15,7 +15,7 @@ from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Stage, Verb
+from ledger.chart.matrix import Stage, Status, Verb
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
 from ledger.corrections.lines import Corrected, CorrectionLine
@@ -120,7 +120,7 @@ class CorrectRetireeCredit(Command):
     """Post the difference between what a retiree has had for a month and what the figures in force give.
 
     Who is no retiree on the month's first day is owed nothing. What is too much goes back to the fund as far
-    as the account has it, and the rest is a receivable from the person (R16).
+    as the account has it and is not frozen, and the rest is a receivable from the person (R16).
     """
 
     verb = "correct_retiree_credit"
@@ -175,7 +175,9 @@ class CorrectRetireeCredit(Command):
         if fen > 0:
             book.credit(draft, fen, Side.POOLED_FUND, None)
             return
-        taken = min(-fen, max(book.available, 0))
+        # a frozen account keeps what it has (R66)
+        is_frozen = Status.FROZEN in book.statuses(desk.today)
+        taken = 0 if is_frozen else min(-fen, max(book.available, 0))
         rest: tuple[TransferLine, ...] = ()
         if taken < -fen:
             rest = ((int(Side.RECEIVABLE), _POOLED, -fen - taken, book.book_id),)

@@ -57,7 +57,10 @@ class DemandBack(Command):
         book: Book = desk.book
         desk.allow(Verb.DEMAND)
         if self.debt is not None:
-            demand_debt(desk, book, self._debt(desk), self.amount_fen, self.reason, self.document)
+            debt = self._debt(desk)
+            if self.amount_fen is None or not 0 < self.amount_fen <= debt.owed:
+                raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen", still_owed_fen=debt.owed)
+            demand_debt(desk, book, debt, self.amount_fen, self.reason, self.document)
             return
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
@@ -80,14 +83,9 @@ class DemandBack(Command):
 
 
 def demand_debt(
-    desk: Desk, book: Book, debt: Debt, fen: int | None, reason: str, document: str, *, keyed: bool = True
-) -> int:
-    """Let a demand take over `fen` of a debt that was booked before: no money moves.
-
-    The number of the demand. Raises Refused(amount_invalid) for more than is still owed.
-    """
-    if fen is None or not 0 < fen <= debt.owed:
-        raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen", still_owed_fen=debt.owed)
+    desk: Desk, book: Book, debt: Debt, fen: int, reason: str, document: str, *, keyed: bool = True
+) -> None:
+    """Let a demand take over `fen` of a debt that was booked before: no money moves."""
     if debt.key is None:
         raise AssertionError("what is demanded is known by something")
     kind, of_book, number = debt.key
@@ -97,7 +95,6 @@ def demand_debt(
     book.of(DEMAND_STATE).set(
         draft.seq, Demand(fen, desk.today, debt_kind=int(kind), debt_book=of_book, debt_number=number)
     )
-    return draft.seq
 
 
 @dataclass(eq=False)

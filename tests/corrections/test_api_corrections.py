@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select
 
-from api.operations.corrections import CorrectionAnswer, CorrectionLines
+from api.operations.corrections import CorrectionAnswer, CorrectionLines, NewCorrection, _asked
 from ledger import tables
 from ledger.accounts.year_end import PostInterest
 from ledger.chart.channels import FieldGroup
@@ -92,6 +92,35 @@ def test_a_wrong_average_wage(client: TestClient, fresh_engine: Engine) -> None:
     # more is owed now, and reaches the accounts when it is paid: 4.03 + 15.12 + 20.16 + 75.60
     pay(client, employer, "2026-03", "114.91", "2026-11-20")
     assert [balance(client, one) for one in (low, middle, high)] == ["101.47", "160.00", "507.36"]
+    assert verify(fresh_engine).findings == []
+
+
+def arrears(client: TestClient, employer: str) -> dict[str, tuple[str, str]]:
+    answer = client.get(f"/v1/employers/{employer}/arrears")
+    assert answer.status_code == 200, answer.text
+    return {one["period"]: (one["principal"], one["late_fee"]) for one in answer.json()["items"]}
+
+
+def test_nobody_is_late_with_what_the_agency_left_out(client: TestClient, fresh_engine: Engine) -> None:
+    """97.44 + 365.40 by the wrong figure, 101.47 + 380.52 by the right one: 19.15 more, and no fee on them.
+
+    What the employer itself was late with goes on costing what it costs.
+    """
+    paid, unpaid = new_employer(client), new_employer(client)
+    for employer in (paid, unpaid):
+        owe(client, employer, "2026-03", {hire(client): "3500.00"})
+    pay(client, paid, "2026-03", "462.84", "2026-04-10")
+    [(_principal, before)] = arrears(client, unpaid).values()
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    posted(client)
+    assert arrears(client, paid) == {"2026-03": ("19.15", "0.00")}
+    assert arrears(client, unpaid) == {"2026-03": ("481.99", before)}
+    months = [client.get(f"/v1/employers/{one}/payments").json()["items"] for one in (paid, unpaid)]
+    assert [month["paid_on"] for [month] in months] == ["2026-04-10", None]
+    assert summed(shown(client)) == (0, "0.00", "0.00")
+    told = pay(client, paid, "2026-03", "19.15", TODAY.isoformat())
+    assert (told["late_fee"], told["to_suspense"]) == ("0.00", "0.00")
+    assert arrears(client, paid) == {}
     assert verify(fresh_engine).findings == []
 
 
@@ -473,3 +502,104 @@ def test_interest_by_a_wrong_rate(client: TestClient, fresh_engine: Engine) -> N
         ("left", "insufficient_balance")
     ]
     assert verify(fresh_engine).findings == []
+
+
+@pytest.mark.parametrize("what", ["a month", "interest", "a retiree's credit"])
+def test_a_frozen_account_keeps_what_it_has(client: TestClient, fresh_engine: Engine, what: str) -> None:
+    """A freeze keeps debits from the account, whatever they correct (R66): none of them takes anything."""
+    old = {"a month": AVERAGE, "interest": RATE, "a retiree's credit": CREDIT}[what]
+    new = {
+        "a month": AVERAGE.replace("8120.00", "8000.00"),
+        "interest": RATE.replace("0.0110", "0.0100"),
+        "a retiree's credit": CREDIT.replace("110.00", "100.00"),
+    }[what]
+    about: dict[str, Any] = {}
+    if what == "interest":
+        about = {"parameter": "interest.three_month", "from": "2025-01-01", "to": "2025-12-31"}
+        opening = {"current_year": "0.00", "carried_over": "10000.00", "source_ref": "old"}
+        person = str(open_account(client, opened_on="2025-01-01", opening=opening)["number"])
+        post_interest(client, person, 2025)
+    elif what == "a month":
+        person, employer = hire(client), new_employer(client)
+        owe(client, employer, "2026-03", {person: "3500.00"})
+        pay(client, employer, "2026-03", "462.84", "2026-04-10")
+    else:
+        about = {"parameter": "retirees.monthly_credit"}
+        person = retiree(client)
+        credit(client, person, 202603)
+    freeze = {"authority": "court", "document": "7", "from": "2026-06-01"}
+    answer = client.post(f"/v1/accounts/{person}/freezes", json=freeze, headers=key())
+    assert answer.status_code == 201
+    before = balance(client, person)
+    put_in_force(client, old, new)
+    less = shown(client, **about)["less"]
+    done = posted(client, **about)
+    assert balance(client, person) == before
+    items = client.get(f"/v1/corrections/{done['correction']}/lines").json()["items"]
+    [owed] = client.get(f"/v1/accounts/{person}/debts").json()["items"] or [None]
+    if what == "interest":
+        # nothing was posted, and once the freeze has ended it is
+        assert [(one["state"], one["code"]) for one in items] == [("left", "account_frozen")]
+        assert (summed(done), owed) == ((0, "0.00", "0.00"), None)
+        assert summed(shown(client, **about)) == (1, "0.00", less)
+    else:
+        assert [one["state"] for one in items] == ["posted"]
+        assert owed["still_owed"] == less
+        assert summed(shown(client, **about)) == (0, "0.00", "0.00")
+    assert verify(fresh_engine).findings == []
+
+
+def test_corrections_of_every_two_kinds_overlap(client: TestClient, fresh_engine: Engine) -> None:
+    """What both would post about the same people on the same days is for one of them."""
+    employer, person, other = new_employer(client), hire(client), hire(client)
+    owe(client, employer, "2026-03", {person: "3500.00"})
+    pay(client, employer, "2026-03", "462.84", "2026-04-10")
+    asked = {
+        "average": correction(),
+        "floor": correction(parameter="contributions.floor_share"),
+        "credits": correction(parameter="retirees.monthly_credit"),
+        "interest": correction(parameter="interest.demand"),
+        "later interest": correction(
+            parameter="interest.three_month", **{"from": "2026-07-01", "to": "2026-12-31"}
+        ),
+        "later": correction(**{"from": "2026-07-01", "to": "2026-12-31"}),
+        "list": listed(employer, person),
+        "class": of_class(person),
+        "another's class": of_class(other),
+    }
+    overlapping = {
+        frozenset(two)
+        for two in (
+            ("average", "floor"), ("average", "list"), ("average", "class"), ("average", "another's class"),
+            ("floor", "list"), ("floor", "class"), ("floor", "another's class"), ("credits", "class"),
+            ("credits", "another's class"), ("interest", "later interest"), ("list", "class"),
+        )
+    }  # fmt: skip
+    state = client.app.state.ledger  # type: ignore[attr-defined]  # the app of these tests
+    with fresh_engine.connect() as connection:
+        about = {
+            name: _asked(connection, state, NewCorrection.model_validate(body))
+            for name, body in asked.items()
+        }
+    found = {
+        frozenset((one, two))
+        for one in about
+        for two in about
+        if one != two and about[one].overlaps(about[two])
+    }
+    assert found == overlapping
+    assert all(one.overlaps(one) for one in about.values())
+
+
+def listed(employer: str, person: str) -> dict[str, Any]:
+    return {
+        "kind": "list", "reason": "another wage", "from": "2026-01-01", "to": "2026-06-30",
+        "employer": employer, "lines": [{"id_number": person, "wage": "9000.00"}],
+    }  # fmt: skip
+
+
+def of_class(person: str) -> dict[str, Any]:
+    return {
+        "kind": "class", "reason": "retired", "from": "2026-01-01", "to": "2026-06-30", "account": person,
+        "member_class": "retired",
+    }  # fmt: skip
