@@ -259,9 +259,11 @@ HEIRS = ("/heirs/", "/claimants/")
 CORRECTIONS = ("/area", "/parameter", "/account", "/member_class", "/employer", "/lines")
 # of a transfer, what its direction wants or has no place for
 TRANSFERS = ("/insured_from", "/sheet", "/paid_on", "/received_on", "/amount")
+# nobody is merged into itself
+MERGERS = ("/into",)
 UNTOLD = (
     "cursor", "/phone", "period", "/quote", "/card_no", "/proxy", "/url", *HEIRS, *PRINTS, *CASES, *TRANSFERS,
-    *CORRECTIONS,
+    *CORRECTIONS, *MERGERS,
 )  # fmt: skip
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
