@@ -166,7 +166,6 @@ class CorrectInterest(Command):
         for year in range(self.first, self.last + 1):
             one = self._difference(desk, book, history, year)
             fen = payable(one.fen, book.available, is_closed=book.stage == Stage.CLOSED)
-            fen = self._payable(book, one.fen)
             if fen < 0 and is_frozen:
                 kept, fen = kept + fen, 0
             if fen:
