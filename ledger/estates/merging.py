@@ -16,16 +16,13 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.accounts.inheritance import ESTATE, move_into
-from ledger.accounts.leaving import TRANSFER_STATE, TRANSFERS
 from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.accounts.quotas import GIVEN, QUOTAS
-from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.person_facts import PersonFact
-from ledger.chart.transfers import TransferStatus
 from ledger.database.lookups import Lookup
 from ledger.estates.open_items import OPEN_ITEMS, OpenItem, check_nothing_open, open_debts
 from ledger.estates.owed import OWED
@@ -59,15 +56,6 @@ _ALL_FACTS = Lookup(
 )
 
 
-_ANNOUNCED = Lookup(
-    "SELECT c.book_id, c.seq, e.detail FROM {given} JOIN transfer_case c ON c.book_id = given.book_id"
-    f" AND c.status = {int(TransferStatus.ANNOUNCED)}"
-    " JOIN entry e ON e.book_id = c.book_id AND e.seq = c.seq ORDER BY c.book_id, c.seq",
-    [_E.book_id, _E.seq, _E.detail],
-    book_id="big",
-)
-
-
 class TwoAccounts(NamedTuple):
     """What was read of accounts that are to become one, by book or by person."""
 
@@ -76,8 +64,6 @@ class TwoAccounts(NamedTuple):
     facts: dict[int, list[PersonFactRow]]
     # those who have a resident's book too
     residents: frozenset[int]
-    # by the entry that announced it, who sends a transfer
-    agencies: dict[tuple[int, int], str]
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> TwoAccounts:
@@ -94,19 +80,12 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> TwoAccounts:
         if what == PersonFact.NAME:
             names.setdefault(person_id, set()).add(row.digest)
     held = books_held(connection, {(RESIDENT, person) for (person,) in persons})
-    residents = frozenset(person for _scheme, person in held)
-    agencies = {
-        (book_id, seq): unpack(detail)["other_agency"]
-        for book_id, seq, detail in _ANNOUNCED.run(connection, books)
-    }
-    return TwoAccounts(opened, names, facts, residents, agencies)
+    return TwoAccounts(opened, names, facts, frozenset(person for _scheme, person in held))
 
 
 def _follow(found: TwoAccounts, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     if receipt.kind is Kind.OPENING:
         found.opened_at[receipt.book_id] = receipt.recorded_at
-    elif receipt.kind is Kind.TRANSFER_REQUEST:
-        found.agencies[receipt.book_id, receipt.seq] = unpack(receipt.detail)["other_agency"]
     for row in PERSON_FACT.among(beside):
         found.facts.setdefault(row.person_id, []).append(row)
         if row.what == PersonFact.NAME:
@@ -143,7 +122,7 @@ class MergeAccounts(Command):
         # transfer in that was announced
         RefusalCode.OPEN_ITEMS,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, QUOTAS, DATED, NUMBERS, TWO_ACCOUNTS, ESTATE, TRANSFERS})
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, QUOTAS, DATED, NUMBERS, TWO_ACCOUNTS, ESTATE})
     leads_on = False
 
     book: BookRef
@@ -215,17 +194,10 @@ class MergeAccounts(Command):
                 items.append(OpenItem("quota", entry_name(book.book_id, seq), account_no(book.book_id)))
         for _rank, donor_id, seq in desk.of(QUOTAS).get(person_of(book), []):
             items.append(OpenItem("quota", entry_name(donor_id, seq), account_no(donor_id)))
-        items += [
-            OpenItem("transfer", entry_name(book.book_id, seq), found.agencies.get((book.book_id, seq), ""))
-            for seq, case in sorted(book.of(TRANSFER_STATE).rows.items())
-            if case.status == TransferStatus.ANNOUNCED
-        ]
         items += open_debts(desk, book)
         if person_of(book) in found.residents:
             items.append(OpenItem("resident", account_no(book.book_id), ""))
-        if items:
-            raise Refused(RefusalCode.OPEN_ITEMS, items=[item._asdict() for item in items])
-        check_nothing_open(desk, book)
+        check_nothing_open(desk, book, items)
 
     @staticmethod
     def _move_numbers(desk: Desk, person_id: int, into: int) -> None:

@@ -201,10 +201,10 @@ def test_a_credit_whose_money_is_gone_is_refused_as_ever(world: World) -> None:
     world.one(Spend(three.first, three.balances()[0] - 3_999, TODAY, "H0001", "s"))
     assert world.refusal(reverse(done)) == "insufficient_balance"
     assert three.balances() == [3_999, 0, 0]
-    # and of heirs nobody asks it
+    # of heirs nobody asks it: it is owed
     world.one(ReportDeath(three.first, TODAY, "certificate"))
     world.one(estate(world, three.first, [Heir("child", "王五")], TODAY))
-    assert world.refusal(reverse(done)) == "insufficient_balance"
+    assert unpack(world.one(reverse(done)).detail)["receivable"] == 4_000
 
 
 def test_a_claim_that_is_received_again_is_decided_in_its_own_book(world: World) -> None:
