@@ -17,11 +17,14 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
+from ledger.database.lookups import Lookup
 from ledger.months import format_period, month_bounds
 from ledger.people.enrolled import ENROLMENTS, stands
 from ledger.people.membership import is_retired
+from ledger.people.merged import came_into
 from ledger.policy import MissingParameter, Policy
-from ledger.posting import BookRef, Command, Desk
+from ledger.posting import BookRef, Command, Desk, Need
+from ledger.posting.needs import Asked, own_books
 from ledger.posting.runs import Chunks, Run
 from ledger.refusals import RefusalCode, Refused
 
@@ -32,6 +35,27 @@ CALLER = "retiree-credits"
 def source_of(period: int) -> str:
     """The document of a month's credit: it makes one entry in each account."""
     return f"retiree-{period}"
+
+
+_E = tables.entry.c
+_STAND = Lookup(
+    "SELECT e.book_id, e.source_ref FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.kind = {int(Kind.RETIREE_CREDIT)} WHERE NOT EXISTS (SELECT 1 FROM entry x"
+    f" WHERE x.book_id = e.book_id AND x.target_seq = e.seq AND x.kind = {int(Kind.REVERSAL)})",
+    [_E.book_id, _E.source_ref],
+    book_id="big",
+)
+
+
+def _read_before(connection: Connection, asked: Asked, desk: Desk) -> set[tuple[int, str]]:
+    merged = came_into(connection, own_books(asked, desk))
+    whose = {one: book_id for book_id, some in merged.items() for one in some}
+    found = _STAND.run(connection, [(one,) for one in sorted(whose)])
+    return {(whose[one], source_ref) for one, source_ref in found}
+
+
+# by account, what was credited to others before they went into it, by its document
+CREDITED_BEFORE: Need[set[tuple[int, str]]] = Need("months of accounts that went into it", _read_before)
 
 
 @dataclass(eq=False)
@@ -53,7 +77,7 @@ class CreditRetiree(Command):
         # the area credits nothing
         RefusalCode.VERB_NOT_OFFERED,
     )
-    needs = frozenset({ENROLMENTS})
+    needs = frozenset({ENROLMENTS, CREDITED_BEFORE})
 
     book: BookRef
     period: int | None
@@ -79,6 +103,8 @@ class CreditRetiree(Command):
         first, _last = month_bounds(period)
         fen = desk.policy(book.area).retiree_credit.on(first)
         reversal_seq = desk.require_new_source(Kind.RETIREE_CREDIT, source_of(period))
+        if (book.book_id, source_of(period)) in desk.of(CREDITED_BEFORE):
+            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF, at="source_ref")
         if not fen:
             raise Refused(RefusalCode.VERB_NOT_OFFERED)
         effective_on, fact_on = book.value_date(max(first, book.opened_on), desk.today)

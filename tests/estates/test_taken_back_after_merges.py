@@ -316,3 +316,18 @@ def test_its_month_is_assessed_once_under_whatever_number(world: World, number: 
     three.unit.declare(202610, {three.accounts[number]: WAGE})
     three.unit.pay(WHOLE, TODAY, 202610)
     assert three.balances() == [before[0] + PART, 0, 0]
+
+
+def test_its_month_as_a_retiree_is_credited_once(world: World) -> None:
+    three = Three(world)
+    done = _retiree(three)
+    three.merge()
+    world.one(Enrol(three.first, MemberClass.RETIRED, None, OPENED, None))
+    before = three.balances()
+    assert world.refusal(CreditRetiree(three.first, 202611)) == "duplicate_source_ref"
+    assert three.balances() == before
+    world.one(CreditRetiree(three.first, 202610))
+    # once that one was taken back, the account that stays has it
+    world.one(reverse(done))
+    world.one(CreditRetiree(three.first, 202611))
+    assert three.balances()[0] == before[0] + 11_000
