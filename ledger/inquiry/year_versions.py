@@ -213,7 +213,10 @@ def _handed_on(entries: Sequence[BookedEntry], place: int) -> int:
     if place and not entries[place - 1].is_empty:
         return place
     last = place
-    while not entries[last].is_empty and last + 1 < len(entries) and entries[last + 1].kind in _ENDING:
+    while not entries[last].is_empty and last + 1 < len(entries):
+        # what was called back for something that is taken back leaves with it
+        if entries[last + 1].kind not in _ENDING and entries[last].kind is not Kind.MERGE_BACK:
+            break
         last += 1
     return last
 
