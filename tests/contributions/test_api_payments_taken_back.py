@@ -88,6 +88,7 @@ def test_what_came_after_is_named(client: TestClient) -> None:
 
 def test_of_which_one_person_has_died_since(client: TestClient) -> None:
     """Reported late, the report has sent that part back: the payment goes back whole all the same."""
+    """The report has sent that person's part back: the payment goes back whole all the same."""
     employer = new_employer(client)
     dead, other = hire(client), hire(client)
     owe(client, employer, "2026-03", dict.fromkeys((dead, other), "8000.00"))
