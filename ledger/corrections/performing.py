@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
 from ledger.corrections.asked import NAME, Correction, CorrectionKind, RightWage
+from ledger.corrections.evidence import LEFT, PLANNED, POSTED, tell_planned
 from ledger.corrections.lines import TOO_LITTLE, Corrected, CorrectionLine
 from ledger.corrections.plan import Act, CorrectionStep, Planner
 from ledger.database.lookups import insert_or_leave
@@ -26,7 +27,6 @@ from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 
 KIND = "correction"
-PLANNED, POSTED, LEFT = "planned", "posted", "left"
 LINES_SHOWN = 1_000
 FAULT = "internal_error"
 
@@ -168,11 +168,7 @@ def perform(
     except Exception as fault:
         _end_with(connection, batch, fault, clock()[0])
         raise
-    with connection.begin():
-        # planned by a run that was killed, and right by now: that run had posted it
-        connection.execute(
-            update(tables.correction_line).where(_N.name == name, _N.state == PLANNED).values(state=POSTED)
-        )
+    tell_planned(connection, name, planner.correction.reason)
     told = told_of(connection, name)
     batch.state, batch.done = batches.FINISHED, _count(connection, name, POSTED)
     batch.refused, batch.amount_fen = _count(connection, name, LEFT), told.more + told.less
@@ -216,12 +212,14 @@ def _said(act: Act, outcome: Outcome) -> Iterator[tuple[CorrectionLine, str, str
     told = unpack(outcome.receipt.detail) if isinstance(outcome, Posted) else {}
     refused, years = told.get("refused", {}), {year: fen for year, fen, _seq in told.get("years", ())}
     for number, line in enumerate(act.lines, start=1):
+        # of interest that was too much nothing may be there to take
+        gone = line.what is Corrected.INTEREST and line.difference < 0
         nothing = isinstance(outcome, Refused) and outcome.code is RefusalCode.NOTHING_TO_CORRECT
-        if isinstance(outcome, Refused) and not nothing:
+        if isinstance(outcome, Refused) and not (nothing and gone):
             yield line, LEFT, outcome.code.value
         elif (code := refused.get(str(number))) is not None:
             yield line, LEFT, code
-        elif line.what is Corrected.INTEREST and line.difference < 0:
+        elif gone:
             # taken as far as it is there; the rest stays wrong, and the next one shows it
             taken = years.get(line.period, 0)
             if taken:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from api.operations.corrections import CorrectionAnswer, CorrectionLines, NewCorrection, _asked
 from ledger import tables
@@ -603,3 +603,50 @@ def of_class(person: str) -> dict[str, Any]:
         "kind": "class", "reason": "retired", "from": "2026-01-01", "to": "2026-06-30", "account": person,
         "member_class": "retired",
     }  # fmt: skip
+
+
+def test_confirmed_twice_it_is_posted_once(client: TestClient, fresh_engine: Engine) -> None:
+    """By the same key or another one: what was posted is right, so there is nothing more to post."""
+    employer = new_employer(client)
+    owe(client, employer, "2026-03", {hire(client): "3500.00"})
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    same = key()
+    answers, entries = [], []
+    for headers in (same, same, key()):
+        answer = client.post("/v1/corrections", json=correction(confirm=True), headers=headers)
+        assert answer.status_code == 201, answer.text
+        answers.append(answer.json())
+        with fresh_engine.connect() as connection:
+            entries.append(connection.scalar(select(func.count()).select_from(tables.entry)))
+    assert answers[0] == answers[1] == answers[2]
+    assert entries[0] == entries[1] == entries[2]
+    assert summed(answers[0]) == (1, "4.03", "0.00")
+    assert verify(fresh_engine).findings == []
+
+
+def test_a_line_that_another_put_right_is_not_said_to_be_posted(
+    client: TestClient, fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before it posted, and a clerk put the month right meanwhile: `posted` says what it posted."""
+    employer = new_employer(client)
+    person, other = hire(client), hire(client)
+    owe(client, employer, "2026-03", {person: "3500.00"})
+    owe(client, employer, "2026-04", {person: "3500.00", other: "3500.00"})
+    put_in_force(client, AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+
+    def die(*_arguments: Any, **_more: Any) -> Any:
+        raise ConnectionError
+
+    monkeypatch.setattr(performing, "post", die)
+    assert client.post("/v1/corrections", json=correction(confirm=True), headers=key()).status_code == 500
+    monkeypatch.undo()
+    adjust(client, employer, "2026-03", {person: "3500.00"})
+    done = posted(client)
+    assert summed(done) == (2, "8.06", "0.00")
+    items = client.get(f"/v1/corrections/{done['correction']}/lines").json()["items"]
+    assert [(one["period"], one["state"], one["code"]) for one in items if one["state"] == "left"] == [
+        ("2026-03", "left", "nothing_to_correct")
+    ]
+    batch = client.get(f"/v1/batches/{done['correction']}").json()
+    assert (batch["done"], batch["amount"]) == (2, "8.06")
+    assert verify(fresh_engine).findings == []

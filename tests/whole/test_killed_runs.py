@@ -29,14 +29,15 @@ from ledger.care.annual_settlements import ANNUAL_SETTLEMENT
 from ledger.chart.members import MemberClass
 from ledger.clock import day_of
 from ledger.contributions import retirees
-from ledger.contributions.retirees import RETIREE_CREDITS
-from ledger.corrections.asked import Correction, CorrectionKind
+from ledger.contributions.retirees import RETIREE_CREDITS, CreditRetiree
+from ledger.corrections import plan
+from ledger.corrections.asked import Correction, CorrectionKind, RightWage
 from ledger.corrections.performing import perform
 from ledger.corrections.plan import Planner
 from ledger.database.engines import connect
 from ledger.people.enrolments import Enrol
 from ledger.people.persons import number_opener
-from ledger.policy import load_policy
+from ledger.policy import Policy, load_policy
 from ledger.posting.in_force import put_in_force
 from ledger.verify import verify
 from tests.support.chance import SEED
@@ -51,6 +52,7 @@ KILLS = 10
 PEOPLE = 24
 OPENED, NOW = date(2025, 1, 1), noon(date(2026, 3, 2))
 MONTHS = (202511, 202512, 202601)
+CREDIT = 'name = "retirees.monthly_credit"\nunit = "yuan_per_month"\nvalue = "110.00"'
 AVERAGE = 'name = "contributions.average_wage"\nunit = "yuan_per_month"\nvalue = "8120.00"'
 
 
@@ -58,6 +60,8 @@ def other_figures() -> str:
     """The example area with an average wage that was published wrongly: its floor is a little too high."""
     text = packaged_policies()[AREA].text
     assert AVERAGE in text
+    assert CREDIT in text
+    text = text.replace(CREDIT, CREDIT.replace("110.00", "112.50"))
     return text.replace(AVERAGE, AVERAGE.replace("8120.00", "8125.00"))
 
 
@@ -81,16 +85,53 @@ def credit_retirees(engine: Engine) -> None:
 
 
 def correct(engine: Engine) -> None:
-    """What was assessed by the wrong average wage, by the right one."""
-    policy = packaged_policies()[AREA]
-    about = Correction(
-        kind=CorrectionKind.PARAMETER,
+    """What was assessed by the wrong average wage, by the right one: a little less each month."""
+    about = asked(CorrectionKind.PARAMETER, parameter="contributions.average_wage")
+    _perform(engine, about, packaged_policies()[AREA])
+
+
+def correct_upwards(engine: Engine) -> None:
+    """The same by one that is higher: more is owed, and nobody was late with it."""
+    text = packaged_policies()[AREA].text.replace(AVERAGE, AVERAGE.replace("8120.00", "8456.00"))
+    policy = load_policy(text, f"{AREA}.toml")
+    with engine.connect() as connection:
+        put_in_force(connection, AREA, policy, NOW)
+    _perform(engine, asked(CorrectionKind.PARAMETER, parameter="contributions.average_wage"), policy)
+
+
+def correct_a_list(engine: Engine) -> None:
+    """What one employer should have said of everybody, some more and some less."""
+    assessed = tables.assessment.c
+    query = select(assessed.book_id, assessed.account_id).order_by(assessed.book_id, assessed.account_id)
+    with engine.connect() as connection:
+        people = connection.execute(query.distinct()).all()
+    employer_id = people[0].book_id
+    staff = [one.account_id for one in people if one.book_id == employer_id]
+    wages = tuple(
+        RightWage(number, account_id, 500_000 + 100_000 * (number % 7))
+        for number, account_id in enumerate(staff, start=1)
+    )
+    _perform(engine, asked(CorrectionKind.LIST, employer_id=employer_id, wages=wages))
+
+
+def correct_credits(engine: Engine) -> None:
+    """What retirees got by the wrong figure, by the right one."""
+    _perform(engine, asked(CorrectionKind.PARAMETER, parameter="retirees.monthly_credit"))
+
+
+def asked(kind: CorrectionKind, **more: Any) -> Correction:
+    return Correction(
+        kind=kind,
         area=AREA,
         first=date(2025, 10, 1),
         last=date(2026, 1, 31),
         reason="published anew",
-        parameter="contributions.average_wage",
+        **more,
     )
+
+
+def _perform(engine: Engine, about: Correction, policy: Policy | None = None) -> None:
+    policy = policy or packaged_policies()[AREA]
     with engine.connect() as connection:
         planner = Planner(
             connection=connection,
@@ -101,7 +142,7 @@ def correct(engine: Engine) -> None:
             caller="corrections",
             actor="chief",
         )
-        perform(planner, about.name(policy), _clock, packaged_policies())
+        perform(planner, about.name(policy), _clock, packaged_policies() | {AREA: policy})
 
 
 RUNS: dict[str, Callable[[Engine], None]] = {
@@ -109,6 +150,9 @@ RUNS: dict[str, Callable[[Engine], None]] = {
     "annual settlement": settle_year,
     "retiree credits": credit_retirees,
     "mass correction": correct,
+    "mass correction upwards": correct_upwards,
+    "mass correction of a list": correct_a_list,
+    "mass correction of credits": correct_credits,
 }
 
 
@@ -136,6 +180,8 @@ def template(new_database: Any) -> str:
             unit.know(book, someone)
         if number % 4 == 3:
             world.one(Enrol(book, MemberClass.RETIRED, None, date(2025, 6, 1), None))
+            for period in MONTHS:
+                world.one(CreditRetiree(book, period))
             continue
         for _ in range(3):
             day = date(2025, dice.randrange(2, 13), dice.randrange(1, 28))
@@ -175,6 +221,8 @@ def copy(template: str) -> Iterator[Callable[[str], str]]:
 def in_small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (year_end, annual_settlements, retirees):
         monkeypatch.setattr(module, "CHUNK", 4)
+    for name in ("LINES_A_COMMAND", "ACCOUNTS_A_STEP"):
+        monkeypatch.setattr(plan, name, 4)
 
 
 def left_alone(url: str, run: Callable[[Engine], None]) -> int:
