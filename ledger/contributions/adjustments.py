@@ -21,8 +21,16 @@ from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, assessed_under, canonical, judge, persons_of
 from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.excused import excuse
-from ledger.contributions.levies import NO_PERIOD, Assessment, AssessmentLine, LevyLine, debts_of
-from ledger.contributions.month import Month, Reveal, employer_book, lock_all, next_entry, owed_month
+from ledger.contributions.levies import NO_PERIOD, AssessmentLine, LevyLine, debts_of
+from ledger.contributions.month import (
+    Month,
+    Reveal,
+    employer_book,
+    lock_all,
+    next_entry,
+    owed_month,
+    waits_of,
+)
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, OPEN_MONTH
 from ledger.contributions.squaring import square_fees
@@ -118,7 +126,7 @@ class Adjust(Command):
         due = NOTHING
         if line.wage_fen != 0:
             due = judge(desk, desk.book, month.period, account_id, line.wage_fen, again=True, holder=account)
-        credited = row.employee_paid - max(row.suspended, 0)
+        credited = row.employee_paid - waits_of(desk, month, account_id)
         if account is not None and account.stage == Stage.CLOSED and credited > due.employee_fen:
             # the heirs have it: nobody is left to owe it (R33)
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
@@ -198,15 +206,15 @@ class _Back:
         return tuple(moves)
 
 
-def _overpaid(rows: dict[int, Assessment]) -> list[_Overpaid]:
+def _overpaid(desk: Desk, month: Month) -> list[_Overpaid]:
     return [
         _Overpaid(
             account_id,
             max(row.employee_paid - row.employee, 0),
             max(row.employer_paid - row.employer, 0),
-            min(max(row.employee_paid - row.employee, 0), max(row.suspended, 0)),
+            min(max(row.employee_paid - row.employee, 0), waits_of(desk, month, account_id)),
         )
-        for account_id, row in sorted(rows.items())
+        for account_id, row in sorted(month.rows.items())
         if row.employee_paid > row.employee or row.employer_paid > row.employer
     ]
 
@@ -232,7 +240,7 @@ def take_off(desk: Desk, book: Book, period: int, account_id: int, reveal: Revea
 def _give_back(desk: Desk, book: Book, month: Month, take_out: TakeOut) -> _Back:
     """Take back what was paid beyond the new amounts."""
     back = _Back()
-    overpaid = _overpaid(month.rows)
+    overpaid = _overpaid(desk, month)
     lock_all(desk, [one.account_id for one in overpaid if one.employee])
     for one in overpaid:
         wanted = one.employee - one.forward

@@ -89,7 +89,7 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> Demanded:
         for employer_id, book in desk.books.items()
         if (rows := book.states.get(ASSESSMENTS)) is not None
         for (period, account_id), row in rows.rows.items()
-        if row.suspended < 0
+        if row.suspended
     ]
     found: Demanded = {}
     # of nearly every month nobody owes anything, and nothing is asked
@@ -116,6 +116,11 @@ def _follow(found: Demanded, desk: Desk, receipt: Receipt, _beside: object) -> N
 
 # what of the months on the books of employers was demanded from those who owe it; read after all months
 DEMANDED: Need[Demanded] = Need("what was demanded of months", _read, follow=_follow)
+
+
+def waits_of_month(desk: Desk, employer_id: int, period: int, account_id: int, suspended: int) -> int:
+    """What waits in suspense for one person of a month: beside what is demanded, which is below zero."""
+    return max(suspended + desk.of(DEMANDED).get((employer_id, period, account_id), 0), 0)
 
 
 def owed_of_month(desk: Desk, account: Book, employer_id: int, period: int, owed: int) -> int:

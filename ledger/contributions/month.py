@@ -20,7 +20,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.cleared import cleared_ref, owed_of_month
+from ledger.contributions.cleared import cleared_ref, owed_of_month, waits_of_month
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.spreading import Due, spread
@@ -69,6 +69,12 @@ def lock_all(desk: Desk, accounts: Iterable[int]) -> None:
         raise WiderLocks(missing)
 
 
+def waits_of(desk: Desk, month: Month, account_id: int) -> int:
+    """What waits in suspense for one person of a month, in fen."""
+    suspended = month.rows[account_id].suspended
+    return waits_of_month(desk, month.employer_id, month.period, account_id, suspended)
+
+
 class Month:
     """One month of an employer while one entry is made: what the entry will say about it.
 
@@ -93,6 +99,10 @@ class Month:
         self.cleared: dict[date, dict[int, int]] = {}
         self.to_pooled_fund = 0
         self.forward = 0
+
+    @property
+    def employer_id(self) -> int:
+        return self._book.book_id
 
     @property
     def policy(self) -> Policy:

@@ -114,22 +114,25 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> dict[tuple[int, i
         for account_id, ref, *credit in _CREDITS.run(connection, sources):
             one.credits[account_id, ref] = CreditedBy._make(credit)
         rows = debts_of(desk.books[book_id]).assessments.rows
+        # of what is demanded as well: then nothing was sent back, and nothing is found
         gone = {
             (line.account_id, line.period)
             for line in one.paid
-            if has_gone(rows.get((line.period, line.account_id), NOTHING_ASSESSED), line)
+            if has_gone(
+                row := rows.get((line.period, line.account_id), NOTHING_ASSESSED), line, row.suspended
+            )
         }
         if gone:
             one.sent = sent_of_the_dead(connection, book_id, gone)
     return found
 
 
-def has_gone(row: Assessment, line: PaidFor) -> bool:
-    """Whether less of a person's month is paid than was paid by a line, or less of it waits in suspense."""
+def has_gone(row: Assessment, line: PaidFor, waits: int) -> bool:
+    """Whether less of a person's month is paid than was paid by a line, or less than that `waits`."""
     return (
         row.employee_paid < line.employee
         or row.employer_paid < line.employer
-        or (line.waits > 0 and row.suspended < line.waits)
+        or (line.waits > 0 and waits < line.waits)
     )
 
 

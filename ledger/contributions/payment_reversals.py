@@ -23,7 +23,7 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.cleared import PaidFor
+from ledger.contributions.cleared import DEMANDED, PaidFor, waits_of_month
 from ledger.contributions.levies import (
     NO_PERIOD,
     NOTHING_ASSESSED,
@@ -60,7 +60,7 @@ class ReversePayment(Command):
         RefusalCode.NOT_LAST,
         RefusalCode.RATES_MISSING,
     )
-    needs = frozenset({TARGET, DEBTS, BROUGHT, ESTATE})
+    needs = frozenset({TARGET, DEBTS, BROUGHT, ESTATE, DEMANDED})
 
     book: BookRef
     target_seq: int
@@ -213,7 +213,11 @@ class _Back:
             line.period
             for place, line in enumerate(self.paid)
             if place not in self.of_the_dead
-            and has_gone(rows.get((line.period, line.account_id), NOTHING_ASSESSED), line)
+            and has_gone(
+                row := rows.get((line.period, line.account_id), NOTHING_ASSESSED),
+                line,
+                waits_of_month(self.desk, self.book.book_id, line.period, line.account_id, row.suspended),
+            )
         }
         acted = [
             entry_name(line.account_id, credit.acted_on_by)

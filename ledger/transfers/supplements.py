@@ -16,7 +16,8 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.chart.sides import Side
 from ledger.chart.transfers import Direction, TransferStatus
-from ledger.contributions.month import Month, employer_book, has_ended, lock_all, next_entry
+from ledger.contributions.cleared import DEMANDED
+from ledger.contributions.month import Month, employer_book, has_ended, lock_all, next_entry, waits_of
 from ledger.contributions.reads import DEBTS
 from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
@@ -151,7 +152,7 @@ class ReleaseSuspended(Command):
         RefusalCode.AMOUNT_INVALID,
         RefusalCode.SUSPENSE_EXCEEDED,
     )
-    needs = frozenset({DEBTS, ESTATE, TRANSFERS, ENROLMENTS, INSURED_ELSEWHERE})
+    needs = frozenset({DEBTS, ESTATE, TRANSFERS, ENROLMENTS, INSURED_ELSEWHERE, DEMANDED})
 
     book: BookRef
     account: int
@@ -192,8 +193,7 @@ class ReleaseSuspended(Command):
         if self.amount_fen is None or not 0 < self.amount_fen <= FEN_MAX:
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         month = Month(desk, book, period, desk.today, _never)
-        row = month.rows.get(self.account)
-        waiting = 0 if row is None else max(row.suspended, 0)
+        waiting = waits_of(desk, month, self.account) if self.account in month.rows else 0
         if self.amount_fen > waiting:
             raise Refused(RefusalCode.SUSPENSE_EXCEEDED, at="amount_fen", waiting_fen=waiting)
         name = next_entry(book)

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, exists, func, literal, null, or_, select, tup
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
+from ledger.chart.owed import DebtKind
 
 _A, _L, _V, _N = tables.assessment.c, tables.levy.c, tables.levy_line.c, tables.assessment_line.c
-_E = tables.entry.c
+_E, _D = tables.entry.c, tables.demand.c
 # what the money waits for
 FOR_PERSON, FOR_LIST, FOR_PAYER = "person", "list", "payer"
 
@@ -57,15 +58,33 @@ def suspended(
         .where(_V.book_id == _L.book_id, _V.period == _L.period, or_(_V.waiting > 0, _V.surplus > 0))
         .scalar_subquery()
     )
+    # below zero stands what is demanded of somebody, beside what waits
+    demanded = (
+        select(func.coalesce(func.sum(_D.amount - _D.withdrawn), 0))
+        .where(
+            _D.book_id == _A.account_id,
+            _D.debt_kind == int(DebtKind.CONTRIBUTION),
+            _D.debt_book == _A.book_id,
+            _D.debt_number == _A.period,
+        )
+        .scalar_subquery()
+    )
+    is_demanded = exists().where(
+        _D.book_id == _A.account_id,
+        _D.debt_kind == int(DebtKind.CONTRIBUTION),
+        _D.debt_book == _A.book_id,
+        _D.debt_number == _A.period,
+    )
+    waits = _A.suspended + demanded
     parts: list[Any] = [
         select(
             _A.book_id.label("employer"),
             _A.period.label("month"),
             _A.account_id.label("account"),
             literal(FOR_PERSON).label("waits_for"),
-            _A.suspended.label("fen"),
+            waits.label("fen"),
             since_paid.label("since"),
-        ).where(_A.suspended > 0)
+        ).where(or_(_A.suspended > 0, (_A.employee_paid > 0) & is_demanded & (waits > 0)))
     ]
     if account_id is None:
         parts += [

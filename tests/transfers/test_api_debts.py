@@ -21,10 +21,22 @@ from tests.support.debt_client import (
     of_a_month,
     of_an_estate_that_was_undone,
 )
-from tests.support.employer_client import balance, pay, refusal
+from tests.support.employer_client import adjust, balance, pay, refusal
 from tests.support.estate_client import die, divide, heir
 from tests.support.estate_client import undo as undo_estate
-from tests.support.transfer_client import demand, exit_answer, instalment, leave, post, set_off
+from tests.support.transfer_client import (
+    acknowledge,
+    demand,
+    exit_answer,
+    instalment,
+    leave,
+    post,
+    request_out,
+    send,
+    set_off,
+    supplement,
+    supplement_answer,
+)
 
 OWING = [of_a_bounced_payment, of_an_estate_that_was_undone]
 
@@ -172,3 +184,42 @@ def test_nobody_pays_the_debt_of_another(client: TestClient) -> None:
     other, _employer = of_a_month(client)
     [debt] = debts(client, person)
     assert refusal(demand_debt_answer(client, other, debt["debt"], "1.00")) == (404, "debt_not_found")
+
+
+def gone_and_paid_again(client: TestClient) -> tuple[str, str, str, str]:
+    """Who owed 100.00 of a month, paid them by a demand and was transferred; then the month is paid again."""
+    person, employer = of_a_month(client)
+    name = demand_debt(client, person, debts(client, person)[0])
+    instalment(client, name, "100.00")
+    transfer = request_out(client, person)
+    send(client, transfer)
+    acknowledge(client, transfer)
+    payment = pay(client, employer, "2026-03", "760.00", "2026-06-10")["receipt"]
+    return person, employer, transfer, payment
+
+
+def waiting(client: TestClient, employer: str) -> list[str]:
+    items = client.get("/v1/suspended", params={"employer": employer}).json()["items"]
+    return [one["amount"] for one in items]
+
+
+def test_all_of_a_demanded_month_that_waits_is_seen_and_sent_after(client: TestClient) -> None:
+    """160.00 come for somebody who left; what of the month was paid by a demand hides nothing of them."""
+    _person, employer, transfer, _payment = gone_and_paid_again(client)
+    assert waiting(client, employer) == ["160.00"]
+    answer = supplement_answer(client, transfer, "160.01")
+    assert answer.json()["facts"]["waiting"] == "160.00"
+    supplement(client, transfer, "160.00")
+    assert waiting(client, employer) == []
+
+
+def test_all_of_a_demanded_month_that_waits_goes_back(client: TestClient) -> None:
+    _person, employer, _transfer, payment = gone_and_paid_again(client)
+    assert bounce(client, payment)["receivable"] == "0.00"
+    assert waiting(client, employer) == []
+
+
+def test_a_demanded_month_that_waits_is_taken_off_the_list(client: TestClient) -> None:
+    person, employer, _transfer, _payment = gone_and_paid_again(client)
+    adjust(client, employer, "2026-03", {person: "0.00"})
+    assert waiting(client, employer) == []
