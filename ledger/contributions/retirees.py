@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, literal_column, select
 
 from ledger import tables
 from ledger.book.draft import Draft
@@ -156,8 +156,8 @@ def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]
         select(enrolment.seq)
         .where(
             enrolment.book_id == book.book_id,
-            enrolment.member_class == int(MemberClass.RETIRED),
-            enrolment.valid_from <= first,
+            enrolment.member_class == bindparam("retired", int(MemberClass.RETIRED), literal_execute=True),
+            enrolment.valid_from <= bindparam("first", first, literal_execute=True),
             stands(enrolment),
         )
         .exists()
@@ -166,15 +166,16 @@ def _owed(period: int, area: int, after: int) -> tuple[ColumnElement[bool], ...]
         select(entry.seq)
         .where(
             entry.book_id == book.book_id,
-            entry.kind == int(Kind.RETIREE_CREDIT),
-            entry.source_ref == source_of(period),
+            entry.kind == bindparam("kind", int(Kind.RETIREE_CREDIT), literal_execute=True),
+            entry.source_ref == bindparam("credited", source_of(period), literal_execute=True),
         )
         .exists()
     )
     return (
-        book.area == area,
-        book.stage != int(Stage.CLOSED),
-        book.opened_on <= last,
+        # written out, so that the plan knows how many books that is: else each chunk sorts them all
+        book.area == bindparam("area", area, literal_execute=True),
+        book.stage != bindparam("closed", int(Stage.CLOSED), literal_execute=True),
+        book.opened_on <= bindparam("last", last, literal_execute=True),
         book.book_id > after,
         retired,
         ~credited,
@@ -192,7 +193,7 @@ def _next(connection: Connection, period: int, area: int, after: int) -> list[in
         select(tables.book.c.book_id)
         .where(*_owed(period, area, after))
         .order_by(tables.book.c.book_id)
-        .limit(CHUNK)
+        .limit(literal_column(str(CHUNK)))
     )
     with connection.begin():
         return list(connection.scalars(query))

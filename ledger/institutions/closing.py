@@ -19,8 +19,8 @@ from ledger.institutions.books import institution_book
 from ledger.institutions.changes import record
 from ledger.institutions.rows import InstitutionChangeRow
 from ledger.posting import Command, Desk, Institution, Need
+from ledger.posting.institutions import read_institutions
 from ledger.posting.needs import Asked
-from ledger.posting.reads import read_institutions
 from ledger.refusals import RefusalCode, Refused
 
 _A_DAY: Final = timedelta(days=1)

@@ -17,8 +17,9 @@ from ledger.database.lookups import Lookup
 from ledger.posting.book_reads import read_books, read_days
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.institutions import read_institutions
 from ledger.posting.needs import Asked, Need
-from ledger.posting.outcomes import Answered, Change, Institution, Posted, Receipt, Sourced
+from ledger.posting.outcomes import Answered, Posted, Receipt, Sourced
 
 # the columns of a receipt, in the order of its fields (kind and transfers apart)
 RECEIPT_COLUMNS = (
@@ -112,26 +113,6 @@ _ACTING = Lookup(
     ENTRY_RETURNS,
     book_id="big",
     seq="int",
-)
-# contracts, then suspensions, which have no services, and by its entry what was said of the institution since
-_INSTITUTIONS = Lookup(
-    "SELECT i.code, i.party_id, i.kind, i.level, i.area, c.valid_from, c.valid_to, c.services,"
-    " CAST(NULL AS INTEGER) AS seq, CAST(NULL AS TEXT) AS name, CAST(NULL AS BOOLEAN) AS ended,"
-    " CAST(NULL AS TEXT) AS successor FROM {given}"
-    " JOIN institution i ON i.code = given.code LEFT JOIN contract c ON c.code = i.code"
-    " UNION ALL SELECT i.code, i.party_id, i.kind, i.level, i.area, s.valid_from, s.valid_to, NULL,"
-    " NULL, NULL, NULL, NULL"
-    " FROM {given} JOIN institution i ON i.code = given.code JOIN suspension s ON s.code = i.code"
-    " UNION ALL SELECT i.code, i.party_id, g.kind, g.level, g.area, g.valid_from, NULL, NULL,"
-    " g.seq, g.name, g.ended, g.successor"
-    " FROM {given} JOIN institution i ON i.code = given.code"
-    " JOIN institution_change g ON g.book_id = i.party_id",
-    [
-        *(tables.institution.c[name] for name in ("code", "party_id", "kind", "level", "area")),
-        *(tables.contract.c[name] for name in ("valid_from", "valid_to", "services")),
-        *(tables.institution_change.c[name] for name in ("seq", "name", "ended", "successor")),
-    ],
-    code="text",
 )
 
 
