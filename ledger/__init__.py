@@ -55,6 +55,7 @@ from ledger.estates.claimants import ConfirmEstate, NameClaimants, NamedClaimant
 from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.estates.merging import MergeAccounts
+from ledger.estates.payouts import OrderPayout, RecordPayout, ReviewPayout
 from ledger.estates.unclaimed import PayUnclaimedEstate
 from ledger.estates.undoing import UndoEstate
 from ledger.imports.lists import ListLine, read_list, require_nil_said
@@ -162,6 +163,7 @@ __all__ = [
     "OpenAccount",
     "OpenCase",
     "OpeningBalance",
+    "OrderPayout",
     "Outcome",
     "Overloaded",
     "PayAdvance",
@@ -181,6 +183,7 @@ __all__ = [
     "Reconcile",
     "RecordContact",
     "RecordFiling",
+    "RecordPayout",
     "RecordRecovery",
     "RecordStep",
     "RefundSurplus",
@@ -201,6 +204,7 @@ __all__ = [
     "ReverseEstimate",
     "ReversePayment",
     "ReverseSettlement",
+    "ReviewPayout",
     "SendTransfer",
     "SeparatePeople",
     "SetOffDemand",

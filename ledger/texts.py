@@ -237,3 +237,8 @@ def asks_for_cash(field: str) -> bool:
 def is_cash(institution: str) -> bool:
     """Whether the code of an institution is what cash is called."""
     return institution.strip().upper() in _CASH_INSTITUTIONS
+
+
+def says_cash(bank: str) -> bool:
+    """Whether what should be the name of a bank says that money is to be paid as cash."""
+    return is_cash(bank) or any(word in bank.casefold() for word in ("cash", "现金", "現金"))

@@ -112,6 +112,10 @@ class Kind(IntEnum):
     ESTATE_DISPUTE = 95
     ESTATE_AGREEMENT = 96
     ESTATE_UNDO = 97
+    # of a divided one: a share is ordered to be paid to a bank, the order is reviewed, and paid
+    PAYOUT_ORDER = 85
+    PAYOUT_REVIEW = 86
+    PAYOUT = 87
     # of an heir's account: a share that goes back
     INHERITANCE_BACK = 98
 
@@ -202,6 +206,7 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     # to heirs and to the State; and what nobody inherits, where the area says so
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE, Side.POOLED_FUND)),
     Kind.INTEREST_BACK: _pairs((_CO,), (Side.FUND_INTEREST,)),
+    Kind.PAYOUT: _pairs((Side.ESTATE_PAYABLE,), (Side.BANK,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
     # what was paid to heirs comes back, and what was set off is owed again
     Kind.ESTATE_UNDO: _pairs((Side.ESTATE_PAYABLE, Side.RECEIVABLE, Side.POOLED_FUND), _ANY_POCKET)

@@ -25,3 +25,4 @@ class RowLetter(StrEnum):
     PERSON_FACT = "N"
     MERGE = "M"
     SHARED_NUMBER = "Q"
+    PAYOUT = "I"

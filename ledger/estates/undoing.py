@@ -29,6 +29,7 @@ from ledger.database.lookups import Lookup
 from ledger.estates.case import ESTATE_CASE, HELD, OPEN, case_named
 from ledger.estates.netting import SPENT_SHARES
 from ledger.estates.owed import OWED
+from ledger.estates.payouts import PAYOUTS
 from ledger.owed.state import DEMAND_STATE
 from ledger.people.merged import onward_of
 from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
@@ -149,8 +150,10 @@ class UndoEstate(Command):
         RefusalCode.PERIOD_INVALID,
         # nothing was confirmed, or it was taken back before
         RefusalCode.ESTATE_NOT_CONFIRMED,
+        # what a bank was paid does not come back by an entry
+        RefusalCode.ESTATE_PAID_OUT,
     )
-    needs = frozenset({ESTATE_CASE, DIVISIONS, OWED, SPENT_SHARES})
+    needs = frozenset({ESTATE_CASE, DIVISIONS, OWED, SPENT_SHARES, PAYOUTS})
 
     book: BookRef
     death_seq: int
@@ -176,6 +179,8 @@ class UndoEstate(Command):
             raise Refused(RefusalCode.ESTATE_NOT_CONFIRMED)
         if book.book_id in found.reopened:
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
+        if any(desk.of(PAYOUTS)[book.book_id].paid.values()):
+            raise Refused(RefusalCode.ESTATE_PAID_OUT)
         paid = found.by_book.get(book.book_id, [])
         estates = [one for one in paid if one.kind is Kind.ESTATE]
         came = _from_heirs(desk, book, estates)

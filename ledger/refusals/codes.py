@@ -131,6 +131,7 @@ class RefusalCode(Worded):
     WEBHOOK_NOT_FOUND = Words("webhook_not_found", 404, "No such webhook", "事件推送地址不存在。",
         "There is no such webhook")
     TRANSFER_NOT_FOUND = Words("transfer_not_found", 404, "No such transfer", "转移接续业务不存在。")
+    PAYOUT_NOT_FOUND = Words("payout_not_found", 404, "No such payout", "支付单不存在。")
     DEMAND_NOT_FOUND = Words("demand_not_found", 404, "No such demand", "追缴通知不存在。")
     DEBT_NOT_FOUND = Words("debt_not_found", 404, "The account owes no such debt", "该账户无此项欠款。",
         "The account owes no such debt, or nothing of it any more")
@@ -353,6 +354,11 @@ class RefusalCode(Worded):
         "继承存在争议或受遗赠人尚未表示，暂不支付。")
     ESTATE_NOT_CONFIRMED = Words("estate_not_confirmed", 409, "The estate is not confirmed",
         "该遗产尚未确认分配。")
+    ESTATE_PAID_OUT = Words("estate_paid_out", 409, "A share was paid to a bank: it is demanded back",
+        "遗产份额已支付，不能撤销，请依法追回。")
+    PAYOUT_STATE = Words("payout_state", 409, "The payout is at another step", "支付单不在此环节。")
+    NOTHING_PAYABLE = Words("nothing_payable", 409, "Nothing is to be paid out to that person",
+        "该继承人没有待支付的份额。")
     ESTATE_NOT_HELD = Words("estate_not_held", 409, "Somebody inherits, or nobody was asked for yet",
         "该遗产有继承人或尚未确认无人继承。")
     SHARES_INVALID = Words("shares_invalid", 422, "The shares do not divide the whole", "继承份额不正确。")

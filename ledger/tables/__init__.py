@@ -45,6 +45,7 @@ from ledger.tables.contributions import (
 )
 from ledger.tables.corrections import correction, correction_line
 from ledger.tables.documents import document, document_content
+from ledger.tables.estates import estate_payout
 from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
 from ledger.tables.people import account_merge, person_fact, shared_number
@@ -102,6 +103,7 @@ __all__ = [
     "employer_closure",
     "enrolment",
     "entry",
+    "estate_payout",
     "event",
     "filing",
     "identity",
@@ -148,7 +150,7 @@ APPEND_ONLY = (
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
     "institution_change", "employer_change",
-    "person_fact", "account_merge", "shared_number",
+    "person_fact", "account_merge", "shared_number", "estate_payout",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -79,6 +79,7 @@ from ledger.verify.merges import (
 )
 from ledger.verify.news import news_is_of_what_happened
 from ledger.verify.owing import debts_are_demanded_once
+from ledger.verify.payouts import payouts_follow_the_estate
 from ledger.verify.people import (
     facts_are_what_they_are_compared_by,
     numbers_are_in_force_by_their_days,
@@ -101,6 +102,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     books_follow_from_their_entries,
     estates_reach_the_heirs,
     shares_go_back_by_an_undoing,
+    payouts_follow_the_estate,
     people_are_known,
     accounts_are_staked_once,
     totals_agree,

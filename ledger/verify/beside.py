@@ -19,6 +19,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
 from ledger.contributions.employer_changes import EMPLOYER_CHANGE_ROW
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, LEVY_LINE
+from ledger.estates.payouts import PAYOUT_ROW
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.institutions.rows import CHANGE_ROW, ContractEndRow, ContractRow, SuspensionEndRow, SuspensionRow
 from ledger.people.dated import PERSON_FACT
@@ -59,6 +60,7 @@ WRITES: dict[int, frozenset[RowKind[Any]]] = {
     Kind.CONTACT: frozenset({PERSON_FACT}),
     Kind.SEPARATION: frozenset({SHARED_NUMBER}),
     Kind.MERGE: frozenset({PERSON_FACT, MERGE_ROW}),
+    Kind.PAYOUT_ORDER: frozenset({PAYOUT_ROW}),
 }
 # kinds that write rows on some occasions and not on others
 _MAY_WRITE = frozenset({Kind.MERGE, Kind.REVERSAL, Kind.CLAIM_DECISION, Kind.ANNUAL_SETTLEMENT})

@@ -73,7 +73,7 @@ _OF_ANOTHER_BOOK = frozenset({
 _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
-    Kind.INTEREST_CORRECTION, Kind.MERGE,
+    Kind.INTEREST_CORRECTION, Kind.MERGE, Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT,
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip
@@ -85,6 +85,7 @@ _AFTER_A_MERGE = _AFTER_CLOSING | frozenset({
 _OF_AN_UNDIVIDED_ESTATE = frozenset({
     Kind.ESTATE_CLAIMANTS, Kind.ESTATE_DISPUTE, Kind.ESTATE_AGREEMENT,
 })  # fmt: skip
+_OF_PAYOUTS = frozenset({Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT})
 _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kind.QUOTA, Kind.MUTUAL_AID})
 
 
@@ -234,6 +235,8 @@ def fits_the_stage(walk: Walk, line: WalkedEntry) -> str | None:
         return f"a {Kind(line.kind).word} after the report of death"
     if line.kind in _OF_AN_UNDIVIDED_ESTATE and walk.stage != Stage.DECEASED:
         return f"a {Kind(line.kind).word} in the account of somebody alive"
+    if line.kind in _OF_PAYOUTS and walk.stage != Stage.CLOSED:
+        return f"a {Kind(line.kind).word} of an estate that was not divided"
     if line.kind == Kind.ESTATE_UNDO and walk.stage != Stage.CLOSED:
         return "an estate that was not divided is taken back"
     if line.kind in {Kind.DEATH_CORRECTION, Kind.DEATH_WITHDRAWAL}:

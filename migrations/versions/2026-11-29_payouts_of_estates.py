@@ -27,7 +27,38 @@ def upgrade() -> None:
             )
     else:
         op.create_index(_DEAD, "book", ["book_id"], sqlite_where=_HAS_DIED)
+    op.create_table(
+        "estate_payout",
+        sa.Column("book_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.Column("seq", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.CheckConstraint("amount > 0", name=op.f("ck_estate_payout_amount_positive")),
+        sa.CheckConstraint("length(digest) = 32", name=op.f("ck_estate_payout_digest_is_a_digest")),
+        sa.ForeignKeyConstraint(
+            ["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_estate_payout_entry"
+        ),
+        sa.PrimaryKeyConstraint("book_id", "seq", name=op.f("pk_estate_payout")),
+    )
+    _refuse_changes("estate_payout")
+
+
+def _refuse_changes(table: str) -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+        )
+        return
+    for event in ("UPDATE", "DELETE"):
+        op.execute(
+            f"CREATE TRIGGER {table}_no_{event.lower()} BEFORE {event} ON {table}"
+            f" BEGIN SELECT RAISE(ABORT, '{event} on {table} is refused: the book is append-only'); END"
+        )
 
 
 def downgrade() -> None:
+    op.drop_table("estate_payout")
     op.drop_index(_DEAD, "book")

@@ -96,7 +96,7 @@ def world(client: TestClient, there: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def books(client: TestClient, world: dict[str, str]) -> Books:
     books = Books(client)
-    for word in ("account", "died", "divided", "late", "younger", "abandoned"):
+    for word in ("account", "died", "divided", "late", "younger", "abandoned", "heirless"):
         books.add(word, world[word])
     words = "patient relative worker other donor poor first second mover waits_for sender"
     for word in words.split():
@@ -151,6 +151,11 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ("GET", "/v1/estates"): [
         Asked("/v1/estates?state=open", {"died": 1}),
         Asked("/v1/estates?state=held", {"abandoned": 1}),
+    ],
+    ("GET", "/v1/payouts"): [
+        Asked("/v1/payouts?state=waiting", {"heirless": 1}),
+        Asked("/v1/payouts", {"heirless": 2}),
+        Asked("/v1/payouts?state=paid", {}),
     ],
     ("GET", "/v1/estates/{estate}"): [
         Asked("/v1/estates/{estate}", {"died": 1}),

@@ -203,6 +203,9 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "person_id": 1, "seq": 5, "line": 1, "what": 1, "valid_from": DAY, "digest": DIGEST,
         "sealed": b"x",
     },
+    "estate_payout": {
+        "book_id": BOOK, "person_id": 1, "amount": 1, "seq": 5, "digest": DIGEST, "sealed": b"x",
+    },
     "account_merge": {
         "book_id": BOOK, "into_id": BOOK + 1, "person_id": 1, "into_person_id": 2, "seq": 5,
     },
@@ -253,6 +256,7 @@ NEEDS = {
     "person_fact": ["book", "entry"],
     "account_merge": ["book", "entry"],
     "shared_number": ["book", "entry"],
+    "estate_payout": ["book", "entry"],
     **care_rows.NEEDS,
     **leaving_rows.NEEDS,
 }
@@ -471,6 +475,8 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_institution_change_followed_when_it_ends": [{"successor": "H2"}, {"ended": False, "successor": "H2"}],
     "ck_employer_change_says_something": [{"name": None}],
     "ck_employer_change_not_into_itself": [{"successor": BOOK}],
+    "ck_estate_payout_amount_positive": [{"amount": 0}, {"amount": -1}],
+    "ck_estate_payout_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_person_fact_what_is_known": [{"what": 0}, {"what": 5}],
     "ck_person_fact_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_account_merge_goes_into_another": [{"into_id": BOOK}],
@@ -534,7 +540,7 @@ def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
     # an employer's or an institution's book has no pockets, and the fund pays claims and advances past them
     between_funds = {
         Kind.ASSESSMENT, Kind.PAYMENT, Kind.ADJUSTMENT, Kind.CLAIM_DECISION, Kind.ADVANCE, Kind.RECOVERY,
-        Kind.CREDIT_SHORTFALL,
+        Kind.CREDIT_SHORTFALL, Kind.PAYOUT,
         Kind.INSTITUTION_PAYMENT, Kind.TRANSFER_ACKNOWLEDGEMENT, Kind.TRANSFER_SUPPLEMENT,
         Kind.SUSPENSE_RELEASE, Kind.DEMAND, Kind.INSTALMENT,
     }  # fmt: skip
@@ -633,6 +639,7 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "an assessment of a person's month": ("assessment_line", {}, {"line": 2, "employee": 1}),
     "an enrolment of an entry": ("enrolment", {}, {"member_class": int(MemberClass.RETIRED)}),
     "a line of a person's fact": ("person_fact", {}, {"what": 2}),
+    "an order of a payout": ("estate_payout", {}, {"amount": 2}),
     "where an account went": ("account_merge", {}, {"into_id": BOOK + 2}),
     "whose number another had": ("shared_number", {}, {"other_person_id": 3}),
     **care_rows.TWICE,
@@ -769,6 +776,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("person_fact", {"seq": 6}),
         ("account_merge", {"seq": 6}),
         ("shared_number", {"seq": 6}),
+        ("estate_payout", {"seq": 6}),
         *care_rows.HANGING,
         *leaving_rows.HANGING,
     ],
@@ -820,7 +828,7 @@ CLOSURES = "employer_closure"
 # what is said of institutions and employers since they were registered
 REGISTERS = ("institution_change", "employer_change")
 # of people
-OF_PEOPLE = ("person_fact", "account_merge", "shared_number")
+OF_PEOPLE = ("person_fact", "account_merge", "shared_number", "estate_payout")
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -865,6 +873,8 @@ CHANGING = [
     "UPDATE read_log_chain SET last_seq = last_seq + 1, chain_id = 902",
     "UPDATE person_fact SET digest = digest",
     "DELETE FROM person_fact",
+    "UPDATE estate_payout SET amount = 2",
+    "DELETE FROM estate_payout",
     "UPDATE account_merge SET into_id = 1",
     "DELETE FROM account_merge",
     "UPDATE shared_number SET other_person_id = 3",
@@ -1142,7 +1152,7 @@ def test_every_table_has_its_room() -> None:
         "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
         "reconciled_day", "clearing", "employer_closure", "approval", "institution_change",
-        "employer_change", "person_fact", "account_merge", "shared_number",
+        "employer_change", "person_fact", "account_merge", "shared_number", "estate_payout",
         "transfer_case", "demand",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}

@@ -101,6 +101,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("clearing_ended", "clearing_paid", "claim_decided", "already_advanced", "nothing_advanced"),
         *("set_off_not_allowed", "card_in_use", "card_differs"),
         *("heirs_disputed", "estate_not_confirmed", "estate_not_held"),
+        *("estate_paid_out", "payout_state", "nothing_payable"),
         *("retiree", "transfer_state", "demand_paid", "amount_differs"),
         *("agency_request_decided", "agency_request_undecided", "agency_request_rejected"),
         *(

@@ -18,7 +18,7 @@ from tests.support import care_client
 from tests.support.api_client import AREA, contribute, id_number, key, open_account, running, spending
 from tests.support.care_client import CARE_DAY
 from tests.support.employer_client import hire, new_employer, owe, pay, wages
-from tests.support.estate_client import held_for_a_year
+from tests.support.estate_client import BANK, held_for_a_year, paying_estate
 from tests.support.inquiry_client import who_is_let_in
 from tests.support.transfer_client import announce, demand, reject, request_out, send
 from tests.support.units import credit_code
@@ -118,6 +118,7 @@ def there(client: TestClient) -> dict[str, str]:
     post(client, f"/v1/accounts/{divided}/death", {"died_on": "2026-10-01", "evidence": "x"})
     confirmed = post(client, "/v1/estates", claimed | {"account": divided, "confirm": True})["estate"]
     abandoned, nobodys = held_for_a_year(client)
+    paying = paying_estate(client)
     hold = {"amount": "5.00", "expires_at": "2026-11-22T00:00:00Z", "institution": "H0001", "source_ref": "h"}
     claim = CLAIM | {"institution": hospital, "id_number": patient, "bill_no": "decided"}
     quiet = care_client.new_institution(client)
@@ -136,6 +137,10 @@ def there(client: TestClient) -> dict[str, str]:
         "confirmed": confirmed,
         "abandoned": abandoned,
         "nobodys": nobodys,
+        "heirless": paying.account,
+        "paying": paying.estate,
+        "payout": paying.waiting,
+        "reviewed": paying.reviewed,
         "younger": str(open_account(client, opened_on="2026-02-05")["account_no"]),
         "patient": patient,
         "relative": care_client.new_patient(client),
@@ -333,6 +338,9 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/estates/{estate}/disputes": {"by": "李四", "document": "x"},
         "/v1/estates/{estate}/agreement": {"shares": [{"name": "李四", "share": "1"}], "document": "x"},
         "/v1/estates/{estate}/undo": {"reason": "x", "document": "x"},
+        "/v1/estates/{estate}/payouts": BANK | {"name": "丙"},
+        "/v1/payouts/{payout}/review": {},
+        "/v1/payouts/{payout}/paid": {"source_ref": "bank-1"},
         "/v1/estates/{estate}/unclaimed": {"paid_on": "2026-11-20", "document": "x"},
         "/v1/transfers": {
             "account": there["account"],
@@ -502,6 +510,8 @@ INSTEAD = {
     "/v1/accounts/{account}/estate": {"account": "died"},
     "/v1/estates/{estate}/undo": {"estate": "confirmed"},
     "/v1/estates/{estate}/unclaimed": {"estate": "nobodys"},
+    "/v1/estates/{estate}/payouts": {"estate": "paying"},
+    "/v1/payouts/{payout}/paid": {"payout": "reviewed"},
     "/v1/accounts/{account}/death/withdrawal": {"account": "died"},
     "/v1/accounts/{account}/death/correction": {"account": "died"},
     "/v1/accounts/{account}/merge": {"account": "younger"},

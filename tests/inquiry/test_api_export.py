@@ -139,6 +139,8 @@ ELSEWHERE = {
     "person_fact", "account_merge",
     # which numbers of the person another had too is of that other person as well
     "shared_number",
+    # where heirs of the person are paid: told to nobody
+    "estate_payout",
     # of employers, which persons see as their months
     "levy", "levy_line", "assessment", "assessment_line", "declared_line", "employer", "employer_closure",
     "employer_change",

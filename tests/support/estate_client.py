@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi.testclient import TestClient
 
 from api.accounts.answers import EstateAnswer
 from api.accounts.estate_bodies import EstateState
-from tests.support.api_client import TODAY, contribute, id_number, key, open_account
+from tests.support.api_client import TODAY, bearer, contribute, id_number, key, open_account
 from tests.support.approval_client import by_two, later
 from tests.support.employer_client import taken
 
@@ -126,3 +126,41 @@ def held_for_a_year(client: TestClient, amount: str = "1000.00", on: date = HELD
         told = claimed(client, account, [], paid_on=on.isoformat())
     assert told["state"] == "held"
     return account, str(told["estate"])
+
+
+# -- payouts -----------------------------------------------------------------------------------------------
+
+BANK = {
+    "account_holder": "李小明",
+    "bank": "示例银行",
+    "bank_account": "6222 0000 1111 2222 333",
+    "document": "paper 7",
+}
+"""Bank details as they are sent."""
+
+
+class PayingEstate(NamedTuple):
+    """A divided estate, in which another clerk ordered two payouts; one of them was reviewed."""
+
+    account: str
+    estate: str
+    waiting: str
+    reviewed: str
+
+
+def paying_estate(client: TestClient) -> PayingEstate:
+    """Three heirs of 30.00 without accounts: of the third nothing is ordered."""
+    account = str(open_account(client)["account_no"])
+    contribute(client, account, "30.00", period="2026-11", effective_on=TODAY.isoformat())
+    die(client, account)
+    heirs = [claimant(name) for name in ("甲", "乙", "丙")]
+    estate = str(confirmed(client, account, heirs)["estate"])
+    app: Any = client.app
+    other = bearer(app.state.ledger.settings.keys, actor="clerk-9")
+    orders = []
+    for name in ("甲", "乙"):
+        path, body = f"/v1/estates/{estate}/payouts", BANK | {"name": name}
+        orders.append(str(client.post(path, json=body, headers=key() | other).json()["payout"]))
+    answer = client.post(f"/v1/payouts/{orders[1]}/review", json={}, headers=key())
+    assert answer.status_code == 201, answer.text
+    return PayingEstate(account, estate, *orders)
