@@ -27,6 +27,7 @@ from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
 from ledger.settings import Settings
 from ledger.vault import Keyring
+from tests.support.one_trip import in_one_trip
 from tests.support.people import write_keys
 
 TODAY = date(2026, 11, 21)
@@ -85,6 +86,7 @@ def running(engine: Engine, folder: Path, **more: Any) -> Iterator[TestClient]:
     there = opened(engine, folder)
     app = create_app(there, Verifier.load(folder / "keys" / "jwks.json"), clock=lambda: (NOW, TODAY), **more)
     with TestClient(app, raise_server_exceptions=False) as client:
+        in_one_trip(client)
         client.headers["Authorization"] = f"Bearer {token(folder / 'keys')}"
         yield client
 
