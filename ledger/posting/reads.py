@@ -238,33 +238,6 @@ def _acting_on(names: Sequence[tuple[int, int]], desk: Desk) -> list[tuple[int, 
     return [(place[0], acting) for place in names if (acting := desk.acting.get(place)) is not None]
 
 
-def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:
-    facts: dict[str, tuple[int, str, int, int]] = {}
-    contracts: dict[str, list[tuple[date, date | None, frozenset[str]]]] = {}
-    suspensions: dict[str, list[tuple[date, date | None]]] = {}
-    changes: dict[str, list[Change]] = {}
-    for code, party_id, kind, level, area, first, last, services, seq, *said in _INSTITUTIONS.run(
-        connection, [(code,) for code in codes]
-    ):
-        if seq is not None:
-            name, ended, successor = said
-            changes.setdefault(code, []).append(Change(first, seq, name, kind, level, area, ended, successor))
-            continue
-        facts[code] = (party_id, kind, level, area)
-        if services is not None:
-            contracts.setdefault(code, []).append((first, last, frozenset(services.split(","))))
-        elif first is not None:
-            suspensions.setdefault(code, []).append((first, last))
-    for code, known in facts.items():
-        desk.institutions[code] = Institution(
-            code,
-            *known,
-            tuple(contracts.get(code, ())),
-            tuple(suspensions.get(code, ())),
-            tuple(sorted(changes.get(code, ()))),
-        )
-
-
 def _read_target(connection: Connection, asked: Asked, desk: Desk) -> bool:
     places = [
         (book_id, command.target_seq)

@@ -60,10 +60,8 @@ HOUSE: dict[str, str] = {
     "__main__": f"{GROUND} {WINGS} reports access imports verify operations",
     "api": "",
     "api/http": f"ledger {LEAVES} chart policy book posting {WINGS} reports access operations",
-    "api/accounts": f"api/http ledger {GROUND} book accounts people care estates reports",
-    "api/transfers": f"api/http ledger {GROUND} book owed transfers estates reports",
     "api/accounts": f"api/http ledger {GROUND} book accounts people care estates reports inquiry",
-    "api/transfers": f"api/http ledger {GROUND} book owed transfers reports",
+    "api/transfers": f"api/http ledger {GROUND} book owed transfers estates reports",
     "api/operations": f"api/http api/accounts api/transfers ledger {GROUND} database book posting corrections"
     f" {WINGS} reports operations imports",
     "api/contributions": f"api/http api/operations ledger {GROUND} book people contributions reports",
