@@ -185,6 +185,7 @@ class UndoEstate(Command):
         estates = [one for one in paid if one.kind is Kind.ESTATE]
         came = _from_heirs(desk, book, estates)
         book.roll_to(book.value_date(desk.today, desk.today)[0].year)
+        came = _from_heirs(desk, book, [one for one in paid if one.kind is Kind.ESTATE])
         [division] = [one for one in paid if one.seq == case.estate_seq]
         interest = found.cut_short(division)
         if interest:
@@ -320,6 +321,8 @@ def _restore(
     transfers = _restored(went, day.year)
     fact_on = None if any(one.effective_on == day for one in went) else went[0].effective_on
     late = book.late_year(day)
+    if late is None:
+        book.roll_to(day.year)
     book.add(
         Draft(
             Kind.ESTATE_UNDO,

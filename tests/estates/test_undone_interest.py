@@ -105,6 +105,8 @@ def test_after_undo_and_withdrawal_it_earns_what_a_twin_earns(world: World, way:
     divided(world, book, paid)
     ends(world, paid.year, back.year, book, twin)
     undone(world, book, death, back)
+    # nothing is of this year yet: the account stands in the year of the division
+    assert [str(one) for one in verify(world.engine).findings] == []
     if back.year == paid.year:
         assert pockets(world.engine, book, back) == before
     ends(world, back.year, alive.year, book, twin)
