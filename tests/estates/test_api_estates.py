@@ -482,6 +482,20 @@ def test_the_part_of_an_unborn_child_is_kept(client: TestClient) -> None:
     ]  # fmt: skip
 
 
+def test_a_kept_part_is_paid_by_dividing_anew(client: TestClient) -> None:
+    """Born, the child gets it into an account; born dead, the others get it. The odd fen goes once (K7)."""
+    person, child = dead(client, "0.05"), claimant("腹中", unborn=True)
+    estate = confirmed(client, person, [SPOUSE, claimant("大"), child])["estate"]
+    undo(client, estate)
+    born = with_account(client, "小宝")
+    shares = confirmed(client, person, [SPOUSE, claimant("大"), born])["shares"]
+    assert sorted(one["amount"] for one in shares) == ["0.01", "0.02", "0.02"]
+    assert shares[2]["paid_to"] == "account"
+    assert balance(client, born["id_number"]) == shares[2]["amount"]
+    undo(client, estate)
+    assert amounts(confirmed(client, person, [SPOUSE, claimant("大")])) == ["0.03", "0.02"]
+
+
 # -- taken back --------------------------------------------------------------------------------------------
 
 
