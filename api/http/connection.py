@@ -162,7 +162,9 @@ class Connection(HttpToolsProtocol):
             # it is answered yet: what it sends meanwhile stays with it
             self.flow.pause_reading()
         else:
-            self.transport.abort()
+            # what was said in this turn of the loop is written behind what is read in it
+            self.flow.pause_reading()
+            self._end_in(0.0)
 
     def _head_bytes(self) -> int:
         fields = sum(len(name) + len(value) + _BETWEEN_NAME_AND_VALUE for name, value in self.headers)
