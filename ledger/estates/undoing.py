@@ -184,8 +184,6 @@ class UndoEstate(Command):
         paid = found.by_book.get(book.book_id, [])
         estates = [one for one in paid if one.kind is Kind.ESTATE]
         came = _from_heirs(desk, book, estates)
-        book.roll_to(book.value_date(desk.today, desk.today)[0].year)
-        came = _from_heirs(desk, book, [one for one in paid if one.kind is Kind.ESTATE])
         [division] = [one for one in paid if one.seq == case.estate_seq]
         interest = found.cut_short(division)
         if interest:
