@@ -19,6 +19,7 @@ from api.care.annual_statement import _percent
 from api.operations.answers import BatchStarted
 from tests.support.api_client import AREA, id_number, key, open_account, running, token
 from tests.support.care_client import new_institution, new_patient, new_resident, on, reverse, settle, shown
+from tests.support.debt_client import debts, demand_debt
 from tests.support.employer_client import refusal, taken
 
 NAME = "张&lt;小明"
@@ -127,6 +128,28 @@ def test_again_nothing_is_posted_and_a_change_makes_a_supplement(client: TestCli
     assert (second["bills"], second["difference"]["total"]) == ([], "-1910.00")
     assert second["earlier"] == [{"statement": first["statement"], "settled_on": "2026-11-21"}]
     assert client.get(path(patient)).json() == second
+
+
+def test_what_was_demanded_of_a_year_is_set_against_nothing(client: TestClient, away: str) -> None:
+    """1,910.00 are owed, 1,000.00 of them demanded: what the year pays later is set against the rest."""
+    patient = new_patient(client, "10000.00")
+    bill = inpatient(client, away, patient, use_account=True)
+    file(client, patient)
+    settled(client, patient)
+    reverse(client, bill["settlement"])
+    settled(client, patient)
+    [debt] = debts(client, patient)
+    assert (debt["what"], debt["year"], debt["still_owed"]) == ("annual_settlement", 2026, "1910.00")
+    demand_debt(client, patient, debt, "1000.00")
+    entries = client.get(f"/v1/accounts/{patient}/entries", params={"kind": "filing"}).json()["items"]
+    undone = client.post(f"/v1/entries/{entries[0]['entry']}/reversal", json={"reason": "x"}, headers=key())
+    assert undone.status_code == 201, undone.text
+    inpatient(client, away, patient)
+    file(client, patient)
+    told = settled(client, patient)["payments"]
+    # 1,910.00 again, all of it cash before: 910.00 of it are set against what is left of the debt
+    assert (told["forgiven"], told["still_owed"], told["to_bank"]) == ("910.00", "1000.00", "1000.00")
+    assert [(one["what"], one["still_owed"]) for one in debts(client, patient)] == [("demand", "1000.00")]
 
 
 def test_the_same_key_gets_the_first_answer(client: TestClient, away: str) -> None:
