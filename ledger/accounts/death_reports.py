@@ -13,8 +13,8 @@ from ledger.accounts.death_facts import facts_of, read_facts
 from ledger.accounts.debits_after import DebitAfter, read_debits_of
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
-from ledger.people.merged import came_into
 from ledger.posting import Receipt
+from ledger.posting.merges import came_into
 from ledger.refusals import RefusalCode, Refused
 
 _E, _T, _A = tables.entry.c, tables.transfer.c, tables.assessment.c

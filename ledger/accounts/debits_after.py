@@ -17,8 +17,9 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
-from ledger.people.merged import came_into, onward_of, with_merged
+from ledger.people.merged import onward_of, with_merged
 from ledger.posting import Desk, Need, Receipt
+from ledger.posting.merges import came_into
 from ledger.posting.needs import Asked
 
 _E, _S = tables.entry.c, tables.settlement.c

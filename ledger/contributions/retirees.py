@@ -21,9 +21,9 @@ from ledger.database.lookups import Lookup
 from ledger.months import format_period, month_bounds
 from ledger.people.enrolled import ENROLMENTS, stands
 from ledger.people.membership import is_retired
-from ledger.people.merged import came_into
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import BookRef, Command, Desk, Need
+from ledger.posting.merges import came_into
 from ledger.posting.needs import Asked, own_books
 from ledger.posting.runs import Chunks, Run
 from ledger.refusals import RefusalCode, Refused

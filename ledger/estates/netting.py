@@ -48,7 +48,8 @@ SpentShares = dict[int, list[_SpentShare]]
 
 
 def _spent(detail: str | None) -> Iterable[_SpentShare]:
-    for line in unpack(detail)["back"]:
+    # what undoes later money alone takes nothing from heirs
+    for line in unpack(detail).get("back", ()):
         if line["receivable"]:
             heir, seq = line["entry"]
             yield _SpentShare(heir, seq, line["receivable"])

@@ -20,8 +20,8 @@ from ledger.chart.transfers import Direction, TransferStatus
 from ledger.database.lookups import Lookup
 from ledger.estates.owed import OWED
 from ledger.months import format_period, period_of
-from ledger.people.merged import came_into
 from ledger.posting import Desk, Need, Receipt
+from ledger.posting.merges import came_into
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 

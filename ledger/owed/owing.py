@@ -21,8 +21,8 @@ from ledger.chart.sides import Side
 from ledger.clock import day_of
 from ledger.database.lookups import Lookup
 from ledger.owed.state import DEMAND_STATE, DebtKey, taken_over
-from ledger.people.merged import came_into
 from ledger.posting import Desk, Need
+from ledger.posting.merges import came_into
 from ledger.posting.needs import Asked, own_books
 
 _E, _T, _A = tables.entry.c, tables.transfer.c, tables.assessment.c

@@ -14,7 +14,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.rows import RowLetter
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Need, Receipt, WiderLocks
-from ledger.posting.merges import CAME_FROM
+from ledger.posting.merges import came_into
 from ledger.posting.needs import Asked, own_books
 
 
@@ -65,14 +65,6 @@ def persons_of(connection: Connection, person_id: int) -> list[int]:
 
 
 # -- the other way: what an account has of others -----------------------------------------------------------
-
-
-def came_into(connection: Connection, accounts: Iterable[int]) -> dict[int, tuple[int, ...]]:
-    """All the way back, the accounts that went into each of some; nothing of those that none went into."""
-    found: dict[int, tuple[int, ...]] = {}
-    for book_id, before in CAME_FROM.run(connection, [(one,) for one in sorted(set(accounts))]):
-        found[book_id] = (*found.get(book_id, ()), before)
-    return found
 
 
 class MergedIn:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
 from ledger import tables
 from ledger.database.lookups import Lookup
 
@@ -19,3 +23,11 @@ CAME_FROM = Lookup(
     [_M.into_id, _M.book_id],
     book_id="big",
 )
+
+
+def came_into(connection: Connection, accounts: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """All the way back, the accounts that went into each of some; nothing of those that none went into."""
+    found: dict[int, tuple[int, ...]] = {}
+    for book_id, before in CAME_FROM.run(connection, [(one,) for one in sorted(set(accounts))]):
+        found[book_id] = (*found.get(book_id, ()), before)
+    return found

@@ -47,7 +47,6 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     # of later money it may be what was set off of it
     Kind.ESTATE_UNDO: frozenset({Kind.ESTATE, Kind.SET_OFF}),
     Kind.INTEREST_BACK: frozenset({Kind.INTEREST, Kind.FURTHER_INTEREST}),
-    Kind.ESTATE_UNDO: frozenset({Kind.ESTATE}),
     Kind.PAYOUT_REVIEW: frozenset({Kind.PAYOUT_ORDER}),
     Kind.PAYOUT: frozenset({Kind.PAYOUT_REVIEW}),
     **dict.fromkeys(
