@@ -79,6 +79,10 @@ LONG: Final = frozenset({
     ("POST", "/v1/imports/transfers"),
     ("POST", "/v1/imports/remittances"),
     ("POST", "/v1/imports/acknowledgements"),
+    ("POST", "/v1/imports/numbers"),
+    ("POST", "/v1/imports/rejections"),
+    ("POST", "/v1/imports/announcements"),
+    ("POST", "/v1/imports/arrivals"),
     # these wait until the process of a run says that it is under way
     ("POST", "/v1/year-ends/{year}"),
     ("POST", "/v1/retiree-credits/{period}"),

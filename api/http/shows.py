@@ -176,6 +176,10 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/imports/transfers"): _RECEIPT,
     ("POST", "/v1/imports/remittances"): _RECEIPT,
     ("POST", "/v1/imports/acknowledgements"): _RECEIPT,
+    ("POST", "/v1/imports/numbers"): _RECEIPT,
+    ("POST", "/v1/imports/rejections"): _RECEIPT,
+    ("POST", "/v1/imports/announcements"): _RECEIPT,
+    ("POST", "/v1/imports/arrivals"): _RECEIPT,
 }
 
 # Those of employers and institutions themselves, of runs and of files, which name no person in their answer.

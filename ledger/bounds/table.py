@@ -137,6 +137,7 @@ TRUE_OF_A_PERSON_FROM = Bound(
         "file names from",
         "POST /v1/accounts/{account}/id-numbers from",
         "bulk id_number from",
+        "file numbers from",
         "POST /v1/accounts/{account}/contacts from",
         "bulk contact from",
     ),
@@ -161,7 +162,11 @@ TRANSFER_RECEIVED_ON = Bound(
     earliest=(Edge("opening"),),
     latest=_TODAY,
     rule="R51: money has come, and into an account that is there",
-    sent=("POST /v1/transfers/{transfer}/complete received_on", "bulk transfer_complete received_on"),
+    sent=(
+        "POST /v1/transfers/{transfer}/complete received_on",
+        "bulk transfer_complete received_on",
+        "file arrivals received_on",
+    ),
 )
 SUPPLEMENT_ON = Bound(
     earliest=(*_SINCE, Edge("sent")),

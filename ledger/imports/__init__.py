@@ -34,6 +34,7 @@ from ledger.imports.reasons import INTERNAL_ERROR
 from ledger.imports.rejected import ImportProblem, NoFile, RejectedLines, WaitingLines, unusable
 from ledger.imports.rows import CALLER, LineReader
 from ledger.imports.summary import Summary
+from ledger.imports.transfer_rows import TRANSFER_KINDS, TransferRows
 from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import number_opener
 from ledger.policy import Policy
@@ -175,7 +176,10 @@ class Importer:
     def _posters(self, file: _File) -> Here | Processes:
         # a file about employers names few books, and each of its lines may reach many accounts
         kind = file.opened.layout.kind.name
-        large = file.opened.size >= PROCESSES_FROM_BYTES and kind not in UNIT_KINDS | PERSON_KINDS
+        large = (
+            file.opened.size >= PROCESSES_FROM_BYTES
+            and kind not in UNIT_KINDS | PERSON_KINDS | TRANSFER_KINDS
+        )
         if large and self.processes > 1 and is_postgresql(self.connection):
             return Processes(
                 self.processes, self.connection.engine.url, self.policies, self.clock, kind, self.keys
@@ -202,10 +206,9 @@ class Importer:
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
         layout = file.opened.layout
         kind = layout.kind.name
-        if kind in PERSON_KINDS:
-            people = PersonRows(
-                layout, self.keyring, self.actor, self.connection, self.clock()[1], self.caller
-            )
+        if kind in PERSON_KINDS | TRANSFER_KINDS:
+            reader = PersonRows if kind in PERSON_KINDS else TransferRows
+            people = reader(layout, self.keyring, self.actor, self.connection, self.clock()[1], self.caller)
             return Blocks(self.connection, self.policies, self.clock, people, ways)
         if kind not in UNIT_KINDS:
             rows = LineReader(layout, self.keyring, self.actor, self.clock()[1], self.caller)

@@ -76,8 +76,9 @@ class Poster:
                 tally.waiting_fen += fen
                 tally.waiting.append(WaitingLine(number, NEEDED))
             elif isinstance(outcome, Posted):
-                # a line that names no amount comes to what it moved
-                _count(tally, outcome, fen if KINDS[self.kind].amounts else outcome.receipt.amount_fen)
+                kind = KINDS[self.kind]
+                # a line that names no amount, or moves none, comes to what it moved
+                _count(tally, outcome, fen if kind.amounts and kind.moves else outcome.receipt.amount_fen)
                 if self.kind == DEATHS:
                     _count_death(tally, outcome)
             else:

@@ -33,6 +33,7 @@ class Holds(Enum):
     AREA = "six digits such as 990100"
     SEX = "1 or 2 (男 or 女)"
     FLAG = "true or false (是 or 否)"
+    NUMBER_REASON = "reissued or corrected or upgraded (换发 更正 升位)"
     CLASS = "active or retired or flexible or unemployed (在职 退休 灵活就业 失业)"
     KEY = "1 to 255 visible ASCII characters"
     ANYTHING = "anything: it is not looked at"
@@ -67,6 +68,8 @@ class FileKind:
     who: str
     # the columns whose sum is what a line names
     amounts: tuple[str, ...] = ()
+    # whether its lines move what they name, and do not only tell of it
+    moves: bool = True
     # of two kinds that a heading fits, the one that says more
     says_more_than: frozenset[str] = frozenset()
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
@@ -125,9 +128,14 @@ _ACCOUNT: Final = Column(
     Holds.ACCOUNT,
     "个人账户|个人账号|账户|账户号|账户号码|个人账户号|医保账号|account no|account number|id_number|" + _ID,
 )
+# of a file that has both
+_FORMER_ID: Final = "原证件号码|变更前证件号码|原身份证号|原号码|个人账户|former id number|old_id_number"
+_NEW_ID: Final = "新证件号码|变更后证件号码|新身份证号|现证件号码|new_id_number"
 _ID_NUMBER: Final = Column("id_number", Holds.ID_NUMBER, _ID)
 _SOURCE_REF: Final = Column("source_ref", Holds.TEXT, _DOCUMENT)
 _PROOF: Final = "文号|文书号|文书|证明材料|依据文件|申请文号|document|document no"
+_REMITTANCE: Final = "划转单据号|转出单据号|汇款单据号|汇款凭证号"
+_SHEET: Final = "信息表编号|信息表|转移信息表编号|转移信息表|联系函编号|sheet no"
 _WAGE: Final = Column(
     "wage",
     Holds.AMOUNT,
@@ -253,6 +261,26 @@ KINDS: Final = {
             who="id_number",
         ),
         FileKind(
+            "numbers",
+            (
+                # that of before; which number 证件号码 alone means is said by the other column
+                Column(
+                    "account",
+                    Holds.ACCOUNT,
+                    "原证件号码|变更前证件号码|原身份证号|原号码|个人账户|old_id_number",
+                ),
+                Column("name", Holds.NAME, "姓名|参保人姓名|full name"),
+                Column(
+                    "id_number", Holds.ID_NUMBER, f"新证件号码|变更后证件号码|新身份证号|new_id_number|{_ID}"
+                ),
+                Column("from", Holds.DAY, "变更日期|生效日期|启用日期|start|start date"),
+                Column("reason", Holds.NUMBER_REASON, "变更原因|原因|事由"),
+                Column("document", Holds.TEXT, _PROOF),
+                _KEY,
+            ),
+            who="account",
+        ),
+        FileKind(
             "deaths",
             (
                 _ID_NUMBER,
@@ -289,10 +317,50 @@ KINDS: Final = {
             "acknowledgements",
             (
                 _ACCOUNT,
-                Column("remittance", Holds.TEXT, "划转单据号|转出单据号|汇款单据号|汇款凭证号"),
+                Column("remittance", Holds.TEXT, _REMITTANCE),
                 _KEY,
             ),
             who="account",
+        ),
+        FileKind(
+            "rejections",
+            (
+                _ACCOUNT,
+                Column("remittance", Holds.TEXT, _REMITTANCE),
+                Column("reason", Holds.TEXT, "退回原因|拒收原因|原因|事由"),
+                _KEY,
+            ),
+            who="account",
+            says_more_than=frozenset({"acknowledgements"}),
+        ),
+        FileKind(
+            "announcements",
+            (
+                _ACCOUNT,
+                Column("other_agency", Holds.TEXT, "转出地经办机构|对方经办机构|转出地机构|转出地"),
+                Column("current_year", Holds.AMOUNT, "当年余额|当年账户余额|当年"),
+                Column("carried_over", Holds.AMOUNT, "历年余额|历年账户余额|历年|上年结转"),
+                Column("interest", Holds.AMOUNT, "利息|利息金额"),
+                Column("amount", Holds.AMOUNT, "转移金额|合计金额|金额|转入金额"),
+                Column("document", Holds.TEXT, _SHEET),
+                _KEY,
+            ),
+            who="account",
+            amounts=("amount",),
+            moves=False,
+        ),
+        FileKind(
+            "arrivals",
+            (
+                _ACCOUNT,
+                Column("sheet", Holds.TEXT, _SHEET),
+                Column("received_on", Holds.DAY, "到账日期|收款日期|入账日期|received"),
+                Column("amount", Holds.AMOUNT, "到账金额|金额|转入金额"),
+                _SOURCE_REF,
+                _KEY,
+            ),
+            who="account",
+            amounts=("amount",),
         ),
     )
 }

@@ -19,6 +19,8 @@ from ledger.imports.columns import KEY_COLUMN, KINDS
 _PERSON: Final = "119999199001010039"
 # the one whom the documents open first, and who moves away
 _LEAVER: Final = "119999198806060012"
+# the one whom another agency does not take, and who is sent back
+_RETURNED: Final = "319999199208080023"
 _EMPLOYER: Final = "91999999000000001K"
 
 EXAMPLES: Final[dict[str, dict[str, str]]] = {
@@ -69,6 +71,14 @@ EXAMPLES: Final[dict[str, dict[str, str]]] = {
         "from": "2026-05-20",
         "document": "REG-118",
     },
+    "numbers": {
+        "account": _PERSON,
+        "name": "李思",
+        "id_number": "119999199001010055",
+        "from": "2026-05-25",
+        "reason": "corrected",
+        "document": "REG-119",
+    },
     "deaths": {
         "id_number": _PERSON,
         "name": "李思",
@@ -84,6 +94,23 @@ EXAMPLES: Final[dict[str, dict[str, str]]] = {
     },
     "remittances": {"account": _LEAVER, "paid_on": "2026-06-20", "source_ref": "BANK-3"},
     "acknowledgements": {"account": _LEAVER, "remittance": "BANK-3"},
+    "rejections": {"account": _RETURNED, "remittance": "BANK-4", "reason": "not insured there"},
+    "announcements": {
+        "account": _RETURNED,
+        "other_agency": "330100",
+        "current_year": "480.00",
+        "carried_over": "3000.00",
+        "interest": "9.31",
+        "amount": "3489.31",
+        "document": "SHEET-5",
+    },
+    "arrivals": {
+        "account": _RETURNED,
+        "sheet": "SHEET-5",
+        "received_on": "2026-07-06",
+        "amount": "3489.31",
+        "source_ref": "BANK-5",
+    },
 }
 
 

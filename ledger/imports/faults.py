@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ledger.chart.members import MemberClass
+from ledger.chart.person_facts import NumberReason
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.imports.columns import NUMBERED, Column, FileKind, Holds
 from ledger.imports.file_lines import FileLine
@@ -26,6 +27,12 @@ CLASSES: Final = {one.word: one for one in MemberClass} | {
     "灵活就业": MemberClass.FLEXIBLE,
     "失业": MemberClass.UNEMPLOYED,
     "居民": MemberClass.RESIDENT,
+}
+NUMBER_REASONS: Final = {one.value: one for one in NumberReason} | {
+    "换发": NumberReason.REISSUED,
+    "补发": NumberReason.REISSUED,
+    "更正": NumberReason.CORRECTED,
+    "升位": NumberReason.UPGRADED,
 }
 _APOSTROPHES: Final = ("'", "\u2019", "\u2018", "\uff07")
 # what a spreadsheet makes of a number of many digits that it takes for one
@@ -49,6 +56,7 @@ _GOOD: Final[dict[Holds, Callable[[str], object]]] = {
     Holds.SEX: lambda text: plain(text) in SEXES,
     Holds.FLAG: lambda text: plain(text).casefold() in FLAGS,
     Holds.CLASS: lambda text: plain(text).casefold() in CLASSES,
+    Holds.NUMBER_REASON: lambda text: plain(text).casefold() in NUMBER_REASONS,
     Holds.TEXT: lambda text: read_text(text, SOURCE_REF_MAX) is not None,
     Holds.INSTITUTION: lambda text: read_text(text, SOURCE_REF_MAX) is not None,
     Holds.NAME: lambda text: read_name(text, EMPLOYER_NAME_MAX) is not None and is_name(text),
@@ -67,7 +75,7 @@ _OF_CODE: Final[dict[str, tuple[str, ...]]] = {
     # of a death it is the day that differs
     "account_deceased": ("died_on", "account", "id_number"),
     "retiree": ("account",),
-    "transfer_not_found": ("remittance", "account"),
+    "transfer_not_found": ("remittance", "sheet", "account"),
     "transfer_state": ("account",),
     "employer_not_found": ("employer",),
     "credit_code_invalid": ("credit_code", "employer"),
@@ -94,6 +102,7 @@ _OF_CODE: Final[dict[str, tuple[str, ...]]] = {
 _WHAT_HELPS: Final = {
     ("deaths", "account_deceased"): "the day that is known: another one is a correction",
     ("names", "account_exists_other_person"): "a name that is on record under the ID number",
+    ("numbers", "account_exists_other_person"): "a name that is on record under the number of before",
     ("deaths", "account_exists_other_person"): "a name that is on record under the ID number",
 }
 # as commands call what the columns hold
@@ -175,7 +184,8 @@ def first_fault(faults: dict[str, RefusalCode]) -> RefusalCode:
 
 def _column(kind: FileKind, refused: Refused) -> str:
     """The column that a refusal speaks of; empty where none is to blame."""
-    called = _CALLED.get(refused.at, refused.at)
+    # what a request has in its sheet stands in a file beside the rest
+    called = _CALLED.get(refused.at, refused.at).removeprefix("sheet/")
     if called in kind.by_name:
         return called
     code = refused.code.value

@@ -14,7 +14,7 @@ from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
 from ledger.posting import Command, Receipt
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
-from ledger.transfers.going_out import AcknowledgeTransfer, RequestTransfer
+from ledger.transfers.going_out import AcknowledgeTransfer, RejectTransfer, RequestTransfer
 
 _E, _B = tables.entry.c, tables.book.c
 _SAID_BY: Final[dict[type[Command], tuple[Kind, ...]]] = {
@@ -22,6 +22,7 @@ _SAID_BY: Final[dict[type[Command], tuple[Kind, ...]]] = {
     ReportDeath: (Kind.DEATH, Kind.DEATH_CORRECTION),
     RequestTransfer: (Kind.TRANSFER_REQUEST,),
     AcknowledgeTransfer: (Kind.TRANSFER_ACKNOWLEDGEMENT,),
+    RejectTransfer: (Kind.TRANSFER_REJECTION,),
 }
 _FACTS: Final = Lookup(
     f"SELECT e.request_digest, {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"

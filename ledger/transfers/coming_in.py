@@ -15,8 +15,9 @@ from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.chart.transfers import Direction, TransferStatus
 from ledger.money import FEN_MAX
-from ledger.posting import BookRef, Command, Desk
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
+from ledger.transfers.asked import ASKED
 from ledger.transfers.going_out import case_of
 
 
@@ -33,7 +34,7 @@ class AnnounceTransfer(Command):
         # the parts are not the whole
         RefusalCode.AMOUNT_MISMATCH,
     )
-    needs = frozenset({TRANSFERS})
+    needs = frozenset({TARGET, TRANSFERS, ASKED})
 
     book: BookRef
     other_agency: str
@@ -45,6 +46,8 @@ class AnnounceTransfer(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # the entry that says so already, once it was found
+    target_seq: int | None = None
 
     def content(self) -> str:
         sheet = f"{self.current_year_fen}|{self.carried_over_fen}|{self.interest_fen}|{self.amount_fen}"
@@ -52,6 +55,7 @@ class AnnounceTransfer(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
+        self._answer_if_there(desk)
         desk.allow(Verb.TRANSFER_IN)
         parts: dict[str, int] = {}
         for name, fen in (
@@ -83,6 +87,27 @@ class AnnounceTransfer(Command):
         book.of(TRANSFER_STATE).set(
             draft.seq, TransferCase(Direction.IN, TransferStatus.ANNOUNCED, desk.today, amount)
         )
+
+    def _answer_if_there(self, desk: Desk) -> None:
+        """Raise AlreadyThere with what announced just this before, of a line that says a sheet once.
+
+        By the other door two sheets may say the same: each request has a key of its own.
+        """
+        if not self.booked_once:
+            return
+        book_id = desk.book.book_id
+        same = self.fingerprint(book_id)
+        seqs = [
+            seq for (book, seq), one in desk.of(ASKED).items() if (book, one.fingerprint) == (book_id, same)
+        ]
+        if not seqs:
+            return
+        entry = desk.target(max(seqs))
+        if entry is None:
+            # which entry it is was not known before
+            self.target_seq = max(seqs)
+            raise WiderLocks(())
+        raise AlreadyThere(entry)
 
 
 @dataclass(eq=False)

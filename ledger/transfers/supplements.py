@@ -23,9 +23,10 @@ from ledger.money import FEN_MAX
 from ledger.people.enrolled import ENROLMENTS
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
+from ledger.transfers.asked import ASKED
 from ledger.transfers.coming_in import credit
 from ledger.transfers.going_out import case_of
-from ledger.transfers.months_here import INSURED_ELSEWHERE, admit_month, followed, sent_on
+from ledger.transfers.months_here import admit_month, followed, sent_on
 
 S = TransferStatus
 _FOLLOWED = frozenset({S.SENT, S.ACKNOWLEDGED, S.CREDITED})
@@ -55,7 +56,7 @@ class SupplementTransfer(Command):
         # more than waits to be sent
         RefusalCode.SUSPENSE_EXCEEDED,
     )
-    needs = frozenset({TRANSFERS, ENROLMENTS, INSURED_ELSEWHERE})
+    needs = frozenset({TRANSFERS, ENROLMENTS, ASKED})
     # a transfer of that number in another account is another transfer
     leads_on = False
 
@@ -152,7 +153,7 @@ class ReleaseSuspended(Command):
         RefusalCode.AMOUNT_INVALID,
         RefusalCode.SUSPENSE_EXCEEDED,
     )
-    needs = frozenset({DEBTS, ESTATE, TRANSFERS, ENROLMENTS, INSURED_ELSEWHERE, DEMANDED})
+    needs = frozenset({DEBTS, ESTATE, TRANSFERS, ENROLMENTS, ASKED, DEMANDED})
 
     book: BookRef
     account: int

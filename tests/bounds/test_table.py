@@ -35,6 +35,7 @@ NO_DAYS = {
     "bulk open current_year",
     "bulk transfer current_year",
     "file accounts opening_current_year",
+    "file announcements current_year",
     "POST /v1/third-party-cases/{case}/advance paid_to",
     "POST /v1/estates disqualified_by",
     "POST /v1/estates signed_by",
@@ -134,7 +135,8 @@ def test_the_walk_finds_what_there_is() -> None:
     ):
         assert place in found
     assert len(found) > 90
-    assert set(sent_over_http()) | set(sent_in_bulk()) | set(sent_in_files()) >= NO_DAYS
+    of_requests = {*sent_over_http(), *sent_in_bulk(), *sent_in_files()}
+    assert of_requests | set(sent_on_the_command_line()) >= NO_DAYS
 
 
 def test_every_row_says_its_rule_and_its_edges() -> None:

@@ -24,6 +24,7 @@ from ledger.imports.rows import content_key
 from ledger.people.enrolments import Enrol
 from ledger.people.persons import number_opener
 from ledger.verify import verify
+from tests.support.approvals import asks_nobody
 from tests.support.chance import seeded
 from tests.support.office import TODAY, contribution, counts
 from tests.support.people import NOW, SomeoneFactory, World
@@ -77,7 +78,8 @@ def good_files(world: World) -> dict[str, tuple[str, list[str]]]:
     numbers = [person.id_number for person in people]
     # of whom no other file speaks
     gone = [SomeoneFactory() for _ in range(3)]
-    leavers = [SomeoneFactory() for _ in range(3)]
+    leavers = [SomeoneFactory() for _ in range(6)]
+    away, returned = leavers[:3], leavers[3:]
     return {
         "accounts": (
             "id_number,name,area,opened_on,opening_current_year,opening_carried_over,opening_source_ref",
@@ -128,7 +130,26 @@ def good_files(world: World) -> dict[str, tuple[str, list[str]]]:
         ),
         "acknowledgements": (
             "account,remittance",
-            [f"{one.id_number},BANK-{n}" for n, one in enumerate(leavers)],
+            [f"{one.id_number},BANK-{n}" for n, one in enumerate(away)],
+        ),
+        "rejections": (
+            "account,remittance,reason",
+            [f"{one.id_number},BANK-{n},unknown" for n, one in enumerate(returned, start=3)],
+        ),
+        "announcements": (
+            "account,other_agency,current_year,carried_over,interest,amount,document",
+            [f"{one.id_number},330100,1.00,2.00,0.5{n},3.5{n},SHEET-{n}" for n, one in enumerate(returned)],
+        ),
+        "arrivals": (
+            "account,sheet,received_on,amount,source_ref",
+            [f"{one.id_number},SHEET-{n},2026-06-01,3.5{n},IN-{n}" for n, one in enumerate(returned)],
+        ),
+        "numbers": (
+            "account,name,id_number,from,reason,document",
+            [
+                f"{one.id_number},{one.name},{SomeoneFactory().id_number},2026-03-0{n + 1},corrected,REG-{n}"
+                for n, one in enumerate(people)
+            ],
         ),
     }  # fmt: skip
 
@@ -138,7 +159,7 @@ def test_a_file_of_any_kind_sorted_anew_or_with_more_columns_is_there_already(
     world: World, run: Run, *, xlsx: bool
 ) -> None:
     """31, for every kind: exit 0 and nothing posted, whichever door the first and the second came by."""
-    files = good_files(world)
+    files = good_files(asks_nobody(world))
     assert set(files) == set(KINDS)
     chance = random.Random(seeded(7))
     for kind, (heading, lines) in files.items():

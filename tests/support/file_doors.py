@@ -25,7 +25,9 @@ from typer.testing import CliRunner
 
 from ledger.__main__ import app
 from ledger.csv_out import csv_line
-from tests.support.api_client import NOW, TODAY, key
+from tests.support.api_client import NOW, TODAY, contribute, key, open_account
+from tests.support.approval_client import approve, listed
+from tests.support.transfer_client import request_out, send_answer
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 OF_IMPORTS = ("command line CSV", "command line XLSX", "upload CSV", "upload XLSX")
@@ -50,6 +52,8 @@ class Told(NamedTuple):
     problem: str = ""
     # all that was said, on every channel
     said: str = ""
+    # lines that wait for a second person, or would
+    waiting: int = 0
 
 
 def csv_of(rows: Cells) -> bytes:
@@ -64,6 +68,16 @@ def xlsx_of(rows: Cells) -> bytes:
         sheet.append(list(row))
     book.save(out)
     return out.getvalue()
+
+
+def before_the_examples(client: TestClient) -> None:
+    """Those of whom the documents say that they are there: who moves away, and whose money was sent."""
+    for number in ("119999198806060012", "319999199208080023"):
+        contribute(
+            client, open_account(client, id_number=number, name="王五", opened_on="2026-01-01")["number"]
+        )
+    sent = request_out(client, "319999199208080023", insured_from="2026-06-01")
+    assert send_answer(client, sent, "2026-06-20", source_ref="BANK-4").status_code == 201
 
 
 class FileDoors:
@@ -119,7 +133,7 @@ class FileDoors:
                 for row in csv.DictReader(io.StringIO(listed, newline=""))
             ]
         assert (code, said["refused"]) == (int(bool(refused)), len(refused))
-        return Told(said["posted"], said["already"], tuple(refused), said=words)
+        return Told(said["posted"], said["already"], tuple(refused), said=words, waiting=said["waiting"])
 
     def _uploaded(self, kind: str, content: bytes, *, preview: bool) -> Told:
         path = f"/v1/imports/{kind}?preview={str(preview).lower()}"
@@ -132,7 +146,14 @@ class FileDoors:
         assert said["refused"] == len(refused)
         if not preview:
             self._are_listed(said["batch"], refused)
-        return Told(said["posted"], said["already"], refused, said=answer.text)
+        waiting = said["waiting"]
+        return Told(said["posted"], said["already"], refused, said=answer.text, waiting=waiting)
+
+    def approve_all(self) -> None:
+        """Let somebody else approve all that waits."""
+        for one in listed(self.client, "waiting"):
+            done = approve(self.client, self.folder / "keys", one["approval"])
+            assert done.status_code == 201, done.text
 
     def _are_listed(self, batch: str, refused: Sequence[Refusal]) -> None:
         """The lines that were refused are those that the batch lists, with their columns."""
