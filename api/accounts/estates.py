@@ -19,7 +19,7 @@ from api.accounts.estate_bodies import (
     Undoing,
 )
 from api.http.approved import answers_as
-from api.http.declaring import posting
+from api.http.declaring import By, by_of, posting
 from api.http.listing import json_answer
 from api.http.places import told_as
 from api.http.posting import entry_of, key_of, respond, take, wants_dry_run
@@ -203,6 +203,11 @@ async def agree(estate: str, body: NewAgreement, request: Request) -> Response:
     return await _said(request, await take(request, command))
 
 
+def _undo(estate: str, body: Undoing, by: By) -> UndoEstate:
+    book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
+    return UndoEstate(book_id, seq, body.reason, body.document, *by.sent_by)
+
+
 @posting(
     router,
     "/v1/estates/{estate}/undo",
@@ -211,14 +216,12 @@ async def agree(estate: str, body: NewAgreement, request: Request) -> Response:
     tag=TAG,
     summary="Take a division back that was confirmed in error",
     answer=EstateState,
+    make=_undo,
+    bulk="estate_undo",
 )
 async def undo(estate: str, body: Undoing, request: Request) -> Response:
     """What heirs were credited comes back while it is there, else they owe it; payouts are cancelled."""
-    key = key_of(request)
-    who = caller_of(request)
-    book_id, seq = entry_of(estate, R.ESTATE_NOT_FOUND)
-    command = UndoEstate(book_id, seq, body.reason, body.document, who.caller, who.actor, key)
-    return await _said(request, await take(request, command))
+    return await _said(request, await take(request, _undo(estate, body, by_of(request))))
 
 
 @answers_as(UndoEstate)

@@ -155,6 +155,16 @@ def record_contact(account: str, body: NewContact, by: By) -> RecordContact:
     return RecordContact(by.ref(account), phone, address, body.first, body.document, *by.sent_by)
 
 
+def _merge(account: str, body: Merge, by: By) -> MergeAccounts:
+    ref = by.ref(account)
+    try:
+        into = by.ref(body.into)
+    except Refused as refused:
+        refused.at = "into"
+        raise
+    return MergeAccounts(ref, into, body.document, *by.sent_by)
+
+
 @posting(
     router,
     "/v1/accounts/{account}/merge",
@@ -164,17 +174,12 @@ def record_contact(account: str, body: NewContact, by: By) -> RecordContact:
     summary="Let an account go into the older account of the same person",
     answer=MergeReceipt,
     refusals=OF_ACCOUNT,
+    make=_merge,
+    bulk="merge",
 )
 async def merge(account: str, body: Merge, request: Request) -> Response:
     """It is closed for ever, its ID numbers find the other one, and its entries are read as before."""
-    by = by_of(request)
-    ref = by.ref(account)
-    try:
-        into = by.ref(body.into)
-    except Refused as refused:
-        refused.at = "into"
-        raise
-    done = await take(request, MergeAccounts(ref, into, body.document, *by.sent_by))
+    done = await take(request, _merge(account, body, by_of(request)))
     if wants_dry_run(request):
         shown_by(request).of(unpack(done.receipt.detail)["into"])
     return respond(request, receipt_json(done.receipt), done)

@@ -14,9 +14,10 @@ from pydantic import Field, ValidationError, create_model
 from api.accounts.accounts import open_account
 from api.accounts.closure import death, death_correction, death_withdrawal
 from api.accounts.entries import reverse
+from api.accounts.estates import undo as undo_estate
 from api.accounts.freezes import end_freeze, freeze
 from api.accounts.holds import capture, release
-from api.accounts.person_facts import change_name, change_number, record_contact
+from api.accounts.person_facts import change_name, change_number, merge, record_contact
 from api.accounts.postings import contribute, hold, spend
 from api.http.declaring import By, Declared
 from api.http.errors import Fault, ShapeRefused, faults_of, faults_of_body, faults_of_refusal, worst
@@ -40,6 +41,7 @@ from ledger import (
     ReverseEstimate,
     SendTransfer,
     SetOffDemand,
+    UndoEstate,
 )
 
 R = RefusalCode
@@ -96,7 +98,7 @@ def _reader(route: Any) -> Reader:
 _ROUTES: tuple[Any, ...] = (
     open_account, contribute, spend, hold, capture, release, reverse, freeze, end_freeze, death,
     death_correction, death_withdrawal, change_name, change_number, record_contact, new_transfer, complete,
-    acknowledge, reject, exit_, new_demand, set_off, instalment,
+    acknowledge, reject, exit_, new_demand, set_off, instalment, merge, undo_estate,
 )  # fmt: skip
 READERS: dict[str, Reader] = {route.declared.bulk: _reader(route) for route in _ROUTES}
 PLACES: dict[type[Command], Places] = {reader.declared.command: reader.places for reader in READERS.values()}
@@ -111,6 +113,7 @@ MISSING: dict[type[Command], RefusalCode] = {
         (SendTransfer, CreditTransfer, AcknowledgeTransfer, RejectTransfer), R.TRANSFER_NOT_FOUND
     ),
     **dict.fromkeys((SetOffDemand, PayInstalment), R.DEMAND_NOT_FOUND),
+    UndoEstate: R.ESTATE_NOT_FOUND,
 }
 """What is missing where there is no book of the name."""
 LOOKING: frozenset[str] = frozenset({"id_number"})

@@ -14,6 +14,7 @@ from ledger.verify import verify
 from tests.support.api_client import bearer, contribute, id_number, key, open_account, running
 from tests.support.approval_client import approve
 from tests.support.employer_client import ref
+from tests.support.estate_client import claimant, confirmed, die
 from tests.support.transfer_client import announce, demand, in_body, out_body, request_out, sheet_body, view
 
 
@@ -193,6 +194,69 @@ def test_a_demand_is_set_off_and_paid(client: TestClient) -> None:
     assert told(outcomes[1])[1] == ["/commands/1/amount"]
     [item] = client.get(f"/v1/accounts/{person}/demands").json()["items"]
     assert (item["set_off"], item["paid"], item["still_owed"]) == ("1000.00", "500.00", "0.00")
+
+
+def test_accounts_of_one_person_go_into_the_older_one(client: TestClient, keys: Path) -> None:
+    older = str(open_account(client, opened_on="2025-12-01")["number"])
+    younger, other = rich(client), rich(client)
+    stranger = str(open_account(client, name="李四")["number"])
+    fields = {"into": older, "document": "finding 7"}
+    assert one(client, "merge", "?dry_run=true", account=younger, **fields)["approval"] == "needed"
+    outcomes = bulk(
+        client,
+        {"verb": "merge", "account": younger, **fields},
+        {"verb": "merge", "account": older, "into": younger, "document": "finding 7"},
+        {"verb": "merge", "account": stranger, **fields},
+        {"verb": "merge", "account": younger, "into": id_number(), "document": "finding 7"},
+        {"verb": "merge", "account": younger, "into": older[:-1] + ("0" if older[-1] != "0" else "1"),
+         "document": "finding 7"},
+        {"verb": "merge", "account": id_number(), **fields},
+    )  # fmt: skip
+    assert outcomes[0]["status"] == "waiting"
+    assert [told(outcome) for outcome in outcomes[1:]] == [
+        ("merge_order", ["/commands/1/into"]),
+        ("id_mismatch", ["/commands/2/into"]),
+        ("account_not_found", ["/commands/3/into"]),
+        ("id_checksum", ["/commands/4/into"]),
+        ("account_not_found", ["/commands/5/account"]),
+    ]
+    assert approve(client, keys / "keys", outcomes[0]["approval"]).status_code == 201
+    assert account_of(client, younger)["account_no"] == account_of(client, older)["account_no"]
+    group = bulk(
+        client,
+        {"verb": "demand", "account": older, "amount": "1.00", "reason": "r", "document": "d"},
+        {"verb": "merge", "account": other, **fields},
+        atomic=True,
+    )
+    assert [outcome["code"] for outcome in group] == ["group_refused", "approval_needed"]
+
+
+def test_an_estate_is_undone(client: TestClient, keys: Path) -> None:
+    dead, alive = rich(client), rich(client)
+    die(client, dead)
+    estate = confirmed(client, dead, [claimant("李四")])["estate"]
+    fields = {"reason": "a will was found", "document": "will 3"}
+    assert one(client, "estate_undo", "?dry_run=true", estate=estate, **fields)["approval"] == "needed"
+    outcomes = bulk(
+        client,
+        {"verb": "estate_undo", "estate": estate, **fields},
+        {"verb": "estate_undo", "estate": "P483920174650K-7", **fields},
+        {"verb": "estate_undo", "estate": "x", **fields},
+        {"verb": "estate_undo", "estate": f"{account_of(client, alive)['account_no']}-1", **fields},
+        {"verb": "estate_undo", "estate": estate, "reason": "", "document": "will 3"},
+    )
+    assert outcomes[0]["status"] == "waiting"
+    assert [told(outcome) for outcome in outcomes[1:]] == [
+        ("estate_not_found", ["/commands/1/estate"]),
+        ("estate_not_found", ["/commands/2/estate"]),
+        ("estate_not_found", ["/commands/3/estate"]),
+        ("shape_invalid", ["/commands/4/reason"]),
+    ]
+    group = {"verb": "estate_undo", "estate": estate, **fields}
+    assert [outcome["code"] for outcome in bulk(client, group, atomic=True)] == ["approval_needed"]
+    done = approve(client, keys / "keys", outcomes[0]["approval"])
+    assert (done.status_code, done.json()["state"]) == (201, "open")
+    assert account_of(client, dead)["status"] == "deceased"
 
 
 def test_what_is_not_there_is_named_as_the_single_call_names_it(client: TestClient) -> None:
