@@ -7,12 +7,18 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
+from ledger import tables
+from ledger.chart.transfers import Direction
+from ledger.refusals import Refused
+from ledger.transfers.going_out import RequestTransfer, SendTransfer
+from ledger.transfers.supplements import SupplementTransfer
 from ledger.verify import verify
 from tests.support.api_client import contribute, key, open_account, running, spending
 from tests.support.employer_client import balance, hire, new_employer, owe, pay, refusal
 from tests.support.estate_client import die
+from tests.support.people import World
 from tests.support.transfer_client import (
     acknowledge,
     announce,
@@ -213,3 +219,20 @@ def test_a_month_of_the_other_agency_does_not_go_with_it(client: TestClient, ste
     answer = release(client, employer, person)
     assert (refusal(answer), pointer(answer)) == (REFUSED, "/period")
     assert balance(client, person) == "0.00"
+
+
+@pytest.mark.parametrize(("month", "fate"), [(202611, "posted"), (202612, "period_invalid")])
+def test_what_follows_in_the_batch_that_asked_for_it(engine: Engine, month: int, fate: str) -> None:
+    """Asked for, sent and followed at once: the day since when is known by the request beside it."""
+    world = World(engine)
+    book = world.open(opening=(0, 10_000))
+    with engine.connect() as connection, connection.begin():
+        last = connection.scalar(select(func.max(tables.entry.c.seq)).where(tables.entry.c.book_id == book))
+    asked = int(last or 0) + 1
+    today = world.today
+    asking = RequestTransfer(book, "330100", today, world.ref("paper"))
+    sending = SendTransfer(book, asked, today, world.ref("sent"))
+    more = SupplementTransfer(book, asked, 100, month, today, world.ref("more"), Direction.OUT)
+    outcomes = world.post(asking, sending, more)
+    told = [one.code.value if isinstance(one, Refused) else "posted" for one in outcomes]
+    assert told == ["posted", "posted", fate]

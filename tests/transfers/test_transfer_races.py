@@ -13,6 +13,7 @@ from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.transfers.coming_in import AnnounceTransfer
 from ledger.transfers.going_out import AcknowledgeTransfer, RejectTransfer, RequestTransfer, SendTransfer
 from ledger.verify import verify
 from tests.estates.test_estate_races import code, each
@@ -92,3 +93,14 @@ def test_what_is_reversed_while_it_is_acknowledged_is_not_lost(clinic: Clinic, _
     assert (clinic.book(book).stage, clinic.balance(book)) == (Stage.CLOSED, 0)
     waits = [one for one in entries(world.engine, book, Kind.TRANSFER_OUT) if "waits" in (one.detail or "")]
     assert len(waits) == 1
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_one_that_comes_and_one_that_goes(clinic: Clinic, _round: int) -> None:
+    """Whichever is first keeps the other away: what is announced is credited or rejected before."""
+    world, book = clinic.world, saver(clinic)
+    announced = AnnounceTransfer(book, "330100", "sheet", 100, 200, 0, 300)
+    codes = [code(one) for one in each(clinic, announced, asking(clinic, book))]
+    assert codes in (["posted", "open_items"], ["account_transferring", "posted"])
+    assert clinic.book(book).stage == (Stage.ACTIVE if codes[0] == "posted" else Stage.TRANSFERRING)
+    assert len(entries(world.engine, book, Kind.TRANSFER_REQUEST)) == 1
