@@ -29,7 +29,7 @@ from ledger.people.persons import (
 from ledger.people.renaming import ChangeName
 from ledger.people.renumbering import ChangeNumber
 from ledger.people.shared_numbers import whose
-from ledger.posting import Command
+from ledger.posting import BookRef, Command
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
 from ledger.texts import SOURCE_REF_MAX
@@ -61,7 +61,7 @@ class PersonRows(LineReader):
         # by person, the names that lines of this file have given
         self._given: dict[int, set[bytes]] = {}
         # ID numbers that lines of this file have given, each with whose it is
-        self._numbered: dict[bytes, int] = {}
+        self._numbered: dict[BookRef, int] = {}
 
     def _makers(self) -> dict[str, Callable[[dict[str, str]], Made]]:
         return {
@@ -98,7 +98,7 @@ class PersonRows(LineReader):
             refused.at = "id_number"
             raise
         sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, self._keyring).sealed
-        self._numbered[stake.digest] = book_id
+        self._numbered.setdefault(stake.digest, book_id)
         key = self._key(row, stake.digest.hex(), since, reason.value, document)
         command = ChangeNumber(
             book_id, (stake,), sealed, since, document, reason, self.caller, self.actor, key
@@ -151,10 +151,17 @@ class PersonRows(LineReader):
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
 
     def _numbered_book(self, text: str) -> int:
-        """The account of a number that is on record, or that a line above has given."""
-        account = self._account(text, self.today)
-        given = self._numbered.get(account) if isinstance(account, bytes) else None
-        return self._book(text) if given is None else given
+        """The account of a number that is on record, else of one that a line above has given.
+
+        In that order: a line above may have given somebody else's number, and be refused for it.
+        """
+        try:
+            return self._book(text)
+        except Refused as refused:
+            account = self._account(text, self.today)
+            if refused.code is not RefusalCode.ACCOUNT_NOT_FOUND or account not in self._numbered:
+                raise
+        return self._numbered[account]
 
     def _book(self, text: str) -> int:
         account = self._account(text, self.today)

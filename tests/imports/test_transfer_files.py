@@ -108,6 +108,24 @@ def test_other_numbers_wait_for_a_second_person_each(doors: FileDoors, door: str
     assert all(number not in told.said for number in (one, two, new, newer, third))
 
 
+def test_a_number_of_somebody_else_stays_theirs_whatever_a_line_above_says(
+    client: TestClient, doors: FileDoors
+) -> None:
+    one, other = person_of(client), person_of(client)
+    new = id_number()
+    rows = [
+        NUMBERS,
+        [one, "张三", other, "2026-03-01", "corrected", "REG-1"],
+        [other, "张三", new, "2026-03-01", "corrected", "REG-2"],
+    ]
+    told = uploaded(client, "numbers", rows)
+    assert [(line["line"], line["code"]) for line in told["rejected"]] == [(2, "alias_conflict")]
+    assert told["waiting"] == 1
+    doors.approve_all()
+    number = client.get(f"/v1/accounts/{other}").json()["account_no"]
+    assert client.get(f"/v1/accounts/{new}").json()["account_no"] == number
+
+
 def test_a_number_of_another_door_is_there_already(client: TestClient, doors: FileDoors) -> None:
     person, new = person_of(client), id_number()
     body = {"id_number": new, "from": "2026-03-01", "document": "REG 1", "reason": "reissued"}
