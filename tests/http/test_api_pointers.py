@@ -216,7 +216,7 @@ def there(client: TestClient) -> dict[str, str]:
 def sent_out(client: TestClient, person: str) -> str:
     """A transfer whose money was sent."""
     name = request_out(client, person)
-    send(client, name)
+    send(client, name, "2026-11-20")
     return name
 
 

@@ -100,7 +100,7 @@ WRONG: dict[str, tuple[tuple[str, ...], str, str]] = {
     "no place for the list": (("import", "file.csv", "--rejected", "nowhere"), "usage", "nowhere: no dir"),
     "no total": (("import", "file.csv", "--total", "much"), "amount_invalid", "--total is an amount"),
     "totals of two": (("import", "file.csv", "file.csv", "--lines", "2"), "shape_invalid", "of one file"),
-    "no actor": (("import", "file.csv", "--actor", ""), "shape_invalid", "--actor"),
+    "no actor": (("import", "file.csv", "--actor", ""), "shape_invalid", "--by"),
     "no list": (("declare", COMPANY, "2026-09", "nofile.csv"), "usage", "nofile.csv: No such file"),
     "a folder as list": (("declare", COMPANY, "2026-09", "folder"), "usage", "folder: Is a directory"),
     "month 13": (("retiree-credits", "2026-13", "--area", "990100"), "period_invalid", "as in 2026-09"),

@@ -22,6 +22,7 @@ from ledger.book.chain import canonical, digest, genesis, microseconds
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer, Summary
+from ledger.operations.cli import who_asks
 from ledger.refusals import Refused
 from ledger.vault import Keyring
 from tests.support.people import NOW, Someone, SomeoneFactory, World
@@ -135,13 +136,18 @@ def finish(process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def undisturbed_import(url: str, keys: Path, *files: Path) -> Summary:
-    """In this process, from one end to the other."""
+    """In this process, from one end to the other, by the same person as at the command line."""
     engine = connect(url)
     try:
         world = World(engine)
         with engine.connect() as connection:
             importer = Importer(
-                connection, Keyring.load(keys), world.policies, now_and_today, processes=PROCESSES
+                connection,
+                Keyring.load(keys),
+                world.policies,
+                now_and_today,
+                who_asks(None),
+                processes=PROCESSES,
             )
             return [importer.run(file) for file in files][-1]
     finally:
