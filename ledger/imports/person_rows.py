@@ -86,7 +86,7 @@ class PersonRows(LineReader):
         if reason is None:
             raise Refused(RefusalCode.SHAPE_INVALID, at="reason")
         document = text_of(row["document"], SOURCE_REF_MAX)
-        book_id = self._numbered_book(row["account"])
+        book_id = self._numbered_book(row["account"], name)
         with self._connection.begin():
             person_id = self._connection.scalar(select(_B.person_id).where(_B.book_id == book_id)) or 0
             first = first_name(self._connection, self._keyring, person_id) or ""
@@ -150,20 +150,20 @@ class PersonRows(LineReader):
         if name_digest(name, self._keyring) not in known | self._given.get(person_id, set()):
             raise Refused(RefusalCode.ACCOUNT_EXISTS_OTHER_PERSON)
 
-    def _numbered_book(self, text: str) -> int:
-        """The account of a number that is on record, else of one that a line above has given.
+    def _numbered_book(self, text: str, name: str) -> int:
+        """The account of a number that is on record, of two who shared it that of the one who is called so;
+        else of one that a line above has given.
 
         In that order: a line above may have given somebody else's number, and be refused for it.
         """
-        try:
-            return self._book(text)
-        except Refused as refused:
-            account = self._account(text, self.today)
-            if refused.code is not RefusalCode.ACCOUNT_NOT_FOUND or account not in self._numbered:
-                raise
-        return self._numbered[account]
-
-    def _book(self, text: str) -> int:
         account = self._account(text, self.today)
         with self._connection.begin():
-            return find_book(self._connection, account)
+            if isinstance(account, bytes):
+                with suppress(Refused):
+                    account = whose(self._connection, account, name_digest(name, self._keyring))
+            try:
+                return find_book(self._connection, account)
+            except Refused as refused:
+                if refused.code is not RefusalCode.ACCOUNT_NOT_FOUND or account not in self._numbered:
+                    raise
+        return self._numbered[account]
