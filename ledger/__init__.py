@@ -36,16 +36,17 @@ from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
 from ledger.clearing.reconciliations import Reconcile
 from ledger.clock import now_and_today
 from ledger.contributions import employers
-from ledger.contributions.adjustments import Adjust, RefundSurplus
+from ledger.contributions import late_months as _late_months  # noqa: F401  joins the report of a death
+from ledger.contributions.adjustments import Adjust
 from ledger.contributions.assessing import Declared
 from ledger.contributions.closures import CloseEmployer, ReopenEmployer
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.employer_changes import ChangeEmployer
 from ledger.contributions.employers import RegisterEmployer
 from ledger.contributions.estimates import Estimate, ReverseEstimate
-from ledger.contributions.late_months import LATE_MONTHS as _LATE_MONTHS  # noqa: F401  joins the report of a death
 from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.payments import ReceivePayment
+from ledger.contributions.refunds import RefundSurplus
 from ledger.contributions.staff_moves import MergeEmployer, MoveStaff
 from ledger.contributions.supervision import RecordStep
 from ledger.database.engines import connect, for_purpose, glancing, reading

@@ -118,6 +118,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
 
 def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> None:
     """Let it include an entry of this very batch."""
+    if receipt.kind is Kind.OPENING:
+        found.setdefault(receipt.book_id, [])
     if receipt.book_id not in found:
         return
     moved = moved_by(

@@ -134,7 +134,7 @@ class RefusalCode(Worded):
     PAYOUT_NOT_FOUND = Words("payout_not_found", 404, "No such payout", "支付单不存在。")
     DEMAND_NOT_FOUND = Words("demand_not_found", 404, "No such demand", "追缴通知不存在。")
     DEBT_NOT_FOUND = Words("debt_not_found", 404, "The account owes no such debt", "该账户无此项欠款。",
-        "The account owes no such debt, or nothing of it any more")
+        "The account owes no such debt or nothing of it any more")
     CORRECTION_NOT_FOUND = Words("correction_not_found", 404, "No such correction", "更正批次不存在。")
     AREA_UNKNOWN = Words("area_unknown", 422, "No such area", "统筹区不存在。",
         "There is no such area")

@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Row, select
 from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.policy import Policy, PolicyError, load_policy
+from ledger.verify.book_rules import BOOK_RULES
 from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
-from ledger.verify.rules import BOOK_RULES, ENTRY_RULES
+from ledger.verify.rules import ENTRY_RULES
 from ledger.verify.walk import Reference, Walk, WalkedEntry
 
 _E, _T, _B = tables.entry.c, tables.transfer.c, tables.book.c

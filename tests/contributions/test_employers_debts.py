@@ -21,12 +21,13 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.contributions.adjustments import Adjust, RefundSurplus
+from ledger.contributions.adjustments import Adjust
 from ledger.contributions.assessing import Declared
 from ledger.contributions.declarations import Confirm, Declare, list_view
 from ledger.contributions.employers import RegisterEmployer, enter
 from ledger.contributions.estimates import Estimate
 from ledger.contributions.levies import DeclaredLine
+from ledger.contributions.refunds import RefundSurplus
 from ledger.contributions.retirees import RETIREE_CREDITS, CreditRetiree
 from ledger.contributions.supervision import RecordStep, Step
 from ledger.posting import Failed, Posted

@@ -20,13 +20,14 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
-from ledger.contributions.adjustments import Adjust, RefundSurplus
+from ledger.contributions.adjustments import Adjust
 from ledger.contributions.assessing import Declared
 from ledger.contributions.credit_codes import credit_code_check
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.employers import RegisterEmployer, enter
 from ledger.contributions.estimates import Estimate
 from ledger.contributions.payments import ReceivePayment
+from ledger.contributions.refunds import RefundSurplus
 from ledger.people.enrolments import Enrol
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener
