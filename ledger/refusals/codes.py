@@ -161,7 +161,7 @@ class RefusalCode(Worded):
     ID_NUMBER_SHARED = Words("id_number_shared", 409,
         "Two people shared this ID number, and it is in force for neither of them",
         "该证件号码曾由两人共用，且不再为任何一方的现用号码，请使用账户号或现用证件号码。",
-        "Two people shared this ID number: name the account, or the number in force")
+        "Two people shared this ID number: name the account or the number in force")
     ACCOUNT_EXISTS_OTHER_PERSON = Words("account_exists_other_person", 409,
         "The ID number has an account under another name", "该证件号码已以其他姓名开户。")
     MERGE_ORDER = Words("merge_order", 409, "The account that was opened later goes into the older one",
