@@ -359,7 +359,7 @@ class RefusalCode(Worded):
     PAYOUT_STATE = Words("payout_state", 409, "The payout is at another step", "支付单不在此环节。")
     NOTHING_PAYABLE = Words("nothing_payable", 409, "Nothing is to be paid out to that person",
         "该继承人没有待支付的份额。")
-    ESTATE_NOT_HELD = Words("estate_not_held", 409, "Somebody inherits, or nobody was asked for yet",
+    ESTATE_NOT_HELD = Words("estate_not_held", 409, "Somebody inherits or nobody was asked for yet",
         "该遗产有继承人或尚未确认无人继承。")
     SHARES_INVALID = Words("shares_invalid", 422, "The shares do not divide the whole", "继承份额不正确。")
     VERB_NOT_OFFERED = Words("verb_not_offered", 422, "This is not offered", "暂不提供该业务。")
