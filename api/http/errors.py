@@ -124,9 +124,9 @@ def faults_of(errors: Iterable[Mapping[str, Any]], body: object) -> list[Fault]:
     return faults
 
 
-def _but_known(errors: Iterable[Mapping[str, Any]], body: object) -> object:
+def _but_known(errors: Sequence[Mapping[str, Any]], body: object) -> object:
     """A body without the names of its own fields: to ask for a bank is what some are for."""
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not errors:
         return body
     unknown = {tuple(error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
     return [{name: value} if ("body", name) in unknown else value for name, value in body.items()]

@@ -123,8 +123,9 @@ class SuspensionItem(Answer):
 class ContractView(ContractItem):
     """A contract, and what it is ended by."""
 
-    in_force: bool = Field(
-        description="Whether it counts on the day: not of one that is closed, nor while contracts rest"
+    in_force: bool | None = Field(
+        None,
+        description="Only with `on`: whether it counts on the day, not of one that is closed or rests",
     )
 
     contract: str | None = Field(
@@ -135,7 +136,7 @@ class ContractView(ContractItem):
 class SuspensionView(SuspensionItem):
     """A suspension, and what it is ended by."""
 
-    in_force: bool = Field(description="Whether contracts rest by it on the day")
+    in_force: bool | None = Field(None, description="Only with `on`: whether contracts rest by it on the day")
 
     suspension: str | None = Field(description="The entry that recorded it", examples=["I483920174650K-3"])
 
@@ -151,8 +152,8 @@ class SuspensionAnswer(SuspensionItem):
 class InstitutionView(InstitutionAnswer):
     """An institution with its contracts and their suspensions, oldest first."""
 
-    state: Literal["open", "closed", "merged"] = Field(
-        description="On the day: merged is closed, with `into`"
+    state: Literal["open", "closed", "merged"] | None = Field(
+        None, description="With `on`, and of one that is closed: merged is closed, with `into`"
     )
     closed_on: date | None = Field(None, description="Its last day; only where it is closed on the day")
     into: str | None = Field(None, description="Which one took its place", examples=["H0102"])
@@ -259,16 +260,20 @@ async def institution(institution: str, request: Request, on: OnDay = None) -> R
         end = _end_json(said, day)
         suspensions = care.suspensions(connection, found.code)
         goes_on = end["state"] == "open" and not any(_holds(one, day) for one in suspensions)
+
+        def in_force(holds: bool) -> dict[str, bool]:
+            return {} if on is None else {"in_force": holds}
+
         return (
             _institution_json(found.as_of(day, said))
-            | end
+            | (end if on is not None or len(end) > 1 else {})
             | {
                 "contracts": [
                     {
                         "contract": _name(one.entry),
                         **_days_json(one.valid_from, one.valid_to),
                         "services": one.services,
-                        "in_force": goes_on and _holds(one, day),
+                        **in_force(goes_on and _holds(one, day)),
                     }
                     for one in care.contracts(connection, found.code)
                 ],
@@ -276,7 +281,7 @@ async def institution(institution: str, request: Request, on: OnDay = None) -> R
                     {
                         "suspension": _name(one.entry),
                         **_days_json(one.valid_from, one.valid_to),
-                        "in_force": _holds(one, day),
+                        **in_force(_holds(one, day)),
                     }
                     for one in suspensions
                 ],

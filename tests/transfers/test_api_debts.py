@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
 from ledger.verify import verify
-from tests.support.api_client import contribute, running
+from tests.support.api_client import TODAY, contribute, running
 from tests.support.debt_client import (
     bounce,
     debts,
@@ -207,9 +207,9 @@ def test_all_of_a_demanded_month_that_waits_is_seen_and_sent_after(client: TestC
     """160.00 come for somebody who left; what of the month was paid by a demand hides nothing of them."""
     _person, employer, transfer, _payment = gone_and_paid_again(client)
     assert waiting(client, employer) == ["160.00"]
-    answer = supplement_answer(client, transfer, "160.01")
+    answer = supplement_answer(client, transfer, "160.01", received_on=TODAY.isoformat())
     assert answer.json()["facts"]["waiting"] == "160.00"
-    supplement(client, transfer, "160.00")
+    supplement(client, transfer, "160.00", received_on=TODAY.isoformat())
     assert waiting(client, employer) == []
 
 

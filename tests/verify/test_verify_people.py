@@ -34,9 +34,11 @@ def books(engine: Engine) -> tuple[int, int]:
     holder = SomeoneFactory(name="张三")
     book = world.open(holder, opened_on=date(2020, 1, 1))
     world.one(ChangeName(book, new_name("李四", KEYRING), SINCE, "d"))
-    stake, parsed = stake_by_number(SomeoneFactory().id_number, holder.name, KEYRING, world.today)
-    sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, KEYRING).sealed
-    world.one(ChangeNumber(book, (stake,), sealed, SINCE, "d", NumberReason.CORRECTED))
+    # the first of them stays the holder's alone, the second is shared
+    for since in (date(2026, 2, 1), SINCE):
+        stake, parsed = stake_by_number(SomeoneFactory().id_number, holder.name, KEYRING, world.today)
+        sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, KEYRING).sealed
+        world.one(ChangeNumber(book, (stake,), sealed, since, "d", NumberReason.CORRECTED))
     younger = world.open(SomeoneFactory(name="张三"), opened_on=date(2021, 1, 1))
     world.one(Contribute(younger, 500, 202603, world.today, "c"))
     world.one(MergeAccounts(younger, book, "d"))
@@ -54,6 +56,9 @@ def books(engine: Engine) -> tuple[int, int]:
          " WHERE book_id = :book) AND role = 1", "number_wrong"),
         ("DELETE FROM identity WHERE role = 1 AND person_id = (SELECT person_id FROM book"
          " WHERE book_id = :book)", "number_wrong"),
+        ("UPDATE identity SET person_id = 7 WHERE person_id = (SELECT person_id FROM book"
+         " WHERE book_id = :book) AND digest IN (SELECT digest FROM person_fact WHERE what = 2)"
+         " AND digest NOT IN (SELECT digest FROM shared_number)", "number_wrong"),
         ("UPDATE shared_number SET person_id = person_id + 1 WHERE book_id = :book", "rows_wrong"),
         ("DELETE FROM shared_number WHERE book_id = :book", "rows_wrong"),
         ("UPDATE identity SET person_id = 7 WHERE digest = (SELECT digest FROM shared_number"

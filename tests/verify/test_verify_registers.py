@@ -20,7 +20,7 @@ from ledger.verify.finding import book_name
 from tests.support.clinic import CARE_DAY, Clinic
 from tests.support.people import AREA, World
 from tests.support.units import Unit
-from tests.verify.tampering import places, run, tampering
+from tests.verify.tampering import TOLD, places, run, tampering
 
 RISES = date(2026, 3, 1)
 
@@ -102,7 +102,9 @@ def test_mergers_in_a_circle_are_found(
             world.one(MergeEmployer(one.book, other.book, world.today, (), "doc"))
         for code, other_code in zip(codes, [*codes[1:], codes[0]], strict=True):
             world.one(MergeInstitution(clinic.parties[code], code, AREA, other_code, world.today, "doc"))
-    found = [(one.code, one.where) for one in verify(engine).findings]
+    findings = verify(engine).findings
+    TOLD.update(one.what for one in findings)
+    found = [(one.code, one.where) for one in findings]
     books = [*(unit.book for unit in units), *(clinic.parties[code] for code in codes)]
     assert sorted(found) == sorted(("merger_circle", book_name(book)) for book in books)
     # opened again from that day on, one of each lets the others come to it
