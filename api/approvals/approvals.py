@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from pydantic_core import to_json
 
-from api.approvals.intents import intent_json, numbers_json, persons_json
+from api.approvals.intents import books_named, intent_json, numbers_json, persons_json
 from api.http.answers import Answer, yuan
 from api.http.approved import answer_to_act
 from api.http.fields import Nothing, Strict, Words, example
@@ -67,7 +67,7 @@ class ApprovalView(ApprovalItem):
     amount: str | None = yuan("How much it is about; null of what moves nothing")
     asked_through: str = Field(description="The system through which it was asked for")
     intent: dict[str, Any] = Field(
-        description="The request, by the fields of its command",
+        description="The request, by the fields of its command; accounts that it names by their numbers",
         examples=[{"amount": "120000.00", "period": "2026-03", "effective_on": "2026-03-20"}],
     )
     persons: list[str] = Field(description="Those whom the request names, masked", examples=[["李*"]])
@@ -151,14 +151,15 @@ async def one(approval: str, request: Request) -> Response:
         act = waiting.find(connection, approval)
         command = waiting.opened(connection, state.keyring, act)
         shown = shown_by(request)
-        shown.of(act.book_id)
+        named = books_named(command, connection)
+        shown.of(act.book_id, *named.values())
         for person in command.persons:
             shown.of_person(person.digest)
         return _item(act, state.clock()[0]) | {
             "account": account_no(act.book_id),
             "amount": None if act.amount_fen is None else format_yuan(act.amount_fen),
             "asked_through": act.asked_through,
-            "intent": intent_json(command),
+            "intent": intent_json(command, named),
             "persons": persons_json(command, state.keyring),
             "numbers": numbers_json(command, state.keyring),
             "decided_at": None if act.decided_at is None else instant(act.decided_at),
