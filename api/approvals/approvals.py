@@ -26,6 +26,7 @@ from ledger.book.numbers import account_no, entry_name
 from ledger.inquiry.asking import Clerk
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_in_text
+from ledger.vault import Keyring
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -47,7 +48,13 @@ class ApprovalItem(Answer):
 
     approval: str = Field(examples=["P483920174650K-A1"])
     state: StateWord
-    verb: str = Field(examples=["contribution"])
+    verb: str = Field(
+        description="For what the area asks two people, by its policy's word", examples=["id_number"]
+    )
+    act: str = Field(
+        description="What is done; mostly the word of `verb`, which may cover several",
+        examples=["separation"],
+    )
     asked_by: str
     asked_at: datetime
     expires_at: datetime
@@ -93,11 +100,12 @@ class ActAnswer(Answer):
     model_config = Answer.model_config | {"extra": "allow"}
 
 
-def _item(act: WaitingAct, now: datetime) -> dict[str, Any]:
+def _item(act: WaitingAct, keyring: Keyring, now: datetime) -> dict[str, Any]:
     return {
         "approval": act.name,
         "state": act.word(now).value,
         "verb": act.verb,
+        "act": waiting.what_is_done(keyring, act),
         "asked_by": act.asked_by,
         "asked_at": instant(act.asked_at),
         "expires_at": instant(act.expires_at),
@@ -131,7 +139,7 @@ async def listed(
     if len(found) > limit:
         last = page[-1]
         following = cursors.write([last.expires_at.isoformat(), last.book_id, last.number])
-    return json_answer({"items": [_item(one, now) for one in page], "next_cursor": following})
+    return json_answer({"items": [_item(one, ledger.keyring, now) for one in page], "next_cursor": following})
 
 
 @router.get(
@@ -149,13 +157,13 @@ async def one(approval: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         act = waiting.find(connection, approval)
-        command = waiting.opened(connection, state.keyring, act)
+        command = waiting.opened(state.keyring, act)
         shown = shown_by(request)
         named = books_named(command, connection)
         shown.of(act.book_id, *named.values())
         for person in command.persons:
             shown.of_person(person.digest)
-        return _item(act, state.clock()[0]) | {
+        return _item(act, state.keyring, state.clock()[0]) | {
             "account": account_no(act.book_id),
             "amount": None if act.amount_fen is None else format_yuan(act.amount_fen),
             "asked_through": act.asked_through,
@@ -235,4 +243,4 @@ def _asked(
     connection: Any, state: State, name: str, by: tuple[str, str] | None = None
 ) -> tuple[WaitingAct, Command]:
     act = waiting.find(connection, name)
-    return act, waiting.opened(connection, state.keyring, act, by)
+    return act, waiting.opened(state.keyring, act, by)

@@ -14,7 +14,7 @@ from ledger.book.numbers import approval_name, parse_approval_name
 from ledger.chart.approvals import ApprovalState
 from ledger.posting import Approval, Command
 from ledger.posting.approvals import context
-from ledger.posting.intents import read_command
+from ledger.posting.intents import read_act, read_command
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 
@@ -47,6 +47,7 @@ class WaitingAct(NamedTuple):
     decided_by: str | None
     entry_seq: int | None
     reason: str | None
+    sealed: bytes
 
     @property
     def name(self) -> str:
@@ -63,6 +64,7 @@ class WaitingAct(NamedTuple):
 _ALL = select(
     _A.book_id, _A.number, _A.verb, _A.amount_fen, _A.recorded_at, _A.expires_at, _ASKER.c.name,
     _CALLER.c.name, _A.state, _A.decided_at, _DECIDER.c.name, _A.entry_seq, _A.reason,
+    _A.intent_sealed,
 ).select_from(
     tables.approval.join(_ASKER, _ASKER.c.agent_id == _A.actor)
     .join(_CALLER, _CALLER.c.agent_id == _A.caller)
@@ -71,9 +73,9 @@ _ALL = select(
 
 
 def _act(row: Any) -> WaitingAct:
-    book_id, number, verb, amount, asked_at, expires_at, asker, caller, state, *decided = row
+    book_id, number, verb, amount, asked_at, expires_at, asker, caller, state, *rest = row
     return WaitingAct(
-        book_id, number, verb, amount, asked_at, expires_at, asker, caller, ApprovalState(state), *decided
+        book_id, number, verb, amount, asked_at, expires_at, asker, caller, ApprovalState(state), *rest
     )
 
 
@@ -122,19 +124,23 @@ def _is(word: ApprovalWord, now: datetime) -> Sequence[ColumnElement[bool]]:
     return (_A.state == int(state),)
 
 
-def opened(
-    connection: Connection, keyring: Keyring, act: WaitingAct, by: tuple[str, str] | None = None
-) -> Command:
+def opened(keyring: Keyring, act: WaitingAct, by: tuple[str, str] | None = None) -> Command:
     """The request that waits, as the command that it was. Raises KeyringError.
 
     It is about the book in which it waits, whatever its holder is found by today. `by` is the actor and the
     caller of a second person who approves it.
     """
-    sealed = connection.execute(
-        select(_A.intent_sealed).where(_A.book_id == act.book_id, _A.number == act.number)
-    ).scalar_one()
-    command = read_command(keyring.open_bytes(bytes(sealed), context(act.book_id, act.number)))
+    command = read_command(_plain(keyring, act))
     command.book = act.book_id
     if by is not None:
         command.approval = Approval(act.book_id, act.number, *by)
     return command
+
+
+def what_is_done(keyring: Keyring, act: WaitingAct) -> str:
+    """The word of what is done: a policy's verb may cover more than one act. Raises KeyringError."""
+    return read_act(_plain(keyring, act))
+
+
+def _plain(keyring: Keyring, act: WaitingAct) -> bytes:
+    return keyring.open_bytes(bytes(act.sealed), context(act.book_id, act.number))

@@ -70,6 +70,7 @@ class SeparatePeople(Command):
 
     # whoever asks two people for an ID number asks two for this
     verb = Verb.ID_NUMBER
+    act = "separation"
     refused_with = (
         # which of several numbers
         RefusalCode.SHAPE_INVALID,

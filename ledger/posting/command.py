@@ -60,6 +60,8 @@ class Command:
     verb: ClassVar[Verb | str] = ""
     # its word, as fingerprints and policies have it
     word: ClassVar[str] = ""
+    # what is done, where the word of its verb covers more than one act; else that word
+    act: ClassVar[str] = ""
     # the kind under which its source_ref must be new in the book
     source_kind: ClassVar[Kind | None] = None
     # what its decision may refuse it with, beside what posting itself may; the documents of its route follow
@@ -108,6 +110,7 @@ class Command:
 
     def __init_subclass__(cls) -> None:
         cls.word = cls.verb.value if isinstance(cls.verb, Verb) else cls.verb
+        cls.act = vars(cls).get("act") or cls.word
         fields = {name: None for base in cls.__mro__ for name in vars(base).get("__annotations__", ())}
         cls.entry_fields = tuple(name for name in fields if name.endswith("_seq"))
         # What a command does not have, it has as nothing. Set here and not on this class, where a dataclass

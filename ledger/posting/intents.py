@@ -25,11 +25,20 @@ def write_command(command: Command) -> bytes:
 def read_command(plain: bytes) -> Command:
     """The command that a text says. ValueError for one that no command wrote."""
     document = json.loads(plain)
+    found: Command = _read(document, dict(_held_by(_root(document))))
+    return found
+
+
+def read_act(plain: bytes) -> str:
+    """What the command does that a text says. ValueError for one that no command wrote."""
+    return _root(json.loads(plain)).act
+
+
+def _root(document: Any) -> type[Command]:
     root = _commands().get(document.get("of", "")) if isinstance(document, dict) else None
     if root is None:
         raise ValueError("what waits is no command that there is")
-    found: Command = _read(document, dict(_held_by(root)))
-    return found
+    return root
 
 
 def _written(value: Any) -> Any:

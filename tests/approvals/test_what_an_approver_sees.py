@@ -11,9 +11,12 @@ from sqlalchemy import Engine
 
 from api.approvals.approvals import ApprovalView
 from ledger.book.numbers import book_id_of
+from ledger.policy.approvals import ASKABLE
+from ledger.posting import Command
 from tests.support import estate_client as estates
-from tests.support.api_client import key, open_account
-from tests.support.approval_client import approve, waiting
+from tests.support.api_client import id_number, key, open_account
+from tests.support.approval_client import approve, listed, waiting
+from tests.support.case_client import opened
 from tests.support.employer_client import taken
 from tests.support.window_client import recorded
 
@@ -77,3 +80,44 @@ def test_of_what_is_about_one_account_none(client: TestClient) -> None:
     path = f"/v1/accounts/{account}/contributions"
     name = waiting(client.post(path, json=body, headers=key()))
     assert not {"into", "others", "named"} & set(view(client, name)["intent"])
+
+
+# -- what is done ------------------------------------------------------------------------------------------
+
+
+def said_of(client: TestClient, name: str) -> tuple[str, str]:
+    """Verb and act of what waits: the worklist and the single read say the same."""
+    item = next(one for one in listed(client, "waiting") if one["approval"] == name)
+    shown = view(client, name)
+    assert {word: shown[word] for word in item} == item
+    return item["verb"], item["act"]
+
+
+def test_a_separation_is_told_from_a_number(client: TestClient) -> None:
+    account = open_account(client)["account_no"]
+    body = {"id_number": id_number(), "from": "2026-11-20", "document": "d", "reason": "reissued"}
+    number = waiting(client.post(f"/v1/accounts/{account}/id-numbers", json=body, headers=key()))
+    case = opened(client, about={"account": account})
+    body = {"id_number": id_number(), "name": "李四", "case": case, "document": "d"}
+    separation = waiting(client.post(f"/v1/accounts/{account}/separation", json=body, headers=key()))
+    assert said_of(client, number) == ("id_number", "id_number")
+    assert said_of(client, separation) == ("id_number", "separation")
+
+
+def test_what_else_waits_is_called_by_its_verb(client: TestClient) -> None:
+    older, younger = pair(client)
+    assert said_of(client, merging(client, younger["account_no"], older["account_no"])) == ("merge", "merge")
+
+
+def test_every_act_that_may_wait_has_one_word() -> None:
+    """By verb that an area may ask two people for: the acts that it covers."""
+    acts: dict[str, set[str]] = {}
+    commands = [Command]
+    while commands:
+        one = commands.pop()
+        commands += one.__subclasses__()
+        if one.word in ASKABLE and one.__module__.startswith("ledger."):
+            acts.setdefault(one.word, set()).add(one.act)
+    assert acts.pop("id_number") == {"id_number", "separation"}
+    assert all(words == {verb} for verb, words in acts.items())
+    assert set(acts) == set(ASKABLE) - {"id_number"}
