@@ -77,8 +77,9 @@ class Poster:
                 tally.waiting.append(WaitingLine(number, NEEDED))
             elif isinstance(outcome, Posted):
                 kind = KINDS[self.kind]
-                # a line that names no amount, or moves none, comes to what it moved
-                _count(tally, outcome, fen if kind.amounts and kind.moves else outcome.receipt.amount_fen)
+                moved = outcome.receipt.amount_fen
+                # a line that names no amount comes to what it moved, one that only tells of money to that
+                _count(tally, outcome, fen if kind.amounts else moved, moved if kind.moves else fen)
                 if self.kind == DEATHS:
                     _count_death(tally, outcome)
             else:
@@ -151,16 +152,15 @@ def database_problem(error: BaseException) -> ImportProblem:
     )
 
 
-def _count(tally: Tally, outcome: Posted, fen: int) -> None:
-    receipt = outcome.receipt
-    tally.amount_fen += fen
-    tally.cash_rest_fen += unpack(receipt.detail).get("cash_rest", 0)
+def _count(tally: Tally, outcome: Posted, named_fen: int, done_fen: int) -> None:
+    tally.amount_fen += named_fen
+    tally.cash_rest_fen += unpack(outcome.receipt.detail).get("cash_rest", 0)
     if outcome.replayed or not outcome.created:
         tally.already += 1
-        tally.already_fen += receipt.amount_fen
+        tally.already_fen += done_fen
     else:
         tally.posted += 1
-        tally.posted_fen += receipt.amount_fen
+        tally.posted_fen += done_fen
 
 
 def _count_death(tally: Tally, outcome: Posted) -> None:

@@ -259,11 +259,45 @@ def test_totals_of_sheets_and_of_their_money(client: TestClient, doors: FileDoor
     code, said, _words = doors.command("import", doors.file(csv_of(sheets)), "--total", "7.01")
     assert (code, said["code"]) == (1, "totals_differ")
     code, said, _words = doors.command("import", doors.file(csv_of(sheets)), "--total", "7.00")
-    # it tells of money, and moves none
-    assert (code, said["posted"], said["amount"], said["totals_agree"]) == (0, 2, "0.00", True)
+    # it tells of money that is to come, and moves none: the sum is that of the sheets
+    assert (code, said["posted"], said["amount"], said["totals_agree"]) == (0, 2, "7.00", True)
+    assert (said["posted_amount"], said["already_amount"]) == ("7.00", "0.00")
+    _code, said, _words = doors.command("import", doors.file(csv_of(sheets)))
+    assert (said["posted_amount"], said["already_amount"], said["totals_agree"]) == ("0.00", "7.00", True)
     came = [ARRIVALS, *([who, "S-7", "2026-07-06", "3.50", f"B-{who}"] for who in (one, two))]
     code, said, _words = doors.command("import", doors.file(csv_of(came)), "--total", "7.00")
     assert (code, said["posted"], said["posted_amount"], said["totals_agree"]) == (0, 2, "7.00", True)
+
+
+@pytest.mark.parametrize("kind", ["announcements", "arrivals"])
+def test_every_line_that_was_understood_is_summed(client: TestClient, kind: str) -> None:
+    """What was taken, what was there already and what was refused, previewed and posted alike."""
+    one, two = person_of(client), person_of(client)
+    rows = [
+        ANNOUNCEMENTS,
+        [one, "330100", "1.00", "2.00", "0.50", "3.50", "S-1"],
+        [two, "330100", "4.00", "0.00", "0.00", "4.00", "S-2"],
+        # parts that are not the whole
+        [two, "330100", "4.00", "0.00", "0.00", "5.00", "S-3"],
+    ]
+    if kind == "arrivals":
+        uploaded(client, "announcements", rows)
+        rows = [
+            ARRIVALS,
+            # another sum than the sheet's
+            [two, "S-2", "2026-07-06", "5.00", document()],
+            [one, "S-1", "2026-07-06", "3.50", document()],
+            [two, "S-2", "2026-07-06", "4.00", document()],
+        ]
+    for query, posted, already in (
+        ("?preview=true", "7.50", "0.00"),
+        ("", "7.50", "0.00"),
+        ("", "0.00", "7.50"),
+    ):
+        told = uploaded(client, kind, rows, query)
+        assert (told["amount"], told["refused_amount"]) == ("7.50", "5.00")
+        assert (told["posted_amount"], told["already_amount"]) == (posted, already)
+        assert (told["refused"], told["totals_agree"]) == (1, True)
 
 
 def test_what_other_doors_announced_and_credited_is_there_already(client: TestClient) -> None:
