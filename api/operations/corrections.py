@@ -94,10 +94,13 @@ class CorrectionAnswer(Answer):
     """What is still wrong, or what was posted."""
 
     correction: str = Field(examples=["correction-990100-0f3a9b1c22d4e6f8"])
+    state: Literal["shown", "posted"]
     people: int = Field(description="How many people get more or less")
     more: str = yuan("What those who get more get together")
     less: str = yuan("What those who got too much got together")
     count: int = Field(description="How many lines there are in all")
+    posted: int | None = Field(description="How many of them it posted; null of what is only shown")
+    left: int | None = Field(description="How many stayed as they were, each with its code")
     lines: list[CorrectionLineAnswer] = Field(description=f"The first {LINES_SHOWN} of them")
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
 
@@ -170,14 +173,7 @@ async def correct(body: NewCorrection, request: Request) -> Response:
     )
     shown_by(request).of_each([line.account_id for line in shown.lines if line.account_id])
     codes = await state.read(lambda connection: _codes(connection, shown.lines))
-    answer = {
-        "correction": name,
-        "people": shown.people,
-        "more": format_yuan(shown.more),
-        "less": format_yuan(shown.less),
-        "count": shown.line_count,
-        "lines": [_line_json(line, codes) for line in shown.lines],
-    }
+    answer = _correction_json(shown, codes)
     if wants_dry_run(request):
         answer["dry_run"] = True
     response = json_answer(answer)
@@ -277,6 +273,20 @@ def _codes(connection: Any, lines: Iterable[CorrectionLine]) -> dict[int, str]:
     return employers.codes_of(connection, {line.employer_id for line in lines if line.employer_id})
 
 
+def _correction_json(shown: Shown, codes: dict[int, str]) -> dict[str, Any]:
+    return {
+        "correction": shown.name,
+        "state": "shown" if shown.posted is None else "posted",
+        "people": shown.people,
+        "more": format_yuan(shown.more),
+        "less": format_yuan(shown.less),
+        "count": shown.line_count,
+        "posted": shown.posted,
+        "left": shown.left,
+        "lines": [_line_json(line, codes) for line in shown.lines],
+    }
+
+
 def _line_json(line: CorrectionLine, codes: dict[int, str]) -> dict[str, Any]:
     return {
         "account": account_no(line.account_id),
@@ -324,16 +334,7 @@ async def posted_correction(correction: str, request: Request) -> Response:
     shown = await state.run(lambda: _told(state, correction))
     shown_by(request).of_each([line.account_id for line in shown.lines])
     codes = await state.read(lambda connection: _codes(connection, shown.lines))
-    return json_answer(
-        {
-            "correction": shown.name,
-            "people": shown.people,
-            "more": format_yuan(shown.more),
-            "less": format_yuan(shown.less),
-            "count": shown.line_count,
-            "lines": [_line_json(line, codes) for line in shown.lines],
-        }
-    )
+    return json_answer(_correction_json(shown, codes))
 
 
 def _told(state: State, name: str) -> Shown:

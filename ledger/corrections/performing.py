@@ -45,6 +45,9 @@ class Shown(NamedTuple):
     # how many lines there are in all
     line_count: int
     lines: list[CorrectionLine]
+    # how many of them were posted, and how many left; None of what is only shown
+    posted: int | None = None
+    left: int | None = None
 
 
 def preview(planner: Planner, name: str, *, lines_max: int = LINES_SHOWN) -> Shown:
@@ -170,8 +173,8 @@ def perform(
         raise
     tell_planned(connection, name, planner.correction.reason)
     told = told_of(connection, name)
-    batch.state, batch.done = batches.FINISHED, _count(connection, name, POSTED)
-    batch.refused, batch.amount_fen = _count(connection, name, LEFT), told.more + told.less
+    batch.state, batch.done = batches.FINISHED, told.posted or 0
+    batch.refused, batch.amount_fen = told.left or 0, told.more + told.less
     batches.save(connection, batch, clock()[0])
     return told
 
@@ -328,9 +331,11 @@ def told_of(connection: Connection, name: str, *, lines_max: int = LINES_SHOWN) 
         people = connection.scalar(select(func.count(_N.account_id.distinct())).where(*posted))
         more = connection.scalar(select(func.sum(change)).where(*posted, change > 0))
         less = connection.scalar(select(func.sum(-change)).where(*posted, change < 0))
-        count = connection.scalar(select(func.count()).where(_N.name == name))
+        of_state = select(_N.state, func.count()).where(_N.name == name).group_by(_N.state)
+        count = {state: int(number) for state, number in connection.execute(of_state)}
         lines = [line for line, _state in lines_after(connection, name, None, lines_max)]
-    return Shown(name, people or 0, int(more or 0), int(less or 0), count or 0, lines)
+    sums = int(more or 0), int(less or 0), sum(count.values())
+    return Shown(name, people or 0, *sums, lines, count.get(POSTED, 0), count.get(LEFT, 0))
 
 
 def _check_there(connection: Connection, name: str) -> None:
@@ -381,9 +386,3 @@ def lines_after(
         )
         for row in rows
     ]
-
-
-def _count(connection: Connection, name: str, state: str) -> int:
-    query = select(func.count()).where(_N.name == name, _N.state == state)
-    with connection.begin():
-        return connection.scalar(query) or 0

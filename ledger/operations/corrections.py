@@ -186,12 +186,15 @@ def _right_wage(connection: Connection, keyring: Keyring, line: ListLine) -> Rig
 
 
 def _answer(shown: Shown) -> dict[str, object]:
+    what_became = {} if shown.posted is None else {"posted": shown.posted, "left": shown.left}
     return {
         "correction": shown.name,
+        "state": "shown" if shown.posted is None else "posted",
         "people": shown.people,
         "more": format_yuan(shown.more),
         "less": format_yuan(shown.less),
         "lines": shown.line_count,
+        **what_became,
     }
 
 

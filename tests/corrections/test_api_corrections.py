@@ -86,6 +86,10 @@ def test_a_wrong_average_wage(client: TestClient, fresh_engine: Engine) -> None:
     assert {line["period"] for line in told["lines"]} == {"2026-03"}
     done = posted(client)
     assert summed(done) == (2, "24.19", "0.00")
+    assert [(one["state"], one["posted"], one["left"]) for one in (told, done)] == [
+        ("shown", None, None), ("posted", 2, 0),
+    ]  # fmt: skip
+    assert client.get(f"/v1/corrections/{done['correction']}").json() == done
     assert done["correction"] == told["correction"]
     assert summed(shown(client)) == (0, "0.00", "0.00")
     assert posted(client)["lines"] == done["lines"], "once"

@@ -66,6 +66,24 @@ def test_a_list_is_shown_posted_and_right(listed: Listed, fresh_engine: Engine, 
     assert verify(fresh_engine).findings == []
 
 
+def test_what_is_shown_is_told_from_what_was_posted(listed: Listed) -> None:
+    one, two = listed.people
+    other = hire(listed.client)
+    text = heading(f"{one},8500.00", f"{two},8600.00", f"{other},9000.00")
+    _code, said = listed.correct(text)
+    assert said["state"] == "shown"
+    assert not {"posted", "left"} & set(said)
+    code, said = listed.correct(text, "--confirm")
+    assert (code, said["state"]) == (0, "posted")
+    # of the third nothing was assessed
+    assert (said["lines"], said["posted"], said["left"]) == (3, 2, 1)
+    _code, said = listed.correct(text)
+    assert (said["state"], said["lines"]) == ("shown", 1)
+    # once more: what it posted then, and what is still left
+    code, said = listed.correct(text, "--confirm")
+    assert (code, said["posted"], said["left"]) == (0, 2, 1)
+
+
 def test_a_line_that_cannot_be_taken_is_told_and_nothing_is_posted(listed: Listed) -> None:
     one, two = listed.people
     for lines, refused in (
