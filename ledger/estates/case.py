@@ -153,7 +153,7 @@ def claimants_of(told: Mapping[str, Any]) -> tuple[Claimant, ...]:
             line.get("share"),
             line.get("stem"),
             _day(line.get("accepted_on")),
-            # of who was told before the death the days run from the death
+            # entries of an earlier version say from which day they counted, where that was the death
             _day(line.get("days_from") or line.get("notified_on")),
             _day(line.get("waived_on")),
             "disqualified_by" in line,

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger.estates.case import claimants_of
 from ledger.estates.shares import Claimant, agreed, entitlements, undecided
 from ledger.money import format_yuan, parse_yuan
 from ledger.refusals import RefusalCode, Refused
@@ -247,6 +248,13 @@ def test_a_legatee_has_sixty_days() -> None:
     assert undecided([SPOUSE, told], DAY + timedelta(days=1)) is None
     assert undecided([SPOUSE, told._replace(accepted_on=DAY)], DAY) is None
     assert undecided([SPOUSE, FRIEND], DAY) is None
+
+
+def test_an_entry_that_counted_from_the_death_still_does() -> None:
+    line = {"person": 1, "name": "ab", "relation": "other", "title": "legacy", "share": "0.3"}
+    told = {"claimants": [line | {"notified_on": "2026-01-01", "days_from": "2026-06-01"}]}
+    [claimant] = claimants_of(told)
+    assert claimant.decides_until == date(2026, 7, 31)
 
 
 def test_agreed_shares_go_by_name_in_their_order() -> None:
