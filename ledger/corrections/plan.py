@@ -6,7 +6,7 @@ simply asked for again: what was posted is right by then, and no longer planned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -127,7 +127,11 @@ class Planner:
         enrolments = months.enrolments_of(self.connection, right)
         judge = months.by_figures(self.policy, enrolments)
         first, last = self._periods
-        for period in months.periods_of(self.connection, employer_id, first, last):
+        periods = months.periods_of(self.connection, employer_id, first, last)
+        if not periods:
+            # of no month of these days anything is assessed: each line says so, once
+            yield CorrectionStep([], self._never(employer_id, min(first, last), right))
+        for period in periods:
             month = months.month_of(self.connection, employer_id, period)
             listed = [
                 one._replace(wages=Wages(right[one.account_id], right[one.account_id]))
@@ -136,16 +140,19 @@ class Planner:
             ]
             yield from self._of_month(month._replace(persons=listed), judge)
             assessed = {one.account_id for one in listed}
-            never = [
-                CorrectionLine(
-                    *(account_id, employer_id, period, Corrected.CONTRIBUTION, 0, 0),
-                    code=RefusalCode.NOTHING_ASSESSED.value,
-                )
-                for account_id in right
-                if account_id not in assessed
-            ]
+            never = [account_id for account_id in right if account_id not in assessed]
             if never:
-                yield CorrectionStep([], never)
+                yield CorrectionStep([], self._never(employer_id, period, never))
+
+    def _never(self, employer_id: int, period: int, accounts: Iterable[int]) -> list[CorrectionLine]:
+        """The lines of those on a list of whom nothing was assessed."""
+        return [
+            CorrectionLine(
+                *(account_id, employer_id, period, Corrected.CONTRIBUTION, 0, 0),
+                code=RefusalCode.NOTHING_ASSESSED.value,
+            )
+            for account_id in accounts
+        ]
 
     def _of_month(self, month: MonthOfEmployer, judge: months.Judge) -> Iterator[CorrectionStep]:
         """The adjustments of one month of an employer, so many lines at a time."""

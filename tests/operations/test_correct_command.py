@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ledger.book.numbers import book_id_of
 from ledger.verify import verify
-from tests.support.api_client import NOW, TODAY, id_number, running
+from tests.support.api_client import NOW, TODAY, id_number, key, running
 from tests.support.employer_client import balance, hire, new_employer, owe, pay
 from tests.support.file_doors import FileDoors
 
@@ -82,6 +83,28 @@ def test_what_is_shown_is_told_from_what_was_posted(listed: Listed) -> None:
     # once more: what it posted then, and what is still left
     code, said = listed.correct(text, "--confirm")
     assert (code, said["posted"], said["left"]) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("what", ["month", "employer"])
+def test_where_nothing_is_assessed_every_line_says_so(
+    listed: Listed, fresh_engine: Engine, what: str
+) -> None:
+    """A month of which there is no list, an employer that never had one."""
+    client = listed.client
+    employer = new_employer(client) if what == "employer" else listed.employer
+    first, last = ("2026-05-01", "2026-06-30") if what == "month" else DAYS
+    body = {
+        "kind": "list", "reason": "other wages", "from": first, "to": last, "employer": employer,
+        "lines": [{"id_number": one, "wage": "8500.00"} for one in listed.people],
+    }  # fmt: skip
+    said = client.post("/v1/corrections", json=body).json()
+    codes = [(one["code"], one["period"], one["difference"]) for one in said["lines"]]
+    assert codes == [("nothing_assessed", first[:7], "0.00")] * 2
+    assert (said["people"], said["count"]) == (0, 2)
+    done = client.post("/v1/corrections", json=body | {"confirm": True}, headers=key()).json()
+    assert (done["posted"], done["left"]) == (0, 2)
+    assert done["lines"] == sorted(said["lines"], key=lambda one: book_id_of(one["account"]) or 0)
+    assert verify(fresh_engine).findings == []
 
 
 def test_a_line_that_cannot_be_taken_is_told_and_nothing_is_posted(listed: Listed) -> None:
