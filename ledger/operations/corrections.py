@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,15 @@ from ledger.chart.members import MemberClass
 from ledger.clock import now_and_today
 from ledger.contributions import employers
 from ledger.corrections.asked import Correction, CorrectionKind, RightWage
+from ledger.corrections.evidence import LEFT, PLANNED
+from ledger.corrections.lines import Corrected, CorrectionLine
 from ledger.corrections.months import area_of
-from ledger.corrections.performing import Shown, lines_after, perform, preview
+from ledger.corrections.performing import Shown, kept_by, lines_after, perform, preview
 from ledger.corrections.plan import Planner
 from ledger.csv_out import BYTE_ORDER_MARK
 from ledger.imports.lists import ListLine, read_list
 from ledger.money import format_yuan, parse_yuan
-from ledger.months import period_of
+from ledger.months import format_period, period_of
 from ledger.operations import progress
 from ledger.operations.cli import Answer, By, Data, command, who_asks
 from ledger.operations.installation import WrongCall, at_work
@@ -61,7 +64,9 @@ def correct(
         Path | None, typer.Option("--list", help="What it should have said: a list as it is handed in.")
     ] = None,
     confirm: Annotated[bool, typer.Option("--confirm", help="Post what is wrong.")] = False,
-    lines: Annotated[Path | None, typer.Option(help="Write every line that was posted to this CSV.")] = None,
+    lines: Annotated[
+        Path | None, typer.Option(help="Write every line to this CSV: what is wrong, or what became of it.")
+    ] = None,
     by: By = None,
     data: Data = None,
 ) -> Answer:
@@ -98,11 +103,14 @@ def correct(
             actor=actor,
         )
         if not confirm:
-            return _answer(preview(planner, name, lines_max=0)), True
+            told = preview(planner, name, lines_max=0)
+            if lines is not None:
+                _write(connection, lines, _shown(planner))
+            return _answer(told), True
         with place_for(connection, name, settings.runs_max), progress.shown("corrections") as report:
             told = perform(planner, name, now_and_today, policies, progress=lambda done: report(done, done))
         if lines is not None:
-            _write(connection, name, lines)
+            _write(connection, lines, _kept(connection, name))
     return _answer(told), True
 
 
@@ -198,31 +206,51 @@ def _answer(shown: Shown) -> dict[str, object]:
     }
 
 
-def _write(connection: Connection, name: str, path: Path) -> None:
+Told = tuple[CorrectionLine, str]
+
+
+def _shown(planner: Planner) -> Iterator[list[Told]]:
+    """What is still wrong, step by step, as it would be posted or left."""
+    for step in replace(planner, kept=kept_by(planner)).steps():
+        yield [(line, PLANNED if line.code is None else LEFT) for line in step.lines]
+
+
+def _kept(connection: Connection, name: str) -> Iterator[list[Told]]:
+    """Every line of a correction that was posted, page by page."""
+    after = None
+    while True:
+        with connection.begin():
+            page = lines_after(connection, name, after, LINES_A_PAGE)
+        yield page
+        if len(page) < LINES_A_PAGE:
+            return
+        last = page[-1][0]
+        after = (last.account_id, last.employer_id, last.period, last.what.value)
+
+
+def _write(connection: Connection, path: Path, pages: Iterator[list[Told]]) -> None:
     """Every line of a correction, for the letters. Accounts by number: nothing says who they are."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(BYTE_ORDER_MARK)
-        writer = csv.writer(file)
-        writer.writerow(_COLUMNS)
-        after = None
-        while True:
-            with connection.begin():
-                page = lines_after(connection, name, after, LINES_A_PAGE)
-                codes = employers.codes_of(connection, {line.employer_id for line, _state in page})
-            for line, state in page:
-                amounts = (line.before, line.after, line.employer_before, line.employer_after)
-                writer.writerow(
-                    [
-                        account_no(line.account_id),
-                        codes.get(line.employer_id, ""),
-                        line.period,
-                        line.what.value,
-                        *map(format_yuan, amounts),
-                        state,
-                        line.code or "",
-                    ]
-                )
-            if len(page) < LINES_A_PAGE:
-                return
-            last = page[-1][0]
-            after = (last.account_id, last.employer_id, last.period, last.what.value)
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            file.write(BYTE_ORDER_MARK)
+            writer = csv.writer(file)
+            writer.writerow(_COLUMNS)
+            for page in pages:
+                with connection.begin():
+                    codes = employers.codes_of(connection, {line.employer_id for line, _state in page})
+                writer.writerows(_cells(line, state, codes) for line, state in page)
+    except OSError as error:
+        raise WrongCall(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _cells(line: CorrectionLine, state: str, codes: Mapping[int, str]) -> list[str]:
+    amounts = (line.before, line.after, line.employer_before, line.employer_after)
+    return [
+        account_no(line.account_id),
+        codes.get(line.employer_id, ""),
+        str(line.period) if line.what is Corrected.INTEREST else format_period(line.period),
+        line.what.value,
+        *map(format_yuan, amounts),
+        state,
+        line.code or "",
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,29 @@ def test_where_nothing_is_assessed_every_line_says_so(
     assert (done["posted"], done["left"]) == (0, 2)
     assert done["lines"] == sorted(said["lines"], key=lambda one: book_id_of(one["account"]) or 0)
     assert verify(fresh_engine).findings == []
+
+
+def test_the_lines_are_written_of_what_is_shown_too(listed: Listed, tmp_path: Path) -> None:
+    one, two = listed.people
+    other = hire(listed.client)
+    text = heading(f"{one},8500.00", f"{two},8000.00", f"{other},9000.00")
+    out, after = tmp_path / "shown.csv", tmp_path / "posted.csv"
+    code, said = listed.correct(text, "--lines", out)
+    assert (code, said["state"], said["lines"]) == (0, "shown", 2)
+    code, said = listed.correct(text, "--confirm", "--lines", after)
+    assert (code, said["state"]) == (0, "posted")
+    shown, posted = (list(csv.DictReader(path.read_text("utf-8-sig").splitlines())) for path in (out, after))
+    names = ("period", "before", "after", "state", "code")
+    assert sorted(tuple(line[name] for name in names) for line in shown) == [
+        ("2026-03", "0.00", "0.00", "left", "nothing_assessed"),
+        ("2026-03", "160.00", "170.00", "planned", ""),
+    ]
+    assert [line["state"] for line in sorted(posted, key=lambda line: line["before"])] == ["left", "posted"]
+    for line in (*shown, *posted):
+        line["state"] = ""
+    assert sorted(map(str, shown)) == sorted(map(str, posted)), "they say the same but for the state"
+    code, said = listed.correct(text, "--lines", tmp_path / "nowhere" / "lines.csv")
+    assert (code, said["code"]) == (2, "usage")
 
 
 def test_a_line_that_cannot_be_taken_is_told_and_nothing_is_posted(listed: Listed) -> None:
