@@ -21,10 +21,10 @@ from api.http.state import State, caller_of, state_of
 from ledger import OrderPayout, RecordPayout, RefusalCode, Refused, ReviewPayout, persons
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.chart.payouts import PayoutWord
 from ledger.estates.payout_reports import (
     BankDetails,
     PayoutSeen,
-    PayoutWord,
     concerned,
     open_details,
     payouts,

@@ -24,7 +24,7 @@ from api.http.state import state_of
 from api.transfers.answers import SheetView, StatusWord, TransferPage, TransferView
 from ledger import RefusalCode, Refused, persons
 from ledger.book.numbers import account_no, entry_name
-from ledger.chart.transfers import STATUS_WORDS, Direction
+from ledger.chart.transfers import STATUS_WORDS, Direction, TransferStatus
 from ledger.money import format_yuan
 from ledger.months import format_period
 from ledger.transfers import reports
@@ -141,7 +141,7 @@ async def sheet(transfer: str, request: Request) -> Response:
     def look(connection: Any) -> dict[str, Any]:
         view = reports.transfer(connection, book_id, seq, state.policies, state.clock()[1])
         if view.direction is not Direction.OUT or view.case.moved_on is None:
-            raise Refused(R.TRANSFER_STATE)
+            raise Refused(R.TRANSFER_STATE, state=TransferStatus(view.case.status).word)
         told = reports.sheet(connection, book_id, seq)
         known = persons.known(connection, state.keyring, [told.person_id])[told.person_id]
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from enum import StrEnum
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, exists, not_, select, tuple_
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, Select, and_, exists, not_, select, tuple_
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
+from ledger.chart.payouts import PayoutWord
 from ledger.people.dated import Sealed
 from ledger.vault import Keyring
 
@@ -20,15 +20,6 @@ _REVIEW, _PAID = tables.entry.alias("review"), tables.entry.alias("paid")
 _ASKER, _REVIEWER = tables.agent.alias("asker"), tables.agent.alias("reviewer")
 _LATER, _UNDO = tables.estate_payout.alias("later"), tables.entry.alias("undo")
 _CONTEXT: Final = b"estate_payout|"
-
-
-class PayoutWord(StrEnum):
-    """How far an order is. Replaced: by another order, or its estate was undone before it was paid."""
-
-    WAITING = "waiting"
-    REVIEWED = "reviewed"
-    PAID = "paid"
-    REPLACED = "replaced"
 
 
 class BankDetails(NamedTuple):

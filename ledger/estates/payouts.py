@@ -19,6 +19,7 @@ from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
+from ledger.chart.payouts import PayoutWord
 from ledger.chart.rows import RowLetter
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
@@ -109,6 +110,14 @@ class Payouts:
         """Whether an order is the last one of its heir, and was not paid."""
         person, _fen = self.orders.get(seq, (0, 0))
         return self.latest.get(person) == seq and seq not in self.done
+
+    def word(self, seq: int) -> PayoutWord:
+        """How far an order is."""
+        if seq in self.done:
+            return PayoutWord.PAID
+        if not self.counts(seq):
+            return PayoutWord.REPLACED
+        return PayoutWord.REVIEWED if seq in self.reviewed else PayoutWord.WAITING
 
 
 # by book
@@ -212,7 +221,7 @@ class ReviewPayout(Command):
         if actor_as_compared(asked_by) == actor_as_compared(self.actor):
             raise Refused(RefusalCode.SAME_PERSON)
         if not payouts.counts(self.order_seq) or self.order_seq in payouts.reviewed:
-            raise Refused(RefusalCode.PAYOUT_STATE)
+            raise Refused(RefusalCode.PAYOUT_STATE, state=payouts.word(self.order_seq))
         facts = {"order": self.order_seq}
         book.add(
             Draft(
@@ -258,7 +267,7 @@ class RecordPayout(Command):
             raise Refused(RefusalCode.PAYOUT_NOT_FOUND)
         review = payouts.reviewed.get(self.order_seq)
         if review is None or not payouts.counts(self.order_seq):
-            raise Refused(RefusalCode.PAYOUT_STATE)
+            raise Refused(RefusalCode.PAYOUT_STATE, state=payouts.word(self.order_seq))
         desk.require_new_source(Kind.PAYOUT, self.source_ref)
         person, fen = payouts.orders[self.order_seq]
         effective_on, fact_on = book.value_date(desk.today, desk.today)

@@ -37,7 +37,7 @@ def case_of(book: Book, seq: int, *, at: frozenset[TransferStatus] | None = None
     if case is None:
         raise Refused(RefusalCode.TRANSFER_NOT_FOUND, at="target_seq")
     if at is not None and case.status not in at:
-        raise Refused(RefusalCode.TRANSFER_STATE)
+        raise Refused(RefusalCode.TRANSFER_STATE, state=TransferStatus(case.status).word)
     return case
 
 

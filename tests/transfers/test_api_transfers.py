@@ -133,7 +133,9 @@ def test_the_days_by_which_it_is_due_are_working_days(client: TestClient) -> Non
 def test_the_sheet_is_whole_for_the_other_agency(client: TestClient) -> None:
     person = saver(client)
     name = request_out(client, person)
-    assert refusal(client.get(f"/v1/transfers/{name}/sheet")) == (409, "transfer_state")
+    too_early = client.get(f"/v1/transfers/{name}/sheet")
+    assert refusal(too_early) == (409, "transfer_state")
+    assert too_early.json()["facts"] == {"state": "requested"}
     send(client, name, "2026-04-10")
     sheet = client.get(f"/v1/transfers/{name}/sheet").json()
     assert (sheet["id_number"], sheet["name"]) == (person, "张三")
@@ -246,6 +248,7 @@ def test_each_step_is_taken_once_and_in_order(client: TestClient, step: str, wro
         else:
             answer = post(client, path, {"reason": "r"} if act == "reject" else None)
         assert refusal(answer) == (409, "transfer_state"), act
+        assert answer.json()["facts"] == {"state": step}, act
 
 
 def test_a_step_sent_again_is_answered_as_it_was(client: TestClient) -> None:
