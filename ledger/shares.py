@@ -23,8 +23,8 @@ _match_decimal = re.compile(r"[01](\.[0-9]+)?").fullmatch
 _RELATION_ORDER: Final = {"spouse": 0, "child": 1, "parent": 2}
 _OTHERS: Final = 3
 
-HeirRank = tuple[int, int, int, int, str, str]
-"""A sortable place among heirs: relation, age unknown, birth date, ID number unknown, ID number, name."""
+HeirRank = tuple[int, int, int, int, str]
+"""A sortable place among heirs: relation, age unknown, birth date, ID number unknown, ID number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +97,12 @@ def parse_weight(text: str | None, at: str) -> Fraction:
     return weight
 
 
-def heir_rank(relation: str, birth_date: date | None, id_number: str | None, name: str = "") -> HeirRank:
+def heir_rank(relation: str, birth_date: date | None, id_number: str | None) -> HeirRank:
     """The place of an heir when fractions tie and the heirs agreed no order; lower goes first (rule K7).
 
     Spouse ("spouse"), then children ("child"), then parents ("parent"), then all others; within each the
     oldest first, unknown age after known; of those alike in that the lowest ID number, unknown after known.
-    Who is known by name alone comes by `name`, so that the order of a request never decides.
+    Those alike in all of it have one place, and then the order in which they were named decides (`divide`).
     """
     return (
         _RELATION_ORDER.get(relation, _OTHERS),
@@ -110,5 +110,4 @@ def heir_rank(relation: str, birth_date: date | None, id_number: str | None, nam
         birth_date.toordinal() if birth_date is not None else 0,
         int(id_number is None),
         id_number or "",
-        name if id_number is None else "",
     )

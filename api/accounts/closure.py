@@ -168,7 +168,7 @@ async def _approved(request: Request, command: DivideEstate, done: Posted) -> Re
     for share, stake in zip(command.heirs, command.persons, strict=True):
         name = persons.open_name(stake.name_sealed, stake.digest, keyring)
         shown = mask_name(name) if share.is_told_by_us else name
-        heirs.append(_Named(stake, None, None, "", shown, share.is_told_by_us))
+        heirs.append(_Named(stake, None, None, shown, share.is_told_by_us))
     return await _divided(request, done, heirs)
 
 
@@ -179,7 +179,6 @@ class _Named(NamedTuple):
     # the ID number, where the heir is known by it, and the birth date that it says
     number: str | None
     birth: date | None
-    name: str
     shown: str
     # whether that name is what the ledger knows, and not what the request says
     is_told_by_us: bool = False
@@ -189,7 +188,7 @@ class _Named(NamedTuple):
         return self.number is not None
 
     def rank(self, relation: str) -> HeirRank:
-        return heir_rank(relation, self.birth, self.number, self.name)
+        return heir_rank(relation, self.birth, self.number)
 
 
 def _heirs(
@@ -205,7 +204,7 @@ def _heirs(
             name = heir.name or ""
             nth = namesakes[normalise_name(name)] = namesakes.get(normalise_name(name), 0) + 1
             stake = persons.stake_by_name(name, f"{account_no(book_id)}|{nth}", state.keyring)
-            heirs.append(_Named(stake, None, None, normalise_name(name), name))
+            heirs.append(_Named(stake, None, None, name))
             continue
         try:
             heirs.append(_by_number(connection, state, heir, paid_on, place))
@@ -227,7 +226,7 @@ def _by_number(connection: Any, state: State, heir: Heir, paid_on: date, place: 
     # by age and number of the one in force, whichever the request says (K7)
     number = parsed.number if person is None or person.number is None else person.number
     born = birth_date_in(number)
-    return _Named(stake, number, born, "", name or mask_name(known), name is None)
+    return _Named(stake, number, born, name or mask_name(known), name is None)
 
 
 def _known(connection: Any, state: State, id_number: str, on: date) -> persons.Known | None:

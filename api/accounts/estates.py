@@ -306,7 +306,7 @@ def _named(
                 known is not None,
                 one.relation,
                 one.title,
-                heir_rank(one.relation, birth, known, normalise_name(one.name)),
+                heir_rank(one.relation, birth, known),
                 one.share,
                 one.born_on,
                 None if one.represents is None else persons.name_digest(one.represents, state.keyring),

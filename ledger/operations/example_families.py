@@ -277,7 +277,7 @@ def _a_life_that_ended(families: Families) -> None:
         tuple(
             HeirShare(
                 heir.stake.digest, True, relation, Fraction(1, len(heirs)),
-                heir_rank(relation, heir.birth_date, heir.id_number, heir.name),
+                heir_rank(relation, heir.birth_date, heir.id_number),
             )
             for heir, relation in heirs
         ),

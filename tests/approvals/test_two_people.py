@@ -157,7 +157,7 @@ def estate_of(world: World, name: str) -> DivideEstate:
     book = world.open(opened_on=date(2026, 1, 5), opening=(0, 20_000_000))
     world.one(ReportDeath(book, date(2026, 3, 2), "certificate", key=world.ref("death")))
     stake = stake_by_name(name, str(book), world.keyring)
-    heir = HeirShare(stake.digest, False, "spouse", Fraction(1), heir_rank("spouse", None, None, name))
+    heir = HeirShare(stake.digest, False, "spouse", Fraction(1), heir_rank("spouse", None, None))
     return DivideEstate(book, (heir,), (stake,), world.today, "test", "clerk", world.ref("estate"))
 
 
@@ -293,7 +293,7 @@ class EverythingAsked(Command):
 
 def test_a_command_is_written_down_and_read_back_whole() -> None:
     stake = PersonStake(b"\x00" * 32, None, b"\xff", b"n", date(1990, 1, 1))
-    heir = HeirShare(b"d", True, "child", Fraction(1, 3), heir_rank("child", None, None, "张"))
+    heir = HeirShare(b"d", True, "child", Fraction(1, 3), heir_rank("child", None, None))
     command = EverythingAsked(
         1, (heir,), (stake,), b"\x00\xff", date(2026, 1, 2), datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC),
         Fraction(2, 7), MemberClass.ACTIVE, Kind.ESTATE, [1, 2], frozenset({"a", "b"}), True, None,

@@ -29,7 +29,7 @@ def parts(claimants: list[Claimant], amount: str, day: date = DAY) -> list[str]:
     weights = entitlements(claimants, day)
     fen = parse_yuan(amount)
     assert fen is not None
-    ranks = [heir_rank(one.relation, None, None, one.name) for one in claimants]
+    ranks = [heir_rank(one.relation, None, None) for one in claimants]
     return [format_yuan(part) for part in divide(fen, weights, ranks)]
 
 
@@ -300,7 +300,7 @@ def test_shares_always_add_up(claimants: list[Claimant], fen: int) -> None:
     weights = entitlements(claimants, DAY)
     assert sum(weights) == 1
     assert all(weight >= 0 for weight in weights)
-    ranks = [heir_rank(one.relation, None, None, one.name) for one in claimants]
+    ranks = [heir_rank(one.relation, None, None) for one in claimants]
     amounts = divide(fen, weights, ranks)
     assert sum(amounts) == fen
     assert all(abs(Fraction(part) - fen * weight) < 1 for part, weight in zip(amounts, weights, strict=True))

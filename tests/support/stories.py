@@ -125,7 +125,7 @@ def estate(
         else:
             stake = stake_by_name(heir.who, f"{book_id}|{place}", world.keyring)
         by_number = isinstance(heir.who, Someone)
-        rank = heir_rank(heir.relation, birth_date, number, "" if number else str(heir.who))
+        rank = heir_rank(heir.relation, birth_date, number)
         shares.append(HeirShare(stake.digest, by_number, heir.relation, weight, rank))
         stakes.append(stake)
     return DivideEstate(book_id, tuple(shares), tuple(stakes), paid_on, key=key)
@@ -144,7 +144,7 @@ def claims(
             birth_date, number = parsed.birth_date, parsed.number
         else:
             stake = stake_by_name(heir.who, f"{book_id}|1", world.keyring)
-        rank = heir_rank(heir.relation, birth_date, number, "" if number else str(heir.who))
+        rank = heir_rank(heir.relation, birth_date, number)
         title = "law" if heir.share is None else "will"
         named.append(
             NamedClaimant(

@@ -107,7 +107,7 @@ def a_death(world: World) -> Family:
             rank = heir_rank("child", parsed.birth_date, parsed.number)
         else:
             claim = stake_by_name(person.name, f"{dead}|{place}", world.keyring)
-            rank = heir_rank("child", None, None, person.name)
+            rank = heir_rank("child", None, None)
         claims.append(claim)
         heirs.append(HeirShare(claim.digest, place < 2, "child", weight, rank))
     estate = world.posted(DivideEstate(dead, tuple(heirs), tuple(claims), today), today=today)

@@ -60,7 +60,7 @@ def family(world: World) -> Family:
         ),
         NamedClaimant(
             of_spouse.digest, of_spouse.name_digest, False, "spouse", "law",
-            heir_rank("spouse", None, None, "王五"),
+            heir_rank("spouse", None, None),
         ),
     )  # fmt: skip
     stakes = (of_child, of_spouse)

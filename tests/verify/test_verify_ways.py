@@ -98,7 +98,7 @@ def a_retiree(world: World) -> int:
     world.one(Contribute(book, 1_000, 202603, DAY, "c-8"), today=DAY)  # D-8; D-9 is interest
     weights = parse_weights(["1/1"])
     claim = stake_by_name("王伟", f"{book}|0", world.keyring)
-    heirs = (HeirShare(claim.digest, False, "child", weights[0], heir_rank("child", None, None, "王伟")),)
+    heirs = (HeirShare(claim.digest, False, "child", weights[0], heir_rank("child", None, None)),)
     world.one(DivideEstate(book, heirs, (claim,), LATER), today=LATER)  # D-10 sets off, D-11 divides
     world.one(Reverse(book, spent.seq, "never was"), today=LATER)  # D-12, D-13 sets off, D-14 divides
     return book

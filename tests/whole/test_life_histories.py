@@ -422,7 +422,7 @@ def law(
             born, number = parsed.birth_date, parsed.number
         else:
             stake = stake_by_name(one, f"{book}|{place}", world.keyring)
-        rank = heir_rank(relation, born, number, "" if number else str(one))
+        rank = heir_rank(relation, born, number)
         named.append(
             NamedClaimant(stake.digest, stake.name_digest, number is not None, relation, "law", rank)
         )
