@@ -16,7 +16,14 @@ from ledger.bounds.table import SAID_OF_CLAIMANT_ON, WAIVED_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
 from ledger.estates.case import ESTATE_CASE, EstateCase, case_of, name_of, noted_on
-from ledger.estates.division import OF_DIVISION, check_asked_of, check_names, check_undisputed, make_ready
+from ledger.estates.division import (
+    OF_DIVISION,
+    check_alive,
+    check_asked_of,
+    check_names,
+    check_undisputed,
+    make_ready,
+)
 from ledger.estates.netting import SPENT_SHARES, net_shares
 from ledger.estates.open_items import OPEN_ITEMS
 from ledger.estates.owed import OWED
@@ -195,15 +202,14 @@ class NameClaimants(Command):
                 WAIVED_ON.admit(one.waived_on, desk.today, at, death=died_on, paid=self.paid_on)
 
     def _check_living(self, desk: Desk, book: Book) -> None:
-        """Nobody inherits from themselves, and who has died leaves the part to others (R55)."""
+        """See that claimants are alive, that nobody stands for the dead person, and who is unborn (R55)."""
+        named = [
+            (desk.persons[one.digest].person_id, one.name_digest, one.digest if one.known_by_number else None)
+            for one in self.claimants
+        ]
+        check_alive(desk, book, named, "claimants")
         names = case_of(desk, book).names
         for place, one in enumerate(self.claimants):
-            is_the_dead = desk.persons[one.digest].person_id == book.person_id or (
-                not one.known_by_number and name_of(one.name_digest) in names
-            )
-            account = desk.other(one.digest) if one.known_by_number else None
-            if is_the_dead or (account is not None and account.died_on is not None):
-                raise Refused(RefusalCode.SHARES_INVALID, at=f"claimants/{place}")
             if one.stem is not None and name_of(one.stem) in names:
                 raise Refused(RefusalCode.SHARES_INVALID, at=f"claimants/{place}/represents")
             if one.is_unborn and (one.known_by_number or one.born_on is not None):

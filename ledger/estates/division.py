@@ -13,7 +13,7 @@ from ledger.accounts.owed_interest import CHANGES, post_interest
 from ledger.book.state import Book
 from ledger.bounds.table import ESTATE_PAID_ON
 from ledger.chart.matrix import Stage, Verb
-from ledger.estates.case import ESTATE_CASE, EstateCase, case_of
+from ledger.estates.case import ESTATE_CASE, EstateCase, case_of, name_of
 from ledger.estates.netting import SPENT_SHARES, net_shares
 from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
 from ledger.estates.owed import OWED, set_off
@@ -65,7 +65,7 @@ class DivideEstate(Command):
         *OF_DIVISION,
         # a dispute of those who claim
         RefusalCode.HEIRS_DISPUTED,
-        # one heir twice, or the dead person
+        # one heir twice, the dead person, or somebody dead
         RefusalCode.SHARES_INVALID,
     )
     needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE, DATED, SPENT_SHARES})
@@ -109,11 +109,12 @@ class DivideEstate(Command):
         bare = {name for name, heir in zip(names, self.heirs, strict=True) if not heir.known_by_number}
         if (
             len(set(people)) < len(people)
-            or book.person_id in people
             # of two of one name both have a number that tells them apart
             or any(names.count(name) > 1 for name in bare)
         ):
             raise Refused(RefusalCode.SHARES_INVALID, at="heirs")
+        known = [heir.digest if heir.known_by_number else None for heir in self.heirs]
+        check_alive(desk, book, list(zip(people, names, known, strict=True)), "heirs")
         # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
         order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)
         ranks = {place: rank for rank, place in enumerate(order)}
@@ -134,6 +135,20 @@ def check_names(
     for place, (digest, name_digest) in enumerate(named):
         if not names_of(desk, command, digest).is_called(name_digest, on):
             raise Refused(RefusalCode.ID_MISMATCH, at=f"{at}/{place}/name")
+
+
+def check_alive(desk: Desk, book: Book, named: Sequence[tuple[int, bytes, bytes | None]], at: str) -> None:
+    """Raise Refused(shares_invalid) for the dead person among those named, and for somebody recorded as dead:
+    nobody inherits from themselves, and who has died leaves the part to others (R55).
+
+    `named`: the person, the digest of the name, and where there is a number the digest of that.
+    """
+    names = case_of(desk, book).names
+    for place, (person, name_digest, digest) in enumerate(named):
+        is_the_dead = person == book.person_id or (digest is None and name_of(name_digest) in names)
+        account = None if digest is None else desk.other(digest)
+        if is_the_dead or (account is not None and account.died_on is not None):
+            raise Refused(RefusalCode.SHARES_INVALID, at=f"{at}/{place}")
 
 
 def check_undisputed(case: EstateCase) -> None:

@@ -635,3 +635,30 @@ def test_a_closed_account_of_somebody_who_came_back_stays_closed(client: TestCli
             409,
             "account_closed",
         )
+
+
+@pytest.mark.parametrize("confirm", [False, True])
+def test_neither_form_takes_the_dead_for_an_heir(client: TestClient, confirm: bool) -> None:
+    gone = with_account(client, "亡")
+    die(client, gone["id_number"])
+    divided = with_account(client, "亡二")
+    die(client, divided["id_number"])
+    confirmed(client, divided["id_number"], [SPOUSE])
+    person = dead(client)
+    for one in (
+        {"name": "亡", "id_number": gone["id_number"]},
+        {"id_number": gone["id_number"]},
+        {"name": "亡二", "id_number": divided["id_number"]},
+        {"name": "张三", "id_number": person},
+        {"id_number": person},
+        {"name": "张三"},
+        {"name": " 张三"},
+    ):
+        heirs = [{"name": "妻", "relation": "spouse"}, one | {"relation": "child"}]
+        answer = ask(client, person, heirs, confirm=confirm)
+        assert refusal(answer) == (422, "shares_invalid"), one
+        assert answer.json()["errors"][0]["pointer"] == "/heirs/1"
+        if "name" in one:
+            claims = [two | {"title": "law"} for two in heirs]
+            assert refusal(claim(client, person, claims, confirm=confirm)) == (422, "shares_invalid")
+    assert balance(client, person) == "1000.00"
