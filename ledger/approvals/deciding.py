@@ -12,6 +12,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.approvals import ApprovalState
 from ledger.chart.kinds import Kind
+from ledger.estates.case import EstateCase, read_cases
 from ledger.inquiry.asking import Clerk
 from ledger.inquiry.watched import numbers_of_staff
 from ledger.posting import Command
@@ -84,7 +85,7 @@ def _by_aid(connection: Connection, people: set[int]) -> set[int]:
 
 
 def _by_estates(connection: Connection, people: set[int]) -> set[int]:
-    """By an estate of one of them, or one in which one of them is an heir."""
+    """By an estate of one of them, whoever claims it now too, or by one in which one of them is an heir."""
     books = list(connection.scalars(select(_B.book_id).where(_B.person_id.in_(sorted(people)))))
     found: set[int] = set()
     inherited = connection.scalars(
@@ -99,6 +100,9 @@ def _by_estates(connection: Connection, people: set[int]) -> set[int]:
     )
     for dead, detail in connection.execute(divided):
         found.update({dead, *(line["person"] for line in unpack(detail).get("heirs", ()))})
+    cases = {book_id: EstateCase() for book_id in books}
+    read_cases(connection, cases)
+    found.update(one.person for case in cases.values() for one in case.claimants or ())
     return found
 
 

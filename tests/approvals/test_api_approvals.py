@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, select, text
 
-from api.accounts.answers import EntryAnswer, EstateAnswer
+from api.accounts.answers import DeathWithdrawalReceipt, EntryAnswer, EstateAnswer
 from api.approvals.approvals import ApprovalItem, ApprovalView
 from api.http.answers import ReceiptAnswer
 from ledger import tables
@@ -235,6 +235,24 @@ def test_who_is_named_in_an_estate_does_not_decide_it(client: TestClient, keys: 
     register(client, "chief-heir", heirs[0]["id_number"])
     name = waiting(estates.ask(client, account, heirs, confirm=True))
     assert said(approve(client, keys, name, actor="chief-heir")) == (403, "same_person")
+
+
+def test_who_claims_an_estate_decides_nothing_of_that_account(client: TestClient, keys: Path) -> None:
+    """Also before it is divided: who is named now, by number, and nobody who is named no more."""
+    account = str(open_account(client)["account_no"])
+    contribute(client, account, "10.00")
+    estates.die(client, account)
+    first, second_one = (estates.claimant("继", id_number=id_number()) for _ in range(2))
+    register(client, "chief-first", first["id_number"])
+    register(client, "chief-second", second_one["id_number"])
+    estates.claimed(client, account, [first, estates.claimant("妻", "spouse")])
+    body = {"reason": "somebody else", "document": "letter"}
+    name = waiting(client.post(f"/v1/accounts/{account}/death/withdrawal", json=body, headers=key()))
+    assert said(approve(client, keys, name, actor="chief-first")) == (403, "same_person")
+    assert said(reject(client, keys, name, actor="chief-first")) == (403, "same_person")
+    estates.claimed(client, account, [second_one])
+    assert said(approve(client, keys, name, actor="chief-second")) == (403, "same_person")
+    taken(approve(client, keys, name, actor="chief-first"), DeathWithdrawalReceipt)
 
 
 def test_what_was_approved_is_an_entry_like_others(client: TestClient, keys: Path, engine: Engine) -> None:
