@@ -23,9 +23,10 @@ from ledger.months import format_period, format_year
 
 
 def receipt_json(receipt: Receipt) -> str:
-    """A receipt with what belongs to its kind."""
+    """A receipt with what belongs to its kind; of a fact of a death with the balance after all it did."""
     write = _OF_KIND.get(receipt.kind)
-    return f"{{{_base(receipt)}{'' if write is None else write(receipt)}}}"
+    pockets = unpack(receipt.detail).get("pockets") if receipt.kind in _FACTS_OF_A_DEATH else None
+    return f"{{{_base(receipt, pockets)}{'' if write is None else write(receipt)}}}"
 
 
 def entry_json(receipt: Receipt) -> str:
@@ -72,10 +73,10 @@ def _quoted(text: str | None) -> str:
     return "null" if text is None else f'"{text}"'
 
 
-def _base(receipt: Receipt) -> str:
-    """What every receipt has, without the braces."""
+def _base(receipt: Receipt, pockets: Sequence[int] | None = None) -> str:
+    """What every receipt has, without the braces; `pockets` in place of what was left after this entry."""
     number = account_no(receipt.book_id)
-    current, carried = receipt.current_year_after, receipt.carried_over_after
+    current, carried = pockets or (receipt.current_year_after, receipt.carried_over_after)
     fact_on = receipt.fact_on
     source_ref = "null" if receipt.source_ref is None else encode_basestring(receipt.source_ref)
     return (
@@ -174,6 +175,7 @@ _OF_KIND: Final[Mapping[Kind, Callable[[Receipt], str]]] = {
     Kind.SEPARATION: _since,
     Kind.MERGE: _merged,
 }
+_FACTS_OF_A_DEATH: Final = frozenset({Kind.DEATH, Kind.DEATH_CORRECTION, Kind.DEATH_WITHDRAWAL})
 _WORDS: Final = {kind: kind.word for kind in Kind}
 _SIDES: Final = {int(side): side.name.lower() for side in Side}
 

@@ -118,7 +118,7 @@ class ReportDeath(Command):
         facts |= what_went(went, months)
         if debits := what_came_after(desk, book, self.died_on):
             facts["debits"] = debits
-        death.detail = pack(**facts, last=book.last_seq)
+        death.detail = pack(**facts, **what_is_left(book, death), last=book.last_seq)
 
 
 @dataclass(eq=False)
@@ -203,7 +203,7 @@ class CorrectDeath(Command):
         facts["still_owed"] = owed + sum(one.owed for one in went) - sum(one.owed for one in came)
         if debits := what_came_after(desk, book, self.died_on):
             facts["debits"] = debits
-        correction.detail = pack(**facts, last=book.last_seq)
+        correction.detail = pack(**facts, **what_is_left(book, correction), last=book.last_seq)
 
 
 def what_went(went: Iterable[Given], months: list[Any]) -> dict[str, Any]:
@@ -226,6 +226,12 @@ def what_came(came: Iterable[Given], months: list[Any]) -> dict[str, Any]:
     if months:
         facts["months_again"] = [month[:2] for month in months]
     return facts
+
+
+def what_is_left(book: Book, fact: Draft) -> dict[str, Any]:
+    """The pockets after all that a fact of a death brought with it, in fen: its answer tells them."""
+    left = [book.current_year, book.carried_over]
+    return {} if left == [fact.current_year_after, fact.carried_over_after] else {"pockets": left}
 
 
 def _by_month(given: Iterable[Given]) -> list[list[int]]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.closure import what_came
+from ledger.accounts.closure import what_came, what_is_left
 from ledger.accounts.death_facts import DEATH_FACTS, standing
 from ledger.accounts.interest_history import HISTORY
 from ledger.accounts.judged_interest import judge_anew
@@ -194,7 +194,7 @@ class WithdrawDeath(Command):
             facts["reopened"] = restored
         if left:
             facts["not_reopened"] = left
-        withdrawal.detail = pack(**facts)
+        withdrawal.detail = pack(**facts, **what_is_left(book, withdrawal))
 
     def _reopen(self, desk: Desk, quota: EndedQuota) -> RefusalCode | None:
         """Open a quota again whose terms still hold; else why they do not."""

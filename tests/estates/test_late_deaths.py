@@ -81,6 +81,34 @@ def test_e57_with_a_death_reported_after_two_more_months_were_credited(client: T
     assert Fraction(done["estate"]) == 8000 + 9 * 160 + interest
 
 
+def test_the_balance_in_the_answer_is_that_after_all_entries(client: TestClient) -> None:
+    """Of a report, a correction to either side, and a withdrawal; an entry that is read has its own."""
+
+    def now() -> dict[str, Any]:
+        found = client.get(f"/v1/accounts/{person}/balance").json()
+        return {name: found[name] for name in ("balance", "current_year", "carried_over")}
+
+    def of(answer: Any) -> dict[str, Any]:
+        return {name: answer[name] for name in ("balance", "current_year", "carried_over")}
+
+    person = of_e57(client, 10)
+    sent = key()
+    body = {"died_on": "2026-09-02", "evidence": "certificate"}
+    told = client.post(f"/v1/accounts/{person}/death", json=body, headers=sent).json()
+    assert of(told) == now()
+    assert told["balance"] == "9440.00"
+    again = client.post(f"/v1/accounts/{person}/death", json=body, headers=sent).json()
+    assert of(again) == of(told)
+    assert client.get(f"/v1/entries/{told['entry']}").json()["balance"] == "9600.00"
+    for day, balance in (("2026-08-02", "9280.00"), ("2026-10-02", "9600.00"), ("2026-09-03", "9440.00")):
+        corrected = taken(by_two(client, correct(client, person, day)), DeathReceipt)
+        assert of(corrected) == now()
+        assert corrected["balance"] == balance
+    withdrawn = withdraw(client, person)
+    assert of(withdrawn) == now()
+    assert withdrawn["balance"] == "9600.00"
+
+
 def test_e57_to_the_fen_after_a_correction(client: TestClient) -> None:
     """Reported for 5 October, with nine months and October credited; it was in August: what is left is E57's,
     whose death of 2 September had eight.
