@@ -22,12 +22,11 @@ from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import has_account
 from ledger.book.state import Book
-from ledger.care.counters import Accumulator
+from ledger.care.account_money import PocketReturn, pocket_returns
 from ledger.care.difference_rows import difference_row
 from ledger.care.places import PLACES
 from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
 from ledger.care.recomputation import (
-    Again,
     Division,
     Facts,
     Part,
@@ -47,6 +46,7 @@ from ledger.care.relatives import (
     returns,
     within_reach,
 )
+from ledger.care.year_facts import year_facts
 from ledger.chart.care import Channel
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage, Verb
@@ -80,10 +80,11 @@ class CloseYear(Command):
     that still goes on may be settled too; what comes after is settled by a supplement.
 
     Of what funds pay, what relatives had paid goes back to them, and what the account had paid into the
-    account. The rest is set against what the person owes funds from this year's settlements, and what is
-    left, which had been cash, goes to the bank (R21). What is asked back is claimed from relatives as far as
-    too much had come back to them, and else owed by the person. Of a closed account what is paid goes to the
-    heirs, and nothing is asked back that is not paid at the same time (R33).
+    pockets that it came from, after a year end into carried_over (K6). The rest is set against what the
+    person owes funds from this year's settlements, and what is left, which had been cash, goes to the bank
+    (R21). What is asked back is claimed from relatives as far as too much had come back to them, and else
+    owed by the person. Of a closed account what is paid goes to the heirs, and nothing is asked back that is
+    not paid at the same time (R33).
     """
 
     verb = "settle_year"
@@ -136,7 +137,8 @@ class CloseYear(Command):
             desk.of(ELSEWHERE).get(book.book_id, ()),
             desk.of(PLACES),
         )
-        found = recompute(desk.policy(book.area), year, rows, facts, returned_before(entries))
+        policy = desk.policy(book.area)
+        found = recompute(policy, year, rows, facts, returned_before(entries))
         again = over_returned(entries, found.aid_over)
         lock_relatives(desk, book, again)
         again = within_reach(desk, again)
@@ -151,7 +153,9 @@ class CloseYear(Command):
         division = divide_for_heirs(found) if closed else divide(found, owed, demanded)
         back = returns(entries, found.aid_back, division.to_relatives)
         lock_relatives(desk, book, back)
-        _Statement(desk, book, year, found, division, back, again).write()
+        to_pockets = division.to_account + division.to_heirs
+        pockets = pocket_returns(policy, found, entries, to_pockets, desk.today.year) if to_pockets else []
+        _Statement(desk, book, year, found, division, back, again, pockets).write()
 
 
 def _last(entries: Mapping[int, Receipt]) -> Receipt | None:
@@ -175,6 +179,7 @@ class _Statement:
         division: Division,
         back: Sequence[Return],
         again: Sequence[Return],
+        pockets: Sequence[PocketReturn],
     ) -> None:
         self.desk = desk
         self.book = book
@@ -183,12 +188,15 @@ class _Statement:
         self.division = division
         self.back = back
         self.again = again
+        self.pockets = pockets
         # what one relative gives back goes to another one first; what is then left of it is as what funds pay
         self._from_relatives = max(found.from_relatives - division.to_relatives, 0)
+        carried = sum(one.to_carried for one in pockets)
         # where there is still room for what funds pay, in order
         self._sinks = {
             Side.MUTUAL_AID_CLEARING: max(division.to_relatives - found.from_relatives, 0),
-            Side.CURRENT_YEAR: division.to_account + division.to_heirs,
+            Side.CURRENT_YEAR: division.to_account + division.to_heirs - carried,
+            Side.CARRIED_OVER: carried,
             Side.RECEIVABLE: division.set_against,
             Side.BANK: division.to_bank,
         }
@@ -199,7 +207,7 @@ class _Statement:
         *others, last = self.found.parts()
         for part in others:
             self._add(part, {})
-        facts = _facts(self.found, self.division)
+        facts = year_facts(self.found, self.division, self.pockets)
         if self.back or self.again:
             facts["aid"] = [
                 *ask_again(self.desk, book, book.last_seq + 1, self.again),
@@ -244,51 +252,6 @@ class _Statement:
                     self._sinks[side] -= taken
                     left -= taken
         return tuple(moves)
-
-
-def _facts(found: Year, division: Division) -> dict[str, Any]:
-    """What the statement keeps: the sums before and after, the money, and the bills that come out otherwise.
-
-    Of such a bill it has what is new, and the funds' part of it before and after; the rest is in its row.
-    """
-    return {
-        "bills": len(found.bills),
-        "before": _counters(found.before),
-        "after": _counters(found.after),
-        "to_bank": division.to_bank,
-        "to_account": division.to_account,
-        "to_relatives": division.to_relatives,
-        "to_heirs": division.to_heirs,
-        "claimed_back": division.claimed_back,
-        "forgiven": division.forgiven,
-        "still_owed": division.still_owed,
-        "changed": [_changed(bill) for bill in found.bills if bill.is_changed],
-    }
-
-
-def _counters(counters: Accumulator) -> dict[str, int]:
-    return {name: fen for name, fen in counters._asdict().items() if fen and name != "version"}
-
-
-def _changed(bill: Again) -> dict[str, Any]:
-    was, now = bill.was, bill.now
-    # said only where it is another one
-    level = {} if was.level == now.level else {"level": now.level}
-    return level | {
-        "seq": bill.seq,
-        "why": list(bill.reasons),
-        "care_table": int(now.care_table),
-        "member_class": int(now.member_class),
-        "coverage": int(now.coverage),
-        "filing": int(now.filing),
-        "cut": int(now.cut),
-        "admission": now.admission,
-        "deductible": now.deductible,
-        "ratio": now.ratio,
-        "pooled_pay": [was.pooled_pay, now.pooled_pay],
-        "large_pay": [was.large_pay, now.large_pay],
-        "own_burden": [was.own_burden, now.own_burden],
-    }
 
 
 # -- the run over an area ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from ledger.care.recomputation import Part
 from ledger.care.rows import SettlementRow
 from ledger.chart.care import CareTable, CareType, Channel, Coverage, Cut, Filing
 from ledger.chart.members import MemberClass
-from ledger.chart.sides import Side
+from ledger.chart.sides import POCKETS, Side
 
 _CARE_TYPE = {
     CareTable.NONE: CareType.OUTPATIENT,
@@ -24,7 +24,7 @@ def difference_row(
     part: Part, moves: Sequence[TransferLine], year: int, today: date, member_class: MemberClass
 ) -> SettlementRow:
     """A difference is no bill: nothing is in scope, and what funds and account pay comes off the cash."""
-    back = sum(fen for _source, target, fen, _party in moves if target == Side.CURRENT_YEAR)
+    back = sum(fen for _source, target, fen, _party in moves if target in POCKETS)
     aid = sum(fen for _source, target, fen, _party in moves if target == Side.MUTUAL_AID_CLEARING)
     aid -= sum(fen for source, _target, fen, _party in moves if source == Side.MUTUAL_AID_CLEARING)
     funds = part.pooled + part.large + part.top_up

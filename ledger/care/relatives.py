@@ -28,16 +28,20 @@ from ledger.posting import Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
 
-# the bills of a year that relatives paid of, and its statements
+# the bills of a year that relatives paid of, those that the account has paid of since the turn of the year,
+# and its statements
 _OF_THE_YEAR = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN settlement s ON s.book_id = given.book_id"
     " AND s.care_date >= given.first AND s.care_date <= given.last"
-    f" AND (s.mutual_pay <> 0 OR s.channel = {int(Channel.ANNUAL)})"
-    " JOIN entry e ON e.book_id = s.book_id AND e.seq = s.seq ORDER BY e.book_id, e.seq",
+    f" AND (s.mutual_pay <> 0 OR s.account_pay <> 0 OR s.channel = {int(Channel.ANNUAL)})"
+    " JOIN entry e ON e.book_id = s.book_id AND e.seq = s.seq"
+    f" AND (s.mutual_pay <> 0 OR s.channel = {int(Channel.ANNUAL)} OR e.effective_on >= given.turn)"
+    " ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
     book_id="big",
     first="date",
     last="date",
+    turn="date",
 )
 # the statements since a bill, of whatever years
 _SINCE = Lookup(
@@ -57,8 +61,9 @@ Entries = dict[int, dict[int, Receipt]]
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Entries:
+    turn = f"{desk.today.year}-01-01"
     wanted = {
-        (book_id, f"{command.care_year}-01-01", f"{command.care_year}-12-31")
+        (book_id, f"{command.care_year}-01-01", f"{command.care_year}-12-31", turn)
         for book_id, command in asked
         if book_id in desk.books
     }

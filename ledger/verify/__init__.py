@@ -85,6 +85,7 @@ from ledger.verify.people import (
     numbers_are_in_force_by_their_days,
     shared_numbers_find_who_shared_them,
 )
+from ledger.verify.pockets import account_money_went_back_to_its_pockets
 from ledger.verify.read_log import reads_follow_each_other
 from ledger.verify.registers import (
     bills_go_by_the_day_of_care,
@@ -123,6 +124,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     quotas_follow_from_their_entries,
     aid_stands_in_both_books,
     aid_came_back_by_a_statement,
+    account_money_went_back_to_its_pockets,
     nothing_is_reserved_for_the_dead,
     estates_set_off_what_was_owed,
     transfers_follow_from_their_entries,

@@ -56,7 +56,7 @@ FIRST = date(YEAR, 1, 2)
 SETTLING = date(YEAR + 1, 4, 1)
 IN_TIME, TOO_LATE = date(YEAR + 1, 3, 31), date(YEAR + 1, 4, 1)
 POOLED, LARGE, BANK = int(Side.POOLED_FUND), int(Side.LARGE_FUND), int(Side.BANK)
-CURRENT, OWED = int(Side.CURRENT_YEAR), int(Side.RECEIVABLE)
+CARRIED, OWED = int(Side.CARRIED_OVER), int(Side.RECEIVABLE)
 
 
 @dataclass
@@ -288,12 +288,12 @@ def test_account_money_goes_back_into_the_account(story: Story) -> None:
     assert (bill.row.account_pay, bill.row.cash_pay) == (fen("7,012.00"), fen("3,000.00"))
     story.file(book)
     done = story.settle(book)
-    assert done.receipt.transfers == ((POOLED, CURRENT, fen("1,910.00"), None),)
+    # after the year end, into carried_over (K6)
+    assert done.receipt.transfers == ((POOLED, CARRIED, fen("1,910.00"), None),)
     row = story.clinic.row(done.receipt)
     assert (row.account_pay, row.cash_pay) == (-fen("1,910.00"), 0)
-    # of the year in which it came back
     stood = story.clinic.book(book)
-    assert (stood.current_year, stood.carried_over) == (fen("1,910.00"), fen("2,988.00"))
+    assert (stood.current_year, stood.carried_over) == (0, fen("4,898.00"))
 
 
 def test_relatives_money_goes_back_into_their_quota(story: Story) -> None:
