@@ -87,7 +87,12 @@ class Bound:
 
 
 def _told(earliest: date, latest: date) -> dict[str, date]:
-    """The edges as facts of a refusal: those that there are."""
+    """The edges as facts of a refusal: those that there are.
+
+    Where the last day lies before the first no day is right yet: only the first is told, as it will come.
+    """
+    if latest < earliest:
+        return {"earliest": earliest}
     told = {"earliest": earliest, "latest": latest}
     return {name: day for name, day in told.items() if day not in {date.min, date.max}}
 
