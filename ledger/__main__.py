@@ -19,6 +19,7 @@ from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.clock import now_and_today
 from ledger.imports import KINDS, PROCESSES, Importer, ImportProblem
 from ledger.imports.examples import help_text
+from ledger.imports.summary import Summary
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.operations import (
     corrections,  # noqa: F401  its command joins the app
@@ -199,6 +200,25 @@ def token(
     )
 
 
+def _warn_of(file: Path, summary: Summary) -> None:
+    """Say beside the answer what whoever imports should look at."""
+    if summary.rejected_file is not None:
+        warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
+    if summary.waiting:
+        where = "" if summary.waiting_file is None else f", see {summary.waiting_file}"
+        said = "would wait" if summary.preview else "wait"
+        warn(f"{file}: {summary.waiting} lines {said} for a second person{where}")
+    if summary.passed_over:
+        warn(f"{file}: columns that were passed over: {', '.join(summary.passed_over)}")
+    hidden = (summary.hidden_rows, summary.hidden_columns, summary.hidden_cells)
+    if any(hidden):
+        names = ("rows", "columns", "cells")
+        told = ", ".join(f"{name} {one or 'none'}" for name, one in zip(names, hidden, strict=True))
+        warn(f"{file}: what was hidden was counted: {told}")
+    if not summary.agrees:
+        warn(f"{file}: the totals of the file and of the receipts differ")
+
+
 @command("import", epilog=help_text())
 def import_(
     files: Annotated[
@@ -262,17 +282,7 @@ def import_(
                 break  # the files after it may need what it would have brought
             said.append({"file": str(file)} | summary.as_json())
             well = well and summary.ok
-            if summary.rejected_file is not None:
-                warn(f"{file}: {summary.refused} lines were refused, see {summary.rejected_file}")
-            if summary.passed_over:
-                warn(f"{file}: columns that were passed over: {', '.join(summary.passed_over)}")
-            hidden = (summary.hidden_rows, summary.hidden_columns, summary.hidden_cells)
-            if any(hidden):
-                names = ("rows", "columns", "cells")
-                told = ", ".join(f"{name} {one or 'none'}" for name, one in zip(names, hidden, strict=True))
-                warn(f"{file}: what was hidden was counted: {told}")
-            if not summary.agrees:
-                warn(f"{file}: the totals of the file and of the receipts differ")
+            _warn_of(file, summary)
     return (said[0] if len(files) == 1 else {"files": said, "ok": well}), well
 
 

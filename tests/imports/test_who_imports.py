@@ -92,3 +92,13 @@ def test_where_nobody_knows_the_user_somebody_says_who_asks(
     code, said, _words = doors.command("import", large(doors, person))
     assert (code, said["code"], "--by" in said["problem"]) == (2, "shape_invalid", True)
     assert asked_by(doors.client, imported(doors, "--by", "clerk-8")[1]) == "clerk-8"
+
+
+def test_that_lines_wait_is_said_beside_the_answer(doors: FileDoors) -> None:
+    path = large(doors, str(open_account(doors.client)["number"]))
+    code, said, words = doors.command("import", path, "--preview")
+    assert (code, said["waiting"]) == (0, 1)
+    assert "1 lines would wait for a second person" in words
+    code, said, words = doors.command("import", path)
+    assert (code, said["waiting"]) == (0, 1)
+    assert f"1 lines wait for a second person, see {said['waiting_file']}" in words
