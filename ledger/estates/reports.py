@@ -16,8 +16,8 @@ from ledger.refusals import RefusalCode, Refused
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
 _BOOKS_AT_ONCE: Final = 200
-# what says how it was divided, or would be
-_SAYS = (Kind.ESTATE_CLAIMANTS, Kind.ESTATE_DISPUTE, Kind.ESTATE_AGREEMENT)
+# what says how it was divided, or would be; of several entries of one undoing the last says it
+_SAYS = (Kind.ESTATE_CLAIMANTS, Kind.ESTATE_DISPUTE, Kind.ESTATE_AGREEMENT, Kind.ESTATE_UNDO)
 
 
 class EstateSeen(NamedTuple):

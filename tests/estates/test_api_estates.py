@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -662,3 +663,29 @@ def test_neither_form_takes_the_dead_for_an_heir(client: TestClient, confirm: bo
             claims = [two | {"title": "law"} for two in heirs]
             assert refusal(claim(client, person, claims, confirm=confirm)) == (422, "shares_invalid")
     assert balance(client, person) == "1000.00"
+
+
+@pytest.mark.parametrize("title", ["law", "will"])
+def test_an_undone_estate_reads_as_its_undoing_answered(client: TestClient, title: str) -> None:
+    """With what came later, for the same heirs: what was divided in all."""
+    person = rich(client, "1200.00", DIED[:7])
+    bill = spending(amount="200.00", effective_on=TODAY.isoformat())
+    entry = client.post(f"/v1/accounts/{person}/spendings", json=bill, headers=key()).json()["entry"]
+    die(client, person, TODAY.isoformat())
+    heirs = [SPOUSE, claimant("大"), claimant("小")]
+    if title == "will":
+        heirs = [claimant("大", title="will", share="0.5"), *heirs]
+    done = confirmed(client, person, heirs)
+    assert done["amount"] == "1000.00"
+    back = client.post(f"/v1/entries/{entry}/reversal", json={"reason": "r"}, headers=key())
+    assert back.status_code == 201, back.text
+    undone = undo(client, done["estate"])
+    assert undone["amount"] == "1200.00"
+    read = client.get(f"/v1/estates/{done['estate']}").json()
+    told = ("estate", "state", "amount", "set_off", "shares")
+    assert {name: read[name] for name in told} == {name: undone[name] for name in told}
+    assert sum(Decimal(share["amount"]) for share in read["shares"]) == Decimal("1200.00")
+    # who is named anew is what is read from then on
+    again = claimed(client, person, heirs)
+    read = client.get(f"/v1/estates/{done['estate']}").json()
+    assert {name: read[name] for name in told} == {name: again[name] for name in told}
