@@ -33,8 +33,10 @@ _CLEARED = Lookup(
 )
 _D = tables.demand.c
 _DEMANDED = Lookup(
-    "SELECT d.debt_book, d.debt_number, d.book_id, d.amount - d.withdrawn FROM {given} JOIN demand d"
-    f" ON d.book_id = given.book_id AND d.debt_kind = {int(DebtKind.CONTRIBUTION)}"
+    "SELECT d.debt_book, d.debt_number, given.book_id, d.amount - d.withdrawn FROM {given} JOIN demand d"
+    # of an account that went into another one what was demanded in the book of that, too
+    " ON (d.book_id = given.book_id AND d.debt_account IS NULL OR d.debt_account = given.book_id)"
+    f" AND d.debt_kind = {int(DebtKind.CONTRIBUTION)}"
     " AND d.debt_book = given.employer_id AND d.debt_number = given.period",
     [_D.debt_book, _D.debt_number, _D.book_id, _D.amount],
     book_id="big",
@@ -107,9 +109,9 @@ def _follow(found: Demanded, desk: Desk, receipt: Receipt, _beside: object) -> N
     if demand.kind is not Kind.DEMAND:
         return
     told = unpack(demand.detail)
-    kind, employer_id, period = told.get("debt", (0, 0, 0))
+    kind, employer_id, period, *account = told.get("debt", (0, 0, 0))
     if kind == DebtKind.CONTRIBUTION:
-        month = (employer_id, period, receipt.book_id)
+        month = (employer_id, period, account[0] if account else receipt.book_id)
         fen = told["amount"] if demand is receipt else -told["amount"]
         found[month] = found.get(month, 0) + fen
 

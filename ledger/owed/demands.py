@@ -74,9 +74,11 @@ class DemandBack(Command):
         """What is still owed of the debt. Raises Refused."""
         book: Book = desk.book
         debts = not_demanded(book, desk.of(OWING).get(book.book_id, ()))
-        debt = next((one for one in debts if one.entry == self.debt), None)
-        if debt is None:
+        found = [one for one in debts if one.entry == self.debt]
+        if not found:
             raise Refused(RefusalCode.DEBT_NOT_FOUND, at="debt")
+        # one list may have named the debtor twice, by an account that went into theirs too
+        debt = next((one for one in found if (self.amount_fen or 0) <= one.owed), found[0])
         if book.stage == Stage.DECEASED:
             raise Refused(RefusalCode.ACCOUNT_DECEASED)
         return debt
@@ -88,13 +90,20 @@ def demand_debt(
     """Let a demand take over `fen` of a debt that was booked before: no money moves."""
     if debt.key is None:
         raise AssertionError("what is demanded is known by something")
-    kind, of_book, number = debt.key
+    kind, of_book, number, account = debt.key
     book.roll_to(desk.today.year)
-    detail = pack(reason=reason, document=document, debt=[int(kind), of_book, number], amount=fen)
+    named = [int(kind), of_book, number, *(() if account is None else (account,))]
+    detail = pack(reason=reason, document=document, debt=named, amount=fen)
     draft = book.add(Draft(Kind.DEMAND, desk.today, detail=detail, keyed=keyed))
-    book.of(DEMAND_STATE).set(
-        draft.seq, Demand(fen, desk.today, debt_kind=int(kind), debt_book=of_book, debt_number=number)
+    demand = Demand(
+        fen,
+        desk.today,
+        debt_kind=int(kind),
+        debt_book=of_book,
+        debt_number=number,
+        debt_account=account,
     )
+    book.of(DEMAND_STATE).set(draft.seq, demand)
 
 
 @dataclass(eq=False)

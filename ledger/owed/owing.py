@@ -20,7 +20,7 @@ from ledger.chart.owed import DebtKind
 from ledger.chart.sides import Side
 from ledger.clock import day_of
 from ledger.database.lookups import Lookup
-from ledger.owed.state import DEMAND_STATE, DebtKey, taken_over
+from ledger.owed.state import DEMAND_STATE, DebtKey, demanded_before, read_demands, taken_over
 from ledger.posting import Desk, Need
 from ledger.posting.merges import came_into
 from ledger.posting.needs import Asked, own_books
@@ -119,16 +119,29 @@ def read_debts(connection: Connection, books: Iterable[int]) -> Debts:
     for book_id, seq, at, owed in _SHARES_BACK.run(connection, ids):
         key = DebtKey(DebtKind.INHERITANCE, book_id, seq)
         found[book_id].append(_debt(key, {"entry": seq}, owed, (book_id, seq), day_of(at)))
+    _leave_demanded(connection, merged, found)
     return found
 
 
 def _of(account: int, whose: Mapping[int, int], debt: Debt) -> Debt:
-    """A debt as its debtor has it. One of an account that went into theirs is known by that account beside,
-    and no demand takes it over: the month, or the entry, is named in another book than the demand's.
-    """
+    """A debt as its debtor has it: one of an account that went into theirs tells that account beside."""
     if whose[account] == account:
         return debt
-    return debt._replace(known_by=debt.known_by | {"account": account}, key=None)
+    key = debt.key
+    if key is not None and key.kind is DebtKind.CONTRIBUTION:
+        key = key._replace(account=account)
+    return debt._replace(known_by=debt.known_by | {"account": account}, key=key)
+
+
+def _leave_demanded(connection: Connection, merged: Mapping[int, tuple[int, ...]], found: Debts) -> None:
+    """Take out of debts of accounts that went into another one what was demanded in their own books."""
+    debtors = [one for one, debts in found.items() if any("account" in debt.known_by for debt in debts)]
+    demands = read_demands(connection, {book_id for one in debtors for book_id in merged[one]})
+    for debtor in debtors:
+        for place, debt in enumerate(found[debtor]):
+            if debt.key is not None:
+                before = demanded_before(demands, merged[debtor], debt.key)
+                found[debtor][place] = debt._replace(owed=debt.owed - before)
 
 
 def _read_months(connection: Connection, whose: Mapping[int, int], found: Debts) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -22,11 +22,15 @@ _D, _E = tables.demand.c, tables.entry.c
 
 
 class DebtKey(NamedTuple):
-    """By what a debt is known: the month at an employer, a year of care, or an entry of the person's book."""
+    """By what a debt is known: the month at an employer, a year of care, or an entry of the person's book.
+
+    `account` is the one that had the month, where that is one which went into the debtor's.
+    """
 
     kind: DebtKind
     book: int
     number: int
+    account: int | None = None
 
 
 class Demand(NamedTuple):
@@ -43,13 +47,14 @@ class Demand(NamedTuple):
     debt_kind: int | None = None
     debt_book: int | None = None
     debt_number: int | None = None
+    debt_account: int | None = None
 
     @property
     def debt(self) -> DebtKey | None:
         """What it took over."""
         if self.debt_kind is None or self.debt_book is None or self.debt_number is None:
             return None
-        return DebtKey(DebtKind(self.debt_kind), self.debt_book, self.debt_number)
+        return DebtKey(DebtKind(self.debt_kind), self.debt_book, self.debt_number, self.debt_account)
 
     @property
     def status(self) -> str:
@@ -66,6 +71,15 @@ class Demand(NamedTuple):
 def taken_over(demands: Iterable[Demand], key: DebtKey) -> int:
     """What of a debt demands took over that were not withdrawn, in fen."""
     return sum(one.amount - one.withdrawn for one in demands if one.debt == key)
+
+
+def demanded_before(demands: Mapping[int, Mapping[int, Demand]], books: Iterable[int], key: DebtKey) -> int:
+    """What of a debt was taken over in the books of accounts that went into the debtor's since, in fen."""
+    return sum(
+        # in the account's own book the month is its own
+        taken_over(demands[one].values(), key._replace(account=None) if key.account == one else key)
+        for one in books
+    )
 
 
 def demanded_of_year(book: Book, year: int) -> int:

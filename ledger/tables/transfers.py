@@ -91,6 +91,8 @@ demand = Table(
     C("debt_kind", SmallInteger),
     C("debt_book", BigInteger),
     C("debt_number", Integer),
+    # of a month that an account had which went into the debtor's: that account
+    C("debt_account", BigInteger),
     PrimaryKeyConstraint("book_id", "seq"),
     ForeignKeyConstraint(["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_demand_entry"),
     CheckConstraint(
@@ -102,6 +104,9 @@ demand = Table(
         " OR (debt_kind IS NOT NULL AND debt_book IS NOT NULL AND debt_number IS NOT NULL)",
         name="debt_known_wholly",
     ),
+    CheckConstraint(
+        "debt_account IS NULL OR (debt_kind IS NOT NULL AND debt_kind = 1)", name="debt_account_of_a_month"
+    ),
     # one that was acted on is not withdrawn
     CheckConstraint("withdrawn IN (0, amount)", name="withdrawn_as_a_whole"),
     Index(
@@ -110,6 +115,12 @@ demand = Table(
         "seq",
         postgresql_where=text("set_off + paid + to_estate + withdrawn < amount"),
         sqlite_where=text("set_off + paid + to_estate + withdrawn < amount"),
+    ),
+    Index(
+        "ix_demand_debt_account",
+        "debt_account",
+        postgresql_where=text("debt_account IS NOT NULL"),
+        sqlite_where=text("debt_account IS NOT NULL"),
     ),
     info={"room": "book"},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, exists, func, literal, null, or_, select, tuple_, union_all
+from sqlalchemy import Connection, and_, exists, func, literal, null, or_, select, tuple_, union_all
 
 from ledger import tables
 from ledger.chart.kinds import Kind
@@ -59,22 +59,17 @@ def suspended(
         .scalar_subquery()
     )
     # below zero stands what is demanded of somebody, beside what waits
-    demanded = (
-        select(func.coalesce(func.sum(_D.amount - _D.withdrawn), 0))
-        .where(
-            _D.book_id == _A.account_id,
-            _D.debt_kind == int(DebtKind.CONTRIBUTION),
-            _D.debt_book == _A.book_id,
-            _D.debt_number == _A.period,
-        )
-        .scalar_subquery()
-    )
-    is_demanded = exists().where(
-        _D.book_id == _A.account_id,
+    is_of_month = and_(
+        # of an account that went into another one it was demanded in the book of that
+        or_(and_(_D.book_id == _A.account_id, _D.debt_account.is_(None)), _D.debt_account == _A.account_id),
         _D.debt_kind == int(DebtKind.CONTRIBUTION),
         _D.debt_book == _A.book_id,
         _D.debt_number == _A.period,
     )
+    demanded = (
+        select(func.coalesce(func.sum(_D.amount - _D.withdrawn), 0)).where(is_of_month).scalar_subquery()
+    )
+    is_demanded = exists().where(is_of_month)
     waits = _A.suspended + demanded
     parts: list[Any] = [
         select(

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from ledger import tables
 from ledger.book.detail import unpack
@@ -135,11 +135,12 @@ def _left(
         for where in (_T.from_side, _T.to_side)
     ]
     elsewhere = sum(one.owed for one in debts if one.elsewhere)
-    # what a demand took over of that stands in the employers' books as before
+    # what a demand took over of that stands in the other books as before
     elsewhere += int(
         connection.scalar(
             select(func.coalesce(func.sum(_D.amount - _D.withdrawn), 0)).where(
-                _D.book_id == book_id, _D.debt_kind == int(DebtKind.CONTRIBUTION)
+                _D.book_id == book_id,
+                or_(_D.debt_kind == int(DebtKind.CONTRIBUTION), _D.debt_book != book_id),
             )
         )
         or 0

@@ -223,6 +223,7 @@ class _Demand(NamedTuple):
     debt_kind: int | None = None
     debt_book: int | None = None
     debt_number: int | None = None
+    debt_account: int | None = None
 
 
 _OF_DEMANDS: Final = (

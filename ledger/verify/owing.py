@@ -12,6 +12,8 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.owed import DebtKind
 from ledger.chart.sides import Side
+from ledger.owed.state import DebtKey, demanded_before, read_demands
+from ledger.posting.merges import came_into
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 
 _D, _E, _T = tables.demand.c, tables.entry.c, tables.transfer.c
@@ -26,26 +28,37 @@ def debts_are_demanded_once(connection: Connection, first: int, last: int) -> It
             _D.debt_kind,
             _D.debt_book,
             _D.debt_number,
+            _D.debt_account,
             func.min(_D.seq),
             func.sum(_D.amount - _D.withdrawn),
         )
         .where(_D.book_id.between(first, last), _D.debt_kind.is_not(None))
-        .group_by(_D.book_id, _D.debt_kind, _D.debt_book, _D.debt_number)
+        .group_by(_D.book_id, _D.debt_kind, _D.debt_book, _D.debt_number, _D.debt_account)
         .order_by(_D.book_id, func.min(_D.seq))
     ).all()
-    for book_id, kind, of_book, number, seq, fen in demanded:
-        owed = _owed(connection, book_id, kind, of_book, number)
+    for book_id, kind, of_book, number, account, seq, fen in demanded:
+        owed = _owed(connection, book_id, DebtKey(kind, of_book, number, account))
         if fen > owed:
             what = f"{fen} fen were demanded of a debt of {owed}"
             yield Finding("demand_wrong", line_name(book_id, seq), what)
 
 
-def _owed(connection: Connection, book_id: int, kind: int, of_book: int, number: int) -> int:
+def _owed(connection: Connection, book_id: int, key: DebtKey) -> int:
+    # as it stands in the row, known or not
+    kind, of_book, number, account = int(key.kind), *key[1:]
+    if account is not None or (kind == DebtKind.LATE_CREDIT and of_book != book_id):
+        # of an account that went into the debtor's, without what was demanded in the books before
+        first = of_book if account is None else account
+        before = came_into(connection, [book_id]).get(book_id, ())
+        if first not in before:
+            return 0
+        owed = _owed(connection, first, key._replace(account=None))
+        return owed - demanded_before(read_demands(connection, before), before, key)
     if kind == DebtKind.ANNUAL_SETTLEMENT:
         return _of_year(connection, of_book, number)
     if kind == DebtKind.CONTRIBUTION:
         return _receivable(connection, of_book, and_(_E.period == number, _T.party_id == book_id))
-    if kind == DebtKind.LATE_CREDIT and of_book == book_id:
+    if kind == DebtKind.LATE_CREDIT:
         kinds = [int(Kind.CREDIT_BACK), int(Kind.RETIREE_CORRECTION)]
         return _receivable(
             connection, of_book, and_(_E.kind.in_(kinds), func.coalesce(_E.target_seq, _E.seq) == number)

@@ -1187,6 +1187,8 @@ ACROSS_BOOKS = {
     "ix_account_merge_person",
     # whose number another had too, whichever account says it
     "ix_shared_number_digest",
+    # what was demanded of the months of an account that went into another one
+    "ix_demand_debt_account",
 }
 
 

@@ -53,6 +53,10 @@ WRONG: dict[str, list[Row]] = {
         {"debt_kind": 1, "debt_book": 5},
         {"debt_book": 5, "debt_number": 7},
     ],
+    "ck_demand_debt_account_of_a_month": [
+        {"debt_account": 5},
+        {"debt_kind": 3, "debt_book": 5, "debt_number": 7, "debt_account": 5},
+    ],
 }  # fmt: skip
 TWICE: dict[str, tuple[str, Row, Row]] = {
     "a transfer of an entry": ("transfer_case", {}, {"status": int(S.ACKNOWLEDGED)}),
