@@ -85,7 +85,7 @@ class Poster:
             else:
                 tally.refused_fen += fen
                 tally.rejected.append(
-                    blamed(KINDS[self.kind], number, outcome)
+                    blamed(KINDS[self.kind], number, outcome, fen)
                     if isinstance(outcome, Refused)
                     else Rejected(number, INTERNAL_ERROR)
                 )

@@ -17,6 +17,7 @@ from ledger.imports.file_lines import FileLine
 from ledger.imports.headings import Layout
 from ledger.imports.spellings import FLAGS, SEXES, amount_text, day_of, month_of, number_text, plain
 from ledger.imports.summary import Rejected
+from ledger.money import format_yuan
 from ledger.people.id_numbers import check_digit, looks_like_id_number
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.texts import EMPLOYER_NAME_MAX, SOURCE_REF_MAX, is_key, is_name, parse_area, read_name, read_text
@@ -104,15 +105,21 @@ _WHAT_HELPS: Final = {
     ("names", "account_exists_other_person"): "a name that is on record under the ID number",
     ("numbers", "account_exists_other_person"): "a name that is on record under the number of before",
     ("deaths", "account_exists_other_person"): "a name that is on record under the ID number",
+    ("announcements", "amount_mismatch"): "the sum of current_year, carried_over and interest",
+    ("arrivals", "amount_differs"): "the amount of the sheet",
 }
+# that are about what a line names, beside which the amount itself is told
+_OF_AMOUNTS: Final = frozenset({"amount_mismatch", "amount_differs"})
 # as commands call what the columns hold
 _CALLED: Final = {"amount_fen": "amount", "wage_fen": "wage", "valid_from": "from", "valid_to": "to"}
 
 
-def blamed(kind: FileKind, number: int, refused: Refused) -> Rejected:
-    """A line that was understood and refused for what it asks."""
+def blamed(kind: FileKind, number: int, refused: Refused, named_fen: int = 0) -> Rejected:
+    """A line that was understood and refused for what it asks; `named_fen` is what it names."""
     code = refused.code.value
-    return Rejected(number, code, _column(kind, refused), expected=_WHAT_HELPS.get((kind.name, code), ""))
+    column = _column(kind, refused)
+    value = format_yuan(named_fen) if code in _OF_AMOUNTS and (column,) == kind.amounts else ""
+    return Rejected(number, code, column, value, _WHAT_HELPS.get((kind.name, code), ""))
 
 
 def judged_again(layout: Layout, line: FileLine, refused: Refused) -> Rejected:

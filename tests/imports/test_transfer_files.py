@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -298,6 +300,23 @@ def test_every_line_that_was_understood_is_summed(client: TestClient, kind: str)
         assert (told["amount"], told["refused_amount"]) == ("7.50", "5.00")
         assert (told["posted_amount"], told["already_amount"]) == (posted, already)
         assert (told["refused"], told["totals_agree"]) == (1, True)
+
+
+def test_beside_an_amount_that_does_not_fit_stands_what_would(client: TestClient, doors: FileDoors) -> None:
+    person = person_of(client)
+    right = [person, "330100", "1.00", "2.00", "0.50", "3.50", "S-1"]
+    wrong = [person, "330100", "1.00", "2.00", "0.50", "1003.51", "S-2"]
+    _code, said, _words = doors.command("import", doors.file(csv_of([ANNOUNCEMENTS, right, wrong])))
+    [line] = csv.DictReader(Path(said["rejected_file"]).read_text("utf-8-sig").splitlines())
+    assert (line["line"], line["code"], line["column"]) == ("3", "amount_mismatch", "amount")
+    assert line["value"] == "1003.51"
+    assert line["expected"] == "the sum of current_year, carried_over and interest"
+    came = [ARRIVALS, [person, "S-1", "2026-07-06", "3.49", document()]]
+    _code, said, _words = doors.command("import", doors.file(csv_of(came)))
+    [line] = csv.DictReader(Path(said["rejected_file"]).read_text("utf-8-sig").splitlines())
+    assert (line["code"], line["value"], line["expected"]) == (
+        "amount_differs", "3.49", "the amount of the sheet",
+    )  # fmt: skip
 
 
 def test_what_other_doors_announced_and_credited_is_there_already(client: TestClient) -> None:
