@@ -23,7 +23,7 @@ NO_MONEY = frozenset({
     "earliest",
     "files_max", "group", "header", "in_a_row", "items", "latest", "lines", "lines_max", "missing", "over_on",
     "parameter", "problem", "rows", "runs_max", "scope", "services", "successor", "year",
-    "entries", "months",
+    "entries", "months", "state",
 })  # fmt: skip
 """Facts that are days, months, names, numbers of something and words. Of a new one it is said here."""
 
