@@ -20,14 +20,16 @@ from ledger.estates.division import (
     OF_DIVISION,
     check_alive,
     check_asked_of,
+    check_decided,
     check_names,
     check_undisputed,
     make_ready,
+    order_of,
 )
 from ledger.estates.netting import SPENT_SHARES, net_shares
 from ledger.estates.open_items import OPEN_ITEMS
 from ledger.estates.owed import OWED
-from ledger.estates.shares import Claimant, agreed, entitlements, undecided
+from ledger.estates.shares import Claimant, agreed, entitlements
 from ledger.people.dated import DATED
 from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
@@ -149,7 +151,7 @@ class NameClaimants(Command):
             for one in self.claimants
         )
         ranks = [one.rank for one in self.claimants]
-        order, parts = _order(ranks), split(case, claimants, ranks, self.paid_on)
+        order, parts = order_of(ranks), split(case, claimants, ranks, self.paid_on)
         total = shown.current_year + shown.carried_over
         amounts = (
             divide(total, parts.weights, [(rank,) for rank in parts.ranks]) if any(parts.weights) else []
@@ -267,10 +269,8 @@ class ConfirmEstate(NameClaimants):
             # held: nothing is paid, and what was named is the answer
             book.drafts[-1].keyed = True
             return
-        place = None if case.stands_for(claimants) else undecided(claimants, self.paid_on)
-        if place is not None:
-            until = claimants[place].decides_until
-            raise Refused(RefusalCode.HEIRS_DISPUTED, at=f"claimants/{place}/accepted_on", latest=until)
+        if case.stands_for(claimants) is None:
+            check_decided(claimants, self.paid_on)
         named_seq = book.last_seq
         facts = make_ready(desk, book, self.paid_on)
         facts |= self._committed(desk, book, book.current_year + book.carried_over, parts)
@@ -308,22 +308,13 @@ def split(case: EstateCase, claimants: tuple[Claimant, ...], ranks: list[HeirRan
     weights = entitlements(claimants, day)
     agreement = case.stands_for(claimants)
     if agreement is None:
-        return Split(weights, _order(ranks))
+        return Split(weights, order_of(ranks))
     given = agreed(claimants, agreement.shares)
     # an agreed order comes before every other (K7); who has no part comes last
     return Split(
         [share for share, _rank in given],
-        _order([(rank, place) for place, (_share, rank) in enumerate(given)]),
+        order_of([(rank, place) for place, (_share, rank) in enumerate(given)]),
     )
-
-
-def _order(ranks: list[Any]) -> list[int]:
-    """The place of each in the order of their ranks."""
-    places = sorted(range(len(ranks)), key=lambda place: (ranks[place], place))
-    order = [0] * len(ranks)
-    for rank, place in enumerate(places):
-        order[place] = rank
-    return order
 
 
 def _paid_to(desk: Desk, one: NamedClaimant) -> str:

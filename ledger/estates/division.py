@@ -17,6 +17,7 @@ from ledger.estates.case import ESTATE_CASE, EstateCase, case_of, name_of
 from ledger.estates.netting import SPENT_SHARES, net_shares
 from ledger.estates.open_items import OPEN_ITEMS, check_nothing_open
 from ledger.estates.owed import OWED, set_off
+from ledger.estates.shares import LAW, Claimant, agreed, undecided
 from ledger.people.dated import DATED, names_of
 from ledger.posting import BookRef, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
@@ -63,7 +64,7 @@ class DivideEstate(Command):
     verb = Verb.ESTATE
     refused_with = (
         *OF_DIVISION,
-        # a dispute of those who claim
+        # a dispute of those who claim, or a legatee who may still accept
         RefusalCode.HEIRS_DISPUTED,
         # one heir twice, the dead person, or somebody dead
         RefusalCode.SHARES_INVALID,
@@ -97,7 +98,7 @@ class DivideEstate(Command):
         case = case_of(desk, book)
         facts = make_ready(desk, book, self.paid_on)
         check_undisputed(case)
-        heirs = self._heirs(desk, book)
+        heirs = self._as_agreed(case, self._heirs(desk, book))
         are_same = {heir.person_id for heir in heirs} == {one.person for one in case.claimants or ()}
         check_asked_of(self, case, are_same=are_same)
         net_shares(desk, book, pay_heirs(desk, book, heirs, self.paid_on, facts=facts, keyed=True))
@@ -116,14 +117,62 @@ class DivideEstate(Command):
         known = [heir.digest if heir.known_by_number else None for heir in self.heirs]
         check_alive(desk, book, list(zip(people, names, known, strict=True)), "heirs")
         # the rank in which odd fen are given; the entry keeps it, so that later money falls the same way
-        order = sorted(range(len(self.heirs)), key=lambda place: self.heirs[place].rank)
-        ranks = {place: rank for rank, place in enumerate(order)}
+        ranks = order_of([heir.rank for heir in self.heirs])
         heirs: list[Heir] = []
         for place, heir in enumerate(self.heirs):
             account = desk.other(heir.digest) if heir.known_by_number else None
             book_id = account.book_id if account is not None and receives(account) else None
             heirs.append(Heir(people[place], heir.relation, heir.weight, ranks[place], book_id))
         return heirs
+
+    def _as_agreed(self, case: EstateCase, heirs: list[Heir]) -> list[Heir]:
+        """The heirs with the parts that they agreed on, if it was just these people; else as they are said.
+
+        They take the place of whoever was named before. Raises Refused(heirs_disputed) while a legatee among
+        those may still accept.
+        """
+        names = [name_of(stake.name_digest) for stake in self.persons]
+        claimants = tuple(
+            Claimant(heir.person_id, name, heir.relation, LAW)
+            for heir, name in zip(heirs, names, strict=True)
+        )
+        agreement = case.stands_for(claimants)
+        if agreement is None:
+            check_decided(case.claimants or (), self.paid_on, "heirs")
+            return heirs
+        shares = agreement.shares
+        if len(set(names)) == len(names):
+            # who claimed by two titles is one heir here
+            sums: dict[str, Fraction] = {}
+            for name, share in shares:
+                sums[name] = sums.get(name, Fraction(0)) + share
+            shares = tuple(sums.items())
+        given = agreed(claimants, shares)
+        ranks = order_of([rank for _share, rank in given])
+        return [
+            heir._replace(weight=share, rank=rank)
+            for heir, (share, _rank), rank in zip(heirs, given, ranks, strict=True)
+        ]
+
+
+def order_of(ranks: Sequence[Any]) -> list[int]:
+    """The place of each in the order of their ranks; those of one rank in the order in which they stand."""
+    places = sorted(range(len(ranks)), key=lambda place: (ranks[place], place))
+    order = [0] * len(ranks)
+    for rank, place in enumerate(places):
+        order[place] = rank
+    return order
+
+
+def check_decided(claimants: Sequence[Claimant], on: date, at: str | None = None) -> None:
+    """Raise Refused(heirs_disputed) for a legatee who may still accept or refuse, with the last day (R56).
+
+    `at`: what the refusal names, else the legatee's own field.
+    """
+    place = undecided(claimants, on)
+    if place is not None:
+        where = at or f"claimants/{place}/accepted_on"
+        raise Refused(RefusalCode.HEIRS_DISPUTED, at=where, latest=claimants[place].decides_until)
 
 
 def check_names(

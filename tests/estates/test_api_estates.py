@@ -31,6 +31,7 @@ from tests.support.estate_client import (
     divide,
     heir,
     say,
+    show,
     undo,
 )
 
@@ -689,3 +690,53 @@ def test_an_undone_estate_reads_as_its_undoing_answered(client: TestClient, titl
     again = claimed(client, person, heirs)
     read = client.get(f"/v1/estates/{done['estate']}").json()
     assert {name: read[name] for name in told} == {name: again[name] for name in told}
+
+
+def test_the_short_form_divides_as_the_same_heirs_agreed(client: TestClient) -> None:
+    person = dead(client, "100.01")
+    heirs = [{"name": "妻", "relation": "spouse"}, {"name": "大", "relation": "child"}]
+    estate = claimed(client, person, [one | {"title": "law"} for one in heirs])["estate"]
+    shares = [{"name": "大", "share": "0.5"}, {"name": "妻", "share": "0.5"}]
+    assert say(client, estate, "agreement", shares=shares, document="d").status_code == 201
+    # the odd fen goes by the agreed order
+    assert amounts(show(client, person, heirs)) == ["50.00", "50.01"]
+    shares = [{"name": "大", "share": "0.9"}, {"name": "妻", "share": "0.1"}]
+    assert say(client, estate, "agreement", shares=shares, document="e").status_code == 201
+    assert amounts(show(client, person, heirs)) == ["10.00", "90.01"]
+    # of others it is not
+    assert amounts(show(client, person, [heirs[0], heirs[1] | {"name": "小"}])) == ["50.01", "50.00"]
+    shares = [{"name": "大", "share": "1"}]
+    assert say(client, estate, "agreement", shares=shares, document="f").status_code == 201
+    assert amounts(divide(client, person, heirs)) == ["0.00", "100.01"]
+
+
+def test_the_short_form_passes_over_nobody_who_may_still_accept(client: TestClient) -> None:
+    person = dead(client, "100.00")
+    told = FRIEND | {"notified_on": (TODAY - timedelta(days=60)).isoformat()}
+    estate = claimed(client, person, [told, SPOUSE])["estate"]
+    heirs = [{"name": "妻", "relation": "spouse"}]
+    for confirm in (False, True):
+        for named in (heirs, [*heirs, {"name": "友", "relation": "other"}]):
+            answer = ask(client, person, named, confirm=confirm)
+            assert refusal(answer) == (409, "heirs_disputed")
+            assert answer.json()["facts"]["latest"] == TODAY.isoformat()
+    assert say(client, estate, "disputes", by="妻", document="d").status_code == 201
+    assert refusal(ask(client, person, heirs, confirm=True)) == (409, "heirs_disputed")
+    shares = [{"name": "友", "share": "0.2"}, {"name": "妻", "share": "0.8"}]
+    assert say(client, estate, "agreement", shares=shares, document="d").status_code == 201
+    assert refusal(ask(client, person, heirs, confirm=True)) == (409, "heirs_disputed")
+    both = [*heirs, {"name": "友", "relation": "other"}]
+    assert amounts(divide(client, person, both)) == ["80.00", "20.00"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"notified_on": LONG_AGO}, {"accepted_on": TODAY.isoformat()}, {"waived_on": TODAY.isoformat()}, {}],
+)
+def test_the_short_form_names_others_in_place_of_those_who_claim(
+    client: TestClient, said: dict[str, str]
+) -> None:
+    person = dead(client, "100.00")
+    claimed(client, person, [FRIEND | said, SPOUSE])
+    heirs = [{"name": "妻", "relation": "spouse"}, {"name": "大", "relation": "child"}]
+    assert amounts(divide(client, person, heirs)) == ["50.00", "50.00"]
