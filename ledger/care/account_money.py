@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ledger.book.detail import unpack
-from ledger.care.recomputation import Year
+from ledger.care.recomputation import Again, Year
 from ledger.chart.care import CareTable
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
@@ -53,16 +53,10 @@ def pocket_returns(
     bills that were paid in `today_year`. What nothing is said of was no account's money.
     """
     taken = _taken(found, entries, today_year)
-    last_first = found.bills[::-1]
-    # what came back of a bill before was what it should not have cost
-    steps = [(bill, taken[bill.seq].fen - bill.now.account_pay) for bill in last_first]
-    steps += [(bill, fen) for bill in last_first if bill.now.care_table is not CareTable.NONE]
     returned: dict[int, _Taken] = {}
-    for bill, most in steps:
+    for bill, most in _last_first(found.bills, taken):
         order = policy.pocket_order.on(bill.was.care_date)
-        part = taken[bill.seq].part(
-            max(min(fen, most), 0), carried_first=order is PocketOrder.CURRENT_YEAR_FIRST
-        )
+        part = taken[bill.seq].part(min(fen, most), carried_first=order is PocketOrder.CURRENT_YEAR_FIRST)
         fen -= part.fen
         taken[bill.seq] = taken[bill.seq].less(part)
         before = returned.get(bill.seq, _Taken(0, 0))
@@ -88,15 +82,26 @@ def _taken(found: Year, entries: Mapping[int, Receipt], today_year: int) -> dict
                 came = min(current, left.current)
                 taken[bill_seq] = left.less(_Taken(came, current + carried - came))
         if "pockets" not in told and told.get("to_account"):
-            _as_of_old(taken, [bill.seq for bill in found.bills if bill.seq < seq], told["to_account"])
+            _as_of_old(taken, [bill for bill in found.bills if bill.seq < seq], told["to_account"])
     return taken
 
 
-def _as_of_old(taken: dict[int, _Taken], bills: list[int], fen: int) -> None:
+def _last_first(bills: Sequence[Again], taken: Mapping[int, _Taken]) -> list[tuple[Again, int]]:
+    """The bills in the order in which they get back, and how much at most: what they should not have cost,
+    less what came back before, and then what the top-up makes up for.
+    """
+    last_first = bills[::-1]
+    steps = [(bill, max(taken[bill.seq].fen - bill.now.account_pay, 0)) for bill in last_first]
+    return steps + [
+        (bill, bill.now.account_pay) for bill in last_first if bill.now.care_table is not CareTable.NONE
+    ]
+
+
+def _as_of_old(taken: dict[int, _Taken], bills: Sequence[Again], fen: int) -> None:
     """Take off what a statement of an earlier version gave back: all into current_year, and of no bill by
     name.
     """
-    for seq in reversed(bills):
-        part = taken[seq].part(fen, carried_first=False)
-        taken[seq] = taken[seq].less(part)
+    for bill, most in _last_first(bills, taken):
+        part = taken[bill.seq].part(min(fen, most), carried_first=False)
+        taken[bill.seq] = taken[bill.seq].less(part)
         fen -= part.fen

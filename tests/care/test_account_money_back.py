@@ -217,6 +217,26 @@ def test_a_supplement_to_a_statement_of_an_earlier_version(
     story.in_order()
 
 
+def test_what_an_earlier_version_gave_back_of_a_bill_does_not_come_back_of_it_again(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = patient(story, "7,072.00", "10,000.00")
+    stay(story, book)
+    # 60.00 of current_year and 700.00 carried over; retired since, 150.00 less
+    story.bill(book, "1000.00", 7, use_account=True)
+    story.enrol(book, FIRST, date(YEAR, 6, 30), today=IN_AUGUST)
+    story.enrol(book, date(YEAR, 7, 1), member_class=MemberClass.RETIRED, today=IN_AUGUST)
+    story.file(book, on=IN_AUGUST)
+    with monkeypatch.context() as before:
+        before.setattr(annual_settlements, "pocket_returns", as_before)
+        story.settle(book, IN_AUGUST)
+    assert pockets(story, book) == (fen("2,060.00"), fen("9,300.00"))
+    # what is more is the stay's, and that was current_year's
+    story.file(book, Filing.LONG_TERM, on=IN_AUGUST)
+    assert came(story.settle(book, IN_AUGUST).receipt) == [(CURRENT, fen("1,910.00"))]
+    story.in_order()
+
+
 # -- whoever is gone -----------------------------------------------------------------------------------------
 
 
