@@ -32,6 +32,9 @@ def answer_if_there(
         # which entry it is was not known before
         command.target_seq = seq
         raise WiderLocks(())
+    if entry.kind is Kind.MERGE:
+        # said in the book of an account that went into this one, which came with it: here it is said once
+        return
     raise AlreadyThere(entry)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, SmallInteger, column
 from ledger import tables
 from ledger.bounds.table import TRUE_OF_A_PERSON_FROM
 from ledger.chart.kinds import Kind
-from ledger.chart.matrix import Verb
+from ledger.chart.matrix import Stage, Verb
 from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.database.lookups import Lookup
 from ledger.people.births import BIRTHS, birth_before
@@ -108,6 +108,9 @@ class ChangeNumber(Command):
     def decide(self, desk: Desk) -> None:
         digest = self.persons[0].digest
         person_id = person_of(desk.book)
+        if desk.book.stage == Stage.CLOSED:
+            # before anything else: it may have gone into another one, which has its numbers
+            raise Refused(RefusalCode.ACCOUNT_CLOSED)
         numbers = desk.of(NUMBERS)[person_id]
         if digest not in numbers and digest not in desk.fresh_persons:
             raise Refused(RefusalCode.ALIAS_CONFLICT, at="id_number")

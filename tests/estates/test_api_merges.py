@@ -65,6 +65,7 @@ def money(client: TestClient, account: str) -> tuple[str, str]:
 def account_no(client: TestClient, account: str) -> str:
     answer = client.get(f"/v1/accounts/{account}")
     assert answer.status_code == 200, answer.text
+    assert len({one["receipt"]["entry"] for one in answer.json()["outcomes"]}) == 1
     return str(answer.json()["account_no"])
 
 
@@ -327,3 +328,51 @@ def test_a_death_told_by_either_number_names_the_debits_of_both(client: TestClie
     child = opened(client, "2026-01-05", name="张小")
     done = divide(client, older[0], [heir(child[0], name="张小")])
     assert [one["amount"] for one in done["set_off"]] == ["25.00"]
+
+
+SAID: dict[str, dict[str, Any]] = {
+    "names": {"name": "王五"},
+    "id-numbers": {"reason": "reissued"},
+    "contacts": {"phone": "13800000000", "address": "示例路 1 号"},
+}
+
+
+@pytest.mark.parametrize("what", SAID)
+@pytest.mark.parametrize("before", range(3))
+def test_what_the_younger_one_said_is_said_again(client: TestClient, what: str, before: int) -> None:
+    """It came with the account: said again it is in the book of the one that stays, and there once."""
+    older, younger = opened(client, "2026-01-05"), opened(client, "2026-02-05")
+    for _ in range(before):
+        contribute(client, older[0], "5.00", effective_on=TO_DAY, period="2026-11")
+    body = SAID[what] | {"from": "2026-03-01", "document": "d"}
+    if what == "id-numbers":
+        body["id_number"] = id_number()
+
+    def say(account: str) -> Any:
+        answer = client.post(f"/v1/accounts/{account}/{what}", json=body, headers=key())
+        return by_two(client, answer)
+
+    assert say(younger[1]).status_code == 201
+    assert merge(client, younger[1], older[1]).status_code == 201
+    again = say(younger[1])
+    assert again.status_code == 201, again.text
+    assert again.json()["account_no"] == older[1]
+    if what != "contacts":
+        assert say(older[1]).json()["entry"] == again.json()["entry"]
+
+
+def test_in_a_bulk_the_others_have_their_outcomes(client: TestClient) -> None:
+    older, younger = opened(client, "2026-01-05"), opened(client, "2026-02-05")
+    rename(client, younger[1], "王五")
+    assert merge(client, younger[1], older[1]).status_code == 201
+    change = {
+        "verb": "name_change",
+        "account": older[1],
+        "name": "王五",
+        "from": "2026-03-01",
+        "document": "d",
+    }
+    commands = [change | {"idempotency_key": key()["Idempotency-Key"]} for _ in range(2)]
+    answer = client.post("/v1/bulk", json={"commands": commands}, headers=key())
+    assert answer.status_code == 200, answer.text
+    assert len({one["receipt"]["entry"] for one in answer.json()["outcomes"]}) == 1
