@@ -9,9 +9,9 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.people.id_numbers import birth_date_in
-from ledger.people.merged import survivor
 from ledger.people.persons import ROLE_CURRENT, open_number
 from ledger.posting.agents import agent_ids
+from ledger.posting.merges import survivor
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
 from ledger.vault import Keyring

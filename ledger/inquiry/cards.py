@@ -18,7 +18,8 @@ from ledger import tables
 from ledger.bounds.table import CARD_ISSUED_ON, ENDS_ON
 from ledger.database.lookups import insert_or_leave
 from ledger.inquiry.asking import Clerk, account_holder, birth_of
-from ledger.people.merged import persons_of, survivor
+from ledger.people.merged import persons_of
+from ledger.posting.merges import survivor
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_code, read_text
 from ledger.vault import Keyring

@@ -8,10 +8,11 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.people.enrolled import RESIDENT
-from ledger.people.merged import persons_of, survivor
+from ledger.people.merged import persons_of
 from ledger.people.residents import resident_ref
 from ledger.people.shared_numbers import names_nobody
 from ledger.posting import BookRef
+from ledger.posting.merges import survivor
 from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book

@@ -48,13 +48,6 @@ def onward_of(connection: Connection, accounts: Iterable[int]) -> dict[int, tupl
     return found
 
 
-def survivor(connection: Connection, person_id: int) -> int:
-    """The person as which somebody is found now: another number where the account went into another one."""
-    while (into := connection.scalar(select(_M.into_person_id).where(_M.person_id == person_id))) is not None:
-        person_id = into
-    return person_id
-
-
 def persons_of(connection: Connection, person_id: int) -> list[int]:
     """Every number that a person was written down as, this one first."""
     found, asked = [person_id], [person_id]

@@ -19,9 +19,9 @@ from ledger.chart.rows import RowLetter
 from ledger.database.lookups import Lookup
 from ledger.people.dated import DATED, PERSON_FACT, holders_of, is_on_record
 from ledger.people.id_numbers import IdNumber
-from ledger.people.merged import survivor
 from ledger.people.persons import name_digest, number_digest, open_number
 from ledger.posting import Command, Desk, Need, PersonStake, WiderLocks
+from ledger.posting.merges import survivor
 from ledger.posting.needs import Asked
 from ledger.posting.stakes import IN_FORCE, shared_among
 from ledger.refusals import RefusalCode, Refused
@@ -105,6 +105,9 @@ def read_sharing(connection: Connection, digests: Iterable[bytes], people: Itera
         for one in (person_id, other_person_id):
             now[one] = survivor(connection, one)
         shared = Shared(now[person_id], now[other_person_id], book_id, seq)
+        if shared.person_id == shared.other_person_id:
+            # told apart in error: their accounts became one since
+            continue
         found.of.setdefault(bytes(digest), []).append(shared)
     _read_people(connection, found, set(now.values()) - asked)
     return found

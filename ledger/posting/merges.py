@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.database.lookups import Lookup
@@ -31,3 +31,10 @@ def came_into(connection: Connection, accounts: Iterable[int]) -> dict[int, tupl
     for book_id, before in CAME_FROM.run(connection, [(one,) for one in sorted(set(accounts))]):
         found[book_id] = (*found.get(book_id, ()), before)
     return found
+
+
+def survivor(connection: Connection, person_id: int) -> int:
+    """The person as which somebody is found now: another number where the account went into another one."""
+    while (into := connection.scalar(select(_M.into_person_id).where(_M.person_id == person_id))) is not None:
+        person_id = into
+    return person_id

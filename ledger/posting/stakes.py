@@ -16,6 +16,7 @@ from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.merges import survivor
 from ledger.posting.outcomes import BookRef, NumberMoved, Person, PersonStake
 
 _POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
@@ -48,8 +49,9 @@ _NAME_MOVED = (
     .values(name_sealed=bindparam("as_name"), name_digest=bindparam("as_digest"))
 )
 _SHARED = Lookup(
-    "SELECT s.digest FROM {given} JOIN shared_number s ON s.digest = given.digest",
-    [tables.shared_number.c.digest],
+    "SELECT s.digest, s.person_id, s.other_person_id FROM {given}"
+    " JOIN shared_number s ON s.digest = given.digest",
+    [tables.shared_number.c[name] for name in ("digest", "person_id", "other_person_id")],
     digest="bytes",
 )
 # the role of the number that is in force
@@ -149,8 +151,12 @@ def move_persons(connection: Connection, moved: Mapping[bytes, NumberMoved]) -> 
 
 
 def shared_among(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
-    """Those of the digests that are of numbers which two people shared (R4)."""
-    return {bytes(one) for (one,) in _SHARED.run(connection, [(digest,) for digest in sorted(digests)])}
+    """Those of the digests that are of numbers which two people shared (R4).
+
+    Two whose accounts became one since are one person, and share nothing.
+    """
+    rows = _SHARED.run(connection, [(digest,) for digest in sorted(digests)])
+    return {bytes(one) for one, *two in rows if len({survivor(connection, person) for person in two}) > 1}
 
 
 def names_given(command: Command) -> dict[bytes, set[bytes]]:

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.chart.person_facts import PersonFact
 from ledger.people.dated import read_dated
-from ledger.people.merged import survivor
 from ledger.people.persons import digest_of_number, name_digest, open_fact
 from ledger.people.renumbering import roles_of
 from ledger.people.shared_numbers import read_sharing
+from ledger.posting.merges import survivor
 from ledger.posting.stakes import shared_among
 from ledger.vault import Keyring, KeyringError
 from ledger.verify.finding import Finding, book_name, line_name
@@ -72,7 +72,7 @@ def shared_numbers_find_who_shared_them(connection: Connection, first: int, last
         if there != known:
             yield Finding("number_wrong", line_name(book_id, seq), "who shared a number is not known")
         # a third one may have it since
-        elif finds not in read_sharing(connection, [bytes(digest)]).persons(bytes(digest)):
+        elif finds not in known | read_sharing(connection, [bytes(digest)]).persons(bytes(digest)):
             what = "a shared number finds nobody who shared it"
             yield Finding("number_wrong", line_name(book_id, seq), what)
 

@@ -550,3 +550,22 @@ def test_nobody_gets_a_number_that_was_handed_over(client: TestClient) -> None:
     assert code(client.get(f"/v1/accounts/{two.shared}"), 409) == "id_number_shared"
     for name, account in ((FIRST, two.account), (OTHER, two.other_account)):
         assert taken(open_as(client, two.shared, name), 200)["account_no"] == account
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_told_apart_in_error_the_two_become_one_again(client: TestClient, way: Any) -> None:
+    """Every number they had finds the one account then, without a name beside it."""
+    two = way(client)
+    body = {"name": FIRST, "from": "2026-03-01", "document": "d"}
+    taken(by_two(client, client.post(f"/v1/accounts/{two.other}/names", json=body, headers=key())))
+    first, second = two.account, two.other_account
+    done = merge(client, second, first)
+    younger = second
+    if done.status_code == 409:
+        younger = first
+        done = merge(client, first, second)
+    taken(done)
+    stays = second if younger == first else first
+    for number in (two.shared, two.own, two.other):
+        assert shown(client, number)["account_no"] == stays
+        contribute(client, number, "5.00", effective_on="2026-11-21", period="2026-11")
