@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from typing import Any
 
 from ledger.accounts.inheritance import ESTATE
+from ledger.accounts.interest_history import is_taken_for_death
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
@@ -117,10 +119,18 @@ def _call_back(
         day = desk.today
     # it has had the money since it came, and no day earlier
     day = max(day, _came_on(desk, book), account.opened_on)
-    effective_on, fact_on = account.value_date(day, desk.today)
+    facts: dict[str, Any] = {"account": book.book_id}
+    if is_taken_for_death(draft.kind, draft.detail):
+        # it was never the person's: the interest of posted years is judged anew by it, from that day on
+        facts["reason"] = "death"
+        effective_on, fact_on = account.open_day(day, desk.today)
+        # after a year end it is in carried_over
+        current_year_first = fact_on is None
+    else:
+        effective_on, fact_on = account.value_date(day, desk.today)
     clearing, person = Side.TRANSFER_CLEARING, book.person_id
     out = account.debit(
-        Draft(Kind.MERGE_BACK, effective_on, fact_on=fact_on, detail=pack(account=book.book_id)),
+        Draft(Kind.MERGE_BACK, effective_on, fact_on=fact_on, detail=pack(**facts)),
         fen,
         clearing,
         person,

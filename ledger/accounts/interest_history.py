@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from ledger import tables
 from ledger.book.chain import TransferLine
+from ledger.book.dated_back import take
 from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import AGAIN, CORRECTED, Kind
@@ -27,8 +28,10 @@ from ledger.posting.needs import Asked, own_books
 OF_A_YEAR: Final = frozenset({int(Kind.INTEREST), int(Kind.FURTHER_INTEREST), int(Kind.INTEREST_BACK)})
 # what interest that was judged anew says: the facts of a death made the difference
 OF_DEATH: Final = "death"
+# what goes back after a death, or for another reason, which it says
+OF_SOME_REASON: Final = (Kind.REFUND_TO_PAYER, Kind.MERGE_BACK)
 # whose detail is looked at
-_TELLING = (Kind.RECLASSIFICATION, Kind.INTEREST_CORRECTION, Kind.REVERSAL, Kind.REFUND_TO_PAYER)
+_TELLING = (Kind.RECLASSIFICATION, Kind.INTEREST_CORRECTION, Kind.REVERSAL, *OF_SOME_REASON)
 _E = tables.entry.c
 _MOVED = Lookup(
     "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co, c.seq, c.target_seq, c.fact_on, c.detail"
@@ -143,7 +146,7 @@ class Judged(NamedTuple):
 
 def judged(history: Sequence[Moved]) -> Judged:
     """Let what a death took back count on its own day, and what was given again since as never gone. Pure."""
-    taken = {one.seq: one for one in history if _is_taken(one)}
+    taken = {one.seq: one for one in history if is_taken_for_death(one.kind, one.detail)}
     if not taken:
         return Judged(list(history), None)
     again = {one.target_seq: one for one in history if _is_given_again(one) and one.target_seq in taken}
@@ -152,20 +155,49 @@ def judged(history: Sequence[Moved]) -> Judged:
     late = {seq for seq, one in taken.items() if one.fact_on is not None and seq not in again}
     left_out = never | {again[seq].seq for seq in never}
     found: list[Moved] = []
+    called_back: list[Moved] = []
     for one in history:
         if one.seq in left_out or (one.kind == Kind.RECLASSIFICATION and _whose(one) in left_out | late):
+            continue
+        if one.seq in late and one.kind == Kind.MERGE_BACK:
+            called_back.append(one)
             continue
         if one.seq in late:
             # it had come into current_year
             one = one._replace(day=one.came_on, current_year=one.total, carried_over=0)  # noqa: PLW2901
         found.append(one)
+    for one in called_back:
+        found += _taken_in_time(found, one)
     return Judged(found, min((taken[seq].came_on for seq in never | late if seq), default=None))
 
 
-def _is_taken(one: Moved) -> bool:
-    if one.kind == Kind.REFUND_TO_PAYER:
-        return unpack(one.detail).get("reason") == "death"
-    return one.kind == Kind.CREDIT_BACK
+def is_taken_for_death(kind: int, detail: str | None) -> bool:
+    """Whether an entry takes back what came for months after a death (R15)."""
+    if kind in OF_SOME_REASON:
+        return unpack(detail).get("reason") == "death"
+    return kind == Kind.CREDIT_BACK
+
+
+def _taken_in_time(history: Sequence[Moved], back: Moved) -> list[Moved]:
+    """What was called back for an account that had gone into this one, as of the day on which it came.
+
+    It came into either pocket, and is taken from them as a report in time would have (K6).
+    """
+    days: dict[date, tuple[int, int]] = {}
+    for one in history:
+        if one.kind != Kind.CARRY_OVER:
+            current, total = days.get(one.day, (0, 0))
+            days[one.day] = current + one.current_year, total + one.total
+    # no year is under way: all of it is carried over in the end
+    after, there = max(days, default=back.day).year + 1, sum(one.total for one in history)
+    taken = take(days, after, 0, there, back.came_on, -back.total, current_year_first=True)
+    own = back._replace(day=back.came_on, current_year=-taken.from_current, carried_over=-taken.from_carried)
+    moves = [
+        Moved(int(Kind.RECLASSIFICATION), None, move.day, move.fen, -move.fen)
+        for move in taken.moves
+        if not move.turns
+    ]
+    return [own, *moves]
 
 
 def _is_given_again(one: Moved) -> bool:

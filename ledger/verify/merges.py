@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.accounts.death_facts import read_facts
+from ledger.accounts.interest_history import is_taken_for_death
 from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
@@ -113,9 +114,10 @@ def what_is_called_back_stands_in_both_books(
         ends = {end for one in found if (other := others.get(one.name)) for end in _both(one, other)}
         reversed_ = acted_on(connection, ends)
         ways = onward_of(connection, {book_id for book_id, _seq in ends})
+        called_for = _called_for(connection, found, others)
         for one in found:
             other = others.get(one.name)
-            wrong = _called_back_fault(one, other, ways)
+            wrong = _called_back_fault(one, other, ways) or _reason_fault(one, called_for.get(one.name))
             if wrong is None and other is not None:
                 comes_again = [end in reversed_ for end in _both(one, other)]
                 wrong = "it comes again on one side alone" if any(comes_again) != all(comes_again) else None
@@ -141,6 +143,31 @@ def _other_sides(connection: Connection, found: list[Receipt]) -> dict[str, Rece
         )
     ).all()
     return others | {one.source_ref or "": one for one in receipts(connection, rows)}
+
+
+def _called_for(
+    connection: Connection, found: list[Receipt], others: Mapping[str, Receipt]
+) -> dict[str, Receipt]:
+    """By the name of each entry that gave money back what it was called back for."""
+    places = {
+        one.name: (other.book_id, other.seq + 1)
+        for one in found
+        if one.source_ref is None and (other := others.get(one.name)) is not None
+    }
+    there = entries_named(connection, places.values())
+    return {name: there[place] for name, place in places.items() if place in there}
+
+
+def _reason_fault(out: Receipt, called_for: Receipt | None) -> str | None:
+    """What says that it was called back after a death was. Those of before say nothing."""
+    try:
+        says_so = out.source_ref is None and is_taken_for_death(out.kind, out.detail)
+        if not says_so or (called_for is not None and is_taken_for_death(called_for.kind, called_for.detail)):
+            return None
+    except UNREADABLE:
+        # told by the entry itself
+        return None
+    return "it was called back for another reason than a death"
 
 
 def _called_back_fault(

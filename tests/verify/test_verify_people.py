@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
+from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.contributions.retirees import CreditRetiree
@@ -147,6 +148,8 @@ NOT_MINE = "it was called back for an account that did not go into this one"
          " WHERE book_id = :younger AND kind = 36", "it comes again on one side alone"),
         ("UPDATE entry SET period = 202608 WHERE book_id = :younger AND kind = 36",
          "a credit goes back that was not for a month after death"),
+        (f"UPDATE entry SET kind = {int(Kind.REVERSAL)} WHERE book_id = :younger AND kind = 36",
+         "it was called back for another reason than a death"),
     ],
 )  # fmt: skip
 def test_what_is_called_back_is_found(

@@ -1,6 +1,7 @@
 """A mistaken death, put anywhere into any life and withdrawn, leaves it as it would have been (R53, K5, K6).
 
-The life of a twin is the same but for the death. After the next year end both have the same money in the same
+The life of a twin is the same but for the death. Somewhere in it a second account that the person has goes
+into the first one. After the next year end both have the same money in the same
 pockets, the same quotas, months and years, and each year earned the same.
 """
 
@@ -23,6 +24,7 @@ from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.estates.merging import MergeAccounts
 from ledger.estates.undoing import UndoEstate
 from ledger.people.residents import resident_ref
 from ledger.posting import Posted
@@ -58,6 +60,8 @@ class Twins:
         self.today = BEGAN
         self.unit = Unit(world)
         self.books = [self._open() for _ in range(2)]
+        # the second accounts of both, until they go into the first ones
+        self.younger = [self._open() for _ in range(2)]
         self.relatives = [SomeoneFactory() for _ in range(2)]
         for someone in self.relatives:
             world.open(someone, opened_on=BEGAN, today=BEGAN)
@@ -65,7 +69,9 @@ class Twins:
         self.ended = BEGAN.year - 1
 
     def _open(self) -> int:
-        return self.unit.hire(opened_on=BEGAN, today=BEGAN, opening=(0, 3_000_000))
+        # two numbers, and one name
+        someone = SomeoneFactory(name="张三")
+        return self.unit.hire(someone, opened_on=BEGAN, today=BEGAN, opening=(0, 3_000_000))
 
     def passes(self, days: int) -> None:
         """Time passes, with the months that are paid, and with the year ends that fall into it."""
@@ -76,7 +82,7 @@ class Twins:
                 self.end_year(self.today.year - 1)
 
     def end_year(self, year: int) -> None:
-        for book in self.books:
+        for book in (*self.books, *self.younger):
             outcome = self.world.post(PostInterest(book, year), today=self.today)[0]
             assert isinstance(outcome, Posted | Refused)
         self.ended = year
@@ -88,19 +94,26 @@ class Twins:
                 (self.pays, self.pays, self.spends, self.spends, self.takes_back, self.gives)
             )()
 
+    def merges(self) -> None:
+        """What the second account has goes into the first one."""
+        for younger, book in zip(self.younger, self.books, strict=True):
+            self.world.one(MergeAccounts(younger, book, "finding 118"), today=self.today)
+        self.younger = []
+
     def pays(self) -> None:
         """A month that an employer pays, and now and then one that came straight."""
         period = (self.today.replace(day=1) - timedelta(days=1)).strftime("%Y%m")
+        books = self.random.choice((self.books, self.younger)) if self.younger else self.books
         if self.random.random() < 0.5 and int(period) <= LAST_WAGE:
             wage = self.random.randrange(500_000, 2_000_000)
-            known = {one.period for one in self.rows(self.books[1])}
+            known = {one.period for one in self.rows(books[1])}
             if int(period) in known:
                 return
-            self.unit.declare(int(period), dict.fromkeys(self.books, wage), today=self.today)
+            self.unit.declare(int(period), dict.fromkeys(books, wage), today=self.today)
             self.unit.pay(2 * wage, self.today, int(period), today=self.today)
             return
         fen = self.random.randrange(1, 40_000)
-        for book in self.books:
+        for book in books:
             self.world.one(Contribute(book, fen, int(period), self.today, self.world.ref()), today=self.today)
 
     def spends(self) -> None:
@@ -171,12 +184,19 @@ def test_a_mistaken_death_leaves_no_trace_in_the_money(engine: Engine, seed: int
     random = Random(seed)
     world = asks_nobody(World(engine))
     twins = Twins(world, random)
+    younger = twins.younger[:]
     twins.lives(random.randrange(2, 14))
-    for _ in range(random.choice((1, 1, 2))):
+    deaths = random.choice((1, 1, 2))
+    merged = random.randrange(deaths + 1)
+    for number in range(deaths):
+        if number == merged:
+            twins.merges()
+            twins.passes(random.choice((0, 30, 300)))
         dies(twins)
         twins.lives(random.randrange(8))
     twins.passes((date(twins.today.year + 1, 1, 5) - twins.today).days)
     assert row(world.engine, twins.books[0]).stage == Stage.ACTIVE
     assert twins.stands(twins.books[0]) == twins.stands(twins.books[1])
     assert twins.rows(twins.books[0]) == twins.rows(twins.books[1])
+    assert twins.rows(younger[0]) == twins.rows(younger[1])
     assert [str(one) for one in verify(engine).findings] == []
