@@ -9,8 +9,6 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any, Final, get_type_hints
 
-from sqlalchemy import Connection
-
 from api.http.receipts import instant
 from ledger import BookRef, Command, Refused
 from ledger.book.numbers import account_no
@@ -50,7 +48,7 @@ def intent_json(command: Command, books: Mapping[BookRef, int]) -> dict[str, Any
     return told
 
 
-def books_named(command: Command, connection: Connection) -> dict[BookRef, int]:
+def books_named(command: Command, connection: Any) -> dict[BookRef, int]:
     """The accounts that a command names beside its own, as it names them: each where it is found today."""
     found: dict[BookRef, int] = {}
     for ref in {ref: None for refs in _refs(command).values() for ref in refs}:

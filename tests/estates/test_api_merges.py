@@ -65,7 +65,6 @@ def money(client: TestClient, account: str) -> tuple[str, str]:
 def account_no(client: TestClient, account: str) -> str:
     answer = client.get(f"/v1/accounts/{account}")
     assert answer.status_code == 200, answer.text
-    assert len({one["receipt"]["entry"] for one in answer.json()["outcomes"]}) == 1
     return str(answer.json()["account_no"])
 
 

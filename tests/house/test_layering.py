@@ -70,7 +70,7 @@ HOUSE: dict[str, str] = {
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
     " reports access events inquiry documents printing cases",
-    "api/approvals": f"api/http ledger {GROUND} book people inquiry approvals",
+    "api/approvals": f"api/http ledger {GROUND} book people reports inquiry approvals",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",
     "api/main": "api/docs api/http api/operations api/accounts api/contributions api/people api/institutions"
