@@ -298,16 +298,22 @@ def test_cell(verb: str, status: str, day: date, expected: str, world: World) ->
 
 
 # what becomes of a share for a heir whose own account has the status
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [("active", "account"), ("frozen", "account"), ("deceased", "payout"), ("closed", "payout")],
-)
-def test_a_share_goes_into_an_account_of_the_living(status: str, expected: str, world: World) -> None:
+@pytest.mark.parametrize("status", ["active", "frozen"])
+def test_a_share_goes_into_an_account_of_the_living(status: str, world: World) -> None:
     heir, dead = Member(world), Member(world)
     getattr(heir, status)()
     dead.settled()
     dead.deceased()
-    assert paid_to(world.one(estate(world, dead.book, [Heir("child", heir.who)], TODAY))) == [expected]
+    assert paid_to(world.one(estate(world, dead.book, [Heir("child", heir.who)], TODAY))) == ["account"]
+
+
+@pytest.mark.parametrize("status", ["deceased", "closed"])
+def test_there_is_no_share_for_the_dead(status: str, world: World) -> None:
+    heir, dead = Member(world), Member(world)
+    getattr(heir, status)()
+    dead.settled()
+    dead.deceased()
+    assert answer(world, estate(world, dead.book, [Heir("child", heir.who)], TODAY)) == "shares_invalid"
 
 
 # and of his share of what comes back after the estate, for a heir whose account came into the status since
