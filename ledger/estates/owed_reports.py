@@ -9,6 +9,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection, select
 
 from ledger import tables
+from ledger.book.detail import unpack
+from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.clock import day_of
 from ledger.estates.owed import read_cases
@@ -37,7 +39,7 @@ def debts_of(connection: Connection, book_id: int, policies: Mapping[int, Policy
     """
     book = connection.execute(select(_B.stage, _B.died_on, _B.area).where(_B.book_id == book_id)).one()
     if book.stage == Stage.CLOSED and book.died_on is not None:
-        return []
+        return _since_the_estate(connection, book_id)
     demands = read_demands(connection, [book_id])[book_id]
     found = _of_cases(connection, book_id, policies[book.area])
     for debt in read_debts(connection, [book_id])[book_id]:
@@ -50,6 +52,32 @@ def debts_of(connection: Connection, book_id: int, policies: Mapping[int, Policy
         owed = Debt("demand", {"demand": seq}, demand.still_owed)
         found.append(DebtSeen(owed, (book_id, seq), demand.demanded_on, demand.amount, 0, demand.still_owed))
     return [one for one in found if one.still_owed]
+
+
+def _since_the_estate(connection: Connection, book_id: int) -> list[DebtSeen]:
+    """What a dead person came to owe after the estate was divided: it took over what its lines say, and what
+    demands and cases had left. Nothing of it is demanded any more: the account is closed.
+    """
+    estate = connection.scalar(
+        select(_E.detail)
+        .where(_E.book_id == book_id, _E.kind == int(Kind.ESTATE), _E.target_seq.is_(None))
+        .order_by(_E.seq.desc())
+        .limit(1)
+    )
+    lines = unpack(estate).get("set_off", ())
+    demands = read_demands(connection, [book_id])[book_id].values()
+    found: list[DebtSeen] = []
+    for debt in read_debts(connection, [book_id])[book_id]:
+        if debt.key is None or debt.entry is None or debt.since is None:
+            raise AssertionError("what is no case is known by an entry")
+        known_by = {"what": debt.what, "account": None} | debt.known_by
+        divided = sum(
+            line["owed"] for line in lines if all(line.get(key) == one for key, one in known_by.items())
+        )
+        left = debt.owed - divided - taken_over(demands, debt.key)
+        if left > 0:
+            found.append(DebtSeen(debt._replace(key=None), debt.entry, debt.since, left, 0, left))
+    return found
 
 
 def _of_cases(connection: Connection, book_id: int, policy: Policy) -> list[DebtSeen]:

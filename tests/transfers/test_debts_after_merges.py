@@ -1,4 +1,4 @@
-"""What somebody owes of an account that went into theirs (R2, R16)."""
+"""Debts of accounts that went into others, and those of the dead after their estate (R2, R16)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.api_client import contribute, key, running
 from tests.support.approval_client import by_two
 from tests.support.debt_client import bounce, debts, demand_debt, demand_debt_answer, spend
 from tests.support.employer_client import balance, hire, new_employer, owe, pay, refusal
-from tests.support.estate_client import claimant, confirmed, die
+from tests.support.estate_client import claimant, confirmed, die, undo
 from tests.support.people import KEYRING
 from tests.support.transfer_client import exit_answer, instalment, post, set_off
 
@@ -129,3 +129,24 @@ def test_a_late_credit_of_the_merged_account_is_known_by_its_entry(client: TestC
     # what the dead owe their estate sets off
     answer = demand_debt_answer(client, older, debt["debt"], debt["still_owed"])
     assert refusal(answer) == (409, "account_deceased")
+
+
+def test_what_the_dead_came_to_owe_after_their_estate_is_told(client: TestClient) -> None:
+    """A payment bounces after the money went to the heirs; what the estate set off is told no more."""
+    person, employer = hire(client), new_employer(client)
+    owe(client, employer, "2026-03", {person: "8000.00"})
+    owe(client, employer, "2026-04", {person: "8000.00"})
+    first = pay(client, employer, "2026-03", "760.00", "2026-04-10")["receipt"]
+    second = pay(client, employer, "2026-04", "760.00", "2026-05-10")["receipt"]
+    spend(client, person, "300.00")
+    bounce(client, second)
+    [before] = debts(client, person)
+    die(client, person)
+    divided = confirmed(client, person, [claimant("李四", id_number=hire(client, name="李四"))])
+    assert [line["owed"] for line in divided["set_off"]] == [before["still_owed"]]
+    assert debts(client, person) == []
+    receivable = bounce(client, first)["receivable"]
+    [debt] = debts(client, person)
+    assert (debt["period"], debt["still_owed"], debt["debt"]) == ("2026-03", receivable, None)
+    undo(client, divided["estate"])
+    assert {one["period"] for one in debts(client, person)} == {"2026-03", "2026-04"}
