@@ -21,12 +21,24 @@ from ledger.people.merged import onward_of
 from ledger.people.renaming import add_facts, person_of
 from ledger.people.renumbering import IN_FORCE, NUMBERS
 from ledger.people.shared_numbers import SHARING, SharedNumberRow
-from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Need, PersonStake, WiderLocks
-from ledger.posting.needs import Asked
+from ledger.posting import (
+    TARGET,
+    AlreadyThere,
+    BookRef,
+    Command,
+    Desk,
+    Need,
+    PersonStake,
+    Receipt,
+    WiderLocks,
+)
+from ledger.posting.merges import came_into
+from ledger.posting.needs import Asked, own_books
 from ledger.posting.outcomes import NumberMoved
+from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.refusals import RefusalCode, Refused
 
-_C, _A = tables.inquiry_case.c, tables.inquiry_case_answer.c
+_C, _A, _E = tables.inquiry_case.c, tables.inquiry_case_answer.c, tables.entry.c
 _DENIED = frozenset({int(CaseOutcome.REJECTED), int(CaseOutcome.WITHDRAWN)})
 
 
@@ -54,6 +66,22 @@ def _read(connection: Connection, asked: Asked, _desk: Desk) -> dict[str, CaseAs
         for row in rows
     }
 
+
+def _read_before(connection: Connection, asked: Asked, desk: Desk) -> dict[tuple[int, int], Receipt]:
+    merged = came_into(connection, own_books(asked, desk))
+    books = {one for before in merged.values() for one in before}
+    if not books:
+        return {}
+    rows = connection.execute(
+        select(*(_E[name] for name in RECEIPT_COLUMNS)).where(
+            _E.book_id.in_(sorted(books)), _E.kind == int(Kind.SEPARATION)
+        )
+    )
+    return {(one.book_id, one.seq): one for one in receipts(connection, rows)}
+
+
+# by book and entry, what told people apart in accounts that went into those of the commands
+SEPARATED_BEFORE: Need[dict[tuple[int, int], Receipt]] = Need("separations that came with it", _read_before)
 
 # those that commands name
 CASES_NAMED: Need[dict[str, CaseAsNamed]] = Need("cases by their names", _read)
@@ -84,7 +112,7 @@ class SeparatePeople(Command):
         # the case was rejected or withdrawn
         RefusalCode.CASE_ANSWERED,
     )
-    needs = frozenset({TARGET, NUMBERS, SHARING, CASES_NAMED})
+    needs = frozenset({TARGET, NUMBERS, SHARING, CASES_NAMED, SEPARATED_BEFORE})
 
     book: BookRef
     persons: tuple[PersonStake, ...]
@@ -130,14 +158,18 @@ class SeparatePeople(Command):
         desk.moved[shared] = moved
 
     def _answer_if_there(self, desk: Desk) -> None:
-        """Raise AlreadyThere where these two were told apart here with just these numbers."""
-        other, sharing = self.persons[0], desk.of(SHARING)
+        """Raise AlreadyThere where these two were told apart here with just these numbers, or in the book of
+        an account that went into this one.
+        """
+        other, sharing, before = self.persons[0], desk.of(SHARING), desk.of(SEPARATED_BEFORE)
         known = desk.persons[other.digest].person_id
         for digest, told in sharing.of.items():
             for one in told:
-                is_this = (one.book_id, one.other_person_id) == (desk.book.book_id, known)
+                came_with = before.get((one.book_id, one.seq))
+                is_here = one.book_id == desk.book.book_id or came_with is not None
+                is_this = is_here and one.other_person_id == known
                 if is_this and self.shared in (None, digest) and other.name_digest in sharing.names[known]:
-                    entry = desk.target(one.seq)
+                    entry = came_with or desk.target(one.seq)
                     if entry is None:
                         # which entry it is was not known before
                         self.target_seq = one.seq

@@ -569,3 +569,13 @@ def test_told_apart_in_error_the_two_become_one_again(client: TestClient, way: A
     for number in (two.shared, two.own, two.other):
         assert shown(client, number)["account_no"] == stays
         contribute(client, number, "5.00", effective_on="2026-11-21", period="2026-11")
+
+
+def test_sent_again_after_a_merge_it_is_the_first(client: TestClient) -> None:
+    older, younger = open_account(client, opened_on="2020-01-01"), open_account(client)
+    case, other = case_about(client, younger["account_no"]), id_number()
+    about = {"case": case, "shared": younger["number"]}
+    first = taken(separate(client, younger["account_no"], other, **about))
+    taken(merge(client, younger["account_no"], older["account_no"]))
+    for account in (younger["account_no"], older["account_no"]):
+        assert taken(separate(client, account, other, **about))["entry"] == first["entry"]
