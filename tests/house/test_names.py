@@ -73,7 +73,7 @@ WORDS = (
         "receipt receipts",
         "what a verb returns; what an employer pays is a payment",
         where="ledger/posting/ ledger/reports/ ledger/accounts/ ledger/care/ ledger/clearing/ ledger/verify/"
-        " ledger/estates/"
+        " ledger/estates/ ledger/people/separation"
         " ledger/imports/already ledger/imports/known_facts api/ bench/",
         names="Receipt receipt",
     ),
