@@ -217,5 +217,5 @@ def test_two_who_inherit_from_each_other(clinic: Clinic, _round: int) -> None:
         estate(clinic.world, first, [Heir("spouse", other)], clinic.world.today),
         estate(clinic.world, second, [Heir("spouse", one)], clinic.world.today),
     ]
-    # neither account takes anything any more: both go to payout orders
-    assert [code(outcome) for outcome in each(clinic, *both)] == ["posted", "posted"]
+    # the dead inherit nothing, and each waits for no lock that the other has
+    assert [code(outcome) for outcome in each(clinic, *both)] == ["shares_invalid", "shares_invalid"]
