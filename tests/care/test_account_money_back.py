@@ -332,3 +332,16 @@ def test_after_the_year_end_current_year_is_the_wrong_pocket(
     monkeypatch.setattr(annual_settlements, "pocket_returns", lambda *_asked: all_current)
     done = story.settle(book, IN_JANUARY).receipt
     assert [(one.code, one.where) for one in verify(fresh_engine).findings] == [("refund_wrong", done.name)]
+
+
+def test_money_of_what_is_no_bill_is_found(fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = story_of(fresh_engine)
+    book = patient(story, "6,500.00", "10,000.00")
+    bill = stay(story, book)
+    story.file(book, on=IN_JULY)
+    before = [PocketReturn(bill.receipt.seq - 1, 0, fen("1,910.00"))]
+    monkeypatch.setattr(annual_settlements, "pocket_returns", lambda *_asked: before)
+    done = story.settle(book, IN_AUGUST).receipt
+    [found] = verify(fresh_engine).findings
+    assert (found.code, found.where) == ("refund_wrong", done.name)
+    assert "is no bill before it" in found.what
