@@ -164,8 +164,9 @@ def judged(history: Sequence[Moved]) -> Judged:
             continue
         if one.seq in late:
             # it had come into current_year
-            one = one._replace(day=one.came_on, current_year=one.total, carried_over=0)  # noqa: PLW2901
-        found.append(one)
+            found.append(one._replace(day=one.came_on, current_year=one.total, carried_over=0))
+        else:
+            found.append(one)
     for one in called_back:
         found += _taken_in_time(found, one)
     return Judged(found, min((taken[seq].came_on for seq in never | late if seq), default=None))

@@ -84,6 +84,7 @@ def goes_to(client: TestClient, engine: Engine, to: str, side: Side) -> None:
 
 def test_after_a_year_it_goes_to_whom_the_area_says(client: TestClient, engine: Engine) -> None:
     goes_to(client, engine, "pooled_fund", Side.POOLED_FUND)
+    assert verify(engine).findings == []
 
 
 def test_or_to_the_state(fresh_engine: Engine, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ class Three:
             self.unit.know(account, one)
         self.first, self.second, self.third = self.accounts
         self.code = self.clinic.institution()
+        # the claim that `_decision` decides, and its row
+        self.claimed: tuple[Receipt, Any] | None = None
 
     def merge(self, **when: Any) -> None:
         self.world.one(MergeAccounts(self.third, self.second, "finding 1"), **when)
@@ -146,8 +148,9 @@ def _decision(t: Three, approve: bool = True) -> Receipt:
     bill = t.clinic.bill([("A", "900.00")], day=TODAY, use_account=False)
     party = t.clinic.parties[t.code]
     claimed = t.world.posted(SubmitClaim(t.third, None, t.code, party, bill, TODAY, frozenset(EVIDENCE)))
-    t.claimed = claimed.receipt, claimed.row(CLAIM_ROW)  # type: ignore[attr-defined]
-    return t.world.one(DecideClaim(t.third, claimed.receipt.seq, t.code, t.claimed[1], approve, "seen"))  # type: ignore[attr-defined]
+    told = claimed.row(CLAIM_ROW)
+    t.claimed = claimed.receipt, told
+    return t.world.one(DecideClaim(t.third, claimed.receipt.seq, t.code, told, approve, "seen"))
 
 
 def _rejection(t: Three) -> Receipt:
@@ -212,7 +215,8 @@ def test_a_claim_that_is_received_again_is_decided_in_its_own_book(world: World)
     done = _decision(three)
     three.merge()
     before = three.clinic.accumulator(three.third)._replace(version=0)
-    claim, claim_row = three.claimed  # type: ignore[attr-defined]
+    assert three.claimed is not None
+    claim, claim_row = three.claimed
     decide = DecideClaim(three.third, claim.seq, three.code, claim_row, True, "seen again")
     assert world.refusal(decide) == "claim_decided"
     world.one(reverse(done))

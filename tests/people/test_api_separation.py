@@ -342,7 +342,8 @@ def test_a_case_that_was_upheld(client: TestClient, folder: Path) -> None:
     account = open_account(client)["account_no"]
     case = case_about(client, account)
     answered(client, folder / "keys", case, outcome="upheld")
-    taken(separate(client, account, id_number(), case=case))
+    told = taken(separate(client, account, id_number(), case=case))
+    assert (told["account_no"], told["kind"]) == (account, "separation")
 
 
 def test_the_same_name_for_both(client: TestClient) -> None:

@@ -7,7 +7,6 @@ pockets, the same quotas, months and years, and each year earned the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from random import Random
 
@@ -155,8 +154,13 @@ class Twins:
 def dies(twins: Twins) -> None:
     """The first of them is reported dead by mistake, some days or years late; then it is withdrawn."""
     world, random, book = twins.world, twins.random, twins.books[0]
-    wait: Callable[[], None] = lambda: twins.passes(random.choice((0, 1, 20, 100, 300, 500)))  # noqa: E731
-    when = lambda: twins.today - timedelta(days=random.choice((0, 3, 40, 250, 500)))  # noqa: E731
+
+    def wait() -> None:
+        twins.passes(random.choice((0, 1, 20, 100, 300, 500)))
+
+    def when() -> date:
+        return twins.today - timedelta(days=random.choice((0, 3, 40, 250, 500)))
+
     death = world.one(ReportDeath(book, max(when(), BEGAN), "certificate"), today=twins.today)
     wait()
     for _ in range(random.randrange(3)):
