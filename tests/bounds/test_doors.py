@@ -46,7 +46,8 @@ TOMORROW = "2026-11-22"
 A_YEAR_AHEAD, BEYOND = "2027-11-21", "2027-11-22"
 FIFTY, BEYOND_FIFTY = "2076-11-21", "2076-11-22"
 EVERYBODY = itertools.count(1)
-PROVINCES = (11, 12, 13, 14, 15, 21, 22, 23)
+# not 11, which is where everybody else of a test lives: nobody of theirs has the same number
+PROVINCES = (12, 13, 14, 15, 21, 22, 23, 35)
 ODD = ("0001-01-01", "0202-06-01", "1926-03-01", "2999-12-31", "9999-12-31")
 ODD_MONTHS = ("0001-01", "0202-06", "1926-03", "2999-12", "9999-12")
 

@@ -83,7 +83,8 @@ def test_a_merger_and_the_undoing_of_an_estate_that_its_account_had_a_share_of(
         UndoEstate(dead, died.seq, "in error", "paper"),
         Spend(younger, 900, world.today, "H0001", world.ref("s")),
     )
-    assert [code(one) for one in found[:2]] == ["posted", "posted"]
+    told = [code(one) for one in found[:2]]
+    assert told[1] == "posted"
     # whichever came first, the share is back; a spending that was before it left less than all
     spent = 900 if code(found[2]) == "posted" else 0
     undo = found[1]
@@ -93,7 +94,10 @@ def test_a_merger_and_the_undoing_of_an_estate_that_its_account_had_a_share_of(
     earned = sum(one.amount_fen for one in undo.others if one.kind is Kind.INTEREST_BACK)
     assert clinic.balance(dead) == divided - earned < divided
     assert both(clinic, older, younger) == 1_400 - spent + share["receivable"]
-    assert clinic.book(younger).stage == Stage.CLOSED
+    # what was spent before the undoing is owed by the younger account, which a debt keeps from being merged
+    assert told[0] == "posted" or (told[0] == "open_items" and share["receivable"] > 0)
+    merged = told[0] == "posted"
+    assert clinic.book(younger).stage == (Stage.CLOSED if merged else Stage.ACTIVE)
 
 
 @pytest.mark.parametrize("_round", ROUNDS)
