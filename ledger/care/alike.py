@@ -21,7 +21,7 @@ from ledger.care.counters import CLAIM_ROW, SETTLEMENT_ROW
 from ledger.care.decisions import about, decided_by
 from ledger.care.rows import BillLine
 from ledger.chart.kinds import Kind
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 from ledger.posting import Desk, Look, Need, Receipt
 from ledger.posting.needs import Asked
 from ledger.texts import normalise_code
@@ -105,16 +105,26 @@ def _books(command: Any, desk: Desk, book_id: int) -> set[int]:
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Bills:
-    places: set[tuple[Any, ...]] = set()
-    for book_id, command in asked:
-        day, *rest = _sought(command).values()
-        for one in _books(command, desk, book_id):
-            places.add((one, day.isoformat(), *rest))
+    places = _places(asked, desk)
     found: Bills = {}
-    wanted = {book_id for (book_id,) in _ANY.run(connection, list(places))}
+    wanted = {book_id for (book_id,) in _ANY.run(connection, places)}
     for book_id, seq, *standing in _FOUND.run(connection, [place for place in places if place[0] in wanted]):
         found.setdefault(book_id, {})[seq] = StandingBill._make(standing)
     return found
+
+
+def _ahead(asked: Asked, desk: Desk) -> list[Ask]:
+    return [(_ANY, _places(asked, desk))]
+
+
+def _places(asked: Asked, desk: Desk) -> list[tuple[Any, ...]]:
+    """Where a bill may stand: book, day, total and number, each once."""
+    places: dict[tuple[Any, ...], None] = {}
+    for book_id, command in asked:
+        day, *rest = _sought(command).values()
+        for one in sorted(_books(command, desk, book_id)):
+            places[one, day.isoformat(), *rest] = None
+    return list(places)
 
 
 def _follow(found: Bills, _desk: object, receipt: Receipt, beside: Sequence[Any]) -> None:
@@ -168,7 +178,7 @@ def _canonical(lines: Iterable[BillLine]) -> dict[tuple[str, str, int], tuple[in
 
 
 # the bills of this person that a bill may be the same as
-ALIKE: Need[Bills] = Need("bills alike", _read, look=_LOOK, follow=_follow)
+ALIKE: Need[Bills] = Need("bills alike", _read, look=_LOOK, ahead=_ahead, follow=_follow)
 
 
 def is_alike(desk: Desk, command: Any) -> bool:

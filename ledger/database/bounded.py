@@ -10,9 +10,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
-from psycopg import Connection, Cursor, OperationalError
+from psycopg import Connection, OperationalError
 from psycopg.abc import RV, PQGen
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ConnStatus, TransactionStatus
+
+from ledger.database.round_trips import StatementFailed, Trips
 
 # how often a wait looks for signals, as psycopg has it
 _INTERVAL_SECONDS = 0.1
@@ -24,9 +26,30 @@ class BoundedConnection(Connection[Any]):
     answer_seconds: float | None = None
 
     @cached_property
-    def cursor_kept(self) -> Cursor[Any]:
-        """A cursor for statements that are sent one after the other: to make one costs a third of sending."""
-        return self.cursor(binary=True)
+    def trips(self) -> Trips:
+        """What posting, and reads that many wait for, send."""
+        return Trips(self)
+
+    @cached_property
+    def asked_ahead(self) -> dict[Any, Any]:
+        """Answers that are there before anybody asked for them: see `ledger.database.lookups`."""
+        return {}
+
+    def rollback(self) -> None:
+        """As psycopg's own, but what was prepared stays so: ROLLBACK takes nothing of it away."""
+        if self.pgconn.status != ConnStatus.OK:
+            super().rollback()
+            return
+        try:
+            self.trips.roll_back()
+        except StatementFailed as failed:
+            raise failed.fault from None
+
+    def _deallocate(self, name: bytes | None) -> PQGen[None]:
+        # psycopg's: of all that stands prepared in the session, where it is told no name
+        if name is None:
+            self.trips.forget()
+        return super()._deallocate(name)
 
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
         """As psycopg's own, with a limit. Raises OperationalError; the connection is closed then."""

@@ -2,7 +2,9 @@
 
 Going through SQLAlchemy's execution costs as much again as psycopg does (about 35 of 85 µs a statement, and
 more for each row), and one settlement alone has twelve of them. So what these send goes to the driver at
-once, all on one cursor, and comes back binary. Connection, transaction, pool and errors stay SQLAlchemy's.
+once, as many as can be asked together in one round trip, and comes back binary. Connection, pool and errors
+stay SQLAlchemy's; of the transaction it knows when it begins and ends, and what it sends of its own is a part
+of it.
 """
 
 from __future__ import annotations
@@ -12,13 +14,25 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, DateTime, Dialect, Select, TypeDecorator, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    DateTime,
+    Dialect,
+    Select,
+    Transaction,
+    TypeDecorator,
+    text,
+)
 from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.types import TypeEngine
 
 from ledger.database.bounded import BoundedConnection
+from ledger.database.round_trips import Rows, Sent, StatementFailed, as_text
 
 POSTGRESQL: Dialect = psycopg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
+# the same with values as $1, as they go over the wire
+_NUMBERED: Dialect = psycopg_dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # the same
 _UTC = b"UTC"
 
 
@@ -34,8 +48,10 @@ class Direct:
             self._statement = text(sql).columns(*returns) if returns else text(sql)
         else:
             self._statement, returns = sql, list(sql.selected_columns)
-        compiled = self._statement.compile(dialect=POSTGRESQL)
+        compiled = self._statement.compile(dialect=_NUMBERED)
         self._sql = str(compiled)
+        self._sent = self._sql.encode()
+        self._names: Sequence[str] = compiled.positiontup or ()
         # values that stand in the statement itself
         self._fixed = {name: one.value for one, name in compiled.bind_names.items() if not one.required}
         self._in: list[tuple[str, Callable[[Any], Any]]] = [
@@ -53,27 +69,34 @@ class Direct:
 
     def all(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """The rows, as sequences without names. Raises what SQLAlchemy raises."""
-        driver = _driver(connection)
-        if driver is None:
-            return connection.execute(self._statement, parameters).all()
-        try:
-            rows = driver.cursor_kept.execute(self._sql, self._given(parameters)).fetchall()
-        except psycopg.Error as fault:
-            self._fail(connection, fault)
+        trip = RoundTrip(connection)
+        answer = trip.ask(self, parameters)
+        trip.send()
+        return answer.rows
+
+    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> None:
+        """Run what yields nothing. Raises what SQLAlchemy raises."""
+        self.all(connection, parameters)
+
+    def alone(self, connection: Connection, parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """As SQLAlchemy runs it."""
+        result = connection.execute(self._statement, parameters)
+        return result.all() if result.returns_rows else ()
+
+    def sent(self, parameters: Mapping[str, Any], encoding: str) -> Sent:
+        """As it goes over the wire. Raises psycopg.DataError for a value that cannot."""
+        given = self._given(parameters)
+        return self._sent, [as_text(given[name], encoding) for name in self._names]
+
+    def made(self, rows: Rows, driver: BoundedConnection) -> Sequence[Sequence[Any]]:
+        """The rows with the values that the columns' types say."""
         if not self._out or (self._only_instants and driver.pgconn.parameter_status(b"TimeZone") == _UTC):
             return rows
         return [self._made(row) for row in rows]
 
-    def run(self, connection: Connection, parameters: Mapping[str, Any]) -> None:
-        """Run what yields nothing. Raises what SQLAlchemy raises."""
-        driver = _driver(connection)
-        if driver is None:
-            connection.execute(self._statement, parameters)
-            return
-        try:
-            driver.cursor_kept.execute(self._sql, self._given(parameters))
-        except psycopg.Error as fault:
-            self._fail(connection, fault)
+    def fail(self, connection: Connection, fault: psycopg.Error) -> NoReturn:
+        """Raise what SQLAlchemy raises for this fault of the driver."""
+        _fail(connection, fault, self._sql)
 
     def _given(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         if not self._fixed and not self._in:
@@ -89,8 +112,78 @@ class Direct:
             values[place] = made(values[place])
         return values
 
-    def _fail(self, connection: Connection, fault: psycopg.Error) -> NoReturn:
-        _fail(connection, fault, self._sql)
+
+class Answer:
+    """What a statement of a round trip yields: there once it was sent."""
+
+    __slots__ = ("rows",)
+
+    def __init__(self) -> None:
+        self.rows: Sequence[Sequence[Any]] = ()
+
+
+class RoundTrip:
+    """Statements that are asked together, in this order, each seeing what was committed when it begins.
+
+    Where they cannot be sent together (on SQLite, and where somebody listens to what SQLAlchemy sends) each
+    is run when it is asked.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._driver = _driver(connection)
+        self._asked: list[tuple[Direct, Sent, Answer]] = []
+        # from when COMMIT is sent until it is known that it was not carried out
+        self.is_committing = False
+
+    @property
+    def goes_together(self) -> bool:
+        """Whether the statements wait until they are sent."""
+        return self._driver is not None
+
+    def ask(self, statement: Direct, parameters: Mapping[str, Any]) -> Answer:
+        """Ask one more. Raises what SQLAlchemy raises."""
+        answer = Answer()
+        if self._driver is None:
+            answer.rows = statement.alone(self.connection, parameters)
+            return answer
+        try:
+            self._asked.append((statement, statement.sent(parameters, self._driver.trips.encoding), answer))
+        except psycopg.Error as fault:
+            statement.fail(self.connection, fault)
+        return answer
+
+    def send(self) -> None:
+        """Send what was asked, and wait for the answers. Raises what SQLAlchemy raises."""
+        if self._driver is not None and self._asked:
+            self._send(self._driver, commit=False)
+
+    def commit(self, transaction: Transaction) -> None:
+        """The same, and commit: in the same round trip, unless somebody listens to that.
+
+        Raises what SQLAlchemy raises; `is_committing` tells then whether it may have been committed.
+        """
+        if self._driver is None or self.connection.dispatch.commit:
+            self.send()
+            self.is_committing = True
+        else:
+            self.is_committing = True
+            self._send(self._driver, commit=True)
+        transaction.commit()
+
+    def _send(self, driver: BoundedConnection, *, commit: bool) -> None:
+        asked, self._asked = self._asked, []
+        try:
+            found = driver.trips.run([sent for _statement, sent, _answer in asked], commit=commit)
+        except StatementFailed as failed:
+            if failed.place is not None:
+                self.is_committing = False
+                asked[failed.place][0].fail(self.connection, failed.fault)
+            _fail(self.connection, failed.fault, "COMMIT")
+        except psycopg.Error as fault:
+            _fail(self.connection, fault, asked[0][1][0].decode() if asked else "COMMIT")
+        for (statement, _sent, answer), rows in zip(asked, found, strict=True):
+            answer.rows = statement.made(rows, driver)
 
 
 def write_to_sqlite(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:

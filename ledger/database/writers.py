@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from ledger.database.direct import POSTGRESQL, Direct, write_to_sqlite
+from ledger.database.direct import POSTGRESQL, Direct, RoundTrip, write_to_sqlite
 from ledger.database.engines import is_postgresql
 from ledger.database.lookups import array_literal
 
@@ -75,24 +75,25 @@ class BookWriter:
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
         )
 
-    def write(
+    def write_in(
         self,
-        connection: Connection,
+        trip: RoundTrip,
         books: Sequence[tuple[Any, ...]],
         entries: Sequence[tuple[Any, ...]],
         transfers: Sequence[tuple[Any, ...]],
         recorded_at: datetime,
     ) -> None:
-        """Write one batch, recorded at one instant. A batch of nothing writes nothing."""
+        """Write one batch, recorded at one instant, in a round trip. A batch of nothing writes nothing."""
         if not entries:
             return
+        connection = trip.connection
         if is_postgresql(connection):
             parameters = {RECORDED_AT: recorded_at.isoformat()}
             for prefix, place, rows in (("b", 0, books), ("e", 1, entries), ("t", 2, transfers)):
                 columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
                 for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
                     parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
-            self._postgresql.run(connection, parameters)
+            trip.ask(self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer, insert_outbox = self._sqlite
         recorded = _sqlite_value(recorded_at)
@@ -139,16 +140,22 @@ class RowWriter:
 
     def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write rows with a value for each column, in the table's order. No rows write nothing."""
+        trip = RoundTrip(connection)
+        self.write_in(trip, rows)
+        trip.send()
+
+    def write_in(self, trip: RoundTrip, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Write them in a round trip with other statements."""
         if not rows:
             return
-        if is_postgresql(connection):
+        if is_postgresql(trip.connection):
             columns = zip(self._types, zip(*rows, strict=True), strict=True)
             parameters = {
                 f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(columns)
             }
-            self._postgresql.run(connection, parameters)
+            trip.ask(self._postgresql, parameters)
             return
-        connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
+        trip.connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
 
 
 class ChainWriter:

@@ -13,7 +13,7 @@ from ledger.book.beside import RowKind, plain
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.rows import RowLetter
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 from ledger.people.membership import Enrolment, EnrolmentRow, same_enrolment
 from ledger.posting import Command, Desk, Look, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
@@ -69,6 +69,11 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Enrolments:
     return read_enrolments(connection, own | named)
 
 
+def _ahead(asked: Asked, _desk: Desk) -> list[Ask]:
+    # most look at nobody else
+    return [_LOOK.ask(sorted({book_id for book_id, _command in asked}))]
+
+
 def _follow(found: Enrolments, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     for row in ENROLMENT_ROW.among(beside):
         standing = [one for one in found.get(receipt.book_id, ()) if one.seq != row.replaces_seq]
@@ -92,7 +97,7 @@ def stands(enrolled: Any) -> ColumnElement[bool]:
 
 
 # the enrolments of this book, and of those that it looks at
-ENROLMENTS: Need[Enrolments] = Need("enrolments", _read, look=_LOOK, follow=_follow)
+ENROLMENTS: Need[Enrolments] = Need("enrolments", _read, look=_LOOK, ahead=_ahead, follow=_follow)
 
 
 # by book, every row that was ever recorded by its number: the row that it took the place of, and its last day

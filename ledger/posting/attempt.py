@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from ledger.chart.matrix import Stage
+from ledger.database.lookups import Ask
 from ledger.posting.approvals import AskedFor, GivenTo, read_intents
 from ledger.posting.book_reads import read_open
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, Seal
 from ledger.posting.merges import CAME_FROM, WENT_INTO
 from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
-from ledger.posting.reads import read_needs, read_seen
+from ledger.posting.reads import SeenBy, ask_of_seen, asks_of_needs, read_needs, read_seen
 from ledger.posting.stakes import resolve
 from ledger.posting.writes import Decided
 
@@ -103,38 +104,62 @@ def wanted(attempt: Attempt, wider: Sequence[BookRef]) -> set[int]:
 
 def read_all(connection: Connection, attempt: Attempt) -> None:
     """Everything that is read after the locks, keys first."""
-    desk, agents = attempt.desk, attempt.agents
-    there = [
-        (book_id, command)
-        for book_id, command in zip(attempt.ids, attempt.commands, strict=True)
-        if book_id is not None
-    ]
+    desk = attempt.desk
+    there = _commands_there(attempt)
     _follow_merges(connection, there, desk)
-    asked = [
-        (book_id, agents[command.caller], command.key, command.source_kind, command.source_ref)
-        for book_id, command in there
-        if book_id in desk.books and (command.key is not None or command.source_ref is not None)
-    ]
+    asked = _seen_by(attempt, desk.books)
     if desk.came_from:
         asked += [
             (before, caller, key, kind, source_ref)
             for book_id, caller, key, kind, source_ref in asked
             for before in desk.came_from.get(book_id, ())
         ]
-    asked += [
-        (book_id, agents[command.caller], None, command.follows_stake, command.source_ref)
-        for book_id, command in there
-        if command.follows_stake is not None and book_id in desk.books
-    ]
+    asked += _followed(attempt, desk.books)
     once = {
         (book_id, int(command.source_kind), command.source_ref)
         for book_id, command in there
         if command.booked_once and command.source_kind is not None and command.source_ref is not None
     }
-    read_seen(connection, asked, {agents[name]: name for name in agent_names(attempt.commands)}, desk, once)
+    names = {attempt.agents[name]: name for name in agent_names(attempt.commands)}
+    read_seen(connection, asked, names, desk, once)
     read_open(connection, desk.books.values())
     read_intents(connection, there, desk)
     read_needs(connection, there, desk)
+
+
+def asks_of(attempt: Attempt) -> list[Ask]:
+    """What `read_all` is going to ask of most batches, before anything is known of their books."""
+    there = _commands_there(attempt)
+    books = {book_id for book_id, _command in there}
+    seen = ask_of_seen(_seen_by(attempt, books) + _followed(attempt, books))
+    return [seen, *asks_of_needs(there, attempt.desk)]
+
+
+def _commands_there(attempt: Attempt) -> list[tuple[int, Command]]:
+    """The commands whose book is known, with it."""
+    return [
+        (book_id, command)
+        for book_id, command in zip(attempt.ids, attempt.commands, strict=True)
+        if book_id is not None
+    ]
+
+
+def _seen_by(attempt: Attempt, books: Container[int]) -> list[SeenBy]:
+    """By which key and which document each command may have been seen in one of these books."""
+    return [
+        (book_id, attempt.agents[command.caller], command.key, command.source_kind, command.source_ref)
+        for book_id, command in _commands_there(attempt)
+        if book_id in books and (command.key is not None or command.source_ref is not None)
+    ]
+
+
+def _followed(attempt: Attempt, books: Container[int]) -> list[SeenBy]:
+    """By which document the entry that a command's stake leads to may have been seen."""
+    return [
+        (book_id, attempt.agents[command.caller], None, command.follows_stake, command.source_ref)
+        for book_id, command in _commands_there(attempt)
+        if command.follows_stake is not None and book_id in books
+    ]
 
 
 def _follow_merges(connection: Connection, there: Sequence[tuple[int, Command]], desk: Desk) -> None:

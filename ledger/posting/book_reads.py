@@ -13,7 +13,7 @@ from ledger.book.detail import unpack
 from ledger.book.state import Book, OpenFreeze, OpenHold
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 from ledger.posting.in_force import NEWEST
 
 BOOK_COLUMNS = (
@@ -85,7 +85,13 @@ Standing = tuple[dict[int, Book], int | None]
 
 def lock_books(connection: Connection, ids: Iterable[int]) -> Standing:
     """Lock the books in id order and read them. How books are locked is this function and no other."""
-    return _standing(connection, _LOCK.run(connection, [(book_id,) for book_id in sorted(ids)]))
+    lock, rows = lock_of(ids)
+    return _standing(connection, lock.run(connection, rows))
+
+
+def lock_of(ids: Iterable[int]) -> Ask:
+    """What `lock_books` asks."""
+    return _LOCK, [(book_id,) for book_id in sorted(ids)]
 
 
 def look_at_books(connection: Connection, ids: Iterable[int]) -> Standing:

@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 from ledger.posting.desk import Desk
 from ledger.posting.outcomes import Change, Institution
 
@@ -34,13 +34,19 @@ _INSTITUTIONS = Lookup(
 )
 
 
+def institutions_named(codes: set[str]) -> Ask:
+    """What `read_institutions` is going to ask."""
+    return _INSTITUTIONS, [(code,) for code in sorted(codes)]
+
+
 def read_institutions(connection: Connection, codes: set[str], desk: Desk) -> None:
     """Put the institutions with these codes on the desk; what nobody is called is not there."""
     facts: dict[str, tuple[int, str, int, int]] = {}
     contracts: dict[str, dict[date, tuple[date, date | None, frozenset[str]]]] = {}
     rests: dict[str, dict[date, tuple[date, date | None]]] = {}
     changes: dict[str, dict[int, Change]] = {}
-    rows = _INSTITUTIONS.run(connection, [(code,) for code in codes])
+    lookup, named = institutions_named(codes)
+    rows = lookup.run(connection, named)
     for code, party_id, kind, level, area, *beside in rows:
         facts[code] = (party_id, kind, level, area)
         first, last, services, rests_from, rests_to, *said = beside

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Date, column
 
 from ledger.book.beside import StateKind
 from ledger.book.state import Book
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 
 FoundT = TypeVar("FoundT")
 # (book, command) of every command that asked
@@ -80,6 +80,10 @@ class Look(Generic[FoundT]):
         """(book, *columns) of every row that stands beside one of these books."""
         return self._rows.run(connection, [(book_id,) for book_id in books])
 
+    def ask(self, books: Iterable[int]) -> Ask:
+        """What `rows` is going to ask."""
+        return self._rows, [(book_id,) for book_id in books]
+
     def out_of_one(self, seen: Sequence[list[Any]] | None) -> Iterable[Sequence[Any]]:
         """The rows of one book as the one look gave them, their days being days again."""
         for values in seen or ():
@@ -105,6 +109,9 @@ class Need(Generic[FoundT]):
         receipt and the rows beside it.
     first
         Read before the others: they may ask about what it finds.
+    ahead
+        What `read` is going to ask for these commands, as far as it is known before their books are locked:
+        it is asked along with the locks, and need not be right. A need that is read by its `look` knows that.
     glimpse
         For one that few commands really need: what it is for a command and its book without any reading, None
         when it has to be read. A quote goes by one look then, though the need has none.
@@ -118,6 +125,7 @@ class Need(Generic[FoundT]):
         look: Look[FoundT] | None = None,
         follow: Callable[[FoundT, Any, Any, Sequence[Any]], None] | None = None,
         first: bool = False,
+        ahead: Callable[[Asked, Any], Sequence[Ask]] | None = None,
         glimpse: Callable[[Any, Book], FoundT | None] | None = None,
     ) -> None:
         self.name = name
@@ -128,6 +136,15 @@ class Need(Generic[FoundT]):
         # the order in which needs are read, the same every time
         self.place = (not first, name)
         self._read = read
+        self._ahead = ahead
+
+    def asks(self, asked: Asked, desk: Any) -> Sequence[Ask]:
+        """What reading it for these commands is going to ask, as far as that is known without their books."""
+        if self._ahead is not None:
+            return self._ahead(asked, desk)
+        if self._read is None and self.look is not None:
+            return [self.look.ask(dict.fromkeys(book_id for book_id, _command in asked))]
+        return ()
 
     def read(self, connection: Connection, asked: Asked, desk: Any) -> FoundT:
         """What it is for all these commands."""

@@ -13,11 +13,11 @@ from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.state import Book
 from ledger.chart.kinds import ANSWERED_BY_SOURCE, BOOKED_AGAIN, Kind
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 from ledger.posting.book_reads import read_books, read_days
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
-from ledger.posting.institutions import read_institutions
+from ledger.posting.institutions import institutions_named, read_institutions
 from ledger.posting.needs import Asked, Need
 from ledger.posting.outcomes import Answered, Posted, Receipt, Sourced
 
@@ -45,6 +45,10 @@ RECEIPT_COLUMNS = (
 _E = tables.entry.c
 ENTRY_FIELDS = ", ".join(f"e.{name}" for name in RECEIPT_COLUMNS)
 ENTRY_RETURNS = [_E[name] for name in RECEIPT_COLUMNS]
+
+
+# book, caller, key, kind and source_ref by which an entry may be found
+SeenBy = tuple[int, int, str | None, int | None, str | None]
 
 
 class _Seen(NamedTuple):
@@ -145,7 +149,7 @@ def read_acted(connection: Connection, names: Sequence[tuple[int, int]]) -> dict
 
 def read_seen(
     connection: Connection,
-    asked: Sequence[tuple[int, int, str | None, int | None, str | None]],
+    asked: Sequence[SeenBy],
     names: Mapping[int, str],
     desk: Desk,
     once: Collection[tuple[int, int, str | None]] = (),
@@ -262,15 +266,10 @@ def read_targets(connection: Connection, places: Sequence[tuple[int, int]], desk
 
 def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], desk: Desk) -> None:
     """What the commands asked for beside books and keys: each need is read once for all who asked."""
-    codes: set[str] = set()
+    codes, asked = _needed(commands)
     # by book, the first year that a debit dated back is coming to
     dated_back: dict[int, int] = {}
-    asked: dict[Need[Any], list[tuple[int, Command]]] = {}
     for book_id, command in commands:
-        if command.institution is not None:
-            codes.add(command.institution)
-        for need in command.needs:
-            asked.setdefault(need, []).append((book_id, command))
         if command.debits:
             year = _year_dated_back(command, desk.books.get(book_id), desk.today)
             if year is not None:
@@ -279,6 +278,35 @@ def read_needs(connection: Connection, commands: Sequence[tuple[int, Command]], 
     read_days(connection, [desk.books[book_id] for book_id in dated_back], dated_back)
     if asked:
         _read_asked(connection, asked, desk)
+
+
+_Asked = Mapping[Need[Any], list[tuple[int, Command]]]
+
+
+def _needed(commands: Sequence[tuple[int, Command]]) -> tuple[set[str], _Asked]:
+    """The institutions that commands name, and who asks for each need."""
+    codes: set[str] = set()
+    asked: dict[Need[Any], list[tuple[int, Command]]] = {}
+    for book_id, command in commands:
+        if command.institution is not None:
+            codes.add(command.institution)
+        for need in command.needs:
+            asked.setdefault(need, []).append((book_id, command))
+    return codes, asked
+
+
+def asks_of_needs(commands: Sequence[tuple[int, Command]], desk: Desk) -> list[Ask]:
+    """What `read_needs` is going to ask, as far as that is known before the books are locked."""
+    codes, asked = _needed(commands)
+    asks = [institutions_named(codes)]
+    for need in sorted(asked, key=attrgetter("place")):
+        asks += need.asks(asked[need], desk)
+    return asks
+
+
+def ask_of_seen(asked: Sequence[SeenBy]) -> Ask:
+    """What `read_seen` is going to ask."""
+    return _SEEN, asked
 
 
 def _year_dated_back(command: Command, book: Book | None, today: date) -> int | None:
@@ -292,9 +320,7 @@ def _year_dated_back(command: Command, book: Book | None, today: date) -> int | 
     return day.year
 
 
-def _read_asked(
-    connection: Connection, asked: Mapping[Need[Any], list[tuple[int, Command]]], desk: Desk
-) -> None:
+def _read_asked(connection: Connection, asked: _Asked, desk: Desk) -> None:
     looked = False
     for need in sorted(asked, key=attrgetter("place")):
         if not looked and not need.first:
@@ -303,9 +329,7 @@ def _read_asked(
         desk.found[need] = need.read(connection, asked[need], desk)
 
 
-def _look_at_named(
-    connection: Connection, asked: Mapping[Need[Any], list[tuple[int, Command]]], desk: Desk
-) -> None:
+def _look_at_named(connection: Connection, asked: _Asked, desk: Desk) -> None:
     """Read without a lock the accounts that commands only look at."""
     commands = {id(command): (book_id, command) for all_who in asked.values() for book_id, command in all_who}
     unlocked = {

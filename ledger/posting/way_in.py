@@ -9,7 +9,9 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ledger.database.direct import RoundTrip
 from ledger.database.faults import Trouble, is_overtaken, is_transient, trouble
+from ledger.database.lookups import asked_ahead
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
 from ledger.posting.approvals import write_approvals
@@ -17,6 +19,7 @@ from ledger.posting.attempt import (
     WIDENINGS_MAX,
     Attempt,
     agent_names,
+    asks_of,
     find_books,
     follow_stakes,
     overtaken,
@@ -25,7 +28,7 @@ from ledger.posting.attempt import (
     wanted,
     widenings,
 )
-from ledger.posting.book_reads import lock_books
+from ledger.posting.book_reads import lock_books, lock_of
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk, Reveal, Seal
@@ -82,7 +85,7 @@ def post(
         Seals what waits for a second person. Where whoever posts has no keys, nothing can wait: what an area
         asks a second person for is then refused with `approval_needed`.
     committed
-        Is told after each COMMIT how many seconds it took.
+        Is told after each COMMIT how many seconds it took, with what was written right before it.
 
     Deadlocks, serialization failures, lock and statement timeouts are tried again, three times in all. A
     fault of the database that is none of a command's doing (`faults.Trouble`) makes outcomes `Unavailable`;
@@ -133,18 +136,18 @@ def _post_tried(
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
     for turn in range(1, TRIES_MAX + 1):
-        committing = False
+        writing: RoundTrip | None = None
         try:
             agents = agent_ids(connection, agent_names(commands))
             versions = policy_versions(connection, policies, now)
             attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, seal=seal)
             transaction = connection.begin()
             try:
-                _decide_and_write(connection, attempt, atomic, wider)
+                _decide(connection, attempt, atomic, wider)
                 if attempt.decided or attempt.asked:
-                    committing = True
+                    writing = _write(connection, attempt)
                     began = time.perf_counter()
-                    transaction.commit()
+                    writing.commit(transaction)
                     committed(time.perf_counter() - began)
             finally:
                 if transaction.is_active:
@@ -157,7 +160,7 @@ def _post_tried(
         except DBAPIError as error:
             leave(connection)
             what = trouble(error)
-            if committing and what in _UNSURE:
+            if writing is not None and writing.is_committing and what in _UNSURE:
                 return [Unknown("the database was lost while the batch was committed") for _ in commands]
             if turn < TRIES_MAX and (is_transient(error) or what is Trouble.LOST or is_overtaken(error)):
                 continue
@@ -198,9 +201,7 @@ def leave(connection: Connection) -> None:
         connection.rollback()
 
 
-def _decide_and_write(
-    connection: Connection, attempt: Attempt, atomic: bool, wider: Sequence[BookRef]
-) -> None:
+def _decide(connection: Connection, attempt: Attempt, atomic: bool, wider: Sequence[BookRef]) -> None:
     desk, commands = attempt.desk, attempt.commands
     fresh = stake_persons(connection, commands, desk.now)
     desk.fresh_persons = set(fresh)
@@ -211,9 +212,11 @@ def _decide_and_write(
     stake_things(connection, commands, attempt.ids, desk)
     follow_stakes(attempt)
     mine = set(desk.fresh_stakes)
-    desk.books, newest = lock_books(connection, wanted(attempt, wider))
-    attempt.outdated = outdated_areas(connection, attempt.versions, newest)
-    read_all(connection, attempt)
+    books = wanted(attempt, wider)
+    with asked_ahead(connection, [lock_of(books), *asks_of(attempt)]):
+        desk.books, newest = lock_books(connection, books)
+        attempt.outdated = outdated_areas(connection, attempt.versions, newest)
+        read_all(connection, attempt)
     decide_all(attempt, atomic)
     unused = mine - {digest for command in attempt.accepted for digest in command.stakes}
     free_stakes(connection, unused | desk.freed)
@@ -223,11 +226,20 @@ def _decide_and_write(
         give_back(connection, attempt.accepted, fresh, desk, fresh_books)
         if not atomic:
             _ask_again(attempt, fresh)
+
+
+def _write(connection: Connection, attempt: Attempt) -> RoundTrip:
+    """Write what was decided; what can go together with COMMIT waits for it."""
+    desk = attempt.desk
+    trip = RoundTrip(connection)
     if attempt.decided:
         move_persons(connection, desk.moved)
-        write_batch(connection, desk.books, attempt.new_books, attempt.decided, desk.now)
+        write_batch(trip, desk.books, attempt.new_books, attempt.decided, desk.now)
     if attempt.asked or attempt.given:
+        # what was approved is written down with the entry that it became
+        trip.send()
         write_approvals(connection, attempt.asked, attempt.given, desk, attempt.seal)
+    return trip
 
 
 def _ask_neighbours(attempt: Attempt, unused: set[bytes]) -> None:

@@ -12,13 +12,14 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 
 from ledger import tables
 from ledger.book.beside import RowKind, StateKind, by_kind, rank
 from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.draft import Draft
 from ledger.book.state import Book
+from ledger.database.direct import RoundTrip
 from ledger.database.writers import BookWriter, RowWriter
 from ledger.posting.book_reads import BOOK_COLUMNS
 from ledger.posting.clock_behind import tell_of_a_clock_behind
@@ -66,13 +67,13 @@ class _Instant:
 
 
 def write_batch(
-    connection: Connection,
+    trip: RoundTrip,
     books: dict[int, Book],
     new_books: set[int],
     decided: Iterable[Decided],
     now: datetime,
 ) -> None:
-    """Write all that was decided. After the digests are made, nothing here may refuse.
+    """Write all that was decided, in a round trip. After the digests are made, nothing here may refuse.
 
     `books` hold their state after the whole batch, and their heads from before it. All is recorded `now`, but
     for what belongs into a book that was written to later than that.
@@ -115,19 +116,19 @@ def write_batch(
             book.head = head
     fresh = sorted(new_books & touched)
     if fresh:
-        connection.execute(
+        trip.connection.execute(
             tables.book.insert(),
             [{name: getattr(books[book_id], name) for name in BOOK_COLUMNS} for book_id in fresh],
         )
     for book_id in sorted(touched - new_books):
         _at(instants, books[book_id].recorded_at or now).books.append(_row(books[book_id]))
     for recorded_at, at in sorted(instants.items()):
-        _WRITER.write(connection, at.books, at.entries, at.transfers, recorded_at)
+        _WRITER.write_in(trip, at.books, at.entries, at.transfers, recorded_at)
     if len(instants) > 1:
         tell_of_a_clock_behind(now, max(instants))
     if beside:
-        _write_beside(connection, beside)
-    _write_states(connection, [books[book_id] for book_id in sorted(touched) if books[book_id].states])
+        _write_beside(trip, beside)
+    _write_states(trip, [books[book_id] for book_id in sorted(touched) if books[book_id].states])
 
 
 def _at(instants: dict[datetime, _Instant], recorded_at: datetime) -> _Instant:
@@ -158,7 +159,7 @@ def _state_writer(kind: StateKind[Any, Any]) -> tuple[RowWriter, Pick]:
     return RowWriter(table, replace=True), _pick(table, ("book_id", *kind.key, *kind.fields))
 
 
-def _write_beside(connection: Connection, beside: Iterable[tuple[int, Draft]]) -> None:
+def _write_beside(trip: RoundTrip, beside: Iterable[tuple[int, Draft]]) -> None:
     """The rows that entries write beside themselves; each belongs to its entry."""
     found: dict[RowKind[Any], list[tuple[Any, ...]]] = {}
     for book_id, draft in beside:
@@ -169,10 +170,10 @@ def _write_beside(connection: Connection, beside: Iterable[tuple[int, Draft]]) -
             )
     # what sets a row anew comes after what may have made it in this very batch
     for kind in sorted(found, key=rank):
-        _row_writer(kind)[0].write(connection, found[kind])
+        _row_writer(kind)[0].write_in(trip, found[kind])
 
 
-def _write_states(connection: Connection, books: Iterable[Book]) -> None:
+def _write_states(trip: RoundTrip, books: Iterable[Book]) -> None:
     """The state that the batch changed, in the order of its keys."""
     found: dict[StateKind[Any, Any], list[tuple[Any, ...]]] = {}
     for book in books:
@@ -185,7 +186,7 @@ def _write_states(connection: Connection, books: Iterable[Book]) -> None:
                 for key in sorted(state.touched)
             )
     for kind, values in found.items():
-        _state_writer(kind)[0].write(connection, values)
+        _state_writer(kind)[0].write_in(trip, values)
 
 
 def _row(book: Book) -> tuple[Any, ...]:
