@@ -35,6 +35,11 @@ class BoundedConnection(Connection[Any]):
         """Answers that are there before anybody asked for them: see `ledger.database.lookups`."""
         return {}
 
+    def commit(self) -> None:
+        """As psycopg's own; what was committed by a round trip waits for nothing."""
+        if self.pgconn.transaction_status != TransactionStatus.IDLE:
+            super().commit()
+
     def rollback(self) -> None:
         """As psycopg's own, but what was prepared stays so: ROLLBACK takes nothing of it away."""
         if self.pgconn.status != ConnStatus.OK:
