@@ -21,7 +21,10 @@ _INTERVAL_SECONDS = 0.1
 
 
 class BoundedConnection(Connection[Any]):
-    """Closes itself when the answer to one statement takes longer than `answer_seconds`."""
+    """Closes itself when the answer to a statement, or to a round trip, takes longer than `answer_seconds`.
+
+    PostgreSQL says nothing before the last statement of a trip is done. At most one of them waits for locks.
+    """
 
     answer_seconds: float | None = None
 
