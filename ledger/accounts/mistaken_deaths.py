@@ -21,7 +21,7 @@ from ledger.accounts.late_credits import (
     payers_needs,
     straight_gone,
 )
-from ledger.accounts.quotas import GIVEN, QUOTAS, REOPENED, Quota, reopen_quota
+from ledger.accounts.quotas import ENDED_QUOTAS, GIVEN, QUOTAS, REOPENED, Quota, reopen_quota
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -138,7 +138,7 @@ class WithdrawDeath(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_NOT_DECEASED,
     )
-    needs = frozenset({DEATH_FACTS, GONE, QUOTAS, REOPENED, ENDED, MERGED_IN, HISTORY})
+    needs = frozenset({DEATH_FACTS, GONE, QUOTAS, ENDED_QUOTAS, REOPENED, ENDED, MERGED_IN, HISTORY})
 
     book: BookRef
     reason: str

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from ledger.accounts.quotas import GIVEN, LATEST_GIFTS, QUOTAS, REOPENED, Quota, end_quota
+from ledger.accounts.quotas import ENDED_QUOTAS, GIVEN, LATEST_GIFTS, QUOTAS, REOPENED, Quota, end_quota
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -125,7 +125,7 @@ class EndQuota(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.QUOTA_ENDED,
     )
-    needs = frozenset({QUOTAS, REOPENED})
+    needs = frozenset({QUOTAS, ENDED_QUOTAS, REOPENED})
 
     book: BookRef
     target_seq: int

@@ -61,9 +61,10 @@ _LOOK: Look[Aid] = Look(
     # of one rank who gave first
     order=f"q.rank, {_GIVEN_WHEN}, q.book_id, q.seq",
 )
-# those of the donors who are locked, and those that were given to the patients
+# those that stand, of the donors who are locked, and those that were given to the patients
 _QUOTAS = Lookup(
-    f"SELECT {_LOOK.columns}, {_GIVEN_WHEN} FROM {{given}} JOIN quota q ON q.book_id = given.book_id"
+    f"SELECT {_LOOK.columns}, {_GIVEN_WHEN} FROM {{given}}"
+    " JOIN quota q ON q.book_id = given.book_id AND NOT q.ended"
     f" UNION SELECT {_LOOK.columns}, {_GIVEN_WHEN} FROM {{given}}"
     " JOIN quota q ON q.recipient_id = given.person_id AND NOT q.ended"
     # by rank, by when it was given, and then by book and number
@@ -71,6 +72,11 @@ _QUOTAS = Lookup(
     [*_LOOK.types, tables.entry.c.recorded_at],
     book_id="big",
     person_id="big",
+)
+_ENDED = Lookup(
+    f"SELECT {_LOOK.columns} FROM {{given}} JOIN quota q ON q.book_id = given.book_id AND q.ended",
+    _LOOK.types,
+    book_id="big",
 )
 _LATEST = Lookup(
     f"SELECT given.person_id, MAX({_GIVEN_WHEN}) FROM {{given}}"
@@ -101,8 +107,20 @@ def _follow(found: Aid, desk: Desk, receipt: Receipt, _beside: object) -> None:
         given.sort(key=itemgetter(0))
 
 
-# the quotas given to this person, and those of every book that is locked
+# the quotas that stand: those given to this person, and those of every book that is locked
 QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK, follow=_follow)
+
+
+def _read_ended(connection: Connection, _asked: Asked, desk: Desk) -> bool:
+    for book in desk.books.values():
+        book.put(GIVEN)
+    for values in _ENDED.run(connection, [(book_id,) for book_id in desk.books]):
+        _keep({}, desk, 0, values)
+    return True
+
+
+# and those of every book that is locked which have ended, for what comes back to them or names one
+ENDED_QUOTAS: Need[bool] = Need("quotas that have ended", _read_ended)
 
 
 # by person, when the last of the quotas that stand was given to them

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, func, select
 
 from ledger import tables
 from ledger.accounts.inheritance import ESTATE, hand_on
-from ledger.accounts.quotas import QUOTAS
+from ledger.accounts.quotas import ENDED_QUOTAS, QUOTAS
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -95,8 +95,8 @@ class CloseYear(Command):
         RefusalCode.RATES_MISSING,
     )
     needs = frozenset({
-        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS, YEAR_ENTRIES, QUOTAS, ESTATE,
-        PLACES, DEMANDS,
+        TARGET, SETTLEMENTS, ACCUMULATORS, ENROLMENTS, ELSEWHERE, FILINGS, YEAR_ENTRIES, QUOTAS, ENDED_QUOTAS,
+        ESTATE, PLACES, DEMANDS,
     })  # fmt: skip
 
     book: BookRef

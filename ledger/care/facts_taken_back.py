@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.quotas import GIVEN, QUOTAS
+from ledger.accounts.quotas import ENDED_QUOTAS, GIVEN, QUOTAS
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
@@ -135,7 +135,7 @@ HANGS: Need[dict[int, Hangs]] = Need("what hangs on an enrolment", _read_hangs)
 # what each kind asks for beside what acted on it
 NEEDS_OF: dict[Kind, tuple[Need[Any], ...]] = {
     Kind.FREEZE: (ACTS,),
-    Kind.QUOTA: (ACTS, QUOTAS),
+    Kind.QUOTA: (ACTS, QUOTAS, ENDED_QUOTAS),
     Kind.ENROLMENT: (ACTS, ENROLMENTS, HANGS),
     Kind.FILING: (ACTS,),
     Kind.VISIT: (ACTS, SETTLEMENTS),

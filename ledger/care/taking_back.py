@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from ledger.accounts.inheritance import ESTATE, hand_on, heirs_to_lock
-from ledger.accounts.quotas import GIVEN, QUOTAS
+from ledger.accounts.quotas import ENDED_QUOTAS, GIVEN, QUOTAS
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -52,7 +52,7 @@ class ReverseSettlement(Command):
         RefusalCode.OPEN_ITEMS,
     )
     needs = frozenset({
-        TARGET, SETTLEMENTS, ACCUMULATORS, QUOTAS, ESTATE, CASES,
+        TARGET, SETTLEMENTS, ACCUMULATORS, QUOTAS, ENDED_QUOTAS, ESTATE, CASES,
         AGREED, STATEMENTS_SINCE,
     })  # fmt: skip
 

@@ -113,7 +113,7 @@ def _estimated_around(debts: Debts, period: int) -> int:
     count = 0
     for step in (previous_period, next_period):
         month = step(period)
-        while debts.levy(month).estimated:
+        while debts.is_estimated(month):
             count, month = count + 1, step(month)
     return count
 

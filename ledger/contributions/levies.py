@@ -13,6 +13,7 @@ from ledger.book.beside import RowKind, State, StateKind, plain
 from ledger.book.state import Book
 from ledger.chart.members import LineKind
 from ledger.chart.rows import RowLetter
+from ledger.months import first_day, next_period
 
 # money that belongs to no month
 NO_PERIOD = 0
@@ -79,6 +80,8 @@ class Levy(NamedTuple):
     waits: tuple[tuple[date, int], ...] = ()
     # whether a list of the month was ever confirmed, though everybody may have been taken off it since
     listed: bool = False
+    # when the last money came that counts as paid, as `days_after` has it
+    paid_day: int | None = None
 
     @property
     def principal(self) -> int:
@@ -97,6 +100,10 @@ class Levy(NamedTuple):
             waits = (*waits, (line.on_day, line.waiting))
         elif line.waiting < 0:
             waits = _taken(waits, -line.waiting)
+        paid_day = self.paid_day
+        if paid > 0 and line.period != NO_PERIOD:
+            day = days_after(line.period, line.on_day)
+            paid_day = day if paid_day is None else max(paid_day, day)
         return Levy(
             self.estimated + line.estimated,
             self.employee + line.employee,
@@ -110,7 +117,13 @@ class Levy(NamedTuple):
             (*self.payments, (line.on_day, paid)) if paid else self.payments,
             waits,
             self.listed or line.employee != 0 or line.employer != 0,
+            paid_day,
         )
+
+
+def days_after(period: int, day: date) -> int:
+    """A day by days from the first of the month after `period`, which is 1; so it stands beside a due day."""
+    return (day - first_day(next_period(period))).days + 1
 
 
 def _taken(waits: tuple[tuple[date, int], ...], fen: int) -> tuple[tuple[date, int], ...]:
@@ -162,14 +175,25 @@ ASSESSMENTS: StateKind[tuple[int, int], Assessment] = StateKind(
 
 
 class Debts(NamedTuple):
-    """The months of one employer, and those persons' months that posting has read."""
+    """Those months of one employer, and those persons' months, that posting has read.
+
+    They are the months that may owe something or have something over, and those that were asked for; one
+    that was paid whole and in time, with no fee, is neither until somebody asks for it.
+    """
 
     levies: State[int, Levy]
     # a key is the month and the account
     assessments: State[tuple[int, int], Assessment]
+    # opened by the batch that is under way: there are no other months
+    fresh: bool = False
 
     def levy(self, period: int) -> Levy:
-        return self.levies.get(period) or Levy()
+        return _levy(self.levies, period, self.fresh)
+
+    def is_estimated(self, period: int) -> bool:
+        """Whether a month stands estimated: one that does may owe something, so all of them were read."""
+        levy = self.levies.get(period)
+        return levy is not None and levy.estimated > 0
 
     def of_period(self, period: int) -> list[tuple[int, Assessment]]:
         """The persons of a month, by account."""
@@ -177,7 +201,7 @@ class Debts(NamedTuple):
         return sorted((account, row) for (month, account), row in rows.items() if month == period)
 
     def open_periods(self) -> list[int]:
-        """The months in which something is owed or was paid late, oldest first."""
+        """The months in which something may be owed, of those that were read, oldest first."""
         return sorted(
             period for period, levy in self.levies.rows.items() if period != NO_PERIOD and levy.principal
         )
@@ -185,12 +209,22 @@ class Debts(NamedTuple):
 
 def debts_of(book: Book) -> Debts:
     """What an employer owes, which the command has asked for."""
-    return Debts(book.of(LEVIES), book.of(ASSESSMENTS))
+    return Debts(book.of(LEVIES), book.of(ASSESSMENTS), book.fresh)
+
+
+def _levy(levies: State[int, Levy], period: int, fresh: bool) -> Levy:
+    levy = levies.get(period)
+    if levy is None:
+        if not fresh:
+            # to take it for nothing would forget what stands there
+            raise AssertionError("nobody asked for this month of the employer")
+        return Levy()
+    return levy
 
 
 def _add_levy(book: Book, line: LevyLine) -> None:
     levies = book.of(LEVIES)
-    levies.set(line.period, (levies.get(line.period) or Levy()).add(line))
+    levies.set(line.period, _levy(levies, line.period, book.fresh).add(line))
 
 
 def _add_assessment(book: Book, line: AssessmentLine) -> None:

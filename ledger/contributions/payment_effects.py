@@ -12,7 +12,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.contributions.cleared import PaidFor, with_cleared
 from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, debts_of
-from ledger.contributions.reads import keep_rows
+from ledger.contributions.reads import keep_rows, read_levies
 from ledger.contributions.sent_back import PersonMonth, SentBack, sent_of_the_dead
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Need
@@ -109,6 +109,9 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> dict[tuple[int, i
         one.changes = [Changed._make(values) for _book, *values in changed]
         lines = _PAID_LINES.run(connection, [(book_id, seq, day.isoformat())])
         one.paid = with_cleared(connection, book_id, [PaidFor(*values) for _book, *values in lines])
+        months = {(book_id, line.period) for line in one.paid}
+        months |= {(book_id, change.period) for change in one.changes if change.seq == seq}
+        read_levies(connection, desk, [book_id], months)
         keep_rows(connection, desk, {(book_id, line.period, line.account_id) for line in one.paid})
         sources = [(line.account_id, ref) for line in one.paid for ref in line.refs(book_id)]
         for account_id, ref, *credit in _CREDITS.run(connection, sources):

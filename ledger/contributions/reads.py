@@ -12,12 +12,15 @@ from ledger.contributions.levies import (
     ASSESSMENTS,
     DECLARED_LINE,
     LEVIES,
+    NO_PERIOD,
     Assessment,
     DeclaredLine,
     Levy,
     LevyLine,
 )
 from ledger.database.lookups import Lookup
+from ledger.months import period_of, previous_period
+from ledger.policy import Policy, figures_since
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked, own_books
 
@@ -25,12 +28,30 @@ from ledger.posting.needs import Asked, own_books
 Lists = dict[tuple[int, int], list[DeclaredLine]]
 
 _L, _A, _D = tables.levy_line.c, tables.assessment.c, tables.declared_line.c
+_MONTH_FIELDS = ("book_id", "period", *tables.LEVY_AMOUNTS)
+_MONTH = f"SELECT {', '.join(f'm.{name}' for name in _MONTH_FIELDS)} FROM {{given}} JOIN levy m ON"
+# The months that may owe something: by their amounts; paid later than the earliest due day that the area has;
+# from before its figures; the oldest of all, which says of what a payment may come too early; and what
+# belongs to no month.
+_MONTHS = Lookup(
+    f"{_MONTH} m.book_id = given.book_id AND ({tables.LEVY_OPEN})"
+    f" UNION {_MONTH} m.book_id = given.book_id AND m.paid_day > given.due_day"
+    f" UNION {_MONTH} m.book_id = given.book_id AND m.period < given.first_month"
+    f" UNION {_MONTH} m.book_id = given.book_id AND m.period = (SELECT MIN(o.period) FROM levy o"
+    " WHERE o.book_id = given.book_id AND o.period >= given.first_month"
+    " AND o.estimated + o.employee + o.employer > 0)",
+    [tables.levy.c[name] for name in _MONTH_FIELDS],
+    book_id="big",
+    due_day="int",
+    first_month="int",
+)
 _LEVY_FIELDS = ("book_id", "period", "on_day", *tables.LEVY_AMOUNTS)
 _LEVY_LINES = Lookup(
-    f"SELECT {', '.join(f'l.{name}' for name in _LEVY_FIELDS)} FROM {{given}}"
-    " JOIN levy_line l ON l.book_id = given.book_id ORDER BY l.book_id, l.seq",
+    f"SELECT {', '.join(f'l.{name}' for name in _LEVY_FIELDS)} FROM {{given}} JOIN levy_line l"
+    " ON l.book_id = given.book_id AND l.period = given.period ORDER BY l.book_id, l.seq",
     [_L[name] for name in _LEVY_FIELDS],
     book_id="big",
+    period="int",
 )
 _ROW_FIELDS = ("book_id", "period", "account_id", *Assessment._fields)
 _ROW = ", ".join(f"a.{name}" for name in _ROW_FIELDS)
@@ -116,25 +137,54 @@ def keep_rows(connection: Connection, desk: Desk, named: set[tuple[int, int, int
 
 
 def _read_debts(connection: Connection, asked: Asked, desk: Desk) -> bool:
-    books = own_books(asked, desk)
-    _read_levies(connection, desk, books)
+    months: set[tuple[int, int]] = set()
     named: set[tuple[int, int, int]] = set()
     for book_id, command in asked:
         period = period_asked(book_id, command, desk)
         if period is not None and book_id in desk.books:
+            # an estimate goes by the month before
+            months |= {(book_id, period), (book_id, previous_period(period))}
             named |= {(book_id, period, account) for account in command.looks_at(desk, book_id)}
+    read_levies(connection, desk, own_books(asked, desk), months)
     _keep(desk, _ROWS_OF.run(connection, sorted(named)))
     return True
 
 
-def _read_levies(connection: Connection, desk: Desk, books: Iterable[int]) -> None:
-    books = sorted(books)
-    for book_id in books:
-        desk.books[book_id].put(LEVIES)
-        desk.books[book_id].put(ASSESSMENTS)
-    for book_id, *values in _LEVY_LINES.run(connection, [(book_id,) for book_id in books]):
+def read_levies(
+    connection: Connection, desk: Desk, books: Iterable[int], months: Iterable[tuple[int, int]]
+) -> None:
+    """Put on the books of employers the months that may owe something, and the `months` (employer, month)
+    that are asked for, as far as they do not stand there yet.
+    """
+    wanted = set(months)
+    asked = []
+    for book_id in sorted(books):
+        book = desk.books[book_id]
+        if LEVIES not in book.states:
+            asked.append((book_id, *_late_from(desk.policies.get(book.area))))
+        book.put(LEVIES).rows.setdefault(NO_PERIOD, Levy())
+        book.put(ASSESSMENTS)
+    for book_id, period, *amounts in _MONTHS.run(connection, asked):
+        if period == NO_PERIOD:
+            # nothing of it has a day that matters, and its lines are as many as the surpluses that there were
+            desk.books[book_id].of(LEVIES).rows[NO_PERIOD] = Levy(*amounts)
+        else:
+            wanted.add((book_id, period))
+    fresh = sorted(month for month in wanted if month[1] not in desk.books[month[0]].of(LEVIES).rows)
+    for book_id, period in fresh:
+        desk.books[book_id].of(LEVIES).rows[period] = Levy()
+    for book_id, *values in _LEVY_LINES.run(connection, fresh):
         levies, line = desk.books[book_id].of(LEVIES).rows, LevyLine._make(values)
-        levies[line.period] = levies.get(line.period, Levy()).add(line)
+        levies[line.period] = levies[line.period].add(line)
+
+
+def _late_from(policy: Policy | None) -> tuple[int, int]:
+    """The earliest day after a month on which it may be due, and the first month with figures: what was paid
+    by that day costs no fee, whatever the day that the month has.
+    """
+    if policy is None:
+        return 0, NO_PERIOD + 1
+    return min(line.value for line in policy.due_day.lines), period_of(figures_since(policy))
 
 
 def read_months(connection: Connection, desk: Desk, months: Iterable[tuple[int, int, int]]) -> None:
@@ -142,11 +192,10 @@ def read_months(connection: Connection, desk: Desk, months: Iterable[tuple[int, 
     month, that person's row, and all rows of the month that are not paid in full.
     """
     wanted = sorted(set(months))
-    # those that another command of the batch asked for have been read
-    employers = {employer for employer, _, _ in wanted if LEVIES not in desk.books[employer].states}
-    _read_levies(connection, desk, employers)
+    months_wanted = {(employer, month) for employer, month, _ in wanted}
+    read_levies(connection, desk, {employer for employer, _, _ in wanted}, months_wanted)
     _keep(desk, _ROWS_OF.run(connection, wanted))
-    _keep(desk, _OPEN_ROWS_OF.run(connection, sorted({(employer, month) for employer, month, _ in wanted})))
+    _keep(desk, _OPEN_ROWS_OF.run(connection, sorted(months_wanted)))
 
 
 # of an employer's book: what it owes by month, and for the persons it names

@@ -35,6 +35,7 @@ from ledger.tables.cases import (
 )
 from ledger.tables.contributions import (
     LEVY_AMOUNTS,
+    LEVY_OPEN,
     assessment,
     assessment_line,
     declared_line,
@@ -70,6 +71,7 @@ __all__ = [
     "APPEND_ONLY",
     "GUESSES_MAX",
     "LEVY_AMOUNTS",
+    "LEVY_OPEN",
     "NEVER_DELETED",
     "Instant",
     "account_flag",

@@ -184,6 +184,14 @@ quota = Table(
     CheckConstraint("remaining BETWEEN 0 AND amount", name="remaining_of_the_amount"),
     CheckConstraint("NOT ended OR remaining = 0", name="ended_is_empty"),
     CheckConstraint("rank >= 1", name="rank_from_one"),
+    # what of a donor's quotas stands, however many have ended
+    Index(
+        "ix_quota_standing",
+        "book_id",
+        "seq",
+        postgresql_where=text("NOT ended"),
+        sqlite_where=text("NOT ended"),
+    ),
     # a patient's donors
     Index(
         "ix_quota_recipient",

@@ -36,6 +36,13 @@ LEVY_AMOUNTS = (
     "fee_paid",
 )  # fmt: skip
 
+# a month of an employer that may owe something by its amounts alone, or has something over
+LEVY_OPEN = (
+    "estimated > 0 OR employee_paid < employee OR employer_paid < employer OR waiting > 0 OR fee_paid > 0"
+    # paid by a version that did not write down when
+    " OR (paid_day IS NULL AND employee_paid + employer_paid > 0)"
+)
+
 levy = Table(
     "levy",
     metadata,
@@ -43,6 +50,9 @@ levy = Table(
     *_money(*LEVY_AMOUNTS),
     # the month owed; 0 is money that belongs to no month
     C("period", Integer, nullable=False, autoincrement=False),
+    # the day on which the last money for the month counts as paid, by days from the first of the next month,
+    # which is 1: so it stands beside the due day. None while nothing came, or by an older version
+    C("paid_day", Integer),
     PrimaryKeyConstraint("book_id", "period"),
     ForeignKeyConstraint(["book_id"], ["book.book_id"], name="fk_levy_book"),
     *(CheckConstraint(f"{name} >= 0", name=f"{name}_not_negative") for name in LEVY_AMOUNTS),
@@ -50,6 +60,16 @@ levy = Table(
     CheckConstraint("employer_paid <= employer", name="employer_not_overpaid"),
     # an estimate stands until the list comes, and not beside it
     CheckConstraint("estimated = 0 OR (employee = 0 AND employer = 0)", name="estimate_or_list"),
+    # the months that a payment looks at, however many were paid before: those that are open, and those that
+    # were paid late, whose fee follows from the policy
+    Index(
+        "ix_levy_open",
+        "book_id",
+        "period",
+        postgresql_where=text(LEVY_OPEN),
+        sqlite_where=text(LEVY_OPEN),
+    ),
+    Index("ix_levy_paid_day", "book_id", "paid_day"),
     info={"room": "book"},
 )
 
@@ -64,6 +84,8 @@ levy_line = Table(
     C("on_day", Date, nullable=False),
     PrimaryKeyConstraint("book_id", "seq", "period"),
     ForeignKeyConstraint(["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_levy_line_entry"),
+    # one month's lines, however old the employer is
+    Index("ix_levy_line_month", "book_id", "period"),
     info={"room": "book"},
 )
 

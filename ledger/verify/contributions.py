@@ -20,6 +20,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.chart.sides import Side
+from ledger.months import first_day, is_period, next_period
 from ledger.verify.finding import UNREADABLE, Finding, book_name, month_name
 from ledger.verify.streams import keyed, side_by_side, streamed
 
@@ -34,19 +35,33 @@ _PARTS = ("employee", "employer", "employee_paid", "employer_paid")
 
 
 def months_follow_from_their_lines(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """A month of an employer is the sum of its signed lines, and is not below zero."""
+    """A month of an employer is the sum of its signed lines, and is not below zero; and it says when money
+    came for it last, unless an older version wrote it: by that day a payment passes over what was in time.
+    """
     first, last = Party.EMPLOYER.within(first, last)
     amounts = [func.sum(_L[name]) for name in tables.LEVY_AMOUNTS]
-    derived = _by_month(connection, _L, amounts, first, last)
+    paid = case((_L.employee_paid + _L.employer_paid + _L.waiting > 0, _L.on_day))
+    derived = _by_month(connection, _L, [func.max(paid), *amounts], first, last)
     stands = streamed(
         connection,
-        select(_LEVY.book_id, _LEVY.period, *(_LEVY[name] for name in tables.LEVY_AMOUNTS))
+        select(_LEVY.book_id, _LEVY.period, _LEVY.paid_day, *(_LEVY[name] for name in tables.LEVY_AMOUNTS))
         .where(_LEVY.book_id.between(first, last))
         .order_by(_LEVY.book_id, _LEVY.period),
     )
-    for key, (facts, state) in side_by_side(keyed(derived, 2, _fen), keyed(stands, 2, tuple)):
-        if facts is None or state is None or facts != state:
-            yield Finding("month_wrong", month_name(*key), _differs(tables.LEVY_AMOUNTS, state, facts))
+    names = ("paid_day", *tables.LEVY_AMOUNTS)
+    for key, (facts, state) in side_by_side(keyed(derived, 2, tuple), keyed(stands, 2, tuple)):
+        expected = None if facts is None else (_paid_day(key[1], facts[0]), *_fen(facts[1:]))
+        if state is not None and state[0] is None and expected is not None:
+            expected = (None, *expected[1:])
+        if expected is None or expected != state:
+            yield Finding("month_wrong", month_name(*key), _differs(names, state, expected))
+
+
+def _paid_day(period: int, day: date | None) -> int | None:
+    """The day by days from the first of the month after the one that is owed, which is 1."""
+    if day is None or not is_period(period):
+        return None
+    return day.toordinal() - first_day(next_period(period)).toordinal() + 1
 
 
 def persons_follow_from_their_lines(connection: Connection, first: int, last: int) -> Iterator[Finding]:

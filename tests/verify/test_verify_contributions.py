@@ -147,6 +147,7 @@ CHANGES: dict[str, tuple[str, str]] = {
         f"UPDATE levy SET waiting = waiting + 1 {OF}",
     ),
     "late fee paid": ("month_wrong month, money_differs E", f"UPDATE levy SET fee_paid = fee_paid + 1 {OF}"),
+    "when money came last": ("month_wrong month", f"UPDATE levy SET paid_day = paid_day + 1 {OF}"),
     "what is to be forwarded": (
         "month_wrong month, months_differ month, money_differs E",
         f"UPDATE levy SET forward = 1 {OF}",
