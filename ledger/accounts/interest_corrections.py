@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import MAXYEAR, MINYEAR, date, timedelta
 from typing import NamedTuple
 
 from ledger.accounts.inheritance import ESTATE, hand_on, heirs_to_lock
@@ -144,6 +144,11 @@ class CorrectInterest(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+
+    @property
+    def interest_from(self) -> int:
+        """The first year whose interest is worked out anew; what is none is refused before."""
+        return self.first if MINYEAR <= self.first <= MAXYEAR else MINYEAR
 
     def content(self) -> str:
         return f"{self.first}|{self.last}|{self.reason}"

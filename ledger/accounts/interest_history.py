@@ -1,4 +1,5 @@
-"""All that ever moved in some accounts, as the interest of their posted years is worked out anew from it.
+"""What moved in some accounts, in all their life or since a year: from it the interest of their posted years
+is worked out anew.
 
 What the report of a death took back of years that were posted before is judged on its own day, for it was
 never the person's; what was given again after that was never gone. Every other fact that came late counts on
@@ -7,7 +8,7 @@ its value date alone (R32).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -22,6 +23,7 @@ from ledger.chart.kinds import AGAIN, CORRECTED, Kind
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Need, Receipt
+from ledger.posting.book_reads import LAST_BEFORE, recorded_from
 from ledger.posting.needs import Asked, own_books
 
 # what is posted of a year, at its end or where it was cut short, and what of that went back
@@ -33,16 +35,20 @@ OF_SOME_REASON: Final = (Kind.REFUND_TO_PAYER, Kind.MERGE_BACK)
 # whose detail is looked at
 _TELLING = (Kind.RECLASSIFICATION, Kind.INTEREST_CORRECTION, Kind.REVERSAL, *OF_SOME_REASON)
 _E = tables.entry.c
+_STANDS_FOR_MORE = "(e.seq > 1 AND LAG(e.seq, 1) OVER w IS NULL)"
 _MOVED = Lookup(
     "SELECT c.book_id, c.kind, c.period, c.effective_on, c.cy, c.co, c.seq, c.target_seq, c.fact_on, c.detail"
     " FROM (SELECT e.book_id, e.seq, e.target_seq, e.fact_on,"
+    # the first of them stands for all before it, by the balances that it carries
+    f" CASE WHEN {_STANDS_FOR_MORE} THEN {int(Kind.OPENING)}"
     # a correction that went back counts among the corrections, against it
-    f" CASE WHEN e.kind = {int(Kind.INTEREST_BACK)} AND e.detail LIKE '%\"{CORRECTED}\"_%'"
+    f" WHEN e.kind = {int(Kind.INTEREST_BACK)} AND e.detail LIKE '%\"{CORRECTED}\"_%'"
     f" THEN {int(Kind.INTEREST_CORRECTION)} ELSE e.kind END AS kind,"
-    f" CASE WHEN e.kind IN ({', '.join(str(int(kind)) for kind in _TELLING)}) THEN e.detail END AS detail,"
+    f" CASE WHEN e.kind IN ({', '.join(str(int(kind)) for kind in _TELLING)}) AND NOT {_STANDS_FOR_MORE}"
+    " THEN e.detail END AS detail,"
     " e.period, e.effective_on, e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
     " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
-    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" FROM {{given}} JOIN entry e ON e.book_id = given.book_id AND e.seq >= {LAST_BEFORE}"
     " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
     f" WHERE c.cy <> 0 OR c.co <> 0 OR c.kind IN ({', '.join(map(str, sorted(OF_A_YEAR)))})"
     " ORDER BY c.book_id, c.seq",
@@ -51,6 +57,7 @@ _MOVED = Lookup(
         _E.seq, _E.target_seq, _E.fact_on, _E.detail,
     ],
     book_id="big",
+    recorded_from="date",
 )  # fmt: skip
 
 
@@ -107,16 +114,39 @@ def moved_by(
 History = dict[int, list[Moved]]
 
 
-def read_history(connection: Connection, books: Sequence[int]) -> History:
+def read_history(connection: Connection, books: Iterable[int]) -> History:
     """All that ever moved in some accounts, inside the transaction that is given."""
-    found: History = {book_id: [] for book_id in books}
-    for book_id, *values in _MOVED.run(connection, [(book_id,) for book_id in books]):
+    return _read_from(connection, dict.fromkeys(books, date.min))
+
+
+def read_history_since(connection: Connection, years: Mapping[int, int]) -> History:
+    """What the interest of a year, by account, and of those after it is worked out from: what moved since the
+    year began, and as one what had moved before. All of it, where the facts of a death may reach further.
+    """
+    found = _read_from(connection, {book_id: date(year, 1, 1) for book_id, year in years.items()})
+    of_deaths = [
+        book_id
+        for book_id, moved in found.items()
+        if any(is_taken_for_death(one.kind, one.detail) or _is_given_again(one) for one in moved)
+    ]
+    return found | read_history(connection, of_deaths)
+
+
+def _read_from(connection: Connection, since: Mapping[int, date]) -> History:
+    found: History = {book_id: [] for book_id in since}
+    asked = [(book_id, recorded_from(day)) for book_id, day in since.items()]
+    for book_id, *values in _MOVED.run(connection, asked):
         found[book_id].append(Moved._make(values))
     return found
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> History:
-    return read_history(connection, own_books(asked, desk))
+    years: dict[int, int] = {}
+    for book_id, command in asked:
+        # of what is judged by the facts of a death nobody knows how far back they reach
+        year = getattr(command, "interest_from", date.min.year)
+        years[book_id] = min(year, years.get(book_id, year))
+    return read_history_since(connection, {book_id: years[book_id] for book_id in own_books(asked, desk)})
 
 
 def _follow(found: History, _desk: Desk, receipt: Receipt, _beside: object) -> None:

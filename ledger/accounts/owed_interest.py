@@ -17,6 +17,7 @@ from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import Desk, Need, Receipt
+from ledger.posting.book_reads import LAST_BEFORE, recorded_from
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
@@ -28,21 +29,32 @@ _OF_A_PART = f"({', '.join(str(int(kind)) for kind in sorted(_OF_A_YEAR))})"
 _CHANGES = Lookup(
     "SELECT c.book_id, CASE WHEN c.effective_on < c.since THEN NULL ELSE c.effective_on END AS day,"
     f" SUM(CASE WHEN c.kind = {int(Kind.CARRY_OVER)} THEN 0 ELSE c.cy END), SUM(c.cy + c.co),"
-    " MAX(CASE WHEN c.cy <> 0 OR c.co <> 0 THEN c.effective_on END),"
     # a year that a transfer or a division cut short, and that goes on because the money came back
     f" MAX(CASE WHEN c.kind IN {_OF_A_PART} AND c.effective_on >= c.since THEN 1 END)"
     " FROM (SELECT e.book_id, e.effective_on, e.kind, given.since AS since,"
     " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
     " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
-    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    # the first of them stands for all before it, by the balances that it carries
+    f" FROM {{given}} JOIN entry e ON e.book_id = given.book_id AND e.seq >= {LAST_BEFORE}"
     " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c GROUP BY 1, 2",
     [
-        _E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after, _E.effective_on,
+        _E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after,
         column("in_part", Integer),
     ],
     book_id="big",
     since="date",
+    recorded_from="date",
 )  # fmt: skip
+_LAST_MOVED = Lookup(
+    "SELECT c.book_id, MAX(c.effective_on) FROM (SELECT e.book_id, e.effective_on,"
+    " e.current_year_after - LAG(e.current_year_after, 1, 0) OVER w AS cy,"
+    " e.carried_over_after - LAG(e.carried_over_after, 1, 0) OVER w AS co"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    " WINDOW w AS (PARTITION BY e.book_id ORDER BY e.seq)) c"
+    " WHERE c.cy <> 0 OR c.co <> 0 GROUP BY c.book_id",
+    [_E.book_id, _E.effective_on],
+    book_id="big",
+)
 _PARTS = Lookup(
     "SELECT e.book_id, e.period, e.detail FROM {given} JOIN entry e ON e.book_id = given.book_id"
     f" AND e.kind IN {_OF_A_PART} AND e.period >= given.year",
@@ -58,13 +70,11 @@ Numerators = tuple[int, int]
 class Changes:
     """The net changes of some books by value date since the last posted interest."""
 
-    __slots__ = ("by_book", "latest", "posted")
+    __slots__ = ("by_book", "posted")
 
     def __init__(self) -> None:
         # per book: the first day asked for, the sum of all before it, the net changes from it on
         self.by_book: dict[int, tuple[date, int, list[DayChange]]] = {}
-        # per book: the last value date on which money moved
-        self.latest: dict[int, date] = {}
         # per book and year: what was posted of a year that is not posted as a whole
         self.posted: dict[tuple[int, int], Numerators] = {}
 
@@ -87,9 +97,9 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Changes:
     }
     for book_id, since in since_of.items():
         found.by_book[book_id] = (since, 0, [])
-    rows = _CHANGES.run(connection, [(book_id, since.isoformat()) for book_id, since in since_of.items()])
+    asked_since = [(book_id, day.isoformat(), recorded_from(day)) for book_id, day in since_of.items()]
     in_part: set[int] = set()
-    for book_id, day, current_year, total, latest, has_part in rows:
+    for book_id, day, current_year, total, has_part in _CHANGES.run(connection, asked_since):
         if has_part:
             in_part.add(book_id)
         since, before, days = found.by_book[book_id]
@@ -97,8 +107,6 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Changes:
             found.by_book[book_id] = (since, before + int(total), days)
         else:
             days.append(DayChange(day, int(current_year), int(total)))
-        if latest is not None:
-            found.latest[book_id] = max(latest, found.latest.get(book_id, latest))
     for book_id, year, detail in _PARTS.run(
         connection, [(book_id, since_of[book_id].year) for book_id in sorted(in_part)]
     ):
@@ -128,12 +136,29 @@ def _follow(found: Changes, _desk: Desk, receipt: Receipt, _beside: object) -> N
     else:
         inside = 0 if receipt.kind is Kind.CARRY_OVER else current_year
         days.append(DayChange(receipt.effective_on, inside, total))
-    if receipt.transfers:
-        found.latest[book_id] = max(found.latest.get(book_id, receipt.effective_on), receipt.effective_on)
 
 
 # the net changes by value date of every year whose interest is not posted
 CHANGES: Need[Changes] = Need("the changes by value date", _read, follow=_follow)
+
+# by book; none of one in which money never moved
+LastMoved = dict[int, date]
+
+
+def _read_last(connection: Connection, asked: Asked, desk: Desk) -> LastMoved:
+    books = own_books(asked, desk)
+    return dict(tuple(row) for row in _LAST_MOVED.run(connection, [(book_id,) for book_id in books]))
+
+
+def _follow_last(found: LastMoved, _desk: Desk, receipt: Receipt, _beside: object) -> None:
+    if receipt.transfers:
+        day = receipt.effective_on
+        found[receipt.book_id] = max(found.get(receipt.book_id, day), day)
+
+
+# The last value date on which money moved: a payout comes no earlier. It takes the whole life to know it,
+# and is asked for once in a life.
+LAST_MOVED: Need[LastMoved] = Need("the last value date of money", _read_last, follow=_follow_last)
 
 
 def post_interest(desk: Desk, book: Book, through: date, *, valued_on: date) -> int:

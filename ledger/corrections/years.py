@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.accounts.interest_corrections import CorrectInterest, interest_differences
-from ledger.accounts.interest_history import Moved, judged, read_history
+from ledger.accounts.interest_history import Moved, judged, read_history_since
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
@@ -56,7 +56,7 @@ def interest_steps(
     while accounts := _accounts(connection, correction, after):
         after = accounts[-1].account_id
         with connection.begin():
-            history = read_history(connection, [one.account_id for one in accounts])
+            history = read_history_since(connection, {one.account_id: one.years.start for one in accounts})
         wrong = [
             _corrected(one, history[one.account_id], correction, policy, caller, actor) for one in accounts
         ]

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any, ClassVar, NamedTuple
 
 from ledger.accounts.inheritance import TO_ACCOUNT, TO_KEPT, TO_PAYOUT, Heir, pay_heirs, receives
-from ledger.accounts.owed_interest import CHANGES
+from ledger.accounts.owed_interest import CHANGES, LAST_MOVED
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -96,7 +96,7 @@ class NameClaimants(Command):
         # one heir signs for all, and it is more than the area allows that for
         RefusalCode.VERB_NOT_OFFERED,
     )
-    needs = frozenset({CHANGES, DATED, OPEN_ITEMS, OWED, ESTATE_CASE, SPENT_SHARES})
+    needs = frozenset({CHANGES, LAST_MOVED, DATED, OPEN_ITEMS, OWED, ESTATE_CASE, SPENT_SHARES})
 
     book: BookRef
     claimants: tuple[NamedClaimant, ...]

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from ledger.accounts.inheritance import Heir, pay_heirs, receives
-from ledger.accounts.owed_interest import CHANGES, post_interest
+from ledger.accounts.owed_interest import CHANGES, LAST_MOVED, post_interest
 from ledger.book.state import Book
 from ledger.bounds.table import ESTATE_PAID_ON
 from ledger.chart.matrix import Stage, Verb
@@ -69,7 +69,7 @@ class DivideEstate(Command):
         # one heir twice, the dead person, or somebody dead
         RefusalCode.SHARES_INVALID,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE, DATED, SPENT_SHARES})
+    needs = frozenset({CHANGES, LAST_MOVED, OWED, OPEN_ITEMS, ESTATE_CASE, DATED, SPENT_SHARES})
 
     book: BookRef
     heirs: tuple[HeirShare, ...]
@@ -225,7 +225,7 @@ def make_ready(desk: Desk, book: Book, paid_on: date) -> dict[str, Any]:
 
     What is left in the book is what is divided; the facts that the estate keeps. Raises Refused.
     """
-    moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
+    moved = desk.of(LAST_MOVED).get(book.book_id, book.opened_on)
     if book.died_on is None:
         raise AssertionError("an estate is of somebody who has died")
     divided = desk.policy(book.area).estates.divided_from(book.died_on)

@@ -7,7 +7,7 @@ from datetime import date
 from typing import ClassVar
 
 from ledger.accounts.leaving import pay_unclaimed
-from ledger.accounts.owed_interest import CHANGES
+from ledger.accounts.owed_interest import CHANGES, LAST_MOVED
 from ledger.book.state import Book
 from ledger.bounds.table import UNCLAIMED_ON
 from ledger.chart.matrix import Stage, Verb
@@ -40,7 +40,7 @@ class PayUnclaimedEstate(Command):
         # somebody takes something, or nobody was asked for
         RefusalCode.ESTATE_NOT_HELD,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, ESTATE_CASE})
+    needs = frozenset({CHANGES, LAST_MOVED, OWED, OPEN_ITEMS, ESTATE_CASE})
 
     book: BookRef
     death_seq: int

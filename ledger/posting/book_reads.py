@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Integer, column
@@ -63,6 +63,22 @@ _OPEN = Lookup(
     book_id="big",
     kind="small",
 )
+# The last entry of a book that was recorded before a day. Nothing is valued later than on the day on which it
+# is recorded, and no book runs backwards: so whatever is valued on a day or later comes after it. Read from
+# the end, it costs what was recorded since, however long the life before.
+LAST_BEFORE = (
+    "COALESCE((SELECT x.seq FROM entry x WHERE x.book_id = given.book_id"
+    " AND x.recorded_at < given.recorded_from ORDER BY x.seq DESC LIMIT 1), 0)"
+)
+# days begin in the area before they begin in UTC; the rest is for clocks that ran behind
+_APART = timedelta(days=2)
+
+
+def recorded_from(day: date) -> str:
+    """The `recorded_from` of LAST_BEFORE for what is valued on a day or later."""
+    return (day - _APART).isoformat() if day.year > 1 else date.min.isoformat()
+
+
 _POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
 _DAYS = Lookup(
     "SELECT e.book_id, e.effective_on,"
@@ -71,11 +87,13 @@ _DAYS = Lookup(
     f" SUM(CASE WHEN t.to_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END"
     f" - CASE WHEN t.from_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END)"
     " FROM {given} JOIN entry e ON e.book_id = given.book_id"
+    f" AND e.seq > {LAST_BEFORE}"
     f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
     " AND e.effective_on >= given.since GROUP BY e.book_id, e.effective_on",
     [_E.book_id, _E.effective_on, column("change", BigInteger), column("total", BigInteger)],
     book_id="big",
     since="date",
+    recorded_from="date",
 )
 
 
@@ -148,7 +166,8 @@ def read_days(connection: Connection, books: Iterable[Book], years: Mapping[int,
     by_id = {book.book_id: book for book in books}
     for book in by_id.values():
         book.days = {}
-    asked = [(book_id, f"{years[book_id]}-01-01") for book_id in by_id]
+    begins = {book_id: date(years[book_id], 1, 1) for book_id in by_id}
+    asked = [(book_id, day.isoformat(), recorded_from(day)) for book_id, day in begins.items()]
     for book_id, day, current_year, total in _DAYS.run(connection, asked):
         days = by_id[book_id].days
         if days is not None:

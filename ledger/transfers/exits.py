@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ledger.accounts.leaving import whole_balance
-from ledger.accounts.owed_interest import CHANGES, post_interest
+from ledger.accounts.owed_interest import CHANGES, LAST_MOVED, post_interest
 from ledger.accounts.quotas import QUOTAS, REOPENED
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
@@ -41,7 +41,7 @@ class PayExit(Command):
         # the area offers no such case
         RefusalCode.VERB_NOT_OFFERED,
     )
-    needs = frozenset({QUOTAS, REOPENED, CHANGES, OPEN_ITEMS, OWED})
+    needs = frozenset({QUOTAS, REOPENED, CHANGES, LAST_MOVED, OPEN_ITEMS, OWED})
 
     book: BookRef
     case: str
@@ -57,7 +57,7 @@ class PayExit(Command):
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
         desk.allow(Verb.EXIT)
-        moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
+        moved = desk.of(LAST_MOVED).get(book.book_id, book.opened_on)
         EXIT_PAID_ON.admit(self.paid_on, desk.today, "paid_on", moved=moved)
         interest = post_interest(desk, book, self.paid_on - timedelta(days=1), valued_on=self.paid_on)
         book.roll_to(self.paid_on.year)

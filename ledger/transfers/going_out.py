@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.accounts.leaving import TRANSFER_STATE, TRANSFERS, TransferCase, join_transfer, whole_balance
-from ledger.accounts.owed_interest import CHANGES, post_interest
+from ledger.accounts.owed_interest import CHANGES, LAST_MOVED, post_interest
 from ledger.accounts.quotas import QUOTAS, REOPENED
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
@@ -136,7 +136,7 @@ class SendTransfer(Command):
         RefusalCode.TRANSFER_STATE,
         RefusalCode.OPEN_ITEMS,
     )
-    needs = frozenset({TRANSFERS, CHANGES, OPEN_ITEMS, OWED})
+    needs = frozenset({TRANSFERS, CHANGES, LAST_MOVED, OPEN_ITEMS, OWED})
 
     book: BookRef
     transfer_seq: int
@@ -154,7 +154,7 @@ class SendTransfer(Command):
         case = case_of(book, self.transfer_seq)
         if case.status == S.REQUESTED and Status.FROZEN in book.statuses(desk.today):
             raise Refused(RefusalCode.ACCOUNT_FROZEN)
-        moved = desk.of(CHANGES).latest.get(book.book_id, book.opened_on)
+        moved = desk.of(LAST_MOVED).get(book.book_id, book.opened_on)
         # of one that was sent before, the day of that is the last value date
         TRANSFER_PAID_ON.admit(self.paid_on, desk.today, "paid_on", moved=moved)
         desk.require_new_source(Kind.TRANSFER_OUT, self.source_ref)
