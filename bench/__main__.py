@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from bench import report
+from bench.age import MANY, Age
 from bench.annual import Annual
 from bench.bare import Bare
 from bench.check import check
@@ -176,6 +177,16 @@ class Bench:
             self.measure(parties, warm_up=False)
             self.ledgers |= ending.urls()
 
+    def age(self) -> None:
+        plan = self.plan
+        self.say(
+            f"an employer of {plan.age_staff:,} people after thirty years and one, and a payment to {MANY:,}"
+        )
+        with closing(Age(self.server, plan, self.say)) as age:
+            parties: dict[str, Turn] = {"age_30y": age.old, "age_1y": age.young, "payment_many": age.many}
+            self.measure(parties, warm_up=False)
+            self.ledgers |= age.urls()
+
     def corrections(self) -> None:
         people = self.plan.correction_people
         self.say(f"a mass correction of {people:,} people: their lists of a year")
@@ -191,7 +202,10 @@ class Bench:
 
     def documents(self) -> None:
         self.say("printed lists")
-        parties = {"documents": partial(one_page, self.plan.seconds), "list_10000": long_list}
+        parties: dict[str, Turn] = {
+            "documents": partial(one_page, self.plan.seconds),
+            "list_10000": long_list,
+        }
         self.measure(parties, warm_up=False)
 
     def run(self) -> dict[str, Any]:
@@ -212,6 +226,8 @@ class Bench:
             self.annual()
         if plan.wants("year_end"):
             self.year_end()
+        if plan.wants("age"):
+            self.age()
         if plan.wants("corrections"):
             self.corrections()
         if plan.wants("sqlite"):

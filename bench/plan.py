@@ -22,6 +22,7 @@ PARTS = (
     "contributions",
     "annual",
     "year_end",
+    "age",
     "corrections",
     "sqlite",
     "documents",
@@ -61,6 +62,8 @@ class Plan:
     year_end_people: int
     year_end_people_few: int
     year_end_people_beside: int
+    # the staff of an employer of thirty years, and of one of one year
+    age_staff: int
     # people of whom twelve months are corrected, by thousands
     correction_people: int
 
@@ -113,5 +116,6 @@ def plan_from_environment() -> Plan:
         year_end_people=1_000_000 if full else 50_000,
         year_end_people_few=100_000 if full else 5_000,
         year_end_people_beside=100_000 if full else 50_000,
+        age_staff=1_000 if full else 100,
         correction_people=100_000 if full else 5_000,
     )

@@ -173,6 +173,31 @@ RATIOS = (
             _figure(figures, "year_end_spends", "alone_p99_us"),
         ),
     ),
+    Ratio(
+        "payment_30y_to_1y",
+        False,
+        1.2,
+        lambda figures: _quotient(
+            _figure(figures, "age_30y", "payment_ms"), _figure(figures, "age_1y", "payment_ms")
+        ),
+    ),
+    Ratio(
+        "interest_30y_to_1y",
+        False,
+        1.2,
+        lambda figures: _quotient(
+            _figure(figures, "age_30y", "account_us"), _figure(figures, "age_1y", "account_us")
+        ),
+    ),
+    Ratio("payment_10000_seconds", False, 0.6, lambda figures: _figure(figures, "payment_many", "seconds")),
+    Ratio(
+        "payment_10000_spend_p99",
+        False,
+        3.0,
+        lambda figures: _quotient(
+            _figure(figures, "payment_many", "p99_us"), _figure(figures, "payment_many", "alone_p99_us")
+        ),
+    ),
     Ratio("correction_seconds", False, 180, lambda figures: _figure(figures, "correction_shown", "seconds")),
     Ratio("sqlite_64_to_1", True, 5.0, _rates("sqlite_64", "sqlite_1")),
     Ratio("documents_per_minute", True, 1000, lambda figures: _figure(figures, "documents", "per_minute")),

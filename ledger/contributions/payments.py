@@ -19,7 +19,7 @@ from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
-from ledger.contributions.reads import DEBTS, OPEN_MONTHS
+from ledger.contributions.reads import DEBTS, OPEN_MONTHS, payees
 from ledger.contributions.squaring import NOTHING_SQUARED, Squared, square_fees
 from ledger.money import FEN_MAX
 from ledger.months import first_day, period_of
@@ -51,6 +51,7 @@ class ReceivePayment(Command):
         RefusalCode.AMOUNT_INVALID,
     )
     needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS, ESTATE, DEMANDED})
+    foresees = payees
 
     book: BookRef
     amount_fen: int | None

@@ -226,3 +226,41 @@ def _read_open_month(connection: Connection, asked: Asked, desk: Desk) -> bool:
 
 # and the same for the one month that it is about
 OPEN_MONTH: Need[bool] = Need("debts, one month", _read_open_month)
+
+
+# -- what a payment will reach -------------------------------------------------------------------------------
+
+_UNPAID = Lookup(
+    "SELECT m.book_id, m.period, m.estimated + m.employee + m.employer - m.employee_paid - m.employer_paid"
+    f" - m.waiting FROM {{given}} JOIN levy m ON m.book_id = given.book_id AND ({tables.LEVY_OPEN})"
+    " ORDER BY m.book_id, m.period",
+    [tables.levy.c.book_id, tables.levy.c.period, tables.levy.c.employee],
+    book_id="big",
+)
+_OPEN_ACCOUNTS = Lookup(
+    "SELECT a.account_id FROM {given} JOIN assessment a ON a.book_id = given.book_id"
+    " AND a.period = given.period WHERE (a.employee_paid < a.employee OR a.employer_paid < a.employer)",
+    [_A.account_id],
+    book_id="big",
+    period="int",
+)
+
+
+def payees(connection: Connection, asked: Asked) -> Iterable[int]:
+    """The accounts that payments of employers will credit, as far as the months tell: those of the month that
+    a payment names, then of the oldest, until its money is spent. Fees, which let it reach less, are not
+    worked out.
+    """
+    unpaid: dict[int, dict[int, int]] = {}
+    for book_id, period, fen in _UNPAID.run(connection, sorted({(book_id,) for book_id, _command in asked})):
+        unpaid.setdefault(book_id, {})[period] = fen
+    months: set[tuple[int, int]] = set()
+    for book_id, command in asked:
+        rest, owed = command.amount_fen or 0, unpaid.get(book_id, {})
+        for period in sorted(owed, key=lambda one: (one != command.period, one)):
+            if rest <= 0:
+                break
+            if owed[period] > 0:
+                months.add((book_id, period))
+                rest -= owed[period]
+    return {account for (account,) in _OPEN_ACCOUNTS.run(connection, sorted(months))}

@@ -14,6 +14,7 @@ from ledger.posting.book_reads import read_open
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, Seal
 from ledger.posting.merges import CAME_FROM, WENT_INTO
+from ledger.posting.needs import Foresee
 from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
 from ledger.posting.reads import SeenBy, ask_of_seen, asks_of_needs, read_needs, read_seen
 from ledger.posting.stakes import resolve
@@ -86,10 +87,23 @@ def resolve_books(connection: Connection, attempt: Attempt, wider: Sequence[Book
         refs.extend(person.digest for person in command.persons)
     if refs:
         resolve(connection, refs, attempt.desk)
+    if not wider:
+        _foresee(connection, attempt)
+
+
+def _foresee(connection: Connection, attempt: Attempt) -> None:
+    """Have the books locked at once that commands say they will write."""
+    asked: dict[Foresee, list[tuple[int, Command]]] = {}
+    for command in attempt.commands:
+        foresees = type(command).foresees
+        if foresees is not None and (book_id := _book_of(attempt.desk, command)) is not None:
+            asked.setdefault(foresees, []).append((book_id, command))
+    for foresees, who in asked.items():
+        attempt.foreseen.update(foresees(connection, who))
 
 
 def wanted(attempt: Attempt, wider: Sequence[BookRef]) -> set[int]:
-    ids = {book_id for book_id in attempt.ids if book_id is not None}
+    ids = {book_id for book_id in attempt.ids if book_id is not None} | attempt.foreseen
     for command in attempt.commands:
         for ref in command.others:
             book_id = attempt.desk.ids.get(ref) if isinstance(ref, bytes) else ref
@@ -188,6 +202,8 @@ class Attempt:
     outcomes: list[Outcome | WiderLocks] = field(default_factory=list)
     decided: list[Decided] = field(default_factory=list)
     accepted: list[Command] = field(default_factory=list)
+    # what is locked beside the books that commands name
+    foreseen: set[int] = field(default_factory=set)
     new_books: set[int] = field(default_factory=set)
     # the areas of which a newer policy is in force than the one that is decided by
     outdated: frozenset[int] = frozenset()

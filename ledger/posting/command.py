@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.posting.desk import Desk
-from ledger.posting.needs import Need
+from ledger.posting.needs import Foresee, Need
 from ledger.posting.outcomes import Approval, BookRef, PersonStake
 from ledger.refusals import RefusalCode
 
@@ -67,6 +67,8 @@ class Command:
     # what its decision may refuse it with, beside what posting itself may; the documents of its route follow
     refused_with: ClassVar[tuple[RefusalCode, ...]] = ()
     needs: frozenset[Need[Any]] = frozenset()
+    # one that writes the books of many says which before it is decided
+    foresees: ClassVar[Foresee | None] = None
     # what it says is booked once: what was booked just so and reversed is its answer, and no document to come
     booked_once: bool = False
     opens: ClassVar[bool] = False

@@ -21,6 +21,9 @@ FoundT = TypeVar("FoundT")
 Asked = Sequence[tuple[int, Any]]
 # how a need is read: connection, who asked, desk
 Read = Callable[[Connection, Asked, Any], FoundT]
+# Which other books commands will most likely write, told before the locks: connection, who asks. Locked at
+# once they are decided once; whatever it leaves out is found by the decision, and locked then.
+Foresee = Callable[[Connection, Asked], Iterable[int]]
 _BOOK = column("book_id", BigInteger)
 
 
