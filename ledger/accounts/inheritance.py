@@ -319,8 +319,10 @@ def _divided(estate: Receipt) -> Divided:
 
 
 def _paid_off(owed: dict[int, int], detail: str | None, fen: int) -> None:
-    line = unpack(detail)["line"]
-    owed[line] -= fen
+    line = unpack(detail).get("line")
+    # what was set off for another reason names no line of an estate
+    if line is not None:
+        owed[line] -= fen
 
 
 def _follow(found: Estates, _desk: Desk, receipt: Receipt, _beside: object) -> None:

@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.accounts.called_back import judged_where_it_is
+from ledger.accounts.called_back import judged_where_it_is, that_has_it
+from ledger.accounts.inheritance import hand_on
 from ledger.accounts.reversals import Reverse
 from ledger.book.beside import rows_digest
 from ledger.book.chain import TransferLine
@@ -93,8 +94,8 @@ class ReverseEntry(Reverse):
     came, into the pockets or to the bank, and the document may be booked again.
 
     Neither is open to a closed account, where nothing could follow: its claim could not be decided, and what
-    would be due again nobody would owe. A claim of an account that went into another one is decided in its
-    own book, while its holder lives.
+    would be due again nobody would owe. Of an account that went into another one a claim is decided in its
+    own book, while its holder lives, and what is due again is owed by that holder.
     """
 
     refused_with = (
@@ -225,7 +226,7 @@ class ReverseEntry(Reverse):
         book: Book = desk.book
         told = unpack(original.detail)
         case_seq, returned, set_off = told["case"], told["returned"], told["set_off"]
-        if book.stage == Stage.CLOSED and told["due"]:
+        if told["due"] and that_has_it(desk, book) is None:
             # the estate was divided by what was due, and nobody is left to owe it
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
         desk.allow(Verb.REVERSAL)
@@ -264,19 +265,22 @@ class ReverseEntry(Reverse):
             raise AssertionError("a set-off has its entry")
         effective_on, fact_on = dates
         moved = {source: fen for source, _target, fen, _party in taken.transfers if source in POCKETS}
+        draft = Draft(
+            Kind.REVERSAL,
+            effective_on,
+            fact_on=fact_on,
+            target_seq=taken.seq,
+            detail=pack(case=unpack(taken.detail)["case"]),
+        )
         book.restore(
-            Draft(
-                Kind.REVERSAL,
-                effective_on,
-                fact_on=fact_on,
-                target_seq=taken.seq,
-                detail=pack(case=unpack(taken.detail)["case"]),
-            ),
+            draft,
             (moved.get(Side.CURRENT_YEAR, 0), moved.get(Side.CARRIED_OVER, 0)),
             Side.POOLED_FUND,
             None,
             same_year=effective_on.year == taken.effective_on.year,
         )
+        if book.stage == Stage.CLOSED:
+            hand_on(desk, book, draft)
 
 
 def _turned(original: Receipt) -> tuple[TransferLine, ...]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from ledger.accounts.called_back import fen_there, judged_where_it_is, take_out
+from ledger.accounts.inheritance import ESTATE
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
@@ -205,7 +207,8 @@ class RecordRecovery(Command):
     means: the entry of the recovery has it, and an entry before it takes the money out of the pockets.
 
     A bank payment is taken in every state of the account. A set-off is a debit: refused while the account is
-    frozen or on its way elsewhere; after a death it comes before the estate is divided.
+    frozen or on its way elsewhere; after a death it comes before the estate is divided. What is due again of
+    an account that went into another one is taken out of that one.
     """
 
     verb = "recovery"
@@ -223,7 +226,7 @@ class RecordRecovery(Command):
         # also when nothing was paid and nothing is due
         RefusalCode.AMOUNT_INVALID,
     )
-    needs = frozenset({CASES})
+    needs = frozenset({CASES, ESTATE})
 
     book: BookRef
     case_seq: int
@@ -244,7 +247,8 @@ class RecordRecovery(Command):
         if case is None:
             raise Refused(RefusalCode.CASE_NOT_FOUND, at="target_seq")
         # "deceased" lets a spending of an earlier day pass: what is owed is older than the death
-        desk.allow(Verb.SPENDING if self.means == BY_SET_OFF else Verb.REVERSAL)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.SPENDING if self.means == BY_SET_OFF else Verb.REVERSAL)
         care_date = date.fromisoformat(unpack(_entry_of(desk, self.case_seq).detail)["care_date"])
         RECOVERED_ON.admit(self.received_on, desk.today, "received_on", care=care_date)
         policy = desk.policy(book.area)
@@ -269,12 +273,14 @@ class RecordRecovery(Command):
         book: Book = desk.book
         returned, set_off = due, 0
         if self.means == BY_SET_OFF:
-            returned, set_off = 0, min(due, max(book.available, 0))
+            returned, set_off = 0, min(due, fen_there(desk, book))
         case = case._replace(returned=case.returned + returned, set_off=case.set_off + set_off)
         book.roll_to(desk.today.year)
         if set_off:
             order = policy.pocket_order.on(desk.today)
-            book.debit(
+            take_out(
+                desk,
+                book,
                 Draft(
                     Kind.SET_OFF,
                     desk.today,

@@ -126,11 +126,11 @@ OPEN_ITEMS: Need[Items] = Need("what is open of an estate", _read, follow=_follo
 
 
 def open_debts(desk: Desk, book: Book, *, but: str = "") -> list[OpenItem]:
-    """What the holder owes for certain, by what it is owed of; debts that are `but` are left out."""
+    """What the holder owes for certain, by what it is owed of; own debts that are `but` are left out."""
     return [
         OpenItem("debt", debt.what, account_no(book.book_id))
         for debt in desk.of(OWED).debts_of(desk, book)
-        if debt.what != but
+        if debt.what != but or "account" in debt.known_by
     ]
 
 
@@ -141,8 +141,8 @@ def check_nothing_open(desk: Desk, book: Book, also: Sequence[OpenItem] = ()) ->
     """
     items = list(desk.of(OPEN_ITEMS).get(book.book_id, ()))
     items += [
-        OpenItem("advance", entry_name(book.book_id, case.seq), case.institution)
-        for case in desk.of(OWED).cases.get(book.book_id, ())
+        OpenItem("advance", entry_name(account, case.seq), case.institution)
+        for account, case in desk.of(OWED).cases_of(desk, book.book_id)
         if case.is_open(desk.policy(book.area))
     ]
     items += [

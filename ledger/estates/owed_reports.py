@@ -17,6 +17,7 @@ from ledger.estates.owed import read_cases
 from ledger.owed.owing import Debt, read_debts
 from ledger.owed.state import read_demands, taken_over
 from ledger.policy import Policy
+from ledger.posting.merges import came_into
 
 _B, _E = tables.book.c, tables.entry.c
 
@@ -35,22 +36,27 @@ class DebtSeen(NamedTuple):
 def debts_of(connection: Connection, book_id: int, policies: Mapping[int, Policy]) -> list[DebtSeen]:
     """What the holder of an account owes for certain, demands last.
 
-    What is settled is left out, and so is what the estate of a closed account took over.
+    With what is owed again of accounts that went into it, each by its own entry. What is settled is left out,
+    and so is what the estate of a closed account took over.
     """
     book = connection.execute(select(_B.stage, _B.died_on, _B.area).where(_B.book_id == book_id)).one()
     if book.stage == Stage.CLOSED and book.died_on is not None:
         return _since_the_estate(connection, book_id)
-    demands = read_demands(connection, [book_id])[book_id]
-    found = _of_cases(connection, book_id, policies[book.area])
+    own = (book_id, *came_into(connection, [book_id]).get(book_id, ()))
+    every = read_demands(connection, own)
+    demands = every[book_id]
+    found = [one for account in own for one in _of_cases(connection, account, policies[book.area])]
     for debt in read_debts(connection, [book_id])[book_id]:
         if debt.key is None or debt.entry is None or debt.since is None:
             raise AssertionError("what is no case is known by an entry")
         demanded = taken_over(demands.values(), debt.key)
         seen = DebtSeen(debt, debt.entry, debt.since, debt.owed, demanded, max(debt.owed - demanded, 0))
         found.append(seen)
-    for seq, demand in demands.items():
-        owed = Debt("demand", {"demand": seq}, demand.still_owed)
-        found.append(DebtSeen(owed, (book_id, seq), demand.demanded_on, demand.amount, 0, demand.still_owed))
+    for account in own:
+        for seq, demand in every[account].items():
+            owed = Debt("demand", {"demand": seq}, demand.still_owed)
+            entry = account, seq
+            found.append(DebtSeen(owed, entry, demand.demanded_on, demand.amount, 0, demand.still_owed))
     return [one for one in found if one.still_owed]
 
 

@@ -28,7 +28,7 @@ from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.estates.case import ESTATE_CASE, HELD, OPEN, case_named
 from ledger.estates.netting import SPENT_SHARES
-from ledger.estates.owed import OWED
+from ledger.estates.owed import OWED, owe_again
 from ledger.estates.payouts import PAYOUTS
 from ledger.owed.state import DEMAND_STATE
 from ledger.people.merged import onward_of
@@ -211,6 +211,7 @@ class UndoEstate(Command):
         for one in interest:
             _earn_no_more(book, one)
         _owe_again(book, paid)
+        owe_again(desk, _set_off_of(paid).get("set_off", ()), self.reason)
         book.stage = Stage.DECEASED
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.accounts.called_back import fen_there, judged_where_it_is, take_out, that_has_it
+from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.numbers import entry_name
@@ -110,7 +112,8 @@ def demand_debt(
 class SetOffDemand(Command):
     """Take what is owed of a demand out of the account, as far as it is available, where the area allows it.
 
-    Held and reserved money stays; the rest of what is owed is paid by instalments.
+    Held and reserved money stays; the rest of what is owed is paid by instalments. What is owed again of an
+    account that went into another one is taken out of that one.
     """
 
     verb = "set_off"
@@ -119,6 +122,8 @@ class SetOffDemand(Command):
         RefusalCode.ACCOUNT_CLOSED,
         RefusalCode.ACCOUNT_TRANSFERRING,
         RefusalCode.ACCOUNT_FROZEN,
+        # of an account that went into one which was opened after today, by a clock that is behind
+        RefusalCode.PERIOD_INVALID,
         # it was withdrawn
         RefusalCode.ALREADY_REVERSED,
         RefusalCode.SET_OFF_NOT_ALLOWED,
@@ -127,7 +132,7 @@ class SetOffDemand(Command):
         # nothing is available
         RefusalCode.INSUFFICIENT_BALANCE,
     )
-    needs = frozenset({DEMANDS})
+    needs = frozenset({DEMANDS, ESTATE})
 
     book: BookRef
     demand_seq: int
@@ -142,19 +147,22 @@ class SetOffDemand(Command):
         book: Book = desk.book
         demand = _demand(book, self.demand_seq)
         # "deceased" lets a spending of an earlier day pass: what is owed is set off before the estate
-        desk.allow(Verb.SPENDING)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.SPENDING)
         _check_stands(demand)
         policy = desk.policy(book.area)
         if not policy.care.set_off.on(desk.today):
             raise Refused(RefusalCode.SET_OFF_NOT_ALLOWED)
         if not demand.still_owed:
             raise Refused(RefusalCode.DEMAND_PAID)
-        fen = min(demand.still_owed, max(book.available, 0))
+        fen = min(demand.still_owed, fen_there(desk, book))
         if not fen:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE)
         order = policy.pocket_order.on(desk.today)
         done = demand._replace(set_off=demand.set_off + fen)
-        book.debit(
+        take_out(
+            desk,
+            book,
             Draft(Kind.SET_OFF, desk.today, detail=told_of(self.demand_seq, done), keyed=True),
             fen,
             Side.RECEIVABLE,
@@ -182,7 +190,7 @@ class PayInstalment(Command):
         # also more than is owed
         RefusalCode.AMOUNT_INVALID,
     )
-    needs = frozenset({DEMANDS})
+    needs = frozenset({DEMANDS, ESTATE})
 
     book: BookRef
     demand_seq: int
@@ -199,7 +207,7 @@ class PayInstalment(Command):
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
         demand = _demand(book, self.demand_seq)
-        if book.stage == Stage.CLOSED:
+        if that_has_it(desk, book) is None:
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
         INSTALMENT_ON.admit(self.paid_on, desk.today, "paid_on")
         again = desk.require_new_source(Kind.INSTALMENT, self.source_ref)
@@ -267,7 +275,7 @@ def reverse(desk: Desk, original: Receipt, day: date, reason: str) -> None:
     REVERSED_ON.admit(day, desk.today, "effective_on", original=original.effective_on)
     if desk.acted_on(original.seq) is not None:
         raise Refused(RefusalCode.ALREADY_REVERSED)
-    if book.stage == Stage.CLOSED:
+    if that_has_it(desk, book) is None:
         # the account was left by what was owed then
         raise Refused(RefusalCode.ACCOUNT_CLOSED)
     is_demand = original.kind is Kind.DEMAND
@@ -298,6 +306,9 @@ def reverse(desk: Desk, original: Receipt, day: date, reason: str) -> None:
             same_year=effective_on.year == original.effective_on.year,
         )
         demands.set(seq, demand._replace(set_off=demand.set_off - fen))
+        if book.stage == Stage.CLOSED:
+            # it is owed by the holder of the account that the money goes on to
+            hand_on(desk, book, draft)
         return
     if book.late_year(effective_on) is None:
         book.roll_to(effective_on.year)

@@ -13,6 +13,7 @@ from ledger.book.beside import StateKind
 from ledger.book.detail import unpack
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
 from ledger.chart.owed import DebtKind
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Need, Receipt
@@ -82,10 +83,12 @@ def demanded_before(demands: Mapping[int, Mapping[int, Demand]], books: Iterable
     )
 
 
-def demanded_of_year(book: Book, year: int) -> int:
-    """What demands took over of what annual settlements of a year claimed back, in fen."""
+def demanded_of_year(book: Book, year: int, others: Iterable[Book] = ()) -> int:
+    """What demands took over of what annual settlements of a year claimed back, in fen; also those of
+    `others`, the accounts that this one went into.
+    """
     key = DebtKey(DebtKind.ANNUAL_SETTLEMENT, book.book_id, year)
-    return taken_over(book.of(DEMAND_STATE).rows.values(), key)
+    return sum(taken_over(one.of(DEMAND_STATE).rows.values(), key) for one in (book, *others))
 
 
 # by the entry that demanded it
@@ -101,7 +104,11 @@ _DEMANDS = Lookup(
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> bool:
-    put_demands(connection, desk, own_books(asked, desk))
+    own = own_books(asked, desk)
+    if any(desk.books[book_id].stage == Stage.CLOSED for book_id in own):
+        # and those of the accounts that closed ones went into, once they are locked
+        own = [*own, *(one for one, book in desk.books.items() if book.person_id is not None)]
+    put_demands(connection, desk, own)
     return True
 
 
@@ -141,8 +148,8 @@ def is_done_of_one(kind: int, detail: str | None) -> bool:
     """Whether an entry was set off against a demand, or paid of one, by an act of its own."""
     if kind == Kind.SET_OFF:
         told = unpack(detail)
-        # what an estate set off is a line of its division
-        return "demand" in told and "line" not in told
+        # what an estate set off, or took over of an account that went into its own, is a line of its division
+        return "demand" in told and not told.keys() & {"line", "estate"}
     return kind == Kind.INSTALMENT
 
 

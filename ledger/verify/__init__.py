@@ -92,6 +92,7 @@ from ledger.verify.registers import (
     mergers_make_no_circle,
     registers_say_what_their_entries_say,
 )
+from ledger.verify.taken_over import what_estates_took_over_stands_in_both_books
 from ledger.verify.twins import people_are_there_once
 
 __all__ = ["ACROSS", "INVARIANTS", "Finding", "Verdict", "verify"]
@@ -127,6 +128,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     account_money_went_back_to_its_pockets,
     nothing_is_reserved_for_the_dead,
     estates_set_off_what_was_owed,
+    what_estates_took_over_stands_in_both_books,
     transfers_follow_from_their_entries,
     demands_follow_from_their_entries,
     debts_are_demanded_once,

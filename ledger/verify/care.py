@@ -329,7 +329,7 @@ def _come_back(
         return
     if kind == Kind.RECOVERY:
         known = known._replace(returned=known.returned + fen, paid=known.paid + told["paid"])
-    elif "line" not in told and (
+    elif told.keys().isdisjoint({"line", "estate"}) and (
         after is None or (after[0], after[1].get("set_off")) != (Kind.RECOVERY, fen)
     ):
         # both go back together

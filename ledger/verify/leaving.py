@@ -300,10 +300,13 @@ def _note(
     told = unpack(detail)
     if kind == Kind.ESTATE:
         for owed in told.get("set_off", ()) if target_seq is None else ():
-            if owed["what"] == "demand":
+            # of an account that went into this one its own book says it
+            if owed["what"] == "demand" and "account" not in owed:
                 _change(demands, int(owed["demand"]), "to_estate", int(owed["owed"]))
     elif "demand" in told and "line" not in told:
         number, name = int(told["demand"]), "paid" if kind == Kind.INSTALMENT else "set_off"
+        if "estate" in told:
+            name, fen = "to_estate", int(told["owed"])
         _change(demands, number, name, fen)
         changes[seq] = number, name, fen
 

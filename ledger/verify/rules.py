@@ -74,9 +74,10 @@ _AFTER_CLOSING = frozenset({
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip
-# of one that went into another, what is taken back of what it had, and a claim that is decided anew
+# of one that went into another, what is taken back of what it had, a claim that is decided anew, and what is
+# paid of a demand that is open again
 _AFTER_A_MERGE = _AFTER_CLOSING | frozenset({
-    Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.CLAIM_DECISION,
+    Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.CLAIM_DECISION, Kind.INSTALMENT,
 })  # fmt: skip
 # what is said of an estate before it is divided
 _OF_AN_UNDIVIDED_ESTATE = frozenset({

@@ -14,6 +14,7 @@ from ledger.accounts.mistaken_deaths import WithdrawDeath
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
 from ledger.book.detail import unpack
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.members import MemberClass
@@ -21,6 +22,8 @@ from ledger.contributions.payment_reversals import ReversePayment
 from ledger.contributions.retirees import CreditRetiree
 from ledger.estates.merging import MergeAccounts
 from ledger.estates.undoing import UndoEstate
+from ledger.owed.demands import DemandBack, PayInstalment, SetOffDemand
+from ledger.owed.reports import demand as demand_of
 from ledger.people.enrolments import Enrol
 from ledger.posting import Posted, Receipt
 from ledger.verify import verify
@@ -245,3 +248,37 @@ def test_a_death_withdrawn_and_corrected_while_a_merged_account_moves(clinic: Cl
     assert told[1] in {"posted", "account_not_deceased"}
     assert both(clinic, older, younger) == there + 2_000
     assert clinic.book(older).stage == Stage.ACTIVE
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_what_is_owed_again_of_a_merged_account_and_its_estate(clinic: Clinic, _round: int) -> None:
+    """An instalment bounces and is set off, or paid again, while the estate is divided: it is owed once."""
+    world, today = clinic.world, clinic.world.today
+    older, younger = pair(clinic)
+    demand = world.one(DemandBack(younger, 1_000, "too much", "paper"))
+    paid = world.one(PayInstalment(younger, demand.seq, 1_000, today, world.ref("i")))
+    world.one(MergeAccounts(younger, older, "finding"))
+    world.one(ReportDeath(older, today, "certificate"))
+    found = each(
+        clinic,
+        ReverseEntry(younger, paid.seq, "bounced"),
+        SetOffDemand(younger, demand.seq),
+        PayInstalment(younger, demand.seq, 400, today, world.ref("i")),
+        estate(world, older, [Heir("child", "王五")], today),
+    )
+    told = [code(one) for one in found]
+    assert told[0] in {"posted", "account_closed"}
+    assert told[1] in {"posted", "demand_paid", "account_closed"}
+    assert told[2] in {"posted", "demand_paid", "account_closed"}
+    assert told[3] == "posted"
+    with world.engine.connect() as connection:
+        of = demand_of(connection, younger, demand.seq).demand
+    bounced = told[0] == "posted"
+    assert of.set_off + of.paid + of.to_estate == of.amount
+    assert (of.paid, of.still_owed) == ((400 if told[2] == "posted" else 0) if bounced else 1_000, 0)
+    divided = found[3]
+    assert isinstance(divided, Posted)
+    [heir] = unpack(divided.receipt.detail)["heirs"]
+    interest = unpack(divided.receipt.detail)["interest"]
+    assert heir["amount"] == 60_000 + interest - of.set_off - of.to_estate
+    assert both(clinic, older, younger) == 0

@@ -39,7 +39,7 @@ HOUSE: dict[str, str] = {
     "institutions": CORE,
     "accounts": f"{CORE} people institutions",
     "contributions": f"{CORE} people institutions accounts",
-    "owed": CORE,
+    "owed": f"{CORE} accounts",
     "care": f"{CORE} people institutions accounts owed reports",
     "estates": f"{CORE} people institutions accounts contributions owed care",
     "transfers": f"{CORE} people accounts contributions owed estates",

@@ -9,11 +9,13 @@ from sqlalchemy import Engine, text
 
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
+from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.contributions.retirees import CreditRetiree
 from ledger.estates.merging import MergeAccounts
+from ledger.owed.demands import DemandBack, PayInstalment
 from ledger.people.enrolments import Enrol
 from ledger.people.persons import name_digest, new_name, seal_fact, stake_by_number
 from ledger.people.renaming import ChangeName
@@ -23,6 +25,7 @@ from ledger.verify.people import facts_are_what_they_are_compared_by
 from tests.support.approvals import asks_nobody
 from tests.support.people import KEYRING, SomeoneFactory, World
 from tests.support.separations import separation
+from tests.support.stories import Heir, estate
 from tests.verify.tampering import TOLD, chain_anew, found, run, tampering
 
 SINCE = date(2026, 3, 1)
@@ -188,4 +191,47 @@ def test_what_is_called_back_leaves_at_once(
                 younger=called_back[1],
             )
         chain_anew(connection, called_back[1])
+        assert what in {finding.what for finding in found(connection)}
+
+
+@pytest.fixture(scope="module")
+def taken_over(engine: Engine, books: tuple[int, int]) -> tuple[int, int]:
+    """The same of somebody whose estate took over what was owed again of the one that went into theirs."""
+    world = asks_nobody(World(engine))
+    older, younger = (
+        world.open(SomeoneFactory(name="张三"), opened_on=day, today=day, opening=(0, 9_000))
+        for day in (date(2025, 1, 1), date(2025, 2, 1))
+    )
+    demand = world.one(DemandBack(younger, 500, "too much", "d"))
+    paid = world.one(PayInstalment(younger, demand.seq, 500, world.today, "i"))
+    world.one(MergeAccounts(younger, older, "d"))
+    world.one(ReverseEntry(younger, paid.seq, "bounced"))
+    world.one(ReportDeath(older, world.today, "certificate"))
+    world.one(estate(world, older, [Heir("child", "王五")], world.today))
+    assert verify(engine, keyring=KEYRING).findings == []
+    return older, younger
+
+
+NOT_BOTH = "what an estate took over of another account does not stand in both books"
+LAST = "book_id = :younger AND seq = (SELECT MAX(seq) FROM entry WHERE book_id = :younger)"
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        (f"UPDATE entry SET detail = replace(detail, '500', '501') WHERE {LAST}", NOT_BOTH),
+        (f"UPDATE entry SET detail = replace(detail, '\"estate\":', '\"estates\":') WHERE {LAST}", NOT_BOTH),
+        (f"UPDATE entry SET detail = replace(detail, '\"demand\"', '\"case\"') WHERE {LAST}", NOT_BOTH),
+        ("UPDATE entry SET detail = replace(detail, '\"by\":', '\"at\":')"
+         " WHERE book_id = :older AND kind = 14", NOT_BOTH),
+        ("UPDATE entry SET target_seq = (SELECT seq FROM entry WHERE book_id = :older AND kind = 14)"
+         " WHERE book_id = :older AND seq = 1",
+         "what an estate took over of another account does not stand as long as it"),
+    ],
+)  # fmt: skip
+def test_what_an_estate_took_over_is_found(
+    engine: Engine, taken_over: tuple[int, int], statement: str, what: str
+) -> None:
+    with tampering(engine) as connection:
+        run(connection, statement, **named(statement, taken_over))
         assert what in {finding.what for finding in found(connection)}
