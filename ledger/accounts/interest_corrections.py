@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, MINYEAR, date, timedelta
 from typing import NamedTuple
 
+from ledger.accounts.called_back import fen_there, take_out, that_has_it
 from ledger.accounts.inheritance import ESTATE, hand_on, heirs_to_lock
 from ledger.accounts.interest_history import HISTORY, OF_A_YEAR, Moved, judged
 from ledger.book.detail import pack, unpack
@@ -121,7 +122,8 @@ class CorrectInterest(Command):
     One entry a year, valued today, with 31 December of the year as the day of the fact. What is too much is
     taken as far as it is there, from carried_over first; what is not there stays a difference, and is taken
     when the years are corrected again; so does all that a frozen account has too much (R66). Of a closed
-    account what is too little goes to the heirs (R33), and what is too much is claimed from nobody.
+    account what is too little goes to the heirs (R33), and what is too much is claimed from nobody. Of one
+    that went into another one either is that one's.
     """
 
     verb = "interest_correction"
@@ -164,13 +166,14 @@ class CorrectInterest(Command):
             raise Refused(RefusalCode.ACCOUNT_CLOSED)
         if missing := heirs_to_lock(desk, [book]):
             raise WiderLocks(missing)
+        account = that_has_it(desk, book)
         history = judged(desk.of(HISTORY)[book.book_id]).history
         told: list[list[int]] = []
         draft: Draft | None = None
-        is_frozen, kept = Status.FROZEN in book.statuses(desk.today), 0
+        is_frozen, kept = Status.FROZEN in (account or book).statuses(desk.today), 0
         for year in range(self.first, self.last + 1):
             one = self._difference(desk, book, history, year)
-            fen = payable(one.fen, book.available, is_closed=book.stage == Stage.CLOSED)
+            fen = payable(one.fen, fen_there(desk, book), is_closed=account is None)
             if fen < 0 and is_frozen:
                 kept, fen = kept + fen, 0
             if fen:
@@ -215,7 +218,7 @@ class CorrectInterest(Command):
         )
         book.roll_to(today.year)
         if fen < 0:
-            return book.debit(draft, -fen, Side.FUND_INTEREST, None, current_year_first=False)
+            return take_out(desk, book, draft, -fen, Side.FUND_INTEREST, None, current_year_first=False)
         draft.transfers = ((int(Side.FUND_INTEREST), int(Side.CARRIED_OVER), fen, None),)
         book.add(draft)
         if book.stage == Stage.CLOSED:

@@ -6,7 +6,7 @@ something has changed since: then a supplement brings the year right.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
+from ledger.accounts.called_back import judged_where_it_is, that_has_it
 from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.accounts.quotas import ENDED_QUOTAS, QUOTAS
 from ledger.book.beside import rows_digest
@@ -84,7 +85,8 @@ class CloseYear(Command):
     person owes funds from this year's settlements, and what is left, which had been cash, goes to the bank
     (R21). What is asked back is claimed from relatives as far as too much had come back to them, and else
     owed by the person. Of a closed account what is paid goes to the heirs, and nothing is asked back that is
-    not paid at the same time (R33).
+    not paid at the same time (R33). Of one that went into another one all of it is the holder's as before:
+    what is paid goes on to that account, and what is asked back its holder owes.
     """
 
     verb = "settle_year"
@@ -124,7 +126,8 @@ class CloseYear(Command):
         }
         if not rows:
             raise Refused(RefusalCode.ANNUAL_SETTLEMENT_NOT_FOUND)
-        desk.allow(Verb.ANNUAL_SETTLEMENT)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.ANNUAL_SETTLEMENT)
         entries = desk.of(YEAR_ENTRIES).get(book.book_id, {})
         last = _last(entries)
         facts = Facts(
@@ -143,19 +146,27 @@ class CloseYear(Command):
         lock_relatives(desk, book, again)
         again = within_reach(desk, again)
         found = replace(found, from_relatives=sum(one.fen for one in again))
-        closed = book.stage == Stage.CLOSED
+        closed = that_has_it(desk, book) is None
         if closed:
             found = found.for_heirs()
         if last is not None and not found.differs:
             raise AlreadyThere(last)
         owed = 0 if last is None else unpack(last.detail)["still_owed"]
-        demanded = demanded_of_year(book, year)
+        demanded = demanded_of_year(book, year, _way_of(desk, book))
         division = divide_for_heirs(found) if closed else divide(found, owed, demanded)
         back = returns(entries, found.aid_back, division.to_relatives)
         lock_relatives(desk, book, back)
         to_pockets = division.to_account + division.to_heirs
         pockets = pocket_returns(policy, found, entries, to_pockets, desk.today.year) if to_pockets else []
         _Statement(desk, book, year, found, division, back, again, pockets).write()
+
+
+def _way_of(desk: Desk, book: Book) -> Iterator[Book]:
+    """The accounts that a book went into, of which what it is owed may have been demanded."""
+    divided = desk.of(ESTATE).get(book.book_id) if book.stage == Stage.CLOSED else None
+    for one in () if divided is None else divided.onward:
+        if (other := desk.other(one)) is not None:
+            yield other
 
 
 def _last(entries: Mapping[int, Receipt]) -> Receipt | None:

@@ -16,6 +16,7 @@ from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
 from ledger.corrections.asked import Correction
 from ledger.corrections.lines import Corrected, CorrectionLine
+from ledger.people.merged import onward_of
 from ledger.policy import MissingParameter, Policy
 from ledger.refusals import RefusalCode
 
@@ -29,10 +30,11 @@ class YearsOfAccount(NamedTuple):
 
     account_id: int
     opened_on: date
-    stage: int
-    # of a closed one the day on which it was paid out
+    # whether its money is with heirs, or left otherwise
+    is_closed: bool
+    # of a closed one the day on which it was paid out, or went into another one
     paid_out: date | None
-    # less what is held and reserved, in fen
+    # less what is held and reserved, in fen; of one that went into another one what that has
     available: int
     years: range
 
@@ -81,17 +83,26 @@ def _accounts(connection: Connection, correction: Correction, after: int) -> lis
     with connection.begin():
         rows = connection.execute(query).all()
         closed = [row.book_id for row in rows if row.stage == Stage.CLOSED]
-        estates = select(_E.book_id, _E.effective_on).where(
-            _E.book_id.in_(closed), _E.kind == int(Kind.ESTATE), _E.target_seq.is_(None)
+        ended = select(_E.book_id, _E.effective_on).where(
+            _E.book_id.in_(closed),
+            _E.kind.in_((int(Kind.ESTATE), int(Kind.MERGE))),
+            _E.target_seq.is_(None),
+            # what came from another account has a document
+            _E.source_ref.is_(None),
         )
-        paid_out: dict[int, date] = dict(map(tuple, connection.execute(estates)))
+        paid_out: dict[int, date] = dict(map(tuple, connection.execute(ended)))
+        stays = {one: way[-1] for one, way in onward_of(connection, closed).items()}
+        of_those = select(_B.book_id, _AVAILABLE).where(
+            _B.book_id.in_(set(stays.values())), _B.stage != int(Stage.CLOSED)
+        )
+        there: dict[int, int] = dict(map(tuple, connection.execute(of_those)))
     return [
         YearsOfAccount(
             account_id,
             opened_on,
-            stage,
+            stage == Stage.CLOSED and stays.get(account_id) not in there,
             paid_out.get(account_id),
-            available,
+            there.get(stays.get(account_id, 0), available),
             range(max(first, opened_on.year), interest_year + 1),
         )
         for account_id, opened_on, stage, interest_year, available in rows
@@ -107,7 +118,7 @@ def _corrected(
     actor: str,
 ) -> CorrectedYears:
     lines: list[CorrectionLine] = []
-    is_closed = account.stage == Stage.CLOSED
+    is_closed = account.is_closed
     try:
         differences = interest_differences(
             judged(history).history,

@@ -98,27 +98,29 @@ Debts = dict[int, list[Debt]]
 
 def read_debts(connection: Connection, books: Iterable[int]) -> Debts:
     """What the persons of these books owe, and what of that demands took over as well."""
-    ids = [(book_id,) for book_id in books]
-    found: Debts = {book_id: [] for (book_id,) in ids}
+    found: Debts = {book_id: [] for book_id in books}
+    # what is owed of an account that went into another one is owed by the holder of that one
+    merged = came_into(connection, found)
+    whose = {one: book_id for book_id in found for one in (book_id, *merged.get(book_id, ()))}
+    every = [(one,) for one in whose]
     years: dict[tuple[int, int], tuple[int, int, date]] = {}
-    for book_id, year, seq, at, detail in _YEARS.run(connection, ids):
+    for book_id, year, seq, at, detail in _YEARS.run(connection, every):
         if (owed := unpack(detail).get("still_owed")) is not None:
             years[book_id, year] = owed, seq, day_of(at)
     for (book_id, year), (owed, seq, since) in sorted(years.items()):
         if owed:
             key = DebtKey(DebtKind.ANNUAL_SETTLEMENT, book_id, year)
-            found[book_id].append(_debt(key, {"year": year}, owed, (book_id, seq), since))
-    # what is owed of an account that went into another one is owed by the holder of that one
-    merged = came_into(connection, found)
-    whose = {one: book_id for book_id in found for one in (book_id, *merged.get(book_id, ()))}
+            debt = _debt(key, {"year": year}, owed, (book_id, seq), since)
+            found[whose[book_id]].append(_of(book_id, whose, debt))
     _read_months(connection, whose, found)
-    for one, credit_seq, seq, at, owed in _CREDITS.run(connection, [(one,) for one in whose]):
+    for one, credit_seq, seq, at, owed in _CREDITS.run(connection, every):
         key = DebtKey(DebtKind.LATE_CREDIT, one, credit_seq)
         debt = _debt(key, {"credit": credit_seq}, owed, (one, seq), day_of(at))
         found[whose[one]].append(_of(one, whose, debt))
-    for book_id, seq, at, owed in _SHARES_BACK.run(connection, ids):
+    for book_id, seq, at, owed in _SHARES_BACK.run(connection, every):
         key = DebtKey(DebtKind.INHERITANCE, book_id, seq)
-        found[book_id].append(_debt(key, {"entry": seq}, owed, (book_id, seq), day_of(at)))
+        debt = _debt(key, {"entry": seq}, owed, (book_id, seq), day_of(at))
+        found[whose[book_id]].append(_of(book_id, whose, debt))
     _leave_demanded(connection, merged, found)
     return found
 

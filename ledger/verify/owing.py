@@ -46,7 +46,7 @@ def debts_are_demanded_once(connection: Connection, first: int, last: int) -> It
 def _owed(connection: Connection, book_id: int, key: DebtKey) -> int:
     # as it stands in the row, known or not
     kind, of_book, number, account = int(key.kind), *key[1:]
-    if account is not None or (kind == DebtKind.LATE_CREDIT and of_book != book_id):
+    if account is not None or (kind != DebtKind.CONTRIBUTION and of_book != book_id):
         # of an account that went into the debtor's, without what was demanded in the books before
         first = of_book if account is None else account
         before = came_into(connection, [book_id]).get(book_id, ())

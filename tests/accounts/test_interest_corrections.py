@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from ledger import reports
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
+from ledger.accounts.freezes import Freeze
 from ledger.accounts.holds import Hold
 from ledger.accounts.interest_corrections import CorrectInterest, interest_differences
 from ledger.accounts.interest_history import read_history
@@ -21,11 +22,15 @@ from ledger.accounts.year_end import PostInterest
 from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import Side
+from ledger.corrections.asked import Correction, CorrectionKind
+from ledger.corrections.years import CorrectedYears, interest_steps
+from ledger.estates.merging import MergeAccounts
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policy
 from ledger.posting import Posted, Receipt
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
-from tests.support.people import AREA, World
+from tests.support.approvals import asks_nobody
+from tests.support.people import AREA, SomeoneFactory, World
 from tests.support.stories import Heir, estate, fen, yuan
 
 R = RefusalCode
@@ -57,6 +62,14 @@ def world(engine: Engine) -> Iterator[World]:
     assert made.policies is right
 
 
+@pytest.fixture
+def asked(world: World) -> Iterator[World]:
+    """The same, where nobody else is asked for."""
+    right = world.policies
+    yield asks_nobody(world)
+    world.policies = right
+
+
 def correct(world: World, book: int, first: int, last: int, **more: Any) -> CorrectInterest:
     return CorrectInterest(book, first, last, "wrong rates", **more)
 
@@ -65,7 +78,7 @@ def posted_wrongly(world: World, rate: str, years: tuple[int, ...] = (2025, 2026
     """An account with 10,000.00 carried over since 2025, whose years were posted by another rate."""
     right = world.policies
     opening.setdefault("opening", (0, fen("10,000.00")))
-    book = world.open(opened_on=date(2025, 1, 1), **opening)
+    book = world.open(opening.pop("someone", None), opened_on=date(2025, 1, 1), **opening)
     world.policies = {**right, AREA: with_rate(rate)}
     for year in years:
         world.one(PostInterest(book, year), today=date(year + 1, 1, 10))
@@ -161,6 +174,78 @@ def test_after_the_estate_too_little_goes_to_the_heirs_and_too_much_is_left(worl
             assert yuan(outcome.receipt.amount_fen) == RIGHT_2025
             assert any(one.kind is Kind.ESTATE for one in outcome.others)
         assert balance(world, book) == 0
+
+
+# -- of an account that went into another one ----------------------------------------------------------------
+
+
+def went_into_another(world: World, rate: str) -> tuple[int, int]:
+    """The account that stays, with 500.00, and one whose 2025 was posted by another rate: merged since."""
+    book = posted_wrongly(world, rate, (2025,), someone=SomeoneFactory(name="张三"))
+    day = date(2026, 6, 1)
+    older = world.open(SomeoneFactory(name="张三"), opened_on=date(2024, 1, 1), opening=(0, 50_000))
+    world.one(MergeAccounts(book, older, "finding"), today=day)
+    return older, book
+
+
+@pytest.mark.parametrize("rate", ["0.0000", "0.0300"])
+def test_after_a_merger_the_account_that_stays_gets_it_or_gives_it(asked: World, rate: str) -> None:
+    world = asked
+    older, book = went_into_another(world, rate)
+    before = balance(world, older)
+    done = world.one(correct(world, book, 2025, 2025), today=TODAY)
+    [[year, difference, _seq]] = unpack(done.detail)["years"]
+    assert year == 2025
+    assert difference == fen(RIGHT_2025) - unpack(done.detail)["posted"]
+    assert (difference > 0) == (rate == "0.0000")
+    assert balance(world, older) == before + difference
+    assert balance(world, book) == 0
+    assert world.refusal(correct(world, book, 2025, 2025), today=TODAY) is R.NOTHING_TO_CORRECT
+
+
+def test_after_a_merger_it_is_taken_as_far_as_it_is_there(asked: World) -> None:
+    world = asked
+    older, book = went_into_another(world, "0.0300")
+    world.one(Freeze(older, "court", "paper", date(2027, 2, 1), date(2027, 3, 31)), today=TODAY)
+    assert world.refusal(correct(world, book, 2025, 2025), today=TODAY) is R.ACCOUNT_FROZEN
+    later = date(2027, 4, 1)
+    there = balance(world, older)
+    world.one(Spend(older, there - 1_000, later, "H0001", world.ref()), today=later)
+    [step] = planned(world, book)
+    # the year of the merger went by what the year before had too much
+    assert [(line.period, line.code) for line in step.lines] == [
+        (2025, None), (2026, "insufficient_balance")
+    ]  # fmt: skip
+    assert step.lines[0].difference == -1_000
+    first = world.one(correct(world, book, 2025, 2025), today=later)
+    wrong = unpack(first.detail)["posted"] - fen(RIGHT_2025)
+    assert (first.amount_fen, unpack(first.detail)["left"]) == (1_000, 1_000 - wrong)
+    assert balance(world, older) == balance(world, book) == 0
+
+
+def planned(world: World, book: int) -> list[CorrectedYears]:
+    """What a mass correction of the interest would post of one account."""
+    asked_for = Correction(
+        kind=CorrectionKind.PARAMETER,
+        area=AREA,
+        first=date(2025, 1, 1),
+        last=date(2025, 12, 31),
+        reason="published anew",
+        parameter="interest.three_month",
+    )
+    with world.engine.connect() as connection:
+        steps = list(interest_steps(connection, asked_for, world.policies[AREA], "c", "a"))
+    return [one for step in steps for one in step if {line.account_id for line in one.lines} == {book}]
+
+
+def test_after_a_merger_heirs_are_asked_for_nothing(asked: World) -> None:
+    world = asked
+    older, book = went_into_another(world, "0.0300")
+    world.one(ReportDeath(older, date(2026, 6, 1), "certificate"), today=date(2026, 6, 2))
+    world.one(estate(world, older, [Heir("child", "王伟")], date(2026, 9, 1)), today=date(2026, 9, 1))
+    assert world.refusal(correct(world, book, 2025, 2025), today=TODAY) is R.NOTHING_TO_CORRECT
+    [step] = planned(world, book)
+    assert [line.code for line in step.lines] == ["account_closed"]
 
 
 @pytest.mark.parametrize("left", ["0.00", "50.00", "250.00"])

@@ -28,12 +28,15 @@ from ledger.care.manual_claims import EVIDENCE, DecideClaim, SubmitClaim
 from ledger.care.reads import read_settled
 from ledger.care.recomputation import Facts, recompute
 from ledger.care.rows import Cause, FilingRow, SettlementRow
+from ledger.care.taking_back import ReverseSettlement
 from ledger.chart.care import CauseKind, Channel, Filing
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
 from ledger.chart.sides import Side
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, reading
+from ledger.estates.merging import MergeAccounts
+from ledger.owed.demands import DemandBack, SetOffDemand
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted, Receipt, batches
@@ -43,6 +46,8 @@ from ledger.posting.way_in import post
 from ledger.refusals import RefusalCode, Refused
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
+from tests.estates.test_owed_again_after_merges import owed_by
+from tests.support.approvals import asks_nobody
 from tests.support.chance import seeds
 from tests.support.clinic import Clinic, LineText, Settled
 from tests.support.office import command_line, finish
@@ -500,6 +505,85 @@ def test_the_frozen_and_the_dead_are_settled_and_the_closed_for_their_heirs(stor
     assert story.clinic.balance(account) - inherited in {fen("636.66"), fen("636.67")}
     assert not story.settle(closed).created
     assert story.clinic.balance(closed) == 0
+    story.in_order()
+
+
+# -- of an account that went into another one ----------------------------------------------------------------
+
+
+def went_into_another(story: Story, balance: str = "100.00") -> tuple[int, int]:
+    """The account that stays, and a younger one of the same person."""
+    world = story.world
+    return tuple(  # type: ignore[return-value]  # two of them
+        world.open(SomeoneFactory(name="张三"), opened_on=FIRST, today=FIRST, opening=(0, fen(balance)))
+        for _ in range(2)
+    )
+
+
+def merge(story: Story, younger: int, older: int) -> None:
+    story.world.one(MergeAccounts(younger, older, "finding"), today=date(YEAR, 12, 1))
+
+
+def test_what_is_paid_of_a_merged_account_goes_on_to_the_one_that_stays(story: Story) -> None:
+    asks_nobody(story.world)
+    older, book = went_into_another(story, "10000.00")
+    lines: list[LineText] = [("A", "20000.00"), ("C", "3000.00")]
+    story.bill(book, lines, 6, at=story.elsewhere, care_type="inpatient", use_account=True)
+    story.file(book, on=date(YEAR, 11, 1))
+    merge(story, book, older)
+    before = story.clinic.balance(older)
+    done = story.settle(book)
+    # account money comes back to the account, 1,910.00
+    assert done.receipt.transfers == ((POOLED, CARRIED, fen("1,910.00"), None),)
+    [gone, came] = [one for one in done.others if one.kind is Kind.MERGE]
+    assert (gone.book_id, gone.target_seq, came.book_id) == (book, done.receipt.seq, older)
+    assert (story.clinic.balance(book), story.clinic.balance(older)) == (0, before + fen("1,910.00"))
+    assert not story.settle(book).created
+    story.in_order()
+
+
+def test_what_is_asked_back_of_a_merged_account_is_owed_and_demanded_once(story: Story) -> None:
+    world = asks_nobody(story.world)
+    older, book = went_into_another(story)
+    enrolment = story.enrol(book, date(2020, 1, 1), today=FIRST)
+    story.bill(book, "1000.00", 6)
+    world.one(EndEnrolment(book, enrolment.seq, date(YEAR, 5, 31)), today=date(YEAR, 7, 1))
+    merge(story, book, older)
+    done = story.settle(book)
+    assert done.receipt.transfers == ((OWED, POOLED, fen("240.00"), book),)
+    assert unpack(done.receipt.detail)["still_owed"] == fen("240.00")
+    assert owed_by(world, older) == [("annual_settlement", book, fen("240.00"))]
+    # part of it is demanded of the account that stays, and set off there
+    debt = (book, done.receipt.seq)
+    demand = world.one(DemandBack(older, fen("40.00"), "r", "d", debt), today=SETTLING)
+    world.one(SetOffDemand(older, demand.seq), today=SETTLING)
+    assert owed_by(world, older) == [("annual_settlement", book, fen("200.00"))]
+    # a bill that is taken back makes nothing more owed, and what was demanded stays
+    again = story.settle(book)
+    assert not again.created
+    # and the estate takes over the rest
+    world.one(ReportDeath(older, SETTLING, "register"), today=SETTLING)
+    divided = world.one(estate(world, older, [Heir("child", "王五")], SETTLING), today=SETTLING)
+    [line] = unpack(divided.detail)["set_off"]
+    assert (line["what"], line["account"], line["owed"]) == ("annual_settlement", book, fen("200.00"))
+    story.in_order()
+
+
+def test_what_is_paid_later_comes_off_what_is_owed_and_was_not_demanded(story: Story) -> None:
+    world = asks_nobody(story.world)
+    older, book = went_into_another(story)
+    enrolment = story.enrol(book, date(2020, 1, 1), today=FIRST)
+    bill = story.bill(book, "1000.00", 6)
+    world.one(EndEnrolment(book, enrolment.seq, date(YEAR, 5, 31)), today=date(YEAR, 7, 1))
+    merge(story, book, older)
+    first = story.settle(book)
+    demand = world.one(DemandBack(older, fen("40.00"), "r", "d", (book, first.receipt.seq)), today=SETTLING)
+    # the bill itself goes back: of 240.00 that are owed 200.00 were not demanded
+    world.one(ReverseSettlement(book, bill.receipt.seq, "another's"), today=SETTLING)
+    told = unpack(story.settle(book).receipt.detail)
+    assert (told["forgiven"], told["still_owed"]) == (fen("200.00"), fen("40.00"))
+    assert owed_by(world, older) == [("demand", older, fen("40.00"))]
+    assert demand.book_id == older
     story.in_order()
 
 
