@@ -56,7 +56,7 @@ from ledger.estates.claimants import ConfirmEstate, NameClaimants, NamedClaimant
 from ledger.estates.disputes import AgreeOnEstate, DisputeEstate
 from ledger.estates.division import RELATIONS, DivideEstate, HeirShare
 from ledger.estates.merging import MergeAccounts
-from ledger.estates.payouts import OrderPayout, RecordPayout, ReviewPayout
+from ledger.estates.payouts import OrderPayout, RecordPayout, ReturnPayout, ReviewPayout
 from ledger.estates.unclaimed import PayUnclaimedEstate
 from ledger.estates.undoing import UndoEstate
 from ledger.imports.lists import ListLine, read_list, require_nil_said
@@ -200,6 +200,7 @@ __all__ = [
     "ReopenInstitution",
     "ReportDeath",
     "RequestTransfer",
+    "ReturnPayout",
     "Reverse",
     "ReverseEntry",
     "ReverseEstimate",

@@ -1,4 +1,4 @@
-"""Shares of estates that go to a bank: ordered, reviewed by somebody else, paid (R57, R68)."""
+"""Shares of estates that go to a bank: ordered, reviewed by somebody else, paid, sent back (R57, R68)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from api.http.posting import entry_of, key_of, respond, take
 from api.http.routes import LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
-from ledger import OrderPayout, RecordPayout, RefusalCode, Refused, ReviewPayout, persons
+from ledger import OrderPayout, RecordPayout, RefusalCode, Refused, ReturnPayout, ReviewPayout, persons
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
 from ledger.chart.payouts import PayoutWord
@@ -39,7 +39,7 @@ from ledger.texts import normalise_name, says_cash
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
 TAG = "closure"
-StateWord = Literal["waiting", "reviewed", "paid", "replaced"]
+StateWord = Literal["waiting", "reviewed", "paid", "replaced", "returned"]
 
 _match_account = re.compile(r"[0-9]{8,32}").fullmatch
 
@@ -94,6 +94,15 @@ class PayoutDone(Strict):
 
     model_config = example(source_ref="bank-2026-118")
 
+    source_ref: SourceRef
+
+
+class PayoutBack(Strict):
+    """The bank's paper of what it sent back, and why it did."""
+
+    model_config = example(reason="account closed", source_ref="bank-2026-131")
+
+    reason: Words
     source_ref: SourceRef
 
 
@@ -192,13 +201,32 @@ async def review(payout: str, body: Nothing, request: Request) -> Response:  # n
     answer=PayoutState,
 )
 async def paid(payout: str, body: PayoutDone, request: Request) -> Response:
-    """What was paid is gone: its estate is no longer undone."""
+    """What was paid is gone: its estate is no longer undone, unless the bank sends it back."""
     key = key_of(request)
     who = caller_of(request)
     book_id, seq = entry_of(payout, R.PAYOUT_NOT_FOUND)
     command = RecordPayout(book_id, seq, body.source_ref, who.caller, who.actor, key)
     done = await take(request, command)
     return respond(request, to_json({"payout": payout, "state": "paid"}).decode(), done)
+
+
+@posting(
+    router,
+    "/v1/payouts/{payout}/returned",
+    ReturnPayout,
+    scope="accounts:write",
+    tag=TAG,
+    summary="Record that the bank sent back what was paid by an order",
+    answer=PayoutState,
+)
+async def returned(payout: str, body: PayoutBack, request: Request) -> Response:
+    """The share is to be paid again, by another order with the details put right."""
+    key = key_of(request)
+    who = caller_of(request)
+    book_id, seq = entry_of(payout, R.PAYOUT_NOT_FOUND)
+    command = ReturnPayout(book_id, seq, body.reason, body.source_ref, who.caller, who.actor, key)
+    done = await take(request, command)
+    return respond(request, to_json({"payout": payout, "state": "returned"}).decode(), done)
 
 
 @router.get(

@@ -41,6 +41,7 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/estates/{estate}/payouts"): "accounts:write",
     ("POST", "/v1/payouts/{payout}/review"): "accounts:write",
     ("POST", "/v1/payouts/{payout}/paid"): "accounts:write",
+    ("POST", "/v1/payouts/{payout}/returned"): "accounts:write",
     ("GET", "/v1/payouts"): "accounts:read",
     ("POST", "/v1/estates/{estate}/disputes"): "accounts:write",
     ("POST", "/v1/estates/{estate}/agreement"): "accounts:write",

@@ -51,6 +51,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/estates/{estate}/payouts"): _RECEIPT,
     ("POST", "/v1/payouts/{payout}/review"): _RECEIPT,
     ("POST", "/v1/payouts/{payout}/paid"): _RECEIPT,
+    ("POST", "/v1/payouts/{payout}/returned"): _RECEIPT,
     ("GET", "/v1/payouts"): G.ENTRIES | G.OTHERS_NAMES,
     ("GET", "/v1/estates/{estate}"): _RECEIPT | G.OTHERS_NAMES,
     ("POST", "/v1/estates/{estate}/disputes"): _RECEIPT | G.OTHERS_NAMES,

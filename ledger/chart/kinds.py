@@ -116,6 +116,8 @@ class Kind(IntEnum):
     PAYOUT_ORDER = 85
     PAYOUT_REVIEW = 86
     PAYOUT = 87
+    # and what the bank sends back of it
+    PAYOUT_RETURN = 37
     # of an heir's account: a share that goes back
     INHERITANCE_BACK = 98
 
@@ -207,6 +209,7 @@ MOVES: dict[Kind, frozenset[tuple[int, int]]] = {
     Kind.ESTATE: _pairs(_ANY_POCKET, (Side.ESTATE_PAYABLE, Side.POOLED_FUND)),
     Kind.INTEREST_BACK: _pairs((_CO,), (Side.FUND_INTEREST,)),
     Kind.PAYOUT: _pairs((Side.ESTATE_PAYABLE,), (Side.BANK,)),
+    Kind.PAYOUT_RETURN: _pairs((Side.BANK,), (Side.ESTATE_PAYABLE,)),
     Kind.INHERITANCE: _pairs((Side.ESTATE_PAYABLE,), (_CO,)),
     # what was paid to heirs comes back, and what was set off is owed again
     Kind.ESTATE_UNDO: _pairs((Side.ESTATE_PAYABLE, Side.RECEIVABLE, Side.POOLED_FUND), _ANY_POCKET)

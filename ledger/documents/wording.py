@@ -70,6 +70,7 @@ KINDS: Final[Mapping[Kind, str]] = {
     Kind.PAYOUT_ORDER: "继承份额支付申请",
     Kind.PAYOUT_REVIEW: "继承份额支付复核",
     Kind.PAYOUT: "继承份额支付",
+    Kind.PAYOUT_RETURN: "继承份额退汇",
     Kind.ESTATE_UNDO: "撤销继承支付",
     Kind.INHERITANCE_BACK: "退回继承款",
     Kind.MERGE: "账户合并",

@@ -17,6 +17,7 @@ from ledger.vault import Keyring
 
 _P, _E = tables.estate_payout.c, tables.entry.c
 _REVIEW, _PAID = tables.entry.alias("review"), tables.entry.alias("paid")
+_BACK = tables.entry.alias("back")
 _ASKER, _REVIEWER = tables.agent.alias("asker"), tables.agent.alias("reviewer")
 _LATER, _UNDO = tables.estate_payout.alias("later"), tables.entry.alias("undo")
 _CONTEXT: Final = b"estate_payout|"
@@ -69,7 +70,8 @@ _REPLACED = exists(
     )
 )
 _IS: Final = {
-    PayoutWord.PAID: _PAID.c.seq.is_not(None),
+    PayoutWord.RETURNED: _BACK.c.seq.is_not(None),
+    PayoutWord.PAID: and_(_PAID.c.seq.is_not(None), _BACK.c.seq.is_(None)),
     PayoutWord.REPLACED: and_(_PAID.c.seq.is_(None), _REPLACED),
     PayoutWord.REVIEWED: and_(_PAID.c.seq.is_(None), _REVIEW.c.seq.is_not(None), not_(_REPLACED)),
     PayoutWord.WAITING: and_(_REVIEW.c.seq.is_(None), not_(_REPLACED)),
@@ -82,6 +84,7 @@ def _select() -> Select[tuple[object, ...]]:
             _P.book_id, _P.seq, _P.person_id, _P.amount, _P.digest, _P.sealed, _E.detail, _E.effective_on,
             _ASKER.c.name.label("ordered_by"), _REVIEWER.c.name.label("reviewed_by"),
             _REVIEW.c.seq.label("review_seq"), _PAID.c.seq.label("paid_seq"), _PAID.c.source_ref,
+            _BACK.c.seq.label("back_seq"),
             _REPLACED.label("replaced"),
         )
         .join_from(tables.estate_payout, tables.entry, (_E.book_id == _P.book_id) & (_E.seq == _P.seq))
@@ -89,6 +92,7 @@ def _select() -> Select[tuple[object, ...]]:
         .outerjoin(_REVIEW, (_REVIEW.c.book_id == _P.book_id) & (_REVIEW.c.target_seq == _P.seq))
         .outerjoin(_REVIEWER, _REVIEWER.c.agent_id == _REVIEW.c.actor)
         .outerjoin(_PAID, (_PAID.c.book_id == _P.book_id) & (_PAID.c.target_seq == _REVIEW.c.seq))
+        .outerjoin(_BACK, (_BACK.c.book_id == _P.book_id) & (_BACK.c.target_seq == _PAID.c.seq))
     )  # fmt: skip
 
 
@@ -104,7 +108,9 @@ def payouts(
     found: list[PayoutSeen] = []
     for row in connection.execute(query).mappings():
         state = (
-            PayoutWord.PAID
+            PayoutWord.RETURNED
+            if row["back_seq"] is not None
+            else PayoutWord.PAID
             if row["paid_seq"] is not None
             else PayoutWord.REPLACED
             if row["replaced"]

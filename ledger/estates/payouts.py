@@ -1,7 +1,8 @@
 """Shares that go to a bank: ordered with the bank details, reviewed by somebody else, paid (R57, R68).
 
 The bank details stand sealed beside the order, and nowhere else. The newest order of an heir is the one that
-counts, so that wrong details are put right by another one. What was paid is gone: its estate is not undone.
+counts, so that wrong details are put right by another one. What was paid is gone: its estate is not undone,
+unless the bank sends it back.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def _told(row: PayoutRow) -> str:
 
 PAYOUT_ROW = RowKind("estate_payout", RowLetter.PAYOUT, PayoutRow, told=_told)
 
-PAYOUT_KINDS: Final = (Kind.ESTATE, Kind.ESTATE_UNDO, Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT)
+PAYOUT_KINDS: Final = (Kind.ESTATE, Kind.ESTATE_UNDO, Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT,
+    Kind.PAYOUT_RETURN)  # fmt: skip
 _ENTRIES = Lookup(
     f"SELECT {ENTRY_FIELDS} FROM {{given}} JOIN entry e ON e.book_id = given.book_id"
     f" AND e.kind IN ({', '.join(str(int(kind)) for kind in PAYOUT_KINDS)}) ORDER BY e.book_id, e.seq",
@@ -66,10 +68,12 @@ _ASKED_BY = Lookup(
 class Payouts:
     """What of one estate goes to banks, as its entries so far say. Amounts in fen, by person."""
 
-    __slots__ = ("asked_by", "done", "latest", "orders", "paid", "payable", "reviewed")
+    __slots__ = ("asked_by", "done", "latest", "orders", "paid", "payable", "returned", "reviewed")
 
     def __init__(self) -> None:
         self.asked_by: dict[int, str] = {}
+        # orders of which the bank sent back what was paid, whatever became of their estate since
+        self.returned: set[int] = set()
         self.forget()
 
     def forget(self) -> None:
@@ -79,7 +83,8 @@ class Payouts:
         # by the order: whose and how much; and the entry that reviewed it
         self.orders: dict[int, tuple[int, int]] = {}
         self.reviewed: dict[int, int] = {}
-        self.done: set[int] = set()
+        # and the entry that paid it, also when that came back
+        self.done: dict[int, int] = {}
         # by person, the order that counts
         self.latest: dict[int, int] = {}
 
@@ -100,7 +105,11 @@ class Payouts:
         elif kind == Kind.PAYOUT:
             person, fen = self.orders.get(told["order"], (0, 0))
             self.paid[person] = self.paid.get(person, 0) + fen
-            self.done.add(told["order"])
+            self.done[told["order"]] = seq
+        elif kind == Kind.PAYOUT_RETURN:
+            person, fen = self.orders.get(told["order"], (0, 0))
+            self.paid[person] = self.paid.get(person, 0) - fen
+            self.returned.add(told["order"])
 
     def left(self, person: int) -> int:
         """What is still to be paid to somebody."""
@@ -113,6 +122,8 @@ class Payouts:
 
     def word(self, seq: int) -> PayoutWord:
         """How far an order is."""
+        if seq in self.returned:
+            return PayoutWord.RETURNED
         if seq in self.done:
             return PayoutWord.PAID
         if not self.counts(seq):
@@ -281,6 +292,62 @@ class RecordPayout(Command):
                 source_ref=self.source_ref,
                 target_seq=review,
                 detail=pack(order=self.order_seq),
+                keyed=True,
+            )
+        )
+
+
+@dataclass(eq=False)
+class ReturnPayout(Command):
+    """Record that the bank sent back what was paid by an order: it is to be paid to the heir again.
+
+    By another order, with the details put right, which somebody else reviews as they did this one.
+    """
+
+    verb: ClassVar[Verb | str] = "payout_return"
+    source_kind = Kind.PAYOUT_RETURN
+    refused_with = (
+        RefusalCode.PAYOUT_NOT_FOUND,
+        RefusalCode.DUPLICATE_SOURCE_REF,
+        # it was not paid, or came back before
+        RefusalCode.PAYOUT_STATE,
+        # an account that was opened after today, by a clock that is behind
+        RefusalCode.PERIOD_INVALID,
+    )
+    needs = frozenset({PAYOUTS})
+
+    book: BookRef
+    order_seq: int
+    reason: str
+    source_ref: str
+    caller: str = ""
+    actor: str = ""
+    key: str | None = None
+
+    def content(self) -> str:
+        return f"{self.order_seq}|{self.reason!a}|{self.source_ref!a}"
+
+    def decide(self, desk: Desk) -> None:
+        book: Book = desk.book
+        payouts = desk.of(PAYOUTS)[book.book_id]
+        if self.order_seq not in payouts.asked_by:
+            raise Refused(RefusalCode.PAYOUT_NOT_FOUND)
+        payout = payouts.done.get(self.order_seq)
+        if payout is None or self.order_seq in payouts.returned:
+            raise Refused(RefusalCode.PAYOUT_STATE, state=payouts.word(self.order_seq))
+        desk.require_new_source(Kind.PAYOUT_RETURN, self.source_ref)
+        person, fen = payouts.orders[self.order_seq]
+        effective_on, fact_on = book.value_date(desk.today, desk.today)
+        book.roll_to(effective_on.year)
+        book.add(
+            Draft(
+                Kind.PAYOUT_RETURN,
+                effective_on,
+                ((int(Side.BANK), int(Side.ESTATE_PAYABLE), fen, person),),
+                fact_on=fact_on,
+                source_ref=self.source_ref,
+                target_seq=payout,
+                detail=pack(order=self.order_seq, reason=self.reason),
                 keyed=True,
             )
         )

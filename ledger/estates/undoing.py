@@ -150,7 +150,7 @@ class UndoEstate(Command):
         RefusalCode.PERIOD_INVALID,
         # nothing was confirmed, or it was taken back before
         RefusalCode.ESTATE_NOT_CONFIRMED,
-        # what a bank was paid does not come back by an entry
+        # what a bank was paid comes back only when the bank sends it
         RefusalCode.ESTATE_PAID_OUT,
     )
     needs = frozenset({ESTATE_CASE, DIVISIONS, OWED, SPENT_SHARES, PAYOUTS})

@@ -42,6 +42,7 @@ RULES: dict[Kind, str] = {
     Kind.PAYOUT_ORDER: "R57",
     Kind.PAYOUT_REVIEW: "R68",
     Kind.PAYOUT: "R57",
+    Kind.PAYOUT_RETURN: "R57",
     Kind.RECLASSIFICATION: "K5, K6",
     Kind.NAME_CHANGE: "R4",
     Kind.ID_NUMBER: "R4",

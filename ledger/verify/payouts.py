@@ -1,5 +1,5 @@
-"""Shares that went to banks: what was ordered was there to be paid, somebody else reviewed it, and it was
-paid once."""
+"""Shares that went to banks: what was ordered was there to be paid, somebody else reviewed it, it was paid
+once, and what the bank sent back was paid."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def payouts_follow_the_estate(connection: Connection, first: int, last: int) -> 
 
 
 def _with_payouts(connection: Connection, first: int, last: int) -> set[int]:
-    kinds = [int(kind) for kind in (Kind.PAYOUT_REVIEW, Kind.PAYOUT)]
+    kinds = [int(kind) for kind in (Kind.PAYOUT_REVIEW, Kind.PAYOUT, Kind.PAYOUT_RETURN)]
     query = select(_E.book_id).where(_E.book_id.between(first, last), _E.kind.in_(kinds)).distinct()
     return set(connection.scalars(query))
 
@@ -73,4 +73,11 @@ def _fault(said: Payouts, by: dict[int, int], one: Receipt, row: tuple[int, int]
         person, fen = said.orders[order]
         paid = [(amount, party) for _source, _target, amount, party in one.transfers]
         return None if paid == [(fen, person)] else "it pays another amount than was ordered"
+    if one.kind is Kind.PAYOUT_RETURN:
+        order = unpack(one.detail)["order"]
+        if order in said.returned or said.done.get(order) != one.target_seq:
+            return "it sends back what no order had paid"
+        person, fen = said.orders[order]
+        back = [(amount, party) for _source, _target, amount, party in one.transfers]
+        return None if back == [(fen, person)] else "it sends back another amount than was paid"
     return None

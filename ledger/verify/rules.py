@@ -71,6 +71,7 @@ _AFTER_CLOSING = frozenset({
     Kind.REVERSAL, Kind.CARRY_OVER, Kind.ESTATE, Kind.RECOVERY, Kind.SET_OFF,
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
     Kind.INTEREST_CORRECTION, Kind.MERGE, Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT,
+    Kind.PAYOUT_RETURN,
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip
@@ -83,7 +84,7 @@ _AFTER_A_MERGE = _AFTER_CLOSING | frozenset({
 _OF_AN_UNDIVIDED_ESTATE = frozenset({
     Kind.ESTATE_CLAIMANTS, Kind.ESTATE_DISPUTE, Kind.ESTATE_AGREEMENT,
 })  # fmt: skip
-_OF_PAYOUTS = frozenset({Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT})
+_OF_PAYOUTS = frozenset({Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT, Kind.PAYOUT_RETURN})
 _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kind.QUOTA, Kind.MUTUAL_AID})
 
 

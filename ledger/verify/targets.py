@@ -49,6 +49,7 @@ _TARGETS: dict[int, frozenset[Kind]] = {
     Kind.INTEREST_BACK: frozenset({Kind.INTEREST, Kind.FURTHER_INTEREST}),
     Kind.PAYOUT_REVIEW: frozenset({Kind.PAYOUT_ORDER}),
     Kind.PAYOUT: frozenset({Kind.PAYOUT_REVIEW}),
+    Kind.PAYOUT_RETURN: frozenset({Kind.PAYOUT}),
     **dict.fromkeys(
         _GOES_ON,
         frozenset(

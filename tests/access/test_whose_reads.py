@@ -154,8 +154,9 @@ ASKED: Final[dict[tuple[str, str], list[Asked]]] = {
     ],
     ("GET", "/v1/payouts"): [
         Asked("/v1/payouts?state=waiting", {"heirless": 1}),
-        Asked("/v1/payouts", {"heirless": 2}),
-        Asked("/v1/payouts?state=paid", {}),
+        Asked("/v1/payouts", {"heirless": 3}),
+        Asked("/v1/payouts?state=paid", {"heirless": 1}),
+        Asked("/v1/payouts?state=returned", {}),
     ],
     ("GET", "/v1/estates/{estate}"): [
         Asked("/v1/estates/{estate}", {"died": 1}),

@@ -41,6 +41,7 @@ OTHERWISE: Final[dict[str, set[str]]] = {
     "/v1/estates/{estate}/payouts": {"heirless"},
     "/v1/payouts/{payout}/review": {"heirless"},
     "/v1/payouts/{payout}/paid": {"heirless"},
+    "/v1/payouts/{payout}/returned": {"heirless"},
     "/v1/accounts/{account}/death/withdrawal": {"died"},
     "/v1/accounts/{account}/death/correction": {"died"},
     "/v1/accounts/{account}/quotas": {"patient", "relative"},

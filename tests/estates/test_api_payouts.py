@@ -77,7 +77,7 @@ def listed(client: TestClient, limit: int = 500, **query: Any) -> list[Any]:
 def state_of(client: TestClient, payout: str) -> str:
     """How far it is, by the whole list and by that of its state."""
     [one] = [one for one in listed(client) if one["payout"] == payout]
-    for state in ("waiting", "reviewed", "paid", "replaced"):
+    for state in ("waiting", "reviewed", "paid", "replaced", "returned"):
         there = payout in {item["payout"] for item in listed(client, 2, state=state)}
         assert there == (state == one["state"])
     return str(one["state"])
@@ -169,6 +169,82 @@ def test_later_money_is_paid_by_another_order(client: TestClient, folder: Path) 
     assert ordered(client, estate)["amount"] == "7.00"
 
 
+def test_what_the_bank_sends_back_is_paid_again_by_another_order(
+    client: TestClient, folder: Path, engine: Engine
+) -> None:
+    estate = divided(client)["estate"]
+    wrong = ordered(client, estate)["payout"]
+    for step, body in (("returned", {}), ("review", {}), ("returned", {})):
+        if step == "review":
+            reviewed(client, folder, wrong)
+        else:
+            # what was not paid does not come back
+            assert stands(client, wrong, step, reason="account closed", source_ref="r-1", **body)
+    assert act(client, wrong, "paid", source_ref="r-1").status_code == 201
+    back = taken(act(client, wrong, "returned", reason="account closed", source_ref="r-2"), PayoutState)
+    assert (back["payout"], back["state"]) == (wrong, "returned")
+    assert state_of(client, wrong) == "returned"
+    assert stands(client, wrong, "returned", reason="again", source_ref="r-3")
+    assert stands(client, wrong, "review", folder)
+    assert stands(client, wrong, "paid", source_ref="r-4")
+    # the whole share again, to other details, reviewed by somebody else as the first one was
+    right = ordered(client, estate, bank_account="62220000")
+    assert (right["amount"], state_of(client, right["payout"])) == ("500.00", "waiting")
+    assert state_of(client, wrong) == "returned"
+    assert refusal(act(client, right["payout"], "review")) == (403, "same_person")
+    reviewed(client, folder, right["payout"])
+    # the bank's paper of the first payment is not that of the second
+    assert refusal(act(client, right["payout"], "paid", source_ref="r-1")) == (409, "duplicate_source_ref")
+    assert act(client, right["payout"], "paid", source_ref="r-5").status_code == 201
+    assert refusal(asked(client, estate)) == (409, "nothing_payable")
+    again = act(client, right["payout"], "returned", reason="r", source_ref="r-2")
+    assert refusal(again) == (409, "duplicate_source_ref")
+    moved = "SELECT coalesce(sum(CASE WHEN to_side = :bank THEN amount_fen ELSE -amount_fen END), 0)"
+    book = book_id_of(wrong.partition("-")[0])
+    with engine.connect() as connection:
+        sums = text(f"{moved} FROM transfer WHERE book_id = :book AND :bank IN (from_side, to_side)")
+        assert connection.execute(sums, {"bank": int(Side.BANK), "book": book}).scalar_one() == 50_000
+
+
+def test_an_estate_is_undone_once_all_came_back(client: TestClient, folder: Path) -> None:
+    person = dead(client)
+    estate = confirmed(client, person, [SPOUSE, MOTHER])["estate"]
+    paid = [ordered(client, estate, name)["payout"] for name in ("妻", "母")]
+    for place, one in enumerate(paid):
+        reviewed(client, folder, one)
+        assert act(client, one, "paid", source_ref=f"z-{place}").status_code == 201
+    for place, one in enumerate(paid):
+        answer = say(client, estate, "undo", reason="r", document="d")
+        assert refusal(by_two(client, answer)) == (409, "estate_paid_out")
+        body = {"reason": "account closed", "source_ref": f"y-{place}"}
+        assert act(client, one, "returned", **body).status_code == 201
+    undo(client, estate)
+    assert [state_of(client, one) for one in paid] == ["returned", "returned"]
+    assert stands(client, paid[0], "returned", reason="r", source_ref="y-9")
+    assert amounts(confirmed(client, person, [SPOUSE])) == ["1000.00"]
+    assert ordered(client, estate)["amount"] == "1000.00"
+
+
+def test_later_money_and_what_came_back_are_one_order(client: TestClient, folder: Path) -> None:
+    person = str(open_account(client)["number"])
+    contribute(client, person, "1000.00", period="2026-11", effective_on=TODAY.isoformat())
+    body = {"amount": "7.00", "effective_on": TODAY.isoformat(), "institution": "H0001", "source_ref": "p"}
+    bought = client.post(f"/v1/accounts/{person}/spendings", json=body, headers=key()).json()["entry"]
+    die(client, person, TODAY.isoformat())
+    estate = confirmed(client, person, [SPOUSE])["estate"]
+    first = ordered(client, estate)["payout"]
+    reviewed(client, folder, first)
+    assert act(client, first, "paid", source_ref="m-1").status_code == 201
+    client.post(f"/v1/entries/{bought}/reversal", json={"reason": "returned"}, headers=key())
+    # an order of the later money alone waits while the first one comes back, and what is reviewed is paid
+    later = ordered(client, estate)
+    assert later["amount"] == "7.00"
+    assert act(client, first, "returned", reason="r", source_ref="m-2").status_code == 201
+    reviewed(client, folder, later["payout"])
+    assert act(client, later["payout"], "paid", source_ref="m-3").status_code == 201
+    assert ordered(client, estate)["amount"] == "993.00"
+
+
 def test_the_same_key_gets_the_first_answer(client: TestClient) -> None:
     estate, headers = divided(client)["estate"], key()
     body = BANK | {"name": "妻"}
@@ -192,7 +268,10 @@ def test_who_has_nothing_to_be_paid(client: TestClient) -> None:
     assert refusal(asked(client, shown)) == (409, "estate_not_confirmed")
     number, _, seq = estate.rpartition("-")
     assert refusal(asked(client, f"{number}-{int(seq) + 1}")) == (404, "estate_not_found")
-    for what, body in (("review", {}), ("paid", {"source_ref": "n"})):
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("review", {}), ("paid", {"source_ref": "n"}), ("returned", {"reason": "r", "source_ref": "n"})
+    ]  # fmt: skip
+    for what, body in steps:
         assert refusal(act(client, estate, what, **body)) == (404, "payout_not_found")
         assert refusal(act(client, "nothing", what, **body)) == (404, "payout_not_found")
 

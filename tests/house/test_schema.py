@@ -540,7 +540,7 @@ def test_no_kind_of_entry_moves_a_pocket_to_the_bank() -> None:
     # an employer's or an institution's book has no pockets, and the fund pays claims and advances past them
     between_funds = {
         Kind.ASSESSMENT, Kind.PAYMENT, Kind.ADJUSTMENT, Kind.CLAIM_DECISION, Kind.ADVANCE, Kind.RECOVERY,
-        Kind.CREDIT_SHORTFALL, Kind.PAYOUT,
+        Kind.CREDIT_SHORTFALL, Kind.PAYOUT, Kind.PAYOUT_RETURN,
         Kind.INSTITUTION_PAYMENT, Kind.TRANSFER_ACKNOWLEDGEMENT, Kind.TRANSFER_SUPPLEMENT,
         Kind.SUSPENSE_RELEASE, Kind.DEMAND, Kind.INSTALMENT,
     }  # fmt: skip

@@ -141,6 +141,7 @@ def there(client: TestClient) -> dict[str, str]:
         "paying": paying.estate,
         "payout": paying.waiting,
         "reviewed": paying.reviewed,
+        "paid_out": paying.paid,
         "younger": str(open_account(client, opened_on="2026-02-05")["account_no"]),
         "patient": patient,
         "relative": care_client.new_patient(client),
@@ -341,6 +342,7 @@ def bodies(there: dict[str, str]) -> dict[str, dict[str, Any]]:
         "/v1/estates/{estate}/payouts": BANK | {"name": "丙"},
         "/v1/payouts/{payout}/review": {},
         "/v1/payouts/{payout}/paid": {"source_ref": "bank-1"},
+        "/v1/payouts/{payout}/returned": {"reason": "x", "source_ref": "bank-2"},
         "/v1/estates/{estate}/unclaimed": {"paid_on": "2026-11-20", "document": "x"},
         "/v1/transfers": {
             "account": there["account"],
@@ -512,6 +514,7 @@ INSTEAD = {
     "/v1/estates/{estate}/unclaimed": {"estate": "nobodys"},
     "/v1/estates/{estate}/payouts": {"estate": "paying"},
     "/v1/payouts/{payout}/paid": {"payout": "reviewed"},
+    "/v1/payouts/{payout}/returned": {"payout": "paid_out"},
     "/v1/accounts/{account}/death/withdrawal": {"account": "died"},
     "/v1/accounts/{account}/death/correction": {"account": "died"},
     "/v1/accounts/{account}/merge": {"account": "younger"},

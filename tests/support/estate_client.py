@@ -140,27 +140,31 @@ BANK = {
 
 
 class PayingEstate(NamedTuple):
-    """A divided estate, in which another clerk ordered two payouts; one of them was reviewed."""
+    """A divided estate, in which another clerk ordered three payouts; one was reviewed, and one paid too."""
 
     account: str
     estate: str
     waiting: str
     reviewed: str
+    paid: str
 
 
 def paying_estate(client: TestClient) -> PayingEstate:
-    """Three heirs of 30.00 without accounts: of the third nothing is ordered."""
+    """Four heirs of 40.00 without accounts: of the third nothing is ordered."""
     account = str(open_account(client)["account_no"])
-    contribute(client, account, "30.00", period="2026-11", effective_on=TODAY.isoformat())
+    contribute(client, account, "40.00", period="2026-11", effective_on=TODAY.isoformat())
     die(client, account)
-    heirs = [claimant(name) for name in ("甲", "乙", "丙")]
+    heirs = [claimant(name) for name in ("甲", "乙", "丙", "丁")]
     estate = str(confirmed(client, account, heirs)["estate"])
     app: Any = client.app
     other = bearer(app.state.ledger.settings.keys, actor="clerk-9")
     orders = []
-    for name in ("甲", "乙"):
+    for name in ("甲", "乙", "丁"):
         path, body = f"/v1/estates/{estate}/payouts", BANK | {"name": name}
         orders.append(str(client.post(path, json=body, headers=key() | other).json()["payout"]))
-    answer = client.post(f"/v1/payouts/{orders[1]}/review", json={}, headers=key())
-    assert answer.status_code == 201, answer.text
+    for order in orders[1:]:
+        answer = client.post(f"/v1/payouts/{order}/review", json={}, headers=key())
+        assert answer.status_code == 201, answer.text
+    paid = client.post(f"/v1/payouts/{orders[2]}/paid", json={"source_ref": "paid-1"}, headers=key())
+    assert paid.status_code == 201, paid.text
     return PayingEstate(account, estate, *orders)

@@ -14,7 +14,7 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.estates.claimants import NameClaimants
 from ledger.estates.payout_reports import BankDetails, seal_details
-from ledger.estates.payouts import OrderPayout, RecordPayout, ReviewPayout
+from ledger.estates.payouts import OrderPayout, RecordPayout, ReturnPayout, ReviewPayout
 from tests.support.approvals import asks_nobody
 from tests.support.people import World
 from tests.support.stories import Heir, estate
@@ -31,6 +31,7 @@ class Paid:
     order: int
     review: int
     payout: int
+    back: int
 
 
 @pytest.fixture
@@ -50,7 +51,8 @@ def paid(world: World) -> Paid:
     order = world.one(OrderPayout(book, death.seq, person, bank, actor="a"), today=DAY)
     review = world.one(ReviewPayout(book, order.seq, actor="b"), today=DAY)
     payout = world.one(RecordPayout(book, order.seq, world.ref("bank"), actor="a"), today=DAY)
-    return Paid(book, order.seq, review.seq, payout.seq)
+    back = world.one(ReturnPayout(book, order.seq, "closed", world.ref("bank"), actor="a"), today=DAY)
+    return Paid(book, order.seq, review.seq, payout.seq, back.seq)
 
 
 AT = "WHERE book_id = :b AND seq = :s"
@@ -87,6 +89,16 @@ SAID = {
         "payout",
         {"it pays no order that was reviewed"},
     ),
+    "what was not paid comes back": (
+        f"UPDATE entry SET target_seq = target_seq - 1 {AT}",
+        "back",
+        {"it sends back what no order had paid"},
+    ),
+    "another amount comes back": (
+        f"UPDATE transfer SET amount_fen = 1 {AT}",
+        "back",
+        {"it sends back another amount than was paid"},
+    ),
     "one that cannot be read": (
         f"UPDATE entry SET detail = '{{}}' {AT}",
         "review",
@@ -101,7 +113,8 @@ def test_what_is_forged_is_found(world: World, paid: Paid, case: str) -> None:
     with tampering(world.engine) as connection:
         if "target_seq - 1" in statement:
             # an entry is acted on once
-            run(connection, f"UPDATE entry SET target_seq = NULL {AT}", b=paid.book, s=paid.review)
+            freed = paid.payout if which == "back" else paid.review
+            run(connection, f"UPDATE entry SET target_seq = NULL {AT}", b=paid.book, s=freed)
         if statement:
             run(connection, statement, b=paid.book, s=getattr(paid, which))
         chain_anew(connection, paid.book)
