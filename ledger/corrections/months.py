@@ -19,6 +19,7 @@ from ledger.money import FEN_MAX
 from ledger.months import period_of
 from ledger.people.enrolled import read_enrolments
 from ledger.people.membership import Enrolment, class_in
+from ledger.people.merged import onward_of
 from ledger.policy import MissingParameter, Policy, load_policy
 from ledger.refusals import RefusalCode, Refused
 
@@ -251,18 +252,33 @@ def lines_of(connection: Connection, month: MonthOfEmployer, judge: Judge) -> li
 
 
 def _ended(connection: Connection, accounts: Sequence[int]) -> dict[int, tuple[int | None, bool]]:
-    """Of accounts whose holder has died or that are closed: the month of death, and whether it is closed."""
+    """Of accounts whose holder has died or that are closed: the month of death, and whether it is closed.
+
+    Of one that went into another one it is what became of that one.
+    """
     found: dict[int, tuple[int | None, bool]] = {}
     for start in range(0, len(accounts), ACCOUNTS_A_LOOK):
         some = accounts[start : start + ACCOUNTS_A_LOOK]
+        stays = stays_of(connection, some)
         query = select(_B.book_id, _B.died_on, _B.stage).where(
-            _B.book_id.in_(some), _B.stage != int(Stage.ACTIVE)
+            _B.book_id.in_({stays.get(account_id, account_id) for account_id in some}),
+            _B.stage != int(Stage.ACTIVE),
         )
         with connection.begin():
-            for account_id, died_on, stage in connection.execute(query):
-                died = None if died_on is None else period_of(died_on)
-                found[account_id] = died, stage == Stage.CLOSED
+            ended = {
+                account_id: (None if died_on is None else period_of(died_on), stage == Stage.CLOSED)
+                for account_id, died_on, stage in connection.execute(query)
+            }
+        for account_id in some:
+            if (known := ended.get(stays.get(account_id, account_id))) is not None:
+                found[account_id] = known
     return found
+
+
+def stays_of(connection: Connection, accounts: Iterable[int]) -> dict[int, int]:
+    """Of those of some accounts that went into another one, the one that has their money now."""
+    with connection.begin():
+        return {account_id: way[-1] for account_id, way in onward_of(connection, accounts).items()}
 
 
 def enrolments_of(connection: Connection, accounts: Iterable[int]) -> dict[int, list[Enrolment]]:

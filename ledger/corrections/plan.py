@@ -32,6 +32,7 @@ from ledger.people.enrolments import Enrol
 from ledger.people.membership import Enrolment, class_in, is_retired
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import Command
+from ledger.posting.merges import came_into
 from ledger.refusals import RefusalCode, Refused
 
 LINES_A_COMMAND = 1_000
@@ -124,7 +125,11 @@ class Planner:
         if employer_id is None:
             raise AssertionError("a list is an employer's")
         right = {one.account_id: one.wage_fen for one in self.correction.wages if one.account_id is not None}
-        enrolments = months.enrolments_of(self.connection, right)
+        # what was assessed before two accounts became one stands under the one that it was assessed for
+        with self.connection.begin():
+            merged = came_into(self.connection, right)
+        whose = {one: account_id for account_id, some in merged.items() for one in some}
+        enrolments = months.enrolments_of(self.connection, {*right, *whose})
         judge = months.by_figures(self.policy, enrolments)
         first, last = self._periods
         periods = months.periods_of(self.connection, employer_id, first, last)
@@ -133,13 +138,18 @@ class Planner:
             yield CorrectionStep([], self._never(employer_id, min(first, last), right))
         for period in periods:
             month = months.month_of(self.connection, employer_id, period)
-            listed = [
-                one._replace(wages=Wages(right[one.account_id], right[one.account_id]))
-                for one in month.persons
-                if one.account_id in right
+            listed = {
+                whose.get(one.account_id, one.account_id): one
+                # the account's own month last: that is the one which a list means
+                for one in sorted(month.persons, key=lambda one: one.account_id not in whose)
+            }
+            said = [
+                one._replace(wages=Wages(right[account_id], right[account_id]))
+                for account_id, one in sorted(listed.items())
+                if account_id in right
             ]
-            yield from self._of_month(month._replace(persons=listed), judge)
-            assessed = {one.account_id for one in listed}
+            yield from self._of_month(month._replace(persons=said), judge)
+            assessed = listed.keys()
             never = [account_id for account_id in right if account_id not in assessed]
             if never:
                 yield CorrectionStep([], self._never(employer_id, period, never))
@@ -191,16 +201,21 @@ class Planner:
         )
 
     def _digests(self, accounts: Sequence[int]) -> dict[int, bytes]:
-        """By what a list names the holder of each account."""
+        """By what a list names the holder of each account; of one that went into another one, of that."""
+        stays = months.stays_of(self.connection, accounts)
         book, identity = tables.book.c, tables.identity.c
         query = (
             select(book.book_id, identity.digest)
             .join(identity.person_id.table, identity.person_id == book.person_id)
-            .where(book.book_id.in_(accounts), identity.number_sealed.is_not(None))
+            .where(
+                book.book_id.in_({stays.get(one, one) for one in accounts}),
+                identity.number_sealed.is_not(None),
+            )
             .order_by(book.book_id, identity.role.desc())
         )
         with self.connection.begin():
-            return {account_id: bytes(digest) for account_id, digest in self.connection.execute(query)}
+            found = {account_id: bytes(digest) for account_id, digest in self.connection.execute(query)}
+        return {one: found[stays.get(one, one)] for one in accounts if stays.get(one, one) in found}
 
     # -- retirees ------------------------------------------------------------------------------------------
 
@@ -210,7 +225,7 @@ class Planner:
         after = 0
         while accounts := look(after, ACCOUNTS_A_STEP):
             after = accounts[-1][0]
-            stages = dict(accounts)
+            stages = self._stages(accounts)
             given = retired.credited(self.connection, stages, first, last)
             enrolments = months.enrolments_of(self.connection, stages)
             lines = [
@@ -223,6 +238,12 @@ class Planner:
             if lines:
                 acts = [Act(self._credit(line), [line]) for line in lines if line.code is None]
                 yield CorrectionStep(acts, [line for line in lines if line.code is not None])
+
+    def _stages(self, accounts: Sequence[tuple[int, int]]) -> dict[int, int]:
+        """The stage of each account; of one that went into another one, of that."""
+        stays = months.stays_of(self.connection, [one for one, stage in accounts if stage == Stage.CLOSED])
+        there = {account_id: self._account(account_id)[0] for account_id in set(stays.values())}
+        return {one: there.get(stays.get(one, one), stage) for one, stage in accounts}
 
     def _credit(self, line: CorrectionLine) -> Command:
         return retired.CorrectRetireeCredit(

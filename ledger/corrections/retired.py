@@ -10,6 +10,8 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from ledger import tables
+from ledger.accounts.called_back import fen_there, judged_where_it_is, take_out, that_has_it
+from ledger.accounts.inheritance import ESTATE, hand_on
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
@@ -120,7 +122,8 @@ class CorrectRetireeCredit(Command):
     """Post the difference between what a retiree has had for a month and what the figures in force give.
 
     Who is no retiree on the month's first day is owed nothing. What is too much goes back to the fund as far
-    as the account has it and is not frozen, and the rest is a receivable from the person (R16).
+    as the account has it and is not frozen, and the rest is a receivable from the person (R16). Of an account
+    that went into another one it is that one which gets it, or has it.
     """
 
     verb = "correct_retiree_credit"
@@ -133,8 +136,10 @@ class CorrectRetireeCredit(Command):
         # nothing was credited for the month, or just what is right
         RefusalCode.NOTHING_TO_CORRECT,
     )
-    needs = frozenset({ENROLMENTS, CREDITS_OF_MONTH})
+    needs = frozenset({ENROLMENTS, CREDITS_OF_MONTH, ESTATE})
     debits = True
+    # what it is about stands in this book
+    leads_on = False
 
     book: BookRef
     period: int
@@ -153,7 +158,8 @@ class CorrectRetireeCredit(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
-        desk.allow(Verb.RETIREE_CREDIT, period=self.period)
+        with judged_where_it_is(desk):
+            desk.allow(Verb.RETIREE_CREDIT, period=self.period)
         known = desk.of(CREDITS_OF_MONTH).get((book.book_id, self.period))
         if known is None:
             raise Refused(RefusalCode.NOTHING_TO_CORRECT, at="period")
@@ -174,14 +180,16 @@ class CorrectRetireeCredit(Command):
         )
         if fen > 0:
             book.credit(draft, fen, Side.POOLED_FUND, None)
+            if book.stage == Stage.CLOSED:
+                hand_on(desk, book, draft)
             return
         # a frozen account keeps what it has (R66)
-        is_frozen = Status.FROZEN in book.statuses(desk.today)
-        taken = 0 if is_frozen else min(-fen, max(book.available, 0))
+        is_frozen = Status.FROZEN in (that_has_it(desk, book) or book).statuses(desk.today)
+        taken = 0 if is_frozen else min(-fen, fen_there(desk, book))
         rest: tuple[TransferLine, ...] = ()
         if taken < -fen:
             rest = ((int(Side.RECEIVABLE), _POOLED, -fen - taken, book.book_id),)
-        book.debit(draft, taken, Side.POOLED_FUND, None, current_year_first=True, also=rest)
+        take_out(desk, book, draft, taken, Side.POOLED_FUND, None, current_year_first=True, also=rest)
 
 
 def accounts_credited(

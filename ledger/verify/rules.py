@@ -79,6 +79,7 @@ _AFTER_CLOSING = frozenset({
 # paid of a demand that is open again
 _AFTER_A_MERGE = _AFTER_CLOSING | frozenset({
     Kind.MERGE_BACK, Kind.CREDIT_BACK, Kind.REFUND_TO_PAYER, Kind.CLAIM_DECISION, Kind.INSTALMENT,
+    Kind.RETIREE_CORRECTION,
 })  # fmt: skip
 # what is said of an estate before it is divided
 _OF_AN_UNDIVIDED_ESTATE = frozenset({

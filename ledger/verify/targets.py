@@ -61,6 +61,7 @@ _TARGETS: dict[int, frozenset[Kind]] = {
                 # what came from an account that went into this one
                 Kind.MERGE,
                 Kind.INTEREST_CORRECTION,
+                Kind.RETIREE_CORRECTION,
             }
         ),
     ),
