@@ -24,6 +24,7 @@ from ledger.institutions.examples import EXAMPLE_INSTITUTIONS
 from ledger.operations import (
     corrections,  # noqa: F401  its command joins the app
     demo,
+    distribution,  # noqa: F401  its command joins the app
     doctor,  # noqa: F401  its commands join the app
     documents,  # noqa: F401  its command joins the app
     drill,  # noqa: F401  its commands join the app

@@ -2,6 +2,7 @@
 
     LEDGER_DATA          the data directory; the demo's is ./demo-data, and nobody else falls back to it
     LEDGER_DATABASE_URL  the database; wins over the SQLite file in the data directory
+    LEDGER_CLUSTER       citus: the database is spread over machines by Citus; default it is one PostgreSQL
     LEDGER_KEYS          the directory of the keys; default <data>/keys
     LEDGER_POLICIES      the directory of the areas' policy files; default the ones shipped
     LEDGER_JWKS          the public keys that tokens are verified with; default <keys>/jwks.json
@@ -56,8 +57,10 @@ _NUMBERS = {
 _TRUTHS = frozenset({"demo", "metrics_callers"})
 # the settings that are texts; what is none of these is a path
 _TEXTS = frozenset({
-    "database_url", "host", "log_level", "metrics_address", "public_url", "token_issuer", "token_audience",
+    "cluster", "database_url", "host", "log_level", "metrics_address", "public_url", "token_issuer",
+    "token_audience",
 })  # fmt: skip
+CLUSTERS = ("citus",)
 LOG_LEVELS = ("debug", "info", "warning", "error")
 # what only the tests' own runs are told
 _OF_TESTS = ("LEDGER_TEST_", "LEDGER_FUZZ_")
@@ -73,8 +76,10 @@ class Settings:
     """What one installation is told from outside. Frozen; `load` is the usual door."""
 
     data: Path = DEFAULT_DATA
-    # the next four are None where nobody said anything: read the properties instead
+    # the next five are None where nobody said anything: read the properties instead
     database_url: str | None = None
+    # None: the database is on one machine
+    cluster: str | None = None
     keys: Path | None = None
     jwks: Path | None = None
     policies: Path | None = None
@@ -112,6 +117,10 @@ class Settings:
                 raise _out_of_bounds(name)
         if settings.log_level is not None and settings.log_level not in LOG_LEVELS:
             raise SettingsError(f"LEDGER_LOG_LEVEL: one of {', '.join(LOG_LEVELS)}")
+        if settings.cluster is not None and (
+            settings.cluster not in CLUSTERS or not (settings.database_url or "").startswith("postgresql")
+        ):
+            raise SettingsError("LEDGER_CLUSTER: citus, for a PostgreSQL that LEDGER_DATABASE_URL names")
         settings.metrics_sockets  # noqa: B018  raises, when it cannot be read
         settings.check_url  # noqa: B018  raises, when it cannot be read
         if settings.demo and not settings.is_loopback:
@@ -125,7 +134,10 @@ class Settings:
     def url(self) -> str:
         """The database URL. It may hold a password: not for logs. Raises SettingsError when nobody said."""
         if self.database_url is not None:
-            return self.database_url
+            if self.cluster is None:
+                return self.database_url
+            # the engines take it from there, whoever is handed the URL
+            return f"{self.database_url}{'&' if '?' in self.database_url else '?'}cluster={self.cluster}"
         self._want_data()
         return f"sqlite:///{self.data.absolute() / SQLITE_FILE}"
 
@@ -228,6 +240,8 @@ class Settings:
             values["LEDGER_METRICS_ADDRESS"] = self.metrics_address
         if self.database_url is not None:
             values["LEDGER_DATABASE_URL"] = self.database_url
+        if self.cluster is not None:
+            values["LEDGER_CLUSTER"] = self.cluster
         keys = None if self.unsaid and self.keys is None else self.keys_directory
         paths = {
             "DATA": None if self.unsaid else self.data,

@@ -23,6 +23,7 @@ from ledger.contributions.declared_months import has_nobody, is_closed, was_decl
 from ledger.contributions.employer_changes import employer_name_on
 from ledger.contributions.late_fees import due_on, late_fee
 from ledger.contributions.premiums import estimate
+from ledger.database.cluster import in_cluster
 from ledger.database.lookups import Lookup
 from ledger.months import first_day, month_bounds, previous_period
 from ledger.policy import MissingParameter, Policy
@@ -326,7 +327,7 @@ def undeclared(
         )
         .select_from(
             tables.employer.join(tables.levy, _L.book_id == _EMPLOYER.book_id).outerjoin(
-                this, (this.c.book_id == _EMPLOYER.book_id) & (this.c.period == period)
+                this, (this.c.book_id == _L.book_id) & (this.c.period == period)
             )
         )
         .where(
@@ -334,9 +335,10 @@ def undeclared(
             _L.period == previous_period(period),
             last_month > 0,
             func.coalesce(this.c.estimated + this.c.employee + this.c.employer, 0) == 0,
-            ~was_declared(_EMPLOYER.book_id, period),
-            ~is_closed(_EMPLOYER.book_id),
-            ~has_nobody(_EMPLOYER.book_id, period),
+            # all of the levy's book: in a cluster they lie with it
+            ~was_declared(_L.book_id, period),
+            ~is_closed(_L.book_id),
+            ~has_nobody(_L.book_id, period, spread=in_cluster(connection)),
         )
         .order_by(_EMPLOYER.credit_code)
         .limit(limit)

@@ -14,6 +14,8 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, exists, func
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.database.cluster import in_cluster
+from ledger.database.lookups import read_first
 from ledger.months import is_period, month_bounds
 from ledger.people.enrolled import stands
 from ledger.posting import Desk, Need, Receipt
@@ -37,13 +39,18 @@ def is_closed(book_id: ColumnElement[int], on: date | None = None) -> ColumnElem
     return exists().where(_CLOSURE.book_id == book_id, by)
 
 
-def has_nobody(book_id: ColumnElement[int], period: int) -> ColumnElement[bool]:
+def has_nobody(book_id: ColumnElement[int], period: int, *, spread: bool) -> ColumnElement[bool]:
     """Whether all who were enrolled with the employer have left by the month.
+
+    `spread`: the employer's book may lie on another machine than those of its staff, and so what is asked of
+    these is read first, of all employers.
 
     Who has no enrolment at all is active, wherever a list names the person: so is staff whoever stood on the
     last list and has none. Of an employer that nobody was ever enrolled with it is not known, and not said.
     """
     first, last = month_bounds(period)
+    if spread:
+        return _has_nobody_apart(book_id, period)
     own, holder = tables.enrolment.alias().c, tables.book.alias().c
     here = and_(_N.employer_id == book_id, _N.member_class != int(MemberClass.RETIRED))
     lives = or_(_B.died_on.is_(None), _B.died_on >= first)
@@ -72,6 +79,55 @@ def has_nobody(book_id: ColumnElement[int], period: int) -> ColumnElement[bool]:
     return and_(exists().where(here, stands(_N)), ~covering, ~on_the_list)
 
 
+def _has_nobody_apart(book_id: ColumnElement[int], period: int) -> ColumnElement[bool]:
+    """The same, from three parts that are read before the rest."""
+    first, last = month_bounds(period)
+    own, holder, listed = (table.alias().c for table in (tables.enrolment, tables.book, tables.assessment))
+    here = and_(_N.member_class != int(MemberClass.RETIRED), stands(_N))
+    enrolled = read_first(select(_N.employer_id).where(here).distinct(), "enrolled").c
+    covered = read_first(
+        select(_N.employer_id)
+        .where(
+            here,
+            _N.valid_from <= last,
+            or_(_N.valid_to.is_(None), _N.valid_to >= first),
+            _B.book_id == _N.book_id,
+            or_(_B.died_on.is_(None), _B.died_on >= first),
+        )
+        .distinct(),
+        "covered",
+    ).c
+    last_list = (
+        select(func.max(listed.period))
+        .where(listed.book_id == _A.book_id, listed.period <= period, listed.employee + listed.employer > 0)
+        .scalar_subquery()
+    )
+    of_the_list = read_first(
+        select(_A.book_id.label("employer_id"), _A.account_id.label("book_id")).where(
+            _A.book_id.in_(select(enrolled.employer_id)),
+            _A.book_id.not_in(select(covered.employer_id)),
+            _A.period == last_list,
+            _A.employee + _A.employer > 0,
+        ),
+        "of_the_list",
+    ).c
+    without = read_first(
+        select(of_the_list.employer_id)
+        .join_from(of_the_list.book_id.table, holder.book_id.table, holder.book_id == of_the_list.book_id)
+        .where(
+            or_(holder.died_on.is_(None), holder.died_on >= first),
+            ~exists().where(own.book_id == holder.book_id, stands(own)),
+        )
+        .distinct(),
+        "without",
+    ).c
+    return and_(
+        book_id.in_(select(enrolled.employer_id)),
+        book_id.not_in(select(covered.employer_id)),
+        book_id.not_in(select(without.employer_id)),
+    )
+
+
 class MonthLook(NamedTuple):
     """What a single estimate has to know of its month beside the debts."""
 
@@ -89,7 +145,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> MonthLooks:
         # of a month that is none nothing is asked: the command is refused for it
         if book_id in desk.books and command.period is not None and is_period(command.period):
             here = literal(book_id, BigInteger)
-            query = select(was_declared(here, command.period), has_nobody(here, command.period))
+            nobody = has_nobody(here, command.period, spread=in_cluster(connection))
+            query = select(was_declared(here, command.period), nobody)
             found[book_id, command.period] = MonthLook._make(map(bool, connection.execute(query).one()))
     return found
 

@@ -22,6 +22,7 @@ from ledger.contributions.levies import NO_PERIOD, Debts, LevyLine, debts_of
 from ledger.contributions.month import employer_book
 from ledger.contributions.premiums import estimate
 from ledger.contributions.reads import DEBTS
+from ledger.database.cluster import in_cluster
 from ledger.money import FEN_MAX
 from ledger.months import first_day, format_period, next_period, previous_period
 from ledger.policy import Policy, figures_since
@@ -219,7 +220,7 @@ def _undeclared(connection: Connection, period: int, area: int, after: int, limi
             func.coalesce(this.c.estimated + this.c.employee + this.c.employer, 0) == 0,
             ~was_declared(last.c.book_id, period),
             ~is_closed(last.c.book_id),
-            ~has_nobody(last.c.book_id, period),
+            ~has_nobody(last.c.book_id, period, spread=in_cluster(connection)),
         )
         .order_by(last.c.book_id)
         .limit(limit)

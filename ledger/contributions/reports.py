@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, null, or_, select
 
 from ledger import tables
 from ledger.book.numbers import SEQ_MAX
@@ -167,11 +167,9 @@ def staff(
     connection: Connection, book_id: int, period: int, *, after: int = 0, limit: int
 ) -> list[StaffPaid]:
     """The persons of an employer's month, by account, at most `limit` after the account `after`."""
-    book = tables.book.c
     paid = _A.employee_paid + _A.employer_paid
     rows = connection.execute(
-        select(_A.account_id, book.person_id, _A.base, _A.employee, _A.employer, paid, _A.paid_on)
-        .select_from(tables.assessment.outerjoin(tables.book, book.book_id == _A.account_id))
+        select(_A.account_id, null(), _A.base, _A.employee, _A.employer, paid, _A.paid_on)
         .where(
             _A.book_id == book_id,
             _A.period == period,
@@ -181,7 +179,9 @@ def staff(
         .order_by(_A.account_id)
         .limit(limit)
     ).all()
-    return [one if one.paid_fen else one._replace(paid_on=None) for one in map(StaffPaid._make, rows)]
+    persons = dict(tuple(row) for row in _PERSONS.run(connection, [(one.account_id,) for one in rows]))
+    found = [one._replace(person_id=persons.get(one.account_id)) for one in map(StaffPaid._make, rows)]
+    return [one if one.paid_fen else one._replace(paid_on=None) for one in found]
 
 
 # -- a list ------------------------------------------------------------------------------------------------

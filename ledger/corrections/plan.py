@@ -30,11 +30,14 @@ from ledger.corrections.years import interest_steps
 from ledger.months import month_bounds, next_period, period_of
 from ledger.people.enrolments import Enrol
 from ledger.people.membership import Enrolment, class_in, is_retired
+from ledger.people.sealed_numbers import sealed_numbers_of_books
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import Command
 from ledger.posting.merges import came_into
 from ledger.refusals import RefusalCode, Refused
 
+# by what a list names people: every number of theirs, and the one in force
+_NUMBERS, _IN_FORCE = sealed_numbers_of_books(), sealed_numbers_of_books("AND i.role = 1")
 LINES_A_COMMAND = 1_000
 ACCOUNTS_A_STEP = 500
 # where nothing more is said of a class
@@ -203,18 +206,11 @@ class Planner:
     def _digests(self, accounts: Sequence[int]) -> dict[int, bytes]:
         """By what a list names the holder of each account; of one that went into another one, of that."""
         stays = months.stays_of(self.connection, accounts)
-        book, identity = tables.book.c, tables.identity.c
-        query = (
-            select(book.book_id, identity.digest)
-            .join(identity.person_id.table, identity.person_id == book.person_id)
-            .where(
-                book.book_id.in_({stays.get(one, one) for one in accounts}),
-                identity.number_sealed.is_not(None),
-            )
-            .order_by(book.book_id, identity.role.desc())
-        )
+        asked = [(account_id,) for account_id in sorted({stays.get(one, one) for one in accounts})]
         with self.connection.begin():
-            found = {account_id: bytes(digest) for account_id, digest in self.connection.execute(query)}
+            # the number in force before all others
+            rows = [row for numbers in (_NUMBERS, _IN_FORCE) for row in numbers.run(self.connection, asked)]
+        found = {account_id: bytes(digest) for account_id, digest, _sealed in rows}
         return {one: found[stays.get(one, one)] for one in accounts if stays.get(one, one) in found}
 
     # -- retirees ------------------------------------------------------------------------------------------

@@ -49,8 +49,8 @@ class Direct:
         else:
             self._statement, returns = sql, list(sql.selected_columns)
         compiled = self._statement.compile(dialect=_NUMBERED)
-        self._sql = str(compiled)
-        self._sent = self._sql.encode()
+        self.sql = str(compiled)
+        self._sent = self.sql.encode()
         self._names: Sequence[str] = compiled.positiontup or ()
         # values that stand in the statement itself
         self._fixed = {name: one.value for one, name in compiled.bind_names.items() if not one.required}
@@ -96,7 +96,7 @@ class Direct:
 
     def fail(self, connection: Connection, fault: psycopg.Error) -> NoReturn:
         """Raise what SQLAlchemy raises for this fault of the driver."""
-        _fail(connection, fault, self._sql)
+        _fail(connection, fault, self.sql)
 
     def _given(self, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         if not self._fixed and not self._in:

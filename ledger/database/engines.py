@@ -19,6 +19,7 @@ from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
+from ledger.database import cluster
 from ledger.database.bounded import BoundedConnection
 from ledger.database.purposes import RUN, SCHEMA, Purpose
 
@@ -61,7 +62,7 @@ def database_url(url: str | URL) -> URL:
     except (ArgumentError, ValueError):
         raise OtherDatabase from None
     kind = parsed.get_backend_name()
-    if kind == "postgresql" and driver == "psycopg":
+    if kind == "postgresql" and driver == "psycopg" and cluster.is_marked_soundly(parsed):
         return parsed
     if kind == "sqlite" and driver == "pysqlite" and parsed.database not in {None, "", ":memory:"}:
         return parsed
@@ -102,6 +103,9 @@ def _connect(url: str | URL, pool_size: int, pg_options: str, purpose: Purpose) 
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
+    if cluster.is_marked(parsed):
+        # of one name said twice the last is meant
+        pg_options = f"{pg_options} {cluster.PG_OPTIONS}"
     engine = create_engine(
         parsed,
         connect_args={"prepare_threshold": 1, **_limits(parsed, purpose, pg_options)},
@@ -169,6 +173,7 @@ def _bounded(engine: Engine, purpose: Purpose) -> Engine:
     """Let each of the engine's connections give up waiting for a server that says nothing any more."""
 
     def open_bounded(_dialect: Any, _record: Any, arguments: Any, named: Any) -> BoundedConnection:
+        cluster.without_mark(named)
         connection = BoundedConnection.connect(*arguments, **named)
         connection.answer_seconds = purpose.answer_seconds
         return connection

@@ -6,6 +6,7 @@ code.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from enum import Enum
 from typing import Final
@@ -57,6 +58,8 @@ BY_SQLITE: Final = {
 }
 """SQLite's primary result code → trouble."""
 _PRIMARY: Final = 0xFF
+_UNIQUE_VIOLATION: Final = "23505"
+_KEY_OF_BOOKS: Final = re.compile(r"\bpk_book(_\d+)?\b")
 # undefined_table, insufficient_privilege
 _NO_TABLE: Final = frozenset({"42P01", "42501"})
 
@@ -104,8 +107,9 @@ def is_transient(error: DBAPIError) -> bool:
 
 def is_overtaken(error: DBAPIError) -> bool:
     """Whether somebody else opened the same book a moment before: the next try finds it."""
-    diagnosis = getattr(error.orig, "diag", None)
-    return getattr(diagnosis, "constraint_name", None) == "pk_book"
+    # a cluster does not pass on the constraint's name by itself, and calls it by its shard: pk_book_102009
+    code = getattr(error.orig, "sqlstate", None)
+    return code == _UNIQUE_VIOLATION and _KEY_OF_BOOKS.search(str(error.orig)) is not None
 
 
 def is_lost(error: DBAPIError) -> bool:

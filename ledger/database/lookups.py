@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, text
+from sqlalchemy import CTE, ColumnElement, Connection, Executable, Select, Table, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from ledger.database.bounded import BoundedConnection
+from ledger.database.cluster import in_cluster, pruned
 from ledger.database.direct import Answer, Direct, RoundTrip
 from ledger.database.engines import is_postgresql
 
@@ -58,17 +59,22 @@ class Lookup:
     """
 
     def __init__(self, sql: str, returns: Sequence[ColumnElement[Any]], /, **columns: str) -> None:
+        # how many columns it yields
+        self.width = len(returns)
         self._names = tuple(columns)
         self._types = tuple(columns.values())
         casts = [f"CAST(:given_{name} AS {_PG_TYPES[kind]}[])" for name, kind in columns.items()]
-        self._postgresql = Direct(
+        on_postgresql = (
             sql.replace("{given}", f"unnest({', '.join(casts)}) AS given({', '.join(columns)})")
             .replace("{in_given}", f"= ANY({casts[0]})")
             .replace("{lock}", " FOR NO KEY UPDATE")
             .replace("{>=}", "~>=~")
-            .replace("{<}", "~<~"),
-            returns,
+            .replace("{<}", "~<~")
         )
+        self._postgresql = Direct(on_postgresql, returns)
+        self.sql = self._postgresql.sql
+        spread = pruned(on_postgresql, {name: _PG_TYPES[kind] for name, kind in columns.items()})
+        self._cluster = Direct(spread, returns) if spread != on_postgresql else self._postgresql
         picks = [
             f"from_hex(json_extract(value, '$[{place}]'))"
             if kind == "bytes"
@@ -93,15 +99,20 @@ class Lookup:
             return []
         if is_postgresql(connection):
             there = _asked_ahead(connection)
-            if there and not parameters and (found := there.pop(self, None)) is not None and found[0] == rows:
-                return found[1].rows
-            return self._postgresql.all(connection, self._given(rows, parameters))
+            if there and not parameters and (found := there.get(self)):
+                asked, answer = found.pop(0)
+                if asked == rows:
+                    return answer.rows
+            return self._on(connection).all(connection, self._given(rows, parameters))
         plain = [[item.hex() if isinstance(item, bytes) else item for item in row] for row in rows]
         return connection.execute(self._sqlite, {"given": json.dumps(plain)} | parameters).all()
 
     def ask(self, trip: RoundTrip, rows: Sequence[tuple[Any, ...]]) -> Answer:
         """Ask the same in a round trip with others, on PostgreSQL."""
-        return trip.ask(self._postgresql, self._given(rows, {}))
+        return trip.ask(self._on(trip.connection), self._given(rows, {}))
+
+    def _on(self, connection: Connection) -> Direct:
+        return self._cluster if in_cluster(connection) else self._postgresql
 
     def _given(self, rows: Sequence[tuple[Any, ...]], parameters: Mapping[str, Any]) -> dict[str, Any]:
         columns = zip(self._names, self._types, zip(*rows, strict=True), strict=True)
@@ -119,8 +130,9 @@ Ask = tuple[Lookup, Sequence[tuple[Any, ...]]]
 def asked_ahead(connection: Connection, asks: Iterable[Ask]) -> Iterator[None]:
     """Ask what is going to be asked in here, all in one round trip and in this order.
 
-    The first `run` of each of these lookups is answered by it, if it gives the same rows; any other asks
-    anew. Where statements are not sent together nothing is asked.
+    The first `run` of each of these lookups is answered by it, if it gives the same rows, and of one that is
+    asked several times the next by the next; any other asks anew. Where statements are not sent together
+    nothing is asked.
     """
     trip = RoundTrip(connection)
     if not trip.goes_together:
@@ -130,16 +142,63 @@ def asked_ahead(connection: Connection, asks: Iterable[Ask]) -> Iterator[None]:
     try:
         for lookup, rows in asks:
             if rows:
-                there[lookup] = (rows, lookup.ask(trip, rows))
+                there.setdefault(lookup, []).append((rows, lookup.ask(trip, rows)))
         trip.send()
         yield
     finally:
         there.clear()
 
 
-def _asked_ahead(connection: Connection) -> dict[object, tuple[Sequence[Any], Answer]]:
+def _asked_ahead(connection: Connection) -> dict[object, list[tuple[Sequence[Any], Answer]]]:
     driver: BoundedConnection = connection.connection.driver_connection  # type: ignore[assignment]  # ours
     return driver.asked_ahead
+
+
+class Apart:
+    """A lookup that joins what lies apart in a cluster, and is two looks there.
+
+    `whole` is how one machine reads it. In a cluster `first` reads rows, and `then` those that stand beside
+    them: its first column is what the column `on` of the first look's rows says, counted from 0. `outer`
+    keeps rows that nothing stands beside. What was joined on is left out where `shown` is false.
+    """
+
+    def __init__(
+        self, whole: Lookup, first: Lookup, then: Lookup, *, on: int, outer: bool = False, shown: bool = True
+    ) -> None:
+        self._whole, self._first, self._then = whole, first, then
+        # how it is read in a cluster
+        self.looks = (first, then)
+        self._on = on
+        self._outer, self._shown = outer, shown
+
+    def run(
+        self, connection: Connection, rows: Sequence[tuple[Any, ...]], **parameters: Any
+    ) -> Sequence[Any]:
+        """The rows found, as those of a lookup."""
+        if not in_cluster(connection):
+            return self._whole.run(connection, rows, **parameters)
+        on = self._on
+        found = self._first.run(connection, rows, **parameters)
+        keys = sorted({one[on] for one in found if one[on] is not None})
+        beside: dict[Any, list[Sequence[Any]]] = {}
+        for key, *more in self._then.run(connection, [(key,) for key in keys], **parameters):
+            beside.setdefault(key, []).append(more)
+        none = [(None,) * (self._then.width - 1)] if self._outer else []
+        left_out = slice(on, on if self._shown else on + 1)
+        joined: list[Any] = []
+        for one in found:
+            shown = list(one)
+            del shown[left_out]
+            joined.extend((*shown, *more) for more in beside.get(one[on], none))
+        return joined
+
+
+def read_first(query: Select[Any], name: str) -> CTE:
+    """A part of a statement that is read before the rest, by itself: so what lies apart may be joined to it.
+
+    Its conditions are all its own: none comes to it from the join.
+    """
+    return query.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def insert_or_leave(connection: Connection, table: Table) -> Executable:

@@ -14,7 +14,6 @@ from typing import Any, ClassVar, Final
 
 from sqlalchemy import Connection
 
-from ledger import tables
 from ledger.accounts.inheritance import TO_ACCOUNT
 from ledger.book.chain import TransferLine
 from ledger.book.detail import pack, unpack
@@ -32,6 +31,7 @@ from ledger.estates.owed import OWED, owe_again
 from ledger.estates.payouts import PAYOUTS
 from ledger.owed.state import DEMAND_STATE
 from ledger.people.merged import onward_of
+from ledger.people.other_accounts import OPEN_OF_HOLDER
 from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked, own_books
 from ledger.posting.reads import ENTRY_FIELDS, ENTRY_RETURNS, receipts
@@ -46,13 +46,6 @@ _ENTRIES = Lookup(
     f" AND e.kind IN ({', '.join(str(int(kind)) for kind in _READ)})"
     " ORDER BY e.book_id, e.seq",
     ENTRY_RETURNS,
-    book_id="big",
-)
-_LATER = Lookup(
-    "SELECT given.book_id FROM {given} JOIN book b ON b.book_id = given.book_id"
-    " JOIN book o ON o.person_id = b.person_id AND o.book_id <> b.book_id"
-    f" WHERE o.stage <> {int(Stage.CLOSED)}",
-    [tables.book.c.book_id],
     book_id="big",
 )
 
@@ -120,7 +113,7 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Divisions:
     books = [(book_id,) for book_id in own_books(asked, desk)]
     for receipt in receipts(connection, _ENTRIES.run(connection, books)):
         found.note(receipt)
-    found.reopened = {book_id for (book_id,) in _LATER.run(connection, books)}
+    found.reopened = {book_id for book_id, other in OPEN_OF_HOLDER.run(connection, books) if other != book_id}
     found.stays = {one: way[-1] for one, way in onward_of(connection, found.credited()).items()}
     return found
 

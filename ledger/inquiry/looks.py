@@ -55,12 +55,11 @@ _BOOKS = Lookup(
     person_id="big",
 )
 _NAMESAKES = Lookup(
-    "SELECT i.name_digest, b.book_id FROM {given} JOIN identity i ON i.name_digest = given.name"
-    " JOIN book b ON b.person_id = i.person_id"
+    "SELECT i.name_digest, i.person_id FROM {given} JOIN identity i ON i.name_digest = given.name"
     # and by a name that came later
-    f" UNION SELECT n.digest, b.book_id FROM {{given}} JOIN person_fact n ON n.digest = given.name"
-    f" AND n.what = {int(PersonFact.NAME)} JOIN book b ON b.person_id = n.person_id",
-    [tables.identity.c.name_digest, _B.book_id],
+    " UNION SELECT n.digest, n.person_id FROM {given} JOIN person_fact n ON n.digest = given.name"
+    f" AND n.what = {int(PersonFact.NAME)}",
+    [tables.identity.c.name_digest, tables.identity.c.person_id],
     name="bytes",
 )
 
@@ -169,9 +168,12 @@ def _namesakes(
     for name in connection.scalars(acted):
         if name not in registered:
             by_digest[name_digest(name, keyring)].append(name)
+    named: dict[int, set[str]] = defaultdict(set)
+    for digest, person_id in _NAMESAKES.run(connection, [(digest,) for digest in sorted(by_digest)]):
+        named[person_id].update(by_digest[bytes(digest)])
     found: dict[str, set[int]] = defaultdict(set)
-    for digest, book_id in _NAMESAKES.run(connection, [(digest,) for digest in sorted(by_digest)]):
-        for name in by_digest[bytes(digest)]:
+    for person_id, book_id in _BOOKS.run(connection, [(person_id,) for person_id in sorted(named)]):
+        for name in named[person_id]:
             found[name].add(book_id)
     return found
 

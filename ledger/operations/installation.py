@@ -17,7 +17,15 @@ from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from ledger.clock import now_and_today
-from ledger.database.engines import OtherDatabase, connect, connect_once, for_posting, reading
+from ledger.database.cluster import in_cluster, is_distributed
+from ledger.database.engines import (
+    OtherDatabase,
+    connect,
+    connect_once,
+    for_posting,
+    is_postgresql,
+    reading,
+)
 from ledger.database.purposes import RUN, VERIFY, Purpose
 from ledger.people import compared_names
 from ledger.people.sealing import are_recorded, check_keys, is_sealed, record_keys, recorded_names
@@ -246,7 +254,23 @@ def connect_ready(settings: Settings, purpose: Purpose = RUN) -> Engine:
                 raise NotReady(
                     f"the database {stands}, this program needs {head}: run `python -m ledger migrate`"
                 )
+            _check_cluster(engine)
     return engine
+
+
+def _check_cluster(engine: Engine) -> None:
+    """Refuse a setting that the database belies: half of the processes would lock in another order."""
+    if not is_postgresql(engine):
+        return
+    with reading(engine) as connection, connection.begin():
+        spread = is_distributed(connection)
+    if spread and not in_cluster(engine):
+        raise NotReady("the database is spread over machines: set LEDGER_CLUSTER=citus")
+    if in_cluster(engine) and not spread:
+        raise NotReady(
+            "LEDGER_CLUSTER says that the database is spread, and it is not:"
+            " run `python -m ledger distribute`, or unset it"
+        )
 
 
 class Migrated(NamedTuple):

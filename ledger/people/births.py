@@ -10,10 +10,9 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from ledger import tables
 from ledger.book.state import Book
-from ledger.database.lookups import Lookup
 from ledger.people.id_numbers import birth_date_in
+from ledger.people.sealed_numbers import sealed_numbers_of_books
 from ledger.posting import Command, Desk, Need, WiderLocks
 from ledger.posting.needs import Asked
 
@@ -21,12 +20,7 @@ from ledger.posting.needs import Asked
 Births = dict[int, date | None]
 
 # with the numbers that a person had before or has got since (R4): the doubt is the person's
-_SEALED = Lookup(
-    "SELECT b.book_id, i.digest, i.number_sealed FROM {given} JOIN book b ON b.book_id = given.book_id"
-    " JOIN identity i ON i.person_id = b.person_id WHERE i.number_sealed IS NOT NULL",
-    [tables.book.c.book_id, tables.identity.c.digest, tables.identity.c.number_sealed],
-    book_id="big",
-)
+_SEALED = sealed_numbers_of_books()
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> Births:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.chart.person_facts import PersonFact
+from ledger.database.lookups import read_first
 from ledger.people.persons import ROLE_CURRENT, known, open_fact, open_name, open_number
 from ledger.vault import Keyring
 
@@ -49,15 +50,17 @@ def file_of(
     """The file of a person, in one statement; None for one who is not known, or whose account went into
     another. Without `whole` names and numbers alone.
     """
-    facts = (_F.person_id == _I.person_id) & _F.what.in_(_ALL if whole else _OF_THE_ACCOUNT)
+    numbered = read_first(select(tables.identity).where(_I.person_id == person_id), "numbered")
+    told = _F.what.in_(_ALL if whole else _OF_THE_ACCOUNT)
+    facts = read_first(select(tables.person_fact).where(_F.person_id == person_id, told), "facts")
+    one, fact = numbered.c, facts.c
     rows = connection.execute(
         select(
-            _I.digest, _I.role, _I.number_sealed, _I.name_sealed, _I.name_digest, _F.what, _F.valid_from,
-            _F.digest.label("fact"), _F.sealed,
+            one.digest, one.role, one.number_sealed, one.name_sealed, one.name_digest, fact.what,
+            fact.valid_from, fact.digest.label("fact"), fact.sealed,
         )
-        .join_from(tables.identity, tables.person_fact, facts, isouter=True)
-        .where(_I.person_id == person_id)
-        .order_by(_I.recorded_at, _I.role, _I.digest, _F.valid_from, _F.book_id, _F.seq, _F.line)
+        .join_from(numbered, facts, fact.person_id == one.person_id, isouter=True)
+        .order_by(one.recorded_at, one.role, one.digest, fact.valid_from, fact.book_id, fact.seq, fact.line)
     ).all()  # fmt: skip
     if not rows:
         return None

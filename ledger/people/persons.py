@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.book.numbers import book_id_of, has_account
 from ledger.chart.person_facts import PersonFact
-from ledger.database.lookups import Lookup, insert_or_leave
+from ledger.database.lookups import Lookup, insert_or_leave, read_first
 from ledger.people.dated import Sealed
 from ledger.people.id_numbers import (
     IdNumber,
@@ -23,6 +23,7 @@ from ledger.people.id_numbers import (
     looks_like_id_number,
     parse_id_number,
 )
+from ledger.people.sealed_numbers import sealed_numbers_of_books
 from ledger.posting import BookRef, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_name
@@ -40,12 +41,7 @@ _ALIASES = Lookup(
     [tables.identity.c.digest],
     digest="bytes",
 )
-_NUMBERS = Lookup(
-    "SELECT b.book_id, i.digest, i.number_sealed FROM {given} JOIN book b ON b.book_id = given.book_id"
-    " JOIN identity i ON i.person_id = b.person_id AND i.role = :role WHERE i.number_sealed IS NOT NULL",
-    [tables.book.c.book_id, tables.identity.c.digest, tables.identity.c.number_sealed],
-    book_id="big",
-)
+_NUMBERS = sealed_numbers_of_books("AND i.role = :role")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,15 +162,28 @@ def known(
 
 def _named_on(persons: list[int], on: date | None) -> Any:
     """Of each person the number in force, beside each name that was recorded since, up to a day."""
-    named = (_F.person_id == _I.person_id) & (_F.what == int(PersonFact.NAME))
-    if on is not None:
-        named &= _F.valid_from <= on
-    return (
-        select(_I.person_id, _I.digest, _I.number_sealed, _I.name_sealed, _F.digest, _F.sealed)
-        .join_from(tables.identity, tables.person_fact, named, isouter=True)
-        .where(_I.person_id.in_(persons), _I.role == ROLE_CURRENT)
-        .order_by(_F.valid_from, _F.book_id, _F.seq)
+    numbers = read_first(
+        select(_I.person_id, _I.digest, _I.number_sealed, _I.name_sealed).where(
+            _I.person_id.in_(persons), _I.role == ROLE_CURRENT
+        ),
+        "numbers",
+    ).c
+    named = select(_F.person_id, _F.digest, _F.sealed, _F.valid_from, _F.book_id, _F.seq).where(
+        _F.person_id.in_(persons), _F.what == int(PersonFact.NAME)
     )
+    if on is not None:
+        named = named.where(_F.valid_from <= on)
+    names = read_first(named, "names").c
+    return (
+        select(
+            numbers.person_id, numbers.digest, numbers.number_sealed, numbers.name_sealed, names.digest,
+            names.sealed,
+        )
+        .join_from(
+            numbers.person_id.table, names.person_id.table, names.person_id == numbers.person_id, isouter=True
+        )
+        .order_by(names.valid_from, names.book_id, names.seq)
+    )  # fmt: skip
 
 
 def seal_fact(what: PersonFact, text: str, digest: bytes, keyring: Keyring) -> Sealed:

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ledger import tables
-from ledger.database.lookups import Lookup
+from ledger.people.sealed_numbers import sealed_numbers_of_books
 from ledger.posting import Desk, Need
 from ledger.posting.needs import Asked
 
 # per account: the digest and the sealed form of the ID number it is known by
 SealedNumbers = dict[int, tuple[bytes, bytes]]
 
-_SEALED = Lookup(
-    "SELECT b.book_id, i.digest, i.number_sealed FROM {given} JOIN book b ON b.book_id = given.book_id"
-    " JOIN identity i ON i.person_id = b.person_id AND i.role = 1 WHERE i.number_sealed IS NOT NULL",
-    [tables.book.c.book_id, tables.identity.c.digest, tables.identity.c.number_sealed],
-    book_id="big",
-)
+_SEALED = sealed_numbers_of_books("AND i.role = 1")
 
 
 def _read(connection: Connection, _asked: Asked, desk: Desk) -> SealedNumbers:

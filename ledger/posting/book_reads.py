@@ -13,6 +13,7 @@ from ledger.book.detail import unpack
 from ledger.book.state import Book, OpenFreeze, OpenHold
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
+from ledger.database.cluster import in_lock_order
 from ledger.database.lookups import Ask, Lookup
 from ledger.posting.in_force import NEWEST
 
@@ -102,14 +103,19 @@ Standing = tuple[dict[int, Book], int | None]
 
 
 def lock_books(connection: Connection, ids: Iterable[int]) -> Standing:
-    """Lock the books in id order and read them. How books are locked is this function and no other."""
-    lock, rows = lock_of(ids)
-    return _standing(connection, lock.run(connection, rows))
+    """Lock the books in one order for all and read them. How books are locked is this function and no other.
+
+    The order is that of their numbers; where they lie spread over machines, of their shards first.
+    """
+    found: list[Any] = []
+    for lock, rows in locks_of(connection, ids):
+        found += lock.run(connection, rows)
+    return _standing(connection, found)
 
 
-def lock_of(ids: Iterable[int]) -> Ask:
+def locks_of(connection: Connection, ids: Iterable[int]) -> list[Ask]:
     """What `lock_books` asks."""
-    return _LOCK, [(book_id,) for book_id in sorted(ids)]
+    return [(_LOCK, [(book_id,) for book_id in some]) for some in in_lock_order(connection, ids)]
 
 
 def look_at_books(connection: Connection, ids: Iterable[int]) -> Standing:

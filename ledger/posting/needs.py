@@ -63,7 +63,7 @@ class Look(Generic[FoundT]):
         self.types = list(columns.values())
         self._days = [place for place, column in enumerate(self.types) if isinstance(column.type, Date)]
         there = f"JOIN {table} ON {on.format(book='given.book_id', person='given.person_id')}"
-        self._rows = Lookup(
+        self.lookup = Lookup(
             f"SELECT given.book_id, {listed} FROM {{given}} {there}"
             f" {f'WHERE {where}' if where else ''} {f'ORDER BY {order}' if order else ''}",
             [_BOOK, *self.types],
@@ -81,11 +81,11 @@ class Look(Generic[FoundT]):
 
     def rows(self, connection: Connection, books: Iterable[int]) -> Sequence[Any]:
         """(book, *columns) of every row that stands beside one of these books."""
-        return self._rows.run(connection, [(book_id,) for book_id in books])
+        return self.lookup.run(connection, [(book_id,) for book_id in books])
 
     def ask(self, books: Iterable[int]) -> Ask:
         """What `rows` is going to ask."""
-        return self._rows, [(book_id,) for book_id in books]
+        return self.lookup, [(book_id,) for book_id in books]
 
     def out_of_one(self, seen: Sequence[list[Any]] | None) -> Iterable[Sequence[Any]]:
         """The rows of one book as the one look gave them, their days being days again."""

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
+from ledger.database.cluster import in_cluster
 from ledger.database.direct import Direct
 from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
@@ -83,11 +84,11 @@ def decide_at_a_look(
 ) -> Outcome | None:
     """What would become of a command about somebody's account; None when that takes more than one look.
 
-    That is on SQLite, for who has no open account or has one with holds or freezes, for what asks for more
-    than one look gives, and where other books are needed. `connection` reads single statements. Nothing is
-    locked, staked or written.
+    That is on SQLite and in a cluster, for who has no open account or has one with holds or freezes, for
+    what asks for more than one look gives, and where other books are needed. `connection` reads single
+    statements. Nothing is locked, staked or written.
     """
-    if not is_postgresql(connection):
+    if not is_postgresql(connection) or in_cluster(connection):
         return None
     if not isinstance(command.book, bytes) or command.others:
         return None

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam
 from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS
-from ledger.database.lookups import Lookup, insert_or_leave
+from ledger.database.lookups import Apart, Lookup, insert_or_leave
 from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
@@ -31,11 +31,26 @@ _PERSONS = Lookup(
     ],
     digest="bytes",
 )
-_HOLDINGS = Lookup(
-    "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
-    " LEFT JOIN book b ON b.book_id = c.book_id",
-    [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
-    digest="bytes",
+# what was staked, with the book that holds it and its stage
+HOLDINGS = Apart(
+    Lookup(
+        "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
+        " LEFT JOIN book b ON b.book_id = c.book_id",
+        [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
+        digest="bytes",
+    ),
+    Lookup(
+        "SELECT c.digest, c.book_id FROM {given} JOIN claim c ON c.digest = given.digest",
+        [tables.claim.c.digest, tables.claim.c.book_id],
+        digest="bytes",
+    ),
+    Lookup(
+        "SELECT book_id, stage FROM book WHERE book_id {in_given}",
+        [tables.book.c.book_id, tables.book.c.stage],
+        book_id="big",
+    ),
+    on=1,
+    outer=True,
 )
 _STAKES = KeyWriter(tables.claim)
 _MOVE = (
@@ -205,7 +220,7 @@ def books_held(
             holding_digest(person_id, ordinal, scheme): (scheme, person_id) for scheme, person_id in looking
         }
         looking = set()
-        for digest, book_id, stage in _HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
+        for digest, book_id, stage in HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
             holder = by_digest[bytes(digest)]
             books.setdefault(holder, []).append(book_id)
             if stage == Stage.CLOSED:
@@ -252,7 +267,7 @@ def stake_books(connection: Connection, commands: Sequence[Command], desk: Desk)
         [{"digest": digest, "book_id": number} for digest, number in proposed.items()],
     )
     fresh: set[bytes] = set()
-    for digest, book_id, _stage in _HOLDINGS.run(connection, [(digest,) for digest in openers]):
+    for digest, book_id, _stage in HOLDINGS.run(connection, [(digest,) for digest in openers]):
         key = bytes(digest)
         if book_id == proposed[key]:
             fresh.add(key)
@@ -313,7 +328,7 @@ def stake_things(
         if take:
             # in key order, so that two who want the same things wait and do not deadlock
             rest -= set(_STAKES.write(connection, [(digest, wanted[digest]) for digest in sorted(rest)]))
-        found = {bytes(digest): book_id for digest, book_id, _stage in _HOLDINGS.run(connection, _each(rest))}
+        found = {bytes(digest): book_id for digest, book_id, _stage in HOLDINGS.run(connection, _each(rest))}
         held |= found
         # what was there a moment ago and has been let go since is staked after all
         rest = rest - found.keys() if take else set()

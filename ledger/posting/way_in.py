@@ -28,7 +28,7 @@ from ledger.posting.attempt import (
     wanted,
     widenings,
 )
-from ledger.posting.book_reads import lock_books, lock_of
+from ledger.posting.book_reads import lock_books, locks_of
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk, Reveal, Seal
@@ -213,7 +213,7 @@ def _decide(connection: Connection, attempt: Attempt, atomic: bool, wider: Seque
     follow_stakes(attempt)
     mine = set(desk.fresh_stakes)
     books = wanted(attempt, wider)
-    with asked_ahead(connection, [lock_of(books), *asks_of(attempt)]):
+    with asked_ahead(connection, [*locks_of(connection, books), *asks_of(attempt)]):
         desk.books, newest = lock_books(connection, books)
         attempt.outdated = outdated_areas(connection, attempt.versions, newest)
         read_all(connection, attempt)

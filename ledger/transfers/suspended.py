@@ -11,6 +11,7 @@ from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.owed import DebtKind
+from ledger.database.lookups import read_first
 
 _A, _L, _V, _N = tables.assessment.c, tables.levy.c, tables.levy_line.c, tables.assessment_line.c
 _E, _D = tables.entry.c, tables.demand.c
@@ -58,17 +59,25 @@ def suspended(
         .where(_V.book_id == _L.book_id, _V.period == _L.period, or_(_V.waiting > 0, _V.surplus > 0))
         .scalar_subquery()
     )
+    # of an account that went into another one it was demanded in the book of that
+    debtor = func.coalesce(_D.debt_account, _D.book_id)
+    of_months = select(
+        _D.debt_book.label("book_id"),
+        _D.debt_number,
+        debtor.label("debtor"),
+        (_D.amount - _D.withdrawn).label("fen"),
+    ).where(_D.debt_kind == int(DebtKind.CONTRIBUTION))
+    for its, wanted in ((_D.debt_book, employer_id), (debtor, account_id), (_D.debt_number, period)):
+        if wanted is not None:
+            of_months = of_months.where(its == wanted)
+    demands = read_first(of_months, "demands").c
     # below zero stands what is demanded of somebody, beside what waits
     is_of_month = and_(
-        # of an account that went into another one it was demanded in the book of that
-        or_(and_(_D.book_id == _A.account_id, _D.debt_account.is_(None)), _D.debt_account == _A.account_id),
-        _D.debt_kind == int(DebtKind.CONTRIBUTION),
-        _D.debt_book == _A.book_id,
-        _D.debt_number == _A.period,
+        demands.book_id == _A.book_id,
+        demands.debt_number == _A.period,
+        demands.debtor == _A.account_id,
     )
-    demanded = (
-        select(func.coalesce(func.sum(_D.amount - _D.withdrawn), 0)).where(is_of_month).scalar_subquery()
-    )
+    demanded = select(func.coalesce(func.sum(demands.fen), 0)).where(is_of_month).scalar_subquery()
     is_demanded = exists().where(is_of_month)
     waits = _A.suspended + demanded
     parts: list[Any] = [

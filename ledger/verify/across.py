@@ -14,36 +14,32 @@ from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.people.enrolled import RESIDENT
 from ledger.posting import holding_digest
-from ledger.posting.stakes import ACCOUNT
+from ledger.posting.stakes import ACCOUNT, HOLDINGS
 from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name
+from ledger.verify.heirs import people_known
+from ledger.verify.streams import some_at_once
 
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
-_M = tables.account_merge.c
 _ROWS_AT_ONCE = 500
-_STAKES = Lookup(
-    "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
-    " LEFT JOIN book b ON b.book_id = c.book_id",
-    [tables.claim.c.digest, tables.claim.c.book_id, _B.stage],
-    digest="bytes",
+_THERE = Lookup(
+    "SELECT book_id, stage FROM book WHERE book_id {in_given}", [_B.book_id, _B.stage], book_id="big"
 )
 
 
 def people_are_known(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """Every account belongs to a person of the identity table."""
-    unknown = (
-        select(_B.book_id)
-        .where(
-            _B.book_id.between(first, last),
-            _B.person_id.is_not(None),
-            ~select(tables.identity.c.digest).where(tables.identity.c.person_id == _B.person_id).exists(),
-            # the numbers of an account that went into another one went along
-            ~select(_M.book_id).where(_M.person_id == _B.person_id).exists(),
-        )
+    accounts = (
+        select(_B.book_id, _B.person_id)
+        .where(_B.book_id.between(first, last), _B.person_id.is_not(None))
         .order_by(_B.book_id)
     )
-    for book_id in connection.scalars(unknown):
-        yield Finding("person_unknown", book_name(book_id), "nobody is known as the person it belongs to")
+    for some in some_at_once(connection, accounts, _ROWS_AT_ONCE):
+        known = people_known(connection, {person_id for _book_id, person_id in some})
+        for book_id, person_id in some:
+            if person_id not in known:
+                what = "nobody is known as the person it belongs to"
+                yield Finding("person_unknown", book_name(book_id), what)
 
 
 def accounts_are_staked_once(connection: Connection, first: int, last: int) -> Iterator[Finding]:
@@ -85,7 +81,7 @@ def _staked(
     while people:
         by_digest = {holding_digest(person_id, ordinal, scheme): person_id for person_id in people}
         people = set()
-        for digest, book_id, stage in _STAKES.run(connection, [(digest,) for digest in by_digest]):
+        for digest, book_id, stage in HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
             person_id = by_digest[bytes(digest)]
             held.setdefault(person_id, []).append((book_id, stage))
             people.add(person_id)
@@ -96,14 +92,12 @@ def _staked(
 def stakes_name_a_book(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """Nothing is staked for a book that is not there: so the taking away of a whole book is found."""
     stake = tables.claim.c
-    lost = (
-        select(stake.book_id)
-        .outerjoin(tables.book, _B.book_id == stake.book_id)
-        .where(stake.book_id.between(first, last), _B.book_id.is_(None))
-        .order_by(stake.book_id)
-    )
-    for book_id in connection.scalars(lost):
-        yield Finding("book_missing", book_name(book_id), "it was opened, and is not there")
+    staked = select(stake.book_id).where(stake.book_id.between(first, last)).order_by(stake.book_id)
+    for some in some_at_once(connection, staked, _ROWS_AT_ONCE):
+        there = dict(_THERE.run(connection, sorted({(book_id,) for (book_id,) in some})))
+        for (book_id,) in some:
+            if book_id not in there:
+                yield Finding("book_missing", book_name(book_id), "it was opened, and is not there")
 
 
 def policies_are_what_they_were(connection: Connection, _first: int, _last: int) -> Iterator[Finding]:

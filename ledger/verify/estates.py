@@ -14,38 +14,41 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.owed import DebtKind
 from ledger.chart.sides import POCKETS, Side
+from ledger.database.lookups import Lookup
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.named import Place, entries_named, place_of
-from ledger.verify.streams import streamed
+from ledger.verify.streams import some_at_once, streamed
 
 _B, _E, _Q, _T = tables.book.c, tables.entry.c, tables.quota.c, tables.transfer.c
 _D = tables.demand.c
 _ROWS_AT_ONCE = 500
+# a death that was reported before quotas ended with it says nothing of them
+_DEAD = Lookup(
+    "SELECT b.person_id FROM {given} JOIN book b ON b.person_id = given.person_id AND b.died_on IS NOT NULL"
+    f" JOIN entry e ON e.book_id = b.book_id AND e.kind = {int(Kind.DEATH)}"
+    """ AND e.detail LIKE '%"freed":%'""",
+    [_B.person_id],
+    person_id="big",
+)
 _OF_DEBTS = (Kind.SET_OFF, Kind.ESTATE, Kind.ESTATE_UNDO)
 
 
 def nothing_is_reserved_for_the_dead(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """A quota for somebody whose death was reported has ended: its money is the donor's (R36)."""
     held = (
-        select(_Q.book_id, _Q.seq)
-        .join_from(tables.quota, tables.book, _B.person_id == _Q.recipient_id)
-        .join(tables.entry, _E.book_id == _B.book_id)
-        # a death that was reported before quotas ended with it says nothing of them
-        .where(
-            _Q.book_id.between(first, last),
-            ~_Q.ended,
-            _B.died_on.is_not(None),
-            _E.kind == int(Kind.DEATH),
-            _E.detail.like('%"freed":%'),
-        )
+        select(_Q.book_id, _Q.seq, _Q.recipient_id)
+        .where(_Q.book_id.between(first, last), ~_Q.ended)
         .order_by(_Q.book_id, _Q.seq)
-        .distinct()
     )
-    for book_id, seq in connection.execute(held):
-        what = "it is reserved for somebody who has died: end it"
-        yield Finding("quota_for_the_dead", line_name(book_id, seq), what)
+    for some in some_at_once(connection, held, _ROWS_AT_ONCE):
+        rows = _DEAD.run(connection, sorted({(recipient,) for _book_id, _seq, recipient in some}))
+        dead = {person_id for (person_id,) in rows}
+        for book_id, seq, recipient in some:
+            if recipient in dead:
+                what = "it is reserved for somebody who has died: end it"
+                yield Finding("quota_for_the_dead", line_name(book_id, seq), what)
 
 
 # -- set off ------------------------------------------------------------------------------------------------

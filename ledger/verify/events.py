@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select
 
 from ledger import tables
 from ledger.chart.events import EVENT_OF, TOLD_OF
+from ledger.database.lookups import read_first
 from ledger.verify.finding import Finding, line_name
 from ledger.verify.streams import streamed
 
@@ -68,8 +69,13 @@ def _untold(connection: Connection, first: int, last: int) -> Iterator[tuple[int
     )
     if began is None:
         return
-    its_first = select(func.min(_V.seq)).where(_V.book_id == _E.book_id).scalar_subquery()
-    told = exists().where(_V.book_id == _E.book_id, _V.seq == _E.seq)
+    its_own = _V.seq.is_not(None) & _V.book_id.between(first, last)
+    events = read_first(select(_V.book_id, _V.seq).where(its_own), "events").c
+    firsts = read_first(
+        select(_V.book_id, func.min(_V.seq).label("seq")).where(its_own).group_by(_V.book_id), "firsts"
+    ).c
+    its_first = select(firsts.seq).where(firsts.book_id == _E.book_id).scalar_subquery()
+    told = exists().where(events.book_id == _E.book_id, events.seq == _E.seq)
     query = (
         select(_E.book_id, _E.seq)
         .where(

@@ -27,13 +27,17 @@ from ledger.verify.named import Place, entries_named, place_of
 _E = tables.entry.c
 _ROWS_AT_ONCE = 500
 _PEOPLE = Lookup(
-    "SELECT given.person_id FROM {given}"
-    " WHERE EXISTS (SELECT 1 FROM identity i WHERE i.person_id = given.person_id)"
+    "SELECT i.person_id FROM {given} JOIN identity i ON i.person_id = given.person_id"
     # somebody whose account went into another is found as the person of that one since
-    " OR EXISTS (SELECT 1 FROM account_merge m WHERE m.person_id = given.person_id)",
+    " UNION SELECT m.person_id FROM {given} JOIN account_merge m ON m.person_id = given.person_id",
     [tables.identity.c.person_id],
     person_id="big",
 )
+
+
+def people_known(connection: Connection, persons: set[int]) -> set[int]:
+    """Those of some numbers of persons that somebody has."""
+    return {person for (person,) in _PEOPLE.run(connection, [(one,) for one in sorted(persons)])}
 
 
 def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> Iterator[Finding]:
@@ -44,7 +48,7 @@ def estates_reach_the_heirs(connection: Connection, first: int, last: int) -> It
         named = entries_named(connection, names | {place for one in found for place in _claimants_named(one)})
         others = {other.name: other for other in named.values()}
         heirs = {party for receipt in found for _, _, _, party in receipt.transfers if party is not None}
-        known = {person for (person,) in _PEOPLE.run(connection, [(heir,) for heir in sorted(heirs)])}
+        known = people_known(connection, heirs)
         for receipt in found:
             try:
                 wrong = _unknown_heir(receipt, known) or (

@@ -13,15 +13,22 @@ from ledger.accounts.interest_history import is_taken_for_death
 from ledger.book.detail import unpack
 from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
+from ledger.database.lookups import Lookup
 from ledger.months import period_of
 from ledger.people.merged import onward_of
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.named import Place, acted_on, entries_named
+from ledger.verify.streams import some_at_once
 
 _E, _M, _I = tables.entry.c, tables.account_merge.c, tables.identity.c
 _ROWS_AT_ONCE = 500
+_NUMBERED = Lookup(
+    "SELECT i.person_id FROM {given} JOIN identity i ON i.person_id = given.person_id",
+    [_I.person_id],
+    person_id="big",
+)
 
 
 def merges_stand_in_both_books(connection: Connection, first: int, last: int) -> Iterator[Finding]:
@@ -83,17 +90,16 @@ def _came(receipt: Receipt, sender: Receipt | None) -> str | None:
 
 def numbers_went_along(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """Nobody is found as the person of an account that went into another one."""
-    left = (
-        select(_M.book_id, _M.seq)
-        .where(
-            _M.book_id.between(first, last),
-            select(_I.digest).where(_I.person_id == _M.person_id).exists(),
-        )
-        .order_by(_M.book_id)
+    gone = (
+        select(_M.book_id, _M.seq, _M.person_id).where(_M.book_id.between(first, last)).order_by(_M.book_id)
     )
-    for book_id, seq in connection.execute(left):
-        what = "an ID number does not find the account that this one went into"
-        yield Finding("merge_wrong", line_name(book_id, seq), what)
+    for some in some_at_once(connection, gone, _ROWS_AT_ONCE):
+        rows = _NUMBERED.run(connection, sorted({(person_id,) for _book_id, _seq, person_id in some}))
+        numbered = {person_id for (person_id,) in rows}
+        for book_id, seq, person_id in some:
+            if person_id in numbered:
+                what = "an ID number does not find the account that this one went into"
+                yield Finding("merge_wrong", line_name(book_id, seq), what)
 
 
 def what_is_called_back_stands_in_both_books(

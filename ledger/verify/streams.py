@@ -18,6 +18,11 @@ def streamed(connection: Connection, query: Select[Any]) -> Iterator[Any]:
     return iter(connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)))
 
 
+def some_at_once(connection: Connection, query: Select[Any], rows: int) -> Iterator[Sequence[Any]]:
+    """The rows of a query, so many at a time."""
+    return connection.execute(query.execution_options(yield_per=rows)).partitions(rows)
+
+
 def keyed(
     rows: Iterable[Any], length: int, make: Callable[[Sequence[Any]], ValueT]
 ) -> Iterator[tuple[Key, ValueT]]:

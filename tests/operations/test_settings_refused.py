@@ -27,6 +27,7 @@ YEAR = now_and_today()[1].year
 # every command, with what it asks for; those that post, and serving, and looking
 CALLS: dict[str, tuple[str, ...]] = {
     "migrate": (),
+    "distribute": (),
     "serve": ("--port", "0"),
     "import": ("none.csv",),
     "declare": ("91999999000000001K", "2026-09", "none.csv"),

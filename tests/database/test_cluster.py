@@ -1,0 +1,197 @@
+"""What differs in a cluster, on one PostgreSQL that is told to be one: nothing here needs Citus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, make_url, text
+
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.spending import Spend
+from ledger.database import cluster
+from ledger.database.cluster import CannotDistribute, distribute, in_cluster, in_lock_order, pruned
+from ledger.database.engines import OtherDatabase, connect, database_url
+from ledger.database.lookups import Apart, Lookup
+from ledger.operations import installation
+from ledger.operations.installation import NotReady, connect_ready
+from ledger.people.other_accounts import OPEN_OF_HOLDER
+from ledger.people.sealed_numbers import sealed_numbers_of_books
+from ledger.posting.stakes import HOLDINGS, holding_digest
+from ledger.settings import Settings, SettingsError
+from ledger.verify import verify
+from tests.support.people import World
+
+SHARDS = 4
+# as Citus has it, of which this PostgreSQL has nothing else
+SHARD_OF = f"""
+CREATE FUNCTION get_shard_id_for_distribution_column(regclass, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
+AS 'SELECT 100 + abs(hashint8($2)) % {SHARDS}'
+"""
+READS: dict[str, tuple[Apart, str]] = {
+    "holdings": (HOLDINGS, "digests"),
+    "numbers": (sealed_numbers_of_books(), "books"),
+    "numbers in force": (sealed_numbers_of_books("AND i.role = 1"), "books"),
+    "open accounts": (OPEN_OF_HOLDER, "books"),
+}
+
+
+@pytest.fixture
+def spread(fresh_url: str) -> Iterator[Engine]:
+    """An engine over a database of one machine that goes about it as about a cluster."""
+    cluster.forget_shards()
+    engine = connect(make_url(fresh_url).update_query_dict({"cluster": "citus"}))
+    with engine.begin() as connection:
+        connection.execute(text(SHARD_OF))
+    yield engine
+    engine.dispose()
+    cluster.forget_shards()
+
+
+@pytest.mark.postgres
+def test_a_cluster_is_said_by_its_url_and_works_with_plans_of_its_own(
+    spread: Engine, fresh_engine: Engine
+) -> None:
+    told = {}
+    for engine in (spread, fresh_engine):
+        with engine.connect() as connection:
+            told[in_cluster(connection)] = connection.scalar(text("SHOW plan_cache_mode"))
+    assert told == {True: "auto", False: "force_generic_plan"}
+
+
+@pytest.mark.parametrize("said", ["pgpool", "CITUS"])
+def test_what_is_no_cluster_is_no_database(said: str) -> None:
+    with pytest.raises(OtherDatabase):
+        database_url(f"postgresql+psycopg://ledger@host/ledger?cluster={said}&host=/x")
+
+
+@pytest.mark.postgres
+def test_books_are_locked_by_shard_and_then_by_number(spread: Engine, fresh_engine: Engine) -> None:
+    ids = [16_000_000_000_000 + n for n in (7, 3, 11, 2, 5, 90, 41, 12)]
+    with fresh_engine.connect() as connection:
+        assert in_lock_order(connection, ids) == [sorted(ids)]
+    with spread.connect() as connection, connection.begin():
+        lists = in_lock_order(connection, ids)
+        assert in_lock_order(connection, reversed(ids)) == lists, "everybody in one order"
+        shard_of = text("SELECT get_shard_id_for_distribution_column('book', :id)")
+        shards = [{connection.scalar(shard_of, {"id": one}) for one in some} for some in lists]
+    assert sorted(one for some in lists for one in some) == sorted(ids)
+    assert all(list(some) == sorted(some) for some in lists)
+    assert all(len(some) == 1 for some in shards), "one statement asks one shard"
+    assert shards == sorted(shards, key=min)
+    assert len(shards) > 1, "these eight lie in several"
+
+
+def test_a_key_that_rows_are_spread_by_is_one_of_those_handed_over() -> None:
+    sql = "SELECT 1 FROM {given} JOIN entry e ON e.book_id = given.book_id AND e.seq = given.seq"
+    listed = "(e.book_id = given.book_id AND e.book_id = ANY(CAST(:given_book_id AS bigint[])))"
+    assert pruned(sql, {"book_id": "bigint", "seq": "int"}) == sql.replace(
+        "e.book_id = given.book_id", listed
+    )
+    other = "SELECT 1 FROM {given} JOIN entry e ON e.target_seq = given.seq WHERE e.book_id = t.book_id"
+    assert pruned(other, {"seq": "int"}) == other
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("name", READS)
+def test_two_looks_find_what_one_finds(name: str, spread: Engine, fresh_engine: Engine) -> None:
+    world = World(fresh_engine)
+    books = [world.open() for _ in range(5)]
+    look, asked_by = READS[name]
+    with fresh_engine.connect() as connection, connection.begin():
+        persons = [_person(connection, book_id) for book_id in books]
+    digests = [holding_digest(person, ordinal) for person in persons for ordinal in (1, 2)]
+    asked = {"books": books, "digests": digests}[asked_by]
+    found = []
+    for engine in (fresh_engine, spread):
+        with engine.connect() as connection, connection.begin():
+            rows = look.run(connection, [(one,) for one in asked])
+            found.append(sorted(tuple(row) for row in rows))
+    assert found[0] == found[1]
+    assert len(found[0]) >= 4
+
+
+def _person(connection: Connection, book_id: int) -> int:
+    person: int = connection.execute(
+        text("SELECT person_id FROM book WHERE book_id = :id"), {"id": book_id}
+    ).scalar_one()
+    return person
+
+
+@pytest.mark.postgres
+def test_rows_that_nothing_stands_beside_stay_where_they_are_wanted(spread: Engine) -> None:
+    def looks(outer: bool) -> Apart:
+        batch = Lookup("SELECT given.n FROM {given}", [_number("n")], n="big")
+        beside = Lookup(
+            "SELECT given.n, given.n + 1 FROM {given} WHERE given.n > 1", [*map(_number, "nm")], n="big"
+        )
+        return Apart(batch, batch, beside, on=0, outer=outer)
+
+    with spread.connect() as connection, connection.begin():
+        asked = [(1,), (2,), (2,)]
+        assert looks(outer=False).run(connection, asked) == [(2, 3), (2, 3)]
+        assert looks(outer=True).run(connection, asked) == [(1, None), (2, 3), (2, 3)]
+        assert looks(outer=True).run(connection, []) == []
+
+
+def _number(name: str) -> ColumnClause[int]:
+    return column(name, BigInteger)
+
+
+@pytest.mark.postgres
+def test_a_life_goes_on_as_on_one_machine(spread: Engine) -> None:
+    world = World(spread)
+    accounts = [world.open(opening=(10_000, 5_000)) for _ in range(6)]
+    for place, account in enumerate(accounts):
+        world.one(Contribute(account, 16_000, 202603, world.today, f"c-{place}"))
+    spends = [
+        Spend(account, 25_000, world.today, "H0001", world.ref()) for account in (*accounts, accounts[0])
+    ]
+    told = [type(outcome).__name__ for outcome in world.post(*spends)]
+    assert told == ["Posted"] * 6 + ["Refused"]
+    assert verify(spread).findings == []
+
+
+@pytest.mark.postgres
+def test_one_machine_is_not_distributed(fresh_engine: Engine) -> None:
+    with fresh_engine.begin() as connection, pytest.raises(CannotDistribute, match="nothing was changed"):
+        distribute(connection)
+
+
+@pytest.mark.postgres
+def test_the_setting_and_the_database_say_the_same(
+    fresh_url: str, spread: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, together = Settings(database_url=fresh_url), Settings(database_url=fresh_url, cluster="citus")
+    connect_ready(alone).dispose()
+    with pytest.raises(NotReady, match="distribute"):
+        connect_ready(together)
+    monkeypatch.setattr(installation, "is_distributed", lambda _connection: True)
+    connect_ready(together).dispose()
+    with pytest.raises(NotReady, match="LEDGER_CLUSTER=citus"):
+        connect_ready(alone)
+
+
+@pytest.mark.parametrize(
+    ("said", "url"),
+    [("citus", None), ("citus", "sqlite:////x/ledger.db"), ("spider", "postgresql+psycopg://u@h/n")],
+)
+def test_a_cluster_is_citus_on_postgresql(
+    said: str, url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_CLUSTER", said)
+    if url is not None:
+        monkeypatch.setenv("LEDGER_DATABASE_URL", url)
+    with pytest.raises(SettingsError, match="LEDGER_CLUSTER"):
+        Settings.load()
+
+
+def test_the_settings_reach_other_processes_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEDGER_CLUSTER", "citus")
+    for url in ("postgresql+psycopg://u@h/n", "postgresql+psycopg://u@/n?host=/x"):
+        monkeypatch.setenv("LEDGER_DATABASE_URL", url)
+        settings = Settings.load()
+        told = settings.environment()
+        assert (told["LEDGER_CLUSTER"], told["LEDGER_DATABASE_URL"]) == ("citus", url)
+        assert make_url(settings.url).query["cluster"] == "citus"
+        assert make_url(settings.url).difference_update_query(["cluster"]) == make_url(url)
