@@ -51,6 +51,7 @@ from api.http.metrics import RequestCounts
 from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
 from api.http.state import Clock, State
+from api.http.straight import LedgerApp
 from api.inquiry import (
     access_log,
     agency_requests,
@@ -207,7 +208,7 @@ def bare_app(
     counts: RequestCounts | None = None,
 ) -> FastAPI:
     """Every route, and nothing behind them: enough for the OpenAPI document."""
-    app = FastAPI(
+    app = LedgerApp(
         title="Medical account ledger",
         docs_url=None,
         redoc_url=None,

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.deadlines import Deadlines
-from api.http.errors import answer_to, problem
+from api.http.errors import answer_to, cut_short, problem
 from api.http.heads import BLANKS, CODINGS, look_at_head
 from api.http.logs import Log, masked
 from api.http.metrics import RequestCounts
@@ -38,6 +38,8 @@ BILL_PATHS: Final = frozenset({"/v1/settlements", "/v1/settlements/quote", "/v1/
 # an employer's list has up to 100,000 lines, an institution's day up to 10,000
 LIST_PATHS: Final = (("/v1/employers/", "/declarations"), ("/v1/institutions/", "/reconciliations"))
 REQUEST_ID: Final = b"x-request-id"
+
+Header = tuple[bytes, bytes]
 
 _NO_SNIFF: Final = (b"x-content-type-options", b"nosniff")
 _NO_REFERRER: Final = (b"referrer-policy", b"no-referrer")
@@ -59,6 +61,7 @@ _PAGE_HEADERS: Final = (
         b"default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
     ),
 )
+_NAMES: Final = frozenset(name for name, _value in (*_API_HEADERS, *_PAGE_HEADERS))
 _PAGES: Final = ("/docs", "/static/")
 
 
@@ -80,10 +83,11 @@ class Door:
         began = scope["ledger.began"] = time.monotonic()
         # not os.urandom: a system call lets the writer thread in, and the next request waits for it
         sent: dict[bytes, bytes] = dict(scope["headers"])
+        scope["ledger.head"] = sent
         request_id = request_id_of(sent) or f"{random.getrandbits(96):024x}"
         scope["ledger.request_id"] = request_id
         path: str = scope["path"]
-        headers = _PAGE_HEADERS if path.startswith(_PAGES) else _API_HEADERS
+        headers: tuple[Header, ...] = _PAGE_HEADERS if path.startswith(_PAGES) else _API_HEADERS
         status = 0
 
         async def send_out(message: Message) -> None:
@@ -91,17 +95,20 @@ class Door:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 scope["ledger.answering"] = True
-                own = {name for name, _value in message["headers"]}
-                # a page that is an answer says itself what it may show
-                ours = [(name, value) for name, value in headers if name not in own]
-                message["headers"] = [*message["headers"], (REQUEST_ID, request_id.encode()), *ours]
+                own: list[Header] = message["headers"]
+                ours = headers
+                if not _NAMES.isdisjoint([name for name, _value in own]):
+                    # a page that is an answer says itself what it may show
+                    names = {name for name, _value in own}
+                    ours = tuple([(name, value) for name, value in headers if name not in names])
+                message["headers"] = [*own, (REQUEST_ID, request_id.encode()), *ours]
             await send(message)
 
         task = self._deadlines.begin(scope)
         try:
             if len(sent) != len(scope["headers"]) or CODINGS[0] in sent or CODINGS[1] in sent:
                 look_at_head(scope)
-            limited = _limited(sent, receive, _body_max(path))
+            limited = _limited(sent, receive, path)
             await self._app(scope, limited, send_out)
         except ClientDisconnect:
             pass  # nobody is there to be told, and a command that was handed over is posted all the same
@@ -111,9 +118,10 @@ class Door:
             task.uncancel()
             await problem(DoorCode.DEADLINE, scope)(scope, receive, send_out)
         except Exception as fault:  # noqa: BLE001  whatever nobody expected is a problem document, and is logged there
-            answer = answer_to(fault, scope)
             if status == 0:
-                await answer(scope, receive, send_out)
+                await answer_to(fault, scope)(scope, receive, send_out)
+            else:
+                cut_short(fault, scope)
         finally:
             self._deadlines.end(task)
             self._tell(scope, status, time.monotonic() - began)
@@ -151,15 +159,17 @@ def _body_max(path: str) -> int:
     return BODY_MAX
 
 
-def _limited(headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> Receive:
-    """A `receive` that gives no more than `limit` bytes. Raises HTTPException(413), at once where it can."""
+def _limited(headers: Mapping[bytes, bytes], receive: Receive, path: str) -> Receive:
+    """A `receive` that gives no more bytes than are taken there. Raises HTTPException(413), at once where it
+    can."""
     length = headers.get(b"content-length")
     if length is not None:
         # the server holds the body to the length that was announced
         length = length.strip(BLANKS)
-        if length.isdigit() and int(length) <= limit:
+        if length.isdigit() and (int(length) <= BODY_MAX or int(length) <= _body_max(path)):
             return receive
         raise HTTPException(413)
+    limit = _body_max(path)
     got = 0
 
     async def counted() -> Message:

@@ -14,10 +14,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final
 
 import httptools
 from pydantic_core import to_json
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from api.http.errors import PROBLEM_JSON, problem_document
@@ -32,6 +34,13 @@ PIPELINED_MAX: Final = 32
 # what is read and thrown away of a caller who was answered already, or told no
 WASTED_MAX: Final = 1 << 20
 BODY_BYTES_A_SECOND: Final = 16 << 10
+
+# an answer that is longer is not copied to stand behind its head
+ONE_PIECE_MAX: Final = 64 << 10
+# what else would say where a body ends, or that the connection does
+_DECIDES: Final = frozenset({b"transfer-encoding", b"connection"})
+# what a value may hold, as uvicorn has it
+_READABLE: Final = bytes([byte for byte in range(256) if byte == 9 or (byte > 31 and byte != 127)])
 
 _SAYS_BODY: Final = (b"content-length", b"transfer-encoding")
 _BETWEEN_NAME_AND_VALUE: Final = 4
@@ -141,6 +150,9 @@ class Connection(HttpToolsProtocol):
         # those of a trailer: they are counted like others, and are no headers of the request
         self.headers = []
         self._unused = 0
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, InOnePiece(cycle, app))  # type: ignore[arg-type]  # as in Starlette
 
     def on_body(self, body: bytes) -> None:
         self._unused = 0
@@ -269,6 +281,66 @@ class Connection(HttpToolsProtocol):
         if self._ending is not None:
             self._ending.cancel()
         self._ending = self.loop.call_later(seconds, self.transport.abort)
+
+
+class InOnePiece:
+    """An app whose answers go out in one piece, head and body, where both are there at once.
+
+    uvicorn writes them apart, and looks at each header by itself. Whatever is out of the ordinary is left to
+    it: a body that comes in parts or is long, a length that is wrong, a connection that ends.
+    """
+
+    def __init__(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:
+        self._cycle = cycle
+        self._app = app
+        # said, and not written yet; and how long it says that the body is
+        self._head: Message | None = None
+        self._length: bytes | None = None
+
+    # no coroutine of its own: each that is waited for is paid for
+    def __call__(self, scope: Scope, receive: Receive, _send: Send) -> Awaitable[None]:
+        return self._app(scope, receive, self._send)
+
+    async def _send(self, message: Message) -> None:
+        cycle = self._cycle
+        head, self._head = self._head, None
+        if head is None:
+            if not cycle.response_started and cycle.keep_alive and cycle.scope["method"] != "HEAD":
+                self._length = _length(message["headers"])
+            if self._length is None:
+                await cycle.send(message)  # type: ignore[arg-type]  # as in Starlette
+            else:
+                self._head = message
+            return
+        body: bytes = message.get("body", b"")
+        written = None
+        is_whole = self._length == b"%d" % len(body) and len(body) <= ONE_PIECE_MAX
+        self._length = None
+        if is_whole and not message.get("more_body") and not cycle.flow.write_paused:
+            written = _written(head["status"], [*cycle.default_headers, *head["headers"]], body)
+        if written is None:
+            await cycle.send(head)  # type: ignore[arg-type]  # as in Starlette
+            await cycle.send(message)  # type: ignore[arg-type]  # as in Starlette
+        elif not cycle.disconnected:
+            cycle.response_started = cycle.response_complete = True
+            cycle.transport.write(written)
+            cycle.message_event.set()
+            cycle.on_response()
+
+
+def _length(headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+    """How long a head says that its body is; None where it says anything else of where that ends."""
+    names = dict(headers)
+    return names.get(b"content-length") if _DECIDES.isdisjoint(names) else None
+
+
+def _written(status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> bytes | None:
+    """A whole answer as it goes over the wire; None where that has to be looked at more closely."""
+    head = b"".join([b"%b: %b\r\n" % pair for pair in headers])
+    # what ends each line is all that may not be read: nothing in a value begins one
+    if head.translate(None, _READABLE) != b"\r\n" * len(headers):
+        return None
+    return b"%b%b\r\n%b" % (STATUS_LINE[status], head, body)
 
 
 def _answer(code: DoorCode, default_headers: list[tuple[bytes, bytes]]) -> bytes:

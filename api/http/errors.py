@@ -316,16 +316,29 @@ def add_handlers(app: FastAPI) -> None:
     async def handle(request: Request, error: Exception) -> Response:
         return answer_to(error, request.scope)
 
-    for kind in (
-        Waiting,
-        Refused,
-        Declined,
-        RequestValidationError,
-        HTTPException,
-        Unknown,
-        Failed,
-        Overloaded,
-        Stopped,
-        ReadLogUnavailable,
-    ):
+    for kind in _EXPECTED:
         app.add_exception_handler(kind, handle)
+
+
+_EXPECTED = (
+    Waiting,
+    Refused,
+    Declined,
+    RequestValidationError,
+    HTTPException,
+    Unknown,
+    Failed,
+    Overloaded,
+    Stopped,
+    ReadLogUnavailable,
+)
+
+
+def cut_short(error: Exception, scope: Scope) -> None:
+    """Note a fault that came when half an answer was out: the caller can be told no more."""
+    if isinstance(error, _EXPECTED):
+        # a no is no fault, but here nobody hears it
+        broken = RuntimeError("an answer that had begun was not ended")
+        broken.__cause__ = error
+        error = broken
+    answer_to(error, scope)

@@ -40,6 +40,12 @@ def look_at_head(scope: Scope) -> None:
     scope["ledger.twice"] = twice
 
 
+def said(scope: Scope, name: bytes) -> str | None:
+    """What the head of a request says under a name; of what stands there twice, the last."""
+    value: bytes | None = scope["ledger.head"].get(name)
+    return None if value is None else value.decode("latin-1")
+
+
 def check_readable(scope: Scope) -> None:
     """Raise Declined (415) for a body that is compressed, or of two kinds."""
     if "ledger.unreadable" in scope:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request, Response
 
+from api.http.heads import said
 from api.http.receipts import receipt_json, with_more
 from api.http.routes import JSON
 from api.http.shown import shown_by
@@ -32,7 +33,7 @@ def wants_dry_run(request: Request) -> bool:
 
 def key_of(request: Request, *, required: bool = True) -> str | None:
     """The idempotency key of a call. Raises Refused; a dry run needs none, since it changes nothing."""
-    text = request.headers.get("idempotency-key")
+    text = said(request.scope, b"idempotency-key")
     if text is not None:
         if b"idempotency-key" in request.scope.get("ledger.twice", ()):
             raise Refused(RefusalCode.IDEMPOTENCY_KEY_INVALID, at="idempotency_key")

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 from typing import Any, ClassVar, get_args
 
 from fastapi import Request, Response
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import QueryParams
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.answers import WaitingAnswer
 from api.http.deadlines import await_body, has_body
 from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
-from api.http.heads import check_readable
+from api.http.heads import check_readable, said
 from api.http.places import Places, may_be_told
 from api.http.problems import Code, DoorCode
 from api.http.reach import NAMED_IN_BODY, is_own_data, stay_within, stay_within_body
@@ -81,7 +82,7 @@ class StrictRequest(Request):
         if not self._read:
             body = await self.body()
             if body:
-                if not _is_json(self.headers.get("content-type", "")):
+                if not _is_json(said(self.scope, b"content-type") or ""):
                     raise Declined(DoorCode.MEDIA_TYPE_UNSUPPORTED)
                 if len(body) > LARGE:
                     # others are answered meanwhile
@@ -123,8 +124,12 @@ class LedgerRoute(APIRoute):
             and not (takes.header_params or takes.cookie_params or takes.dependencies)
             and all(field.field_info.annotation is str for field in takes.path_params)
         )
+        # FastAPI's own way, outside the layers that it lays around all routes
+        self.straight: ASGIApp = AsyncExitStackMiddleware(self.app)
         if by_hand:
-            self.app = _by_hand(self._guard(), self.endpoint, model, self.app, takes.query_params)
+            self.app = self.straight = _by_hand(
+                self._guard(), self.endpoint, model, self.straight, takes.query_params
+            )
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         # every route that stands before the right one is asked, and FastAPI takes its time to say no
@@ -188,7 +193,7 @@ class LedgerRoute(APIRoute):
             scope["ledger.template"] = template
             scope["ledger.places"] = places
             if needed != OPEN:
-                caller = state_of(request).verifier.check(request.headers.get("authorization"))
+                caller = state_of(request).verifier.check(said(scope, b"authorization"))
                 caller.need(needed)
                 if caller.is_bound or is_own:
                     await stay_within(request, caller, needed)

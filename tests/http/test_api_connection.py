@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.http.connection import HEAD_BYTES_MAX, HEADERS_MAX, PIPELINED_MAX, WASTED_MAX, Connection
+from api.http.connection import HEAD_BYTES_MAX, HEADERS_MAX, PIPELINED_MAX, WASTED_MAX, Connection, _written
 from tests.support.api_client import open_account, running, spending
 from tests.support.service import Service
 from tests.support.wire import answer, answers, called, everything, head, served
@@ -65,6 +66,94 @@ def told(port: int, sent: bytes) -> tuple[int, str]:
         with suppress(ConnectionError):
             caller.sendall(sent)
         return code(everything(caller))
+
+
+# -- answers ----------------------------------------------------------------------------------------------
+
+
+class Noting(Connection):
+    """A connection that keeps what is written, piece by piece."""
+
+    pieces: ClassVar[list[bytes]] = []
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self.transport = _Noted(transport)  # type: ignore[assignment]  # stands for one
+
+
+class _Noted:
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def write(self, data: bytes) -> None:
+        Noting.pieces.append(bytes(data))
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+async def _app(scope: Any, _receive: Any, send: Any) -> None:
+    """Answers as its path says: a value of a header, and the parts of the body."""
+    value, length, *parts = scope["path"][1:].split(",")
+    headers = [(b"x-value", unquote_to_bytes(value))]
+    if length:
+        headers.append((b"content-length", length.encode()))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    for number, part in enumerate(parts, start=1):
+        await send({"type": "http.response.body", "body": part.encode(), "more_body": number < len(parts)})
+
+
+@pytest.fixture(scope="module")
+def noting() -> Iterator[int]:
+    with served(_app, Noting) as port:
+        yield port
+
+
+def pieces(port: int, path: str, method: str = "GET") -> list[bytes]:
+    """What is written of the answer to a request that is the last of its connection."""
+    Noting.pieces.clear()
+    with called(port) as caller:
+        caller.sendall(head(path, method) + b"\r\n")
+        caller.shutdown(socket.SHUT_WR)
+        everything(caller)
+    return list(Noting.pieces)
+
+
+def test_an_answer_is_written_in_one_piece(noting: int) -> None:
+    [whole] = pieces(noting, "/v,4,body")
+    assert whole.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert whole.endswith(b"\r\nx-value: v\r\ncontent-length: 4\r\n\r\nbody")
+    assert whole.count(b"date: ") == 1
+
+
+def test_an_answer_in_parts_is_written_as_it_comes(noting: int) -> None:
+    assert [piece.endswith(b"\r\n\r\n") or piece for piece in pieces(noting, "/v,4,bo,dy")] == [
+        True,
+        b"bo",
+        b"dy",
+    ]
+    # of a length that nobody knows beforehand
+    first, *more = pieces(noting, "/v,,bo,dy")
+    assert b"transfer-encoding: chunked" in first
+    assert b"".join(more) == b"2\r\nbo\r\n2\r\ndy\r\n0\r\n\r\n"
+
+
+def test_an_answer_without_its_body_is_its_head(noting: int) -> None:
+    assert b"".join(pieces(noting, "/v,4,body", "HEAD")).endswith(b"content-length: 4\r\n\r\n")
+
+
+@pytest.mark.parametrize(("length", "written"), [("3", []), ("5", [b"body"])])
+def test_a_body_that_is_not_as_long_as_it_says_ends_the_connection(
+    noting: int, length: str, written: list[bytes]
+) -> None:
+    assert pieces(noting, f"/v,{length},body")[1:] == written
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\0b", b"a\x7fb", b"\r\n"])
+def test_no_value_of_a_header_begins_another(value: bytes) -> None:
+    assert _written(200, [(b"x", value)], b"") is None
+    assert _written(200, [(b"x", b"a\tb \xe9")], b"") is not None
 
 
 # -- headers -------------------------------------------------------------------------------------------------
