@@ -15,9 +15,10 @@ from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
 from ledger.book.state import Book
 from ledger.chart.kinds import REOPENS, Kind
-from ledger.database.lookups import Lookup
+from ledger.database.lookups import Ask, Lookup
 from ledger.posting import Desk, Look, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
+from ledger.posting.stakes import number_in
 
 
 class Quota(NamedTuple):
@@ -87,6 +88,17 @@ _LATEST = Lookup(
 )
 
 
+def _ahead(asked: Asked, desk: Desk) -> list[Ask]:
+    """Of whoever is named by an ID number it is known who that is before the book is."""
+    persons: dict[int, int] = {}
+    for book_id, command in asked:
+        person = desk.persons.get(number_in(command.book)) if isinstance(command.book, bytes) else None
+        if person is None:
+            return []
+        persons[book_id] = person.person_id
+    return [(_QUOTAS, sorted(persons.items()))]
+
+
 def _read(connection: Connection, _asked: Asked, desk: Desk) -> Aid:
     found: Aid = {}
     for book in desk.books.values():
@@ -108,7 +120,7 @@ def _follow(found: Aid, desk: Desk, receipt: Receipt, _beside: object) -> None:
 
 
 # the quotas that stand: those given to this person, and those of every book that is locked
-QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK, follow=_follow)
+QUOTAS: Need[Aid] = Need("quotas", _read, look=_LOOK, ahead=_ahead, follow=_follow)
 
 
 def _read_ended(connection: Connection, _asked: Asked, desk: Desk) -> bool:
