@@ -7,8 +7,8 @@ and the example area has its first figures four years earlier.
 
 python -m bench.age   a worker; {"url": …, "fill": [first year, last year], "staff": …} posts those years,
                       {"url": …, "year": …, "staff": …} ends the year, then pays its last month in portions,
-                      {"url": …, "list": staff} hands in a month of the first people of a filled ledger,
-                      {"url": …, "pay": [first, second], "seconds": …} pays it: quiet, then beside spends
+                      {"url": …, "list": staff} hands in two months of the first people of a filled ledger,
+                      {"url": …, "seconds": …} pays them: one quiet, the other beside spends
 """
 
 import asyncio
@@ -20,9 +20,10 @@ from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from itertools import cycle
 
+import psycopg
 from sqlalchemy import Connection, Engine, select
 
-from bench.fill import TEMPLATE, book_number, make_ledger, policies
+from bench.fill import TEMPLATE, book_number, libpq, make_ledger, policies
 from bench.people import id_number, keyring
 from bench.plan import AREA, CALLER, INSTITUTION, MONEY_FEN, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
@@ -42,7 +43,7 @@ from ledger.contributions.employers import RegisterEmployer, enter
 from ledger.contributions.payments import ReceivePayment
 from ledger.database.engines import connect, for_posting
 from ledger.database.purposes import OFFICE
-from ledger.months import first_day, next_period
+from ledger.months import first_day, next_period, period_of, previous_period
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, number_opener, stake_by_number
 from ledger.policy import Policy, load_policy
@@ -124,6 +125,14 @@ def _employer_of(connection: Connection) -> int:
         return int(connection.execute(select(tables.employer.c.book_id)).scalar_one())
 
 
+def _owed(connection: Connection, book: int, period: int) -> int:
+    """What an employer owes for a month of which nothing is paid, in fen."""
+    month = tables.levy.c
+    query = select(month.employee + month.employer).where(month.book_id == book, month.period == period)
+    with connection.begin():
+        return int(connection.execute(query).scalar_one())
+
+
 def _months(first_year: int, last_year: int) -> Iterator[int]:
     return (year * 100 + month for year in range(first_year, last_year + 1) for month in range(1, 13))
 
@@ -167,11 +176,7 @@ def _measure(connection: Connection, year: int, staff: int) -> Answer:
     if done != staff:
         raise BenchFailed(f"{done} of {staff} years were ended")
     office, book, period = _Office(connection), _employer_of(connection), year * 100 + 12
-    month = tables.levy.c
-    with connection.begin():
-        owed = connection.execute(
-            select(month.employee + month.employer).where(month.book_id == book, month.period == period)
-        ).scalar_one()
+    owed = _owed(connection, book, period)
     taken = []
     for place in range(PORTIONS):
         fen = owed * (place + 1) // PORTIONS - owed * place // PORTIONS
@@ -185,21 +190,22 @@ def _measure(connection: Connection, year: int, staff: int) -> Answer:
     }
 
 
-async def _pay_both(engine: Engine, book: int, owed: int, spenders: list[int], seconds: float) -> Answer:
-    """Pay a month in two halves, of which each reaches everybody: quiet, and beside spends from accounts of
-    others in the same process, which have their own writer as in the service.
+async def _pay_both(engine: Engine, book: int, spenders: list[int], seconds: float) -> Answer:
+    """Pay two months whole: one quiet, the other beside spends from accounts of others in the same process,
+    which have their own writer as in the service.
     """
     day = now_and_today()[1]
     rules, reveal = policies(), number_opener(keyring())
     singles = Writer(engine, rules, now_and_today)
     office = Writer(engine, rules, now_and_today, reveal, purpose=OFFICE)
-    period = _last_month(day)
+    months = _two_months(day)
+    with engine.connect() as connection:
+        owed = {period: _owed(connection, book, period) for period in months}
     accounts, paying = cycle(spenders), False
     alone, beside = array("q"), array("q")
 
-    async def pay(place: int) -> float:
-        fen = owed // 2 if place == 1 else owed - owed // 2
-        command = ReceivePayment(book, fen, period, day, f"MANY-{place}", reveal, CALLER, CALLER)
+    async def pay(period: int) -> float:
+        command = ReceivePayment(book, owed[period], period, day, f"B-{period}", reveal, CALLER, CALLER)
         began = time.perf_counter()
         _receipt(await office.post(command))
         return time.perf_counter() - began
@@ -217,12 +223,12 @@ async def _pay_both(engine: Engine, book: int, owed: int, spenders: list[int], s
     singles.start()
     office.start()
     try:
-        quiet = await pay(1)
+        quiet = await pay(months[0])
         ends = time.perf_counter() + seconds
         await asyncio.gather(*(spend(lambda: time.perf_counter() < ends, who) for who in range(CALLERS)))
         paying = True
         spending = [asyncio.create_task(spend(lambda: paying, CALLERS + who)) for who in range(CALLERS)]
-        busy = await pay(2)
+        busy = await pay(months[1])
         paying = False
         await asyncio.gather(*spending)
     finally:
@@ -239,9 +245,10 @@ async def _pay_both(engine: Engine, book: int, owed: int, spenders: list[int], s
     }
 
 
-def _last_month(day: date) -> int:
-    last = day.replace(day=1) - timedelta(days=1)
-    return last.year * 100 + last.month
+def _two_months(day: date) -> tuple[int, int]:
+    """The two months before this one."""
+    last = previous_period(period_of(day))
+    return previous_period(last), last
 
 
 def _work(question: Answer) -> Answer:
@@ -258,12 +265,21 @@ def _work(question: Answer) -> Answer:
             if "list" in question:
                 office = _Office(connection, of_years=False)
                 book = _employer(office, day)
-                return {"owed": office.declare(book, _last_month(day), question["list"], day)}
+                for period in _two_months(day):
+                    office.declare(book, period, question["list"], day)
+                return {}
             book = _employer_of(connection)
         spenders = [book_number(i) for i in range(MANY + 1, 2 * MANY + 1)]
-        return asyncio.run(_pay_both(engine, book, question["owed"], spenders, question["seconds"]))
+        return asyncio.run(_pay_both(engine, book, spenders, question["seconds"]))
     finally:
         engine.dispose()
+
+
+def _settle_down(url: str) -> None:
+    """What a server does by itself in thirty years."""
+    with psycopg.connect(libpq(url), autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
 
 
 class Age:
@@ -279,12 +295,14 @@ class Age:
             url = server.create_database(name, TEMPLATE)
             with Worker("bench.age") as worker:
                 worker.ask(url=url, fill=[first_year, LAST_YEAR], staff=plan.age_staff)
+            _settle_down(url)
             say(f"  {name}: {plan.age_staff:,} people in {time.monotonic() - began:.0f} s")
         url = make_ledger(
             server, STAFF_OF_MANY, 2 * MANY, 1, MONEY_FEN, say, opened=date(now_and_today()[1].year - 1, 1, 1)
         )
         with Worker("bench.age") as worker:
-            self._owed = worker.ask(url=url, list=MANY)["owed"]
+            worker.ask(url=url, list=MANY)
+        _settle_down(url)
 
     def old(self) -> Measure:
         return self._years(OLD)
@@ -299,7 +317,7 @@ class Age:
     def many(self) -> Measure:
         url = self._fresh(STAFF_OF_MANY)
         with Worker("bench.age") as worker:
-            return worker.ask(url=url, pay=True, owed=self._owed, seconds=self._plan.seconds)
+            return worker.ask(url=url, seconds=self._plan.seconds)
 
     def _fresh(self, template: str) -> str:
         """A new copy; the one that this party had before goes, the last one stays for `verify`."""
