@@ -9,10 +9,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, Final, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, Final, NamedTuple, TypeVar
 
 from api.http.errors import database_is_gone
 from ledger import Overloaded, glancing, reading
@@ -29,13 +30,25 @@ AFTER_LOOK: ContextVar[Callable[[], None] | None] = ContextVar("after_look", def
 Opener = Callable[[Any], Any]
 
 
+class _Job(NamedTuple):
+    """Something to be done in one of the threads, and who waits for it."""
+
+    work: Callable[[], Any]
+    after: Callable[[], None] | None
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+
+
 class Readers:
     """`count` threads that read from `engine`; more than `asked_max` at once are not waited for."""
 
     def __init__(self, engine: Any, count: int, name: str, asked_max: int | None = None) -> None:
         self.engine = engine
         self._asked_max = asked_max
-        self._threads = ThreadPoolExecutor(count, f"ledger-{name}")
+        self._count, self._name = count, name
+        self._threads: list[threading.Thread] = []
+        # what is to be done; None ends a thread
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._mine = threading.local()
         self._opened: list[Any] = []
         # looks that were asked for and have no answer; looks that threads are at
@@ -53,8 +66,17 @@ class Readers:
         return max(self._asked - len(self._at_work), 0)
 
     def stop(self) -> None:
-        """Let those end that read, and let go of the connections."""
-        self._threads.shutdown(cancel_futures=True)
+        """Let those end that read, turn away who waits, and let go of the connections."""
+        while not self._jobs.empty():
+            # a thread may be before
+            with suppress(Empty):
+                job = self._jobs.get_nowait()
+                if job is not None:
+                    _tell(job.loop, job.future.cancel)
+        for _ in self._threads:
+            self._jobs.put(None)
+        for thread in self._threads:
+            thread.join()
         for connection in self._opened:
             connection.close()
         self._opened.clear()
@@ -78,13 +100,38 @@ class Readers:
         """Run what blocks in one of the threads. Raises Overloaded."""
         if self._asked >= (WAITING_MAX if self._asked_max is None else self._asked_max):
             raise Overloaded
+        if self._asked >= len(self._threads) < self._count:
+            self._start_one()
         self._asked += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, self._work, work, AFTER_LOOK.get()
-            )
+            loop = asyncio.get_running_loop()
+            future: asyncio.Future[Any] = loop.create_future()
+            # not by an executor: its futures, and those that wait for them, cost as much as a short look
+            self._jobs.put(_Job(work, AFTER_LOOK.get(), future, loop))
+            done: T = await future
+            return done
         finally:
             self._asked -= 1
+
+    def _start_one(self) -> None:
+        """All that there are have something to do."""
+        name = f"ledger-{self._name}_{len(self._threads)}"
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    # -- in a thread -------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            # who has gone meanwhile wants nothing that was not begun
+            if not job.future.cancelled():
+                try:
+                    done = self._work(job.work, job.after)
+                except BaseException as fault:  # noqa: BLE001  it is the fault of whoever asked, and is given to it
+                    _tell(job.loop, _fail, job.future, fault)
+                else:
+                    _tell(job.loop, _resolve, job.future, done)
 
     def _work(self, work: Callable[[], T], after: Callable[[], None] | None) -> T:
         self._at_work.add(work)
@@ -95,8 +142,6 @@ class Readers:
             return done
         finally:
             self._at_work.discard(work)
-
-    # -- in a thread -------------------------------------------------------------------------------------
 
     def _look(self, look: Callable[[Any], T], how: Opener) -> T:
         return self.again_when_lost(partial(self._look_once, look, how))
@@ -135,3 +180,19 @@ class Readers:
     def _connections(self) -> dict[Opener, Any]:
         connections: dict[Opener, Any] = self._mine.__dict__.setdefault("connections", {})
         return connections
+
+
+def _tell(loop: asyncio.AbstractEventLoop, callback: Callable[..., object], *arguments: object) -> None:
+    # a loop that is closed has nobody who waits any more
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, *arguments)
+
+
+def _resolve(future: asyncio.Future[Any], done: object) -> None:
+    if not future.done():
+        future.set_result(done)
+
+
+def _fail(future: asyncio.Future[Any], fault: BaseException) -> None:
+    if not future.done():
+        future.set_exception(fault)

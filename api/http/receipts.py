@@ -37,12 +37,13 @@ def entry_json(receipt: Receipt) -> str:
             for source, target, fen, _party in receipt.transfers
         ]
     )
-    held = receipt.held_change
-    expires = receipt.expires_at
+    held, expires, target_seq = receipt.held_change, receipt.expires_at, receipt.target_seq
+    # most have none of these
+    target = "null" if target_seq is None else f'"{account_no(receipt.book_id)}-{target_seq}"'
     return (
-        f'{{{_base(receipt)},"target":{_quoted(target_name(receipt))}'
-        f',"expires_at":{_quoted(None if expires is None else instant(expires))}'
-        f',"held_change":{_quoted(None if held is None else format_yuan(held))}'
+        f'{{{_base(receipt)},"target":{target}'
+        f',"expires_at":{"null" if expires is None else _quoted(instant(expires))}'
+        f',"held_change":{"null" if held is None else _quoted(format_yuan(held))}'
         f',"transfers":[{moves}],"facts":{_facts(receipt) if receipt.detail else "null"}}}'
     )
 
@@ -54,7 +55,9 @@ def with_more(text: str, more: Mapping[str, Any]) -> str:
 
 def instant(moment: datetime) -> str:
     """An instant in UTC, RFC 3339."""
-    return f"{moment.astimezone(UTC).isoformat()[:-6]}Z"
+    # as the database gives it already
+    in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{in_utc.isoformat()[:-6]}Z"
 
 
 def target_name(receipt: Receipt) -> str | None:
@@ -75,25 +78,24 @@ def _quoted(text: str | None) -> str:
 
 def _base(receipt: Receipt, pockets: Sequence[int] | None = None) -> str:
     """What every receipt has, without the braces; `pockets` in place of what was left after this entry."""
-    number = account_no(receipt.book_id)
+    number, seq, kind, period = account_no(receipt.book_id), receipt.seq, receipt.kind, receipt.period
     current, carried = pockets or (receipt.current_year_after, receipt.carried_over_after)
-    fact_on = receipt.fact_on
-    source_ref = "null" if receipt.source_ref is None else encode_basestring(receipt.source_ref)
+    fact_on, said = receipt.fact_on, receipt.source_ref
     return (
-        f'"entry":"{number}-{receipt.seq}","account_no":"{number}","seq":{receipt.seq}'
-        f',"kind":"{_WORDS[receipt.kind]}","amount":"{format_yuan(receipt.amount_fen)}"'
+        f'"entry":"{number}-{seq}","account_no":"{number}","seq":{seq}'
+        f',"kind":"{_WORDS[kind]}","amount":"{format_yuan(receipt.amount_fen)}"'
         f',"effective_on":"{receipt.effective_on.isoformat()}","recorded_at":"{instant(receipt.recorded_at)}"'
         f',"balance":"{format_yuan(current + carried)}","current_year":"{format_yuan(current)}"'
-        f',"carried_over":"{format_yuan(carried)}","period":{_period(receipt.kind, receipt.period)}'
+        f',"carried_over":"{format_yuan(carried)}"'
+        f',"period":{"null" if period is None else _period(kind, period)}'
         f',"fact_on":{"null" if fact_on is None else _quoted(fact_on.isoformat())}'
-        f',"source_ref":{source_ref},"policy_version":{receipt.policy_version}'
+        f',"source_ref":{"null" if said is None else encode_basestring(said)}'
+        f',"policy_version":{receipt.policy_version}'
     )
 
 
-def _period(kind: Kind, period: int | None) -> str:
+def _period(kind: Kind, period: int) -> str:
     """A month, or the year of what is posted once a year."""
-    if period is None:
-        return "null"
     return f'"{format_year(period) if kind in ONCE_A_YEAR else format_period(period)}"'
 
 

@@ -154,10 +154,13 @@ class Receipt(NamedTuple):
 
         Of a payment, and of a transfer in, it is what came in: the other moves say where that went.
         """
+        transfers = self.transfers
         if self.kind in _CAME_IN:
-            return sum(fen for source, _target, fen, _party in self.transfers if source == Side.BANK)
-        if self.transfers:
-            return sum([fen for _source, _target, fen, _party in self.transfers])
+            return sum(fen for source, _target, fen, _party in transfers if source == Side.BANK)
+        if len(transfers) == 1:
+            return transfers[0][2]
+        if transfers:
+            return sum([fen for _source, _target, fen, _party in transfers])
         return abs(self.held_change or 0)
 
     @property

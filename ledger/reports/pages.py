@@ -152,14 +152,12 @@ def _with_transfers(connection: Connection, rows: Sequence[Any]) -> list[Receipt
     book_id, first, last = rows[0][_BOOK_ID], rows[0][_SEQ], rows[-1][_SEQ]
     if last - first + 1 != len(rows):
         return receipts(connection, rows)
-    moves: dict[int, list[TransferLine]] = {}
+    moves: dict[int, tuple[TransferLine, ...]] = {}
     asked = {"book_id": book_id, "first_seq": first, "last_seq": last}
     for seq, source, target, fen, party in _MOVES.all(connection, asked):
-        moves.setdefault(seq, []).append((source, target, fen, party))
-    return [
-        Receipt._make((book_id, seq, _KINDS[kind], *as_stored, tuple(moves.get(seq, ()))))
-        for book_id, seq, kind, *as_stored in rows
-    ]
+        # most entries have one
+        moves[seq] = (*moves.get(seq, ()), (source, target, fen, party))
+    return [Receipt._make((row[0], row[1], _KINDS[row[2]], *row[3:], moves.get(row[1], ()))) for row in rows]
 
 
 def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
