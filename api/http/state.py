@@ -42,6 +42,7 @@ from ledger.operations.figures import Watched
 from ledger.operations.installation import Opened
 from ledger.operations.starting import Starter
 from ledger.people.id_numbers import parse_id_number
+from ledger.posting.writer_by_machine import by_name, writer_for
 from ledger.settings import Settings
 
 
@@ -112,7 +113,7 @@ class State:
         self.figures = Watched(self._engines[2], self.clock)
 
     def _writer(self, purpose: Purpose) -> Writer:
-        return Writer(
+        return writer_for(
             self._opened.engine,
             self.policies,
             self.clock,
@@ -161,7 +162,7 @@ class State:
     @property
     def writers(self) -> dict[str, Writer]:
         """The threads that post, by what they are for."""
-        return {"counter": self.writer, "office": self.office}
+        return by_name("counter", self.writer) | by_name("office", self.office)
 
     def ref(self, account: str) -> BookRef:
         """The account that a path or body names. Raises Refused."""

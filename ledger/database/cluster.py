@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, Engine, column, text
+from sqlalchemy import BigInteger, Connection, Engine, Integer, column, text
 from sqlalchemy.engine import URL
 
 from ledger.database.direct import Direct
@@ -25,13 +25,15 @@ ROWS_MAX = 100_000
 # what a session of a worker is not told by the coordinator's (`LEDGER_…` sets them for its own)
 ON_WORKERS: Final = {"enable_seqscan": "off", "lock_timeout": "10s", "jit": "off"}
 
-# in which shard a book lies, by its number; the same for every process
-_SHARDS: dict[int, int] = {}
+# by the number of a book, in which shard it lies and on which machine; the same for every process
+_SHARDS: dict[int, tuple[int, int]] = {}
 _SHARDS_KEPT_MAX = 1_000_000
 _SHARD_OF = Direct(
-    "SELECT given.id, get_shard_id_for_distribution_column('book', given.id)"
-    " FROM unnest(CAST(:ids AS bigint[])) AS given(id)",
-    [column("id", BigInteger), column("shard", BigInteger)],
+    "SELECT given.id, place.shardid, place.groupid"
+    " FROM (SELECT id, get_shard_id_for_distribution_column('book', id) AS shard"
+    " FROM unnest(CAST(:ids AS bigint[])) AS of(id))"
+    " AS given JOIN pg_dist_placement place ON place.shardid = given.shard",
+    [column("id", BigInteger), column("shard", BigInteger), column("machine", Integer)],
 )
 # a condition on a key by which rows are spread, and on a value of the rows that are handed over
 _BY_KEY: Final = re.compile(r"\b(\w+\.(?:book_id|digest)) = given\.(\w+)\b")
@@ -114,11 +116,21 @@ def in_lock_order(connection: Connection, ids: Iterable[int]) -> Sequence[Sequen
             _SHARDS.clear()
             unknown = ordered
         literal = "{" + ",".join(map(str, unknown)) + "}"
-        _SHARDS.update((book_id, shard) for book_id, shard in _SHARD_OF.all(connection, {"ids": literal}))
+        found = _SHARD_OF.all(connection, {"ids": literal})
+        _SHARDS.update((book_id, (shard, machine)) for book_id, shard, machine in found)
     by_shard: dict[int, list[int]] = {}
     for book_id in ordered:
-        by_shard.setdefault(_SHARDS[book_id], []).append(book_id)
+        by_shard.setdefault(_SHARDS[book_id][0], []).append(book_id)
     return [by_shard[shard] for shard in sorted(by_shard)]
+
+
+def machine_of(book_id: int) -> int | None:
+    """On which machine a book lies, as far as this process has learnt when it locked it.
+
+    What was moved since is still told where it was: that is no harm where it only says who goes together.
+    """
+    found = _SHARDS.get(book_id)
+    return None if found is None else found[1]
 
 
 def forget_shards() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from ledger.database.cluster import in_cluster
 from ledger.database.direct import POSTGRESQL, Direct, RoundTrip, write_to_sqlite
 from ledger.database.engines import is_postgresql
 from ledger.database.lookups import array_literal
@@ -44,7 +45,9 @@ class BookWriter:
         )
         # where an entry says its book and its number
         self._names = tuple(self._columns[1].index(name) for name in ("book_id", "seq"))
-        self._postgresql = self._make_postgresql()
+        self._postgresql = self._make_postgresql("")
+        # only the machines on which these books lie are asked
+        self._cluster = self._make_postgresql(f" AND book.book_id = ANY(CAST(:b0 AS {self._types[0][0]}[]))")
         book_columns, entry_columns, transfer_columns = self._columns
         self._sqlite = (
             f"UPDATE book SET {', '.join(f'{name} = ?' for name in (RECORDED_AT, *book_columns[1:]))}"
@@ -56,7 +59,7 @@ class BookWriter:
             f"INSERT INTO {self._outbox} VALUES (?, ?, ?, ?, ?)",
         )
 
-    def _make_postgresql(self) -> Direct:
+    def _make_postgresql(self, which: str) -> Direct:
         def given(prefix: str, place: int) -> str:
             casts = ", ".join(
                 f"CAST(:{prefix}{number} AS {pg_type}[])" for number, pg_type in enumerate(self._types[place])
@@ -67,7 +70,7 @@ class BookWriter:
         books, seqs = (f"CAST(:e{place} AS {self._types[1][place]}[])" for place in self._names)
         return Direct(
             f"WITH b AS (UPDATE book SET {RECORDED_AT} = CAST(:{RECORDED_AT} AS timestamptz), {sets}"
-            f" FROM {given('b', 0)} WHERE book.book_id = u.book_id),"
+            f" FROM {given('b', 0)} WHERE book.book_id = u.book_id{which}),"
             f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
             f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)}),"
             f" o AS (INSERT INTO {self._outbox} VALUES (CAST(:{RECORDED_AT} AS timestamptz),"
@@ -93,7 +96,7 @@ class BookWriter:
                 columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
                 for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
                     parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
-            trip.ask(self._postgresql, parameters)
+            trip.ask(self._cluster if in_cluster(connection) else self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer, insert_outbox = self._sqlite
         recorded = _sqlite_value(recorded_at)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, make_url, text
@@ -16,17 +18,23 @@ from ledger.database.lookups import Apart, Lookup
 from ledger.operations import installation
 from ledger.operations.installation import NotReady, connect_ready
 from ledger.people.other_accounts import OPEN_OF_HOLDER
+from ledger.people.persons import stake_by_number
 from ledger.people.sealed_numbers import sealed_numbers_of_books
+from ledger.posting import Outcome, Posted
 from ledger.posting.stakes import HOLDINGS, holding_digest
+from ledger.posting.writer import Stopped
+from ledger.posting.writer_by_machine import WriterByMachine
 from ledger.settings import Settings, SettingsError
 from ledger.verify import verify
-from tests.support.people import World
+from tests.support.people import SomeoneFactory, World
 
-SHARDS = 4
+SHARDS, MACHINES = 4, 2
 # as Citus has it, of which this PostgreSQL has nothing else
 SHARD_OF = f"""
 CREATE FUNCTION get_shard_id_for_distribution_column(regclass, bigint) RETURNS bigint LANGUAGE sql IMMUTABLE
-AS 'SELECT 100 + abs(hashint8($2)) % {SHARDS}'
+AS 'SELECT 100 + abs(hashint8($2)) % {SHARDS}';
+CREATE TABLE pg_dist_placement (shardid bigint, groupid int);
+INSERT INTO pg_dist_placement SELECT 100 + n, n % {MACHINES} FROM generate_series(0, {SHARDS} - 1) AS n;
 """
 READS: dict[str, tuple[Apart, str]] = {
     "holdings": (HOLDINGS, "digests"),
@@ -101,7 +109,7 @@ def test_two_looks_find_what_one_finds(name: str, spread: Engine, fresh_engine: 
     with fresh_engine.connect() as connection, connection.begin():
         persons = [_person(connection, book_id) for book_id in books]
     digests = [holding_digest(person, ordinal) for person in persons for ordinal in (1, 2)]
-    asked = {"books": books, "digests": digests}[asked_by]
+    asked: list[Any] = {"books": books, "digests": digests}[asked_by]
     found = []
     for engine in (fresh_engine, spread):
         with engine.connect() as connection, connection.begin():
@@ -150,6 +158,60 @@ def test_a_life_goes_on_as_on_one_machine(spread: Engine) -> None:
     told = [type(outcome).__name__ for outcome in world.post(*spends)]
     assert told == ["Posted"] * 6 + ["Refused"]
     assert verify(spread).findings == []
+
+
+@pytest.mark.postgres
+def test_each_machine_has_a_writer_of_its_own(spread: Engine) -> None:
+    world = World(spread)
+    accounts = [world.open(opening=(10_000, 0)) for _ in range(8)]
+    machines = {cluster.machine_of(account) for account in accounts}
+    assert machines == set(range(MACHINES)), "these eight lie on both"
+    writer = WriterByMachine(spread, world.policies, lambda: (world.now, world.today))
+
+    def spend(account: int, fen: int) -> Spend:
+        command = Spend(account, fen, world.today, "H0001", world.ref(), key=world.ref("key"))
+        command.caller = command.actor = "test"
+        return command
+
+    async def story() -> list[Outcome]:
+        writer.start()
+        try:
+            spends = [spend(account, fen) for account in accounts for fen in (9_000, 2_000)]
+            return await asyncio.gather(*[writer.post(one) for one in spends])
+        finally:
+            writer.stop()
+
+    told = asyncio.run(story())
+    assert [type(one).__name__ for one in told] == ["Posted", "Refused"] * len(accounts)
+    posted = {machine: sum(one.posted_together.counts) for machine, one in writer.by_machine.items()}
+    assert set(posted) == machines
+    assert all(posted.values())
+    assert sum(writer.posted_together.counts) == 0, "nothing was left for the common one"
+    with pytest.raises(Stopped):
+        asyncio.run(writer.post(spend(accounts[0], 1)))
+
+
+@pytest.mark.postgres
+def test_what_needs_more_than_one_book_goes_to_the_common_writer(spread: Engine) -> None:
+    world = World(spread)
+    someone = SomeoneFactory()
+    account = world.open(someone, opening=(10_000, 0))
+    stake, _ = stake_by_number(someone.id_number, someone.name, world.keyring, world.today)
+    writer = WriterByMachine(spread, world.policies, lambda: (world.now, world.today))
+
+    async def story() -> None:
+        writer.start()
+        try:
+            for book in (stake.digest, account):
+                command = Spend(book, 1, world.today, "H0001", world.ref(), key=world.ref("key"))
+                command.caller = command.actor = "test"
+                assert isinstance(await writer.post(command), Posted)
+        finally:
+            writer.stop()
+
+    asyncio.run(story())
+    [its_own] = writer.by_machine.values()
+    assert (sum(writer.posted_together.counts), sum(its_own.posted_together.counts)) == (1, 1)
 
 
 @pytest.mark.postgres
