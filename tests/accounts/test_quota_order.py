@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.accounts import quotas
 from ledger.accounts.mutual_aid import GiveQuota
 from ledger.book.detail import unpack
 from ledger.care import reports
+from ledger.database.lookups import Lookup
 from ledger.people.residents import resident_ref
 from ledger.posting import Posted
 from ledger.verify import verify
@@ -101,3 +104,36 @@ def test_a_gift_and_a_bill_of_one_batch(clinic: Clinic) -> None:
     assert isinstance(given, Posted)
     assert isinstance(paid, Posted)
     assert paid_by(clinic, patient, paid.receipt.seq) == [high, low]
+
+
+def test_quotas_that_have_ended_are_not_read_for_a_bill(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes back of one reads it all the same: the money is free then."""
+    someone = SomeoneFactory()
+    patient, donor = clinic.world.open(someone), donors(clinic)[0]
+    first = clinic.world.one(giving(clinic, donor, someone))
+    bill = clinic.settle(clinic.institution(), patient, [("A", "30.00")])
+    assert paid_by(clinic, patient, bill.receipt.seq) == [donor]
+    clinic.end(first)
+    for _year in range(5):
+        clinic.end(clinic.world.one(giving(clinic, donor, someone)))
+    clinic.world.one(giving(clinic, donor, someone))
+    rows = [0]
+
+    class Counted:
+        def __init__(self, lookup: Lookup) -> None:
+            self.lookup = lookup
+
+        def run(self, *asked: Any) -> Any:
+            found = self.lookup.run(*asked)
+            rows[0] += len(found)
+            return found
+
+    monkeypatch.setattr(quotas, "_QUOTAS", Counted(quotas._QUOTAS))
+    assert settled(clinic, patient, "30.00") == [donor]
+    # the one that stands, before the donor is locked and after
+    assert rows == [2]
+    clinic.reverse(bill)
+    assert clinic.balance(donor) == 970_00
+    assert verify(clinic.world.engine).findings == []
