@@ -60,7 +60,7 @@ from tests.whole.test_life_histories import Life, law
 from tests.whole.test_settlement_histories import ELSEWHERE
 
 # what says when and as the how-manieth something was written, and not how it stands
-WHEN = frozenset({"last_seq", "head", "recorded_at", "version", "seq", "paid_on"})
+WHEN = frozenset({"last_seq", "head", "recorded_at", "version", "seq", "paid_on", "paid_day"})
 # by what a row of nothing but zeros is found
 NAMED_BY = frozenset({"book_id", "account_id", "period", "year", "base"})
 # whatever anybody could do
