@@ -284,7 +284,8 @@ def _estate_json(receipt: Receipt, heirs: list[_Named]) -> dict[str, Any]:
 def debt_json(book_id: int, line: dict[str, Any]) -> dict[str, str]:
     """A debt that was set off, named by what it is owed on: a case, a year, an employer's month, a credit."""
     if line["what"] == "annual_settlement":
-        name = str(line["year"])
+        of = f"{account_no(line['account'])}/" if "account" in line else ""
+        name = f"{of}{line['year']}"
     elif line["what"] == "contribution":
         name = f"{account_no(line['employer'])}/{format_period(line['period'])}"
     else:

@@ -130,7 +130,7 @@ class NameClaimants(Command):
             raise Refused(RefusalCode.ACCOUNT_NOT_DECEASED)
         # how it would be, on a copy: what is named moves nothing
         shown = book.copy()
-        facts = make_ready(desk, shown, self.paid_on)
+        facts = make_ready(desk, shown, self.paid_on, is_shown=True)
         self._check_days(desk, book.died_on)
         self._check_living(desk, book)
         case = case_of(desk, book)

@@ -220,10 +220,11 @@ def check_asked_of(command: Command, case: EstateCase, *, are_same: bool) -> Non
         raise Refused(RefusalCode.HEIRS_DISPUTED)
 
 
-def make_ready(desk: Desk, book: Book, paid_on: date) -> dict[str, Any]:
+def make_ready(desk: Desk, book: Book, paid_on: date, *, is_shown: bool = False) -> dict[str, Any]:
     """Post all interest owed to the day before, see that nothing is open, and set off what is owed.
 
-    What is left in the book is what is divided; the facts that the estate keeps. Raises Refused.
+    What is left in the book is what is divided; the facts that the estate keeps. `is_shown` says that the
+    book is a copy, and that nothing of it is written. Raises Refused.
     """
     moved = desk.of(LAST_MOVED).get(book.book_id, book.opened_on)
     if book.died_on is None:
@@ -236,6 +237,6 @@ def make_ready(desk: Desk, book: Book, paid_on: date) -> dict[str, Any]:
     book.roll_to(paid_on.year)
     check_nothing_open(desk, book)
     facts: dict[str, Any] = {"balance": before, "interest": interest}
-    if owed := set_off(desk, book, paid_on):
+    if owed := set_off(desk, book, paid_on, is_shown=is_shown):
         facts["set_off"] = owed
     return facts

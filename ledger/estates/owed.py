@@ -162,18 +162,20 @@ def read_cases(connection: Connection, books: Iterable[int]) -> dict[int, list[C
 OWED: Need[Owed] = Need("what the dead owe", _read, follow=_follow)
 
 
-def set_off(desk: Desk, book: Book, day: date) -> list[dict[str, Any]]:
+def set_off(desk: Desk, book: Book, day: date, *, is_shown: bool = False) -> list[dict[str, Any]]:
     """Take what the person owes out of the account, as far as it is there; the lines that the estate keeps.
 
     What the account does not hold of an advance becomes a receivable as all else is, so that the case itself
-    is done with. Of what comes back to the closed account later the rest is taken first. Raises WiderLocks
-    while an account that went into this one, and of which something is owed again, is not on the desk.
+    is done with. Of what comes back to the closed account later the rest is taken first. With `is_shown` the
+    book is a copy, and no other one is touched; else it raises WiderLocks while an account that went into
+    this one, and of which something is owed again, is not on the desk.
     """
     order = desk.policy(book.area).pocket_order.on(day)
     current_year_first = order is PocketOrder.CURRENT_YEAR_FIRST
     lines: list[dict[str, Any]] = []
     debts = desk.of(OWED).debts_of(desk, book)
-    if unlocked := {debt.known_by["account"] for debt in debts if _is_elsewhere(debt)} - desk.books.keys():
+    elsewhere = {debt.known_by["account"] for debt in debts if _is_elsewhere(debt)}
+    if not is_shown and (unlocked := elsewhere - desk.books.keys()):
         raise WiderLocks(sorted(unlocked))
     for number, debt in enumerate(debts):
         taken = min(debt.owed, book.current_year + book.carried_over)
@@ -182,7 +184,8 @@ def set_off(desk: Desk, book: Book, day: date) -> list[dict[str, Any]]:
         facts: dict[str, int] = {"line": number}
         line: dict[str, Any] = {"what": debt.what, **debt.known_by, "owed": debt.owed, "amount": taken}
         if _is_elsewhere(debt):
-            line["by"] = _leave_to_estate(desk, book, number, debt, day)
+            if not is_shown:
+                line["by"] = _leave_to_estate(desk, book, number, debt, day)
         elif "case" in debt.known_by:
             seq = debt.known_by["case"]
             facts["case"] = seq

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +17,7 @@ from tests.support.debt_client import bounce, debts, demand_debt, demand_debt_an
 from tests.support.employer_client import balance, hire, new_employer, owe, pay, refusal
 from tests.support.estate_client import claimant, confirmed, die, undo
 from tests.support.people import KEYRING
-from tests.support.transfer_client import exit_answer, instalment, post, set_off
+from tests.support.transfer_client import demand, exit_answer, instalment, post, set_off
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,10 @@ def merge(client: TestClient, younger: str, older: str) -> None:
     body = {"into": older, "document": "d"}
     done = by_two(client, client.post(f"/v1/accounts/{younger}/merge", json=body, headers=key()))
     assert done.status_code == 201, done.text
+
+
+def open_demands(client: TestClient) -> Any:
+    return client.get("/v1/demands", params={"limit": 500}).json()["items"]
 
 
 def two(client: TestClient) -> tuple[str, str]:
@@ -129,6 +134,46 @@ def test_a_late_credit_of_the_merged_account_is_known_by_its_entry(client: TestC
     # what the dead owe their estate sets off
     answer = demand_debt_answer(client, older, debt["debt"], debt["still_owed"])
     assert refusal(answer) == (409, "account_deceased")
+
+
+def test_an_instalment_that_bounced_is_owed_by_the_account_that_stays(client: TestClient) -> None:
+    older, younger = two(client)
+    name = demand(client, younger, "60.00")
+    paid = instalment(client, name, "60.00")["entry"]
+    contribute(client, older, "500.00", period="2026-05", effective_on="2026-05-20")
+    merge(client, younger, older)
+    assert debts(client, older) == []
+    assert post(client, f"/v1/entries/{paid}/reversal", {"reason": "bounced"}).status_code == 201
+    [debt] = debts(client, older)
+    # by the name of the demand, which goes on as it was
+    assert (debt["what"], debt["entry"], debt["still_owed"]) == ("demand", name, "60.00")
+    [listed] = [one for one in open_demands(client) if one["demand"] == name]
+    assert listed["still_owed"] == "60.00"
+    assert refusal(exit_answer(client, older)) == (409, "open_items")
+    assert instalment(client, name, "20.00")["still_owed"] == "40.00"
+    before = Decimal(balance(client, older))
+    assert set_off(client, name)["still_owed"] == "0.00"
+    assert Decimal(balance(client, older)) == before - Decimal("40.00")
+    assert debts(client, older) == []
+    assert exit_answer(client, older).status_code == 201
+
+
+def test_the_estate_tells_what_it_took_over_of_the_merged_account(client: TestClient) -> None:
+    older, younger = two(client)
+    name = demand(client, younger, "60.00")
+    paid = instalment(client, name, "60.00")["entry"]
+    contribute(client, older, "500.00", period="2026-05", effective_on="2026-05-20")
+    merge(client, younger, older)
+    assert post(client, f"/v1/entries/{paid}/reversal", {"reason": "bounced"}).status_code == 201
+    die(client, older)
+    told = confirmed(client, older, [claimant("李四", id_number=hire(client, name="李四"))])
+    assert [(line["what"], line["name"], line["owed"]) for line in told["set_off"]] == [
+        ("demand", name, "60.00")
+    ]
+    assert client.get(f"/v1/estates/{told['estate']}").json()["set_off"] == told["set_off"]
+    assert name not in {one["demand"] for one in open_demands(client)}
+    undo(client, told["estate"])
+    assert [one["still_owed"] for one in debts(client, older)] == ["60.00"]
 
 
 def test_what_the_dead_came_to_owe_after_their_estate_is_told(client: TestClient) -> None:
