@@ -1,8 +1,9 @@
 """One person with two accounts: the one that was opened later goes into the older one, and is closed.
 
 Its money moves by one entry on each side, its ID numbers find the older one from then on, and whatever comes
-to it later is handed on. Its own entries stay in its book. Two accounts without a name in common are those of
-two people, and nothing else tells them apart: the number, and with it sex and birth date, is what was wrong.
+to it later is handed on. Whoever is enrolled there, and not in the older one, goes on in that one. Its own
+entries stay in its book. Two accounts without a name in common are those of two people, and nothing else
+tells them apart: the number, and with it sex and birth date, is what was wrong.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from ledger.database.lookups import Lookup
 from ledger.estates.open_items import OPEN_ITEMS, OpenItem, check_nothing_open, open_debts
 from ledger.estates.owed import OWED
 from ledger.people.dated import DATED, PERSON_FACT, PersonFactRow, holders_of, in_order
-from ledger.people.enrolled import RESIDENT
+from ledger.people.enrolled import ENROLMENT_ROW, ENROLMENTS, RESIDENT
+from ledger.people.enrolments import enrolment_entry
+from ledger.people.membership import EnrolmentRow
 from ledger.people.merged import MergeRow
 from ledger.people.renaming import person_of
 from ledger.people.renumbering import NUMBERS, roles_of
@@ -37,7 +40,7 @@ from ledger.posting.outcomes import NumberMoved
 from ledger.posting.stakes import books_held
 from ledger.refusals import RefusalCode, Refused
 
-_E, _I, _F = tables.entry.c, tables.identity.c, tables.person_fact.c
+_E, _I, _F, _N = tables.entry.c, tables.identity.c, tables.person_fact.c, tables.enrolment.c
 _OPENED = Lookup(
     "SELECT e.book_id, e.recorded_at FROM {given} JOIN entry e ON e.book_id = given.book_id AND e.seq = 1",
     [_E.book_id, _E.recorded_at],
@@ -47,6 +50,11 @@ _FIRST_NAMES = Lookup(
     "SELECT i.person_id, i.name_digest FROM {given} JOIN identity i ON i.person_id = given.person_id",
     [_I.person_id, _I.name_digest],
     person_id="big",
+)
+_WAGES = Lookup(
+    "SELECT n.book_id, n.seq, n.wage FROM {given} JOIN enrolment n ON n.book_id = given.book_id",
+    [_N.book_id, _N.seq, _N.wage],
+    book_id="big",
 )
 _ALL_FACTS = Lookup(
     "SELECT n.person_id, n.what, n.valid_from, n.digest, n.sealed FROM {given} JOIN person_fact n"
@@ -62,6 +70,8 @@ class TwoAccounts(NamedTuple):
     opened_at: dict[int, datetime]
     names: dict[int, set[bytes]]
     facts: dict[int, list[PersonFactRow]]
+    # by book and entry, the wage that an enrolment says
+    wages: dict[tuple[int, int], int | None]
     # those who have a resident's book too
     residents: frozenset[int]
 
@@ -80,12 +90,15 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> TwoAccounts:
         if what == PersonFact.NAME:
             names.setdefault(person_id, set()).add(row.digest)
     held = books_held(connection, {(RESIDENT, person) for (person,) in persons})
-    return TwoAccounts(opened, names, facts, frozenset(person for _scheme, person in held))
+    wages = {(book_id, seq): wage for book_id, seq, wage in _WAGES.run(connection, books)}
+    return TwoAccounts(opened, names, facts, wages, frozenset(person for _scheme, person in held))
 
 
 def _follow(found: TwoAccounts, _desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     if receipt.kind is Kind.OPENING:
         found.opened_at[receipt.book_id] = receipt.recorded_at
+    for enrolment in ENROLMENT_ROW.among(beside):
+        found.wages[receipt.book_id, receipt.seq] = enrolment.wage
     for row in PERSON_FACT.among(beside):
         found.facts.setdefault(row.person_id, []).append(row)
         if row.what == PersonFact.NAME:
@@ -122,7 +135,7 @@ class MergeAccounts(Command):
         # transfer in that was announced
         RefusalCode.OPEN_ITEMS,
     )
-    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, QUOTAS, DATED, NUMBERS, TWO_ACCOUNTS, ESTATE})
+    needs = frozenset({CHANGES, OWED, OPEN_ITEMS, QUOTAS, DATED, NUMBERS, TWO_ACCOUNTS, ESTATE, ENROLMENTS})
     leads_on = False
 
     book: BookRef
@@ -139,6 +152,11 @@ class MergeAccounts(Command):
     def content(self) -> str:
         into = self.into.hex() if isinstance(self.into, bytes) else str(self.into)
         return f"{into}|{self.document}"
+
+    def looks_at(self, desk: Desk, book_id: int) -> set[int]:  # noqa: ARG002  # it is the same for all books
+        into = self.others[0]
+        account = desk.ids.get(into) if isinstance(into, bytes) else into
+        return set() if account is None else {account}
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
@@ -159,6 +177,7 @@ class MergeAccounts(Command):
         interest = post_interest(desk, book, today - timedelta(days=1), valued_on=today)
         book.roll_to(today.year)
         self._check_nothing_open(desk, book, found)
+        self._enrol(desk, book, into, found)
         merged = MergeRow(into.book_id, person_of(book), person_of(into))
         facts = tuple(row._replace(person_id=person_of(into)) for row in found.facts.get(person_of(book), ()))
         said: dict[str, Any] = {"document": self.document, "interest": interest}
@@ -184,6 +203,24 @@ class MergeAccounts(Command):
         """Of two that were opened on one day the one that was recorded first is the older one."""
         mine, other = ((one.opened_on, found.opened_at[one.book_id]) for one in (book, into))
         return mine < other
+
+    @staticmethod
+    def _enrol(desk: Desk, book: Book, into: Book, found: TwoAccounts) -> None:
+        """Let what stands of the account go on in the other one, unless something stands there: which of two
+        words counts is for a clerk to say.
+        """
+        known = desk.of(ENROLMENTS)
+        own, others = (
+            [one for one in known.get(book_id, ()) if one.last is None or one.last >= desk.today]
+            for book_id in (book.book_id, into.book_id)
+        )
+        if others or not own:
+            return
+        into.roll_to(desk.today.year)
+        for one in own:
+            wage = found.wages.get((book.book_id, one.seq))
+            row = EnrolmentRow(int(one.member_class), one.employer_id, wage, one.first, one.last, None)
+            into.add(enrolment_entry(Kind.ENROLMENT, desk.today, row, keyed=False))
 
     @staticmethod
     def _check_nothing_open(desk: Desk, book: Book, found: TwoAccounts) -> None:
