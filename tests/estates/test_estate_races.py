@@ -21,6 +21,8 @@ from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.estates.disputes import DisputeEstate
+from ledger.estates.payout_reports import BankDetails, seal_details
+from ledger.estates.payouts import OrderPayout, RecordPayout, ReturnPayout, ReviewPayout
 from ledger.estates.undoing import UndoEstate
 from ledger.people.persons import stake_by_name
 from ledger.people.residents import resident_ref
@@ -219,3 +221,37 @@ def test_two_who_inherit_from_each_other(clinic: Clinic, _round: int) -> None:
     ]
     # the dead inherit nothing, and each waits for no lock that the other has
     assert [code(outcome) for outcome in each(clinic, *both)] == ["shares_invalid", "shares_invalid"]
+
+
+@pytest.mark.parametrize("_round", ROUNDS)
+def test_what_a_bank_sends_back_twice_an_order_and_the_undoing(clinic: Clinic, _round: int) -> None:
+    """It comes back once, and is either ordered anew or the dead person's again."""
+    world = clinic.world
+    _someone, book = dead(clinic)
+    [died] = entries(world.engine, book, Kind.DEATH)
+    done = world.one(confirming(world, book, [Heir("child", "王五")], world.today))
+    [line] = unpack(done.detail)["heirs"]
+    bank = seal_details(BankDetails("王五", "bank", "62220000", "paper"), world.keyring)
+    order = world.one(OrderPayout(book, died.seq, line["person"], bank, actor="a"))
+    world.one(ReviewPayout(book, order.seq, actor="b"))
+    world.one(RecordPayout(book, order.seq, world.ref("bank"), actor="a"))
+    found = each(
+        clinic,
+        ReturnPayout(book, order.seq, "account closed", world.ref("bank")),
+        ReturnPayout(book, order.seq, "account closed", world.ref("bank")),
+        OrderPayout(book, died.seq, line["person"], bank, actor="a"),
+        UndoEstate(book, died.seq, "in error", "paper"),
+    )
+    told = [code(one) for one in found]
+    assert sorted(told[:2]) == ["payout_state", "posted"]
+    assert told[2] in {"posted", "nothing_payable", "estate_not_confirmed"}
+    assert told[3] in {"posted", "estate_paid_out"}
+    [back] = entries(world.engine, book, Kind.PAYOUT_RETURN)
+    assert back.target_seq is not None
+    undo = found[3]
+    is_undone = isinstance(undo, Posted)
+    assert clinic.book(book).stage == (Stage.DECEASED if is_undone else Stage.CLOSED)
+    if isinstance(undo, Posted):
+        # without what the division had posted of its year
+        earned = sum(one.amount_fen for one in undo.others if one.kind is Kind.INTEREST_BACK)
+        assert clinic.balance(book) == line["amount"] - earned
