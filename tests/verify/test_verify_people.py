@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.contributing import Contribute
+from ledger.accounts.spending import Spend
 from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
@@ -202,12 +203,15 @@ def taken_over(engine: Engine, books: tuple[int, int]) -> tuple[int, int]:
         world.open(SomeoneFactory(name="张三"), opened_on=day, today=day, opening=(0, 9_000))
         for day in (date(2025, 1, 1), date(2025, 2, 1))
     )
+    spent = world.one(Spend(older, 700, world.today, "H0001", "s"))
     demand = world.one(DemandBack(younger, 500, "too much", "d"))
     paid = world.one(PayInstalment(younger, demand.seq, 500, world.today, "i"))
     world.one(MergeAccounts(younger, older, "d"))
     world.one(ReverseEntry(younger, paid.seq, "bounced"))
     world.one(ReportDeath(older, world.today, "certificate"))
     world.one(estate(world, older, [Heir("child", "王五")], world.today))
+    # later money, so that something stands behind the estate
+    world.one(ReverseEntry(older, spent.seq, "another's"))
     assert verify(engine, keyring=KEYRING).findings == []
     return older, younger
 
@@ -224,8 +228,8 @@ LAST = "book_id = :younger AND seq = (SELECT MAX(seq) FROM entry WHERE book_id =
         (f"UPDATE entry SET detail = replace(detail, '\"demand\"', '\"case\"') WHERE {LAST}", NOT_BOTH),
         ("UPDATE entry SET detail = replace(detail, '\"by\":', '\"at\":')"
          " WHERE book_id = :older AND kind = 14", NOT_BOTH),
-        ("UPDATE entry SET target_seq = (SELECT seq FROM entry WHERE book_id = :older AND kind = 14)"
-         " WHERE book_id = :older AND seq = 1",
+        ("UPDATE entry SET target_seq = (SELECT MIN(seq) FROM entry WHERE book_id = :older AND kind = 14)"
+         f" WHERE book_id = :older AND kind = {int(Kind.REVERSAL)}",
          "what an estate took over of another account does not stand as long as it"),
     ],
 )  # fmt: skip
