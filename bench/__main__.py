@@ -25,7 +25,7 @@ from bench.fill import libpq, make_ledger, make_template
 from bench.inprocess import CALLERS, InProcess
 from bench.machine import machine, server_settings, versions
 from bench.peer import Peer, PeerMissing
-from bench.pgbench import FLAGS, SCALE, Pgbench
+from bench.pgbench import ALONE, FLAGS, SCALE, Pgbench
 from bench.plan import ACCOUNTS, MONEY_FEN, OUT, BenchFailed, Plan, plan_from_environment
 from bench.rounds import Measure, alternate
 from bench.service import Service
@@ -35,6 +35,8 @@ from tests.support.postgres import Server
 
 Turn = Callable[[], Measure]
 CONNECTIONS = (1, 64)
+# of the service that is measured with several processes
+WORKERS = 2
 
 
 class Bench:
@@ -68,6 +70,7 @@ class Bench:
             if plan.wants("pgbench", "inprocess", "http", "settlements"):
                 pgbench = Pgbench(self.server)
                 parties["pgbench_tpcb"] = partial(pgbench.tpcb, plan.seconds)
+                parties["pgbench_tpcb_1"] = partial(pgbench.tpcb_alone, plan.seconds)
                 parties["pgbench_simple_update"] = partial(pgbench.simple_update, plan.seconds)
             if plan.wants("inprocess"):
                 url = self.ledger("inprocess", ACCOUNTS, 1)
@@ -83,6 +86,8 @@ class Bench:
                             service.load, what, connections, plan.seconds
                         )
                 parties["bulk"] = partial(service.bulk, plan.seconds)
+                several = stack.enter_context(closing(Service("http-w2", url, WORKERS)))
+                parties["http_64_w2"] = partial(several.load, "spend", 64, plan.seconds)
             if plan.wants("settlements"):
                 url = self.ledger("settlements", ACCOUNTS, 1)
                 settling = stack.enter_context(closing(Service("settlements", url)))
@@ -93,6 +98,8 @@ class Bench:
                     ("settlement_noop_1", "noop", 1),
                 ):
                     parties[name] = partial(settling.load, what, connections, plan.seconds)
+                several = stack.enter_context(closing(Service("settlements-w2", url, WORKERS)))
+                parties["settlement_http_64_w2"] = partial(several.load, "settle", 64, plan.seconds)
                 log = stack.enter_context(closing(Bare(libpq(url))))
                 parties["log_commit"] = partial(log.read, "log", plan.seconds)
             if plan.wants("peer"):
@@ -247,7 +254,7 @@ class Bench:
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "took_seconds": round(time.monotonic() - self.began),
             **about,
-            "pgbench": {"flags": FLAGS, "scale": SCALE, "simple_update_flag": "-N"},
+            "pgbench": {"flags": FLAGS, "alone": ALONE, "scale": SCALE, "simple_update_flag": "-N"},
             "peer": self.peer,
             "ratios": ratios,
             "targets": targets,

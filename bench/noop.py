@@ -1,9 +1,11 @@
 """The service with one route more, which does nothing: what HTTP alone costs.
 
-uvicorn --factory bench.noop:app        settings from the environment, as ledger/settings.py names them
+python -m bench.noop        serves as `python -m ledger serve` does; settings from the environment
 """
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
 
 from api.accounts.bodies import Spending
 from api.http.answers import ReceiptAnswer
@@ -11,6 +13,8 @@ from api.http.posting import key_of
 from api.http.routes import JSON, LedgerRoute, describe
 from api.main import served_app
 from ledger.chart.channels import NOTHING
+from ledger.operations import serving
+from ledger.settings import Settings
 
 PATH = "/v1/noop"
 # as many bytes as the receipt of a spending
@@ -44,6 +48,19 @@ async def noop(body: Spending, request: Request) -> Response:  # noqa: ARG001  r
     return Response(_NOTHING_DONE, 201, media_type=JSON)
 
 
-def app() -> FastAPI:
-    """The app of an installation, with the route of the bench before all others."""
-    return served_app(first=(router,))
+def __getattr__(name: str) -> Any:
+    # made when the server asks for it, in each of its processes
+    if name == "app":
+        app = globals()["app"] = served_app(first=(router,))
+        return app
+    raise AttributeError(name)
+
+
+def main() -> None:
+    """Serve the app of an installation, with the route of the bench before all others."""
+    settings = Settings.load()
+    serving.run(settings, serving.listen(settings), lambda _address: None, "info", app="bench.noop:app")
+
+
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ from tests.support.postgres import Server
 
 SCALE = 50
 FLAGS = ("-c", "32", "-j", "2", "-M", "prepared")
+ALONE = ("-c", "1", "-j", "1", "-M", "prepared")
 _DATABASE = "pgbench"
 
 
@@ -22,14 +23,18 @@ class Pgbench:
         self._run("-i", "-q", "-s", str(SCALE))
 
     def tpcb(self, seconds: float) -> Measure:
-        return self._measure(seconds)
+        return self._measure(seconds, *FLAGS)
+
+    def tpcb_alone(self, seconds: float) -> Measure:
+        """The same by one client."""
+        return self._measure(seconds, *ALONE)
 
     def simple_update(self, seconds: float) -> Measure:
-        return self._measure(seconds, "-N")
+        return self._measure(seconds, *FLAGS, "-N")
 
     def _measure(self, seconds: float, *flags: str) -> Measure:
         # the tables were vacuumed when they were made; -n keeps each round from doing it again
-        written = self._run("-n", *FLAGS, *flags, "-T", str(max(1, round(seconds))))
+        written = self._run("-n", *flags, "-T", str(max(1, round(seconds))))
         rate = re.search(r"tps = ([\d.]+)", written)
         average = re.search(r"latency average = ([\d.]+) ms", written)
         failed = re.search(r"number of failed transactions: (\d+)", written)

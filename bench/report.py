@@ -79,9 +79,11 @@ def _larger(name: str, *parties: str) -> Callable[[Figures], float | None]:
 
 
 RATIOS = (
+    Ratio("inprocess_1_to_tpcb_1", True, 0.8, _rates("inprocess_1", "pgbench_tpcb_1")),
     Ratio("inprocess_64_to_tpcb", True, 2.0, _rates("inprocess_64", "pgbench_tpcb")),
     Ratio("inprocess_16_to_tpcb", True, 1.2, _rates("inprocess_16", "pgbench_tpcb")),
-    Ratio("http_64_to_tpcb", True, 0.6, _rates("http_64", "pgbench_tpcb")),
+    Ratio("http_64_to_tpcb", True, 0.8, _rates("http_64", "pgbench_tpcb")),
+    Ratio("http_64_w2_to_tpcb", True, 1.0, _rates("http_64_w2", "pgbench_tpcb")),
     Ratio("http_64_to_noop", True, 0.5, _rates("http_64", "noop_64")),
     Ratio(
         "http_p99_to_p50",
@@ -92,7 +94,7 @@ RATIOS = (
         ),
     ),
     Ratio("bulk_to_http", True, 3.0, _rates("bulk", "http_64")),
-    Ratio("balance_to_bare", False, 2.0, _read("balance")),
+    Ratio("balance_to_bare", False, 1.6, _read("balance")),
     Ratio("entries_page_to_bare", False, 2.0, _read("page")),
     Ratio(
         "spend_p50_large_to_small",
@@ -105,7 +107,7 @@ RATIOS = (
     Ratio(
         "contributions_posting_to_bare",
         False,
-        2.2,
+        1.6,
         lambda figures: _quotient(
             _figure(figures, "contributions_posting", "seconds"),
             _figure(figures, "contributions_bare", "seconds"),
@@ -138,6 +140,7 @@ RATIOS = (
         _larger("peak_rss_mb", "contributions_file", "contributions_file_few"),
     ),
     Ratio("settlement_http_64_to_tpcb", True, 0.3, _rates("settlement_http_64", "pgbench_tpcb")),
+    Ratio("settlement_http_64_w2_to_tpcb", True, 0.45, _rates("settlement_http_64_w2", "pgbench_tpcb")),
     Ratio(
         "presettle_to_noop",
         False,

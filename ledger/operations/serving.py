@@ -25,7 +25,6 @@ CONNECTION = "api.http.connection:Connection"
 GRACE_SECONDS = 20
 BACKLOG = 2048
 _ARGUMENTS: dict[str, Any] = {
-    "app": APP,
     "http": CONNECTION,
     "loop": "uvloop",
     "ws": "none",
@@ -106,11 +105,18 @@ def address_of(taken: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None], log_level: str) -> bool:
+def run(
+    settings: Settings,
+    taken: socket.socket,
+    announce: Callable[[str], None],
+    log_level: str,
+    *,
+    app: str = APP,
+) -> bool:
     """Serve until a signal comes; False when the service could not start. Raises Broken and Taken.
 
     `announce` is told the address once calls are answered there. `log_level` is what is logged where no
-    setting says so.
+    setting says so. `app` is what is served, by import string.
     """
     settings = replace(settings, log_level=settings.log_level or log_level)
     os.environ.update(settings.environment())
@@ -123,8 +129,8 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
         announce(address_of(taken))
 
     if settings.workers > 1:
-        return _run_workers(settings, taken, told)
-    config = uvicorn.Config(**_ARGUMENTS)
+        return _run_workers(settings, taken, told, app)
+    config = uvicorn.Config(app, **_ARGUMENTS)
     config.load()
     tune_process()
     server = _Server(config, told)
@@ -135,9 +141,9 @@ def run(settings: Settings, taken: socket.socket, announce: Callable[[str], None
     return server.started
 
 
-def _run_workers(settings: Settings, taken: socket.socket, announce: Callable[[], None]) -> bool:
+def _run_workers(settings: Settings, taken: socket.socket, announce: Callable[[], None], app: str) -> bool:
     """The same by several processes, of which this is none."""
-    supervisor = Supervisor(WorkerConfig(**_ARGUMENTS, workers=settings.workers), [taken], announce)
+    supervisor = Supervisor(WorkerConfig(app, **_ARGUMENTS, workers=settings.workers), [taken], announce)
     if not settings.metrics_sockets:
         _log.warning("no /metrics: with several workers LEDGER_METRICS_ADDRESS has to say where")
     supervisor.run()
