@@ -157,7 +157,10 @@ def _with_transfers(connection: Connection, rows: Sequence[Any]) -> list[Receipt
     for seq, source, target, fen, party in _MOVES.all(connection, asked):
         # most entries have one
         moves[seq] = (*moves.get(seq, ()), (source, target, fen, party))
-    return [Receipt._make((row[0], row[1], _KINDS[row[2]], *row[3:], moves.get(row[1], ()))) for row in rows]
+    return [
+        Receipt._make((book_id, seq, _KINDS[kind], *as_stored, moves.get(seq, ())))
+        for book_id, seq, kind, *as_stored in rows
+    ]
 
 
 def entry(connection: Connection, book_id: int, seq: int) -> EntryView:
