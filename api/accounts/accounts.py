@@ -24,7 +24,7 @@ from api.http.receipts import entry_json, instant
 from api.http.routes import OF_ACCOUNT, OF_ID_NUMBER, LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import State, state_of
-from ledger import BookRef, Kind, OpenAccount, OpeningBalance, RefusalCode, persons, reports
+from ledger import BookRef, Kind, OpenAccount, OpeningBalance, Receipt, RefusalCode, persons, reports
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
 from ledger.money import format_yuan
@@ -133,7 +133,7 @@ async def show_entries(
     """A page of the entries of an account. Raises Refused, ShapeRefused."""
     state = state_of(request)
 
-    def look(connection: Any) -> str:
+    def look(connection: Any) -> tuple[list[Receipt], str]:
         book_id = book_of(connection, ref)
         pages = Pages(state, book_id, *wanted)
         found = reports.entries(
@@ -150,10 +150,16 @@ async def show_entries(
         shown_by(request).of(book_id, items=len(found[:limit]))
         tell_heirs(request, found[:limit])
         following = f'"{pages.write(found[limit - 1].seq)}"' if more else "null"
-        items = ",".join(map(entry_json, found[:limit]))
-        return f'{{"items":[{items}],"next_cursor":{following}}}'
+        return found[:limit], following
 
-    return json_answer(await state.glance(look))
+    def write(seen: tuple[list[Receipt], str]) -> str:
+        shown, following = seen
+        return f'{{"items":[{",".join(map(entry_json, shown))}],"next_cursor":{following}}}'
+
+    if limit <= LIMIT_DEFAULT:
+        return json_answer(await state.glance_and(look, write))
+    # to write a long one takes so long that others would wait for it
+    return json_answer(await state.glance(lambda connection: write(look(connection))))
 
 
 class Pages:

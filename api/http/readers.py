@@ -23,6 +23,8 @@ WAITING_MAX: Final = 2_000
 # a connection that was lost at once was stale; one that was silent for long is not tried again
 STALE_SECONDS: Final = 1.0
 
+_NOTHING: Final = object()
+
 S = TypeVar("S")
 T = TypeVar("T")
 # what a request wants done, in the thread that read for it, before what was read is handed over
@@ -96,22 +98,50 @@ class Readers:
         """Run one look as `read` does, and in the same turn what is made of it. Raises Overloaded."""
         return await self.run(lambda: work(self._look(look, reading)))
 
+    async def glance_and(self, look: Callable[[Any], S], make: Callable[[S], T]) -> T:
+        """Run one look as `glance` does, and make something of it. Raises Overloaded.
+
+        It is made here, in the event loop, while the thread does what is to be done after the look: both are
+        done when this returns, and `make` may touch nothing that the other one does.
+        """
+        loop = asyncio.get_running_loop()
+        seen: asyncio.Future[Any] = loop.create_future()
+
+        def work() -> None:
+            _tell(loop, _resolve, seen, self._look(look, glancing))
+
+        done = self._hand_over(work)
+        # a look that failed has shown nothing
+        done.add_done_callback(lambda _done: _resolve(seen, _NOTHING))
+        try:
+            found = await seen
+            made = None if found is _NOTHING else make(found)
+            await done
+        except BaseException:
+            done.cancel()
+            raise
+        return made  # type: ignore[return-value]  # where there was nothing, `done` has raised why
+
     async def run(self, work: Callable[[], T]) -> T:
         """Run what blocks in one of the threads. Raises Overloaded."""
+        done: T = await self._hand_over(work)
+        return done
+
+    def _hand_over(self, work: Callable[[], Any]) -> asyncio.Future[Any]:
         if self._asked >= (WAITING_MAX if self._asked_max is None else self._asked_max):
             raise Overloaded
         if self._asked >= len(self._threads) < self._count:
             self._start_one()
         self._asked += 1
-        try:
-            loop = asyncio.get_running_loop()
-            future: asyncio.Future[Any] = loop.create_future()
-            # not by an executor: its futures, and those that wait for them, cost as much as a short look
-            self._jobs.put(_Job(work, AFTER_LOOK.get(), future, loop))
-            done: T = await future
-            return done
-        finally:
-            self._asked -= 1
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        future.add_done_callback(self._answered)
+        # not by an executor: its futures, and those that wait for them, cost as much as a short look
+        self._jobs.put(_Job(work, AFTER_LOOK.get(), future, loop))
+        return future
+
+    def _answered(self, _future: asyncio.Future[Any]) -> None:
+        self._asked -= 1
 
     def _start_one(self) -> None:
         """All that there are have something to do."""

@@ -189,6 +189,10 @@ class State:
         """
         return await self._looking.glance(look)
 
+    async def glance_and(self, look: Callable[[Any], S], make: Callable[[S], T]) -> T:
+        """The same, and what is made of it in the event loop, while the thread records the look."""
+        return await self._looking.glance_and(look, make)
+
     async def draw(self, request: Request, work: Callable[[], T], *, is_long: bool = False) -> T:
         """Draw a document, long ones one after another. Raises Overloaded where too many wait for that.
 

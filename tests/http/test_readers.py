@@ -7,9 +7,11 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import pytest
+from sqlalchemy import Connection, Engine, text
 
 from api.http.readers import AFTER_LOOK, Readers
-from ledger import Overloaded
+from ledger import Overloaded, RefusalCode, Refused
+from ledger.access.read_log import ReadLogUnavailable
 
 PATIENCE = 30.0
 
@@ -34,10 +36,14 @@ class Gate:
 
 
 def with_readers(
-    count: int, do: Callable[[Readers], Awaitable[None]], *, asked_max: int | None = None
+    count: int,
+    do: Callable[[Readers], Awaitable[None]],
+    *,
+    asked_max: int | None = None,
+    engine: Engine | None = None,
 ) -> None:
     async def all_of_it() -> None:
-        readers = Readers(None, count, "tried", asked_max)
+        readers = Readers(engine, count, "tried", asked_max)
         try:
             await do(readers)
         finally:
@@ -132,3 +138,59 @@ def test_what_a_request_wants_done_after_the_look_is_done_in_the_same_thread() -
 
     with_readers(1, do)
     assert done == ["ledger-tried_0", "ledger-tried_0"]
+
+
+def one(connection: Connection) -> int:
+    return int(connection.scalar(text("SELECT 1")) or 0)
+
+
+def test_an_answer_is_made_while_its_look_is_recorded_and_waits_for_that(engine: Engine) -> None:
+    made, recorded = threading.Event(), threading.Event()
+
+    def record() -> None:
+        # in vain, if it were recorded before anything is made
+        assert made.wait(PATIENCE)
+        recorded.set()
+
+    def make(seen: int) -> tuple[int, str]:
+        made.set()
+        return seen, threading.current_thread().name
+
+    async def do(readers: Readers) -> None:
+        AFTER_LOOK.set(record)
+        assert await readers.glance_and(one, make) == (1, threading.current_thread().name)
+        assert recorded.is_set()
+        assert (readers.active, readers.waiting) == (0, 0)
+
+    with_readers(1, do, engine=engine)
+
+
+def test_nothing_is_given_that_could_not_be_recorded(engine: Engine) -> None:
+    def record() -> None:
+        raise ReadLogUnavailable("it takes nothing")
+
+    async def do(readers: Readers) -> None:
+        AFTER_LOOK.set(record)
+        with pytest.raises(ReadLogUnavailable):
+            await readers.glance_and(one, str)
+        assert (readers.active, readers.waiting) == (0, 0)
+
+    with_readers(1, do, engine=engine)
+
+
+def test_of_a_look_that_failed_nothing_is_made(engine: Engine) -> None:
+    made: list[object] = []
+
+    def look(_connection: Connection) -> int:
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
+
+    async def do(readers: Readers) -> None:
+        with pytest.raises(Refused):
+            await readers.glance_and(look, made.append)
+        # and one of which nothing could be made is over too
+        with pytest.raises(ZeroDivisionError):
+            await readers.glance_and(one, lambda seen: seen // 0)
+        assert await readers.glance_and(one, str) == "1"
+
+    with_readers(1, do, engine=engine)
+    assert not made
