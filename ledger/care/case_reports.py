@@ -17,8 +17,8 @@ from ledger.chart.care import CareType
 from ledger.refusals import RefusalCode, Refused
 
 _E, _K, _M = tables.entry.c, tables.third_party_case.c, tables.manual_claim.c
-_FIRST, _DECISION = tables.entry.alias("first"), tables.entry.alias("decision")
-_F, _D = _FIRST.c, _DECISION.c
+_FIRST = tables.entry.alias("first")
+_F = _FIRST.c
 _STANDS = literal_column(decided_by("manual_claim"), Integer)
 _BOOK = bindparam("book_id", type_=BigInteger)
 _SEQ = bindparam("seq", type_=Integer)
@@ -72,15 +72,9 @@ def _select() -> Select[Any]:
         _M.seq,
         _E.policy_version,
         _E.detail,
-        _D.seq.label("decided_seq"),
-        _D.detail.label("decision"),
         _F.seq.label("first"),
         *(_M[name] for name in ClaimRow._fields),
-    ).select_from(
-        beside.outerjoin(_FIRST, (_F.book_id == _M.book_id) & (_F.target_seq == _M.seq)).outerjoin(
-            _DECISION, (_D.book_id == _M.book_id) & (_D.seq == _STANDS)
-        )
-    )
+    ).select_from(beside.outerjoin(_FIRST, (_F.book_id == _M.book_id) & (_F.target_seq == _M.seq)))
 
 
 _ONE = _select().where(_M.book_id == _BOOK, _M.seq == _SEQ)
@@ -104,21 +98,19 @@ _OPEN = (
 
 
 def _views(connection: Connection, found: Sequence[Sequence[Any]]) -> list[ClaimView]:
+    once = [(book_id, seq) for book_id, seq, _version, _detail, first, *_row in found if first is not None]
+    decisions = read_decisions(connection, once)
     views: list[ClaimView] = []
-    decided_again: list[tuple[int, int]] = []
-    for book_id, seq, policy_version, detail, decided_seq, decision, first, *row in found:
+    for book_id, seq, policy_version, detail, first, *row in found:
         claim = ClaimRow._make(row)
         claim = claim._replace(care_type=CareType(claim.care_type))
-        views.append(ClaimView(book_id, seq, claim, policy_version, detail, decided_seq, decision))
-        if first != decided_seq:
-            decided_again.append((book_id, seq))
-    before = read_decisions(connection, decided_again)
-    return [
-        view._replace(
-            brought=tuple(word for one in before.get((view.book_id, view.seq), ()) for word in one.evidence)
-        )
-        for view in views
-    ]
+        told = decisions.get((book_id, seq), ())
+        stands = next((one for one in reversed(told) if one.reversed_by is None), None)
+        decided_seq, decision = (None, None) if stands is None else (stands.seq, stands.detail)
+        again = told if first != decided_seq else ()
+        brought = tuple(word for one in again for word in one.evidence)
+        views.append(ClaimView(book_id, seq, claim, policy_version, detail, decided_seq, decision, brought))
+    return views
 
 
 def claim(connection: Connection, book_id: int, seq: int) -> ClaimView:

@@ -17,9 +17,10 @@ from ledger.database.places import PLACES, Where
 
 CLUSTER: Final = "cluster"
 CITUS: Final = "citus"
-# of a generic plan Citus does not know which machines it asks
-PG_OPTIONS: Final = "-c plan_cache_mode=auto"
-SHARDS_DEFAULT, SHARDS_MAX = 32, 1024
+# Of a generic plan Citus does not know which machines it asks. And it would let one transaction at a time
+# write to a shard by statements over several: books are locked in one order, and a deadlock is tried again.
+PG_OPTIONS: Final = "-c plan_cache_mode=auto -c citus.enable_deadlock_prevention=off"
+SHARDS_DEFAULT, SHARDS_MAX = 8, 1024
 # tables are copied while everybody waits; what is larger is imported into an empty database instead
 ROWS_MAX = 100_000
 # what a session of a worker is not told by the coordinator's (`LEDGER_…` sets them for its own)

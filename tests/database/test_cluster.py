@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, make_url, text
+from typer.testing import CliRunner
 
+from ledger.__main__ import app
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
 from ledger.database import cluster
@@ -218,6 +222,20 @@ def test_what_needs_more_than_one_book_goes_to_the_common_writer(spread: Engine)
 def test_one_machine_is_not_distributed(fresh_engine: Engine) -> None:
     with fresh_engine.begin() as connection, pytest.raises(CannotDistribute, match="nothing was changed"):
         distribute(connection)
+
+
+@pytest.mark.parametrize("migrated", [True, False])
+def test_the_command_says_why_it_does_nothing(
+    migrated: bool, fresh_url: str, empty_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url if migrated else empty_url)
+    monkeypatch.setenv("LEDGER_KEYS", str(tmp_path))
+    told = CliRunner().invoke(app, ["distribute"])
+    assert told.exit_code == 1
+    said = json.loads(told.stdout)
+    assert said["code"] == "not_ready"
+    on_postgresql = "one machine" if migrated else "migrate"
+    assert ("SQLite" if fresh_url.startswith("sqlite") else on_postgresql) in said["problem"]
 
 
 @pytest.mark.postgres

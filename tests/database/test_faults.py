@@ -21,7 +21,7 @@ from api.main import create_app
 from ledger.access.tokens import SCOPES, mint
 from ledger.database.bounded import BoundedConnection
 from ledger.database.engines import connect, connect_once, for_posting, for_purpose
-from ledger.database.faults import Trouble, trouble
+from ledger.database.faults import Trouble, is_overtaken, trouble
 from ledger.database.purposes import LOOKS, POSTING, PURPOSES, RUN, SCHEMA, Purpose
 from ledger.operations.installation import Opened
 from ledger.policy import load_policies
@@ -102,6 +102,25 @@ def test_sqlite_is_told_by_its_result_code(code: int, what: Trouble | None) -> N
     fault.sqlite_errorcode = code
     wrapped = DBAPIError.instance("SELECT", {}, fault, sqlite3.Error)
     assert trouble(wrapped) is what
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "constraint", "overtaken"),
+    [
+        ("23505", "pk_book", True),
+        # as a worker of a cluster says it, which has no name of it beside the words
+        ("23505", "pk_book_102009", True),
+        ("23505", "pk_book_of_another", False),
+        ("23505", "uq_entry_key_102041", False),
+        ("23503", "pk_book", False),
+    ],
+)
+def test_a_book_that_somebody_else_opened_is_tried_again(
+    sqlstate: str, constraint: str, overtaken: bool
+) -> None:
+    said = psycopg.errors.lookup(sqlstate)(f'duplicate key value violates unique constraint "{constraint}"')
+    error = DBAPIError.instance("INSERT", {}, said, psycopg.Error)
+    assert is_overtaken(error) is overtaken  # type: ignore[arg-type]  # a DBAPIError, as SQLAlchemy makes it
 
 
 def test_what_is_no_fault_of_a_database() -> None:
