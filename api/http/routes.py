@@ -124,12 +124,10 @@ class LedgerRoute(APIRoute):
             and not (takes.header_params or takes.cookie_params or takes.dependencies)
             and all(field.field_info.annotation is str for field in takes.path_params)
         )
-        # FastAPI's own way, outside the layers that it lays around all routes
-        self.straight: ASGIApp = AsyncExitStackMiddleware(self.app)
+        # so that it answers outside the layers, too, that FastAPI lays around all routes
+        self.app: ASGIApp = AsyncExitStackMiddleware(self.app)
         if by_hand:
-            self.app = self.straight = _by_hand(
-                self._guard(), self.endpoint, model, self.straight, takes.query_params
-            )
+            self.app = _by_hand(self._guard(), self.endpoint, model, self.app, takes.query_params)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         # every route that stands before the right one is asked, and FastAPI takes its time to say no

@@ -59,7 +59,7 @@ class Straight:
                 found = route.path_regex.match(path)
                 if found is not None:
                     scope["path_params"], scope["route"] = found.groupdict(), route
-                    return route.straight(scope, receive, send)
+                    return route.app(scope, receive, send)
         return self._others(scope, receive, send)
 
 
