@@ -34,7 +34,7 @@ _E, _T = tables.entry.c, tables.transfer.c
 _MOVES = Lookup(
     "SELECT e.book_id, e.effective_on, e.detail, t.from_side, t.amount_fen FROM {given}"
     " JOIN entry e ON e.book_id = given.book_id AND e.seq < given.seq AND e.seq > (SELECT MAX(x.seq)"
-    " FROM entry x WHERE x.book_id = given.book_id AND x.seq < given.seq"
+    " FROM entry x WHERE x.book_id = e.book_id AND x.seq < given.seq"
     f" AND x.kind NOT IN ({int(Kind.RECLASSIFICATION)}, {int(Kind.CARRY_OVER)}))"
     f" AND e.kind = {int(Kind.RECLASSIFICATION)}"
     " JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq ORDER BY e.book_id, e.seq",
