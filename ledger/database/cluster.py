@@ -19,7 +19,11 @@ CLUSTER: Final = "cluster"
 CITUS: Final = "citus"
 # Of a generic plan Citus does not know which machines it asks. And it would let one transaction at a time
 # write to a shard by statements over several: books are locked in one order, and a deadlock is tried again.
-PG_OPTIONS: Final = "-c plan_cache_mode=auto -c citus.enable_deadlock_prevention=off"
+# What was read from several shards side by side would keep a table of the coordinator from being written.
+PG_OPTIONS: Final = (
+    "-c plan_cache_mode=auto -c citus.enable_deadlock_prevention=off"
+    " -c citus.multi_shard_modify_mode=sequential"
+)
 SHARDS_DEFAULT, SHARDS_MAX = 8, 1024
 # tables are copied while everybody waits; what is larger is imported into an empty database instead
 ROWS_MAX = 100_000
