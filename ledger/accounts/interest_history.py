@@ -23,7 +23,7 @@ from ledger.chart.kinds import AGAIN, CORRECTED, Kind
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.posting import Desk, Need, Receipt
-from ledger.posting.book_reads import LAST_BEFORE, recorded_from
+from ledger.posting.book_reads import FROM_THE_START, LAST_BEFORE, recorded_from
 from ledger.posting.needs import Asked, own_books
 
 # what is posted of a year, at its end or where it was cut short, and what of that went back
@@ -56,6 +56,7 @@ _MOVED = Lookup(
         _E.book_id, _E.kind, _E.period, _E.effective_on, _E.current_year_after, _E.carried_over_after,
         _E.seq, _E.target_seq, _E.fact_on, _E.detail,
     ],
+    FROM_THE_START,
     book_id="big",
     recorded_from="date",
 )  # fmt: skip

@@ -17,7 +17,7 @@ from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Lookup
 from ledger.policy import MissingParameter, Policy
 from ledger.posting import Desk, Need, Receipt
-from ledger.posting.book_reads import LAST_BEFORE, recorded_from
+from ledger.posting.book_reads import FROM_THE_START, LAST_BEFORE, recorded_from
 from ledger.posting.needs import Asked, own_books
 from ledger.refusals import RefusalCode, Refused
 
@@ -41,6 +41,7 @@ _CHANGES = Lookup(
         _E.book_id, column("day", Date), _E.current_year_after, _E.carried_over_after,
         column("in_part", Integer),
     ],
+    FROM_THE_START,
     book_id="big",
     since="date",
     recorded_from="date",

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import CTE, ColumnElement, Connection, Executable, Select, Table, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -49,6 +50,9 @@ def _literals(pg_type: str, values: Sequence[Any]) -> Iterable[str]:
     return map(str, values)
 
 
+AS_IT_IS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
 class Lookup:
     """A SELECT over rows that are handed over: `{given}` in its text is a table of them.
 
@@ -56,9 +60,17 @@ class Lookup:
     for a condition on the first of them, `{lock}` for the locking clause, `{>=}` and `{<}` compare texts
     character by character, whatever the language of the database. `returns` are the table columns
     that the SELECT yields, in order: they give back dates and instants as such on both databases.
+    `spread_as` are parts of the text that a cluster does not take, and what stands there instead.
     """
 
-    def __init__(self, sql: str, returns: Sequence[ColumnElement[Any]], /, **columns: str) -> None:
+    def __init__(
+        self,
+        sql: str,
+        returns: Sequence[ColumnElement[Any]],
+        spread_as: Mapping[str, str] = AS_IT_IS,
+        /,
+        **columns: str,
+    ) -> None:
         # how many columns it yields
         self.width = len(returns)
         self._names = tuple(columns)
@@ -73,8 +85,12 @@ class Lookup:
         )
         self._postgresql = Direct(on_postgresql, returns)
         self.sql = self._postgresql.sql
-        spread = pruned(on_postgresql, {name: _PG_TYPES[kind] for name, kind in columns.items()})
+        on_cluster = on_postgresql
+        for part, other in spread_as.items():
+            on_cluster = on_cluster.replace(part, other)
+        spread = pruned(on_cluster, {name: _PG_TYPES[kind] for name, kind in columns.items()})
         self._cluster = Direct(spread, returns) if spread != on_postgresql else self._postgresql
+        self.sql_in_cluster = self._cluster.sql
         picks = [
             f"from_hex(json_extract(value, '$[{place}]'))"
             if kind == "bytes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Integer, column
 
@@ -71,6 +71,8 @@ LAST_BEFORE = (
     "COALESCE((SELECT x.seq FROM entry x WHERE x.book_id = given.book_id"
     " AND x.recorded_at < given.recorded_from ORDER BY x.seq DESC LIMIT 1), 0)"
 )
+# A cluster looks at no book's end from within a statement about many: there the whole life is read.
+FROM_THE_START: Final = {LAST_BEFORE: "0"}
 # days begin in the area before they begin in UTC; the rest is for clocks that ran behind
 _APART = timedelta(days=2)
 
@@ -92,6 +94,7 @@ _DAYS = Lookup(
     f" JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq WHERE e.kind <> {int(Kind.CARRY_OVER)}"
     " AND e.effective_on >= given.since GROUP BY e.book_id, e.effective_on",
     [_E.book_id, _E.effective_on, column("change", BigInteger), column("total", BigInteger)],
+    FROM_THE_START,
     book_id="big",
     since="date",
     recorded_from="date",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from typer.testing import CliRunner
 
 from ledger.__main__ import app
 from ledger.accounts.contributing import Contribute
+from ledger.accounts.interest_corrections import interest_difference
+from ledger.accounts.interest_history import judged, read_history_since
 from ledger.accounts.spending import Spend
 from ledger.database import cluster
 from ledger.database.cluster import CannotDistribute, distribute, in_cluster, in_lock_order, pruned
@@ -25,12 +28,14 @@ from ledger.people.other_accounts import OPEN_OF_HOLDER
 from ledger.people.persons import stake_by_number
 from ledger.people.sealed_numbers import sealed_numbers_of_books
 from ledger.posting import Outcome, Posted
+from ledger.posting.book_reads import read_books
 from ledger.posting.stakes import HOLDINGS, holding_digest
 from ledger.posting.writer import Stopped
 from ledger.posting.writer_by_machine import WriterByMachine
 from ledger.settings import Settings, SettingsError
 from ledger.verify import verify
-from tests.support.people import SomeoneFactory, World
+from tests.accounts.test_old_accounts import days_since, owed
+from tests.support.people import AREA, SomeoneFactory, World, busy_life, noon
 
 SHARDS, MACHINES = 4, 2
 # as Citus has it, of which this PostgreSQL has nothing else
@@ -162,6 +167,28 @@ def test_a_life_goes_on_as_on_one_machine(spread: Engine) -> None:
     told = [type(outcome).__name__ for outcome in world.post(*spends)]
     assert told == ["Posted"] * 6 + ["Refused"]
     assert verify(spread).findings == []
+
+
+@pytest.mark.postgres
+def test_interest_and_debits_dated_back_read_a_whole_life_and_find_the_same(
+    spread: Engine, fresh_engine: Engine
+) -> None:
+    world = World(fresh_engine, now=noon(date(2024, 3, 1)))
+    *_, (book, _now, today) = busy_life(world, 7, 90)
+    assert today.year > 2024
+    found = []
+    for engine in (fresh_engine, spread):
+        with engine.connect() as connection, connection.begin():
+            opened_on = read_books(connection, [book])[book].opened_on
+            days = [days_since(connection, book, year) for year in range(2024, today.year + 1)]
+            moved = [{day: one for day, one in some.items() if any(one)} for some in days]
+            history = judged(read_history_since(connection, {book: today.year})[book]).history
+            difference = interest_difference(
+                history, today.year, opened_on=opened_on, paid_out=None, policy=world.policies[AREA]
+            )
+            found.append((owed(connection, book), moved, difference))
+    assert found[0] == found[1]
+    assert moved[-1] or moved[-2]
 
 
 @pytest.mark.postgres

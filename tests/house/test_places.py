@@ -120,6 +120,18 @@ def of_statements() -> Iterator[tuple[str, str, str]]:
                     yield module.__name__, name, apart
 
 
+def lookups() -> Iterator[tuple[str, Lookup]]:
+    for module in modules():
+        for name, value in vars(module).items():
+            if isinstance(value, Lookup):
+                yield f"{module.__name__} {name}", value
+            elif isinstance(value, Look):
+                yield f"{module.__name__} {name}", value.lookup
+            elif isinstance(value, Apart):
+                for place, one in enumerate(value.looks):
+                    yield f"{module.__name__} {name} {place}", one
+
+
 def column_of(node: ast.expr, names: dict[str, Any]) -> tuple[str | None, str] | None:
     """The table, where the module tells it, and the name of a column; None for what is none."""
     if not isinstance(node, ast.Attribute):
@@ -175,6 +187,15 @@ def of_comparisons() -> Iterator[tuple[str, str, str]]:
         for node in ast.walk(tree):
             if compares_apart(node, names):
                 yield module.__name__, ast.unparse(node), "compared"
+
+
+def test_no_statement_of_a_cluster_looks_at_the_end_of_each_of_many_books() -> None:
+    """Citus refuses a subselect about each of the rows handed over that takes the first of several."""
+    found = dict(lookups())
+    assert len(found) > 100
+    inside = re.compile(r" LIMIT [^()]*\)")
+    assert [name for name, one in found.items() if inside.search(one.sql_in_cluster)] == []
+    assert [name for name, one in found.items() if inside.search(one.sql)], "one machine is asked so"
 
 
 def test_every_table_has_a_place() -> None:
