@@ -176,7 +176,6 @@ class UndoEstate(Command):
             raise Refused(RefusalCode.ESTATE_PAID_OUT)
         paid = found.by_book.get(book.book_id, [])
         estates = [one for one in paid if one.kind is Kind.ESTATE]
-        came = _from_heirs(desk, book, estates)
         [division] = [one for one in paid if one.seq == case.estate_seq]
         interest = found.cut_short(division)
         if interest:
@@ -186,6 +185,10 @@ class UndoEstate(Command):
         own = next(day for day, went in days.items() if division in went)
         for day in sorted(days.keys() - {own}):
             _restore(book, day, days[day], target_seq=_target(days[day]), detail=pack(**{LATER: True}))
+        if book.late_year(own) is None:
+            book.roll_to(own.year)
+        # the entry that comes next is the undoing, which those of the heirs name
+        came = _from_heirs(desk, book, estates)
         shown = [{"person": line["person"], "paid_to": line["paid_to"]} for line in came]
         facts = pack(
             death=case.death_seq,

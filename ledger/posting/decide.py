@@ -85,10 +85,10 @@ def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
     attempt.desk.moved.clear()
     if any(isinstance(outcome, WiderLocks) for outcome in attempt.outcomes):
         # the group is decided anew with more books; until then no outcome is final
-        books = [
-            ref for outcome in attempt.outcomes if isinstance(outcome, WiderLocks) for ref in outcome.books
-        ]
-        attempt.outcomes = [WiderLocks(books) for _ in attempt.outcomes]
+        asking = [outcome for outcome in attempt.outcomes if isinstance(outcome, WiderLocks)]
+        books = [ref for outcome in asking for ref in outcome.books]
+        led = any(outcome.leads_on for outcome in asking)
+        attempt.outcomes = [WiderLocks(books, leads_on=led) for _ in attempt.outcomes]
         return
     # by the newer policy the refusals might be others: the group as a whole is for another process
     instead = next((outcome for outcome in attempt.outcomes if isinstance(outcome, PolicyOutdated)), None)
@@ -260,7 +260,7 @@ def _lead_on(desk: Desk, command: Command, book_id: int) -> None:
     place = (book_id, int(command.source_kind or 0), command.source_ref or "")
     if place not in desk.sources:
         command.book = into
-        raise WiderLocks((into,))
+        raise WiderLocks((into,), leads_on=True)
 
 
 def _answered_before_the_merge(desk: Desk, command: Command, book_id: int) -> Posted | None:

@@ -263,11 +263,15 @@ Outcome = Posted | Waiting | Refused | Unknown | Failed
 
 
 class WiderLocks(Exception):
-    """The decision found that it needs more books: it goes into the next batch with them."""
+    """The decision found that it needs more books: it goes into the next batch with them.
 
-    def __init__(self, books: Sequence[BookRef]) -> None:
+    With `leads_on` it is about another book from then on, an older one, which comes to an end by itself.
+    """
+
+    def __init__(self, books: Sequence[BookRef], *, leads_on: bool = False) -> None:
         super().__init__("more books are needed")
         self.books = tuple(books)
+        self.leads_on = leads_on
 
 
 class AlreadyThere(Exception):

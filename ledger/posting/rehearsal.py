@@ -47,7 +47,8 @@ def rehearse(
     versions = policy_versions(connection, policies, now, create=False)
     attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, rehearsing=True)
     wider: list[BookRef] = []
-    for _widening in range(widenings(commands) + 1):
+    left = widenings(commands)
+    while left >= 0:
         attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, rehearsing=True)
         desk = attempt.desk
         with connection.begin():
@@ -73,4 +74,5 @@ def rehearse(
             return [outcome for outcome in attempt.outcomes if not isinstance(outcome, WiderLocks)]
         # some ask for more books, some for nothing but another look
         wider += [ref for outcome in asking for ref in outcome.books]
+        left -= not any(outcome.leads_on for outcome in asking)
     return [overtaken() for _ in commands]

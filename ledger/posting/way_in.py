@@ -114,8 +114,9 @@ def post(
             still = pending
         if not still:
             return [outcome for outcome in outcomes if outcome is not None]
-        # whoever was decided may have changed what the others need
-        left = WIDENINGS_MAX if len(still) < len(pending) else left - 1
+        # whoever was decided may have changed what the others need, and who is led on needs what is there
+        led = any(isinstance(outcome, WiderLocks) and outcome.leads_on for outcome in found)
+        left = WIDENINGS_MAX if len(still) < len(pending) else left - (not led)
         pending = still
     for place in pending:
         outcomes[place] = overtaken()

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, not_, or_, select
 
 from ledger import tables
 from ledger.book.detail import unpack
@@ -19,6 +19,7 @@ from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.named import Place, entries_named, place_of
+from ledger.verify.owing import credit_reversed_and_owed
 from ledger.verify.streams import some_at_once, streamed
 
 _B, _E, _Q, _T = tables.book.c, tables.entry.c, tables.quota.c, tables.transfer.c
@@ -132,6 +133,8 @@ def _left(
                 # what the holder owes of an inheritance since is no line of it
                 .where(_T.book_id == book_id, where == side)
                 .where((_E.kind != int(Kind.INHERITANCE_BACK)) | (_E.seq < estate))
+                # nor is what came to be owed when a credit was reversed since
+                .where(not_(credit_reversed_and_owed()) | (_E.seq < estate))
             )
             or 0
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, and_, case, func, select
+from sqlalchemy import Connection, and_, case, func, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from ledger import tables
@@ -60,13 +60,23 @@ def _owed(connection: Connection, book_id: int, key: DebtKey) -> int:
         return _receivable(connection, of_book, and_(_E.period == number, _T.party_id == book_id))
     if kind == DebtKind.LATE_CREDIT:
         kinds = [int(Kind.CREDIT_BACK), int(Kind.RETIREE_CORRECTION)]
+        made_it_owed = or_(_E.kind.in_(kinds), credit_reversed_and_owed())
         return _receivable(
-            connection, of_book, and_(_E.kind.in_(kinds), func.coalesce(_E.target_seq, _E.seq) == number)
+            connection, of_book, and_(made_it_owed, func.coalesce(_E.target_seq, _E.seq) == number)
         )
     if kind == DebtKind.INHERITANCE and of_book == book_id:
         is_it = and_(_E.kind == int(Kind.INHERITANCE_BACK), _E.seq == number)
         return _receivable(connection, of_book, is_it)
     return 0
+
+
+def credit_reversed_and_owed() -> ColumnElement[bool]:
+    """Whether a transfer is what the reversal of a credit left owed, as the money was spent or inherited."""
+    return and_(
+        _E.kind == int(Kind.REVERSAL),
+        _T.from_side == _OWED_SIDE,
+        _T.to_side.in_([int(Side.POOLED_FUND), int(Side.COLLECTION_CLEARING)]),
+    )
 
 
 def _of_year(connection: Connection, book_id: int, year: int) -> int:
