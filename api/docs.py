@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,8 @@ def add_docs(app: FastAPI) -> None:
     async def openapi(request: Request) -> Response:
         request.scope["ledger.template"] = "/openapi.json"
         if not written:
-            written.append(to_json(document(app)))
+            # seconds of work for the first who asks: others are answered meanwhile
+            written[:] = [await asyncio.to_thread(lambda: to_json(document(app)))]
         return Response(written[0], media_type="application/json")
 
     written: list[bytes] = []
