@@ -37,6 +37,7 @@ from ledger.posting.needs import Asked, own_books
 from ledger.posting.outcomes import NumberMoved
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.refusals import RefusalCode, Refused
+from ledger.texts import has_control
 
 _C, _A, _E = tables.inquiry_case.c, tables.inquiry_case_answer.c, tables.entry.c
 _DENIED = frozenset({int(CaseOutcome.REJECTED), int(CaseOutcome.WITHDRAWN)})
@@ -50,7 +51,12 @@ class CaseAsNamed(NamedTuple):
 
 
 def _read(connection: Connection, asked: Asked, _desk: Desk) -> dict[str, CaseAsNamed]:
-    names = {command.case for _book_id, command in asked if isinstance(command, SeparatePeople)}
+    # no case is called what PostgreSQL could not even be asked for
+    names = {
+        command.case
+        for _book_id, command in asked
+        if isinstance(command, SeparatePeople) and not has_control(command.case)
+    }
     rows = connection.execute(
         select(_C.case_id, _C.book_id, _A.outcome)
         .join_from(tables.inquiry_case, tables.inquiry_case_answer, _A.case_id == _C.case_id, isouter=True)

@@ -35,8 +35,9 @@ SECONDS_MAX = 300
 RUN = "sh"
 # what a block may be marked as, beside those that are run
 LOOKED_AT = {"console", "ini", "yaml", "nginx", "dockerfile", "toml", "json", "csv", "text", ""}
-# the programs of a `console` block: each is root's, or wants a network, or runs tests
+# the programs of a `console` block: each is root's, or wants a network or several machines, or runs tests
 ROOTS = {
+    "psql", "export",
     "useradd", "python3", "python", "/opt/ledger/bin/pip", "systemctl", "apt-get", "make", ".venv/bin/python",
 }  # fmt: skip
 
