@@ -117,9 +117,9 @@ class Readers:
             found = await seen
             made = None if found is _NOTHING else make(found)
             await done
-        except BaseException:
+        finally:
+            # nothing to what is done; of whoever gave up waiting nobody waits any more
             done.cancel()
-            raise
         return made  # type: ignore[return-value]  # where there was nothing, `done` has raised why
 
     async def run(self, work: Callable[[], T]) -> T:
@@ -135,13 +135,20 @@ class Readers:
         self._asked += 1
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        future.add_done_callback(self._answered)
+        future.add_done_callback(self._left)
         # not by an executor: its futures, and those that wait for them, cost as much as a short look
         self._jobs.put(_Job(work, AFTER_LOOK.get(), future, loop))
         return future
 
-    def _answered(self, _future: asyncio.Future[Any]) -> None:
-        self._asked -= 1
+    def _left(self, future: asyncio.Future[Any]) -> None:
+        # one that was answered is counted when it is, before anybody sees the answer
+        if future.cancelled():
+            self._asked -= 1
+
+    def _answer(self, give: Callable[[asyncio.Future[Any], Any], None], job: _Job, what: object) -> None:
+        if not job.future.done():
+            self._asked -= 1
+            give(job.future, what)
 
     def _start_one(self) -> None:
         """All that there are have something to do."""
@@ -159,9 +166,9 @@ class Readers:
                 try:
                     done = self._work(job.work, job.after)
                 except BaseException as fault:  # noqa: BLE001  it is the fault of whoever asked, and is given to it
-                    _tell(job.loop, _fail, job.future, fault)
+                    _tell(job.loop, self._answer, _fail, job, fault)
                 else:
-                    _tell(job.loop, _resolve, job.future, done)
+                    _tell(job.loop, self._answer, _resolve, job, done)
 
     def _work(self, work: Callable[[], T], after: Callable[[], None] | None) -> T:
         self._at_work.add(work)

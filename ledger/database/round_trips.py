@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -134,7 +135,9 @@ class Trips:
         pgconn = self._driver.pgconn
         asked: list[_Asked] = []
         preparing: dict[bytes, bytes] = {}
-        try:
+        with ExitStack() as unless_read:
+            # not all answers were read then: whoever used it next would take them for its own
+            unless_read.callback(pgconn.finish)
             pgconn.enter_pipeline_mode()
             for sql in before:
                 pgconn.send_query_params(sql, None)
@@ -157,10 +160,7 @@ class Trips:
             answers = self._driver.wait(_answers(pgconn))
             if pgconn.status == ConnStatus.OK:
                 pgconn.exit_pipeline_mode()
-        except BaseException:
-            # not all answers were read: whoever used it next would take them for its own
-            pgconn.finish()
-            raise
+            unless_read.pop_all()
         return asked, answers
 
     def _begin(self) -> bytes | None:

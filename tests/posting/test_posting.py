@@ -680,7 +680,7 @@ class _Bug(Broken):
         self.break_(desk)
 
     def break_(self, desk: Desk) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # each of the bugs says how
 
 
 class _Overdraw(_Bug):
