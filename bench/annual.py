@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 from bench.fill import book_number, make_ledger, policies
+from bench.people import keyring
 from bench.plan import AREA, CALLER, INSTITUTION, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from bench.rounds import Measure
@@ -25,6 +26,7 @@ from ledger.chart.care import CareType
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, for_posting
 from ledger.institutions.registry import find
+from ledger.people.persons import number_opener
 from ledger.policy import RATE_SCALE
 from ledger.posting import Posted
 from ledger.posting.way_in import post
@@ -60,7 +62,7 @@ def _bills(year: int, i: int) -> Iterator[Bill]:
 def _fill(url: str, first: int, last: int) -> None:
     """Settle every bill of the people from `first` to `last`, in chunks of one bill each of many people."""
     now, today = now_and_today()
-    year, rules = today.year - 1, policies()
+    year, rules, reveal = today.year - 1, policies(), number_opener(keyring())
     engine = for_posting(connect(url))
     with engine.connect() as connection:
         institution = find(connection, INSTITUTION)
@@ -76,7 +78,7 @@ def _fill(url: str, first: int, last: int) -> None:
                     )
                     for i in people
                 ]  # fmt: skip
-                for outcome in post(connection, commands, now, today, rules):
+                for outcome in post(connection, commands, now, today, rules, reveal=reveal):
                     if not isinstance(outcome, Posted):
                         raise BenchFailed(f"a bill was not settled: {outcome!r}")
     engine.dispose()

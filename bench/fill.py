@@ -272,9 +272,10 @@ INSERT INTO {target} SELECT i, book_id, cy, co, digest FROM chained"""
         year = self._opened.year
         return (
             "INSERT INTO book (book_id, current_year, carried_over, held, reserved, person_id, last_seq,"
-            " area, opened_on, open_year, interest_year, open_freezes, stage, head)"
-            f" SELECT book_id, cy, co, 0, 0, {_person('i')}, {self._levels}, {AREA}, '{self._opened}',"
-            f" {year}, {year - 1}, 0, {int(Stage.ACTIVE)}, digest FROM {source}"
+            " area, opened_on, open_year, interest_year, open_freezes, stage, head,"
+            f" recorded_at) SELECT book_id, cy, co, 0, 0, {_person('i')}, {self._levels}, {AREA},"
+            f" '{self._opened}', {year}, {year - 1}, 0, {int(Stage.ACTIVE)}, digest,"
+            f" '{self._recorded_at(self._levels).isoformat()}' FROM {source}"
         )
 
     def _holdings(self) -> str:

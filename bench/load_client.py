@@ -61,11 +61,14 @@ class _Run:
             "bulk": self.bulk,
             "balance": self.balance,
             "page": self.page,
+            "as_of": self.as_of,
+            "statement": self.statement,
             "settle": self.settle,
             "quote": self.quote,
         }
         self.next_request = makers[question["what"]]
-        self.status = b"200" if question["what"] in {"bulk", "balance", "page"} else b"201"
+        made = {"spend", "noop", "settle", "quote"}
+        self.status = b"201" if question["what"] in made else b"200"
         # in a bulk answer every outcome must be posted
         self.posted_each = BULK if question["what"] == "bulk" else 0
 
@@ -105,6 +108,16 @@ class _Run:
 
     def balance(self) -> bytes:
         return b"GET /v1/accounts/%s/balance HTTP/1.1\r\n%s\r\n" % (random.choice(self.accounts), self.head)
+
+    def as_of(self) -> bytes:
+        """The balance as of the first day of the year, which is found among all entries since."""
+        return b"GET /v1/accounts/%s/balance?as_of=%s-01-01 HTTP/1.1\r\n%s\r\n" % (
+            random.choice(self.accounts), self.day[:4], self.head,
+        )  # fmt: skip
+
+    def statement(self) -> bytes:
+        account = random.choice(self.accounts)
+        return b"GET /v1/accounts/%s/statements/%s HTTP/1.1\r\n%s\r\n" % (account, self.day[:4], self.head)
 
     def page(self) -> bytes:
         account = random.choice(self.accounts)

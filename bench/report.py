@@ -252,6 +252,10 @@ def show(report: Mapping[str, Any]) -> None:
     console = Console(width=110)
     console.print(_figures_table(report["figures"]))
     console.print(_targets_table(report["targets"]))
+    for name in ("bytes_small", "bytes_huge", "verify_of_huge"):
+        if name in report["figures"]:
+            [measure] = report["figures"][name]["rounds"]
+            console.print(f"{name}: {', '.join(f'{what} {value:,}' for what, value in measure.items())}")
     for name, found in report["verify"].items():
         console.print(
             f"verify {name}: {found['books']:,} books, {found['entries']:,} entries,"

@@ -28,7 +28,7 @@ from sqlalchemy.dialects.postgresql.psycopg import dialect as psycopg_dialect
 from sqlalchemy.types import TypeEngine
 
 from ledger.database.bounded import BoundedConnection
-from ledger.database.round_trips import Rows, Sent, StatementFailed, as_text
+from ledger.database.round_trips import Rows, Sent, StatementFailed, as_texts
 
 POSTGRESQL: Dialect = psycopg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's, untyped
 # the same with values as $1, as they go over the wire
@@ -86,7 +86,7 @@ class Direct:
     def sent(self, parameters: Mapping[str, Any], encoding: str) -> Sent:
         """As it goes over the wire. Raises psycopg.DataError for a value that cannot."""
         given = self._given(parameters)
-        return self._sent, [as_text(given[name], encoding) for name in self._names]
+        return self._sent, as_texts([given[name] for name in self._names], encoding)
 
     def made(self, rows: Rows, driver: BoundedConnection) -> Sequence[Sequence[Any]]:
         """The rows with the values that the columns' types say."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -75,13 +76,11 @@ class Lookup:
         self.width = len(returns)
         self._names = tuple(columns)
         self._types = tuple(columns.values())
+        self._given_as = tuple(f"given_{name}" for name in columns)
+        self._sql, self._returns = sql, returns
         casts = [f"CAST(:given_{name} AS {_PG_TYPES[kind]}[])" for name, kind in columns.items()]
-        on_postgresql = (
-            sql.replace("{given}", f"unnest({', '.join(casts)}) AS given({', '.join(columns)})")
-            .replace("{in_given}", f"= ANY({casts[0]})")
-            .replace("{lock}", " FOR NO KEY UPDATE")
-            .replace("{>=}", "~>=~")
-            .replace("{<}", "~<~")
+        on_postgresql = _on_postgresql(
+            sql, f"unnest({', '.join(casts)}) AS given({', '.join(columns)})", f"= ANY({casts[0]})"
         )
         self._postgresql = Direct(on_postgresql, returns)
         self.sql = self._postgresql.sql
@@ -119,23 +118,53 @@ class Lookup:
                 asked, answer = found.pop(0)
                 if asked == rows:
                     return answer.rows
-            return self._on(connection).all(connection, self._given(rows, parameters))
+            statement, given = self._asking(connection, rows)
+            return statement.all(connection, given | parameters if parameters else given)
         plain = [[item.hex() if isinstance(item, bytes) else item for item in row] for row in rows]
         return connection.execute(self._sqlite, {"given": json.dumps(plain)} | parameters).all()
 
     def ask(self, trip: RoundTrip, rows: Sequence[tuple[Any, ...]]) -> Answer:
         """Ask the same in a round trip with others, on PostgreSQL."""
-        return trip.ask(self._on(trip.connection), self._given(rows, {}))
+        return trip.ask(*self._asking(trip.connection, rows))
 
-    def _on(self, connection: Connection) -> Direct:
-        return self._cluster if in_cluster(connection) else self._postgresql
+    @cached_property
+    def of_one(self) -> Direct:
+        """The same for one row, whose values go over as they are.
 
-    def _given(self, rows: Sequence[tuple[Any, ...]], parameters: Mapping[str, Any]) -> dict[str, Any]:
-        columns = zip(self._names, self._types, zip(*rows, strict=True), strict=True)
-        arrays: dict[str, Any] = {
-            f"given_{name}": array_literal(_PG_TYPES[kind], column) for name, kind, column in columns
-        }
-        return arrays | dict(parameters) if parameters else arrays
+        Most who post are alone in their batch, and then half of what a statement costs is its arrays: made
+        here, read there, and laid out as a table.
+        """
+        casts = {name: f"CAST(:given_{name} AS {_PG_TYPES[kind]})" for name, kind in self._columns}
+        given = ", ".join(f"{cast} AS {name}" for name, cast in casts.items())
+        return Direct(
+            _on_postgresql(self._sql, f"(SELECT {given}) AS given", f"= {next(iter(casts.values()))}"),
+            self._returns,
+        )
+
+    @property
+    def _columns(self) -> Iterable[tuple[str, str]]:
+        return zip(self._names, self._types, strict=True)
+
+    def _asking(
+        self, connection: Connection, rows: Sequence[tuple[Any, ...]]
+    ) -> tuple[Direct, dict[str, Any]]:
+        """The statement that asks for these rows, and its values."""
+        spread = in_cluster(connection)
+        if len(rows) == 1 and not spread:
+            return self.of_one, dict(zip(self._given_as, rows[0], strict=True))
+        columns = zip(self._given_as, self._types, zip(*rows, strict=True), strict=True)
+        arrays = {name: array_literal(_PG_TYPES[kind], column) for name, kind, column in columns}
+        return self._cluster if spread else self._postgresql, arrays
+
+
+def _on_postgresql(sql: str, given: str, in_given: str) -> str:
+    return (
+        sql.replace("{given}", given)
+        .replace("{in_given}", in_given)
+        .replace("{lock}", " FOR NO KEY UPDATE")
+        .replace("{>=}", "~>=~")
+        .replace("{<}", "~<~")
+    )
 
 
 Ask = tuple[Lookup, Sequence[tuple[Any, ...]]]

@@ -46,6 +46,8 @@ class BookWriter:
         # where an entry says its book and its number
         self._names = tuple(self._columns[1].index(name) for name in ("book_id", "seq"))
         self._postgresql = self._make_postgresql("")
+        # most who post are alone in their batch: their values go over as they are, in half the time of arrays
+        self._alone = self._make_alone()
         # only the machines on which these books lie are asked
         self._cluster = self._make_postgresql(f" AND book.book_id = ANY(CAST(:b0 AS {self._types[0][0]}[]))")
         book_columns, entry_columns, transfer_columns = self._columns
@@ -78,6 +80,27 @@ class BookWriter:
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
         )
 
+    def _make_alone(self) -> Direct:
+        """The same for one entry with one transfer in one book."""
+
+        def values(prefix: str, place: int) -> list[str]:
+            types = self._types[place]
+            return [f"CAST(:{prefix}{number} AS {pg_type})" for number, pg_type in enumerate(types)]
+
+        at = f"CAST(:{RECORDED_AT} AS timestamptz)"
+        book, *changed = values("b", 0)
+        sets = ", ".join(f"{name} = {one}" for name, one in zip(self._columns[0][1:], changed, strict=True))
+        entry, transfer = values("e", 1), values("t", 2)
+        book_id, seq = (entry[place] for place in self._names)
+        return Direct(
+            f"WITH b AS (UPDATE book SET {RECORDED_AT} = {at}, {sets} WHERE book_id = {book}),"
+            f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
+            f" VALUES ({at}, {', '.join(entry)})),"
+            f" o AS (INSERT INTO {self._outbox} VALUES ({at}, {book_id}, {seq},"
+            f" '{{' || {book_id} || '}}', '{{' || {seq} || '}}'))"
+            f" INSERT INTO transfer ({', '.join(self._columns[2])}) VALUES ({', '.join(transfer)})"
+        )
+
     def write_in(
         self,
         trip: RoundTrip,
@@ -91,12 +114,18 @@ class BookWriter:
             return
         connection = trip.connection
         if is_postgresql(connection):
-            parameters = {RECORDED_AT: recorded_at.isoformat()}
+            parameters: dict[str, Any] = {RECORDED_AT: recorded_at.isoformat()}
+            spread = in_cluster(connection)
+            if len(books) == len(entries) == len(transfers) == 1 and not spread:
+                for prefix, row in (("b", books[0]), ("e", entries[0]), ("t", transfers[0])):
+                    parameters |= {f"{prefix}{number}": value for number, value in enumerate(row)}
+                trip.ask(self._alone, parameters)
+                return
             for prefix, place, rows in (("b", 0, books), ("e", 1, entries), ("t", 2, transfers)):
                 columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
                 for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
                     parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
-            trip.ask(self._cluster if in_cluster(connection) else self._postgresql, parameters)
+            trip.ask(self._cluster if spread else self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer, insert_outbox = self._sqlite
         recorded = _sqlite_value(recorded_at)

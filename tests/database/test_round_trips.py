@@ -17,7 +17,7 @@ from ledger.database.direct import Direct, RoundTrip
 from ledger.database.engines import connect, glancing, reading
 from ledger.database.faults import Trouble, trouble
 from ledger.database.lookups import Lookup, asked_ahead
-from ledger.database.round_trips import as_text
+from ledger.database.round_trips import as_texts
 
 pytestmark = pytest.mark.postgres
 
@@ -290,7 +290,7 @@ def test_a_text_with_nul_is_refused_and_not_cut(own: Engine) -> None:
     assert isinstance(told.value.orig, psycopg.DataError)
     assert "secret" not in str(told.value)
     with pytest.raises(TypeError, match="list"):
-        as_text([1], "utf-8")
+        as_texts([[1]], "utf-8")
 
 
 def test_whoever_listens_hears_each_statement_and_the_commit_before_it_is_done(own: Engine) -> None:
