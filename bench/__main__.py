@@ -1,7 +1,7 @@
 """python -m bench: run all parts, print the table, write bench/out/bench.json.
 
-SIZE=full|small|huge, PEERS=1, ONLY=part,part (see plan.py), ROUNDS, SECONDS. Ends with 0 also when a target is
-missed, and with 1 when something is wrong: an answer that was an error, a lost entry, a finding of `verify`.
+SIZE=full|small|huge, PEERS=1, ONLY=part,part (see plan.py), ROUNDS, SECONDS. Ends with 0 also when a target
+is missed, and with 1 when something is wrong: an answer that was an error, a lost entry, a finding.
 """
 
 import json
@@ -218,7 +218,7 @@ class Bench:
         self.measure(parties, warm_up=False)
 
     def huge(self) -> None:
-        """A ledger of 10⁸ entries. It is gone over in part, and so is none of those that `verify` has whole."""
+        """A ledger of 10⁸ entries. `verify` goes over a part of it, and so it is none of its ledgers."""
         plan = self.plan
         self.say(f"a ledger of {plan.huge_entries:,} entries, and one of {plan.small_entries:,}")
         huge = Huge(self.server, plan, self.say)
