@@ -33,6 +33,7 @@ from ledger.operations import (
     policies,  # noqa: F401  its command joins the app
     progress,
     runs,  # noqa: F401  its commands join the app
+    seals,
     serving,
 )
 from ledger.operations import sample as samples
@@ -296,11 +297,28 @@ def _failed_file(error: Refused | ImportProblem) -> dict[str, object]:
 
 
 @command("verify")
-def verify(data: Data = None) -> Answer:
-    """Re-derive every balance, chain and total, and name the first fault."""
+def verify(
+    data: Data = None,
+    since: Annotated[
+        Path | None,
+        typer.Option("--since", metavar="FILE", help="A checkpoint that was kept, to hold it against."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="The log's key, if kept too; else DATA/seals/key."),
+    ] = None,
+) -> Answer:
+    """Re-derive every balance, chain and total, and name the first fault.
+
+    With --since it tells what of the sealed past was cut off or written anew, and follows the chains since.
+    """
     from ledger.verify import verify as verify_all
 
     settings = Settings.load(data)
+    if since is not None:
+        return _verify_since(settings, since, key)
+    if key is not None:
+        raise WrongCall("--key is the key of the checkpoint that --since names")
     engine, keyring = installation.open_to_verify(settings)
     tune_process()
     try:
@@ -319,6 +337,16 @@ def verify(data: Data = None) -> Answer:
         "findings_total": summary.findings_total,
         "ok": summary.clean,
     }, summary.clean
+
+
+def _verify_since(settings: Settings, since: Path, key: Path | None) -> Answer:
+    tune_process()
+    held = seals.held_since(settings, since, key)
+    if held.findings:
+        warn(f"first of {held.findings_total} faults: {held.findings[0]}")
+    clean = not held.findings_total
+    findings = [finding._asdict() for finding in held.findings]
+    return held._asdict() | {"findings": findings, "ok": clean}, clean
 
 
 @command("sample")

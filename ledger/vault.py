@@ -276,6 +276,20 @@ def read_private(path: Path) -> bytes:
         return file.read(_FILE_BYTES_MAX)
 
 
+def signing_key(path: Path, *, make: bool) -> Ed25519PrivateKey:
+    """The Ed25519 key of a file of 32 bytes in base64; with `make` it is made where there is none.
+
+    Raises KeyringError when it is missing, malformed, or others may read it.
+    """
+    if make and not path.exists():
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise KeyringError(f"{path.parent.name}: cannot be made ({error.strerror})") from None
+        _write_new_key(path)
+    return Ed25519PrivateKey.from_private_bytes(_read_key(path))
+
+
 def _fingerprint(name: str, key: bytes) -> bytes:
     # no digest of a value begins like this: those begin with a length in eight bytes
     return hmac.digest(key, f"fingerprint of the ledger's {name}".encode(), hashlib.sha256)

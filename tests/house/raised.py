@@ -33,7 +33,7 @@ OF_LEDGER = "ledger."
 # the modules whose functions are read
 READ: tuple[str, ...] = (OF_LEDGER,)
 # what stands above the commands, and is never called by one
-ABOVE = {"inquiry", "imports", "verify", "access", "operations", "reports"}
+ABOVE = {"inquiry", "imports", "verify", "access", "operations", "reports", "seals"}
 
 
 @functools.cache

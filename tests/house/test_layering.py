@@ -54,7 +54,8 @@ HOUSE: dict[str, str] = {
     "approvals": f"{CORE} {WINGS} reports access inquiry",
     "imports": f"{CORE} people accounts contributions transfers reports",
     "verify": f"{CORE} {WINGS} reports access documents",
-    "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents imports verify",
+    "seals": CORE,
+    "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents imports verify seals",
     # the face, which other programs import, and the operator's door
     "ledger": f"{CORE} {WINGS} reports imports",
     "__main__": f"{GROUND} {WINGS} reports access imports verify operations",

@@ -1,0 +1,176 @@
+"""How far each book was, and what each balance, at every seal: kept apart from what is published.
+
+Of each seal there is what changed since the one before, and of the newest the whole, all by the number of
+the book. The roots in the log cover it: whoever changes a row here changes a root. It names books, so it is
+the installation's own, as the salts are that hide what stands in a published proof.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import struct
+from collections.abc import Callable, Iterator
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, Generic, NamedTuple, Self, TypeVar
+
+from ledger.seals.notes import NoteProblem
+from ledger.seals.tiles import put_in_place
+from ledger.vault import Keyring
+
+SALT_BYTES: Final = 16
+
+
+class SealedBook(NamedTuple):
+    """How far a book was: its last entry and the digest of that."""
+
+    book_id: int
+    seq: int
+    head: bytes
+
+
+class SealedBalance(NamedTuple):
+    """What an account held at the end of its last finished year, in fen."""
+
+    book_id: int
+    year: int
+    fen: int
+
+
+RowT = TypeVar("RowT", bound="SealedBook | SealedBalance")
+
+
+class RowsOf(Generic[RowT]):
+    """A kind of rows: how one is kept, and how it is a leaf of its tree."""
+
+    def __init__(self, name: str, form: str, row: Callable[..., RowT], salted_by: int) -> None:
+        self.name = name
+        self.form = struct.Struct(form)
+        self.row = row
+        self._salted_by = salted_by
+
+    def leaf(self, keyring: Keyring, row: RowT) -> bytes:
+        """A salt that nobody else knows, and the row, numbers with the big end first."""
+        return self.salt(keyring, row) + self.form.pack(*row)
+
+    def salt(self, keyring: Keyring, row: RowT) -> bytes:
+        """The same every day for what the row is about, so that it needs no place of its own."""
+        about = "|".join(map(str, row[: self._salted_by]))
+        return keyring.digest(f"seal-{self.name}", about)[:SALT_BYTES]
+
+
+BOOKS: Final = RowsOf("books", ">QI32s", SealedBook, salted_by=1)
+BALANCES: Final = RowsOf("balances", ">QHq", SealedBalance, salted_by=2)
+
+
+class KeptRows:
+    """The rows of all seals in one folder, which nobody but its owner reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def rows(self, of: RowsOf[RowT], size: int) -> Iterator[RowT]:
+        """What stood when the log had so many entries, by the number of the book. Raises NoteProblem."""
+        whole = self.whole(of, size)
+        if whole.exists():
+            yield from _read(whole, of)
+            return
+        last: int | None = None
+        changes = [self._by_age(of, number) for number in range(size)]
+        # of one book the latest comes first, and counts
+        for _place, row in heapq.merge(*changes, key=itemgetter(0)):
+            if row.book_id != last:
+                last = row.book_id
+                yield row
+
+    def _by_age(self, of: RowsOf[RowT], number: int) -> Iterator[tuple[tuple[int, int], RowT]]:
+        for row in _read(self.changes(of, number), of):
+            yield (row.book_id, -number), row
+
+    def whole(self, of: RowsOf[Any], size: int) -> Path:
+        """Where all rows of the log with so many entries lie; it may be missing."""
+        return self.folder / f"{of.name}-whole-{size}"
+
+    def changes(self, of: RowsOf[Any], number: int) -> Path:
+        """Where the rows lie that an entry of the log brought."""
+        return self.folder / f"{of.name}-{number}"
+
+    def let_go_of_older(self, size: int) -> None:
+        """Take away the whole rows of other sizes: they can be made of the changes."""
+        for of in (BOOKS, BALANCES):
+            for path in self.folder.glob(f"{of.name}-whole-*"):
+                if path.name != self.whole(of, size).name:
+                    path.unlink(missing_ok=True)
+
+
+def _read(path: Path, of: RowsOf[RowT]) -> Iterator[RowT]:
+    try:
+        with path.open("rb") as file:
+            while content := file.read(of.form.size * 1024):
+                if len(content) % of.form.size:
+                    raise NoteProblem(f"{path.name}: cut")
+                for values in of.form.iter_unpack(content):
+                    yield of.row(*values)
+    except OSError as error:
+        raise NoteProblem(f"{path.name}: {error.strerror}") from None
+
+
+class Beside(Generic[RowT]):
+    """Rows by the number of the book, gone through beside the books themselves."""
+
+    def __init__(self, rows: Iterator[RowT]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def before(self, book_id: int) -> list[RowT]:
+        """The rows of books with smaller numbers that were not taken. They are passed over."""
+        passed: list[RowT] = []
+        while self._next is not None and self._next.book_id < book_id:
+            passed.append(self._next)
+            self._next = next(self._rows, None)
+        return passed
+
+    def at(self, book_id: int) -> RowT | None:
+        """Take the row of a book; None where there is none."""
+        if self._next is None or self._next.book_id != book_id:
+            return None
+        found, self._next = self._next, next(self._rows, None)
+        return found
+
+    def rest(self) -> Iterator[RowT]:
+        """The rows that are left."""
+        while self._next is not None:
+            yield self._next
+            self._next = next(self._rows, None)
+
+
+class Writing:
+    """A file of rows on its way: it has its name once it is whole and on the disk, or never."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._beside = path.with_name(f"{path.name}.new")
+        self._file: BinaryIO
+
+    def __enter__(self) -> Self:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = os.fdopen(descriptor, "wb", buffering=1 << 20)
+        return self
+
+    def add(self, of: RowsOf[RowT], row: RowT) -> None:
+        self._file.write(of.form.pack(*row))
+
+    def keep(self) -> None:
+        """Have it on the disk under its name."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        put_in_place(self._beside, self._path)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        self._beside.unlink(missing_ok=True)

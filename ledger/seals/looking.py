@@ -1,0 +1,167 @@
+"""What a seal reads of the ledger: how far its books are, what their entries moved, what years ended with.
+
+Read page by page inside one snapshot, in memory that does not grow with the books.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Final, NamedTuple
+
+from sqlalchemy import BigInteger, Connection, column, func, select
+
+from ledger import tables
+from ledger.book.chain import TransferLine, canonical, digest, microseconds
+from ledger.book.numbers import has_account
+from ledger.chart.sides import POCKETS
+from ledger.database.lookups import Lookup
+from ledger.seals.kept import SealedBalance, SealedBook
+
+PAGE: Final = 1_000
+_B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
+_POCKETS: Final = ", ".join(str(int(side)) for side in sorted(POCKETS))
+
+_DIGESTS = Lookup(
+    "SELECT e.book_id, e.digest FROM {given} JOIN entry e ON e.book_id = given.book_id AND e.seq = given.seq",
+    [_E.book_id, _E.digest],
+    book_id="big",
+    seq="int",
+)
+_MOVED = Lookup(
+    "SELECT t.from_side, t.to_side, SUM(t.amount_fen) FROM {given} JOIN transfer t"
+    " ON t.book_id = given.book_id AND t.seq > given.after GROUP BY t.from_side, t.to_side",
+    [_T.from_side, _T.to_side, column("fen", BigInteger)],
+    book_id="big",
+    after="int",
+)
+_CLOSING = Lookup(
+    f"SELECT e.book_id, SUM(CASE WHEN t.to_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END"
+    f" - CASE WHEN t.from_side IN ({_POCKETS}) THEN t.amount_fen ELSE 0 END)"
+    " FROM {given} JOIN entry e ON e.book_id = given.book_id AND e.effective_on <= given.last"
+    " JOIN transfer t ON t.book_id = e.book_id AND t.seq = e.seq GROUP BY e.book_id",
+    [_E.book_id, column("fen", BigInteger)],
+    book_id="big",
+    last="date",
+)
+_CHAINED: Final = (
+    "book_id", "seq", "kind", "period", "effective_on", "fact_on", "recorded_at", "current_year_after",
+    "carried_over_after", "held_change", "reserved_change", "target_seq", "policy_version", "caller", "actor",
+    "expires_at", "idempotency_key", "request_digest", "source_ref", "detail",
+)  # fmt: skip
+_SINCE = Lookup(
+    f"SELECT e.digest, {', '.join(f'e.{name}' for name in _CHAINED)} FROM {{given}} JOIN entry e"
+    " ON e.book_id = given.book_id AND e.seq > given.after ORDER BY e.book_id, e.seq",
+    [_E.digest, *(_E[name] for name in _CHAINED)],
+    book_id="big",
+    after="int",
+)
+_MOVES_SINCE = Lookup(
+    "SELECT t.book_id, t.seq, t.from_side, t.to_side, t.amount_fen, t.party_id FROM {given} JOIN transfer t"
+    " ON t.book_id = given.book_id AND t.seq > given.after ORDER BY t.book_id, t.seq, t.line",
+    [_T[name] for name in ("book_id", "seq", "from_side", "to_side", "amount_fen", "party_id")],
+    book_id="big",
+    after="int",
+)
+
+
+class StandingBook(NamedTuple):
+    """A book as it stands, and the last year that it has finished; None where there is none."""
+
+    book_id: int
+    seq: int
+    head: bytes
+    finished: int | None
+
+
+def how_many(connection: Connection) -> int:
+    """How many books there are."""
+    return connection.scalar(select(func.count()).select_from(tables.book)) or 0
+
+
+def standing(connection: Connection) -> Iterator[list[StandingBook]]:
+    """All books by their numbers, a page at a time."""
+    query = select(_B.book_id, _B.last_seq, _B.head, _B.interest_year, _B.opened_on).order_by(_B.book_id)
+    after: int | None = None
+    while True:
+        asked = query if after is None else query.where(_B.book_id > after)
+        rows = connection.execute(asked.limit(PAGE)).all()
+        if not rows:
+            return
+        yield [
+            StandingBook(book_id, seq, bytes(head), _finished(book_id, year, opened_on))
+            for book_id, seq, head, year, opened_on in rows
+        ]
+        after = rows[-1][0]
+
+
+def _finished(book_id: int, interest_year: int, opened_on: date) -> int | None:
+    return interest_year if has_account(book_id) and interest_year >= opened_on.year else None
+
+
+def digests(connection: Connection, places: Sequence[tuple[int, int]]) -> Mapping[int, bytes]:
+    """By book the digest of the entry at a place; of what is not there nothing."""
+    return {book_id: bytes(found) for book_id, found in _DIGESTS.run(connection, places)}
+
+
+def moved_since(connection: Connection, since: Sequence[tuple[int, int]]) -> Mapping[int, int]:
+    """By side what entries behind (book, number) brought it, in fen."""
+    sums: dict[int, int] = {}
+    for source, target, fen in _MOVED.run(connection, since):
+        sums[source] = sums.get(source, 0) - int(fen)
+        sums[target] = sums.get(target, 0) + int(fen)
+    return sums
+
+
+def balances(connection: Connection, books: Sequence[StandingBook]) -> list[SealedBalance]:
+    """What accounts held at the end of the last year that they finished, by their numbers."""
+    years = {book.book_id: book.finished for book in books if book.finished is not None}
+    asked = [(book_id, date(year, 12, 31).isoformat()) for book_id, year in years.items()]
+    found = {book_id: int(fen) for book_id, fen in _CLOSING.run(connection, asked)}
+    return [SealedBalance(book_id, year, found.get(book_id, 0)) for book_id, year in years.items()]
+
+
+class ChainBroken(NamedTuple):
+    """The first entry of a book whose digest is not what its content makes; 0 where the book's end is not."""
+
+    book_id: int
+    seq: int
+
+
+def follow(
+    connection: Connection, since: Sequence[SealedBook], heads: Mapping[int, bytes]
+) -> tuple[int, list[ChainBroken]]:
+    """Make the chains of some books anew behind these heads, up to those that the books have.
+
+    How many entries that were, and where one is not what the entry before it makes of it.
+    """
+    asked = [(book.book_id, book.seq) for book in since]
+    moves: dict[tuple[int, int], list[TransferLine]] = {}
+    for book_id, seq, source, target, fen, party in _MOVES_SINCE.run(connection, asked):
+        moves.setdefault((book_id, seq), []).append((source, target, fen, party))
+    at = {book.book_id: (book.seq, book.head) for book in since}
+    broken: dict[int, ChainBroken] = {}
+    entries = 0
+    for told, book_id, seq, *content in _SINCE.run(connection, asked):
+        entries += 1
+        before, head = at[book_id]
+        kind, period, effective_on, fact_on, recorded_at, *more = content
+        current_year, carried_over, held, reserved, target, policy, caller, actor, *more = more
+        expires_at, key, request_digest, source_ref, detail = more
+        made = digest(
+            head,
+            canonical(
+                book_id, seq, kind, period, effective_on, fact_on, microseconds(recorded_at), current_year,
+                carried_over, held, reserved, target, policy, caller, actor,
+                None if expires_at is None else microseconds(expires_at), key,
+                None if request_digest is None else bytes(request_digest), source_ref, detail,
+                moves.get((book_id, seq), []),
+            ),
+        )  # fmt: skip
+        at[book_id] = seq, bytes(told)
+        if seq != before + 1 or made != bytes(told):
+            broken.setdefault(book_id, ChainBroken(book_id, seq))
+    for book_id, head in heads.items():
+        if at[book_id][1] != head:
+            broken.setdefault(book_id, ChainBroken(book_id, 0))
+    return entries, list(broken.values())

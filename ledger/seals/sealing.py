@@ -1,0 +1,252 @@
+"""Sealing: how far everything is goes into the log of days, as one entry that is signed and published."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from ledger.book.numbers import account_no
+from ledger.chart.sides import Side
+from ledger.seals.kept import BALANCES, BOOKS, Beside, KeptRows, RowsOf, RowT, SealedBook, Writing
+from ledger.seals.looking import StandingBook, balances, digests, how_many, moved_since, standing
+from ledger.seals.merkle import Growing, leaf_hash, root_of
+from ledger.seals.notes import Checkpoint, Note, NoteProblem, Signer, Verifier, read_checkpoint
+from ledger.seals.tiles import (
+    CHECKPOINT,
+    KEY,
+    hashes_of,
+    read_entries,
+    read_key_file,
+    read_note_file,
+    write_tiles,
+    write_whole,
+)
+from ledger.vault import Keyring
+
+SEALS: Final = "seals"
+SEALED: Final = "sealed"
+_LOCK: Final = "lock"
+# there once a day was published: without it a checkpoint that is missing is the first one to come
+_BEGUN: Final = "begun"
+
+
+class SealProblem(Exception):
+    """Nothing was sealed, and why, in one line."""
+
+
+class SealedDay(NamedTuple):
+    """What a run came to: the entries of the log now, and whether this run added one."""
+
+    size: int
+    added: bool
+    books: int
+    entries: int
+
+
+@dataclass(slots=True)
+class _Day:
+    """What one snapshot of the ledger comes to."""
+
+    books: int = 0
+    entries: int = 0
+    changed: int = 0
+    books_root: bytes = b""
+    balances_root: bytes = b""
+    sums: dict[str, int] | None = None
+
+
+class Log:
+    """The log of days of an installation, as its files say it is."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / SEALS
+        self.kept = KeptRows(data / SEALED)
+
+    @property
+    def begun(self) -> Path:
+        """The file that says that a day was published."""
+        return self.kept.folder / _BEGUN
+
+    def verifier(self) -> Verifier:
+        """The key by which it is known. Raises NoteProblem."""
+        return Verifier.parse(read_key_file(self.folder / KEY))
+
+    def read(self, verifier: Verifier) -> tuple[Checkpoint, list[bytes]]:
+        """Its checkpoint and its entries, held against each other. Raises NoteProblem."""
+        checkpoint, _note = read_checkpoint(read_note_file(self.folder / CHECKPOINT), verifier)
+        entries = read_entries(self.folder, checkpoint.size)
+        if root_of(hashes_of(entries)) != checkpoint.root:
+            raise NoteProblem("the entries of the log are not those that its checkpoint was signed over")
+        return checkpoint, entries
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have nobody else seal meanwhile. Raises SealProblem when somebody does."""
+        self.kept.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.kept.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SealProblem("another process is sealing") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def seal(
+    connection: Connection,
+    keyring: Keyring,
+    log: Log,
+    signer: Signer,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
+) -> SealedDay:
+    """Add a day to the log, unless nothing was written since the last one.
+
+    `connection` reads one snapshot. Raises SealProblem, also when what was sealed before is no longer there;
+    NoteProblem when the log itself is not whole.
+    """
+    with log.alone():
+        entries: list[bytes] = []
+        if (log.folder / CHECKPOINT).exists():
+            entries = log.read(signer.verifier)[1]
+            log.begun.touch(mode=0o600)
+        elif log.begun.exists():
+            raise SealProblem(f"{SEALS}/{CHECKPOINT} is missing, and days were sealed: put it back")
+        before: Mapping[str, Any] = json.loads(entries[-1]) if entries else {"sums": {}}
+        size = len(entries)
+        with ExitStack() as stack:
+            writing = {
+                (of.name, whole): stack.enter_context(
+                    Writing(log.kept.whole(of, size + 1) if whole else log.kept.changes(of, size))
+                )
+                for of in (BOOKS, BALANCES)
+                for whole in (True, False)
+            }
+            with connection.begin():
+                day = _Reading(connection, keyring, log.kept, size, writing, before["sums"]).day(progress)
+            if entries and not day.changed:
+                return SealedDay(size, False, day.books, day.entries)
+            for one in writing.values():
+                one.keep()
+        entries.append(_entry_of(day))
+        write_tiles(log.folder, entries, size)
+        checkpoint = Checkpoint(signer.verifier.name, len(entries), root_of(hashes_of(entries)))
+        note = Note(checkpoint.text, [signer.line(checkpoint.text)])
+        write_whole(log.folder / KEY, f"{signer.verifier}\n".encode())
+        write_whole(log.folder / CHECKPOINT, str(note).encode())
+        log.begun.touch(mode=0o600)
+        log.kept.let_go_of_older(len(entries))
+    return SealedDay(len(entries), True, day.books, day.entries)
+
+
+def _entry_of(day: _Day) -> bytes:
+    """A day as the log has it."""
+    said = {
+        "books_root": day.books_root.hex(),
+        "balances_root": day.balances_root.hex(),
+        "books": day.books,
+        "entries": day.entries,
+        "sums": day.sums or {},
+    }
+    return json.dumps(said, separators=(",", ":")).encode()
+
+
+class _Reading:
+    """One snapshot, gone through beside what was sealed before."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        keyring: Keyring,
+        kept: KeptRows,
+        size: int,
+        writing: Mapping[tuple[str, bool], Writing],
+        sums: Mapping[str, int],
+    ) -> None:
+        self._connection, self._keyring, self._writing = connection, keyring, writing
+        self._books = Beside(kept.rows(BOOKS, size))
+        self._balances = Beside(kept.rows(BALANCES, size))
+        self._sums = dict(sums)
+        self._books_tree, self._balances_tree = Growing(), Growing()
+
+    def day(self, progress: Callable[[int, int], None]) -> _Day:
+        day, of = _Day(), how_many(self._connection)
+        for page in standing(self._connection):
+            changed = self._changed(page)
+            day.changed += len(changed)
+            day.books += len(page)
+            day.entries += sum(book.seq for book in page)
+            progress(day.books, of)
+        for gone in self._books.rest():
+            raise _gone(gone)
+        day.books_root, day.balances_root = self._books_tree.root(), self._balances_tree.root()
+        day.sums = {name: self._sums[name] for name in sorted(self._sums)}
+        return day
+
+    def _changed(self, page: list[StandingBook]) -> Mapping[int, SealedBook | None]:
+        """Take a page of books; those that are new or went on, with what was sealed of them."""
+        changed: dict[int, SealedBook | None] = {}
+        for book in page:
+            for gone in self._books.before(book.book_id):
+                raise _gone(gone)
+            sealed = self._books.at(book.book_id)
+            if sealed is None or sealed.seq != book.seq:
+                changed[book.book_id] = sealed
+            elif sealed.head != book.head:
+                raise _rewritten(sealed)
+        self._hold_sealed([one for one in changed.values() if one is not None])
+        since = [(book_id, one.seq if one is not None else 0) for book_id, one in changed.items()]
+        for side, fen in moved_since(self._connection, since).items():
+            name = Side(side).name.lower()
+            self._sums[name] = self._sums.get(name, 0) + fen
+        fresh = {
+            one.book_id: one
+            for one in balances(self._connection, [book for book in page if book.book_id in changed])
+        }
+        for book in page:
+            is_new = book.book_id in changed
+            row = SealedBook(book.book_id, book.seq, book.head)
+            self._put(BOOKS, self._books_tree, row, is_new=is_new)
+            self._balances.before(book.book_id)
+            known = self._balances.at(book.book_id)
+            balance = fresh.get(book.book_id) if is_new else known
+            if balance is not None:
+                self._put(BALANCES, self._balances_tree, balance, is_new=balance != known)
+        return changed
+
+    def _hold_sealed(self, sealed: list[SealedBook]) -> None:
+        found = digests(self._connection, [(one.book_id, one.seq) for one in sealed])
+        for one in sealed:
+            if one.book_id not in found:
+                raise _gone(one)
+            if found[one.book_id] != one.head:
+                raise _rewritten(one)
+
+    def _put(self, of: RowsOf[RowT], tree: Growing, row: RowT, *, is_new: bool) -> None:
+        tree.add(leaf_hash(of.leaf(self._keyring, row)))
+        self._writing[of.name, True].add(of, row)
+        if is_new:
+            self._writing[of.name, False].add(of, row)
+
+
+def _gone(sealed: SealedBook) -> SealProblem:
+    return SealProblem(
+        f"{account_no(sealed.book_id)} no longer has its entry {sealed.seq}, which was sealed: nothing is"
+        " sealed until `verify --since` is clean"
+    )
+
+
+def _rewritten(sealed: SealedBook) -> SealProblem:
+    return SealProblem(
+        f"{account_no(sealed.book_id)} has another entry {sealed.seq} than was sealed: nothing is sealed"
+        " until `verify --since` is clean"
+    )

@@ -1,0 +1,145 @@
+"""`seal`, `verify --since` and `witness`, as an operator and somebody with a kept checkpoint run them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from ledger.__main__ import app
+from ledger.accounts.spending import Spend
+from ledger.database.engines import connect
+from ledger.seals.notes import Verifier, read_checkpoint
+from tests.support.people import World
+from tests.verify.tampering import run as change
+from tests.verify.tampering import with_every_right
+
+
+@pytest.fixture
+def world(tmp_path: Path, fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A ledger of a few books in an installation of its own: the keys that a World seals with, as files."""
+    for name in [name for name in os.environ if name.startswith("LEDGER_")]:
+        monkeypatch.delenv(name)
+    keys = tmp_path / "data" / "keys"
+    keys.mkdir(parents=True, mode=0o700)
+    for name, key in (("seal-1.key", bytes(range(32))), ("index.key", bytes(range(32, 64)))):
+        (keys / name).write_bytes(base64.b64encode(key))
+        (keys / name).chmod(0o600)
+    monkeypatch.setenv("LEDGER_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
+    for module in ("ledger.operations.seals", "ledger.__main__"):
+        monkeypatch.setattr(f"{module}.tune_process", lambda: None)
+    engine = connect(fresh_url)
+    world = World(engine)
+    for _ in range(3):
+        world.open(opening=(0, 100_000))
+    yield world
+    engine.dispose()
+
+
+def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, json.loads(done.stdout), done.stderr
+
+
+def spend(world: World) -> None:
+    with world.engine.connect() as connection:
+        book = connection.exec_driver_sql("SELECT max(book_id) FROM book WHERE last_seq > 0").scalar_one()
+    world.one(Spend(book, 100, world.today, "H0001", world.ref()))
+
+
+def test_a_ledger_is_sealed_held_against_what_was_kept_and_witnessed(world: World, tmp_path: Path) -> None:
+    data, state = tmp_path / "data", tmp_path / "witness"
+    seals = data / "seals"
+    assert run("seal") == (0, {"size": 1, "added": True, "books": 3, "entries": 3, "seals": str(seals)}, "")
+    assert run("seal")[1]["added"] is False
+    kept, key = tmp_path / "kept", tmp_path / "key"
+    shutil.copy(seals / "checkpoint", kept)
+    shutil.copy(seals / "key", key)
+    witnessing = ("witness", "--state", state, "--seals", seals, "--key", key)
+    code, said, _ = run(*witnessing)
+    assert (code, said["size"], said["before"], said["ok"]) == (0, 1, None, True)
+    spend(world)
+    assert run("seal")[1]["size"] == 2
+    code, said, _ = run("verify", "--since", kept, "--key", key)
+    assert code == 0
+    assert said == {
+        "kept": 1, "size": 2, "books": 3, "entries_since": 1, "findings": [], "findings_total": 0, "ok": True,
+    }  # fmt: skip
+    code, said, _ = run(*witnessing)
+    assert (code, said["size"], said["before"]) == (0, 2, 1)
+    signed = (state / "checkpoint").read_bytes()
+    read_checkpoint(signed, Verifier.parse(key.read_text()))[1].check(
+        Verifier.parse((state / "key").read_text())
+    )
+    assert run("verify")[1]["ok"], "and the whole is as it was"
+
+
+def test_what_was_changed_behind_the_ledger_ends_with_one_and_is_named(world: World, tmp_path: Path) -> None:
+    run("seal")
+    kept = tmp_path / "data" / "seals" / "checkpoint"
+    with with_every_right(world.engine) as connection:
+        change(connection, "UPDATE entry SET digest = :d WHERE seq = 1", d=bytes(32))
+    code, said, stderr = run("verify", "--since", kept)
+    assert (code, said["ok"], said["findings_total"]) == (1, False, 3)
+    assert {finding["code"] for finding in said["findings"]} == {"sealed_entry_changed"}
+    assert "is another entry than was sealed" in stderr
+    spend_refused = run("seal")
+    assert spend_refused[0] == 0, "nothing new was written, and nothing is added"
+    assert spend_refused[1]["added"] is False
+
+
+def test_the_key_of_the_log_is_never_made_a_second_time(world: World, tmp_path: Path) -> None:
+    run("seal")
+    key = tmp_path / "data" / "keys" / "day-log.key"
+    assert key.stat().st_mode & 0o077 == 0
+    key.unlink()
+    spend(world)
+    code, said, _ = run("seal")
+    assert (code, said["code"]) == (2, "keys_invalid")
+    assert "put it back" in said["problem"]
+    assert not key.exists()
+
+
+def test_a_witness_that_is_shown_an_older_log_says_no_and_ends_with_one(world: World, tmp_path: Path) -> None:
+    seals, older = tmp_path / "data" / "seals", tmp_path / "older"
+    run("seal")
+    shutil.copytree(seals, older)
+    spend(world)
+    run("seal")
+    witnessing = ("witness", "--state", tmp_path / "witness", "--key", seals / "key", "--seals")
+    assert run(*witnessing, seals)[0] == 0
+    code, said, stderr = run(*witnessing, older)
+    assert (code, said) == (1, {"ok": False, "problem": "the log has 1 entries, and had 2"})
+    assert "had 2" in stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify", "--since", "no-such-file"),
+        ("witness", "--state", "w", "--seals", "no-such-folder", "--key", "no-such-file"),
+    ],
+)
+def test_what_is_not_there_is_told_in_a_line(
+    world: World, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run("seal")
+    code, said, stderr = run(*arguments)
+    assert (code, said["code"]) == (1, "not_ready")
+    assert stderr.count("\n") == 1
+
+
+def test_a_key_without_a_checkpoint_to_check_is_a_wrong_call(world: World) -> None:
+    code, said, _ = run("verify", "--key", "x")
+    assert (code, said["code"]) == (2, "usage")

@@ -1,0 +1,410 @@
+"""Sealing a ledger, and holding it against what somebody kept: what is found of each way to change the past.
+
+Whoever tampers here has every right on the database, and recomputes digests where that helps.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine, select
+
+from ledger import tables
+from ledger.accounts.contributing import Contribute
+from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
+from ledger.book.numbers import account_no, entry_name
+from ledger.database.engines import reading
+from ledger.inquiry.statements import statement
+from ledger.seals import sealing
+from ledger.seals.kept import BALANCES, BOOKS
+from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
+from ledger.seals.sealing import Log, SealedDay, SealProblem, seal
+from ledger.seals.since import HeldAgainst, hold_against
+from ledger.seals.witness import Inconsistent, witness
+from tests.support.people import World
+from tests.verify.tampering import chain_anew, run, with_every_right
+
+TODAY = date(2026, 3, 2)
+NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+
+@dataclass
+class Sealing:
+    """A ledger of a few books, its log of days, and who signs it."""
+
+    world: World
+    log: Log
+    signer: Signer
+    books: list[int]
+
+    def seal(self) -> SealedDay:
+        with reading(self.world.engine) as connection:
+            return seal(connection, self.world.keyring, self.log, self.signer)
+
+    def keep(self) -> bytes:
+        """The checkpoint, as somebody keeps it."""
+        return (self.log.folder / "checkpoint").read_bytes()
+
+    def hold(self, kept: bytes) -> HeldAgainst:
+        with reading(self.world.engine) as connection:
+            return hold_against(connection, self.world.keyring, self.log, kept, self.signer.verifier)
+
+    def found(self, kept: bytes) -> set[tuple[str, str]]:
+        held = self.hold(kept)
+        assert held.findings_total == len(held.findings)
+        return {(one.code, one.where) for one in held.findings}
+
+    def spend(self, book: int) -> None:
+        self.world.one(Spend(book, 100, TODAY, "H0001", self.world.ref("bill")), today=TODAY)
+
+    def day(self, number: int = -1) -> dict[str, object]:
+        entries = self.log.read(self.signer.verifier)[1]
+        said: dict[str, object] = json.loads(entries[number])
+        return said
+
+
+@pytest.fixture
+def sealed(fresh_engine: Engine, tmp_path: Path) -> Sealing:
+    world = World(fresh_engine)
+    books = [
+        world.open(opened_on=date(2025, 1, 1), opening=(0, 50_000), today=date(2025, 1, 1)) for _ in "abc"
+    ]
+    world.post(
+        *(Contribute(book, 20_000, 202502, date(2025, 2, 1), f"c-{book}") for book in books),
+        today=date(2025, 3, 1),
+    )
+    world.post(*(PostInterest(book, 2025) for book in books[:2]), today=date(2026, 1, 5))
+    signer = Signer("ledger-test", Ed25519PrivateKey.from_private_bytes(bytes(32)))
+    return Sealing(world, Log(tmp_path / "data"), signer, books)
+
+
+# -- what a day says ---------------------------------------------------------------------------------------
+
+
+def test_a_day_is_added_when_something_was_written_and_none_when_nothing_was(sealed: Sealing) -> None:
+    first = sealed.seal()
+    with sealed.world.engine.connect() as connection:
+        books = connection.execute(select(tables.book.c.last_seq)).scalars().all()
+    assert first == SealedDay(1, True, len(books), sum(books))
+    assert sealed.seal() == SealedDay(1, False, len(books), sum(books))
+    sealed.spend(sealed.books[0])
+    # the first of a year carries over
+    assert sealed.seal() == SealedDay(2, True, len(books), sum(books) + 2)
+    assert (sealed.day()["books"], sealed.day()["entries"]) == (len(books), sum(books) + 2)
+
+
+def test_the_sums_of_a_day_are_those_of_the_ledger_and_add_up_to_nothing(sealed: Sealing) -> None:
+    sealed.seal()
+    sealed.spend(sealed.books[1])
+    sealed.seal()
+    sums = sealed.day()["sums"]
+    assert isinstance(sums, dict)
+    assert sum(sums.values()) == 0
+    with sealed.world.engine.connect() as connection:
+        columns = tables.book.c
+        pockets = connection.execute(select(columns.current_year, columns.carried_over)).all()
+    assert sums["current_year"] == sum(row.current_year for row in pockets)
+    assert sums["carried_over"] == sum(row.carried_over for row in pockets)
+    assert sums["institution_payable"] == 100
+
+
+def test_what_an_account_ended_its_year_with_is_what_its_statement_says(sealed: Sealing) -> None:
+    # valued in the year before, and booked after its end
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    rows = {row.book_id: row for row in sealed.log.kept.rows(BALANCES, 1)}
+    assert sorted(rows) == sorted(sealed.books[:2]), "the third one has not finished its year"
+    with sealed.world.engine.connect() as connection, connection.begin():
+        for book in sealed.books[:2]:
+            shown = statement(connection, book, 2025, TODAY).told
+            assert (rows[book].year, rows[book].fen) == (2025, shown.closing_fen)
+
+
+def test_what_is_kept_is_for_the_owner_alone_and_can_be_made_of_the_changes(sealed: Sealing) -> None:
+    for book in sealed.books:
+        sealed.spend(book)
+        sealed.seal()
+    kept = sealed.log.kept
+    for file in kept.folder.iterdir():
+        assert file.stat().st_mode & 0o077 == 0, file.name
+    for of in (BOOKS, BALANCES):
+        whole = list(kept.rows(of, 3))
+        kept.whole(of, 3).unlink()
+        assert list(kept.rows(of, 3)) == whole
+    assert sealed.found(sealed.keep()) == set()
+    sealed.spend(sealed.books[0])
+    assert sealed.seal().size == 4
+
+
+def test_a_seal_that_ended_half_way_is_made_again(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    sealed.spend(sealed.books[0])
+
+    def cut(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    for place in ("write_tiles", "write_whole"):
+        with monkeypatch.context() as patched:
+            patched.setattr(sealing, place, cut)
+            with pytest.raises(KeyboardInterrupt):
+                sealed.seal()
+        assert sealed.keep() == kept
+        assert sealed.found(kept) == set()
+    sealed.spend(sealed.books[1])
+    assert sealed.seal().size == 2
+    assert sealed.found(kept) == sealed.found(sealed.keep()) == set()
+
+
+def test_two_do_not_seal_at_once(sealed: Sealing) -> None:
+    with sealed.log.alone(), pytest.raises(SealProblem, match="another process"):
+        sealed.seal()
+
+
+# -- what is found -----------------------------------------------------------------------------------------
+
+
+def test_nothing_is_found_in_a_ledger_that_only_grew(sealed: Sealing) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    sealed.spend(sealed.books[0])
+    fresh = sealed.world.open(opening=(0, 100), today=TODAY)
+    sealed.spend(fresh)
+    held = sealed.hold(kept)
+    assert (held.kept, held.size, held.findings) == (1, 1, [])
+    assert held.entries_since == 4
+    sealed.seal()
+    held = sealed.hold(kept)
+    assert (held.kept, held.size, held.entries_since, held.findings) == (1, 2, 4, [])
+    assert sealed.hold(sealed.keep()).entries_since == 0
+
+
+def _cut_off(sealed: Sealing, book: int) -> int:
+    """Take the last entry of a book away with all that it says; its number."""
+    with with_every_right(sealed.world.engine) as connection:
+        place = {"b": book}
+        columns = tables.entry.c
+        rows = connection.execute(
+            select(columns.seq, columns.digest, columns.current_year_after, columns.carried_over_after)
+            .where(columns.book_id == book)
+            .order_by(columns.seq)
+        ).all()
+        *_, before, last = rows
+        run(connection, "DELETE FROM transfer WHERE book_id = :b AND seq = :s", s=last.seq, **place)
+        run(connection, "DELETE FROM entry WHERE book_id = :b AND seq = :s", s=last.seq, **place)
+        run(
+            connection,
+            "UPDATE book SET last_seq = :s, head = :h, current_year = :c, carried_over = :o"
+            " WHERE book_id = :b",
+            s=before.seq,
+            h=before.digest,
+            c=before.current_year_after,
+            o=before.carried_over_after,
+            **place,
+        )
+    return int(last.seq)
+
+
+def test_an_entry_that_was_cut_off_is_found_also_when_others_came_in_its_place(sealed: Sealing) -> None:
+    book = sealed.books[0]
+    sealed.spend(book)
+    sealed.seal()
+    kept = sealed.keep()
+    seq = _cut_off(sealed, book)
+    assert sealed.found(kept) == {("sealed_entry_missing", entry_name(book, seq))}
+    with pytest.raises(SealProblem, match=f"{account_no(book)} no longer has its entry {seq}"):
+        sealed.seal()
+    sealed.spend(book)
+    assert sealed.found(kept) == {("sealed_entry_changed", entry_name(book, seq))}
+    with pytest.raises(SealProblem, match=f"{account_no(book)} has another entry {seq}"):
+        sealed.seal()
+
+
+def test_a_past_that_was_written_anew_with_all_its_digests_is_found(sealed: Sealing) -> None:
+    book = sealed.books[1]
+    sealed.spend(book)
+    sealed.seal()
+    kept = sealed.keep()
+    with with_every_right(sealed.world.engine) as connection:
+        run(connection, "UPDATE entry SET source_ref = 'forged' WHERE book_id = :b AND seq = 2", b=book)
+        chain_anew(connection, book)
+        last = connection.execute(
+            select(tables.book.c.last_seq).where(tables.book.c.book_id == book)
+        ).scalar_one()
+    assert sealed.found(kept) == {("sealed_entry_changed", entry_name(book, last))}
+
+
+def test_a_book_that_was_taken_away_is_found(sealed: Sealing) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    # the first and the last by number: one is passed over, the other is left
+    for book in (min(sealed.books), max(sealed.books)):
+        with with_every_right(sealed.world.engine) as connection:
+            for table in ("transfer", "entry", "book"):
+                run(connection, f"DELETE FROM {table} WHERE book_id = :b", b=book)
+        assert ("sealed_book_missing", account_no(book)) in sealed.found(kept)
+        with pytest.raises(SealProblem, match="no longer has its entry"):
+            sealed.seal()
+
+
+def test_an_entry_since_that_the_chain_does_not_make_is_found(sealed: Sealing) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    book = sealed.books[2]
+    sealed.spend(book)
+    sealed.spend(book)
+    with with_every_right(sealed.world.engine) as connection:
+        run(connection, "UPDATE transfer SET amount_fen = 1 WHERE book_id = :b AND seq = 4", b=book)
+    assert sealed.found(kept) == {("digest_wrong", entry_name(book, 4))}
+    with with_every_right(sealed.world.engine) as connection:
+        run(connection, "UPDATE transfer SET amount_fen = 100 WHERE book_id = :b AND seq = 4", b=book)
+        run(connection, "UPDATE book SET head = :h WHERE book_id = :b", b=book, h=bytes(32))
+    assert sealed.found(kept) == {("digest_wrong", account_no(book))}
+
+
+def test_an_older_backup_is_found_though_it_has_its_own_log(sealed: Sealing, tmp_path: Path) -> None:
+    sealed.seal()
+    older = tmp_path / "older"
+    shutil.copytree(sealed.log.folder.parent, older)
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    kept = sealed.keep()
+    sealed.log = Log(older)
+    assert sealed.found(kept) == {("seal_log_rolled_back", "seals")}
+
+
+def test_a_log_that_was_begun_anew_by_whoever_has_its_key_is_found(sealed: Sealing, tmp_path: Path) -> None:
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    kept = sealed.keep()
+    _cut_off(sealed, sealed.books[0])
+    sealed.log = Log(tmp_path / "forged")
+    sealed.seal()
+    assert sealed.found(kept) == {
+        ("seal_log_rewritten", "seals"),
+    }
+
+
+def test_kept_rows_that_were_changed_do_not_make_what_was_signed(sealed: Sealing) -> None:
+    book = max(sealed.books)
+    sealed.spend(book)
+    sealed.seal()
+    kept = sealed.keep()
+    seq = _cut_off(sealed, book)
+    # as if it had been sealed without its last entry
+    rows = list(sealed.log.kept.rows(BOOKS, 1))
+    with sealed.world.engine.connect() as connection:
+        head = connection.execute(
+            select(tables.book.c.head).where(tables.book.c.book_id == book)
+        ).scalar_one()
+    forged = [row._replace(seq=seq - 1, head=bytes(head)) if row.book_id == book else row for row in rows]
+    content = b"".join(BOOKS.form.pack(*row) for row in forged)
+    sealed.log.kept.whole(BOOKS, 1).write_bytes(content)
+    assert sealed.found(kept) == {("sealed_rows_changed", "seals")}
+    sealed.log.kept.whole(BOOKS, 1).write_bytes(content[:-1])
+    assert sealed.found(kept) == {("sealed_rows_broken", "seals")}
+
+
+def test_a_log_whose_files_do_not_bear_out_its_checkpoint_is_told(sealed: Sealing) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    bundle = sealed.log.folder / "tile/entries/000.p/1"
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole.replace(b'"books":', b'"Books":'))
+    assert sealed.found(kept) == {("seal_log_broken", "seals")}
+    sealed.spend(sealed.books[0])
+    with pytest.raises(NoteProblem, match="not those"):
+        sealed.seal()
+    bundle.write_bytes(whole)
+    (sealed.log.folder / "checkpoint").unlink()
+    assert sealed.found(kept) == {("seal_log_broken", "seals")}
+    with pytest.raises(SealProblem, match="checkpoint is missing"):
+        sealed.seal()
+
+
+def test_what_was_kept_of_another_ledger_is_no_checkpoint_of_this_one(sealed: Sealing) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    with pytest.raises(NoteProblem, match="has not signed"):
+        sealed.hold(kept.replace(b"ledger-test", b"ledger-else"))
+    with pytest.raises(NoteProblem):
+        sealed.hold(b"nothing")
+
+
+# -- the witness -------------------------------------------------------------------------------------------
+
+
+def test_a_witness_signs_a_log_that_grows_and_no_other(sealed: Sealing, tmp_path: Path) -> None:
+    key, state = str(sealed.signer.verifier), tmp_path / "witness"
+
+    def show(log: Log) -> tuple[int, int | None]:
+        done = witness(state, log.folder, key, NOW)
+        return done.size, done.before
+
+    sealed.seal()
+    assert show(sealed.log) == (1, None)
+    older = tmp_path / "older"
+    shutil.copytree(sealed.log.folder.parent, older)
+    for book in sealed.books:
+        sealed.spend(book)
+        sealed.seal()
+    assert show(sealed.log) == (4, 1)
+    assert show(sealed.log) == (4, 4), "the same again is the same"
+    signed = (state / "checkpoint").read_bytes()
+    with pytest.raises(Inconsistent, match="has 1 entries, and had 4"):
+        show(Log(older))
+    forged = Log(tmp_path / "forged")
+    sealed.log = forged
+    for book in (*sealed.books, *sealed.books):
+        sealed.spend(book)
+        sealed.seal()
+    with pytest.raises(Inconsistent, match="does not begin with the 4"):
+        show(forged)
+    with pytest.raises(NoteProblem):
+        witness(state, forged.folder, str(Signer("other", Ed25519PrivateKey.generate()).verifier), NOW)
+    assert (state / "checkpoint").read_bytes() == signed, "and what it signed stays"
+
+
+def test_what_a_witness_signed_can_be_held_against_by_whoever_knows_both(
+    sealed: Sealing, tmp_path: Path
+) -> None:
+    sealed.seal()
+    state = tmp_path / "witness"
+    witness(state, sealed.log.folder, str(sealed.signer.verifier), NOW)
+    content = (state / "checkpoint").read_bytes()
+    _checkpoint, note = read_checkpoint(content, sealed.signer.verifier)
+    note.check(Verifier.parse((state / "key").read_text()))
+    assert sealed.found(content) == set(), "it is a checkpoint to keep"
+
+
+def test_a_witness_that_lost_its_state_does_not_begin_anew(sealed: Sealing, tmp_path: Path) -> None:
+    sealed.seal()
+    state, key = tmp_path / "witness", str(sealed.signer.verifier)
+    witness(state, sealed.log.folder, key, NOW)
+    (state / "checkpoint").unlink()
+    with pytest.raises(Inconsistent, match="is lost"):
+        witness(state, sealed.log.folder, key, NOW)
+    (state / "key").unlink()
+    with pytest.raises(Inconsistent, match="is lost"):
+        witness(state, sealed.log.folder, key, NOW)
+
+
+def test_a_witness_signs_nothing_whose_entries_are_not_there(sealed: Sealing, tmp_path: Path) -> None:
+    sealed.seal()
+    bundle = sealed.log.folder / "tile/entries/000.p/1"
+    whole = bundle.read_bytes()
+    bundle.write_bytes(whole.replace(b'"books":', b'"Books":'))
+    state, key = tmp_path / "witness", str(sealed.signer.verifier)
+    with pytest.raises(Inconsistent, match="not those of the checkpoint"):
+        witness(state, sealed.log.folder, key, NOW)
+    bundle.unlink()
+    with pytest.raises(NoteProblem, match="missing"):
+        witness(state, sealed.log.folder, key, NOW)
+    assert not (state / "checkpoint").exists()
