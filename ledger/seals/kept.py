@@ -73,10 +73,13 @@ class KeptRows:
 
     def rows(self, of: RowsOf[RowT], size: int) -> Iterator[RowT]:
         """What stood when the log had so many entries, by the number of the book. Raises NoteProblem."""
-        whole = self.whole(of, size)
-        if whole.exists():
-            yield from _read(whole, of)
-            return
+        try:
+            yield from _read(self.whole(of, size), of)
+        except FileNotFoundError:
+            # never kept, or let go of by the seal after it, which may come just now: then nothing was read
+            yield from self._of_changes(of, size)
+
+    def _of_changes(self, of: RowsOf[RowT], size: int) -> Iterator[RowT]:
         last: int | None = None
         changes = [self._by_age(of, number) for number in range(size)]
         # of one book the latest comes first, and counts
@@ -86,8 +89,12 @@ class KeptRows:
                 yield row
 
     def _by_age(self, of: RowsOf[RowT], number: int) -> Iterator[tuple[tuple[int, int], RowT]]:
-        for row in _read(self.changes(of, number), of):
-            yield (row.book_id, -number), row
+        path = self.changes(of, number)
+        try:
+            for row in _read(path, of):
+                yield (row.book_id, -number), row
+        except FileNotFoundError:
+            raise NoteProblem(f"{path.name}: missing") from None
 
     def whole(self, of: RowsOf[Any], size: int) -> Path:
         """Where all rows of the log with so many entries lie; it may be missing."""
@@ -106,6 +113,7 @@ class KeptRows:
 
 
 def _read(path: Path, of: RowsOf[RowT]) -> Iterator[RowT]:
+    """The rows of a file. Raises FileNotFoundError before the first, NoteProblem for what cannot be read."""
     try:
         with path.open("rb") as file:
             while content := file.read(of.form.size * 1024):
@@ -113,6 +121,8 @@ def _read(path: Path, of: RowsOf[RowT]) -> Iterator[RowT]:
                     raise NoteProblem(f"{path.name}: cut")
                 for values in of.form.iter_unpack(content):
                     yield of.row(*values)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise NoteProblem(f"{path.name}: {error.strerror}") from None
 

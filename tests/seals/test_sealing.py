@@ -141,6 +141,12 @@ def test_what_is_kept_is_for_the_owner_alone_and_can_be_made_of_the_changes(seal
     assert sealed.found(sealed.keep()) == set()
     sealed.spend(sealed.books[0])
     assert sealed.seal().size == 4
+    for of in (BOOKS, BALANCES):
+        kept.whole(of, 4).unlink()
+    kept.changes(BOOKS, 2).unlink()
+    assert sealed.found(sealed.keep()) == {("sealed_rows_broken", "seals")}
+    with pytest.raises(NoteProblem, match="books-2: missing"):
+        sealed.seal()
 
 
 def test_a_seal_that_ended_half_way_is_made_again(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
