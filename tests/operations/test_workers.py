@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -10,7 +11,9 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 from uvicorn.supervisors import Multiprocess
 
+from api.http.asgi import BULK_BODY_MAX
 from ledger import tables
 from ledger.access.tokens import SCOPES, mint
 from ledger.chart.kinds import Kind
@@ -36,6 +40,8 @@ pytestmark = pytest.mark.slow
 
 OWED = 300
 PATIENT = 4
+# more than one chunk
+IN_BULK = 1_100
 _DAY = timedelta(days=1)
 BAD_SCRIPT = """
 import sys
@@ -147,6 +153,75 @@ def entries(engine: Engine, kind: Kind) -> int:
     with engine.connect() as connection:
         query = select(func.count()).where(tables.entry.c.kind == int(kind))
         return connection.scalar(query) or 0
+
+
+# -- the largest that is taken ----------------------------------------------------------------------------
+
+
+def largest_bulk(accounts: list[str], run: str) -> bytes:
+    """A bulk of spends over several chunks, with blanks up to the last byte that is taken."""
+    commands = [
+        {
+            "verb": "spend", "account": accounts[number % len(accounts)], "amount": "1.25",
+            "idempotency_key": f"{run}-{number}", "source_ref": f"{run}-{number}",
+            "effective_on": "2026-03-01", "institution": "H0001",
+        }
+        for number in range(IN_BULK)
+    ]  # fmt: skip
+    content = json.dumps({"atomic": False, "commands": commands}).encode()
+    return content[:-1] + b" " * (BULK_BODY_MAX - len(content)) + content[-1:]
+
+
+def send_whole(service: Workers, body: bytes) -> tuple[int, dict[str, Any]]:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
+    token = (service.data / "token").read_text().strip()
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    try:
+        connection.request("POST", "/v1/bulk", body, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def promise(service: Workers, length: int) -> tuple[int, str]:
+    """What is answered to a bulk of so many bytes before any of them is sent."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=120)
+    try:
+        connection.putrequest("POST", "/v1/bulk")
+        connection.putheader("Authorization", f"Bearer {(service.data / 'token').read_text().strip()}")
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Content-Length", str(length))
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())["code"]
+    finally:
+        connection.close()
+
+
+def test_the_largest_bulks_at_once_are_posted_while_others_are_served(makes: Makes) -> None:
+    service = makes()
+    service.start()
+    accounts = open_accounts(service)
+    bodies = [largest_bulk(accounts, run) for run in ("left", "right", "middle")]
+    load = Patient(service, accounts, "single")
+    load.begin()
+    with ThreadPoolExecutor(len(bodies)) as pool:
+        answers = list(pool.map(partial(send_whole, service), bodies))
+    load.end()
+    for status, answer in answers:
+        assert status == 200
+        assert Counter(one["status"] for one in answer["outcomes"]) == {"posted": IN_BULK}
+    load.check()
+    check_whole(service, accounts, len(load.sent) + len(bodies) * IN_BULK)
+    # sent again, each has its first answer
+    status, again = send_whole(service, bodies[0])
+    assert status == 200
+    assert [one["receipt"]["entry"] for one in again["outcomes"]] == [
+        one["receipt"]["entry"] for one in answers[0][1]["outcomes"]
+    ]
+    assert promise(service, BULK_BODY_MAX + 1) == (413, "body_too_large"), "a byte more is not read at all"
+    check_whole(service, accounts, len(load.sent) + len(bodies) * IN_BULK)
 
 
 # -- dying and being started anew ------------------------------------------------------------------------
