@@ -14,6 +14,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy import Connection, text
 
+from ledger.database.cluster import prepare_to_change
 from ledger.database.engines import connect
 from ledger.database.purposes import SCHEMA
 from ledger.tables import metadata
@@ -81,6 +82,7 @@ def guarded_postgresql(connection: Connection) -> Iterator[None]:
     connection.execute(limit, {"lock": MIGRATION_LOCK_WAIT, "statement": "0"})
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
     connection.execute(limit, {"lock": LOCK_TIMEOUT, "statement": STATEMENT_TIMEOUT})
+    prepare_to_change(connection)
     connection.commit()
     yield  # the lock goes with the connection, which `connected` closes for good
 

@@ -30,6 +30,10 @@ ROWS_MAX = 100_000
 # what a session of a worker is not told by the coordinator's (`LEDGER_…` sets them for its own)
 ON_WORKERS: Final = {"enable_seqscan": "off", "lock_timeout": "10s", "jit": "off"}
 
+# how tables are changed: the triggers by which the database refuses changes stand on every shard, and after
+# shards were changed side by side what is whole everywhere could not be changed in the same transaction
+_CHANGING: Final = {"citus.enable_unsafe_triggers": "on", "citus.multi_shard_modify_mode": "sequential"}
+
 # by the number of a book, in which shard it lies and on which machine; the same for every process
 _SHARDS: dict[int, tuple[int, int]] = {}
 _SHARDS_KEPT_MAX = 1_000_000
@@ -190,18 +194,26 @@ def distribute(connection: Connection, shards: int = SHARDS_DEFAULT) -> Distribu
             raise CannotDistribute(
                 f"{name} has more than {ROWS_MAX} rows: spread an empty database, and bring the people there"
             )
-    for setting, value in (
-        # the triggers by which the database refuses changes stand on every shard
-        ("citus.enable_unsafe_triggers", "on"),
-        ("citus.multi_shard_modify_mode", "sequential"),
-    ):
-        connection.execute(text("SELECT set_config(:name, :value, true)"), {"name": setting, "value": value})
+    _say_how_to_change(connection, within=True)
     given_up = _give_up_keys(connection)
     for name, place in wanted:
         connection.execute(text(_putting(name, place, shards)))
     done = {name: place.value for name, place in wanted}
     already = sum(1 for name, place in standing.items() if place is not Where.COORDINATOR)
     return Distributed(done, already, len(workers), given_up)
+
+
+def prepare_to_change(connection: Connection) -> None:
+    """Let a session change the tables of a cluster as those of one machine; nothing where there is none."""
+    if is_distributed(connection):
+        _say_how_to_change(connection, within=False)
+
+
+def _say_how_to_change(connection: Connection, *, within: bool) -> None:
+    """Within the transaction, or from now on."""
+    told = text("SELECT set_config(:name, :value, :within)")
+    for setting, value in _CHANGING.items():
+        connection.execute(told, {"name": setting, "value": value, "within": within})
 
 
 def _give_up_keys(connection: Connection) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, make_url, text
+from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, event, make_url, text
 from typer.testing import CliRunner
 
 from ledger.__main__ import app
@@ -35,6 +35,7 @@ from ledger.posting.writer_by_machine import WriterByMachine
 from ledger.settings import Settings, SettingsError
 from ledger.verify import verify
 from tests.accounts.test_old_accounts import days_since, owed
+from tests.check import migrate
 from tests.support.people import AREA, SomeoneFactory, World, busy_life, noon
 
 SHARDS, MACHINES = 4, 2
@@ -249,6 +250,28 @@ def test_what_needs_more_than_one_book_goes_to_the_common_writer(spread: Engine)
 def test_one_machine_is_not_distributed(fresh_engine: Engine) -> None:
     with fresh_engine.begin() as connection, pytest.raises(CannotDistribute, match="nothing was changed"):
         distribute(connection)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("is_spread", [True, False])
+def test_a_migration_may_change_triggers_where_a_database_is_spread(
+    is_spread: bool, empty_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "is_distributed", lambda _connection: is_spread)
+    names = ("citus.enable_unsafe_triggers", "citus.multi_shard_modify_mode")
+    seen: set[tuple[Any, ...]] = set()
+
+    def look(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if "CREATE TRIGGER" in statement:
+            asked = ", ".join(f"NULLIF(current_setting('{name}', true), '')" for name in names)
+            seen.add(tuple(connection.exec_driver_sql(f"SELECT {asked}").one()))
+
+    event.listen(Engine, "after_cursor_execute", look)
+    try:
+        migrate(empty_url)
+    finally:
+        event.remove(Engine, "after_cursor_execute", look)
+    assert seen == {("on", "sequential") if is_spread else (None, None)}
 
 
 @pytest.mark.parametrize("migrated", [True, False])
