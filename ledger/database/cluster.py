@@ -65,11 +65,12 @@ SELECT CAST(logicalrelid AS text),
        WHEN repmodel = 't' THEN 'everywhere' ELSE 'coordinator' END
 FROM pg_dist_partition
 """)
-# each by itself: a worker passes what is said of a role on to the others, and they would wait for each other
+# Each by itself: a worker passes what is said of a role on to the others, and they would wait for each other.
+# And as one statement: of several Citus tells what became of the first.
 _TELLING = text("""
-SELECT success FROM run_command_on_workers(format(
-    'SET citus.enable_ddl_propagation TO off; ALTER ROLE %I IN DATABASE %I SET %I = %L',
-    CAST(:role AS text), current_database(), CAST(:name AS text), CAST(:value AS text)))
+SELECT success FROM run_command_on_workers(format('DO %L', format(
+    'BEGIN SET LOCAL citus.enable_ddl_propagation TO off; ALTER ROLE %I IN DATABASE %I SET %I = %L; END',
+    CAST(:role AS text), current_database(), CAST(:name AS text), CAST(:value AS text))))
 """)
 
 
@@ -247,4 +248,6 @@ def tell_workers(connection: Connection, role: str) -> None:
     for setting, value in ON_WORKERS.items():
         told = connection.scalars(_TELLING, {"role": role, "name": setting, "value": value}).all()
         if not all(told):
-            raise CannotDistribute(f"the workers do not take {setting} for the role: is it on each of them?")
+            raise CannotDistribute(
+                f"not every worker takes {setting} for the role: is each of them up, and the role there?"
+            )

@@ -19,7 +19,14 @@ from ledger.accounts.interest_corrections import interest_difference
 from ledger.accounts.interest_history import judged, read_history_since
 from ledger.accounts.spending import Spend
 from ledger.database import cluster
-from ledger.database.cluster import CannotDistribute, distribute, in_cluster, in_lock_order, pruned
+from ledger.database.cluster import (
+    CannotDistribute,
+    distribute,
+    in_cluster,
+    in_lock_order,
+    pruned,
+    tell_workers,
+)
 from ledger.database.engines import OtherDatabase, connect, database_url
 from ledger.database.lookups import Apart, Lookup
 from ledger.operations import installation
@@ -250,6 +257,38 @@ def test_what_needs_more_than_one_book_goes_to_the_common_writer(spread: Engine)
 def test_one_machine_is_not_distributed(fresh_engine: Engine) -> None:
     with fresh_engine.begin() as connection, pytest.raises(CannotDistribute, match="nothing was changed"):
         distribute(connection)
+
+
+# as Citus does it: on each worker, here on one, and of several statements it tells of the first alone
+ON_WORKERS = """
+CREATE FUNCTION run_command_on_workers(command text, OUT success boolean, OUT result text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF command NOT LIKE 'DO %' THEN command := split_part(command, ';', 1); END IF;
+    EXECUTE command;
+    success := true;
+EXCEPTION WHEN OTHERS THEN
+    success := false; result := SQLERRM;
+END $$
+"""
+
+
+@pytest.mark.postgres
+def test_a_role_that_a_worker_does_not_have_is_told_of(fresh_engine: Engine) -> None:
+    with fresh_engine.begin() as connection:
+        connection.execute(text(ON_WORKERS))
+        with pytest.raises(CannotDistribute, match="the role there"):
+            tell_workers(connection, "nobody's role")
+        role = connection.scalar(text("SELECT current_user"))
+        tell_workers(connection, role)
+        told = connection.scalar(
+            text(
+                "SELECT setconfig FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase"
+                " WHERE datname = current_database() AND setrole = to_regrole(:role)"
+            ),
+            {"role": role},
+        )
+    assert sorted(told) == sorted(f"{name}={value}" for name, value in cluster.ON_WORKERS.items())
 
 
 @pytest.mark.postgres
