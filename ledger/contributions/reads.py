@@ -30,6 +30,7 @@ Lists = dict[tuple[int, int], list[DeclaredLine]]
 _L, _A, _D = tables.levy_line.c, tables.assessment.c, tables.declared_line.c
 _MONTH_FIELDS = ("book_id", "period", *tables.LEVY_AMOUNTS)
 _MONTH = f"SELECT {', '.join(f'm.{name}' for name in _MONTH_FIELDS)} FROM {{given}} JOIN levy m ON"
+_OF_THE_BOOK = "o.book_id = given.book_id"
 # The months that may owe something: by their amounts; paid later than the earliest due day that the area has;
 # from before its figures; the oldest of all, which says of what a payment may come too early; and what
 # belongs to no month.
@@ -38,9 +39,11 @@ _MONTHS = Lookup(
     f" UNION {_MONTH} m.book_id = given.book_id AND m.paid_day > given.due_day"
     f" UNION {_MONTH} m.book_id = given.book_id AND m.period < given.first_month"
     f" UNION {_MONTH} m.book_id = given.book_id AND m.period = (SELECT MIN(o.period) FROM levy o"
-    " WHERE o.book_id = given.book_id AND o.period >= given.first_month"
+    f" WHERE {_OF_THE_BOOK} AND o.period >= given.first_month"
     " AND o.estimated + o.employee + o.employer > 0)",
     [tables.levy.c[name] for name in _MONTH_FIELDS],
+    # of many books a cluster takes no subselect that is held to what is handed over, but to what lies with it
+    {_OF_THE_BOOK: "o.book_id = m.book_id AND o.book_id = ANY(CAST(:given_book_id AS bigint[]))"},
     book_id="big",
     due_day="int",
     first_month="int",

@@ -198,6 +198,29 @@ def test_no_statement_of_a_cluster_looks_at_the_end_of_each_of_many_books() -> N
     assert [name for name, one in found.items() if inside.search(one.sql)], "one machine is asked so"
 
 
+def subselects(sql: str) -> Iterator[str]:
+    """What stands in parentheses of its own, and begins with SELECT."""
+    for found in re.finditer(r"\(SELECT ", sql):
+        depth = 0
+        for place in range(found.start(), len(sql)):
+            depth += (sql[place] == "(") - (sql[place] == ")")
+            if depth == 0:
+                yield sql[found.start() : place + 1]
+                break
+
+
+def test_no_subselect_of_a_cluster_is_held_to_many_books_that_are_handed_over() -> None:
+    """Citus takes one that is held to a table that lies with it; any other for a single shard alone."""
+    held = re.compile(r"\.(book_id|digest) = given\.")
+
+    def is_held(sql: str) -> bool:
+        return any(held.search(one) and " AS given(" not in one for one in subselects(sql))
+
+    found = dict(lookups())
+    assert [name for name, one in found.items() if is_held(one.sql_in_cluster)] == []
+    assert [name for name, one in found.items() if is_held(one.sql)], "one machine is asked so"
+
+
 def test_every_table_has_a_place() -> None:
     assert set(PLACES) == set(tables.metadata.tables)
 
