@@ -274,7 +274,7 @@ def overdue_registrations(
             # most are recorded before they begin; how late is too late is for the policy to say
             _E.effective_on > _N.valid_from,
             _E.effective_on <= on,
-            ~is_closed(_EMPLOYER.book_id, on),
+            ~is_closed(_EMPLOYER.book_id, on, apart=in_cluster(connection)),
             ~taken_back.exists(),
         )
         .order_by(_N.book_id, _N.seq)

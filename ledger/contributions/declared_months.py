@@ -33,9 +33,17 @@ def was_declared(book_id: ColumnElement[int], period: int) -> ColumnElement[bool
     return exists().where(_E.book_id == book_id, _E.kind == int(Kind.ASSESSMENT), _E.period == period)
 
 
-def is_closed(book_id: ColumnElement[int], on: date | None = None) -> ColumnElement[bool]:
-    """Whether the employer is closed, by a day if one is named."""
+def is_closed(
+    book_id: ColumnElement[int], on: date | None = None, *, apart: bool = False
+) -> ColumnElement[bool]:
+    """Whether the employer is closed, by a day if one is named.
+
+    `apart`: what is read lies with another book than the employer's, on another machine of a cluster, and so
+    all who are closed are read first.
+    """
     by = _CLOSURE.closed_on.is_not(None) if on is None else _CLOSURE.closed_on <= on
+    if apart:
+        return book_id.in_(select(_CLOSURE.book_id).where(by))
     return exists().where(_CLOSURE.book_id == book_id, by)
 
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, event, make_url, text
+from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, event, make_url, select, text
 from typer.testing import CliRunner
 
+from ledger import tables
 from ledger.__main__ import app
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.interest_corrections import interest_difference
 from ledger.accounts.interest_history import judged, read_history_since
 from ledger.accounts.spending import Spend
+from ledger.contributions.declared_months import is_closed
 from ledger.database import cluster
 from ledger.database.cluster import (
     CannotDistribute,
@@ -271,6 +274,17 @@ EXCEPTION WHEN OTHERS THEN
     success := false; result := SQLERRM;
 END $$
 """
+
+
+def test_who_is_closed_is_read_by_itself_where_the_employer_lies_apart() -> None:
+    book = tables.employer.c.book_id
+    beside, apart = (
+        str(select(book).where(is_closed(book, date(2026, 1, 1), apart=apart))) for apart in (False, True)
+    )
+    held = re.compile(r"book_id = employer\.book_id")
+    assert held.search(beside)
+    assert not held.search(apart), "Citus holds nothing to a book of another machine"
+    assert "IN (SELECT" in apart
 
 
 @pytest.mark.postgres
