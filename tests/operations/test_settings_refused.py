@@ -47,6 +47,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "sweep": (),
     "events": ("sweep",),
     "verify": (),
+    "seal": (),
     "policies": (),
     "documents": ("keep",),
     "keys": (),
@@ -63,8 +64,10 @@ OF_A_DATABASE = [name for name in OF_AN_INSTALLATION if name not in {"token", "d
 
 def test_every_command_is_tried() -> None:
     # what the doctor finds wrong is told among its checks, and has tests of its own; so has what spreads a
-    # database, which these have not
-    assert set(CALLS) | {"doctor", "distribute"} == {command.name for command in app.registered_commands}
+    # database, which these have not; a witness has neither settings nor a database
+    assert set(CALLS) | {"doctor", "distribute", "witness"} == {
+        command.name for command in app.registered_commands
+    }
 
 
 @pytest.fixture(scope="module")
@@ -251,7 +254,7 @@ def test_policies_that_are_none(
         (folder / "990100.toml").write_bytes(b"\xff")
     monkeypatch.setenv("LEDGER_POLICIES", str(folder))
     for command in OF_A_DATABASE:
-        if command not in {"migrate", "verify", "heads"}:
+        if command not in {"migrate", "verify", "seal", "heads"}:
             assert refused(run(command, *CALLS[command], "--data", there), "policy_invalid")
 
 
