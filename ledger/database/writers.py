@@ -46,7 +46,7 @@ class BookWriter:
         # where an entry says its book and its number
         self._names = tuple(self._columns[1].index(name) for name in ("book_id", "seq"))
         self._postgresql = self._make_postgresql("")
-        # most who post are alone in their batch: their values go over as they are, in half the time of arrays
+        # most who post are alone in their batch: their values go over as they are, without arrays
         self._alone = self._make_alone()
         # only the machines on which these books lie are asked
         self._cluster = self._make_postgresql(f" AND book.book_id = ANY(CAST(:b0 AS {self._types[0][0]}[]))")
