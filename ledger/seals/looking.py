@@ -12,11 +12,12 @@ from typing import Final, NamedTuple
 from sqlalchemy import BigInteger, Connection, column, func, select
 
 from ledger import tables
-from ledger.book.chain import TransferLine, canonical, digest, microseconds
+from ledger.book.chain import TransferLine
 from ledger.book.numbers import has_account
 from ledger.chart.sides import POCKETS
 from ledger.database.lookups import Lookup
 from ledger.seals.kept import SealedBalance, SealedBook
+from ledger.verify.walk import WalkedEntry
 
 PAGE: Final = 1_000
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
@@ -44,15 +45,11 @@ _CLOSING = Lookup(
     book_id="big",
     last="date",
 )
-_CHAINED: Final = (
-    "book_id", "seq", "kind", "period", "effective_on", "fact_on", "recorded_at", "current_year_after",
-    "carried_over_after", "held_change", "reserved_change", "target_seq", "policy_version", "caller", "actor",
-    "expires_at", "idempotency_key", "request_digest", "source_ref", "detail",
-)  # fmt: skip
+_STORED: Final = tuple(name for name in WalkedEntry._fields if name != "transfers")
 _SINCE = Lookup(
-    f"SELECT e.digest, {', '.join(f'e.{name}' for name in _CHAINED)} FROM {{given}} JOIN entry e"
+    f"SELECT {', '.join(f'e.{name}' for name in _STORED)} FROM {{given}} JOIN entry e"
     " ON e.book_id = given.book_id AND e.seq > given.after ORDER BY e.book_id, e.seq",
-    [_E.digest, *(_E[name] for name in _CHAINED)],
+    [_E[name] for name in _STORED],
     book_id="big",
     after="int",
 )
@@ -142,24 +139,12 @@ def follow(
     at = {book.book_id: (book.seq, book.head) for book in since}
     broken: dict[int, ChainBroken] = {}
     entries = 0
-    for told, book_id, seq, *content in _SINCE.run(connection, asked):
+    for book_id, seq, *stored in _SINCE.run(connection, asked):
         entries += 1
+        line = WalkedEntry._make((book_id, seq, *stored, tuple(moves.get((book_id, seq), ()))))
         before, head = at[book_id]
-        kind, period, effective_on, fact_on, recorded_at, *more = content
-        current_year, carried_over, held, reserved, target, policy, caller, actor, *more = more
-        expires_at, key, request_digest, source_ref, detail = more
-        made = digest(
-            head,
-            canonical(
-                book_id, seq, kind, period, effective_on, fact_on, microseconds(recorded_at), current_year,
-                carried_over, held, reserved, target, policy, caller, actor,
-                None if expires_at is None else microseconds(expires_at), key,
-                None if request_digest is None else bytes(request_digest), source_ref, detail,
-                moves.get((book_id, seq), []),
-            ),
-        )  # fmt: skip
-        at[book_id] = seq, bytes(told)
-        if seq != before + 1 or made != bytes(told):
+        at[book_id] = seq, line.digest
+        if seq != before + 1 or line.digest_behind(head) != line.digest:
             broken.setdefault(book_id, ChainBroken(book_id, seq))
     for book_id, head in heads.items():
         if at[book_id][1] != head:

@@ -13,7 +13,6 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from ledger.book.numbers import account_no
 from ledger.chart.sides import Side
 from ledger.seals.kept import BALANCES, BOOKS, Beside, KeptRows, RowsOf, RowT, SealedBook, Writing
 from ledger.seals.looking import StandingBook, balances, digests, how_many, moved_since, standing
@@ -30,6 +29,7 @@ from ledger.seals.tiles import (
     write_whole,
 )
 from ledger.vault import Keyring
+from ledger.verify.finding import book_name
 
 SEALS: Final = "seals"
 SEALED: Final = "sealed"
@@ -218,7 +218,7 @@ class _Reading:
             self._put(BOOKS, self._books_tree, row, is_new=is_new)
             self._balances.before(book.book_id)
             known = self._balances.at(book.book_id)
-            balance = fresh.get(book.book_id) if is_new else known
+            balance = fresh.get(book.book_id, known)
             if balance is not None:
                 self._put(BALANCES, self._balances_tree, balance, is_new=balance != known)
         return changed
@@ -240,13 +240,13 @@ class _Reading:
 
 def _gone(sealed: SealedBook) -> SealProblem:
     return SealProblem(
-        f"{account_no(sealed.book_id)} no longer has its entry {sealed.seq}, which was sealed: nothing is"
+        f"{book_name(sealed.book_id)} no longer has its entry {sealed.seq}, which was sealed: nothing is"
         " sealed until `verify --since` is clean"
     )
 
 
 def _rewritten(sealed: SealedBook) -> SealProblem:
     return SealProblem(
-        f"{account_no(sealed.book_id)} has another entry {sealed.seq} than was sealed: nothing is sealed"
+        f"{book_name(sealed.book_id)} has another entry {sealed.seq} than was sealed: nothing is sealed"
         " until `verify --since` is clean"
     )

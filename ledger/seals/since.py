@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from ledger.book.chain import genesis
-from ledger.book.numbers import account_no, entry_name
 from ledger.seals.kept import BALANCES, BOOKS, Beside, RowsOf, RowT, SealedBook
 from ledger.seals.looking import StandingBook, digests, follow, how_many, standing
 from ledger.seals.merkle import Growing, leaf_hash, root_of
@@ -20,20 +19,10 @@ from ledger.seals.notes import Checkpoint, NoteProblem, Verifier, read_checkpoin
 from ledger.seals.sealing import Log
 from ledger.seals.tiles import hashes_of
 from ledger.vault import Keyring
+from ledger.verify.finding import Finding, book_name, line_name
 
 FINDINGS_MAX: Final = 100
 _THE_LOG: Final = "seals"
-
-
-class SealFinding(NamedTuple):
-    """What is not as it was sealed: a stable code, where, and what."""
-
-    code: str
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.what} ({self.code})"
 
 
 class HeldAgainst(NamedTuple):
@@ -43,7 +32,7 @@ class HeldAgainst(NamedTuple):
     size: int
     books: int
     entries_since: int
-    findings: list[SealFinding]
+    findings: list[Finding]
     findings_total: int
 
 
@@ -51,13 +40,13 @@ class _Found:
     """Findings, of which the first ones are told."""
 
     def __init__(self) -> None:
-        self.told: list[SealFinding] = []
+        self.told: list[Finding] = []
         self.total = 0
 
     def add(self, code: str, where: str, what: str) -> None:
         self.total += 1
         if len(self.told) < FINDINGS_MAX:
-            self.told.append(SealFinding(code, where, what))
+            self.told.append(Finding(code, where, what))
 
 
 def hold_against(
@@ -150,14 +139,14 @@ def _hold_page(
             whole.append(row)
         elif row.book_id in there:
             what = "is another entry than was sealed"
-            found.add("sealed_entry_changed", entry_name(row.book_id, row.seq), what)
+            found.add("sealed_entry_changed", line_name(row.book_id, row.seq), what)
         else:
             what = "was sealed, and is not there"
-            found.add("sealed_entry_missing", entry_name(row.book_id, row.seq), what)
+            found.add("sealed_entry_missing", line_name(row.book_id, row.seq), what)
     heads = {book.book_id: book.head for book in page}
     entries, broken = follow(connection, whole, {row.book_id: heads[row.book_id] for row in whole})
     for one in broken:
-        where = entry_name(one.book_id, one.seq) if one.seq else account_no(one.book_id)
+        where = line_name(one.book_id, one.seq) if one.seq else book_name(one.book_id)
         what = "is not what the entries before it make of it" if one.seq else "ends with another head"
         found.add("digest_wrong", where, what)
     return entries
@@ -165,7 +154,7 @@ def _hold_page(
 
 def _missing(rows: Iterable[SealedBook], found: _Found) -> None:
     for row in rows:
-        found.add("sealed_book_missing", account_no(row.book_id), "was sealed, and is not there")
+        found.add("sealed_book_missing", book_name(row.book_id), "was sealed, and is not there")
 
 
 def _hold_root(name: str, tree: Growing, entry: bytes, found: _Found) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ledger.book.chain import canonical, digest, microseconds
 from ledger.book.detail import unpack
 from ledger.book.numbers import is_institution, parse_entry_name, party_of
 from ledger.chart.kinds import BOOKED_AGAIN, MOVES, REOPENS, Kind
@@ -91,15 +90,7 @@ _NEEDS_A_LIVING_PERSON = frozenset({Kind.HOLD, Kind.DEATH, Kind.INHERITANCE, Kin
 
 def follows(walk: Walk, line: WalkedEntry) -> str | None:
     """The digest covers the one before it and the content."""
-    expires = line.expires_at
-    content = canonical(
-        line.book_id, line.seq, line.kind, line.period, line.effective_on, line.fact_on,
-        microseconds(line.recorded_at), line.current_year_after, line.carried_over_after, line.held_change,
-        line.reserved_change, line.target_seq, line.policy_version, line.caller, line.actor,
-        None if expires is None else microseconds(expires), line.idempotency_key, line.request_digest,
-        line.source_ref, line.detail, line.transfers,
-    )  # fmt: skip
-    if digest(walk.head, content) != line.digest:
+    if line.digest_behind(walk.head) != line.digest:
         return "the digest does not follow from the one before and the content"
     return None
 

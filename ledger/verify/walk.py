@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
-from ledger.book.chain import TransferLine, genesis
+from ledger.book.chain import TransferLine, canonical, digest, genesis, microseconds
 from ledger.book.detail import unpack
 from ledger.book.interest import DayChange
 from ledger.book.numbers import has_account
@@ -51,6 +51,18 @@ class WalkedEntry(NamedTuple):
     @property
     def amount_fen(self) -> int:
         return sum(fen for _, _, fen, _ in self.transfers)
+
+    def digest_behind(self, head: bytes) -> bytes:
+        """The digest that the chain makes of it behind a head."""
+        expires = self.expires_at
+        content = canonical(
+            self.book_id, self.seq, self.kind, self.period, self.effective_on, self.fact_on,
+            microseconds(self.recorded_at), self.current_year_after, self.carried_over_after,
+            self.held_change, self.reserved_change, self.target_seq, self.policy_version, self.caller,
+            self.actor, None if expires is None else microseconds(expires), self.idempotency_key,
+            self.request_digest, self.source_ref, self.detail, self.transfers,
+        )  # fmt: skip
+        return digest(head, content)
 
     def change(self, side: int) -> int:
         """What the transfers do to one side."""

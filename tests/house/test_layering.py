@@ -54,7 +54,7 @@ HOUSE: dict[str, str] = {
     "approvals": f"{CORE} {WINGS} reports access inquiry",
     "imports": f"{CORE} people accounts contributions transfers reports",
     "verify": f"{CORE} {WINGS} reports access documents",
-    "seals": CORE,
+    "seals": f"{CORE} verify",
     "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents imports verify seals",
     # the face, which other programs import, and the operator's door
     "ledger": f"{CORE} {WINGS} reports imports",

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from ledger.__main__ import app
 from ledger.accounts.spending import Spend
 from ledger.database.engines import connect
 from ledger.seals.notes import Verifier, read_checkpoint
+from tests.operations.test_drill import run
 from tests.support.people import World
+from tests.support.workers import put_keys
 from tests.verify.tampering import run as change
 from tests.verify.tampering import with_every_right
 
@@ -27,11 +24,7 @@ def world(tmp_path: Path, fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     """A ledger of a few books in an installation of its own: the keys that a World seals with, as files."""
     for name in [name for name in os.environ if name.startswith("LEDGER_")]:
         monkeypatch.delenv(name)
-    keys = tmp_path / "data" / "keys"
-    keys.mkdir(parents=True, mode=0o700)
-    for name, key in (("seal-1.key", bytes(range(32))), ("index.key", bytes(range(32, 64)))):
-        (keys / name).write_bytes(base64.b64encode(key))
-        (keys / name).chmod(0o600)
+    put_keys(tmp_path / "data")
     monkeypatch.setenv("LEDGER_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
     for module in ("ledger.operations.seals", "ledger.__main__"):
@@ -42,13 +35,6 @@ def world(tmp_path: Path, fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> It
         world.open(opening=(0, 100_000))
     yield world
     engine.dispose()
-
-
-def run(*arguments: object) -> tuple[int, dict[str, Any], str]:
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.exit_code, json.loads(done.stdout), done.stderr
 
 
 def spend(world: World) -> None:

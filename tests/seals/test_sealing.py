@@ -10,6 +10,7 @@ import shutil
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,13 +24,13 @@ from ledger.book.numbers import account_no, entry_name
 from ledger.database.engines import reading
 from ledger.inquiry.statements import statement
 from ledger.seals import sealing
-from ledger.seals.kept import BALANCES, BOOKS
+from ledger.seals.kept import BALANCES, BOOKS, RowsOf
 from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.sealing import Log, SealedDay, SealProblem, seal
 from ledger.seals.since import HeldAgainst, hold_against
 from ledger.seals.witness import Inconsistent, witness
 from tests.support.people import World
-from tests.verify.tampering import chain_anew, run, with_every_right
+from tests.verify.tampering import chain_anew, let_pass, run, with_every_right
 
 TODAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -134,14 +135,15 @@ def test_what_is_kept_is_for_the_owner_alone_and_can_be_made_of_the_changes(seal
     kept = sealed.log.kept
     for file in kept.folder.iterdir():
         assert file.stat().st_mode & 0o077 == 0, file.name
-    for of in (BOOKS, BALANCES):
-        whole = list(kept.rows(of, 3))
+    both: tuple[RowsOf[Any], ...] = (BOOKS, BALANCES)
+    for of in both:
+        whole: list[object] = list(kept.rows(of, 3))
         kept.whole(of, 3).unlink()
         assert list(kept.rows(of, 3)) == whole
     assert sealed.found(sealed.keep()) == set()
     sealed.spend(sealed.books[0])
     assert sealed.seal().size == 4
-    for of in (BOOKS, BALANCES):
+    for of in both:
         kept.whole(of, 4).unlink()
     kept.changes(BOOKS, 2).unlink()
     assert sealed.found(sealed.keep()) == {("sealed_rows_broken", "seals")}
@@ -258,6 +260,19 @@ def test_a_book_that_was_taken_away_is_found(sealed: Sealing) -> None:
         assert ("sealed_book_missing", account_no(book)) in sealed.found(kept)
         with pytest.raises(SealProblem, match="no longer has its entry"):
             sealed.seal()
+
+
+def test_a_book_with_a_number_that_is_none_is_named_and_stops_nothing(sealed: Sealing) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    book = sealed.books[0]
+    with with_every_right(sealed.world.engine) as connection:
+        let_pass(connection, "book.ck_book_only_persons_have_pockets")
+        for table in ("transfer", "entry", "book"):
+            run(connection, f"UPDATE {table} SET book_id = -7 WHERE book_id = :b", b=book)
+    assert sealed.found(kept) == {("sealed_book_missing", account_no(book)), ("digest_wrong", "book -7-1")}
+    with pytest.raises(SealProblem, match=account_no(book)):
+        sealed.seal()
 
 
 def test_an_entry_since_that_the_chain_does_not_make_is_found(sealed: Sealing) -> None:
