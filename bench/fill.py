@@ -163,6 +163,14 @@ def _raw(statement: str) -> bytes:
     return statement.encode()
 
 
+# as `ledger.posting.identities` has it, of the person `p` of the i-th book
+_SALT = "substring(sha256(convert_to('salt|' || i, 'UTF8')) FOR 16)"
+_WHOSE = (
+    "encode(sha256(convert_to('1|' || encode(p.digest, 'hex') || '|' || p.person_id || '|1|'"
+    f" || encode(p.name_digest, 'hex') || '|1|' || encode({_SALT}, 'hex') || chr(10), 'UTF8')), 'hex')"
+)
+
+
 class _Filler:
     """One connection, filling the books from `first` to `last`."""
 
@@ -206,6 +214,8 @@ class _Filler:
                 f" FROM generate_series({self._first}, {self._last}) i"
             )
         )
+        # before the books, whose openings say whose they are
+        write_people(connection, self._first, self._last, self._now, self._today)
         source, target = "head_a", "head_b"
         for seq in range(1, self._levels + 1):
             connection.execute(_raw(self._level(seq, source, target)))
@@ -213,7 +223,7 @@ class _Filler:
             source, target = target, source
         connection.execute(_raw(self._books(source)))
         connection.execute(_raw(self._holdings()))
-        write_people(connection, self._first, self._last, self._now, self._today)
+        connection.execute(_raw(self._identities()))
 
     def _day(self, seq: int) -> date:
         return self._opened + (self._end - self._opened) * (seq - 1) // self._levels
@@ -228,7 +238,9 @@ class _Filler:
         cy, co, detail, period = "cy", "co", "NULL::text", "NULL::int"
         if seq == 1:
             kind, sides, fen, party = Kind.OPENING, (Side.TAKEOVER, Side.CARRIED_OVER), self._money, ""
-            co, detail = f"co + {fen}", f"""'{{"area":{AREA}}}'::text"""
+            co, detail = f"co + {fen}", f"""('{{"area":{AREA},"whose":"' || whose || '"}}')"""
+            people = f"JOIN identity p ON p.person_id = {_person('i')}"
+            source = f"(SELECT h.*, {_WHOSE} AS whose FROM {source} h {people})"
             reference, asked = "'old-' || i", f"concat('0|{fen}|old-', i)"
         elif seq % 4 == 0:
             kind, sides, fen = Kind.SPENDING, (Side.CURRENT_YEAR, Side.INSTITUTION_PAYABLE), _SPENDING_FEN
@@ -254,7 +266,8 @@ class _Filler:
 WITH decided AS (
   SELECT i, book_id, {cy} AS cy, {co} AS co, digest AS previous, {reference} AS reference,
          'fill-' || i || '-{seq}' AS key, {chain_sql.fingerprint(verb, "book_id", asked)} AS asked
-  FROM {source}
+         {", whose" if seq == 1 else ""}
+  FROM {source} s
 ), chained AS MATERIALIZED (
   SELECT *, {chain_sql.digest("previous", entry)} AS digest FROM decided
 ), e AS (
@@ -276,6 +289,15 @@ INSERT INTO {target} SELECT i, book_id, cy, co, digest FROM chained"""
             f" recorded_at) SELECT book_id, cy, co, 0, 0, {_person('i')}, {self._levels}, {AREA},"
             f" '{self._opened}', {year}, {year - 1}, 0, {int(Stage.ACTIVE)}, digest,"
             f" '{self._recorded_at(self._levels).isoformat()}' FROM {source}"
+        )
+
+    def _identities(self) -> str:
+        """What the openings say of whose the books are."""
+        return (
+            "INSERT INTO identity_entry (book_id, person_id, seq, line, nth, role, digest, name_digest, salt)"
+            f" SELECT {BOOK_SQL}, p.person_id, 1, 1, 1, p.role, p.digest, p.name_digest, {_SALT}"
+            f" FROM generate_series({self._first}, {self._last}) i"
+            f" JOIN identity p ON p.person_id = {_person('i')}"
         )
 
     def _holdings(self) -> str:

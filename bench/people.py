@@ -17,10 +17,10 @@ KEYS = OUT / "data" / "keys"
 _FIRST_YEAR = 1940
 _NAMES = ("王伟", "李娜", "张敏", "刘洋", "陈静")
 _COPY = (
-    b"COPY identity (digest, person_id, recorded_at, role, number_sealed, name_sealed, name_digest)"
+    b"COPY identity (digest, person_id, recorded_at, role, number_sealed, name_sealed, name_digest, nth)"
     b" FROM STDIN (FORMAT BINARY)"
 )
-_TYPES = ("bytea", "int8", "timestamptz", "int2", "bytea", "bytea", "bytea")
+_TYPES = ("bytea", "int8", "timestamptz", "int2", "bytea", "bytea", "bytea", "int4")
 
 
 def keyring() -> Keyring:
@@ -45,7 +45,10 @@ def id_number(i: int) -> str:
 def write_people(
     connection: psycopg.Connection[Any], first: int, last: int, now: datetime, today: date
 ) -> None:
-    """Somebody behind every book from the first to the last, sealed as the service does it."""
+    """Somebody behind every book from the first to the last, sealed as the service does it.
+
+    The openings of the books say so.
+    """
     keys = keyring()
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
         copy.set_types(_TYPES)
@@ -53,5 +56,5 @@ def write_people(
             stake, _parsed = stake_by_number(id_number(i), _NAMES[i % len(_NAMES)], keys, today)
             copy.write_row((
                 stake.digest, person_id(i), now, ROLE_CURRENT, stake.number_sealed, stake.name_sealed,
-                stake.name_digest,
+                stake.name_digest, 1,
             ))  # fmt: skip

@@ -35,6 +35,8 @@ class Kind(IntEnum):
     CONTACT = 32
     # two people that shared one ID number are told apart
     SEPARATION = 99
+    # whose the account and its numbers are, of a book that an older version wrote without saying so
+    IDENTITY = 80
     # of an employer's book
     DECLARATION = 20
     ASSESSMENT = 21

@@ -26,3 +26,4 @@ class RowLetter(StrEnum):
     MERGE = "M"
     SHARED_NUMBER = "Q"
     PAYOUT = "I"
+    IDENTITY = "W"

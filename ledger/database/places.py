@@ -32,7 +32,7 @@ _BOOK: Final = (
     "book", "entry", "transfer", "levy", "levy_line", "assessment", "assessment_line", "declared_line",
     "enrolment", "accumulator", "settlement", "quota", "filing", "third_party_case", "manual_claim",
     "reconciled_day", "clearing", "approval", "demand", "employer_closure", "estate_payout", "person_fact",
-    "shared_number", "transfer_case",
+    "shared_number", "transfer_case", "identity_entry",
     # written by the very statement that writes the entries
     "outbox",
 )  # fmt: skip

@@ -27,7 +27,7 @@ from ledger.database.engines import (
     reading,
 )
 from ledger.database.purposes import RUN, VERIFY, Purpose
-from ledger.people import compared_names
+from ledger.people import compared_names, whose
 from ledger.people.sealing import are_recorded, check_keys, is_sealed, record_keys, recorded_names
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
@@ -309,6 +309,10 @@ def migrate(settings: Settings) -> Migrated:
                     record_keys(connection, keyring, now_and_today()[0])
                     if compared_names.is_due(connection):
                         compared_names.digest_anew(connection, keyring, now_and_today()[0])
+            # after the digests of names, which it says
+            with engine.connect() as connection:
+                if whose.is_due(connection):
+                    whose.say_whose(connection, *now_and_today())
             with reading(engine) as connection, connection.begin():
                 return Migrated(before, head_revision(), recorded_names(connection))
         finally:

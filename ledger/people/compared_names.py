@@ -25,7 +25,12 @@ _PAGE = (
     .order_by(_I.digest)
     .limit(_CHUNK)
 )
-_ANEW = update(tables.identity).where(_I.digest == bindparam("person")).values(name_digest=bindparam("anew"))
+# by which name somebody was written down is said by entries, and has to be said anew
+_ANEW = (
+    update(tables.identity)
+    .where(_I.digest == bindparam("person"))
+    .values(name_digest=bindparam("anew"), nth=None)
+)
 
 
 def is_due(connection: Connection) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -15,7 +15,7 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.book.numbers import book_id_of, has_account
 from ledger.chart.person_facts import PersonFact
-from ledger.database.lookups import Lookup, insert_or_leave, read_first
+from ledger.database.lookups import Lookup, read_first
 from ledger.people.dated import Sealed
 from ledger.people.id_numbers import (
     IdNumber,
@@ -226,41 +226,6 @@ def other_numbers(connection: Connection, keyring: Keyring, person_id: int) -> l
 def number_of(connection: Connection, digest: bytes) -> int | None:
     """The person number behind the digest of an ID number."""
     return connection.scalar(select(tables.identity.c.person_id).where(tables.identity.c.digest == digest))
-
-
-def add_alias(
-    connection: Connection, keyring: Keyring, *, known_as: str, also: str, now: datetime, today: date
-) -> None:
-    """Let a second ID number find the same person (R4): a re-issued or corrected number makes no new account.
-
-    Raises account_not_found when nobody is known by the first number, alias_conflict when the second belongs
-    to somebody else. Doing it twice changes nothing.
-    """
-    digest = number_digest(parse_id_number(known_as, today), keyring)
-    parsed = parse_id_number(also, today)
-    other = number_digest(parsed, keyring)
-    table = tables.identity.c
-    with connection.begin():
-        row = connection.execute(
-            select(table.person_id, table.name_sealed, table.name_digest).where(table.digest == digest)
-        ).one_or_none()
-        if row is None:
-            raise Refused(RefusalCode.ACCOUNT_NOT_FOUND)
-        name = open_name(bytes(row.name_sealed), digest, keyring)
-        connection.execute(
-            insert_or_leave(connection, tables.identity),
-            {
-                "digest": other,
-                "person_id": row.person_id,
-                "recorded_at": now,
-                "role": ROLE_ALIAS,
-                "number_sealed": keyring.seal(parsed.number, _NUMBER + other),
-                "name_sealed": keyring.seal(name, _NAME + other),
-                "name_digest": bytes(row.name_digest),
-            },
-        )
-        if number_of(connection, other) != row.person_id:
-            raise Refused(RefusalCode.ALIAS_CONFLICT)
 
 
 def number_opener(keyring: Keyring) -> Callable[[bytes, bytes], str]:

@@ -22,7 +22,7 @@ from ledger.people.dated import DATED, DatedDigest, PersonFactRow, holders_of, i
 from ledger.people.renaming import add_facts, answer_if_there, person_of
 from ledger.posting import TARGET, BookRef, Command, Desk, Need, PersonStake
 from ledger.posting.needs import Asked
-from ledger.posting.outcomes import NumberMoved
+from ledger.posting.outcomes import IdentityState, NumberMoved
 from ledger.refusals import RefusalCode, Refused
 
 IN_FORCE, ALIAS = 1, 2
@@ -31,16 +31,19 @@ IN_FORCE, ALIAS = 1, 2
 NumbersFound = dict[int, dict[bytes, int]]
 _I = tables.identity.c
 _NUMBERS = Lookup(
-    "SELECT i.person_id, i.digest, i.role FROM {given} JOIN identity i ON i.person_id = given.person_id",
-    [_I.person_id, _I.digest, column("role", SmallInteger)],
+    "SELECT i.person_id, i.digest, i.role, i.name_digest, i.nth FROM {given}"
+    " JOIN identity i ON i.person_id = given.person_id",
+    [_I.person_id, _I.digest, column("role", SmallInteger), _I.name_digest, _I.nth],
     person_id="big",
 )
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> NumbersFound:
     found: NumbersFound = {person: {} for person in holders_of(asked, desk)}
-    for person_id, digest, role in _NUMBERS.run(connection, [(one,) for one in sorted(found)]):
+    for person_id, digest, role, name, nth in _NUMBERS.run(connection, [(one,) for one in sorted(found)]):
         found[person_id][bytes(digest)] = role
+        # whoever moves one says in an entry how it was written down
+        desk.identities[bytes(digest)] = IdentityState(person_id, role, bytes(name), nth)
     return found
 
 

@@ -72,6 +72,8 @@ class Command:
     # what it says is booked once: what was booked just so and reversed is its answer, and no document to come
     booked_once: bool = False
     opens: ClassVar[bool] = False
+    # says of every number of the holder whose it is
+    says_whose: ClassVar[bool] = False
     # takes money out of the pockets on a day that is asked for: one dated back must know how they stood then
     debits: ClassVar[bool] = False
     # its source document is its key, whoever sends it: the same again gets the first answer

@@ -23,6 +23,7 @@ from ledger.posting.approvals import (
 from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
+from ledger.posting.identities import tell_identities
 from ledger.posting.intents import write_command
 from ledger.posting.outcomes import (
     AlreadyThere,
@@ -83,6 +84,7 @@ def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
     attempt.new_books.clear()
     attempt.desk.freed.clear()
     attempt.desk.moved.clear()
+    attempt.desk.moves_told.clear()
     if any(isinstance(outcome, WiderLocks) for outcome in attempt.outcomes):
         # the group is decided anew with more books; until then no outcome is final
         asking = [outcome for outcome in attempt.outcomes if isinstance(outcome, WiderLocks)]
@@ -335,6 +337,7 @@ def _accept(
     attempt: Attempt, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
 ) -> Posted:
     desk = attempt.desk
+    tell_identities(desk, command)
     caller, actor = attempt.agents[command.caller], attempt.agents[command.actor]
     version = attempt.versions.get(desk.book.area, 0)
     written: list[tuple[Book, list[object]]] = []

@@ -20,6 +20,7 @@ from ledger.posting.needs import FoundT, Need
 from ledger.posting.outcomes import (
     Answered,
     BookRef,
+    IdentityState,
     Institution,
     Intent,
     NumberMoved,
@@ -79,6 +80,11 @@ class Desk:
     fresh_persons: set[bytes] = field(default_factory=set)
     # digests that lead to another person from now on, or as another number of the same
     moved: dict[bytes, NumberMoved] = field(default_factory=dict)
+    # of those what an entry of the batch has said; and of numbers whose they are, as far as it was read
+    moves_told: dict[bytes, NumberMoved] = field(default_factory=dict)
+    identities: dict[bytes, IdentityState] = field(default_factory=dict)
+    # numbers that an older version wrote down, and of which no entry has said whose they are
+    unsaid: set[bytes] = field(default_factory=set)
     # digests that are numbers of somebody, and not the one in force
     aliases: set[bytes] = field(default_factory=set)
     # of those the ones that two people shared: alone they name nobody

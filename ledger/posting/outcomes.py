@@ -39,6 +39,18 @@ class Person(NamedTuple):
     name_digest: bytes
 
 
+class IdentityState(NamedTuple):
+    """Whose a number is, in which role, and by which name of the person it was written down.
+
+    `nth` counts what entries have said of it; None: an older version wrote it down, and no entry has.
+    """
+
+    person_id: int
+    role: int
+    name_digest: bytes
+    nth: int | None
+
+
 class NumberMoved(NamedTuple):
     """Where the digest of an ID number leads from now on: whose number it is, and in which role.
 

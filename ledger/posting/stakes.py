@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import Connection, bindparam
 
@@ -17,18 +18,13 @@ from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
 from ledger.posting.merges import survivor
-from ledger.posting.outcomes import BookRef, NumberMoved, Person, PersonStake
+from ledger.posting.outcomes import BookRef, IdentityState, NumberMoved, Person, PersonStake
 
 _POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
 _PERSONS = Lookup(
-    "SELECT i.digest, i.person_id, i.name_digest, i.role FROM {given}"
+    "SELECT i.digest, i.person_id, i.role, i.name_digest, i.nth FROM {given}"
     " JOIN identity i ON i.digest = given.digest",
-    [
-        tables.identity.c.digest,
-        tables.identity.c.person_id,
-        tables.identity.c.name_digest,
-        tables.identity.c.role,
-    ],
+    [tables.identity.c[name] for name in ("digest", "person_id", "role", "name_digest", "nth")],
     digest="bytes",
 )
 # what was staked, with the book that holds it and its stage
@@ -56,13 +52,9 @@ _STAKES = KeyWriter(tables.claim)
 _MOVE = (
     tables.identity.update()
     .where(tables.identity.c.digest == bindparam("moving"))
-    .values(person_id=bindparam("to_person"), role=bindparam("to_role"))
+    .values(person_id=bindparam("to_person"), role=bindparam("to_role"), nth=bindparam("to_nth"))
 )
-_NAME_MOVED = (
-    tables.identity.update()
-    .where(tables.identity.c.digest == bindparam("moving"))
-    .values(name_sealed=bindparam("as_name"), name_digest=bindparam("as_digest"))
-)
+_MOVE_BY_NAME = _MOVE.values(name_sealed=bindparam("as_name"), name_digest=bindparam("as_digest"))
 _SHARED = Lookup(
     "SELECT s.digest, s.person_id, s.other_person_id FROM {given}"
     " JOIN shared_number s ON s.digest = given.digest",
@@ -137,6 +129,8 @@ def stake_persons(connection: Connection, commands: Sequence[Command], now: date
                 "number_sealed": wanted[digest].number_sealed,
                 "name_sealed": wanted[digest].name_sealed,
                 "name_digest": wanted[digest].name_digest,
+                # the entry of the first command that is accepted says so
+                "nth": 1,
             }
             for digest in sorted(wanted)
         ],
@@ -145,24 +139,29 @@ def stake_persons(connection: Connection, commands: Sequence[Command], now: date
     return {digest for digest, person_id, *_rest in found if person_id == proposed[digest]}
 
 
-def move_persons(connection: Connection, moved: Mapping[bytes, NumberMoved]) -> None:
-    """Let digests lead to another person, or be another number of the same; in key order."""
-    if not moved:
-        return
-    connection.execute(
-        _MOVE,
-        [
-            {"moving": digest, "to_person": to.person_id, "to_role": to.role}
-            for digest, to in sorted(moved.items())
-        ],
-    )
-    named = [
-        {"moving": digest, "as_name": to.named.name_sealed, "as_digest": to.named.name_digest}
-        for digest, to in sorted(moved.items())
-        if to.named is not None
-    ]
-    if named:
-        connection.execute(_NAME_MOVED, named)
+def move_persons(
+    connection: Connection, moved: Mapping[bytes, NumberMoved], states: Mapping[bytes, IdentityState]
+) -> None:
+    """Let digests lead to another person, or be another number of the same; in key order.
+
+    `states` are those that the entries of the batch say.
+    """
+    plain: list[dict[str, Any]] = []
+    named: list[dict[str, Any]] = []
+    for digest, to in sorted(moved.items()):
+        move = {
+            "moving": digest,
+            "to_person": to.person_id,
+            "to_role": to.role,
+            "to_nth": states[digest].nth,
+        }
+        if to.named is None:
+            plain.append(move)
+        else:
+            named.append(move | {"as_name": to.named.name_sealed, "as_digest": to.named.name_digest})
+    for statement, moves in ((_MOVE, plain), (_MOVE_BY_NAME, named)):
+        if moves:
+            connection.execute(statement, moves)
 
 
 def shared_among(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
@@ -187,10 +186,12 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
     asked = {ref: _person_of(ref) for ref in refs if isinstance(ref, bytes) and ref not in desk.ids}
     unknown = {digest for _scheme, digest in asked.values() if digest not in desk.persons}
     aliases: set[bytes] = set()
-    for digest, person_id, name_digest, role in _PERSONS.run(connection, [(digest,) for digest in unknown]):
-        desk.persons[bytes(digest)] = Person(person_id, bytes(name_digest))
+    for found, person_id, role, name, nth in _PERSONS.run(connection, [(digest,) for digest in unknown]):
+        digest, name_digest = bytes(found), bytes(name)
+        desk.persons[digest] = Person(person_id, name_digest)
+        desk.identities[digest] = IdentityState(person_id, role, name_digest, nth)
         if role != IN_FORCE:
-            aliases.add(bytes(digest))
+            aliases.add(digest)
     if aliases:
         desk.aliases |= aliases
         desk.shared |= shared_among(connection, aliases)

@@ -234,7 +234,7 @@ def _write(connection: Connection, attempt: Attempt) -> RoundTrip:
     desk = attempt.desk
     trip = RoundTrip(connection)
     if attempt.decided:
-        move_persons(connection, desk.moved)
+        move_persons(connection, desk.moved, desk.identities)
         write_batch(trip, desk.books, attempt.new_books, attempt.decided, desk.now)
     if attempt.asked or attempt.given:
         # what was approved is written down with the entry that it became

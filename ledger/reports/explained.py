@@ -50,6 +50,7 @@ RULES: dict[Kind, str] = {
     Kind.MERGE_BACK: "R4, R31",
     Kind.CONTACT: "R1",
     Kind.SEPARATION: "R2, R4",
+    Kind.IDENTITY: "R1, R4",
     Kind.DECLARATION: "R7",
     Kind.ASSESSMENT: "R7, R9",
     Kind.ESTIMATE: "R10",

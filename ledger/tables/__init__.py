@@ -49,7 +49,7 @@ from ledger.tables.documents import document, document_content
 from ledger.tables.estates import estate_payout
 from ledger.tables.events import event, notice, outbox, webhook
 from ledger.tables.inquiry import GUESSES_MAX, call_back_code, card, card_loss, phone_guess
-from ledger.tables.people import account_merge, person_fact, shared_number
+from ledger.tables.people import account_merge, identity_entry, person_fact, shared_number
 from ledger.tables.references import (
     agent,
     batch,
@@ -109,6 +109,7 @@ __all__ = [
     "event",
     "filing",
     "identity",
+    "identity_entry",
     "inquiry_case",
     "inquiry_case_answer",
     "inquiry_case_closing",
@@ -152,7 +153,7 @@ APPEND_ONLY = (
     "inquiry_case", "inquiry_case_month", "inquiry_case_taken", "inquiry_case_answer",
     "inquiry_case_correction", "inquiry_case_closing",
     "institution_change", "employer_change",
-    "person_fact", "account_merge", "shared_number", "estate_payout",
+    "person_fact", "account_merge", "shared_number", "estate_payout", "identity_entry",
 )  # fmt: skip
 # The rows that are state: they change, and are never taken away.
 NEVER_DELETED = (

@@ -38,6 +38,30 @@ person_fact = Table(
     info={"room": "book"},
 )
 
+identity_entry = Table(
+    "identity_entry",
+    metadata,
+    C("book_id", BigInteger, nullable=False, autoincrement=False),
+    C("person_id", BigInteger, nullable=False),
+    C("seq", Integer, nullable=False, autoincrement=False),
+    C("line", SmallInteger, nullable=False, autoincrement=False),
+    # what an entry said of a row of `identity`: the n-th time that one did of this number
+    C("nth", Integer, nullable=False),
+    C("role", SmallInteger, nullable=False),
+    C("digest", LargeBinary, nullable=False),
+    C("name_digest", LargeBinary, nullable=False),
+    C("salt", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("book_id", "seq", "line"),
+    ForeignKeyConstraint(["book_id", "seq"], ["entry.book_id", "entry.seq"], name="fk_identity_entry_entry"),
+    CheckConstraint("nth >= 1", name="nth_from_one"),
+    CheckConstraint("role IN (1, 2)", name="role_known"),
+    CheckConstraint("length(digest) = 32", name="digest_is_a_digest"),
+    CheckConstraint("length(name_digest) = 32", name="name_digest_is_a_digest"),
+    CheckConstraint("length(salt) = 16", name="salt_length"),
+    Index("ix_identity_entry_digest", "digest", "nth"),
+    info={"room": "book"},
+)
+
 account_merge = Table(
     "account_merge",
     metadata,

@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Index,
+    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -25,7 +26,10 @@ identity = Table(
     C("number_sealed", LargeBinary),
     C("name_sealed", LargeBinary, nullable=False),
     C("name_digest", LargeBinary, nullable=False),
+    # the number of the last entry that said whose it is; None: an older version wrote it down, and none has
+    C("nth", Integer),
     PrimaryKeyConstraint("digest"),
+    CheckConstraint("nth >= 1", name="nth_from_one"),
     CheckConstraint("role IN (1, 2)", name="role_known"),
     Index("ix_identity_person", "person_id"),
     info={"room": "claim"},

@@ -60,6 +60,12 @@ from ledger.verify.estates import (
 from ledger.verify.events import events_are_those_of_the_books
 from ledger.verify.finding import Finding
 from ledger.verify.heirs import estates_reach_the_heirs, shares_go_back_by_an_undoing
+from ledger.verify.identities import (
+    accounts_are_whose_they_say,
+    entries_say_whose_numbers_are,
+    everybody_is_known_by_an_entry,
+    numbers_are_whose_entries_say,
+)
 from ledger.verify.institutions import (
     books_of_institutions_are_known,
     days_follow_from_their_entries,
@@ -106,6 +112,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     shares_go_back_by_an_undoing,
     payouts_follow_the_estate,
     people_are_known,
+    entries_say_whose_numbers_are,
+    accounts_are_whose_they_say,
+    numbers_are_whose_entries_say,
     accounts_are_staked_once,
     totals_agree,
     books_without_a_person_are_of_employers,
@@ -151,6 +160,7 @@ INVARIANTS: tuple[Invariant, ...] = (
 ACROSS: tuple[Invariant, ...] = (
     policies_are_what_they_were,
     stakes_name_a_book,
+    everybody_is_known_by_an_entry,
     nothing_else_is_staked,
     aid_clears,
     events_are_those_of_the_books,

@@ -48,7 +48,7 @@ _KINDS_OF: dict[Party | None, frozenset[Kind]] = {
         Kind.RECONCILIATION, Kind.CLEARING, Kind.CLEARING_END, Kind.INSTITUTION_PAYMENT, Kind.CORRECTION,
         Kind.INSTITUTION_CHANGE, Kind.INSTITUTION_END, Kind.INSTITUTION_REOPENING,
     }),
-    Party.RESIDENT: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END}) | _OF_CARE,
+    Party.RESIDENT: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END, Kind.IDENTITY}) | _OF_CARE,
 }  # fmt: skip
 _OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - {
     Kind.OPENING, Kind.REFUND_TO_PAYER, Kind.REVERSAL,
@@ -71,6 +71,8 @@ _AFTER_CLOSING = frozenset({
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
     Kind.INTEREST_CORRECTION, Kind.MERGE, Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT,
     Kind.PAYOUT_RETURN,
+    # whose it was is said of a closed book too
+    Kind.IDENTITY,
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip

@@ -1,7 +1,7 @@
 """Who is there twice: persons whose sealed ID numbers are the same though they are found by other digests.
 
 That is what comes of working with an index key that is not the database's: somebody who is there is not
-found, and is opened again.
+found, and is opened again. On the way the sealed names are held against what they are compared by.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import Lookup
-from ledger.people.persons import digest_of_number, open_number
+from ledger.people.persons import digest_of_number, name_digest, open_name, open_number
 from ledger.vault import Keyring, KeyringError
 from ledger.verify.finding import Finding, book_name
 
@@ -36,27 +36,37 @@ _BOOKS = Lookup(
 def people_are_there_once(
     connection: Connection, keyring: Keyring, first: int, last: int
 ) -> Iterator[Finding]:
-    """Every stored ID number opens, is found by its own digest, and is that of one person.
+    """Every stored ID number opens, is found by its own digest, and is that of one person; every name opens,
+    and is the one that is compared.
 
     `first` and `last` are the books asked for. As much memory as there are rows that are wrong.
     """
-    query = select(_I.digest, _I.person_id, _I.number_sealed).where(_I.number_sealed.is_not(None))
+    query = select(_I.digest, _I.person_id, _I.number_sealed, _I.name_sealed, _I.name_digest)
     rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
     closed: list[int] = []
     # persons by the digest that the number of theirs has under the index key
     astray: defaultdict[bytes, set[int]] = defaultdict(set)
-    for digest, person_id, sealed in rows:
-        try:
-            right = digest_of_number(open_number(bytes(sealed), bytes(digest), keyring), keyring)
-        except KeyringError:
-            closed.append(person_id)
-            continue
-        if right != bytes(digest):
-            astray[right].add(person_id)
+    misnamed: list[tuple[int, str, str]] = []
+    for found_by, person_id, number, name, compared in rows:
+        digest = bytes(found_by)
+        if number is not None:
+            try:
+                right = digest_of_number(open_number(bytes(number), digest, keyring), keyring)
+            except KeyringError:
+                closed.append(person_id)
+                continue
+            if right != digest:
+                # written with another index key, and so is the digest of the name
+                astray[right].add(person_id)
+                continue
+        fault = _fault_of_name(bytes(name), digest, bytes(compared), keyring)
+        if fault is not None:
+            misnamed.append((person_id, *fault))
     known = _known(connection, list(astray))
     for right, person_id in known.items():
         astray[right].add(person_id)
-    books = _open_books(connection, {*closed, *(person for them in astray.values() for person in them)})
+    faulty = {*closed, *(person for person, *_fault in misnamed)}
+    books = _open_books(connection, faulty.union(*astray.values()))
 
     def asked(persons: Iterable[int]) -> bool:
         numbers = [book_id for person in persons for book_id in books.get(person, ())]
@@ -68,6 +78,9 @@ def people_are_there_once(
     for person in closed:
         if asked([person]):
             yield Finding("number_does_not_open", named(person), "the sealed ID number does not open")
+    for person, code, what in misnamed:
+        if asked([person]):
+            yield Finding(code, named(person), what)
     for right, persons in astray.items():
         if not asked(persons):
             continue
@@ -78,6 +91,16 @@ def people_are_there_once(
         if len(twins) > 1:
             others = ", ".join(map(named, twins[1:]))
             yield Finding("twin_accounts", named(twins[0]), f"is of the same person as {others}")
+
+
+def _fault_of_name(sealed: bytes, digest: bytes, compared: bytes, keyring: Keyring) -> tuple[str, str] | None:
+    try:
+        name = open_name(sealed, digest, keyring)
+    except KeyringError:
+        return "name_does_not_open", "the sealed name does not open"
+    if name_digest(name, keyring) != compared:
+        return "name_wrong", "the sealed name is another one than it is compared by"
+    return None
 
 
 def _known(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]:

@@ -21,13 +21,14 @@ from ledger.imports import Importer
 from ledger.people import births
 from ledger.people.enrolments import Enrol
 from ledger.people.id_numbers import parse_id_number
-from ledger.people.persons import add_alias, number_digest
+from ledger.people.persons import number_digest
 from ledger.posting import Posted, decide_at_a_look
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
 from tests.support.clinic import Clinic
 from tests.support.office import CONTRIBUTIONS, NOW, Office
 from tests.support.people import Someone, World, id_number
+from tests.support.second_numbers import add_alias
 from tests.support.units import Unit
 
 A_DAY = timedelta(days=1)

@@ -36,6 +36,7 @@ from tests.support.employer_client import (
     taken,
     wages,
 )
+from tests.support.second_numbers import add_alias
 from tests.support.units import credit_code
 
 
@@ -183,7 +184,7 @@ def test_the_number_is_answered_as_it_was_sent(client: TestClient, engine: Engin
     plain, known, also = hire(client), hire(client), id_number()
     state = client.app.state.ledger  # type: ignore[attr-defined]  # Starlette's app
     with engine.connect() as connection:
-        persons.add_alias(connection, state.keyring, known_as=known, also=also, now=NOW, today=TODAY)
+        add_alias(connection, state.keyring, known_as=known, also=also, now=NOW, today=TODAY)
     sent = [old[:6] + old[8:17], with_x.lower(), f" {plain} ", also, hire(client)]
     body = {"period": "2026-03", "lines": [{"id_number": number, "wage": "8000.00"} for number in sent]}
     once = key()

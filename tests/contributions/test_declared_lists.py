@@ -22,13 +22,13 @@ from ledger.contributions.estimates import Estimate
 from ledger.contributions.levies import DECLARED_LINE
 from ledger.contributions.reads import read_declared
 from ledger.people.enrolments import EndEnrolment, Enrol
-from ledger.people.persons import add_alias
 from ledger.posting import Posted, Receipt
 from ledger.posting.rehearsal import rehearse
 from ledger.refusals import RefusalCode
 from ledger.verify import verify
 from tests.contributions.test_contributions import with_parameter
 from tests.support.people import SomeoneFactory, World
+from tests.support.second_numbers import add_alias
 from tests.support.stories import Heir, entries, estate, rows_of
 from tests.support.units import Unit
 

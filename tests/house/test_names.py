@@ -51,7 +51,7 @@ WORDS = (
         "a long run's row: what it did so far; commands decided together are an attempt",
         where="ledger/posting/batches ledger/posting/runs ledger/operations/ ledger/imports/"
         " ledger/corrections/"
-        " ledger/accounts/year_end ledger/people/compared_names"
+        " ledger/accounts/year_end ledger/people/compared_names ledger/people/whose"
         " ledger/care/annual_settlements ledger/contributions/estimates ledger/contributions/retirees"
         " ledger/contributions/arrears_reports api/",
         # the face, the code, and what writes the commands of an attempt

@@ -203,6 +203,10 @@ GOOD: dict[str, dict[str, Any]] = {
         "book_id": BOOK, "person_id": 1, "seq": 5, "line": 1, "what": 1, "valid_from": DAY, "digest": DIGEST,
         "sealed": b"x",
     },
+    "identity_entry": {
+        "book_id": BOOK, "person_id": 1, "seq": 5, "line": 1, "nth": 1, "role": 1, "digest": DIGEST,
+        "name_digest": DIGEST, "salt": bytes(16),
+    },
     "estate_payout": {
         "book_id": BOOK, "person_id": 1, "amount": 1, "seq": 5, "digest": DIGEST, "sealed": b"x",
     },
@@ -254,6 +258,7 @@ NEEDS = {
     "declared_line": ["book", "entry"],
     "enrolment": ["book", "entry"],
     "person_fact": ["book", "entry"],
+    "identity_entry": ["book", "entry"],
     "account_merge": ["book", "entry"],
     "shared_number": ["book", "entry"],
     "estate_payout": ["book", "entry"],
@@ -371,6 +376,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_transfer_pocket_not_to_bank": [
         {"from_side": int(pocket), "to_side": int(Side.BANK)} for pocket in sorted(POCKETS)
     ],
+    "ck_identity_nth_from_one": [{"nth": 0}],
     "ck_identity_role_known": [{"role": 0}, {"role": 3}],
     "ck_key_fingerprint_fingerprint_is_a_digest": [
         {"fingerprint": b""}, {"fingerprint": bytes(31)}, {"fingerprint": bytes(33)},
@@ -477,6 +483,11 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_employer_change_not_into_itself": [{"successor": BOOK}],
     "ck_estate_payout_amount_positive": [{"amount": 0}, {"amount": -1}],
     "ck_estate_payout_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
+    "ck_identity_entry_nth_from_one": [{"nth": 0}],
+    "ck_identity_entry_role_known": [{"role": 0}, {"role": 3}],
+    "ck_identity_entry_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
+    "ck_identity_entry_name_digest_is_a_digest": [{"name_digest": bytes(31)}, {"name_digest": bytes(33)}],
+    "ck_identity_entry_salt_length": [{"salt": bytes(15)}, {"salt": bytes(17)}],
     "ck_person_fact_what_is_known": [{"what": 0}, {"what": 5}],
     "ck_person_fact_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_account_merge_goes_into_another": [{"into_id": BOOK}],
@@ -639,6 +650,7 @@ TWICE: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "an assessment of a person's month": ("assessment_line", {}, {"line": 2, "employee": 1}),
     "an enrolment of an entry": ("enrolment", {}, {"member_class": int(MemberClass.RETIRED)}),
     "a line of a person's fact": ("person_fact", {}, {"what": 2}),
+    "a line of whose numbers are": ("identity_entry", {}, {"role": 2}),
     "an order of a payout": ("estate_payout", {}, {"amount": 2}),
     "where an account went": ("account_merge", {}, {"into_id": BOOK + 2}),
     "whose number another had": ("shared_number", {}, {"other_person_id": 3}),
@@ -774,6 +786,7 @@ def test_the_same_key_in_another_book_is_another_key(engine: Engine) -> None:
         ("declared_line", {"seq": 6}),
         ("enrolment", {"seq": 6}),
         ("person_fact", {"seq": 6}),
+        ("identity_entry", {"seq": 6}),
         ("account_merge", {"seq": 6}),
         ("shared_number", {"seq": 6}),
         ("estate_payout", {"seq": 6}),
@@ -828,7 +841,7 @@ CLOSURES = "employer_closure"
 # what is said of institutions and employers since they were registered
 REGISTERS = ("institution_change", "employer_change")
 # of people
-OF_PEOPLE = ("person_fact", "account_merge", "shared_number", "estate_payout")
+OF_PEOPLE = ("person_fact", "account_merge", "shared_number", "estate_payout", "identity_entry")
 CHANGING = [
     "UPDATE entry SET detail = 'x' WHERE book_id = :book",
     "UPDATE entry SET seq = seq + 100 WHERE book_id = :book AND seq = 3",
@@ -873,6 +886,8 @@ CHANGING = [
     "UPDATE read_log_chain SET last_seq = last_seq + 1, chain_id = 902",
     "UPDATE person_fact SET digest = digest",
     "DELETE FROM person_fact",
+    "UPDATE identity_entry SET person_id = 2",
+    "DELETE FROM identity_entry",
     "UPDATE estate_payout SET amount = 2",
     "DELETE FROM estate_payout",
     "UPDATE account_merge SET into_id = 1",
@@ -981,7 +996,9 @@ def written(world: World) -> int:
         for table in (*CARE_ROWS, *CARE_STATE, CLOSURES, "approval", *REGISTERS, *OF_PEOPLE):
             states = {"quota": {"ended": True, "remaining": 0}, "reconciled_day": {"balanced": False}}
             of_entry = {"seq": 1} if "seq" in GOOD[table] else {}
-            put(connection, table, book_id=book, **of_entry, **states.get(table, {}))
+            # an opening says something itself
+            line = {"line": 2} if table == "identity_entry" else {}
+            put(connection, table, book_id=book, **of_entry, **line, **states.get(table, {}))
         beside = ("read_log_chain", "read_log", "staff", "account_flag", *OF_AGENCIES, *OF_CASES)
         shown = (
             *("card", "card_loss", "call_back_code", "phone_guess", "document", "document_content"),
@@ -1056,6 +1073,7 @@ def test_the_triggers_that_the_migrations_leave_in_postgresql(engine: Engine) ->
         *((table, 2 | 8 | 32, "O") for table in tables.NEVER_DELETED),
         # for each row
         ("read_log_chain", 1 | 2 | 16, "O"),
+        ("identity", 1 | 2 | 16, "O"),
     }
 
 
@@ -1069,6 +1087,7 @@ def test_the_triggers_that_the_migrations_leave_in_sqlite(engine: Engine) -> Non
         *((table, f"{table}_no_{event}") for table in tables.APPEND_ONLY for event in ("update", "delete")),
         *((table, f"{table}_no_delete") for table in tables.NEVER_DELETED),
         ("read_log_chain", "read_log_chain_grows"),
+        ("identity", "identity_told"),
     }
 
 
@@ -1153,7 +1172,7 @@ def test_every_table_has_its_room() -> None:
         "enrolment", "settlement", "accumulator", "quota", "filing", "third_party_case", "manual_claim",
         "reconciled_day", "clearing", "employer_closure", "approval", "institution_change",
         "employer_change", "person_fact", "account_merge", "shared_number", "estate_payout",
-        "transfer_case", "demand",
+        "identity_entry", "transfer_case", "demand",
     }  # fmt: skip
     assert {table.name for table in of_room("claim")} == {"identity", "claim"}
     assert set(tables.APPEND_ONLY) | set(tables.NEVER_DELETED) <= set(tables.metadata.tables)
@@ -1183,6 +1202,8 @@ ACROSS_BOOKS = {
     "ix_manual_claim_decide_by",
     # what is on record of a person, whichever account recorded it; and where an account of a person went
     "ix_person_fact_person",
+    # what was said of a number, in whichever account
+    "ix_identity_entry_digest",
     "ix_account_merge_into",
     "ix_account_merge_person",
     # whose number another had too, whichever account says it

@@ -24,7 +24,6 @@ from ledger.imports.file_lines import FileLine
 from ledger.imports.processes import Processes
 from ledger.imports.rows import LineReader
 from ledger.imports.under_way import FileUnderWay
-from ledger.people.persons import add_alias
 from ledger.posting import batches
 from ledger.posting.way_in import post
 from ledger.verify import verify
@@ -42,6 +41,7 @@ from tests.support.office import (
     undisturbed_import,
 )
 from tests.support.people import KEYRING, NOW, SomeoneFactory, World, id_number, write_keys
+from tests.support.second_numbers import add_alias
 
 MONTHS = ("2026-01", "2026-02", "2026-03", "2026-04", "2026-05")
 FEN = 16_000

@@ -13,12 +13,12 @@ from api.http.security import SCOPE_OF
 from api.inquiry.answers import AccessPage, ReadLogPage
 from ledger.access.tokens import SCOPES
 from ledger.chart.channels import AccessChannel, FieldGroup
-from ledger.people.persons import add_alias
 from tests.support.api_client import NOW, TODAY, bearer, id_number, open_account
 from tests.support.care_client import bill, new_institution, new_patient, new_resident, on
 from tests.support.employer_client import refusal, taken
 from tests.support.estate_client import DIED, die, divide, heir
 from tests.support.inquiry_client import auditor, own
+from tests.support.second_numbers import add_alias
 
 LOG = "/v1/me/access-log"
 WINDOW = AccessChannel.WINDOW

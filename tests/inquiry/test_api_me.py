@@ -16,13 +16,13 @@ from api.inquiry.answers import AccountYearAnswer
 from ledger import tables
 from ledger.book.numbers import book_id_of
 from ledger.chart.channels import AccessChannel
-from ledger.people.persons import add_alias
 from tests.support.api_client import NOW, TODAY, bearer, contribute, id_number, key, open_account, spending
 from tests.support.care_client import give, new_institution, new_patient, new_resident, on, settle
 from tests.support.case_client import opened
 from tests.support.documents_client import printed
 from tests.support.employer_client import new_employer, owe, pay, refusal, taken
 from tests.support.inquiry_client import digest, own
+from tests.support.second_numbers import add_alias
 from tests.support.units import credit_code
 
 ROUTES = sorted(path for method, path in SCOPE_OF if method == "GET" and is_own_data(path))

@@ -20,6 +20,7 @@ from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
 from ledger.inquiry.telephone import SPOKEN_MAX, Ask, Caller, Factor, inquire
 from tests.support.api_client import NOW, TODAY, bearer, contribute, id_number, key, open_account, running
 from tests.support.employer_client import new_employer, owe, pay
+from tests.support.second_numbers import add_alias
 from tests.support.window_client import card_no, new_card, recorded, said, without_id
 
 G = FieldGroup
@@ -449,7 +450,7 @@ def test_a_second_number_of_a_person_gives_no_more_guesses(
     account, second = someone(client), id_number()
     keyring = client.app.state.ledger.keyring  # type: ignore[attr-defined]  # Starlette's app
     with engine.connect() as connection:
-        persons.add_alias(connection, keyring, known_as=account["number"], also=second, now=NOW, today=TODAY)
+        add_alias(connection, keyring, known_as=account["number"], also=second, now=NOW, today=TODAY)
     assert ask(client, phone, inquiry({"number": second})).status_code == 200
     for number in (account["number"], second, account["number"], second, second):
         assert no(ask(client, phone, inquiry({"number": number}, "0000"))) == "factor_wrong"

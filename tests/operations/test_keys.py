@@ -31,6 +31,7 @@ from tests.support.people import (
     World,
     write_keys,
 )
+from tests.support.second_numbers import add_alias
 
 NOW = datetime(2026, 11, 28, 4, 0, tzinfo=UTC)
 OTHER, THIRD = b"o" * 32, b"t" * 32
@@ -455,7 +456,7 @@ def test_an_alias_is_no_twin(restored: World) -> None:
     someone, other = SomeoneFactory(), SomeoneFactory()
     restored.open(someone)
     with restored.engine.connect() as connection:
-        persons.add_alias(
+        add_alias(
             connection, KEYRING, known_as=someone.id_number, also=other.id_number,
             now=NOW, today=restored.today,
         )  # fmt: skip

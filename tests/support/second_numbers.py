@@ -1,0 +1,47 @@
+"""A second ID number that finds the same person, as older versions wrote it down: without an entry (R4).
+
+Since then whoever gets another number gets it by `ChangeNumber`; numbers that were written down before are
+said by entries once the run after the upgrade has gone over them, as it does here.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import Connection, select
+
+from ledger import tables
+from ledger.people.id_numbers import parse_id_number
+from ledger.people.persons import ROLE_ALIAS, number_digest, open_name, stake_by_number
+from ledger.people.whose import say_whose
+from ledger.vault import Keyring
+
+_I = tables.identity.c
+
+
+def write_second_number(
+    connection: Connection, keyring: Keyring, *, known_as: str, also: str, now: datetime, today: date
+) -> None:
+    """Write the row alone, as an older version did."""
+    digest = number_digest(parse_id_number(known_as, today), keyring)
+    with connection.begin():
+        row = connection.execute(
+            select(_I.person_id, _I.name_sealed, _I.name_digest).where(_I.digest == digest)
+        ).one()
+        name = open_name(bytes(row.name_sealed), digest, keyring)
+        stake, _parsed = stake_by_number(also, name, keyring, today)
+        connection.execute(
+            tables.identity.insert().values(
+                digest=stake.digest, person_id=row.person_id, recorded_at=now, role=ROLE_ALIAS,
+                number_sealed=stake.number_sealed, name_sealed=stake.name_sealed,
+                name_digest=bytes(row.name_digest),
+            )
+        )  # fmt: skip
+
+
+def add_alias(
+    connection: Connection, keyring: Keyring, *, known_as: str, also: str, now: datetime, today: date
+) -> None:
+    """Let a second number find a person, and an entry say so. Outside a transaction."""
+    write_second_number(connection, keyring, known_as=known_as, also=also, now=now, today=today)
+    say_whose(connection, now, today)
