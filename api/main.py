@@ -235,9 +235,12 @@ def served_app(*, first: Sequence[APIRouter] = ()) -> FastAPI:
         open_ledger(settings, REPORTS),
         Verifier.load(
             settings.jwks_file,
+            settings.revoked_file,
+            must_be_there=settings.revoked is not None,
             issuer=settings.token_issuer,
             audience=settings.token_audience,
             hours_max=settings.token_hours_max,
+            skew_seconds=settings.token_skew_seconds,
         ),
         log=log,
         first=first,

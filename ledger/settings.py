@@ -10,6 +10,9 @@
                          what `iss` and `aud` of a token must be; default medical-account-ledger
     LEDGER_TOKEN_HOURS_MAX
                          the longest life of a token, from `iat` to `exp`; default 8784, a year
+    LEDGER_TOKEN_SKEW_SECONDS
+                         how far the clock of whoever makes tokens may be off, 0 to 300; default 30
+    LEDGER_REVOKED       the file that says which tokens are taken back; default <keys>/revoked.json, if any
     LEDGER_DEMO          true: keys of its own making, and then only on a loopback address
     LEDGER_HOST, LEDGER_PORT
     LEDGER_WORKERS       how many processes serve, 1 to 32; default 1
@@ -46,6 +49,7 @@ WORKERS_MAX = 32
 DIGITS_MAX = 6
 TOKEN_NAME = "medical-account-ledger"  # noqa: S105  what our own tokens name, no secret
 TOKEN_HOURS_MAX_MAX = 24 * 366
+TOKEN_SKEW_SECONDS = 30
 # the settings that are numbers, and their bounds
 _NUMBERS = {
     "port": (0, PORT_MAX),
@@ -53,6 +57,7 @@ _NUMBERS = {
     "runs_max": (1, RUNS_MAX_MAX),
     "deadline_seconds": (2, 600),
     "token_hours_max": (1, TOKEN_HOURS_MAX_MAX),
+    "token_skew_seconds": (0, 300),
 }
 _TRUTHS = frozenset({"demo", "metrics_callers"})
 # the settings that are texts; what is none of these is a path
@@ -99,6 +104,9 @@ class Settings:
     token_issuer: str = TOKEN_NAME
     token_audience: str = TOKEN_NAME
     token_hours_max: int = TOKEN_HOURS_MAX_MAX
+    token_skew_seconds: int = TOKEN_SKEW_SECONDS
+    # None: the one beside the keys, which need not be there
+    revoked: Path | None = None
     # nobody said which data directory: what would be taken from it is refused
     unsaid: bool = False
 
@@ -157,6 +165,11 @@ class Settings:
     @property
     def jwks_file(self) -> Path:
         return self.keys_directory / "jwks.json" if self.jwks is None else self.jwks
+
+    @property
+    def revoked_file(self) -> Path:
+        """The file of revoked tokens; one that no setting names need not be there."""
+        return self.keys_directory / "revoked.json" if self.revoked is None else self.revoked
 
     def _want_data(self) -> None:
         """The demo's data is nobody's default but the demo's."""
@@ -231,6 +244,7 @@ class Settings:
             "LEDGER_TOKEN_ISSUER": self.token_issuer,
             "LEDGER_TOKEN_AUDIENCE": self.token_audience,
             "LEDGER_TOKEN_HOURS_MAX": str(self.token_hours_max),
+            "LEDGER_TOKEN_SKEW_SECONDS": str(self.token_skew_seconds),
         }
         if self.log_level is not None:
             values["LEDGER_LOG_LEVEL"] = self.log_level
@@ -248,6 +262,7 @@ class Settings:
             "KEYS": keys,
             "JWKS": self.jwks if keys is None else self.jwks_file,
             "POLICIES": self.policies,
+            "REVOKED": self.revoked,
         }
         values |= {f"LEDGER_{name}": str(path.absolute()) for name, path in paths.items() if path is not None}
         return values

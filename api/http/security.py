@@ -22,13 +22,13 @@ from api.http.problems import DoorCode
 from api.http.scopes import ACTS, OPEN, SCOPE_OF
 from ledger import Refused
 from ledger.access.jwks import JwksFile, KeysMissing, parse_jwks
+from ledger.access.revoked import RevokedFile
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
 from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.contributions.credit_codes import parse_credit_code
-from ledger.settings import TOKEN_HOURS_MAX_MAX
+from ledger.settings import TOKEN_HOURS_MAX_MAX, TOKEN_SKEW_SECONDS
 from ledger.texts import is_agent_name
 
-LEEWAY_SECONDS: Final = 30
 _match_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 REMEMBERED_MAX: Final = 10_000
 TOKEN_CHARACTERS_MAX: Final = 8_192
@@ -121,19 +121,31 @@ class Verifier:
         issuer: str = ISSUER,
         audience: str = AUDIENCE,
         hours_max: int = TOKEN_HOURS_MAX_MAX,
+        skew_seconds: int = TOKEN_SKEW_SECONDS,
+        revoked: RevokedFile | None = None,
     ) -> None:
-        """What a token must name as `iss` and `aud`, and how long it may live from `iat` to `exp`."""
+        """What a token must name as `iss` and `aud`, how long it may live from `iat` to `exp`, how far the
+        clock that it was made by may be off, and which are taken back.
+        """
         self._file = jwks if isinstance(jwks, JwksFile) else None
         self._keys = jwks.keys if isinstance(jwks, JwksFile) else parse_jwks(jwks)
         self._clock = clock
         self._issuer, self._audience = issuer, audience
         self._seconds_max = hours_max * 3600
+        self._skew = skew_seconds
+        self._revoked = revoked
         self._remembered: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
 
     @classmethod
-    def load(cls, path: Path, **rules: Any) -> Verifier:
-        """Read the JWKS file. Raises KeysMissing: without keys the service does not start."""
-        return cls(JwksFile(path), **rules)
+    def load(
+        cls, jwks: Path, revoked: Path | None = None, *, must_be_there: bool = False, **rules: Any
+    ) -> Verifier:
+        """Read the JWKS file, and the one of revoked tokens, if it is there or must be.
+
+        Raises KeysMissing and RevokedUnreadable: the service does not start.
+        """
+        taken_back = None if revoked is None else RevokedFile(revoked, must_be_there=must_be_there)
+        return cls(JwksFile(jwks), revoked=taken_back, **rules)
 
     def check(self, authorization: str | None) -> Caller:
         """The caller behind an Authorization header. Raises Declined (401)."""
@@ -147,6 +159,8 @@ class Verifier:
         if self._file is not None and self._file.has_changed():
             self._keys = self._file.keys
             # some were verified by keys that are gone
+            self._remembered.clear()
+        if self._revoked is not None and self._revoked.has_changed():
             self._remembered.clear()
         digest = sha256(token.encode()).digest()
         remembered = self._remembered.get(digest)
@@ -168,7 +182,9 @@ class Verifier:
             raise TokenRefused(_why(error)) from None
         if expires - issued > self._seconds_max:
             raise TokenRefused("lives_too_long")
-        return expires + LEEWAY_SECONDS, _caller(rights)
+        if self._revoked is not None and self._revoked.content.has(rights):
+            raise TokenRefused("revoked")
+        return expires + self._skew, _caller(rights)
 
     def _rights(self, token: str, named: str | None) -> Mapping[str, Any]:
         """What a token says that one of the keys has signed. Raises TokenRefused, or the library's errors."""
@@ -183,7 +199,7 @@ class Verifier:
                     algorithms=[key.algorithm_name],
                     audience=self._audience,
                     issuer=self._issuer,
-                    leeway=LEEWAY_SECONDS,
+                    leeway=self._skew,
                     options={"require": ["exp", "iat", "sub", "aud", "iss", "client_id"]},
                 )
             except _OF_THE_KEY as error:

@@ -20,6 +20,7 @@ import typer
 from typer.core import TyperGroup
 
 from ledger.access.jwks import KeysMissing
+from ledger.access.revoked import RevokedUnreadable
 from ledger.access.tokens import TokenError, WrongToken
 from ledger.imports import ControlTotals, ImportProblem, NoFile
 from ledger.money import in_yuan, parse_yuan
@@ -126,6 +127,7 @@ PROBLEMS: Final[dict[type[Exception], tuple[str, int]]] = {
     KeyringError: ("keys_invalid", USAGE),
     KeysDiffer: ("keys_differ", USAGE),
     KeysMissing: ("jwks_invalid", USAGE),
+    RevokedUnreadable: ("revoked_invalid", USAGE),
     PolicyError: ("policy_invalid", USAGE),
     OldPolicies: ("policy_outdated", USAGE),
     WrongCall: ("usage", USAGE),

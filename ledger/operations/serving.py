@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import uvicorn
 
 from ledger.access.jwks import read_jwks
+from ledger.access.revoked import read_revoked
 from ledger.operations.installation import open_ledger
 from ledger.operations.workers import Supervisor, WorkerConfig, end_in_order
 from ledger.settings import Settings, tune_process
@@ -75,6 +76,7 @@ def check(settings: Settings) -> None:
     """Raise what stands against serving: no keys or policies, none to verify tokens with, no database."""
     open_ledger(settings).engine.dispose()
     read_jwks(settings.jwks_file)
+    read_revoked(settings.revoked_file, must_be_there=settings.revoked is not None)
 
 
 def listen(settings: Settings) -> socket.socket:

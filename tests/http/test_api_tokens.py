@@ -19,7 +19,10 @@ from sqlalchemy import Engine
 
 from api.http.security import TokenRefused, Verifier
 from ledger.access import jwks as jwks_module
-from ledger.access.jwks import LOOK_SECONDS, JwksFile, KeysMissing
+from ledger.access import watched_files
+from ledger.access.jwks import JwksFile, KeysMissing
+from ledger.access.revoked import RevokedFile, RevokedUnreadable, read_revoked
+from ledger.access.watched_files import LOOK_SECONDS
 from ledger.settings import TOKEN_NAME
 from tests.support.api_client import running
 
@@ -139,7 +142,7 @@ def test_a_broken_file_leaves_the_keys_of_before(
             watch.passes()
             assert why(verifier, provider.token("first")) == ""
     [record] = caplog.records
-    assert (record.levelname, "keys of before count on" in record.getMessage()) == ("WARNING", True)
+    assert (record.levelname, "what it held before counts on" in record.getMessage()) == ("WARNING", True)
     # finished by whoever was writing it
     provider.file.write_text(provider.text("second"))
     watch.passes()
@@ -162,20 +165,20 @@ def test_a_file_that_goes_and_comes_back(provider: Provider, caplog: pytest.LogC
 
 def test_the_disk_is_asked_once_a_second(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     watch = Watch()
-    verifier = Verifier(JwksFile(provider.file, watch))
     stats, reads = [0], [0]
-    stat, read = jwks_module._stamp, jwks_module.read_jwks
+    stat, read = watched_files._stamp, watched_files.read_small
 
     def counted_stat(path: Path) -> tuple[int, ...]:
         stats[0] += 1
         return stat(path)
 
-    def counted_read(path: Path) -> list[jwt.PyJWK]:
+    def counted_read(path: Path) -> bytes:
         reads[0] += 1
         return read(path)
 
-    monkeypatch.setattr(jwks_module, "_stamp", counted_stat)
-    monkeypatch.setattr(jwks_module, "read_jwks", counted_read)
+    verifier = Verifier(JwksFile(provider.file, watch))
+    monkeypatch.setattr(watched_files, "_stamp", counted_stat)
+    monkeypatch.setattr(jwks_module, "read_small", counted_read)
     for number in range(1_280):
         # half of them unknown, as in an attack
         why(verifier, provider.token("first") if number % 2 else "x.y.z")
@@ -233,6 +236,93 @@ def test_issuer_and_audience_are_settings(provider: Provider) -> None:
     assert why(verifier, provider.token("first", **theirs | {"iss": f"{theirs['iss']}/"})) == "wrong_issuer"
     assert why(Verifier(JwksFile(provider.file)), provider.token("first")) == ""
     assert why(Verifier(JwksFile(provider.file)), provider.token("first", **theirs)) == "wrong_issuer"
+
+
+def test_clocks_may_be_off_as_far_as_the_settings_say(provider: Provider) -> None:
+    born = int(NOW.timestamp())
+    exact, wide = (Verifier(JwksFile(provider.file), skew_seconds=seconds) for seconds in (0, 300))
+    ended, early = provider.token("first", exp=born - 120), provider.token("first", iat=born + 120)
+    assert (why(exact, ended), why(exact, early)) == ("expired", "not_yet_valid")
+    assert (why(wide, ended), why(wide, early)) == ("", "")
+    assert why(wide, provider.token("first", exp=born - 600)) == "expired"
+
+
+# -- taken back ----------------------------------------------------------------------------------------------
+
+
+def takes_back(file: Path, *which: dict[str, str]) -> None:
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps({"revoked": which}))
+    draft.replace(file)
+
+
+def test_tokens_are_taken_back_without_a_restart(provider: Provider, tmp_path: Path) -> None:
+    """By what they name; by an instant those issued before it. What was remembered counts no more."""
+    file, watch = tmp_path / "revoked.json", Watch()
+    verifier = Verifier(JwksFile(provider.file, watch), revoked=RevokedFile(file, watch))
+    born = int(NOW.timestamp())
+    lost, other = provider.token("first", jti="lost"), provider.token("first", jti="other", sub="clerk-17")
+    older = provider.token("first", client_id="till-4", iat=born - 60)
+    newer = provider.token("first", client_id="till-4", iat=born)
+    tokens = (lost, other, older, newer)
+    assert [why(verifier, one) for one in tokens] == ["", "", "", ""]
+    takes_back(file, {"jti": "lost"})
+    watch.passes()
+    assert [why(verifier, one) for one in tokens] == ["revoked", "", "", ""]
+    instant = datetime.fromtimestamp(born, UTC).isoformat()
+    takes_back(file, {"jti": "lost"}, {"sub": "clerk-17"}, {"client_id": "till-4", "before": instant})
+    watch.passes()
+    assert [why(verifier, one) for one in tokens] == ["revoked", "revoked", "revoked", ""]
+    # a name of one kind is none of another
+    takes_back(file, {"jti": "clerk-17"}, {"sub": "till-4"}, {"client_id": "lost"})
+    watch.passes()
+    assert [why(verifier, one) for one in tokens] == ["", "", "", ""]
+
+
+WRONG = {
+    "empty": "",
+    "begun": '{"revoked": [{"jti":',
+    "a list": "[]",
+    "another member": '{"revoked": [], "until": 1}',
+    "no list": '{"revoked": {"jti": "x"}}',
+    "nothing named": '{"revoked": [{}]}',
+    "two named": '{"revoked": [{"jti": "x", "sub": "y"}]}',
+    "another name": '{"revoked": [{"scope": "admin"}]}',
+    "a number": '{"revoked": [{"jti": 7}]}',
+    "a day": '{"revoked": [{"sub": "x", "before": "yesterday"}]}',
+    "no offset": '{"revoked": [{"sub": "x", "before": "2026-11-29T12:00:00"}]}',
+    "an instant that is a number": '{"revoked": [{"sub": "x", "before": 1}]}',
+    "deep": "[" * 100_000,
+    "no UTF-8": "\udcff",
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_wrong_list_gives_nothing_back(
+    provider: Provider, tmp_path: Path, wrong: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, watch = tmp_path / "revoked.json", Watch()
+    takes_back(file, {"jti": "secret-name"})
+    verifier = Verifier(JwksFile(provider.file, watch), revoked=RevokedFile(file, watch))
+    token = provider.token("first", jti="secret-name")
+    for broken in (lambda: file.write_text(wrong, encoding="utf-8", errors="surrogateescape"), file.unlink):
+        broken()
+        with caplog.at_level(logging.INFO):
+            for _look in range(2):
+                watch.passes()
+                assert why(verifier, token) == "revoked"
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+    assert "secret-name" not in caplog.text
+    file.write_text(wrong, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(RevokedUnreadable, match=r"revoked\.json"):
+        read_revoked(file, must_be_there=False)
+
+
+def test_a_list_that_a_setting_names_must_be_there(tmp_path: Path) -> None:
+    assert len(read_revoked(tmp_path / "none.json", must_be_there=False)) == 0
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(RevokedUnreadable):
+            read_revoked(path, must_be_there=True)
 
 
 def test_a_token_lives_no_longer_than_allowed(provider: Provider) -> None:

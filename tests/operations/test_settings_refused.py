@@ -239,6 +239,17 @@ def test_what_is_no_jwks(
     assert "LEDGER_JWKS" in said
 
 
+def test_a_list_of_revoked_tokens_that_is_none(
+    run: Callable[..., Answer], there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEDGER_REVOKED", str(there / "nowhere"))
+    said = refused(run("serve", "--port", "0", "--data", there), "revoked_invalid")
+    assert said.startswith(str(there / "nowhere"))
+    monkeypatch.delenv("LEDGER_REVOKED")
+    (there / "keys" / "revoked.json").write_text("{}")
+    assert "revoked.json" in refused(run("serve", "--port", "0", "--data", there), "revoked_invalid")
+
+
 @pytest.mark.parametrize("what", ["nowhere", "empty", "nonsense", "folder", "latin"])
 def test_policies_that_are_none(
     run: Callable[..., Answer], there: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, what: str
