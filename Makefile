@@ -5,7 +5,7 @@ PYTHON ?= python3
 SIZE ?= full
 export SIZE PEERS
 
-.PHONY: help demo test check fuzz bench wheel setup clean openapi moved
+.PHONY: help demo test check fuzz bench wheel sbom setup clean openapi moved
 
 ## help: this list
 help:
@@ -38,6 +38,10 @@ openapi: setup
 ## wheel: dist/*.whl, which migrates and serves without the repository; docs/install.md tells how
 wheel: setup
 	@.venv/bin/python -m hatchling build -t wheel
+
+## sbom: dist/sbom.json, every package that an installation gets, as CycloneDX has it
+sbom: setup
+	@.venv/bin/python -m tests.sbom dist/sbom.json
 
 ## setup: .venv with the pinned packages
 setup: .venv/.stamp

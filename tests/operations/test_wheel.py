@@ -10,17 +10,15 @@ import subprocess
 import sys
 import sysconfig
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from ledger.clock import now_and_today
 from ledger.operations.sample import write_sample
+from tests.sbom import PROJECT, runtime
 
 ROOT = Path(__file__).resolve().parents[2]
-PROJECT = "medical-account-ledger"
 MINUTES = 5 * 60
 DRAWS = """
 from ledger.printing.rendering import rendered
@@ -33,25 +31,6 @@ KEYS = ["document-1.key", "index.key", "jwks.json", "seal-1.key", "token-signing
 pytestmark = [pytest.mark.sqlite, pytest.mark.slow]
 
 
-def requirements(name: str, extras: frozenset[str] = frozenset()) -> Iterator[tuple[str, frozenset[str]]]:
-    """What a package asks for here, with these extras of it."""
-    for line in importlib.metadata.requires(name) or ():
-        one = Requirement(line)
-        if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in extras or {""}):
-            yield one.name, frozenset(one.extras)
-
-
-def runtime() -> set[str]:
-    """Every package that the service declares, and what those declare: nothing that tests or checks want."""
-    found: set[tuple[str, frozenset[str]]] = set()
-    waiting = set(requirements(PROJECT))
-    while waiting:
-        one = waiting.pop()
-        found.add(one)
-        waiting |= {more for more in requirements(*one) if more not in found}
-    return {name for name, _extras in found}
-
-
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with the wheel and the packages it declares; no network is asked."""
@@ -61,7 +40,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "env" / "bin" / "python"
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])", where=folder))
     here = Path(sysconfig.get_paths()["purelib"])
-    files = (file for package in runtime() for file in importlib.metadata.files(package) or ())
+    files = (file for package in {*runtime()} - {PROJECT} for file in importlib.metadata.files(package) or ())
     for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
         (site / top).symlink_to(here / top)
     [wheel] = folder.glob("*.whl")
