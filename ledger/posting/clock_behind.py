@@ -19,8 +19,8 @@ class _Behind:
 def tell_of_a_clock_behind(now: datetime, recorded_at: datetime) -> None:
     """Warn that books were written to later than `now`, the latest at `recorded_at`.
 
-    Once until the clock has caught up. What is recorded meanwhile in such a book has the instant of the entry
-    before it, so that no book runs backwards.
+    Once until the clock has caught up. What is recorded meanwhile in such a book comes a microsecond after
+    the entry before it, so that no book runs backwards.
     """
     if recorded_at - now <= _TOLERATED:
         return
@@ -29,6 +29,6 @@ def tell_of_a_clock_behind(now: datetime, recorded_at: datetime) -> None:
         _Behind.told_until = recorded_at
     if not silent:
         _log.warning(
-            "the clock is %d s behind what was recorded last: entries of such books keep the instant before",
+            "the clock is %d s behind what was recorded last: entries of such books follow the one before",
             (recorded_at - now).total_seconds(),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Final
 
 from ledger.book.beside import Row
 from ledger.book.detail import pack, unpack
@@ -40,6 +41,9 @@ from ledger.posting.outcomes import (
 from ledger.posting.stakes import number_in
 from ledger.posting.writes import Decided, Provenance
 from ledger.refusals import RefusalCode, Refused
+
+# the least by which two instants differ
+_AN_INSTANT: Final = timedelta(microseconds=1)
 
 
 def decide_all(attempt: Attempt, atomic: bool) -> None:
@@ -352,9 +356,12 @@ def _accept(
             attempt.new_books.add(book_id)
         desk.books[book_id] = copy
         written.append((copy, list(drafts)))
-        # never before what stands in the book already, whatever the clock says
-        before = copy.recorded_at
-        recorded_at = copy.recorded_at = desk.now if before is None or before <= desk.now else before
+        # never before what stands in the book already, whatever the clock says; and where that is behind,
+        # after it: what was known up to an instant does not change by what comes later
+        before, recorded_at = copy.recorded_at, desk.now
+        if before is not None and before > recorded_at:
+            recorded_at = before + _AN_INSTANT
+        copy.recorded_at = recorded_at
         for draft in drafts:
             draft.recorded_at = recorded_at
             if command.approval is not None and draft.keyed:

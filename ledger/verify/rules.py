@@ -209,6 +209,8 @@ def _of_an_open_quota(walk: Walk, line: WalkedEntry) -> bool:
 
 def dates_fit(walk: Walk, line: WalkedEntry) -> str | None:
     day = line.effective_on
+    if walk.recorded_at is not None and line.recorded_at < walk.recorded_at:
+        return "it was recorded before the entry before it"
     if line.kind != Kind.OPENING and day < walk.opened_on:
         return "its value date is before the opening"
     if day > day_of(line.recorded_at):

@@ -293,6 +293,8 @@ FORGERIES: dict[str, tuple[str, int, list[str]]] = {
     "a policy nobody knows": ("reference_unknown", 9, [f"UPDATE entry SET policy_version = 99 {AT} 9"]),
     "a caller nobody knows": ("reference_unknown", 2, [f"UPDATE entry SET caller = 99 {AT} 2"]),
     "a day before the opening": ("date_wrong", 2, [f"UPDATE entry SET effective_on = '2024-12-31' {AT} 2"]),
+    "an entry from before the one before it": ("date_wrong", 3, [
+        f"UPDATE entry SET recorded_at = (SELECT recorded_at FROM entry e {AT} 9) {AT} 2"]),
     "a day to come": ("date_wrong", 14, [f"UPDATE entry SET effective_on = '2026-02-02' {AT} 14"]),
     "a fact after its value date": ("date_wrong", 2, [f"UPDATE entry SET fact_on = '2025-02-02' {AT} 2"]),
     "a year turned in February": ("date_wrong", 10, [
