@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ledger.access.tokens import channel_of, mint, person_digest
+from ledger.access.tokens import channel_of, check_bound, mint, person_digest
 from ledger.accounts.holds import sweep as sweep_holds
 from ledger.bounds.table import SAMPLED_ON
 from ledger.chart.channels import CHANNEL_OF, AccessChannel
@@ -181,25 +181,27 @@ def token(
             " hours (LEDGER_TOKEN_HOURS_MAX)"
         )
     now, today = now_and_today()
-    lifetime = timedelta(hours=hours)
-    print(
-        mint(
-            settings.keys_directory,
-            scope.split(),
-            caller,
-            actor,
-            now,
-            lifetime,
-            employer=employer,
-            institution=institution,
-            person=None
-            if person is None
-            else person_digest(person, Keyring.load(settings.keys_directory), today),
-            channel=channel_of(channel),
-            issuer=settings.token_issuer,
-            audience=settings.token_audience,
-        )
+    whose = None
+    if person is not None:
+        whose = person_digest(person, Keyring.load(settings.keys_directory), today)
+    scopes, lifetime = scope.split(), timedelta(hours=hours)
+    made = mint(
+        settings.keys_directory,
+        scopes,
+        caller,
+        actor,
+        now,
+        lifetime,
+        employer=employer,
+        institution=institution,
+        person=whose,
+        channel=channel_of(channel),
+        issuer=settings.token_issuer,
+        audience=settings.token_audience,
     )
+    if (employer, institution, whose) != (None, None, None):
+        check_bound(scopes)
+    print(made)
 
 
 def _warn_of(file: Path, summary: Summary) -> None:

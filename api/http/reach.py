@@ -10,7 +10,7 @@ from api.http.security import Caller, lacking
 from api.http.state import state_of
 from ledger import Refused, employers
 from ledger.access.owners import INSTITUTION_OF, document_of
-from ledger.access.tokens import AGENCY_SCOPES
+from ledger.access.roles import OF_ANY_BOUND
 from ledger.book.numbers import parse_entry_name
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.texts import INSTITUTION_CODE_MAX, read_text
@@ -48,22 +48,23 @@ OWN_CASES: Final = frozenset({("POST", "/v1/cases"), ("GET", "/v1/cases"), ("GET
 async def stay_within(request: Request, caller: Caller, scope: str) -> None:
     """Raise Declined(scope_missing) unless the path leads to what the caller is bound to.
 
-    What the agency does to an employer or institution is out of reach, whatever scopes the token has.
+    What no role of theirs may hold, as all that the agency does to them, is out of reach, whatever scopes the
+    token has. What is another's and what there is not are one and the same no.
     """
-    if caller.is_bound and scope in AGENCY_SCOPES:
+    if caller.is_bound and scope not in OF_ANY_BOUND:
         raise lacking(scope)
     if caller.institution is None and _route(request) in OWN_CASES:
         reached = True
+    elif is_own_data(_route(request)[1]):
+        # what is behind this door is a person's own, and nobody else goes through it
+        reached = caller.person is not None
     elif caller.employer is not None:
         reached = await _is_employers(request, caller.employer)
     elif caller.institution is not None:
         reached = await _is_institutions(request, caller.institution)
-    elif caller.person is not None:
-        # what is behind this door is the person's own, and there is no other way
-        reached = is_own_data(_route(request)[1])
     else:
-        # and nobody else goes through it
-        reached = not is_own_data(_route(request)[1])
+        # and to a person there is no other way
+        reached = caller.person is None
     if not reached:
         raise lacking(scope)
 

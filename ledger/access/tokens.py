@@ -72,9 +72,9 @@ SCOPES: Final = (
     "agency-requests:decide",
     "admin",
 )
-AGENCY_SCOPES: Final = frozenset(
-    {"contributions:act", "institutions:write", "clearings:pay", "cases:answer", "approvals:decide"}
-)
+AGENCY_SCOPES: Final = frozenset({
+    "contributions:act", "institutions:write", "clearings:pay", "cases:answer", "approvals:decide", "admin",
+})  # fmt: skip
 """Acts of the agency towards an employer or an institution: nobody does them to itself."""
 
 # it stands in paths: no slash
@@ -183,6 +183,16 @@ def mint(
         rights["institution"] = institution
     header = {"typ": "at+jwt", "kid": _public_jwk(key)["kid"]}
     return jwt.encode(rights, key, algorithm=ALGORITHM, headers=header)
+
+
+def check_bound(scopes: Iterable[str]) -> None:
+    """Raise WrongToken where a token that is bound to somebody would hold what is the agency's to do.
+
+    The service lets no such token do it either; here whoever gives tokens out learns of the slip at once.
+    """
+    acts = sorted(AGENCY_SCOPES.intersection(scopes))
+    if acts:
+        raise WrongToken(f"the agency's alone, and in no token that is bound to somebody: {' '.join(acts)}")
 
 
 def is_institution_code(text: object) -> TypeGuard[str]:

@@ -140,6 +140,26 @@ WRONG: dict[str, tuple[tuple[str, ...], str, str]] = {
         "usage",
         "bound to an institution",
     ),
+    "an act of the agency": (
+        ("token", "--scope", "employers:read contributions:act", "--employer", COMPANY),
+        "usage",
+        "the agency's alone, and in no token that is bound to somebody: contributions:act",
+    ),
+    "a payment to oneself": (
+        ("token", "--scope", "clearings:pay settlements:read admin", "--institution", "H0001"),
+        "usage",
+        "bound to somebody: admin clearings:pay",
+    ),
+    "an administrator of one": (
+        ("token", "--scope", "admin", "--employer", COMPANY),
+        "usage",
+        "bound to some",
+    ),
+    "an administrator's own": (
+        ("token", "--scope", "admin", "--person", PERSON),
+        "usage",
+        "bound to somebody",
+    ),
     "no folder for samples": (("sample", "--people", "0", "--out", "file.csv"), "usage", "--out"),
     "an address that is none": (("drill", "--backup", "file.csv", "--into", "x"), "usage", "--into is"),
 }
