@@ -47,7 +47,8 @@ class BillAnswer(Answer):
 
     settlement: str | None = Field(examples=["P483920174650K-18"])
     account: str | None = Field(
-        description="Null for a resident without an account", examples=["P483920174650K"]
+        description="Null for a resident without an account, and in what an institution's token only asks",
+        examples=["P483920174650K"],
     )
     total: str = yuan("All lines")
     own_expense: str = yuan("Class C")
@@ -72,7 +73,9 @@ class BillAnswer(Answer):
 class SettlementAnswer(BillAnswer):
     """A bill that was settled."""
 
-    settlement: str = Field(examples=["P483920174650K-18"])
+    settlement: str | None = Field(
+        description="Null in a dry run of an institution's token", examples=["P483920174650K-18"]
+    )
     dry_run: bool | None = Field(None, description="Only in the answer of a dry run: true")
 
 
@@ -142,11 +145,15 @@ class CorrectionAnswer(Answer):
 # -- writing -------------------------------------------------------------------------------------------------
 
 
-def bill_json(policy: Policy, row: SettlementRow, book_id: int, seq: int | None, value_date: date) -> str:
-    """A bill that the entry `seq` settled, or that would come to this (None)."""
-    number = account_no(book_id)
+def bill_json(
+    policy: Policy, row: SettlementRow, book_id: int | None, seq: int | None, value_date: date
+) -> str:
+    """A bill that the entry `seq` settled, or that would come to this (None); without a book of whose it is
+    nothing is told.
+    """
+    number = "" if book_id is None else account_no(book_id)
     name = "null" if seq is None else f'"{number}-{seq}"'
-    account = f'"{number}"' if has_account(book_id) else "null"
+    account = f'"{number}"' if book_id is not None and has_account(book_id) else "null"
     return (
         f'{{"settlement":{name},"account":{account},"total":"{format_yuan(row.total)}"'
         f',"own_expense":"{format_yuan(row.own_expense)}","over_limit":"{format_yuan(row.over_limit)}"'

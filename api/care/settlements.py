@@ -24,11 +24,13 @@ from api.care.settlement_answers import (
     taken_back_json,
     view_json,
 )
+from api.http.beyond import told_alike
 from api.http.declaring import posting
 from api.http.fields import Day, IdText, InstitutionCode, Strict, Visible, Words, example
 from api.http.listing import json_answer
 from api.http.places import told_as
-from api.http.posting import entry_of, key_of, posted, respond, take
+from api.http.posting import entry_of, key_of, posted, respond, take, wants_dry_run
+from api.http.problems import DoorCode
 from api.http.receipts import instant, with_more
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import shown_by
@@ -57,7 +59,7 @@ _OF_MESSAGE: Final = frozenset({
     R.MSGID_CONFLICT, R.CANCELLED_BEFORE_ARRIVAL, R.MESSAGE_CORRECTED, R.QUOTE_STALE,
 })  # fmt: skip
 # what the door itself may refuse of a bill; cause_unknown is said instead of cause_required
-_OF_DOOR: Final = (R.CARE_TYPE_UNKNOWN, R.LINE_CLASS_UNKNOWN, *OF_ACCOUNT)
+_OF_DOOR: Final = (R.CARE_TYPE_UNKNOWN, R.LINE_CLASS_UNKNOWN, *OF_ACCOUNT, DoorCode.TOO_MANY_REQUESTS)
 _OF_SETTLING: Final = (*_OF_DOOR, *Settle.refused_with, R.CAUSE_UNKNOWN)
 _OF_QUOTING: Final = tuple(code for code in _OF_SETTLING if code not in _OF_MESSAGE)
 
@@ -149,6 +151,7 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
     state, who = state_of(request), caller_of(request)
     quoted = None if body.quote is None else open_quote(body.quote, state.keyring)
     book, else_book = patient_of(state, body.id_number)
+    only_asks = quoting or wants_dry_run(request)
     found = await _institution(request, body.institution)
     party, area = found or (None, None)
     command = _Settling(
@@ -170,12 +173,14 @@ async def _decided(request: Request, body: NewSettlement, *, quoting: bool) -> t
         who.caller,
         who.actor,
         outside=area is not None and area not in state.policies,
+        bound=who.is_bound,
     )
     try:
-        if command.quoting:
-            done = posted(await state.presettle(command, shown_by(request).of_outcome))
-        else:
-            done = await take(request, command)
+        with told_alike(request, book, at="book", only_asks=only_asks):
+            if command.quoting:
+                done = posted(await state.presettle(command, shown_by(request).of_outcome))
+            else:
+                done = await take(request, command)
     except Refused as refused:
         if body.cause_is_unknown and refused.code is R.CAUSE_REQUIRED:
             raise Refused(R.CAUSE_UNKNOWN, at="cause/kind") from None
@@ -212,7 +217,10 @@ async def settle(body: NewSettlement, request: Request) -> Response:
     command, done = await _decided(request, body, quoting=False)
     receipt, row, went_by = done.receipt, done.row(SETTLEMENT_ROW), command.went_by
     if row is not None and went_by is not None:
-        text = bill_json(went_by.policy, row, receipt.book_id, receipt.seq, receipt.effective_on)
+        # an institution learns the number of an account by a bill that stands in it
+        is_hidden = caller_of(request).is_bound and wants_dry_run(request)
+        book_id, seq = (None, None) if is_hidden else (receipt.book_id, receipt.seq)
+        text = bill_json(went_by.policy, row, book_id, seq, receipt.effective_on)
     else:
         state = state_of(request)
 
@@ -244,7 +252,8 @@ async def quote(body: NewSettlement, request: Request) -> Response:
         raise AssertionError("what is rehearsed is decided, and has its row")
     minutes = quote_minutes(went_by.policy, command.bill)
     promised = Quoted(command.result_digest(row), went_by.now + timedelta(minutes=minutes))
-    text = bill_json(went_by.policy, row, receipt.book_id, None, receipt.effective_on)
+    account = None if caller_of(request).is_bound else receipt.book_id
+    text = bill_json(went_by.policy, row, account, None, receipt.effective_on)
     more = {
         "quote": seal_quote(promised, state_of(request).keyring),
         "expires_at": instant(promised.expires_at),

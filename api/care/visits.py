@@ -10,10 +10,12 @@ from pydantic import ConfigDict, Field
 from pydantic_core import to_json
 
 from api.http.answers import Answer
+from api.http.beyond import told_alike
 from api.http.declaring import posting
 from api.http.fields import CareWord, Day, IdText, InstitutionCode, Strict, Words, example
 from api.http.listing import json_answer
-from api.http.posting import entry_of, key_of, respond, take
+from api.http.posting import entry_of, key_of, respond, take, wants_dry_run
+from api.http.problems import DoorCode
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
 from api.http.shown import shown_by
@@ -54,8 +56,12 @@ class NewVisit(Strict):
 class VisitAnswer(Answer):
     """A registered visit. Its name goes with the bills of it."""
 
-    visit: str = Field(examples=["P483920174650K-17"])
-    account: str | None = Field(description="Null for a resident without an account")
+    visit: str | None = Field(
+        description="Null in a dry run of an institution's token", examples=["P483920174650K-17"]
+    )
+    account: str | None = Field(
+        description="Null for a resident without an account, and in a dry run of an institution's token"
+    )
     institution: str
     care_type: CareWord
     first: date = Field(alias="from")
@@ -106,7 +112,7 @@ def _account(book_id: int) -> str | None:
     tag=TAG,
     summary="Register a patient's visit at an institution",
     answer=VisitAnswer,
-    refusals=(R.CARE_TYPE_UNKNOWN, *OF_ACCOUNT),
+    refusals=(R.CARE_TYPE_UNKNOWN, *OF_ACCOUNT, DoorCode.TOO_MANY_REQUESTS),
     names={"book": "id_number", "begins_on": "from"},
 )
 async def register_visit(body: NewVisit, request: Request) -> Response:
@@ -123,14 +129,19 @@ async def register_visit(body: NewVisit, request: Request) -> Response:
         who.caller,
         who.actor,
         key,
+        who.is_bound,
     )
-    done = await take(request, command)
+    only_asks = wants_dry_run(request)
+    with told_alike(request, book, at="book", only_asks=only_asks):
+        done = await take(request, command)
     # the same under another key is answered as it was then
     done.replayed = done.replayed or not done.created
     told = unpack(done.receipt.detail)
+    # an institution learns the number of an account by what stands in it
+    is_hidden = who.is_bound and only_asks and not done.replayed
     answer = {
-        "visit": done.receipt.name,
-        "account": _account(done.receipt.book_id),
+        "visit": None if is_hidden else done.receipt.name,
+        "account": None if is_hidden else _account(done.receipt.book_id),
         "institution": told["institution"],
         "care_type": told["care_type"],
         "from": told["begins_on"],

@@ -21,9 +21,11 @@ from api.contributions.list_lines import (
     rows_of_json,
 )
 from api.contributions.uploads import CONTENT, QUERY, FileRoute, Upload, asked, refuse_query, rows_of
+from api.http.beyond import name_strangers, own_lists
 from api.http.declaring import posting
 from api.http.fields import Nothing, month_text
 from api.http.posting import entry_of, key_of, respond, wants_dry_run
+from api.http.problems import DoorCode
 from api.http.routes import LedgerRoute, describe
 from api.http.shown import shown_by
 from api.http.state import State, caller_of, state_of
@@ -34,8 +36,9 @@ from ledger.chart.channels import FieldGroup
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
 from ledger.contributions import reports as contribution_reports
+from ledger.contributions.beyond_staff import strangers_of
 from ledger.contributions.brought import numbers_there
-from ledger.contributions.declarations import ListView, list_view, told_of
+from ledger.contributions.declarations import ListView, list_view, told_of, whom_it_shows
 from ledger.contributions.levies import ASSESSMENT_LINE, DECLARED_LINE, AssessmentLine
 from ledger.contributions.list_reports import adjusted_lines, declared_lines
 from ledger.money import format_yuan
@@ -91,13 +94,23 @@ async def _declare(
     lines = await state.readers_for(request).glance(
         lambda connection: as_declared(connection, state, book_id, sent)
     )
-    command = Declare(book_id, period, lines, (), who.caller, who.actor, key)
-    done = await take_of_employer(request, command)
+    naming = own_lists(request)
+    own = None if naming is None else naming.of(only_asks=wants_dry_run(request))
+    command = Declare(book_id, period, lines, (), who.caller, who.actor, key, own)
+    try:
+        done = await take_of_employer(request, command)
+    except Refused as refused:
+        if refused.code is R.NOT_YOURS:
+            # too many of them: it says so
+            name_strangers(request, command.strangers or ())
+        raise
     receipt = done.receipt
     lines_told = done.rows(DECLARED_LINE)
 
     def look(connection: Any) -> str:
         shown = declared_lines(connection, book_id, receipt.seq) if lines_told is None else lines_told
+        if naming is not None:
+            naming.name(strangers_of(command, shown))
         view = list_view(receipt.period or 0, shown, None, numbers_there(done, shown))
         # only a confirmed list is there
         view = view._replace(confirmed=not done.created)
@@ -114,11 +127,14 @@ def _described_with_files() -> dict[str, Any]:
         answer=DeclarationAnswer,
         status=201,
         also={200: "A confirmed list that says all of it, which is the answer; or a dry run"},
-        refusals=(*OF_EMPLOYER, *Declare.refused_with, R.FILE_INVALID, R.HIDDEN_ROWS, R.TOTALS_DIFFER),
+        refusals=(
+            *OF_EMPLOYER, *Declare.refused_with, R.FILE_INVALID, R.HIDDEN_ROWS, R.TOTALS_DIFFER,
+            DoorCode.TOO_MANY_REQUESTS,
+        ),
         body=True,
         posting=True,
         key=True,
-    )
+    )  # fmt: skip
     more = described["openapi_extra"]
     more["parameters"] += QUERY
     more["requestBody"] = {"content": CONTENT}
@@ -151,7 +167,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
     book_id, seq = entry_of(declaration, R.DECLARATION_NOT_FOUND)
     if party_of(book_id) is not Party.EMPLOYER:
         raise Refused(R.DECLARATION_NOT_FOUND, at="target_seq")
-    command = Confirm(book_id, seq, number_opener(state.keyring), who.caller, who.actor, key)
+    command = Confirm(book_id, seq, number_opener(state.keyring), who.caller, who.actor, key, who.is_bound)
     done = await take_of_employer(request, command, R.DECLARATION_NOT_FOUND)
 
     def look(connection: Any) -> str:
@@ -165,7 +181,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
                 if "id_number" in line:
                     line["id_number"] = mask_id_number(line["id_number"])
             full = G.IDENTITY_MASKED
-        shown.of_each((line.account_id for line in view.lines), shown.fields | full)
+        shown.of_each(whom_it_shows(view.lines), shown.fields | full)
         told = unpack(done.receipt.detail)
         names = ("to_accounts", "to_pooled_fund", "returned", "late_fee", "receivable")
         lines = answer.pop("lines")

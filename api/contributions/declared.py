@@ -18,7 +18,7 @@ from api.http.state import state_of
 from ledger import Keyring, RefusalCode, persons
 from ledger.book.numbers import entry_name
 from ledger.contributions import reports as contribution_reports
-from ledger.contributions.declarations import list_view
+from ledger.contributions.declarations import list_view, whom_it_shows
 from ledger.contributions.levies import DeclaredLine
 from ledger.money import format_yuan
 from ledger.people.id_numbers import mask_id_number
@@ -48,7 +48,7 @@ async def declaration(declaration: str, request: Request) -> Response:
         found = contribution_reports.declaration(connection, book_id, seq)
         shown = list_view(found.period, found.lines, found.confirmation, found.there)
         numbers = _masked(connection, state.keyring, shown.lines)
-        shown_by(request).of_each(line.account_id for line in shown.lines)
+        shown_by(request).of_each(whom_it_shows(shown.lines))
         return {
             "declaration": entry_name(book_id, seq),
             "employer": found.employer,

@@ -61,7 +61,7 @@ class DoorCode(Worded):
         "查询记录暂时无法写入，不能提供查询结果。",
     )
     TOO_MANY_REQUESTS = Words(
-        "too_many_requests", 429, "Too many requests from one address", "查询过于频繁，请稍后再试。"
+        "too_many_requests", 429, "Too many requests of one caller", "查询过于频繁，请稍后再试。"
     )
     DOCUMENT_KEY_MISSING = Words(
         "document_key_missing",

@@ -111,6 +111,20 @@ class Shown:
         self.is_told = True
         self._add(Read(self.asker, None, digest, self.fields if fields is None else fields, items))
 
+    def tried(self, people: Iterable[BookRef]) -> None:
+        """The answer tells nothing of people who are beyond the asker's reach, be they known or not."""
+        for ref in people:
+            # of a posting too: it has no entry that says so
+            Shown._add(self, self._try(ref))
+
+    def tried_here(self, people: Iterable[BookRef]) -> None:
+        """The same, recorded in this thread. Raises ReadLogUnavailable."""
+        self._state.read_log.record_here([self._try(ref) for ref in people])
+
+    def _try(self, ref: BookRef) -> Read:
+        book, digest = (ref, None) if isinstance(ref, int) else (None, ref[-_DIGEST_BYTES:])
+        return Read(self.asker, book, digest, NOTHING, 0)
+
     def also_for(self, words: str) -> None:
         """What is to be recorded as reference beside what the call itself gave as one."""
         ref = self.asker.ref
@@ -212,7 +226,9 @@ def _told_of(command: Command, outcome: Outcome | Exception) -> BookRef | None:
         opens = any(one.seq == 1 and one.book_id == book for one in written)
         return command.book if opens else book
     if isinstance(outcome, Refused) and outcome.code not in _OF_NOBODY:
-        return command.book
+        # to who asks for one institution that is the same as nobody, and is recorded as tried
+        is_hidden = outcome.code is RefusalCode.ACCOUNT_CLOSED and getattr(command, "bound", False)
+        return None if is_hidden else command.book
     return None
 
 
@@ -280,12 +296,15 @@ def _may_have(channel: AccessChannel, route: tuple[str, str], fields: FieldGroup
 async def recorded(scope: Scope, answering: Awaitable[Response]) -> Response:
     """The answer of a handler, once what it shows is written down.
 
-    A refusal shows something where the handler had said whose data it looks at: that is written down too.
+    A refusal shows something where the handler had said whose data it looks at: that is written down too, and
+    so is whom somebody named who has named too many.
     """
     shown: Shown | None
     try:
         response = await answering
-    except Refused:
+    except (Refused, Declined) as no:
+        if isinstance(no, Declined) and no.code is not DoorCode.TOO_MANY_REQUESTS:
+            raise
         shown = scope.get("ledger.shown")
         if shown is not None:
             await shown.record()

@@ -15,6 +15,7 @@ from api.http.per_address import PerAddress
 from api.http.probe import Probe
 from api.http.readers import Readers
 from api.http.security import Caller, Verifier
+from api.http.strangers import Strangers
 from ledger import (
     LOOKS,
     OFFICE,
@@ -58,6 +59,8 @@ def patient_of(state: State, id_number: str) -> tuple[bytes, bytes]:
 
 # how many verification codes one address may ask for
 CHECKS_A_MINUTE = 60
+# how many people beyond its reach a caller may name that is bound to somebody
+STRANGERS_A_MINUTE = 60
 LOOKING = 4
 REPORTING = 2
 DRAWING = 2
@@ -92,6 +95,8 @@ class State:
         self.stored_policies: dict[int, Policy] = {}
         # who may ask openly, how often
         self.checks = PerAddress(CHECKS_A_MINUTE)
+        # and who is bound to somebody, about whom else
+        self.strangers = Strangers(STRANGERS_A_MINUTE)
         self._reveal = persons.number_opener(self.keyring)
         self._make()
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
+from api.http.beyond import name_strangers
 from api.http.errors import Declined
 from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, Limit, YesOrNo, json_answer
 from api.http.problems import DoorCode
@@ -53,6 +54,7 @@ OF_ABOUT = (
     R.AREA_UNKNOWN,
     R.CASE_NOT_FOUND,
     R.CASE_NOT_ANSWERED,
+    DoorCode.TOO_MANY_REQUESTS,
 )
 # who asks through another channel is bound to whom it is
 _AGENCY = frozenset({AccessChannel.SYSTEM, AccessChannel.WINDOW, AccessChannel.PHONE, AccessChannel.AUDIT})
@@ -129,7 +131,12 @@ async def open_case(request: Request, body: NewOwnCaseBody) -> Response:
         new = NewCase(kind, channel, subject, body.text, body.reply_to, asker.person, body.objects_to)
         return Wanted(asker, new, policy, _unpaid(connection, state, kind, subject, asker))
 
-    wanted = await state.read(look)
+    try:
+        wanted = await state.read(look)
+    except Refused as refused:
+        if caller.is_bound and refused.code is R.ACCOUNT_NOT_FOUND and body.about is not None:
+            name_strangers(request, [_account(state, body.about)])
+        raise
     if tells_months:
         # recorded first: of what cannot be recorded there is no case
         _tell_of_months(request, wanted)

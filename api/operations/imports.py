@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BeforeValidator
 
+from api.http.beyond import own_lists
 from api.http.deadlines import seconds_left
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import read_count
@@ -26,6 +27,7 @@ from ledger.contributions.declarations import told_of
 from ledger.contributions.levies import DECLARED_LINE
 from ledger.imports import KINDS, ControlTotals
 from ledger.imports.columns import chinese_heading
+from ledger.imports.employer_rows import LISTS
 from ledger.imports.examples import template
 from ledger.money import parse_yuan
 
@@ -80,7 +82,7 @@ def _taking(kind: str) -> Takes:
             shown = shown_by(request)
             # a preview of a file in which no line can be read shows nobody
             shown.of_each(())
-            asked = Asked(kind, form, totals, preview, hidden, who, partial(_tell, shown))
+            asked = Asked(kind, form, totals, preview, hidden, who, partial(_tell, shown), own_lists(request))
             on_failure.pop_all()
         left = seconds_left(request.scope, state.settings.deadline_seconds)
         said, ended = await uploads.run(state, asked, folder, left)
@@ -147,6 +149,8 @@ def _add(kind: str) -> None:
             R.SHAPE_INVALID, R.UNKNOWN_FIELD, R.AMOUNT_INVALID, R.FILE_INVALID, R.CASH_FORBIDDEN,
             R.HIDDEN_ROWS, R.TOTALS_DIFFER, DoorCode.BODY_TOO_LARGE, DoorCode.MEDIA_TYPE_UNSUPPORTED,
             DoorCode.OVERLOADED, DoorCode.NOT_READY,
+            # of lists that an employer sends by itself
+            *((DoorCode.TOO_MANY_REQUESTS,) if kind == LISTS else ()),
         ),
         also={202: "A large file that goes on: ask for its batch"},
     )  # fmt: skip

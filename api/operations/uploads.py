@@ -22,6 +22,7 @@ from api.http.problems import DoorCode
 from api.http.security import Caller
 from api.http.state import State
 from ledger import PolicyOutdated, batches
+from ledger.contributions.beyond_staff import OwnLists
 from ledger.imports import ControlTotals, Importer, ImportProblem
 from ledger.imports.chunks import Told
 from ledger.operations.installation import connection_to_post
@@ -32,6 +33,10 @@ WAIT_SECONDS: Final = 30.0
 SPARE_SECONDS: Final = 2.0
 REJECTED_TOLD: Final = 1000
 RETRY_SECONDS: Final = "5"
+_WHY_STOPPED: Final = {
+    DoorCode.TOO_MANY_REQUESTS: "it names too many people beyond the staff; leave them out, or go on later",
+    DoorCode.READ_LOG_UNAVAILABLE: "whom it names beyond the staff could not be recorded; send it again",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -47,6 +52,8 @@ class Asked:
     caller: Caller
     # told, of a preview, each command and what would become of it
     told: Told
+    # of an employer that sends its own lists
+    own_lists: OwnLists | None = None
 
 
 class Uploads:
@@ -115,6 +122,7 @@ class Uploads:
                     only_employer=asked.caller.employer,
                     begun=begun.append,
                     told=asked.told,
+                    own_lists=asked.own_lists,
                 )
                 act = importer.preview if asked.preview else importer.run
                 with _in_words(state, connection, begun):
@@ -140,14 +148,23 @@ def _in_words(state: State, connection: Any, begun: list[str]) -> Iterator[None]
         yield
     except ImportProblem as problem:
         _log.warning("a file that was sent did not come to its end: %s", problem)
-        if begun and not connection.invalidated:
-            batch = batches.find(connection, begun[0])
-            if batch is not None and batch.state == batches.RUNNING:
-                batch.state, batch.reason = batches.FAILED, str(problem)
-                batches.save(connection, batch, state.clock()[0])
+        _write_down(state, connection, begun, str(problem))
         if isinstance(problem.__cause__, PolicyOutdated):
             raise problem.__cause__ from None
         raise Declined(DoorCode.NOT_READY, {"Retry-After": RETRY_SECONDS}) from problem
+    except Declined as no:
+        # of whom an employer's own lists name beyond its staff
+        _write_down(state, connection, begun, _WHY_STOPPED[no.code])
+        raise
+
+
+def _write_down(state: State, connection: Any, begun: list[str], why: str) -> None:
+    if not begun or connection.invalidated:
+        return
+    batch = batches.find(connection, begun[0])
+    if batch is not None and batch.state == batches.RUNNING:
+        batch.state, batch.reason = batches.FAILED, why
+        batches.save(connection, batch, state.clock()[0])
 
 
 def _rejected(listed: Path | None) -> list[dict[str, Any]]:

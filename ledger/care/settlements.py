@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ledger.accounts.quotas import GIVEN, QUOTAS, Quota
 from ledger.book.beside import rows_digest
-from ledger.book.detail import pack, unpack
+from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.book.numbers import is_institution
 from ledger.book.state import Book
@@ -27,8 +27,9 @@ from ledger.care.benefits import payers
 from ledger.care.bills import Bill
 from ledger.care.counters import used_in
 from ledger.care.reads import ACCUMULATORS, FILINGS, SETTLEMENTS
-from ledger.care.rows import SettlementRow, standing
+from ledger.care.rows import SettlementRow
 from ledger.care.stakes import bill_stake, message_stake
+from ledger.care.visit_named import check_known, check_open, check_theirs, require_open
 from ledger.chart.care import CareType, Channel, Coverage
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status, Verb
@@ -127,6 +128,8 @@ class Settle(Command):
     days: tuple[date, date] | None = None
     # known to be outside the person's area: then what is on file is read at once
     outside: bool = False
+    # sent by a system that reaches this institution alone
+    bound: bool = False
 
     def __post_init__(self) -> None:
         self._needs = self._needed()
@@ -181,8 +184,11 @@ class Settle(Command):
 
     def decide(self, desk: Desk) -> None:
         book: Book = desk.book
+        if self.bound:
+            # who may not know of it learns of a closed account by nothing else that is wrong either
+            require_open(desk)
         self._check_message(desk)
-        self._check_visit_is_known(desk)
+        check_known(desk, self.visit, self.institution_id if self.bound else None)
         check_filing(desk, self.institution, self.bill)
         desk.allow(Verb.SETTLEMENT, day=self.bill.care_date)
         check_care_date(desk, self, self.bill.care_date)
@@ -195,11 +201,11 @@ class Settle(Command):
         institution = desk.designated(self.institution, bill.care_date, bill.care_type.word)
         self._know_enough(known, outside=institution.area != book.area)
         told = circumstances(desk, policy, institution, bill, known)
-        self._check_visit_is_theirs(desk, institution)
+        check_theirs(desk, self.visit, institution.party_id)
         self._check_duplicates(desk)
         if self.quoted is not None and desk.now > self.quoted.expires_at:
             raise Refused(RefusalCode.QUOTE_STALE, at="quote")
-        self._check_visit_is_open(desk)
+        check_open(desk, self.visit, bill.care_type)
         check_cause(bill)
         found = adjudicate(policy, used_in(book, bill.care_date.year), bill, told)
         order = policy.pocket_order.on(bill.care_date)
@@ -247,36 +253,6 @@ class Settle(Command):
             return
         if is_institution(desk.stakes[self.stakes[0]]):
             raise Refused(RefusalCode.CANCELLED_BEFORE_ARRIVAL, at="message_id")
-
-    def _check_visit_is_known(self, desk: Desk) -> None:
-        if self.visit is None or self.visit[0] != desk.book.book_id:
-            return
-        visit = desk.target(self.visit[1])
-        if visit is None or visit.kind is not Kind.VISIT:
-            raise Refused(RefusalCode.VISIT_NOT_FOUND, at="visit")
-
-    def _check_visit_is_theirs(self, desk: Desk, institution: Institution) -> None:
-        """A visit is of this person at this institution."""
-        if self.visit is None:
-            return
-        book_id, seq = self.visit
-        visit = desk.target(seq)
-        if book_id != desk.book.book_id or visit is None:
-            raise Refused(RefusalCode.VISIT_MISMATCH, at="visit")
-        if unpack(visit.detail)["party"] != institution.party_id:
-            raise Refused(RefusalCode.VISIT_MISMATCH, at="visit")
-
-    def _check_visit_is_open(self, desk: Desk) -> None:
-        """An inpatient visit is settled once, and none that was taken back."""
-        if self.visit is None:
-            return
-        book_id, seq = self.visit
-        if self.bill.care_type is CareType.INPATIENT and any(
-            row.visit_seq == seq for row in standing(desk.of(SETTLEMENTS).get(book_id, {})).values()
-        ):
-            raise Refused(RefusalCode.VISIT_SETTLED, at="visit")
-        if desk.acted_on(seq) in {Kind.VISIT_END, Kind.REVERSAL}:
-            raise Refused(RefusalCode.VISIT_ENDED, at="visit")
 
 
 class _Paid:

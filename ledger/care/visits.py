@@ -16,6 +16,7 @@ from ledger.bounds.care import CARE_DATE, VISIT_ENDED_ON
 from ledger.care.counters import SETTLEMENT_ROW
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing
+from ledger.care.visit_named import require_open
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
@@ -98,6 +99,8 @@ class RegisterVisit(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # sent by a system that reaches this institution alone
+    bound: bool = False
 
     def content(self) -> str:
         return f"{self.institution}|{self.care_type.word}|{self.begins_on}"
@@ -107,6 +110,8 @@ class RegisterVisit(Command):
         return self.begins_on
 
     def decide(self, desk: Desk) -> None:
+        if self.bound:
+            require_open(desk)
         desk.allow(Verb.CARE_CASE, day=self.begins_on)
         birth = birth_before(desk, self, desk.book, self.begins_on)
         CARE_DATE.admit(self.begins_on, desk.today, "begins_on", birth=birth)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ledger.accounts.inheritance import ESTATE
 from ledger.book.beside import rows_digest
@@ -22,6 +22,14 @@ from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
 from ledger.contributions.assessing import Declared, canonical, check_alive, judge, persons_of
+from ledger.contributions.beyond_staff import (
+    ACQUAINTED,
+    OwnList,
+    check_few,
+    is_staff,
+    not_yours,
+    told_alike,
+)
 from ledger.contributions.brought import entry_of_list, lines_there, nil_list_there, told_there
 from ledger.contributions.cleared import DEMANDED
 from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
@@ -53,6 +61,8 @@ class Declare(Command):
     verb = "declare"
     refused_with = (
         RefusalCode.EMPLOYER_NOT_FOUND,
+        # an own list with too many people beyond the staff
+        RefusalCode.NOT_YOURS,
         RefusalCode.PERIOD_INVALID,
         RefusalCode.RATES_MISSING,
     )
@@ -65,9 +75,15 @@ class Declare(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # of an employer that hands it in by itself, and is told of its staff alone
+    own: OwnList | None = None
 
     def __post_init__(self) -> None:
         self.named = persons_of(self.lines)
+        # whom an own list names beyond the staff, once it was decided
+        self.strangers: frozenset[bytes] | None = None
+        if self.own is not None:
+            self.also_need(ACQUAINTED)
         is_month = self.period is not None and is_period(self.period) and self.period >= period_of(SINCE)
         # the month of a list that is none is refused before anybody is looked at
         self.alive_on = month_bounds(self.period)[1] if is_month and self.period else date.max
@@ -83,6 +99,9 @@ class Declare(Command):
         period = owed_month(desk, book, self.period)
         seen: set[int | bytes] = set()
         lines = tuple(_judged(desk, self, period, line, seen) for line in self.lines)
+        if self.own is not None:
+            lines, self.strangers = told_alike(desk, self.own, period, self.lines, lines)
+            check_few(self.own, self.strangers)
         good = [line for line in lines if line.code is None]
         beside = tuple(sorted(lines, key=lambda line: line.line))
         there = lines_there(desk, self, period, beside)
@@ -185,6 +204,8 @@ class Confirm(Command):
     caller: str = ""
     actor: str = ""
     key: str | None = None
+    # sent by a system that reaches this employer alone
+    bound: bool = False
 
     def content(self) -> str:
         return str(self.target_seq)
@@ -210,7 +231,8 @@ class Confirm(Command):
                 check_alive(desk, self, line.account_id, target.period)
                 due = judge(desk, book, target.period, line.account_id, line.wage)
             except Refused as refusal:
-                late.append(line._replace(code=refusal.code.value))
+                is_told = not self.bound or is_staff(desk, target.period, line.account_id)
+                late.append(line._replace(code=refusal.code.value) if is_told else not_yours(line))
                 continue
             if due != (line.base, line.employee, line.employer):
                 changed[str(line.line)] = due
@@ -350,11 +372,19 @@ def list_view(
     return ListView(period, confirmation is not None, shown, {**(there or {}), **told_there(confirmation)})
 
 
+_OF_NOBODY: Final = frozenset({RefusalCode.ACCOUNT_NOT_FOUND.value, RefusalCode.NOT_YOURS.value})
+
+
+def whom_it_shows(lines: Iterable[DeclaredLine]) -> Iterator[int | None]:
+    """The accounts of which an answer tells that shows these lines."""
+    return (line.account_id for line in lines if line.code not in _OF_NOBODY)
+
+
 def told_of(lines: Iterable[Declared], judged: Iterable[DeclaredLine]) -> Iterator[BookRef]:
     """Of whom it tells how lines of a list were judged: by the account, or by the digest that was sent."""
     sent = {line.line: line.person for line in lines}
     for line in judged:
         ref = sent.get(line.line) if line.account_id is None else line.account_id
-        # of somebody whom the ledger does not know there is nothing to tell
-        if ref is not None and line.code != RefusalCode.ACCOUNT_NOT_FOUND:
+        # of whom the ledger does not know there is nothing to tell, and of who is not theirs nothing is told
+        if ref is not None and line.code not in _OF_NOBODY:
             yield ref

@@ -18,6 +18,7 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ledger.contributions.beyond_staff import OwnLists
 from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
 from ledger.imports.chunks import Clock, Poster, Told, database_problem
@@ -91,6 +92,8 @@ class Importer:
     begun: Callable[[str], None] | None = None
     # told, of a preview, each command and what would become of it
     told: Told | None = None
+    # takes count of the strangers whom that one employer names
+    own_lists: OwnLists | None = None
 
     def run(self, path: Path, kind: str | None = None, totals: ControlTotals = NO_TOTALS) -> Summary:
         """Import one file, of the kind its header tells.
@@ -190,18 +193,19 @@ class Importer:
         kind = file.opened.layout.kind.name
         reveal, seal = number_opener(self.keyring), self.keyring.seal_bytes
         poster = ListPoster if kind == LISTS else Poster
-        return Here(
-            poster(
-                connection,
-                self.policies,
-                self.clock,
-                rehearsing,
-                kind,
-                reveal=reveal,
-                told=self.told,
-                seal=seal,
-            )
+        made = poster(
+            connection,
+            self.policies,
+            self.clock,
+            rehearsing,
+            kind,
+            reveal=reveal,
+            told=self.told,
+            seal=seal,
         )
+        if isinstance(made, ListPoster):
+            made.own_lists = self.own_lists
+        return Here(made)
 
     def _blocks(self, file: _File, ways: int, *, rehearsing: bool) -> Blocks | ListBlocks:
         layout = file.opened.layout
@@ -225,7 +229,7 @@ class Importer:
             only_employer=self.only_employer,
         )
         if kind == LISTS:
-            return ListBlocks(unit_rows)
+            return ListBlocks(unit_rows, self.own_lists, rehearsing)
         lines = PAYMENTS if kind == "receipts" else None
         return Blocks(self.connection, self.policies, self.clock, unit_rows, ways, lines)
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger.book.detail import unpack
 from ledger.contributions.assessing import Declared
+from ledger.contributions.beyond_staff import OwnList, OwnLists, strangers_of
 from ledger.contributions.brought import numbers_there, told_there
 from ledger.contributions.declarations import Confirm, Declare
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
@@ -54,8 +55,8 @@ class _List:
     def fen(self) -> int:
         return sum(line.wage_fen or 0 for line in self.lines)
 
-    def command(self, caller: str, actor: str) -> Declare:
-        command = Declare(self.book, self.period, tuple(self.lines), caller=caller, actor=actor)
+    def command(self, caller: str, actor: str, own: OwnList | None) -> Declare:
+        command = Declare(self.book, self.period, tuple(self.lines), caller=caller, actor=actor, own=own)
         # with the content in it, so that a corrected file is another request
         command.key = content_key("declarations", command.content())
         return command
@@ -66,6 +67,9 @@ class ListBlocks:
     """Cuts the lines of a file of lists into blocks, each of whole or cut lists."""
 
     rows: UnitRows
+    # of an employer that sends the file by itself
+    own_lists: OwnLists | None = None
+    only_asks: bool = False
 
     def of(self, lines: Iterable[FileLine]) -> Iterator[Block]:
         """The blocks, made one at a time as they are asked for. Lines that name no employer are refused."""
@@ -91,7 +95,8 @@ class ListBlocks:
         return Block([])
 
     def _filled(self, block: Block, lists: list[_List]) -> Block:
-        commands: list[Command] = [one.command(self.rows.caller, self.rows.actor) for one in lists]
+        own = None if self.own_lists is None else self.own_lists.of(only_asks=self.only_asks)
+        commands: list[Command] = [one.command(self.rows.caller, self.rows.actor, own) for one in lists]
         block.parts = [Chunk(commands, [(one.lines[0].line, one.fen) for one in lists])]
         return block
 
@@ -128,6 +133,9 @@ class ListPoster(Poster):
     Confirm wants to open sealed ID numbers. What is only rehearsed is not confirmed.
     """
 
+    # of an employer that sends the file by itself
+    own_lists: OwnLists | None = None
+
     def post(self, chunk: Chunk) -> Tally:
         tally = Tally()
         handed_in: list[tuple[Declare, Posted]] = []
@@ -139,6 +147,9 @@ class ListPoster(Poster):
             else:
                 _refuse(tally, command, outcome)
         lists = self._lines_of(handed_in)
+        if self.own_lists is not None:
+            # before any line of the block is told of, and before it is owed
+            self._name_strangers(self.own_lists, chunk, handed_in, lists)
         good = [
             (command, posted, lines)
             for (command, posted), lines in zip(handed_in, lists, strict=True)
@@ -154,6 +165,17 @@ class ListPoster(Poster):
             else:
                 _refuse(tally, command, done, {line.line for line in lines if line.code is None})
         return tally
+
+    @staticmethod
+    def _name_strangers(
+        own_lists: OwnLists,
+        chunk: Chunk,
+        handed_in: list[tuple[Declare, Posted]],
+        lists: list[list[DeclaredLine]],
+    ) -> None:
+        taken = {id(command): lines for (command, _posted), lines in zip(handed_in, lists, strict=True)}
+        strangers = (strangers_of(command, taken.get(id(command), ())) for command in chunk.commands)
+        own_lists.name(frozenset().union(*strangers))
 
     def _count_there(
         self, tally: Tally, command: Declare, lines: list[DeclaredLine], refused: Refused
@@ -194,6 +216,7 @@ class ListPoster(Poster):
                 caller=command.caller,
                 actor=command.actor,
                 key=f"c{command.key}",
+                bound=self.own_lists is not None,
             )
             for command, posted, _ in good
         ])  # fmt: skip

@@ -78,6 +78,7 @@ class RefusalCode(Worded):
         "身份信息核对不一致，不能提供查询结果。")
     OWN_CASE = Words("own_case", 403, "Nobody answers a case that they opened or that is about themselves",
         "不得办理本人提出或涉及本人的事项。")
+    NOT_YOURS = Words("not_yours", 422, "The person is not of your staff", "该人员未在本单位参保登记。")
     # not found
     ACCOUNT_NOT_FOUND = Words("account_not_found", 404, "No such account", "账户不存在。",
         "There is no account of this number or ID number")

@@ -18,7 +18,7 @@ from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.people.id_numbers import mask_id_number
 from tests.access.test_api_read_log import reads
 from tests.support.api_client import bearer, contribute, key, open_account, running, spending
-from tests.support.employer_client import declare, hire, new_employer, owe, wages
+from tests.support.employer_client import confirm, declare, hire, new_employer, owe, wages
 
 G = FieldGroup
 WINDOW = AccessChannel.WINDOW
@@ -250,7 +250,8 @@ def test_whole_numbers_of_a_list_go_to_those_who_may_see_them(
         assert line["id_number"] == number
         [read] = reads(engine)[before:]
         assert FieldGroup(read.fields) == fields
-    # its own list it has in its hands
+    # its own list it has in its hands, once they are of its staff
+    confirm(client, declared)
     sent = {"period": "2026-04", "lines": wages({person: "8000.00"})}
     lists = f"/v1/employers/{employer}/declarations?dry_run=true"
     [line] = client.post(lists, json=sent, headers=own).json()["lines"]

@@ -401,12 +401,12 @@ def test_the_staff_comes_in_pages_though_some_are_left_out(client: TestClient, f
 
 
 def test_a_file_of_lists_tells_nothing_of_others(client: TestClient, place: Place) -> None:
-    """A dry run of a list with somebody else's staff says that they are not enrolled here, and no more."""
+    """A dry run of a list with somebody else's staff says that they are not of this one's, and no more."""
     path = f"/v1/employers/{place.own}/declarations?dry_run=true"
     lines = [{"id_number": place.never["number"], "wage": "8000.00"}]
     answer = client.post(path, json={"period": "2026-07", "lines": lines}, headers=place.token)
     assert answer.status_code == 200, answer.text
     [line] = answer.json()["lines"]
-    assert line["code"] == "not_enrolled"
+    assert line["code"] == "not_yours"
     assert set(members(answer.json())) & NEVER == set()
     assert all(secret not in answer.text for secret in place.secrets)
