@@ -245,7 +245,10 @@ async def settle(body: NewSettlement, request: Request) -> Response:
 )
 @told_as(book="id_number", target_seq="visit", source_ref="message_id")
 async def quote(body: NewSettlement, request: Request) -> Response:
-    """A calculation that writes nothing. Its quote holds the settlement to the same amounts for a while."""
+    """A calculation that writes nothing. Its quote holds the settlement to the same amounts for a while.
+
+    An institution's token is shown no account number, and of a closed account no more than of none.
+    """
     command, done = await _decided(request, body, quoting=True)
     receipt, row, went_by = done.receipt, done.row(SETTLEMENT_ROW), command.went_by
     if row is None or went_by is None:

@@ -58,7 +58,8 @@ async def declare(employer: str, body: Declaration, request: Request) -> Respons
 
     The same list comes as CSV or XLSX, with its month in the query. In one list the first line of a person
     counts. A line that a confirmed list has brought just so is `already` there, in the list that it names;
-    when all of them are, in whatever order, the answer is that list, with 200, and nothing is written.
+    when all of them are, in whatever order, the answer is that list, with 200, and nothing is written. Of who
+    is not of its staff an employer's own token is told `not_yours`.
     """
     key = key_of(request)
     refuse_query(request)

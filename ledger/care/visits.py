@@ -16,7 +16,6 @@ from ledger.bounds.care import CARE_DATE, VISIT_ENDED_ON
 from ledger.care.counters import SETTLEMENT_ROW
 from ledger.care.reads import SETTLEMENTS
 from ledger.care.rows import standing
-from ledger.care.visit_named import require_open
 from ledger.chart.care import CareType
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
@@ -110,8 +109,7 @@ class RegisterVisit(Command):
         return self.begins_on
 
     def decide(self, desk: Desk) -> None:
-        if self.bound:
-            require_open(desk)
+        # of a closed account nothing else is said: who is bound learns of it no more than that there is none
         desk.allow(Verb.CARE_CASE, day=self.begins_on)
         birth = birth_before(desk, self, desk.book, self.begins_on)
         CARE_DATE.admit(self.begins_on, desk.today, "begins_on", birth=birth)

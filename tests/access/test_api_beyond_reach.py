@@ -17,10 +17,13 @@ from api.http.security import Caller
 from api.http.state import STRANGERS_A_MINUTE
 from api.http.strangers import CALLERS_MAX, Strangers
 from ledger import tables
+from ledger.access.read_log import ReadLogUnavailable
 from ledger.access.roles import OF_ANY_BOUND
 from ledger.book.numbers import book_id_of, entry_name, new_book_id
 from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
 from ledger.chart.parties import Party
+from ledger.imports import ImportProblem
+from ledger.imports.employer_lists import ListPoster
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest
 from ledger.verify import verify
@@ -238,6 +241,31 @@ def test_a_confirmation_says_it_of_who_died_since(
     assert [line.get("code") for line in agencys] == [None, "period_after_end", "period_after_end"]
 
 
+def test_nor_does_a_file_that_goes_on_later(
+    client: TestClient, folder: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off between the list and its confirmation, and sent again after two of its people have died."""
+    employer = new_employer(client)
+    staff, gone, named = (str(open_account(client, opened_on="2020-01-01")["number"]) for _ in range(3))
+    for one in (staff, gone):
+        enrol(client, one, employer, "2026-01-01")
+    rows = "".join(f"{employer},2026-07,{one},8000.00\n" for one in (staff, gone, named))
+    file = f"employer,period,id_number,wage\n{rows}".encode()
+
+    def cut_off(*_good: object) -> None:
+        raise ImportProblem("cut off")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ListPoster, "_confirm", cut_off)
+        first = client.post("/v1/imports/declarations", files={"file": file}, headers=unit(folder, employer))
+        assert refusal(first) == (503, "not_ready")
+    for one in (gone, named):
+        die(client, one, "2026-06-03")
+    again = client.post("/v1/imports/declarations", files={"file": file}, headers=unit(folder, employer))
+    assert again.status_code == 200, again.text
+    assert [row["code"] for row in again.json()["rejected"]] == ["period_after_end", "not_yours"]
+
+
 def test_two_numbers_of_one_stranger_are_two_strangers(
     client: TestClient, folder: Path, people: People, clock: list[float]
 ) -> None:
@@ -313,6 +341,42 @@ def test_a_stranger_who_is_known_sees_who_tried(
     answer = client.get("/v1/me/access-log", headers=bearer(folder / "keys", "own_request", **online))
     assert answer.status_code == 200, answer.text
     assert answer.json()["items"][0]["channel"] == "employer"
+
+
+def test_who_tries_many_people_is_found(
+    client: TestClient, folder: Path, people: People, clock: list[float]
+) -> None:
+    """More than fifty within ten minutes, none of whom the ledger knows."""
+    numbers = [id_number() for _ in range(55)]
+    answer = hand_in(client, people.employer, numbers, unit(folder, people.employer, actor="hr-trying"))
+    assert codes(answer) == ["not_yours"] * 55
+    auditor = bearer(folder / "keys", "audit", channel=AccessChannel.AUDIT, scopes=["reports:read"])
+    day = f"from={TODAY}&to={TODAY}&limit=50"
+    found = client.get(f"/v1/read-log/findings?{day}", headers=auditor)
+    assert found.status_code == 200, found.text
+    [crowd] = [
+        one for one in found.json()["items"] if (one["kind"], one["actor"]) == ("many_people", "hr-trying")
+    ]
+    assert crowd["people"] == 55
+
+
+@pytest.mark.parametrize("way", ["list", "handed in", "preview of a file", "file"])
+def test_what_cannot_be_recorded_is_told_of_nobody(
+    client: Any, folder: Path, people: People, clock: list[float], monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    def unavailable(*_reads: object) -> None:
+        raise ReadLogUnavailable("it is down")
+
+    monkeypatch.setattr(client.app.state.ledger.read_log, "record_here", unavailable)
+    headers, number = unit(folder, people.employer), id_number()
+    if "file" in way:
+        file = f"employer,period,id_number,wage\n{people.employer},2026-07,{number},8000.00\n".encode()
+        query = "?preview=true" if way.startswith("preview") else ""
+        answer = client.post(f"/v1/imports/declarations{query}", files={"file": file}, headers=headers)
+    else:
+        answer = hand_in(client, people.employer, [number], headers, asks=way == "list")
+    assert refusal(answer) == (503, "read_log_unavailable")
+    assert answer.headers["retry-after"] == "1"
 
 
 # -- an institution's quote --------------------------------------------------------------------------------

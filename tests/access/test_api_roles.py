@@ -312,6 +312,31 @@ def test_every_route_with_the_token_of_every_role(
 
 
 @pytest.mark.parametrize("actor", BOUND)
+def test_no_scope_makes_a_bound_token_reach_further(
+    client: TestClient, folder: Path, place: Place, actor: str
+) -> None:
+    """With every scope that there is, on what is one's own: none gives itself a contract or pays itself."""
+    role = role_of(actor)
+    names = place.own.names
+    if actor == "insured person":
+        names = names | {"document": names["own_document"]}
+    every = [one for one in SCOPES if actor != "employer" or one != "contributions:act"]
+    for route in GUARDED:
+        answer = called(client, route, names, token_of(client, folder, role, place.own, scopes=every))
+        code = answer.json().get("code") if "json" in answer.headers["content-type"] else None
+        assert ((answer.status_code, code) == (403, "scope_missing")) is (route not in REACHED[actor]), route
+
+
+def test_an_employer_that_would_act_for_the_agency_is_nobody(
+    client: TestClient, folder: Path, place: Place
+) -> None:
+    for route in GUARDED:
+        headers = token_of(client, folder, role_of("employer"), place.own, scopes=list(SCOPES))
+        answer = called(client, route, place.own.names, headers)
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_invalid"), route
+
+
+@pytest.mark.parametrize("actor", BOUND)
 def test_every_route_with_every_scope_but_its_own(
     client: TestClient, folder: Path, place: Place, actor: str
 ) -> None:
