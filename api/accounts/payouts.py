@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError, to_json
 
 from api.http.answers import Answer, yuan
 from api.http.declaring import posting
-from api.http.fields import IdText, Name, Nothing, SourceRef, Strict, Words, example
+from api.http.fields import IdText, Name, Nothing, SealedWords, SourceRef, Strict, Words, example
 from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, Limit, json_answer
 from api.http.posting import entry_of, key_of, respond, take
 from api.http.routes import LedgerRoute, describe
@@ -67,7 +67,9 @@ BankAccount = Annotated[
         "examples": ["6200000000000000000"],
     }),
 ]  # fmt: skip
-Bank = Annotated[Words, BeforeValidator(lambda value: _bank(value) if isinstance(value, str) else value)]
+Bank = Annotated[
+    SealedWords, BeforeValidator(lambda value: _bank(value) if isinstance(value, str) else value)
+]
 
 
 class NewPayout(Strict):
@@ -86,7 +88,7 @@ class NewPayout(Strict):
     account_holder: Name
     bank: Bank
     bank_account: BankAccount
-    document: Words
+    document: SealedWords
 
 
 class PayoutDone(Strict):

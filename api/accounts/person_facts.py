@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from api.http.answers import ReceiptAnswer, yuan
 from api.http.declaring import By, by_of, posting, posts
-from api.http.fields import Day, IdText, Name, Strict, Words, example
+from api.http.fields import Day, IdText, Name, SealedWords, Strict, Words, example
 from api.http.posting import post_and_answer, respond, take, wants_dry_run
 from api.http.receipts import receipt_json
 from api.http.routes import OF_ACCOUNT, OF_ID_NUMBER, LedgerRoute
@@ -91,7 +91,7 @@ class NewContact(Strict):
     )
 
     phone: Phone | None = None
-    address: Words | None = None
+    address: SealedWords | None = None
     first: Day = Field(alias="from")
     document: Words
 

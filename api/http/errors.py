@@ -86,6 +86,7 @@ _SHAPE_ORDER = (
     RefusalCode.AMOUNT_INVALID,
     RefusalCode.SHAPE_INVALID,
     RefusalCode.NAME_INVALID,
+    RefusalCode.PERSONAL_DATA_IN_TEXT,
     RefusalCode.CARE_TYPE_UNKNOWN,
     RefusalCode.LINE_CLASS_UNKNOWN,
     RefusalCode.SHARES_INVALID,

@@ -18,11 +18,13 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 
 from ledger import KIND_WORDS, Kind, RefusalCode, Refused
+from ledger.id_forms import holds_id_number
 from ledger.money import AMOUNT_PATTERN, format_yuan, parse_yuan
 from ledger.months import PERIOD_PATTERN, format_period, parse_period
 from ledger.people.id_numbers import ID_NUMBER_PATTERN
@@ -107,6 +109,27 @@ def named(name: str) -> str:
             RefusalCode.NAME_INVALID, "a name of whole characters, without ? * < > \u25a1 and other signs"
         )
     return name
+
+
+def _numberless(text: str | None) -> str | None:
+    if text is not None and holds_id_number(text):
+        raise _wrong(RefusalCode.PERSONAL_DATA_IN_TEXT, "a text without an ID number in it")
+    return text
+
+
+def _numberless_when_new(text: str, info: ValidationInfo) -> str:
+    # what was taken before there was the rule is answered again; posting sees to it that it is nothing new
+    if info.context is ON_RECORD:
+        return text
+    return str(_numberless(text))
+
+
+ON_RECORD: Final[dict[str, object]] = {}
+"""The context in which a request is read that may be on record with an ID number in a text."""
+NUMBERLESS: Final = AfterValidator(_numberless)
+"""Of a text or a reference: no ID number stands in it. Every such field has this one, or"""
+NUMBERLESS_WHEN_NEW: Final = AfterValidator(_numberless_when_new)
+"""this one, where its command carries it in clear: then posting looks at it too, behind what is on record."""
 
 
 def read_area(value: object) -> int:
@@ -209,19 +232,28 @@ KindFilter = Annotated[
 Whole = Annotated[int, BeforeValidator(read_whole)]
 # the bound stands before the reader: behind it, and beside another type, no document would tell it
 Count = Annotated[int, Field(ge=0), BeforeValidator(read_whole)]
-SourceRef = Annotated[str, _read(SOURCE_REF_MAX, read_text), _identifying(SOURCE_REF_MAX)]
+SourceRef = Annotated[
+    str, _read(SOURCE_REF_MAX, read_text), NUMBERLESS_WHEN_NEW, _identifying(SOURCE_REF_MAX)
+]
 InstitutionCode = Annotated[
     str,
     _read(INSTITUTION_CODE_MAX, read_text),
     AfterValidator(not_cash),
     _identifying(INSTITUTION_CODE_MAX),
 ]
-Name = Annotated[str, _read(NAME_MAX, read_name), AfterValidator(named), _identifying(NAME_MAX)]
+Name = Annotated[str, _read(NAME_MAX, read_name), AfterValidator(named), NUMBERLESS, _identifying(NAME_MAX)]
 EmployerName = Annotated[
-    str, _read(EMPLOYER_NAME_MAX, read_name), AfterValidator(named), _identifying(EMPLOYER_NAME_MAX)
+    str,
+    _read(EMPLOYER_NAME_MAX, read_name),
+    AfterValidator(named),
+    NUMBERLESS,
+    _identifying(EMPLOYER_NAME_MAX),
 ]
 # what people read of a case: kept as it was written
-Words = Annotated[str, StringConstraints(strict=True, min_length=1, max_length=256, pattern=PROSE_PATTERN)]
+_PROSE: Final = StringConstraints(strict=True, min_length=1, max_length=256, pattern=PROSE_PATTERN)
+Words = Annotated[str, _PROSE, NUMBERLESS_WHEN_NEW]
+# the same of what is kept sealed, so that posting sees nothing of it
+SealedWords = Annotated[str, _PROSE, NUMBERLESS]
 IdText = Annotated[
     str,
     StringConstraints(strict=True),
@@ -267,7 +299,7 @@ CareWord = Annotated[
 
 
 # how an institution names its messages and bills: not parsed
-Visible = Annotated[str, StringConstraints(strict=True, pattern=VISIBLE_PATTERN)]
+Visible = Annotated[str, StringConstraints(strict=True, pattern=VISIBLE_PATTERN), NUMBERLESS_WHEN_NEW]
 
 
 # what was sent and is none: no amount and no month is like it, so the command refuses it at its place

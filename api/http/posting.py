@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import Request, Response
 
 from api.http.heads import said
+from api.http.on_record import REPLAYED
 from api.http.receipts import receipt_json, with_more
 from api.http.routes import JSON
 from api.http.shown import shown_by
@@ -12,8 +13,6 @@ from api.http.state import state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown, Waiting
 from ledger.book.numbers import parse_entry_name
 from ledger.texts import is_key
-
-REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 def plain_key(text: str) -> str:

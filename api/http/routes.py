@@ -14,8 +14,7 @@ from typing import Any, ClassVar, get_args
 from fastapi import Request, Response
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ValidationError
-from starlette.datastructures import QueryParams
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.routing import Match
@@ -23,10 +22,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.http.answers import WaitingAnswer
 from api.http.deadlines import await_body, has_body
-from api.http.errors import PROBLEM_JSON, Declined, Fault, ShapeRefused, faults_of_body, names_cash
+from api.http.errors import PROBLEM_JSON, Declined
 from api.http.heads import check_readable, said
-from api.http.places import Places, may_be_told
+from api.http.on_record import ON_RECORD_FAULTS, check_key, first_answer_alone, read_body
+from api.http.places import Places
 from api.http.problems import Code, DoorCode
+from api.http.query import asked_of, check_query
 from api.http.reach import NAMED_IN_BODY, is_own_data, stay_within, stay_within_body
 from api.http.security import OPEN, SCOPE_OF
 from api.http.shown import let_in, recorded
@@ -127,7 +128,7 @@ class LedgerRoute(APIRoute):
         # so that it answers outside the layers, too, that FastAPI lays around all routes
         self.app: ASGIApp = AsyncExitStackMiddleware(self.app)
         if by_hand:
-            self.app = _by_hand(self._guard(), self.endpoint, model, self.app, takes.query_params)
+            self.app = _by_hand(self._guard(by_hand=True), self.endpoint, model, self.app, takes.query_params)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         # every route that stands before the right one is asked, and FastAPI takes its time to say no
@@ -172,7 +173,7 @@ class LedgerRoute(APIRoute):
             getattr(self.endpoint, "told_as", None),
         )
 
-    def _guard(self) -> Callable[[Scope, Receive], Awaitable[StrictRequest]]:
+    def _guard(self, *, by_hand: bool = False) -> Callable[[Scope, Receive], Awaitable[StrictRequest]]:
         """What comes before anything is parsed: the request, or what refuses it."""
         template, places = self.path_format, self._places()
         route = next(iter(self.methods or ())), template
@@ -180,10 +181,11 @@ class LedgerRoute(APIRoute):
         only_reads = route[0] == "GET" or route in READS_BY_POST
         body_says_whose, is_own = route in NAMED_IN_BODY, is_own_data(template)
         takes_body = self.body_field is not None
+        parameters = (self.openapi_extra or {}).get("parameters", ())
+        takes_key = any(parameter["name"] == "Idempotency-Key" for parameter in parameters)
+        may_be_on_record = by_hand and hasattr(self.endpoint, "declared")
         known = {str(field.alias) for field in self.dependant.query_params} | {
-            parameter["name"]
-            for parameter in (self.openapi_extra or {}).get("parameters", ())
-            if parameter["in"] == "query"
+            parameter["name"] for parameter in parameters if parameter["in"] == "query"
         }
 
         async def guard(scope: Scope, receive: Receive) -> StrictRequest:
@@ -202,6 +204,8 @@ class LedgerRoute(APIRoute):
                 stay_within_body(caller_of(request), needed, body)
             if scope["query_string"]:
                 check_query(request.query_params, known, body)
+            if takes_key:
+                check_key(scope, may_be_on_record=may_be_on_record)
             return request
 
         return guard
@@ -214,67 +218,31 @@ def _by_hand(
     otherwise: ASGIApp,
     query_fields: Sequence[Any],
 ) -> ASGIApp:
+    posts = hasattr(endpoint, "declared")
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         has_query = bool(query_fields and scope["query_string"])
         if has_query and model is not None:
             await otherwise(scope, receive, send)
             return
         request = await guard(scope, receive)
+        faults = scope.get(ON_RECORD_FAULTS, [])
         if model is None:
-            asked = _asked(request.query_params, query_fields) if has_query else {}
+            asked = asked_of(request.query_params, query_fields) if has_query else {}
             if asked is None:
                 await otherwise(scope, receive, send)
                 return
             answering = endpoint(**scope["path_params"], **asked, request=request)
         else:
-            value = await request.json()
-            try:
-                body = model.model_validate(value)
-            except ValidationError as error:
-                raise ShapeRefused(faults_of_body(error, value)) from None
+            body, of_body = read_body(model, await request.json(), may_be_on_record=posts)
+            faults += of_body
             answering = endpoint(**scope["path_params"], body=body, request=request)
+        if faults:
+            answering = first_answer_alone(answering, faults)
         response = await recorded(scope, answering)
         await response(scope, receive, send)
 
     return app
-
-
-def _asked(query: QueryParams, fields: Sequence[Any]) -> dict[str, Any] | None:
-    """What a query says, read by FastAPI's own fields; None where something is wrong with it or missing."""
-    asked: dict[str, Any] = {}
-    for field in fields:
-        said = query.get(field.alias)
-        if said is not None:
-            asked[field.name], faults = field.validate(said)
-            if faults:
-                return None
-        elif field.field_info.is_required():
-            return None
-    return asked
-
-
-def check_query(query: QueryParams, known: Iterable[str], body: object) -> None:
-    """Refuse a query key that is not known or there twice, and a dry_run of neither true nor false."""
-    faults = [
-        Fault(
-            RefusalCode.UNKNOWN_FIELD,
-            "query",
-            name if may_be_told(name) else "",
-            "a query key that is not known",
-        )
-        for name in query
-        if name not in known
-    ]
-    if len(query.multi_items()) != len(query):
-        faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "", "a query key stands there twice"))
-    if query.get("dry_run", "true") not in {"true", "false"}:
-        faults.append(Fault(RefusalCode.SHAPE_INVALID, "query", "dry_run", "true or false"))
-    if faults:
-        if names_cash(dict(query)) or names_cash(body):
-            faults.append(
-                Fault(RefusalCode.CASH_FORBIDDEN, "body", "", "account money is never paid as cash")
-            )
-        raise ShapeRefused(faults)
 
 
 # -- what the OpenAPI document says of a route -------------------------------------------------------------
@@ -298,6 +266,7 @@ _TOKEN: tuple[Code, ...] = (
 )
 _BODY: tuple[Code, ...] = (
     RefusalCode.JSON_MALFORMED,
+    RefusalCode.PERSONAL_DATA_IN_TEXT,
     RefusalCode.CASH_FORBIDDEN,
     DoorCode.BODY_TOO_LARGE,
     DoorCode.MEDIA_TYPE_UNSUPPORTED,
@@ -308,6 +277,7 @@ _KEY: tuple[Code, ...] = (
     RefusalCode.IDEMPOTENCY_KEY_MISSING,
     RefusalCode.IDEMPOTENCY_KEY_INVALID,
     RefusalCode.IDEMPOTENCY_KEY_REUSED,
+    RefusalCode.PERSONAL_DATA_IN_TEXT,
 )
 # what an ID number may be refused for
 OF_ID_NUMBER: tuple[Code, ...] = (

@@ -29,7 +29,7 @@ from ledger.access.reads import Asker, Read
 from ledger.book.numbers import parse_entry_name, party_of
 from ledger.chart.channels import NOTHING, AccessChannel, FieldGroup
 from ledger.chart.parties import Party
-from ledger.people.id_numbers import mask_in_text
+from ledger.people.id_numbers import holds_id_number, mask_in_text
 from ledger.texts import read_text
 
 REF_MAX: Final = 200
@@ -350,4 +350,8 @@ def _reference(text: str) -> str:
         raise ShapeRefused([Fault(RefusalCode.SHAPE_INVALID, "header", "Purpose", wanted)])
     entry, blank, more = read.partition(" ")
     # the digits of an entry's name may be those of an ID number by chance, and heirs are let in by it
-    return mask_in_text(read) if parse_entry_name(entry) is None else entry + blank + mask_in_text(more)
+    is_entry = parse_entry_name(entry) is not None
+    if holds_id_number(more if is_entry else read):
+        wanted = "a reference without an ID number in it"
+        raise ShapeRefused([Fault(RefusalCode.PERSONAL_DATA_IN_TEXT, "header", "Purpose", wanted)])
+    return entry + blank + mask_in_text(more) if is_entry else mask_in_text(read)

@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError, to_json
 from api.http.answers import Answer
 from api.http.deadlines import takes_long
 from api.http.errors import Declined
-from api.http.fields import EmployerName, IdText, Strict, Words, example
+from api.http.fields import NUMBERLESS, EmployerName, IdText, Strict, Words, example
 from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, Limit, json_answer
 from api.http.problems import DoorCode
 from api.http.receipts import instant
@@ -50,6 +50,7 @@ def read_legal_basis(value: object) -> str | None:
 LegalBasis = Annotated[
     str | None,
     BeforeValidator(read_legal_basis),
+    NUMBERLESS,
     WithJsonSchema(
         {
             "type": "string",

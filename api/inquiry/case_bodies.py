@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.http.errors import Fault, ShapeRefused
-from api.http.fields import SourceRef, Strict, example
+from api.http.fields import NUMBERLESS, SourceRef, Strict, example
 from ledger import RefusalCode
 from ledger.cases.answers import CORRECTIONS_MAX, EVIDENCE_MAX
 from ledger.cases.cases import REPLY_TO_MAX, TEXT_MAX
@@ -45,6 +45,7 @@ def _read_evidence(value: object) -> object:
 Letter = Annotated[
     str,
     BeforeValidator(_read_letter),
+    NUMBERLESS,
     WithJsonSchema(
         {
             "type": "string",
@@ -58,6 +59,7 @@ Letter = Annotated[
 ReplyTo = Annotated[
     str | None,
     BeforeValidator(_read_reply_to),
+    NUMBERLESS,
     WithJsonSchema(
         {
             "anyOf": [

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError, to_json
 
 from api.http.answers import Answer
-from api.http.fields import Nothing, Strict, example
+from api.http.fields import NUMBERLESS, Nothing, Strict, example
 from api.http.listing import LIMIT_DEFAULT, Cursor, Cursors, PageLimit, json_answer
 from api.http.routes import JSON, LedgerRoute, describe
 from api.http.state import State, caller_of, state_of
@@ -47,6 +47,7 @@ Url = Annotated[
     str,
     StringConstraints(strict=True),
     AfterValidator(_url),
+    NUMBERLESS,
     WithJsonSchema({
         "type": "string",
         "format": "uri",

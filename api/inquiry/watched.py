@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 from pydantic_core import to_json
 
 from api.http.answers import Answer
-from api.http.fields import IdText, Strict, Words, example
+from api.http.fields import NUMBERLESS, IdText, Strict, Words, example
 from api.http.places import told_as
 from api.http.routes import JSON, OF_ACCOUNT, OF_ID_NUMBER, LedgerRoute, describe
 from api.http.shown import shown_by
@@ -35,6 +35,7 @@ class NewStaff(Strict):
     actor: Annotated[
         str,
         StringConstraints(strict=True, min_length=1, max_length=AGENT_NAME_MAX, pattern=PROSE_PATTERN),
+        NUMBERLESS,
     ]
     id_number: IdText
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, create_model
 
 from api.accounts.accounts import open_account
 from api.accounts.closure import death, death_correction, death_withdrawal
@@ -20,8 +20,9 @@ from api.accounts.holds import capture, release
 from api.accounts.person_facts import change_name, change_number, merge, record_contact
 from api.accounts.postings import contribute, hold, spend
 from api.http.declaring import By, Declared
-from api.http.errors import Fault, ShapeRefused, faults_of, faults_of_body, faults_of_refusal, worst
+from api.http.errors import Fault, ShapeRefused, faults_of, faults_of_refusal, worst
 from api.http.fields import Strict
+from api.http.on_record import faults_of_key, read_body
 from api.http.places import Places
 from api.http.posting import plain_key
 from api.http.security import Caller
@@ -136,10 +137,11 @@ def read_command(
         ]
         return Unreadable(worst(found), found)
     try:
-        body = reader.model.model_validate(item)
-    except ValidationError as error:
-        found = faults_of_body(error, item)
-        return Unreadable(worst(found), found)
+        # what holds an ID number is refused by posting, unless it is on record
+        body, found = read_body(reader.model, item, may_be_on_record=True)
+    except ShapeRefused as refused:
+        return Unreadable(refused.code, refused.faults)
+    found += faults_of_key(body.idempotency_key, "body", "/idempotency_key")
     if body.idempotency_key is None:
         missing = Refused(R.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
         return Unreadable(missing.code, faults_of_refusal(missing, reader.places))
@@ -148,4 +150,6 @@ def read_command(
     except ShapeRefused as refused:
         return Unreadable(refused.code, refused.faults)
     except Refused as refused:
+        if found:
+            return Unreadable(worst(found), found)
         return Unreadable(refused.code, faults_of_refusal(refused, reader.places))

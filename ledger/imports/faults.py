@@ -12,6 +12,7 @@ from typing import Final
 from ledger.chart.members import MemberClass
 from ledger.chart.person_facts import NumberReason
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.id_forms import holds_id_number
 from ledger.imports.columns import NUMBERED, Column, FileKind, Holds
 from ledger.imports.file_lines import FileLine
 from ledger.imports.headings import Layout
@@ -39,6 +40,7 @@ _APOSTROPHES: Final = ("'", "\u2019", "\u2018", "\uff07")
 # what a spreadsheet makes of a number of many digits that it takes for one
 _match_rounded = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]+|[0-9]{15,}\.[0-9]*").fullmatch
 _ID_DIGITS: Final = 18
+_TEXTS: Final = frozenset({Holds.NAME, Holds.TEXT, Holds.KEY})
 
 
 def _is_code(text: str) -> bool:
@@ -111,7 +113,13 @@ _WHAT_HELPS: Final = {
 # that are about what a line names, beside which the amount itself is told
 _OF_AMOUNTS: Final = frozenset({"amount_mismatch", "amount_differs"})
 # as commands call what the columns hold
-_CALLED: Final = {"amount_fen": "amount", "wage_fen": "wage", "valid_from": "from", "valid_to": "to"}
+_CALLED: Final = {
+    "amount_fen": "amount",
+    "wage_fen": "wage",
+    "valid_from": "from",
+    "valid_to": "to",
+    "opening/source_ref": "opening_source_ref",
+}
 
 
 def blamed(kind: FileKind, number: int, refused: Refused, named_fen: int = 0) -> Rejected:
@@ -138,6 +146,9 @@ def judged_again(layout: Layout, line: FileLine, refused: Refused) -> Rejected:
         fault = (line.faults or {}).get(column.name) or _fault(column, text, code)
         if fault is not None:
             shown = text or _as_it_stands(layout, line, column.name)
+            if fault is RefusalCode.PERSONAL_DATA_IN_TEXT:
+                # the number is told nowhere, not even to whoever sent it
+                shown = ""
             return Rejected(number, fault.value, column.name, shown, column.holds.value)
     if not name:
         return Rejected(number, code.value)
@@ -157,6 +168,8 @@ def _fault(column: Column, text: str, code: RefusalCode) -> RefusalCode | None:
     typed = typing_fault(column.holds, text)
     if typed is not None:
         return typed
+    if column.holds in _TEXTS and holds_id_number(text):
+        return RefusalCode.PERSONAL_DATA_IN_TEXT
     if column.holds in NUMBERED and lost_digits(number_text(text)):
         return RefusalCode.NUMBER_IN_CELL
     return None if _GOOD[column.holds](text) else code

@@ -15,6 +15,7 @@ from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
+from ledger.id_forms import holds_id_number
 from ledger.imports import spellings
 from ledger.imports.columns import KEY_COLUMN
 from ledger.imports.faults import first_fault
@@ -104,12 +105,17 @@ def text_of(value: str, longest: int) -> str:
 
 
 def name_of(value: str, longest: int = NAME_MAX) -> str:
-    """A name as it is kept. Refused with shape_invalid for no text, name_invalid for what names nobody."""
+    """A name as it is kept. Refused with shape_invalid for no text, name_invalid for what names nobody,
+    personal_data_in_text for one with an ID number in it.
+    """
     name = read_name(value, longest)
     if name is None:
         raise Refused(RefusalCode.SHAPE_INVALID)
     if not is_name(name):
         raise Refused(RefusalCode.NAME_INVALID)
+    if holds_id_number(name):
+        # kept sealed, so that posting does not see it
+        raise Refused(RefusalCode.PERSONAL_DATA_IN_TEXT)
     return name
 
 

@@ -25,6 +25,7 @@ from ledger.corrections.months import area_of
 from ledger.corrections.performing import Shown, kept_by, lines_after, perform, preview
 from ledger.corrections.plan import Planner
 from ledger.csv_out import BYTE_ORDER_MARK
+from ledger.id_forms import holds_id_number
 from ledger.imports.lists import ListLine, read_list
 from ledger.money import format_yuan, parse_yuan
 from ledger.months import format_period, period_of
@@ -76,6 +77,8 @@ def correct(
     """
     tune_process()
     settings = Settings.load(data)
+    if holds_id_number(reason):
+        raise Refused(RefusalCode.PERSONAL_DATA_IN_TEXT, at="reason")
     days, actor = (_day(first, "FROM"), _day(last, "TO")), who_asks(by)
     with at_work(settings) as (opened, connection):
         today = now_and_today()[1]

@@ -7,11 +7,11 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 from functools import partial
-from operator import mul
 from typing import Final
 
+from ledger import id_forms
+from ledger.id_forms import APART, CENTURIES, PARTS, are_many, is_unseen, kind_of, lengthen
 from ledger.refusals import RefusalCode, Refused
 
 # --- ID numbers of persons (rule R1; GB 11643-1999) ---------------------------------------------------
@@ -19,39 +19,16 @@ from ledger.refusals import RefusalCode, Refused
 MALE: Final = 1
 FEMALE: Final = 2
 
-_ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_ID_CHECKS: Final = "10X98765432"
+IdKind = id_forms.IdKind
+birth_date_in = id_forms.birth_date_in
+check_digit = id_forms.check_digit
+holds_id_number = id_forms.holds_id_number
+
 ID_NUMBER_PATTERN: Final = "^([0-9]{15}|[0-9]{17}[0-9Xx])$"
 """The form of an ID number, anchored, as the OpenAPI document publishes it."""
 
 _match_id = re.compile(ID_NUMBER_PATTERN).fullmatch
 _match_like_id = re.compile(r"(?:[0-9]{14}|[0-9]{17})[0-9Xx]").fullmatch
-
-_PROVINCES: Final = frozenset(
-    str(code)
-    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65))
-    for code in range(first, last + 1)
-)
-_CHINA: Final = "156"
-# Old numbers have a two-digit year; these sequences were kept for people already a hundred years old.
-_CENTENARIAN_SEQUENCES: Final = frozenset({"996", "997", "998", "999"})
-
-
-class IdKind(StrEnum):
-    """Which document an ID number belongs to."""
-
-    MAINLAND = "mainland"
-    HONG_KONG = "hong_kong"
-    MACAU = "macau"
-    TAIWAN = "taiwan"
-    FOREIGNER = "foreigner"
-
-
-_PERMITS: Final = {
-    "810000": IdKind.HONG_KONG,
-    "820000": IdKind.MACAU,
-    "830000": IdKind.TAIWAN,
-}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,10 +71,10 @@ def parse_id_number(text: str, today: date) -> IdNumber:
     if _match_id(stripped) is None:
         raise Refused(RefusalCode.ID_FORMAT, at="id_number")
     given = stripped.upper()
-    kind = _kind_of(given)
+    kind = kind_of(given)
     if kind is None:
         raise Refused(RefusalCode.ID_PREFIX, at="id_number")
-    number = _lengthen(given) if len(given) == 15 else given
+    number = lengthen(given) if len(given) == 15 else given
     try:
         birth_date = birth_date_in(number)
     except ValueError:
@@ -108,37 +85,6 @@ def parse_id_number(text: str, today: date) -> IdNumber:
         raise Refused(RefusalCode.ID_CHECKSUM, at="id_number")
     sex = MALE if int(number[16]) % 2 == 1 else FEMALE
     return IdNumber(number=number, birth_date=birth_date, sex=sex, kind=kind)
-
-
-def birth_date_in(number: str) -> date:
-    """The birth date in a valid ID number of 18 characters."""
-    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
-
-
-def _kind_of(digits: str) -> IdKind | None:
-    if digits[:2] in _PROVINCES:
-        return IdKind.MAINLAND
-    if len(digits) == 15:
-        return None
-    if digits[0] == "9":
-        foreign = digits[1:3] in _PROVINCES and digits[3:6] not in ("000", _CHINA)
-        return IdKind.FOREIGNER if foreign else None
-    return _PERMITS.get(digits[:6])
-
-
-def _lengthen(old: str) -> str:
-    """The 18-character form of an old number of 15 digits: the century goes in, the check is added."""
-    century = "18" if old[12:] in _CENTENARIAN_SEQUENCES else "19"
-    body = old[:6] + century + old[6:]
-    return body + check_digit(body)
-
-
-def check_digit(body17: str) -> str:
-    """The last character of an ID number from its first 17 digits (ISO 7064 MOD 11-2)."""
-    if len(body17) != len(_ID_WEIGHTS):
-        raise ValueError("the body of an ID number has 17 digits")
-    total = sum(map(mul, map(int, body17), _ID_WEIGHTS))
-    return _ID_CHECKS[total % 11]
 
 
 def check_declared(id_number: IdNumber, sex: int | None, birth_date: date | None) -> None:
@@ -167,12 +113,9 @@ _DIGEST: Final = r"(?<!\w)(?=[0-9]*[a-f])[0-9a-f]{64}(?!\w)"
 _LIKE_ID_ANYWHERE: Final = re.compile(_LIKE_ID)
 _each_18 = re.compile(r"(?=([0-9]{18}))").finditer
 
-# One sign between its digits, as people part a number to read it: blanks, hyphens, dots, underscores. Days
-# and numbers of other things are parted so too: it has a day of birth at its place, and no year in front.
-_PART: Final = (
-    "[ \u00a0\u2000-\u200a\u202f\u3000\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
-    "\u00b7\u2022\u2027\u30fb\uff0e\u3002_\uff3f.-]?"
-)
+# One sign between its digits, as people part a number to read it. Days and numbers of other things are parted
+# so too: it has a day of birth at its place, and no year in front.
+_PART: Final = f"[{PARTS}]?"
 
 
 def _digits(allowed: str) -> str:
@@ -194,20 +137,11 @@ def _parted(*century: str) -> str:
     return f"(?<!\\d){no_year}{_PART.join(signs)}(?![\\dXx])"
 
 
-# what has no shape of its own: formats, marks that stand on or about another character, and letters and
-# patterns that are drawn as nothing
-_UNSEEN: Final = frozenset({"Cf", "Mn", "Me", "Mc"})
-_FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-# what may stand between the digits of one number, however much of it
-_APART: Final = f"[\\s/\\\\|\uff0f{_PART[1:-2]}]"
 _SIGN: Final = "[\\dXx\uff38\uff58]"
-_SHORTEST: Final = 15
-_CENTURIES: Final = frozenset({"18", "19", "20"})
-_match_apart = re.compile(f"\\d(?:{_APART}*{_SIGN}){{14,}}")
+_SHORTEST: Final = id_forms.OLD_LENGTH
+_match_apart = re.compile(f"\\d(?:{APART}*{_SIGN}){{14,}}")
 _each_sign = re.compile(_SIGN).finditer
 _each_group = re.compile(f"{_SIGN}+").finditer
-
-GROUPS_MAX: Final = 7
 _groups = re.compile(r"[\dXx\uff38\uff58]+").findall
 _CENTURY: Final = f"(?:{_digits('1')}{_PART}{_digits('89')}|{_digits('2')}{_PART}{_digits('0')})"
 _LIKE_ID_IN_TEXT: Final = re.compile(
@@ -259,7 +193,7 @@ def _masked_as_read(text: str) -> str:
 
 def _masked_through_unseen(text: str) -> str:
     """Numbers that are whole for who reads them: of what nobody sees between their characters."""
-    places = [at for at, sign in enumerate(text) if not _is_unseen(sign)]
+    places = [at for at, sign in enumerate(text) if not is_unseen(sign)]
     if len(places) == len(text):
         return text
     read = "".join(text[at] for at in places)
@@ -275,10 +209,6 @@ def _masked_through_unseen(text: str) -> str:
         done += sign if inside else text[after : places[at]] + sign
         after = places[at] + 1
     return done + text[after:]
-
-
-def _is_unseen(sign: str) -> bool:
-    return sign in _FILLERS or unicodedata.category(sign) in _UNSEEN
 
 
 def _masked_apart(length: int, found: re.Match[str]) -> str:
@@ -302,7 +232,7 @@ def _masked_apart(length: int, found: re.Match[str]) -> str:
 
 
 def _is_apart(number: str) -> bool:
-    return (len(number) == _SHORTEST or number[6:8] in _CENTURIES) and _is_number(number)
+    return (len(number) == _SHORTEST or number[6:8] in CENTURIES) and _is_number(number)
 
 
 def _masked(found: re.Match[str]) -> str:
@@ -315,8 +245,7 @@ def _masked(found: re.Match[str]) -> str:
 
 def _are_many(text: str) -> bool:
     """Whether groups of digits are many numbers: nobody parts one into many groups of different length."""
-    groups = [len(group) for group in _groups(text)]
-    return len(groups) > GROUPS_MAX and len(set(groups[:-1])) > 1
+    return are_many([len(group) for group in _groups(text)])
 
 
 def _is_number(number: str) -> bool:

@@ -33,10 +33,11 @@ _NOTHING: dict[str, object] = {
 
 
 # what posting itself may refuse, whatever the command: no such book, a number that names two people, a key
-# used for something else, an area without a policy, a neighbour in an atomic group
+# used for something else, an ID number in a text, an area without a policy, a neighbour in an atomic group
 OF_POSTING: Final = (
     RefusalCode.ACCOUNT_NOT_FOUND,
     RefusalCode.ID_NUMBER_SHARED,
+    RefusalCode.PERSONAL_DATA_IN_TEXT,
     RefusalCode.IDEMPOTENCY_KEY_REUSED,
     RefusalCode.AREA_UNKNOWN,
     RefusalCode.GROUP_REFUSED,

@@ -24,6 +24,7 @@ from ledger.posting.approvals import (
 from ledger.posting.attempt import Attempt
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk, receipt_of
+from ledger.posting.free_text import refuse_id_numbers
 from ledger.posting.identities import tell_identities
 from ledger.posting.intents import write_command
 from ledger.posting.outcomes import (
@@ -124,7 +125,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         # it was resolved before, and is decided again as things stand then
         raise WiderLocks(())
     if book_id is None or (book_id not in desk.books and not command.opens):
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
+        raise _not_found(command)
     approved = command.approval is not None and check_may_approve(
         desk, command.approval, command.actor, attempt.agents
     )
@@ -149,6 +150,7 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
         waits_already = waited_for(desk, book_id, attempt.agents[command.caller], command.key, fingerprint)
         if waits_already is not None:
             raise Refused(RefusalCode.APPROVAL_NEEDED) if attempt.together else waits_already
+    refuse_id_numbers(command)
     if stored is not None:
         _check_area(attempt, stored)
     if desk.shared:
@@ -192,6 +194,12 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     posted = _accept(attempt, command, place, fingerprint)
     posted.asks = asks
     return posted
+
+
+def _not_found(command: Command) -> Refused:
+    # what has no book is on record nowhere
+    refuse_id_numbers(command)
+    return Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
 
 
 def _answered_by_key(

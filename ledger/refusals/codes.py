@@ -21,13 +21,15 @@ class RefusalCode(Worded):
     CASH_FORBIDDEN = Words("cash_forbidden", 422, "Account money is never paid as cash",
         "个人账户资金不得提取现金。")
     UNKNOWN_FIELD = Words("unknown_field", 422, "A field or query key is not known",
-        "请求中有未定义的字段或参数。",
-        "A field is not known")
+        "请求中有未定义的字段或参数。", "A field is not known")
     SHAPE_INVALID = Words("shape_invalid", 422, "The request has the wrong shape", "请求的内容或格式不正确。",
         "The line is cut or a field of it has the wrong form")
     NAME_INVALID = Words("name_invalid", 422, "The name has characters that no name has",
         "姓名含有无法识别或不允许的字符。",
         "The name has characters that no name has: a lost or hidden part or a private character")
+    PERSONAL_DATA_IN_TEXT = Words("personal_data_in_text", 422, "An ID number stands in a text or reference",
+        "文本、单据号或幂等键中含有身份证件号码，请删去。",
+        "An ID number stands in a text or reference or key: leave it out")
     VERIFICATION_CODE_INVALID = Words("verification_code_invalid", 422,
         "The verification code has a slip: one of its characters is wrong or two have changed places",
         "核验码有误，请核对后重新输入。")
@@ -56,18 +58,15 @@ class RefusalCode(Worded):
         "含有全角字符，请改为半角。",
         "There are full-width digits: type them half-width")
     LEADING_APOSTROPHE = Words("leading_apostrophe", 422, "The text begins with an apostrophe",
-        "内容以撇号开头，请去掉。",
-        "A field begins with an apostrophe")
+        "内容以撇号开头，请去掉。", "A field begins with an apostrophe")
     # key
     IDEMPOTENCY_KEY_MISSING = Words("idempotency_key_missing", 400, "Idempotency-Key is missing",
-        "缺少 Idempotency-Key。",
-        "The idempotency key is missing")
+        "缺少 Idempotency-Key。", "The idempotency key is missing")
     IDEMPOTENCY_KEY_INVALID = Words("idempotency_key_invalid", 400,
         "Idempotency-Key must be 1 to 255 visible ASCII characters", "Idempotency-Key 格式不正确。",
         "The idempotency key is not 1 to 255 visible ASCII characters")
     IDEMPOTENCY_KEY_REUSED = Words("idempotency_key_reused", 422, "The key was used for another request",
-        "该 Idempotency-Key 已用于不同的请求。",
-        "The idempotency key was used for another line")
+        "该 Idempotency-Key 已用于不同的请求。", "The idempotency key was used for another line")
     MSGID_CONFLICT = Words("msgid_conflict", 422, "The institution used this message id for another message",
         "该报文ID已用于不同的报文。")
     # who asks: judged before anything is looked for, and locked before wrong, so that a no tells nothing

@@ -70,11 +70,13 @@ class Story:
         account = self._ask("POST", "/v1/accounts", person, **key())["account_no"]
         paid = {"amount": "100.00", "period": "2026-03", "effective_on": "2026-03-20", "source_ref": number}
         self._ask("POST", f"/v1/accounts/{number}/contributions", paid, **key())
-        purpose = f"court_order; ref={REFERENCE} {number} {name}"
+        purpose = f"court_order; ref={REFERENCE} {name}"
+        numbered = f"court_order; ref={REFERENCE} {number} {name}"
         for path in ("", "/balance", "/entries", "/explain", "/settlements", "/quotas", "/payments"):
             self._ask("GET", f"/v1/accounts/{number}{path}", channel="window", purpose=purpose)
             self._ask("GET", f"/v1/accounts/{account}{path}", channel="window")
             self._ask("GET", f"/v1/accounts/{account}{path}", channel="window", purpose=number)
+            self._ask("GET", f"/v1/accounts/{account}{path}", channel="window", purpose=numbered)
             self._ask("GET", f"/v1/accounts/{account}{path}?{number}={quote(name)}", purpose=purpose)
             self._ask("GET", f"/v1/accounts/{number}{path}/", purpose=purpose)
             self._ask("GET", f"/v1/accounts/{number}{path}", channel="online", purpose=purpose)

@@ -15,6 +15,7 @@ from tests.support.api_client import contribute, key, open_account, spending
 from tests.support.care_client import new_institution, new_patient, on, reverse, settle
 from tests.support.documents_client import YEAR, checked, data, of, printed
 from tests.support.employer_client import hire, new_employer, owe, pay
+from tests.support.old_rows import as_before_numbers_were_refused
 from tests.support.people import World, noon
 
 SUMMER = {"from": "2026-06-01", "to": "2026-10-31"}
@@ -188,7 +189,8 @@ def test_a_proof_begins_with_the_months_of_before_the_account(client: TestClient
 def test_a_remark_shows_no_id_number(client: TestClient) -> None:
     person = open_account(client, opened_on="2025-01-01")
     account, number = person["account_no"], person["number"]
-    contribute(client, account, "10.00", source_ref=f"{number}/2026-03")
+    with as_before_numbers_were_refused():
+        contribute(client, account, "10.00", source_ref=f"{number}/2026-03")
     contribute(client, account, "10.00", source_ref="levy 2026-0007")
     base = f"/v1/accounts/{account}"
     lines = of(client, base, kind="account_list", **YEAR)["tables"]["entries"]

@@ -18,7 +18,8 @@ FUNCTION_LINES_MAX = 79
 DRAWERS = {"utils", "util", "helpers", "common", "managers", "services", "repositories"}
 
 LEAVES = (
-    "addresses bounds money months texts unseen shares clock csv_out refusals vault settings measures version"
+    "addresses bounds id_forms money months texts unseen shares clock csv_out refusals vault settings"
+    " measures version"
 )
 GROUND = f"{LEAVES} chart policy"
 STORED = f"{GROUND} database tables book"

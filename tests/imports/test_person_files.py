@@ -357,8 +357,8 @@ def test_only_who_may_write_accounts_sends_them(doors: FileDoors) -> None:
 
 def test_what_waits_stands_in_a_file_beside_it(office: Office, client: TestClient, doors: FileDoors) -> None:
     person = open_account(client)["number"]
-    lines = [contribution(person, f"w-{place}-{person}", "100000.00") for place in range(3)]
-    file = office.file(CONTRIBUTIONS, [*lines, contribution(person, f"w-{person}", "1.00")])
+    lines = [contribution(person, f"w-{place}-{person[6:]}", "100000.00") for place in range(3)]
+    file = office.file(CONTRIBUTIONS, [*lines, contribution(person, f"w-{person[6:]}", "1.00")])
     beside = file.with_name(f"{file.name}.waiting.csv")
     with office.world.engine.connect() as connection:
         tried = office.importer(connection).preview(file)
@@ -381,7 +381,7 @@ def test_an_interrupted_file_names_all_that_waits(
 ) -> None:
     """Broken off after its first block; what waited by then stands in the list of the run that goes on."""
     person = open_account(client)["number"]
-    lines = [contribution(person, f"i-{place}-{person}", "100000.00") for place in range(4)]
+    lines = [contribution(person, f"i-{place}-{person[6:]}", "100000.00") for place in range(4)]
     file = office.file(CONTRIBUTIONS, lines)
     monkeypatch.setattr("ledger.imports.blocks.LINES", 2)
 

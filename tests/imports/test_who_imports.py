@@ -36,7 +36,7 @@ def doors(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 def large(doors: FileDoors, person: str) -> Path:
     """A file with one credit for which a second person is asked."""
-    row = [person, f"L-{person}", "2026-04", "2026-05-20", "100000.00"]
+    row = [person, f"L-{person[6:]}", "2026-04", "2026-05-20", "100000.00"]
     return doors.file(csv_of([HEADINGS, row]))
 
 

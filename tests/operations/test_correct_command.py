@@ -146,6 +146,15 @@ def test_a_line_that_cannot_be_taken_is_told_and_nothing_is_posted(listed: Liste
     assert balance(listed.client, one) == "160.00"
 
 
+def test_the_reason_holds_no_id_number(listed: Listed) -> None:
+    person = listed.people[0]
+    path = listed.doors.file(heading(f"{person},8500.00").encode())
+    given = ("--employer", listed.employer, "--list", path)
+    code, said, words = listed.doors.command("correct", *DAYS, "--reason", f"for {person}", *given)
+    assert (code, said["code"]) == (1, "personal_data_in_text")
+    assert person not in words
+
+
 def test_a_list_without_its_employer_is_none(listed: Listed) -> None:
     path = listed.doors.file(heading(f"{listed.people[0]},8500.00").encode())
     for given in (("--list", path), ("--employer", listed.employer), ("--list", path, "--area", "990100")):
