@@ -30,9 +30,11 @@ from ledger.operations import (
     drill,  # noqa: F401  its commands join the app
     events,  # noqa: F401  its command joins the app
     installation,
+    keys,  # noqa: F401  its command joins the app
     policies,  # noqa: F401  its command joins the app
     progress,
     runs,  # noqa: F401  its commands join the app
+    scanning,  # noqa: F401  its command joins the app
     seals,
     serving,
 )
@@ -54,7 +56,7 @@ from ledger.operations.figures import wrote_down_verified
 from ledger.operations.installation import NotReady, WrongCall, at_work, in_words
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import WORKERS_MAX, Settings, SettingsError, tune_process
-from ledger.vault import Keyring, KeyringError, are_whole, have_document_key
+from ledger.vault import Keyring
 
 PEOPLE_DEFAULT = 200
 SHAPE_INVALID = RefusalCode.SHAPE_INVALID.value
@@ -118,37 +120,6 @@ def migrate(data: Data = None) -> Answer:
             " down"
         )
     return done._asdict() | {"changed": done.before != done.after}, True
-
-
-@command("keys")
-def keys(
-    data: Data = None,
-    signing: Annotated[
-        bool, typer.Option("--signing", help="Also a key that `token` signs with, and its jwks.json: to try.")
-    ] = False,
-) -> Answer:
-    """Make the keys that are missing; what is there is kept. Back them up, apart from the database.
-
-    None are made where the database of the settings has people: what is there opens with its own keys alone.
-    """
-    settings = Settings.load(data)
-    directory = settings.keys_directory
-    before = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
-    if not are_whole(directory) and installation.database_is_sealed(settings):
-        raise KeyringError(
-            f"no keys are made in {directory}: {installation.PUT_BACK}; for another database name that"
-            " one by --data or LEDGER_DATABASE_URL"
-        )
-    if not have_document_key(directory) and installation.database_knows_document_key(settings):
-        raise KeyringError(
-            f"no key that signs documents is made in {directory}: the database knows one; put it back"
-        )
-    if signing:
-        demo.make_keys(settings)
-    else:
-        Keyring.create(directory)
-    made = sorted({file.name for file in directory.iterdir()} - before)
-    return {"keys": str(directory), "made": made}, True
 
 
 @command("token")

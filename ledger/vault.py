@@ -2,8 +2,8 @@
 
 A key directory holds `seal-<id>.key` (AES-256-GCM keys, id 1 to 65535) and `index.key` (HMAC-SHA-256), each
 file 32 bytes in base64 that nobody but its owner may read. All seal keys open; the one with the highest id
-seals. To rotate, put a file with a higher id beside the others on every machine, then restart. The index key
-cannot be rotated without computing every digest anew.
+seals. To rotate, put a file with a higher id beside the others on every machine, then restart; `keys rotate`
+seals anew what was sealed before. The index key cannot be rotated without computing every digest anew.
 
 `document-<id>.key` (Ed25519, id 1 to 65535) signs what is printed; the one with the highest id signs, and the
 public half of each is published for as long as documents name it. To rotate, put a file with a higher id
@@ -39,7 +39,8 @@ FIRST_DOCUMENT_FILE: Final = "document-1.key"
 DOCUMENT_FILES: Final = "document-*.key"
 
 _FORMAT: Final = b"\x01"
-_HEADER_BYTES: Final = 3
+HEADER_BYTES: Final = 3
+"""How many bytes of a sealed value name its form and its key."""
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _KEY_ID_MAX: Final = 65535
@@ -128,11 +129,20 @@ class Keyring:
 
     def seal_bytes(self, plain: bytes, context: bytes) -> bytes:
         """The same of bytes."""
-        header = _FORMAT + self._current_id.to_bytes(2, "big")
+        header = self.header
         # Random nonces are safe up to about 2**32 values per key, far above what one area stores.
         nonce = os.urandom(_NONCE_BYTES)
         cipher = self._seal_keys[self._current_id]
         return header + nonce + cipher.encrypt(nonce, plain, header + context)
+
+    @property
+    def header(self) -> bytes:
+        """The first bytes of what is sealed from now on: they name the key."""
+        return _FORMAT + self._current_id.to_bytes(2, "big")
+
+    def seal_anew(self, sealed: bytes, context: bytes) -> bytes:
+        """What was sealed, under the key that seals now. Raises KeyringError for what does not open."""
+        return self.seal_bytes(self.open_bytes(sealed, context), context)
 
     def open(self, sealed: bytes, context: bytes) -> str:
         """Decrypt what `seal` made; KeyringError for another context, a changed byte or an unknown key."""
@@ -140,15 +150,15 @@ class Keyring:
 
     def open_bytes(self, sealed: bytes, context: bytes) -> bytes:
         """The same of bytes."""
-        if len(sealed) < _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or sealed[:1] != _FORMAT:
+        if len(sealed) < HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or sealed[:1] != _FORMAT:
             raise KeyringError("the sealed value has an unknown form")
-        header = sealed[:_HEADER_BYTES]
-        nonce = sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
+        header = sealed[:HEADER_BYTES]
+        nonce = sealed[HEADER_BYTES : HEADER_BYTES + _NONCE_BYTES]
         cipher = self._seal_keys.get(int.from_bytes(header[1:], "big"))
         if cipher is None:
             raise KeyringError("the sealed value names a key that is not here")
         try:
-            plain = cipher.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], header + context)
+            plain = cipher.decrypt(nonce, sealed[HEADER_BYTES + _NONCE_BYTES :], header + context)
         except InvalidTag:
             raise KeyringError("the sealed value was changed, or belongs elsewhere") from None
         return plain
@@ -205,6 +215,11 @@ def seal_file(key_id: int) -> str:
     return f"seal-{key_id}.key"
 
 
+def is_seal_file(name: str) -> bool:
+    """Whether the file of a seal key is called so."""
+    return name.startswith("seal-")
+
+
 def is_document_file(name: str) -> bool:
     """Whether the file of a key that signs documents is called so."""
     return name.startswith("document-")
@@ -237,8 +252,8 @@ def _thumbprint(key: Ed25519PrivateKey) -> str:
 
 def sealed_with(sealed: bytes) -> str:
     """The name of the file of the key that a sealed value names. Raises KeyringError when it is none."""
-    key_id = int.from_bytes(sealed[1:_HEADER_BYTES], "big")
-    if len(sealed) < _HEADER_BYTES or sealed[:1] != _FORMAT or not key_id:
+    key_id = int.from_bytes(sealed[1:HEADER_BYTES], "big")
+    if len(sealed) < HEADER_BYTES or sealed[:1] != _FORMAT or not key_id:
         raise KeyringError("the sealed value has an unknown form")
     return seal_file(key_id)
 

@@ -58,7 +58,7 @@ def kept_content(connection: Connection, name: str) -> bytes | None:
 
 def open_kept(keyring: Keyring, name: str, sealed: bytes) -> bytes:
     """The bytes of a document that were kept, opened. Raises KeyringError."""
-    return keyring.open_bytes(sealed, _context(name))
+    return keyring.open_bytes(sealed, context(name))
 
 
 def content_of(keyring: Keyring, row: IssuedDocument, kept: bytes | None) -> bytes:
@@ -85,7 +85,8 @@ def _made_again(keyring: Keyring, row: IssuedDocument) -> bytes:
     return rendered(sheet, Form(row.form), signed_data(row, sheet)).content
 
 
-def _context(name: str) -> bytes:
+def context(name: str) -> bytes:
+    """Under what the bytes of a document are sealed."""
     return _CONTENT + name.encode()
 
 
@@ -127,7 +128,7 @@ def keep(
 
 
 def _keep_one(connection: Connection, keyring: Keyring, name: str, content: bytes, now: datetime) -> None:
-    sealed = keyring.seal_bytes(content, _context(name))
+    sealed = keyring.seal_bytes(content, context(name))
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.document_content),

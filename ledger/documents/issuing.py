@@ -223,7 +223,7 @@ def _write_down(
         items=drafted.items,
         totals=json.dumps(totals_of(made.sheet)),
         rests_on=drafted.rests_on.as_json(),
-        facts_sealed=keyring.seal_bytes(made.facts, _FACTS + named.name.encode()),
+        facts_sealed=keyring.seal_bytes(made.facts, context_of_facts(named.name)),
         sha256=content_digest,
         pages=made.rendering.pages,
         issued_at=named.issue.issued_at,
@@ -338,6 +338,11 @@ def documents_of(
     return [read_row(row) for row in connection.execute(query)]
 
 
+def context_of_facts(name: str) -> bytes:
+    """Under what the facts of a document are sealed."""
+    return _FACTS + name.encode()
+
+
 def is_sound(keyring: Keyring, row: IssuedDocument) -> bool:
     """Whether a row is as it was written."""
     return row.seal == seal_of(keyring, row)
@@ -345,7 +350,7 @@ def is_sound(keyring: Keyring, row: IssuedDocument) -> bool:
 
 def sheet_of(keyring: Keyring, row: IssuedDocument) -> PrintedSheet:
     """The sheet of a document, as it was printed. Raises KeyringError."""
-    return from_facts(keyring.open_bytes(row.facts_sealed, _FACTS + row.name.encode()))
+    return from_facts(keyring.open_bytes(row.facts_sealed, context_of_facts(row.name)))
 
 
 def signed_data(row: IssuedDocument, sheet: PrintedSheet) -> bytes:

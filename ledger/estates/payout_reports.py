@@ -48,16 +48,21 @@ class PayoutSeen(NamedTuple):
     source_ref: str | None
 
 
+def context(digest: bytes) -> bytes:
+    """Under what bank details are sealed that have a digest."""
+    return _CONTEXT + digest
+
+
 def seal_details(details: BankDetails, keyring: Keyring) -> Sealed:
     """Bank details as they are written down."""
     text = json.dumps(details, ensure_ascii=False)
     digest = keyring.digest("estate_payout", text)
-    return Sealed(digest, keyring.seal(text, _CONTEXT + digest))
+    return Sealed(digest, keyring.seal(text, context(digest)))
 
 
 def open_details(sealed: Sealed, keyring: Keyring) -> BankDetails:
     """The bank details themselves. Raises KeyringError."""
-    return BankDetails._make(json.loads(keyring.open(sealed.sealed, _CONTEXT + sealed.digest)))
+    return BankDetails._make(json.loads(keyring.open(sealed.sealed, context(sealed.digest))))
 
 
 _REPLACED = exists(

@@ -84,7 +84,7 @@ def register_webhook(
                 "name": name,
                 "url": url,
                 "kinds": words,
-                "secret_sealed": keyring.seal(secret, _context(name)),
+                "secret_sealed": keyring.seal(secret, context(name)),
                 "position": last_position(connection),
                 "tries": 0,
                 "recorded_at": by.at,
@@ -122,10 +122,11 @@ def webhooks(connection: Connection, after: tuple[datetime, str] | None, limit: 
 def secret_of(connection: Connection, keyring: Keyring, name: str) -> str:
     """The secret of a webhook that is there, opened."""
     sealed = connection.execute(select(_W.secret_sealed).where(_W.name == name)).scalar_one()
-    return keyring.open(bytes(sealed), _context(name))
+    return keyring.open(bytes(sealed), context(name))
 
 
-def _context(name: str) -> bytes:
+def context(name: str) -> bytes:
+    """Under what the secret of a webhook is sealed."""
     return b"webhook.secret|" + name.encode()
 
 

@@ -191,7 +191,7 @@ def ask(
                     "request_id": name,
                     "place": place,
                     "person": digest,
-                    "number_sealed": keyring.seal(number, _context(name, place)),
+                    "number_sealed": keyring.seal(number, context(name, place)),
                 }
                 for place, (number, digest) in enumerate(persons, start=1)
             ],
@@ -201,10 +201,11 @@ def ask(
 
 def open_asked(person: AskedPerson, name: str, keyring: Keyring) -> str:
     """The ID number of a person of a request. Whoever shows it decides about masks. Raises KeyringError."""
-    return keyring.open(person.number_sealed, _context(name, person.place))
+    return keyring.open(person.number_sealed, context(name, person.place))
 
 
-def _context(name: str, place: int) -> bytes:
+def context(name: str, place: int) -> bytes:
+    """Under what the ID number of a person of a request is sealed."""
     return _SEALED + f"{name}|{place}".encode()
 
 

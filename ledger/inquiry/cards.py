@@ -64,6 +64,11 @@ class Card(NamedTuple):
         return "ended" if self.ends_on is not None and self.ends_on < today else "valid"
 
 
+def context(digest: bytes) -> bytes:
+    """Under what the number of a card is sealed that is found by a digest."""
+    return _NUMBER + digest
+
+
 def read_card_no(text: str) -> str | None:
     """The number of a card in the one form in which it is found; None for what is none.
 
@@ -106,7 +111,7 @@ def record_card(
             row = {
                 "name": "".join(secrets.choice(_NAME_LETTERS) for _ in range(_NAME_LENGTH)),
                 "digest": digest,
-                "number_sealed": keyring.seal(number, _NUMBER + digest),
+                "number_sealed": keyring.seal(number, context(digest)),
                 "person_id": holder.person_id,
                 "issued_on": issued_on,
                 "ends_on": ends_on,
@@ -155,7 +160,7 @@ def cards_of(connection: Connection, person_id: int) -> list[Card]:
 def cards_held(connection: Connection, keyring: Keyring, person_id: int) -> list[tuple[Card, str]]:
     """Every card of a person with its number, opened, the latest last."""
     numbers = {
-        name: keyring.open(bytes(sealed), _NUMBER + bytes(digest))
+        name: keyring.open(bytes(sealed), context(bytes(digest)))
         for name, digest, sealed in connection.execute(
             select(_C.name, _C.digest, _C.number_sealed).where(
                 _C.person_id.in_(persons_of(connection, person_id))

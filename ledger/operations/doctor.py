@@ -36,12 +36,13 @@ from ledger.operations.installation import (
     in_words,
     schema_revision,
 )
+from ledger.operations.resealing import keys_in_use
 from ledger.people.id_numbers import mask_in_text
 from ledger.people.sealing import check_keys, is_sealed
 from ledger.policy import PACKAGED_POLICIES, load_policies
 from ledger.posting import batches
 from ledger.settings import SQLITE_FILE, Settings
-from ledger.vault import Keyring
+from ledger.vault import Keyring, is_seal_file
 
 KEY_FILES: Final = ("seal-*.key", "index.key", "document-*.key", "token-signing.pem")
 MOUNTS: Final = Path("/proc/self/mounts")
@@ -235,9 +236,19 @@ def _of_database(keyring: Keyring | None) -> dict[str, Judge]:
 
 
 def keys_belong(connection: Connection, keyring: Keyring) -> str:
-    """The keys are those that the database was sealed with."""
+    """The keys are those that the database was sealed with; of older ones, whether they seal something."""
     check_keys(connection, keyring)
-    return "they are those that the database was sealed with"
+    told = "they are those that the database was sealed with"
+    older = [name for name in keyring.fingerprints if is_seal_file(name) and name != keyring.sealing]
+    if not older:
+        return told
+    used = keys_in_use(connection)
+    lost = [name for name in used if name not in keyring.fingerprints]
+    if lost:
+        raise Unsound(f"something is sealed with {', '.join(lost)}, which is not here; {PUT_BACK}")
+    still = [name for name in sorted(older) if name in used]
+    told += "".join(f"; {name} seals nothing any more" for name in sorted(older) if name not in used)
+    return told + (f"; something is sealed with {', '.join(still)} still: `keys rotate`" if still else "")
 
 
 def _of_postgresql(settings: Settings) -> dict[str, Judge]:

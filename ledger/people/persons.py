@@ -257,3 +257,23 @@ def seal_sent(number: str, book_id: int, line: int, keyring: Keyring) -> bytes:
 def open_sent(sealed: bytes, book_id: int, line: int, keyring: Keyring) -> str:
     """What `seal_sent` made, opened."""
     return keyring.open(sealed, _SENT + f"{book_id}|{line}".encode())
+
+
+def context_of_number(digest: bytes) -> bytes:
+    """Under what an ID number is sealed that is found by a digest."""
+    return _NUMBER + digest
+
+
+def context_of_name(digest: bytes) -> bytes:
+    """Under what the name of somebody is sealed who is found by a digest."""
+    return _NAME + digest
+
+
+def context_of_fact(what: PersonFact, digest: bytes) -> bytes:
+    """Under what a dated fact of a person is sealed."""
+    return _fact(what) + digest
+
+
+def context_of_sent(book_id: int, line: int) -> bytes:
+    """Under what the ID number of a line of an employer's list is sealed."""
+    return _SENT + f"{book_id}|{line}".encode()

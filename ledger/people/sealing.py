@@ -2,7 +2,8 @@
 
 With other keys a person who is there is not found and would be opened again, so every door asks here first.
 The fingerprints are written once, when the keys have shown on stored rows that they open them; a sealing key
-that comes by rotation is added, and none is ever taken away: what was sealed with it still is.
+that comes by rotation is added, and none is ever taken away. One that seals nothing any more is marked as
+retired: its file may be gone then, and if it is there it is still the one that it was.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from sqlalchemy import Column, Connection, func, inspect, select
 from ledger import tables
 from ledger.database.lookups import insert_or_leave
 from ledger.people.persons import digest_of_number, open_name, open_number, open_sent
-from ledger.vault import INDEX_FILE, Keyring, KeyringError, sealed_with
+from ledger.vault import HEADER_BYTES, INDEX_FILE, Keyring, KeyringError, is_seal_file, sealed_with
 
+# before the name of a key that seals nothing any more
+_RETIRED = "retired "
 _F, _I, _D = tables.key_fingerprint.c, tables.identity.c, tables.declared_line.c
-_HEADER_BYTES = 3
 
 
 class KeysDiffer(Exception):
@@ -64,6 +66,23 @@ def record_keys(connection: Connection, keyring: Keyring, now: datetime) -> None
             _compare(_recorded(connection), keyring)
 
 
+def retire_keys(connection: Connection, keyring: Keyring, now: datetime) -> tuple[str, ...]:
+    """Write down that no key but the newest seals anything any more, which the caller has seen; their files.
+
+    Within the transaction that is given.
+    """
+    recorded = _recorded(connection)
+    older = [name for name in sorted(recorded) if is_seal_file(name) and name != keyring.sealing]
+    new = [
+        {"name": _RETIRED + name, "fingerprint": recorded[name], "recorded_at": now}
+        for name in older
+        if _RETIRED + name not in recorded
+    ]
+    if new:
+        connection.execute(insert_or_leave(connection, tables.key_fingerprint), new)
+    return tuple(older)
+
+
 def are_recorded(connection: Connection, keyring: Keyring) -> bool:
     """Check the keys as `check_keys` does; whether nothing is left to write down of them."""
     recorded = _recorded(connection)
@@ -98,7 +117,7 @@ def is_sealed(connection: Connection) -> bool:
 
 def recorded_names(connection: Connection) -> tuple[str, ...]:
     """The names of the keys that have a fingerprint, in order."""
-    return tuple(sorted(_recorded(connection)))
+    return tuple(sorted(name for name in _recorded(connection) if not name.startswith(_RETIRED)))
 
 
 def _recorded(connection: Connection) -> dict[str, bytes]:
@@ -110,7 +129,11 @@ def _recorded(connection: Connection) -> dict[str, bytes]:
 
 def _compare(recorded: dict[str, bytes], keyring: Keyring) -> None:
     for name, told in sorted(recorded.items()):
+        if name.startswith(_RETIRED):
+            continue
         ours = keyring.fingerprints.get(name)
+        if ours is None and _RETIRED + name in recorded:
+            continue
         if ours is None:
             raise KeysDiffer(f"{name} is missing")
         if ours != told:
@@ -133,7 +156,7 @@ def _prove(connection: Connection, keyring: Keyring) -> set[str]:
 
 def _headers(connection: Connection, column: Column[bytes]) -> list[bytes]:
     """How the sealed values of a column begin: each names a key."""
-    header = func.substr(column, 1, _HEADER_BYTES)
+    header = func.substr(column, 1, HEADER_BYTES)
     query = select(header).where(column.is_not(None)).distinct()
     return sorted(bytes(one) for one in connection.scalars(query))
 
@@ -143,7 +166,7 @@ def _prove_people(connection: Connection, keyring: Keyring) -> set[str]:
     row = select(_I.digest, _I.number_sealed, _I.name_sealed)
     for column in (_I.name_sealed, _I.number_sealed):
         for header in _headers(connection, column):
-            begins = func.substr(column, 1, _HEADER_BYTES) == header
+            begins = func.substr(column, 1, HEADER_BYTES) == header
             digest, number, name = connection.execute(
                 row.where(column.is_not(None), begins).order_by(_I.recorded_at, _I.digest).limit(1)
             ).one()
@@ -165,7 +188,7 @@ def _prove_lines(connection: Connection, keyring: Keyring) -> set[str]:
     for header in _headers(connection, _D.number_sealed):
         book_id, line, sealed = connection.execute(
             select(_D.book_id, _D.line, _D.number_sealed)
-            .where(_D.number_sealed.is_not(None), func.substr(_D.number_sealed, 1, _HEADER_BYTES) == header)
+            .where(_D.number_sealed.is_not(None), func.substr(_D.number_sealed, 1, HEADER_BYTES) == header)
             .order_by(_D.book_id, _D.seq, _D.line)
             .limit(1)
         ).one()

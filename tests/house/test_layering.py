@@ -56,7 +56,8 @@ HOUSE: dict[str, str] = {
     "imports": f"{CORE} people accounts contributions transfers reports",
     "verify": f"{CORE} {WINGS} reports access documents",
     "seals": f"{CORE} verify",
-    "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents imports verify seals",
+    "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents cases imports"
+    " verify seals",
     # the face, which other programs import, and the operator's door
     "ledger": f"{CORE} {WINGS} reports imports",
     "__main__": f"{GROUND} {WINGS} reports access imports verify operations",

@@ -48,6 +48,7 @@ CALLS: dict[str, tuple[str, ...]] = {
     "events": ("sweep",),
     "verify": (),
     "seal": (),
+    "scan": (),
     "policies": (),
     "documents": ("keep",),
     "keys": (),
@@ -265,7 +266,7 @@ def test_policies_that_are_none(
         (folder / "990100.toml").write_bytes(b"\xff")
     monkeypatch.setenv("LEDGER_POLICIES", str(folder))
     for command in OF_A_DATABASE:
-        if command not in {"migrate", "verify", "seal", "heads"}:
+        if command not in {"migrate", "verify", "seal", "scan", "heads"}:
             assert refused(run(command, *CALLS[command], "--data", there), "policy_invalid")
 
 

@@ -1,0 +1,82 @@
+"""`python -m ledger keys`: make keys that are missing; by `rotate` all is sealed under the newest one."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from ledger.clock import now_and_today
+from ledger.operations import demo, installation, progress, resealing
+from ledger.operations.cli import Answer, Data, command, warn
+from ledger.operations.installation import WrongCall, in_words, open_with_keys
+from ledger.people.sealing import retire_keys
+from ledger.settings import Settings
+from ledger.vault import Keyring, KeyringError, are_whole, have_document_key
+
+
+class WithKeys(StrEnum):
+    """What is done with keys."""
+
+    ROTATE = "rotate"
+
+
+@command("keys")
+def keys(
+    what: Annotated[
+        WithKeys | None, typer.Argument(help="rotate: seal everything anew under the newest key.")
+    ] = None,
+    data: Data = None,
+    signing: Annotated[
+        bool, typer.Option("--signing", help="Also a key that `token` signs with, and its jwks.json: to try.")
+    ] = False,
+) -> Answer:
+    """Make the keys that are missing; what is there is kept. Back them up, apart from the database.
+
+    None are made where the database of the settings has people: what is there opens with its own keys alone.
+    With `rotate` none are made at all: what is sealed under an older key is sealed anew under the one with
+    the highest number. That may be killed and started again, and goes on beside the service.
+    """
+    settings = Settings.load(data)
+    if what is WithKeys.ROTATE:
+        if signing:
+            raise WrongCall("--signing makes a key, and rotate makes none")
+        return rotate(settings)
+    directory = settings.keys_directory
+    before = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
+    if not are_whole(directory) and installation.database_is_sealed(settings):
+        raise KeyringError(
+            f"no keys are made in {directory}: {installation.PUT_BACK}; for another database name that"
+            " one by --data or LEDGER_DATABASE_URL"
+        )
+    if not have_document_key(directory) and installation.database_knows_document_key(settings):
+        raise KeyringError(
+            f"no key that signs documents is made in {directory}: the database knows one; put it back"
+        )
+    if signing:
+        demo.make_keys(settings)
+    else:
+        Keyring.create(directory)
+    made = sorted({file.name for file in directory.iterdir()} - before)
+    return {"keys": str(directory), "made": made}, True
+
+
+def rotate(settings: Settings) -> Answer:
+    """Seal everything anew under the newest key; what is `left` is sealed under an older one."""
+    opened = open_with_keys(settings)
+    keyring = opened.keyring
+    try:
+        with in_words(), progress.shown("sealed values") as report, opened.engine.connect() as connection:
+            done = resealing.rotate(connection, keyring, report)
+            retired: tuple[str, ...] = ()
+            if not done.left:
+                with connection.begin():
+                    retired = retire_keys(connection, keyring, now_and_today()[0])
+    finally:
+        opened.engine.dispose()
+    for table, count in sorted(done.broken.items()):
+        warn(f"{count} rows of {table} do not open, and are as they were: `verify` names what it can")
+    if retired:
+        warn(f"{', '.join(retired)}: seals nothing any more; keep it with the backups from before, elsewhere")
+    return {"left": done.left}, not done.left

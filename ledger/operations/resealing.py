@@ -1,0 +1,236 @@
+"""Sealing anew what is sealed: every value under the newest key, in small steps beside the service.
+
+What is to be done is found by the first bytes of each value, which name its key: so it may be killed at any
+point and started again, and what others write meanwhile under an older key is found by the next pass. A value
+that does not open is left as it is, and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, Table, and_, func, select, tuple_, update
+
+from ledger.documents import issuing
+from ledger.operations.sealed_columns import SEALED_COLUMNS, Row, SealedColumn, contexts_in_intents
+from ledger.tables import approval, document, document_content
+from ledger.vault import HEADER_BYTES, Keyring, KeyringError, sealed_with
+
+_TOGETHER: Final = 200
+"""Rows that are sealed anew in one transaction: milliseconds, so that nobody waits for them."""
+_FEW: Final = 20
+"""The same of documents, which are whole pages."""
+PASSES_MAX: Final = 5
+"""How often all tables are gone through, while others still seal under an older key."""
+_DIGEST_BYTES: Final = 32
+_DONE = Callable[[int, int], None]
+
+
+class Rotated(NamedTuple):
+    """What became of it: values that are under an older key still, and by table those that do not open."""
+
+    left: int
+    broken: dict[str, int]
+
+
+def rotate(connection: Connection, keyring: Keyring, report: _DONE | None = None) -> Rotated:
+    """Seal everything anew under the newest key. Outside a transaction; may be killed and started again."""
+    by_table = _by_table()
+    left = count_left(connection, keyring)
+    wanted, done = left, 0
+    broken: dict[str, int] = {}
+    for _pass in range(PASSES_MAX):
+        broken = {}
+        before = done
+        for table, columns in by_table.items():
+            for sealed, damaged in _of_table(connection, keyring, table, columns):
+                done += sealed
+                if damaged:
+                    broken[table.name] = broken.get(table.name, 0) + damaged
+                if report is not None:
+                    report(min(done, wanted), wanted)
+        left = count_left(connection, keyring)
+        if left <= sum(broken.values()) or done == before:
+            break
+    return Rotated(left + broken.get(approval.name, 0) * (left == 0), broken)
+
+
+def count_left(connection: Connection, keyring: Keyring) -> int:
+    """How many values are sealed under another key than the newest."""
+    with connection.begin():
+        return sum(
+            connection.scalar(select(func.count()).select_from(one.table).where(_is_older(one, keyring))) or 0
+            for one in SEALED_COLUMNS
+        )
+
+
+def keys_in_use(connection: Connection) -> tuple[str, ...]:
+    """The files of the keys under which something is sealed, one that is not here among them; in order.
+
+    Within the transaction that is given: a look at all of the tables. Raises KeyringError for what is no
+    sealed value.
+    """
+    headers: set[bytes] = set()
+    for one in SEALED_COLUMNS:
+        while True:
+            other = select(one.column).where(one.column.is_not(None), _header(one).not_in(sorted(headers)))
+            value = connection.scalar(other.limit(1))
+            if value is None:
+                break
+            headers.add(bytes(value)[:HEADER_BYTES])
+    return tuple(sealed_with(header) for header in sorted(headers))
+
+
+def _header(one: SealedColumn) -> Any:
+    return func.substr(one.column, 1, HEADER_BYTES)
+
+
+def _is_older(one: SealedColumn, keyring: Keyring) -> Any:
+    return and_(one.column.is_not(None), _header(one) != keyring.header)
+
+
+def _by_table() -> dict[Table, list[SealedColumn]]:
+    found: dict[Table, list[SealedColumn]] = {}
+    for one in SEALED_COLUMNS:
+        found.setdefault(one.table, []).append(one)
+    return found
+
+
+def _of_table(
+    connection: Connection, keyring: Keyring, table: Table, columns: Sequence[SealedColumn]
+) -> Iterable[tuple[int, int]]:
+    """Seal a table's values anew, some at a time: (sealed, damaged) of each step."""
+    key = list(table.primary_key.columns)
+    names = {column.name for column in key}
+    for one in columns:
+        names |= {one.name, *one.needs}
+    if table is document:
+        names = {column.name for column in table.columns}
+    query = select(*(table.c[name] for name in sorted(names))).order_by(*key)
+    query = query.limit(_FEW if table in {document, document_content} else _TOGETHER)
+    if table is not approval:
+        # what waits is opened in any case: what stands in it may have been sealed before it was asked for
+        older = [_is_older(one, keyring) for one in columns]
+        query = query.where(older[0] if len(older) == 1 else older[0] | older[1])
+    after: tuple[Any, ...] | None = None
+    while True:
+        sealed, damaged, after = _step(connection, keyring, query, key, columns, after)
+        yield sealed, damaged
+        if after is None:
+            return
+
+
+def _step(
+    connection: Connection,
+    keyring: Keyring,
+    query: Select[Any],
+    key: Sequence[Any],
+    columns: Sequence[SealedColumn],
+    after: tuple[Any, ...] | None,
+) -> tuple[int, int, tuple[Any, ...] | None]:
+    """One transaction: how many values were sealed anew, how many do not open, and where to go on."""
+    if after is not None:
+        query = query.where(tuple_(*key) > after if len(key) > 1 else key[0] > after[0])
+    table = key[0].table
+    sealed = damaged = 0
+    with connection.begin():
+        rows = [_plain(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            try:
+                anew = _anew(keyring, row, columns)
+            except KeyringError:
+                damaged += 1
+                continue
+            if anew:
+                # no lock over many books, which a cluster does not give: only where it is what was read
+                same = [table.c[one.name] == row[one.name] for one in columns if one.name in anew]
+                which = and_(*(column == row[column.name] for column in key), *same)
+                connection.execute(update(table).where(which).values(anew))
+                sealed += len(anew)
+    following = tuple(rows[-1][column.name] for column in key) if rows else None
+    return sealed, damaged, following
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {str(name): bytes(one) if isinstance(one, memoryview) else one for name, one in row.items()}
+
+
+def _anew(keyring: Keyring, row: Row, columns: Sequence[SealedColumn]) -> dict[str, bytes]:
+    """The values of a row that are sealed under an older key, under the newest. Raises KeyringError."""
+    table = columns[0].table
+    if table is approval:
+        return _intent_anew(keyring, row, columns[0])
+    anew = {
+        one.name: keyring.seal_anew(row[one.name], one.context(row))
+        for one in columns
+        if row[one.name] is not None and row[one.name][:HEADER_BYTES] != keyring.header
+    }
+    if table is document and anew:
+        return _document_anew(keyring, row, anew)
+    return anew
+
+
+def _document_anew(keyring: Keyring, row: Row, anew: dict[str, bytes]) -> dict[str, bytes]:
+    """With the digest over the row, which covers what is sealed: but only where it was right before."""
+    issued = issuing.IssuedDocument(*(row[name] for name in issuing.IssuedDocument._fields))
+    if not issuing.is_sound(keyring, issued):
+        raise KeyringError("the row of a document is not as it was written")
+    return anew | {"seal": issuing.seal_of(keyring, issued._replace(**anew))}  # type: ignore[arg-type]  # bytes
+
+
+def _intent_anew(keyring: Keyring, row: Row, one: SealedColumn) -> dict[str, bytes]:
+    """A request that waits, or waited: what is sealed in it is sealed anew, too."""
+    held = keyring.open_bytes(row[one.name], one.context(row))
+    plain = json.loads(held)
+    digests = [found for found in _bytes_in(plain) if len(found) == _DIGEST_BYTES]
+    contexts = [context for digest in dict.fromkeys(digests) for context in contexts_in_intents(digest)]
+    written = json.dumps(
+        _value_anew(keyring, plain, contexts), ensure_ascii=False, sort_keys=True, separators=(",", ":")
+    ).encode()
+    if written == held and row[one.name][:HEADER_BYTES] == keyring.header:
+        return {}
+    return {one.name: keyring.seal_bytes(written, one.context(row))}
+
+
+def _bytes_in(value: Any) -> Iterable[bytes]:
+    if isinstance(value, dict):
+        if isinstance(value.get("bytes"), str):
+            yield bytes.fromhex(value["bytes"])
+        for one in value.values():
+            yield from _bytes_in(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from _bytes_in(one)
+
+
+def _value_anew(keyring: Keyring, value: Any, contexts: Sequence[bytes]) -> Any:
+    if isinstance(value, list):
+        return [_value_anew(keyring, one, contexts) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"bytes"} and isinstance(value["bytes"], str):
+        return {"bytes": _sealed_anew(keyring, bytes.fromhex(value["bytes"]), contexts).hex()}
+    return {name: _value_anew(keyring, one, contexts) for name, one in value.items()}
+
+
+def _sealed_anew(keyring: Keyring, value: bytes, contexts: Sequence[bytes]) -> bytes:
+    """A value sealed anew; as it is where it is none, or under the newest key."""
+    if value[:HEADER_BYTES] == keyring.header or len(value) == _DIGEST_BYTES:
+        return value
+    for context in contexts:
+        try:
+            return keyring.seal_anew(value, context)
+        except KeyringError:
+            continue  # it is sealed under another context, or is nothing that was sealed
+    if value[:1] == keyring.header[:1] and len(value) > _DIGEST_BYTES and _names_a_key(keyring, value):
+        raise KeyringError("what a request holds does not open")
+    return value
+
+
+def _names_a_key(keyring: Keyring, value: bytes) -> bool:
+    try:
+        return sealed_with(value) in keyring.fingerprints
+    except KeyringError:
+        return False

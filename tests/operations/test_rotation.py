@@ -1,0 +1,316 @@
+"""`keys rotate`: all that is sealed under the newest key, killed wherever chance wants it, beside traffic."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, LargeBinary, event, select, text, update
+from sqlalchemy.exc import DBAPIError
+
+from ledger import tables
+from ledger.approvals.waiting import find as find_request
+from ledger.approvals.waiting import opened as opened_request
+from ledger.database.engines import connect, is_postgresql
+from ledger.operations import resealing
+from ledger.operations.resealing import count_left, keys_in_use, rotate
+from ledger.operations.sealed_columns import SEALED_COLUMNS
+from ledger.people.sealing import KeysDiffer, check_keys, record_keys, recorded_names, retire_keys
+from ledger.vault import HEADER_BYTES, Keyring, KeyringError
+from ledger.verify import verify
+from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
+from tests.support.api_client import NOW
+from tests.support.people import DOCUMENT_KEY, INDEX_KEY, KEYRING, SEAL_KEY, SomeoneFactory, World, write_keys
+from tests.support.sealed_life import Lived, live
+
+NEW_KEY = b"n" * 32
+ROUNDS = 5
+BOTH = Keyring({1: SEAL_KEY, 2: NEW_KEY}, INDEX_KEY, {1: DOCUMENT_KEY})
+NEW = Keyring({2: NEW_KEY}, INDEX_KEY, {1: DOCUMENT_KEY})
+# what looks sealed by its type, and is none: digests, heads, signatures
+DIGESTS = {
+    "digest", "head", "seal", "person", "code_digest", "signature", "sha256", "fingerprint", "request_digest",
+    "name_digest", "content",
+}  # fmt: skip
+
+
+@pytest.fixture
+def lived(fresh_engine: Engine, tmp_path: Path) -> Lived:
+    return live(fresh_engine, tmp_path)
+
+
+def values(engine: Engine) -> Iterator[tuple[str, bytes, bytes]]:
+    """(column, sealed value, its context) of all that is sealed."""
+    with engine.connect() as connection:
+        for one in SEALED_COLUMNS:
+            for row in connection.execute(select(one.table)).mappings():
+                plain = resealing._plain(row)
+                if plain[one.name] is not None:
+                    yield f"{one.table.name}.{one.name}", plain[one.name], one.context(plain)
+
+
+def plain_texts(engine: Engine, keyring: Keyring) -> list[tuple[str, bytes]]:
+    found = [(name, keyring.open_bytes(sealed, context)) for name, sealed, context in values(engine)]
+    return sorted(one for one in found if not one[0].startswith("approval"))
+
+
+# -- the list ------------------------------------------------------------------------------------------------
+
+
+def test_every_sealed_column_is_in_the_list() -> None:
+    """A new column of bytes is a digest, or it is sealed anew."""
+    found = {
+        (table.name, column.name)
+        for table in tables.metadata.tables.values()
+        for column in table.columns
+        if isinstance(column.type, LargeBinary) and column.name not in DIGESTS
+    }
+    assert found == {(one.table.name, one.name) for one in SEALED_COLUMNS}
+
+
+def test_something_stands_in_each_and_opens_as_the_list_says(fresh_engine: Engine, lived: Lived) -> None:
+    assert lived
+    found = set()
+    for name, sealed, context in values(fresh_engine):
+        assert KEYRING.open_bytes(sealed, context)
+        found.add(name)
+    assert found == {f"{one.table.name}.{one.name}" for one in SEALED_COLUMNS}
+
+
+# -- rotated -------------------------------------------------------------------------------------------------
+
+
+def _listen(engine: Engine, step: Callable[[], object]) -> None:
+    def told(*_what: object) -> None:
+        step()
+
+    for name in ("before_cursor_execute", "commit"):
+        event.listen(engine, name, told)
+
+
+def killed(url: str, at: int) -> bool:
+    """Let it go on in a process that kills itself before that step; whether it came to it."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            engine = connect(url)
+            steps = itertools.count(1)
+            _listen(engine, lambda: next(steps) == at and os.kill(os.getpid(), signal.SIGKILL))
+            with engine.connect() as connection:
+                rotate(connection, BOTH)
+        except BaseException:  # noqa: BLE001  the process ends here, whatever it was
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    _pid, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def test_rotated_beside_traffic_and_killed(
+    fresh_engine: Engine, fresh_url: str, lived: Lived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resealing, "_TOGETHER", 3)
+    chance = Random(7)
+    before = plain_texts(fresh_engine, KEYRING)
+    assert verify(fresh_engine, keyring=KEYRING).clean
+    world = World(fresh_engine)
+    kills = 0
+    for _ in range(ROUNDS):
+        # posted by a service that was restarted, and by one that was not
+        for world.keyring in (KEYRING, BOTH):
+            world.open(SomeoneFactory())
+        fresh_engine.dispose()
+        kills += killed(fresh_url, chance.randrange(20, 90))
+        told = verify(fresh_engine, keyring=BOTH)
+        assert told.clean, told.findings
+    assert kills > 2
+    world.keyring = KEYRING
+    world.open(SomeoneFactory())
+    with fresh_engine.connect() as connection:
+        assert count_left(connection, BOTH) > 0
+        done = rotate(connection, BOTH)
+        assert done == (0, {})
+        with connection.begin():
+            assert keys_in_use(connection) == ("seal-2.key",)
+    after = plain_texts(fresh_engine, NEW)
+    assert set(before) <= set(after), "every value opens with the new key alone, as it was"
+    for _name, sealed, context in values(fresh_engine):
+        assert sealed[:HEADER_BYTES] == BOTH.header
+        with pytest.raises(KeyringError):
+            KEYRING.open_bytes(sealed, context)
+    for keyring in (BOTH, NEW):
+        told = verify(fresh_engine, keyring=keyring)
+        assert told.clean, told.findings
+    # what waits can be approved by whoever has the new key alone
+    with fresh_engine.connect() as connection, connection.begin():
+        command = opened_request(NEW, find_request(connection, lived.approval))
+        [stake] = command.persons
+        assert NEW.open(stake.number_sealed or b"", b"identity.number|" + stake.digest)
+        assert NEW.open(stake.name_sealed, b"identity.name|" + stake.digest)
+
+
+def test_again_it_finds_nothing(fresh_engine: Engine, lived: Lived) -> None:
+    assert lived
+    with fresh_engine.connect() as connection:
+        assert rotate(connection, BOTH) == (0, {})
+        held = list(values(fresh_engine))
+        assert rotate(connection, BOTH) == (0, {})
+    assert list(values(fresh_engine)) == held, "nothing is sealed twice"
+
+
+def test_what_does_not_open_is_left_and_told(fresh_engine: Engine, lived: Lived) -> None:
+    assert lived
+    with fresh_engine.begin() as connection:
+        wrong = KEYRING.seal("x", b"elsewhere")
+        i = tables.identity.c
+        numbered = select(i.digest).where(i.number_sealed.is_not(None)).limit(1)
+        digest = connection.scalar(numbered)
+        changed = update(tables.identity).where(tables.identity.c.digest == digest)
+        connection.execute(changed.values(name_sealed=wrong))
+    with fresh_engine.connect() as connection:
+        done = rotate(connection, BOTH)
+    # of a row all or nothing
+    assert done.broken == {"identity": 1}
+    assert done.left == 2
+    with fresh_engine.connect() as connection, connection.begin():
+        assert keys_in_use(connection) == ("seal-1.key", "seal-2.key")
+
+
+def test_a_document_that_is_not_sound_is_not_made_sound(fresh_engine: Engine, lived: Lived) -> None:
+    """The digest over its row is made anew only where it was right."""
+    assert lived
+    forged = update(tables.document).values(purpose="forged")
+    with fresh_engine.begin() as connection:
+        without_triggers(connection, "document")
+        connection.execute(forged)
+    with fresh_engine.connect() as connection:
+        done = rotate(connection, BOTH)
+    assert (done.left, done.broken) == (1, {"document": 1})
+    assert [one[0] for one in verify(fresh_engine, keyring=BOTH).findings] == ["document_broken"]
+
+
+def without_triggers(connection: Any, table: str) -> None:
+    if is_postgresql(connection):
+        connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+    else:
+        connection.execute(text(f"DROP TRIGGER {table}_no_update"))
+
+
+# -- and nothing else is changed ----------------------------------------------------------------------------
+
+
+RESEALED = sorted({one.table.name for one in SEALED_COLUMNS} & set(tables.APPEND_ONLY))
+
+
+@pytest.mark.parametrize("name", RESEALED)
+def test_only_a_newer_seal_is_let_through(fresh_engine: Engine, lived: Lived, name: str) -> None:
+    assert lived
+    table = tables.metadata.tables[name]
+    sealed = [one for one in SEALED_COLUMNS if one.table is table]
+    others = [column for column in table.columns if column.name not in {one.name for one in sealed}]
+    with fresh_engine.connect() as connection:
+        rows = [resealing._plain(row) for row in connection.execute(select(table)).mappings()]
+    row = next(one for one in rows if all(one[column.name] is not None for column in sealed))
+    key = [column == row[column.name] for column in table.primary_key.columns]
+    newer = {one.name: BOTH.seal_anew(row[one.name], one.context(row)) for one in sealed}
+    older = {one.name: KEYRING.seal_anew(row[one.name], one.context(row)) for one in sealed}
+    if name == "document":
+        newer |= {"seal": b"s" * 32}
+        others = [column for column in others if column.name != "seal"]
+
+    def changes(values: dict[str, Any]) -> bool:
+        with fresh_engine.connect() as connection:
+            transaction = connection.begin()
+            told = ""
+            try:
+                connection.execute(update(table).where(*key).values(values))
+            except DBAPIError as error:
+                told = str(error)
+            transaction.rollback()
+        return not told.count("refused: the book is append-only")
+
+    assert changes(newer)
+    assert not changes({others[0].name: row[others[0].name]}), "not even what changes nothing"
+    assert not changes(older), "not under the same key again"
+    assert not changes(dict.fromkeys(newer, b"\x01\x00")), "not to what names no key"
+    assert not changes({one: b"\x02" + value[1:] for one, value in newer.items()}), "not in another form"
+    for column in others:
+        held = row[column.name]
+        anything = f"{held}x" if isinstance(held, str) else b"d" * 32 if isinstance(held, bytes) else None
+        if isinstance(held, int) and not isinstance(held, bool):
+            anything = held + 1  # type: ignore[assignment]  # what stands in such a column
+        if anything != held:
+            assert not changes(newer | {column.name: anything}), column.name
+    with fresh_engine.begin() as connection, pytest.raises(DBAPIError, match="append-only"):
+        connection.execute(table.delete())
+
+
+# -- the files of keys --------------------------------------------------------------------------------------
+
+
+def test_a_key_that_seals_nothing_may_be_taken_away(fresh_engine: Engine, lived: Lived) -> None:
+    assert lived
+    with fresh_engine.connect() as connection:
+        record_keys(connection, KEYRING, NOW)
+        record_keys(connection, BOTH, NOW)
+        with connection.begin(), pytest.raises(KeysDiffer, match=r"seal-1\.key is missing"):
+            check_keys(connection, NEW)
+        assert rotate(connection, BOTH).left == 0
+        with connection.begin():
+            assert retire_keys(connection, BOTH, NOW) == ("seal-1.key",)
+            assert retire_keys(connection, BOTH, NOW) == ("seal-1.key",)
+        with connection.begin():
+            assert recorded_names(connection) == ("document-1.key", "index.key", "seal-1.key", "seal-2.key")
+            for keyring in (NEW, BOTH):
+                check_keys(connection, keyring)
+            for wrong, told in (
+                (Keyring({1: b"o" * 32, 2: NEW_KEY}, INDEX_KEY, {1: DOCUMENT_KEY}), "seal-1.key is another"),
+                (KEYRING, "seal-2.key is missing"),
+                (Keyring({2: b"o" * 32}, INDEX_KEY, {1: DOCUMENT_KEY}), "seal-2.key is another"),
+            ):
+                with pytest.raises(KeysDiffer, match=told):
+                    check_keys(connection, wrong)
+        record_keys(connection, NEW, NOW)
+
+
+def test_the_command(
+    run: Callable[..., Answer],  # noqa: F811  a fixture
+    fresh_engine: Engine,
+    fresh_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    live(fresh_engine, tmp_path)
+    monkeypatch.setenv("LEDGER_DATABASE_URL", fresh_url)
+    monkeypatch.setenv("LEDGER_DATA", str(tmp_path))
+    keys = tmp_path / "keys"
+    assert run("sweep").code == 0
+    assert run("keys", "rotate").json == {"left": 0}, "there is one key, and all is under it"
+    write_keys(keys, seal_2=NEW_KEY)
+    told = key_check(run)
+    assert told["ok"]
+    assert "something is sealed with seal-1.key still" in told["detail"]
+    rotated = run("keys", "rotate")
+    assert (rotated.code, rotated.json) == (0, {"left": 0})
+    assert "seal-1.key: seals nothing any more" in rotated.err
+    assert "seal-1.key seals nothing any more" in key_check(run)["detail"]
+    (keys / "seal-1.key").unlink()
+    assert run("sweep").code == 0
+    assert run("verify").json["ok"]
+    assert key_check(run)["ok"]
+    assert run("keys", "rotate", "--signing").code == 2
+    assert run("keys", "turn").code == 2
+
+
+def key_check(run: Callable[..., Answer]) -> dict[str, Any]:  # noqa: F811  no fixture
+    checks: list[dict[str, Any]] = run("doctor").json["checks"]
+    [found] = [one for one in checks if one["name"] == "keys_of_database"]
+    return found
