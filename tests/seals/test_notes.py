@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def test_every_byte_of_a_checkpoint_counts() -> None:
                 read_checkpoint(changed, signer.verifier)
         with pytest.raises(NoteProblem):
             read_checkpoint(content[:place], signer.verifier)
+
+
+def test_bits_of_a_signature_that_say_nothing_are_held_to_be_none() -> None:
+    _made, signer, content = checkpoint()
+    text = content.decode()
+    assert text.endswith("=\n")
+    odd = f"{text[:-3]}{chr(ord(text[-3]) + 1)}=\n"
+    line = odd.rsplit(" ", 1)[1].strip()
+    assert base64.b64decode(line) == base64.b64decode(text.rsplit(" ", 1)[1].strip())
+    with pytest.raises(NoteProblem, match="has not signed"):
+        read_checkpoint(odd.encode(), signer.verifier)
 
 
 @pytest.mark.parametrize(
