@@ -69,6 +69,12 @@ class DoorCode(Worded):
         "The installation has no key that signs documents",
         "系统尚未配置单据签名密钥，暂不能出具单据。",
     )
+    SEALS_UNAVAILABLE = Words(
+        "seals_unavailable",
+        503,
+        "What was sealed cannot be read on this machine, or is not whole",
+        "本机暂时无法读取封存文件，或封存文件不完整，暂不能出具证明。",
+    )
     NOT_READY = Words("not_ready", 503, "The service is not ready", "服务尚未就绪。")
     KEYS_DIFFER = Words(
         "keys_differ",

@@ -29,6 +29,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/accounts/{account}/explain"): _RECEIPT,
     ("GET", "/v1/accounts/{account}/freezes"): G.ENTRIES,
     ("GET", "/v1/accounts/{account}/statements/{year}"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
+    ("GET", "/v1/accounts/{account}/statements/{year}/proof"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
     ("GET", "/v1/accounts/{account}/interest/{year}"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/names"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/id-numbers"): _RECEIPT,
@@ -138,6 +139,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("GET", "/v1/me/settlements"): G.CARE_AMOUNTS,
     ("GET", "/v1/me/quotas"): G.CARE_AMOUNTS,
     ("GET", "/v1/me/statements/{year}"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
+    ("GET", "/v1/me/statements/{year}/proof"): G.BALANCE | G.ENTRIES | G.PAYMENTS,
     ("GET", "/v1/me/access-log"): G.READS,
     ("GET", "/v1/me/export"): EVERYTHING & ~G.OTHERS_NAMES,
     # of these what the kind shows, and only that is recorded

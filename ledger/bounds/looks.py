@@ -29,7 +29,9 @@ STATED_YEAR = Bound(
     rule="R50: a year in which the account was there, as far as it has been",
     sent=(
         "GET /v1/me/statements/{year} year",
+        "GET /v1/me/statements/{year}/proof year",
         "GET /v1/accounts/{account}/statements/{year} year",
+        "GET /v1/accounts/{account}/statements/{year}/proof year",
         "GET /v1/accounts/{account}/interest/{year} year",
         *(f"POST /v1/{one}/documents year" for one in _PRINTED[:2]),
     ),

@@ -82,18 +82,26 @@ def booked(connection: Connection, book_id: int) -> list[BookedEntry]:
     return found
 
 
+def require_stated(connection: Connection, book_id: int, year: int, today: date) -> date:
+    """The day on which an account was opened that has a statement of a year, be it of one under way.
+
+    Raises Refused(account_not_found), and Refused(period_invalid) for a year before the account or to come.
+    """
+    opened_on: date | None = connection.scalar(select(_B.opened_on).where(_B.book_id == book_id))
+    if opened_on is None:
+        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
+    STATED_YEAR.admit_year(year, today, "year", opening=opened_on)
+    return opened_on
+
+
 def year_statement(
     connection: Connection, book_id: int, year: int, today: date, version: int | None = None
 ) -> AccountYear:
     """The year of an account as a version says it, without one the newest; of a year under way what was.
 
-    Raises Refused(account_not_found), Refused(period_invalid) for a year before the account or to come, and
-    Refused(statement_not_found) for a version that there is not.
+    Raises as `require_stated`, and Refused(statement_not_found) for a version that there is not.
     """
-    opened_on = connection.scalar(select(_B.opened_on).where(_B.book_id == book_id))
-    if opened_on is None:
-        raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
-    STATED_YEAR.admit_year(year, today, "year", opening=opened_on)
+    opened_on = require_stated(connection, book_id, year, today)
     told = account_year(booked(connection, book_id), year, opened_on, today, version)
     if told is None:
         raise Refused(RefusalCode.STATEMENT_NOT_FOUND, at="version")

@@ -1,4 +1,4 @@
-"""The commands about seals: `seal`, `witness`, and what `verify --since` does."""
+"""The commands about seals: `seal`, `witness`, `proof check`, and what `verify --since` does."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from ledger.database.engines import reading
 from ledger.database.purposes import VERIFY
 from ledger.operations import progress
 from ledger.operations.cli import Answer, Data, command, warn
-from ledger.operations.installation import NotReady, in_words, open_to_look
+from ledger.operations.installation import NotReady, WrongCall, in_words, open_to_look
 from ledger.seals.notes import NoteProblem, Signer, Verifier, named_after
+from ledger.seals.proof_check import findings
 from ledger.seals.sealing import Log, SealProblem, seal
 from ledger.seals.since import HeldAgainst, hold_against
 from ledger.seals.tiles import KEY, read_key_file, read_note_file
@@ -92,3 +93,23 @@ def witness_(
     except NoteProblem as problem:
         raise NotReady(str(problem)) from None
     return done._asdict() | {"ok": True}, True
+
+
+@command("proof")
+def proof_(
+    what: Annotated[str, typer.Argument(metavar="check", help="Check a proof that the service answered.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The proof, byte for byte.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The log's key, had from elsewhere.")],
+    witness: Annotated[
+        list[Path] | None,
+        typer.Option("--witness", metavar="FILE", help="The key of a witness, who must have signed too."),
+    ] = None,
+) -> Answer:
+    """Check the proof of a yearly statement. It needs neither an installation nor the network."""
+    if what != "check":
+        raise WrongCall("proof check is all that there is")
+    found = findings(file, key, witness or ())
+    if not found:
+        return {"ok": True}, True
+    warn(f"{found[0]['where']}: {found[0]['what']} ({found[0]['code']})")
+    return {"ok": False, "findings": found}, False

@@ -337,6 +337,7 @@ class RefusalCode(Worded):
     APPROVAL_DECIDED = Words("approval_decided", 409, "It was approved or rejected before", "该事项已审批。")
     APPROVAL_REJECTED = Words("approval_rejected", 409, "The second person rejected it", "该事项未通过审批。")
     APPROVAL_EXPIRED = Words("approval_expired", 409, "It was not approved in time", "逾期未审批，请重报。")
+    STATEMENT_NOT_SEALED = Words("statement_not_sealed", 409, "No seal proves that year", "该年度尚未封存。")
     CASE_ANSWERED = Words("case_answered", 409, "The case was answered before", "该事项已答复。")
     CASE_NOT_ANSWERED = Words("case_not_answered", 409, "The case is not answered yet", "该事项尚未答复。")
     CORRECTION_TOO_EARLY = Words("correction_too_early", 422,

@@ -1,8 +1,9 @@
 """How far each book was, and what each balance, at every seal: kept apart from what is published.
 
 Of each seal there is what changed since the one before, and of the newest the whole, all by the number of
-the book. The roots in the log cover it: whoever changes a row here changes a root. It names books, so it is
-the installation's own, as the salts are that hide what stands in a published proof.
+the book, with the roots over every 256 of them, so that a row and the way from it to the root are found
+without reading the rest. The roots in the log cover it: whoever changes a row here changes a root. It names
+books, so it is the installation's own, as the salts are that hide what stands in a published proof.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ import heapq
 import os
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Generic, NamedTuple, Self, TypeVar
 
+from ledger.seals.merkle import HASH_BYTES, STRIDE, Keeping, leaf_hash, path_among
 from ledger.seals.notes import NoteProblem
-from ledger.seals.tiles import put_in_place
+from ledger.seals.tiles import levels, put_in_place, write_whole
 from ledger.vault import Keyring
 
 SALT_BYTES: Final = 16
@@ -105,12 +108,84 @@ class KeptRows:
         """Where the rows lie that an entry of the log brought."""
         return self.folder / f"{of.name}-{number}"
 
+    def roots(self, of: RowsOf[Any], size: int) -> Path:
+        """Where the roots over every 256 of all rows lie, and over every 256 of these, and so on."""
+        return self.folder / f"{of.name}-roots-{size}"
+
+    def keep_roots(self, of: RowsOf[Any], size: int, tree: Keeping) -> None:
+        """Have the roots of a tree on the disk: of a million rows 126 KB."""
+        content = b"".join(root for level in levels(tree.roots) for root in level)
+        write_whole(self.roots(of, size), content, mode=0o600)
+
+    @contextmanager
+    def tree(self, of: RowsOf[RowT], size: int, keyring: Keyring) -> Iterator[KeptTree[RowT]]:
+        """All rows of the newest seal, to be looked into.
+
+        Raises NoteProblem; FileNotFoundError when a newer seal let go of them, or they are gone.
+        """
+        with self.whole(of, size).open("rb") as rows, self.roots(of, size).open("rb") as roots:
+            yield KeptTree(of, keyring, rows, roots)
+
     def let_go_of_older(self, size: int) -> None:
         """Take away the whole rows of other sizes: they can be made of the changes."""
         for of in (BOOKS, BALANCES):
-            for path in self.folder.glob(f"{of.name}-whole-*"):
-                if path.name != self.whole(of, size).name:
-                    path.unlink(missing_ok=True)
+            for kind, kept in (("whole", self.whole(of, size)), ("roots", self.roots(of, size))):
+                for path in self.folder.glob(f"{of.name}-{kind}-*"):
+                    if path.name != kept.name:
+                        path.unlink(missing_ok=True)
+
+
+class KeptTree(Generic[RowT]):
+    """All rows of a seal, and the roots above them, in files of which no more is read than is asked for."""
+
+    def __init__(self, of: RowsOf[RowT], keyring: Keyring, rows: BinaryIO, roots: BinaryIO) -> None:
+        self._of, self._keyring, self._rows, self._roots = of, keyring, rows, roots
+        self.size, rest = divmod(os.fstat(rows.fileno()).st_size, of.form.size)
+        # where the roots of each level begin, by how many there are
+        self._begins = [0]
+        some = self.size // STRIDE
+        while some:
+            self._begins.append(self._begins[-1] + some)
+            some //= STRIDE
+        if rest or os.fstat(roots.fileno()).st_size != self._begins[-1] * HASH_BYTES:
+            raise NoteProblem(f"{of.name}: the rows or the roots that are kept of them are cut")
+
+    def find(self, book_id: int) -> tuple[int, RowT] | None:
+        """The row of a book and its place, by halving; None where there is none."""
+        low, high = 0, self.size
+        while low < high:
+            middle = (low + high) // 2
+            [row] = self._some(middle, 1)
+            if row.book_id == book_id:
+                return middle, row
+            if row.book_id < book_id:
+                low = middle + 1
+            else:
+                high = middle
+        return None
+
+    def path(self, place: int) -> list[bytes]:
+        """What proves that a row stands at its place."""
+        return path_among(place, self.size, self._hashes)
+
+    def _hashes(self, level: int, first: int, count: int) -> list[bytes]:
+        if level == 0:
+            return [leaf_hash(self._of.leaf(self._keyring, row)) for row in self._some(first, count)]
+        at = (self._begins[level - 1] + first) * HASH_BYTES
+        content = _piece(self._roots, at, count * HASH_BYTES)
+        return [content[at : at + HASH_BYTES] for at in range(0, len(content), HASH_BYTES)]
+
+    def _some(self, first: int, count: int) -> list[RowT]:
+        length = self._of.form.size
+        content = _piece(self._rows, first * length, count * length)
+        return [self._of.row(*values) for values in self._of.form.iter_unpack(content)]
+
+
+def _piece(file: BinaryIO, at: int, length: int) -> bytes:
+    content = os.pread(file.fileno(), length, at)
+    if len(content) != length:
+        raise NoteProblem(f"{Path(file.name).name}: cut")
+    return content
 
 
 def _read(path: Path, of: RowsOf[RowT]) -> Iterator[RowT]:

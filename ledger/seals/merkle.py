@@ -6,13 +6,18 @@ that is smaller than n. Leaves and nodes are told apart by a byte in front, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
 """The root of a tree without leaves."""
+STRIDE: Final = 256
+"""Over how many leaves, and over how many of such roots, a root is kept."""
+
+Hashes = Callable[[int, int, int], Sequence[bytes]]
+"""`hashes(level, first, count)`: roots over STRIDE**level leaves each, from the `first` of them on."""
 
 
 def leaf_hash(content: bytes) -> bytes:
@@ -44,12 +49,44 @@ class Growing:
 
     def root(self) -> bytes:
         """The root over the leaves so far."""
-        if not self._whole:
-            return EMPTY_ROOT
-        *left, root = self._whole
-        for whole in reversed(left):
-            root = node_hash(whole, root)
-        return root
+        return folded(self._whole)
+
+    def wholes(self) -> Sequence[bytes]:
+        """The roots of the whole subtrees that it is made of, the largest first."""
+        return self._whole
+
+
+def folded(wholes: Sequence[bytes]) -> bytes:
+    """The root over whole trees beside each other, each smaller than the one before it."""
+    if not wholes:
+        return EMPTY_ROOT
+    *left, root = wholes
+    for whole in reversed(left):
+        root = node_hash(whole, root)
+    return root
+
+
+class Keeping:
+    """A tree that grows and keeps the root over every STRIDE leaves, by which paths are found later."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.roots: list[bytes] = []
+        self._above, self._last = Growing(), Growing()
+
+    def add(self, hashed: bytes) -> None:
+        """Add the hash of a leaf."""
+        self._last.add(hashed)
+        self.size += 1
+        if self._last.size == STRIDE:
+            root = self._last.root()
+            self.roots.append(root)
+            self._above.add(root)
+            self._last = Growing()
+
+    def root(self) -> bytes:
+        """The root over the leaves so far."""
+        return folded([*self._above.wholes(), *self._last.wholes()])
 
 
 def root_of(hashes: Iterable[bytes]) -> bytes:
@@ -76,6 +113,39 @@ def inclusion_path(index: int, hashes: Sequence[bytes]) -> list[bytes]:
     if index < middle:
         return [*inclusion_path(index, left), root_of(right)]
     return [*inclusion_path(index - middle, right), root_of(left)]
+
+
+def path_among(index: int, size: int, hashes: Hashes) -> list[bytes]:
+    """The same where no more is looked up than is on the way: a few hundred hashes, whatever the size."""
+    if not 0 <= index < size:
+        raise ValueError("no such leaf")
+    path: list[bytes] = []
+    first = 0
+    while size > 1:
+        middle = _split(size)
+        if index < middle:
+            path.append(_root_among(first + middle, size - middle, hashes))
+            size = middle
+        else:
+            path.append(_root_among(first, middle, hashes))
+            first, index, size = first + middle, index - middle, size - middle
+    return path[::-1]
+
+
+def _root_among(first: int, size: int, hashes: Hashes) -> bytes:
+    """The root over so many leaves, of the largest roots that are kept; no leaf before is half of a tree."""
+    level = 0
+    while STRIDE ** (level + 1) <= size:
+        level += 1
+    wholes: list[bytes] = []
+    while size:
+        some, rest = divmod(size, STRIDE**level)
+        tree = Growing()
+        for hashed in hashes(level, first // STRIDE**level, some) if some else ():
+            tree.add(hashed)
+        wholes += tree.wholes()
+        first, size, level = first + size - rest, rest, level - 1
+    return folded(wholes)
 
 
 def consistency_path(first: int, hashes: Sequence[bytes]) -> list[bytes]:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from ledger.chart.sides import Side
 from ledger.seals.kept import BALANCES, BOOKS, Beside, KeptRows, RowsOf, RowT, SealedBook, Writing
 from ledger.seals.looking import StandingBook, balances, digests, how_many, moved_since, standing
-from ledger.seals.merkle import Growing, leaf_hash, root_of
+from ledger.seals.merkle import Keeping, leaf_hash, root_of
 from ledger.seals.notes import Checkpoint, Note, NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.tiles import (
     CHECKPOINT,
@@ -33,6 +33,7 @@ from ledger.verify.finding import book_name
 
 SEALS: Final = "seals"
 SEALED: Final = "sealed"
+WITNESSES: Final = "witnesses"
 _LOCK: Final = "lock"
 # there once a day was published: without it a checkpoint that is missing is the first one to come
 _BEGUN: Final = "begun"
@@ -59,6 +60,7 @@ class _Day:
     entries: int = 0
     changed: int = 0
     books_root: bytes = b""
+    balances: int = 0
     balances_root: bytes = b""
     sums: dict[str, int] | None = None
 
@@ -74,6 +76,11 @@ class Log:
     def begun(self) -> Path:
         """The file that says that a day was published."""
         return self.kept.folder / _BEGUN
+
+    @property
+    def witnesses(self) -> Path:
+        """Where `checkpoint` and `key` of each witness lie, in a folder of its own, once fetched."""
+        return self.folder / WITNESSES
 
     def verifier(self) -> Verifier:
         """The key by which it is known. Raises NoteProblem."""
@@ -132,11 +139,14 @@ def seal(
                 for whole in (True, False)
             }
             with connection.begin():
-                day = _Reading(connection, keyring, log.kept, size, writing, before["sums"]).day(progress)
+                reading = _Reading(connection, keyring, log.kept, size, writing, before["sums"])
+                day = reading.day(progress)
             if entries and not day.changed:
                 return SealedDay(size, False, day.books, day.entries)
             for one in writing.values():
                 one.keep()
+            for of, tree in ((BOOKS, reading.books_tree), (BALANCES, reading.balances_tree)):
+                log.kept.keep_roots(of, size + 1, tree)
         entries.append(_entry_of(day))
         write_tiles(log.folder, entries, size)
         checkpoint = Checkpoint(signer.verifier.name, len(entries), root_of(hashes_of(entries)))
@@ -154,6 +164,7 @@ def _entry_of(day: _Day) -> bytes:
         "books_root": day.books_root.hex(),
         "balances_root": day.balances_root.hex(),
         "books": day.books,
+        "balances": day.balances,
         "entries": day.entries,
         "sums": day.sums or {},
     }
@@ -176,7 +187,7 @@ class _Reading:
         self._books = Beside(kept.rows(BOOKS, size))
         self._balances = Beside(kept.rows(BALANCES, size))
         self._sums = dict(sums)
-        self._books_tree, self._balances_tree = Growing(), Growing()
+        self.books_tree, self.balances_tree = Keeping(), Keeping()
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
@@ -188,7 +199,8 @@ class _Reading:
             progress(day.books, of)
         for gone in self._books.rest():
             raise _gone(gone)
-        day.books_root, day.balances_root = self._books_tree.root(), self._balances_tree.root()
+        day.books_root, day.balances_root = self.books_tree.root(), self.balances_tree.root()
+        day.balances = self.balances_tree.size
         day.sums = {name: self._sums[name] for name in sorted(self._sums)}
         return day
 
@@ -215,12 +227,12 @@ class _Reading:
         for book in page:
             is_new = book.book_id in changed
             row = SealedBook(book.book_id, book.seq, book.head)
-            self._put(BOOKS, self._books_tree, row, is_new=is_new)
+            self._put(BOOKS, self.books_tree, row, is_new=is_new)
             self._balances.before(book.book_id)
             known = self._balances.at(book.book_id)
             balance = fresh.get(book.book_id, known)
             if balance is not None:
-                self._put(BALANCES, self._balances_tree, balance, is_new=balance != known)
+                self._put(BALANCES, self.balances_tree, balance, is_new=balance != known)
         return changed
 
     def _hold_sealed(self, sealed: list[SealedBook]) -> None:
@@ -231,7 +243,7 @@ class _Reading:
             if found[one.book_id] != one.head:
                 raise _rewritten(one)
 
-    def _put(self, of: RowsOf[RowT], tree: Growing, row: RowT, *, is_new: bool) -> None:
+    def _put(self, of: RowsOf[RowT], tree: Keeping, row: RowT, *, is_new: bool) -> None:
         tree.add(leaf_hash(of.leaf(self._keyring, row)))
         self._writing[of.name, True].add(of, row)
         if is_new:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ledger.seals.merkle import leaf_hash, root_of
+from ledger.seals.merkle import HASH_BYTES, STRIDE, leaf_hash, root_of
 from ledger.seals.notes import NOTE_BYTES_MAX, NoteProblem
 
-TILE: Final = 256
+TILE: Final = STRIDE
 _LENGTH_BYTES: Final = 2
 ENTRY_BYTES_MAX: Final = 256**_LENGTH_BYTES - 1
 CHECKPOINT: Final = "checkpoint"
@@ -46,24 +46,44 @@ def read_entries(folder: Path, size: int) -> list[bytes]:
     """The first so many entries of the log. Raises NoteProblem where one is not there, or cut."""
     entries: list[bytes] = []
     for number in range((size + TILE - 1) // TILE):
-        wanted = min(TILE, size - number * TILE)
-        found = _bundle(_content(folder, number, wanted))
-        if len(found) < wanted:
-            raise NoteProblem(f"{tile_path('entries', number, wanted)}: cut")
-        entries += found[:wanted]
+        entries += _entries_of(folder, number, min(TILE, size - number * TILE))
     return entries
 
 
-def _content(folder: Path, number: int, wanted: int) -> bytes:
+def read_last_entry(folder: Path, size: int) -> bytes:
+    """The last entry of a log with so many. Raises NoteProblem."""
+    number, before = divmod(size - 1, TILE)
+    return _entries_of(folder, number, before + 1)[-1]
+
+
+def _entries_of(folder: Path, number: int, wanted: int) -> list[bytes]:
+    found = _bundle(_content(folder, "entries", number, wanted))
+    if len(found) < wanted:
+        raise NoteProblem(f"{tile_path('entries', number, wanted)}: cut")
+    return found[:wanted]
+
+
+def read_hashes(folder: Path, size: int, level: int, first: int, count: int) -> list[bytes]:
+    """Some hashes of a level of a log of a size, which lie in one tile. Raises NoteProblem."""
+    number, place = divmod(first, TILE)
+    wanted = min(TILE, size // STRIDE**level - number * TILE)
+    content = _content(folder, str(level), number, wanted)
+    hashes = [content[at : at + HASH_BYTES] for at in range(0, wanted * HASH_BYTES, HASH_BYTES)]
+    if len(content) % HASH_BYTES or len(hashes[-1]) < HASH_BYTES:
+        raise NoteProblem(f"{tile_path(str(level), number, wanted)}: cut")
+    return hashes[place : place + count]
+
+
+def _content(folder: Path, kind: str, number: int, wanted: int) -> bytes:
     # a file that is full by now has those of one that is not
-    for path in (tile_path("entries", number, wanted), tile_path("entries", number, TILE)):
+    for path in (tile_path(kind, number, wanted), tile_path(kind, number, TILE)):
         try:
             return (folder / path).read_bytes()
         except FileNotFoundError:
             continue
         except OSError as error:
             raise NoteProblem(f"{path}: {error.strerror}") from None
-    raise NoteProblem(f"{tile_path('entries', number, wanted)}: missing")
+    raise NoteProblem(f"{tile_path(kind, number, wanted)}: missing")
 
 
 def _bundle(content: bytes) -> list[bytes]:

@@ -275,11 +275,13 @@ PRINTED: Final = (
     ("GET", "/v1/employers/{employer}/documents/{document}"),
     ("GET", "/v1/documents/{document}"),
 )
+# what a seal comes before, which tests/seals does
+PROVED: Final = ("GET", "/v1/accounts/{account}/statements/{year}/proof")
 
 
 def test_every_reading_route_is_called() -> None:
     called = [route for route in READING if not route[1].startswith(BY_OTHERS)]
-    assert sorted([*ASKED, ("GET", "/v1/employers/{employer}/staff"), *PRINTED]) == called
+    assert sorted([*ASKED, ("GET", "/v1/employers/{employer}/staff"), *PRINTED, PROVED]) == called
 
 
 @pytest.mark.parametrize(

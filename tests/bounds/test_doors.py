@@ -967,6 +967,33 @@ CASES = [
     ),
     *(
         Case(
+            f"GET /v1/{whose}/statements/{{year}}/proof year",
+            lambda d, year, path=path, headers=headers: d.client.get(
+                path(d).format(year=year), headers=headers(d)
+            ),
+            outside,
+            inside,
+            refused=("statement_not_sealed",),
+        )
+        for whose, path, headers, outside, inside in (
+            (
+                "accounts/{account}",
+                lambda d: f"/v1/accounts/{d.account()}/statements/{{year}}/proof",
+                lambda _d: {},
+                ("2019", "2027", "1900", "2999"),
+                ("2020", "2026"),
+            ),
+            (
+                "me",
+                lambda _d: "/v1/me/statements/{year}/proof",
+                lambda d: d.own(),
+                ("2024", "2027", "1900", "2999"),
+                ("2025", "2026"),
+            ),
+        )
+    ),
+    *(
+        Case(
             f"GET /v1/read-log/findings {name}",
             lambda d, day, name=name: d.client.get(
                 "/v1/read-log/findings", params={name: day}, headers=d.audit

@@ -22,7 +22,7 @@ NO_MONEY = frozenset({
     "cells", "closed_on", "columns", "commands_max", "correction", "day", "days", "days_in_all", "days_max",
     "earliest",
     "files_max", "group", "header", "in_a_row", "items", "latest", "lines", "lines_max", "missing", "over_on",
-    "parameter", "problem", "rows", "runs_max", "scope", "services", "successor", "year",
+    "parameter", "problem", "rows", "runs_max", "scope", "sealed_year", "services", "successor", "year",
     "entries", "months", "state",
 })  # fmt: skip
 """Facts that are days, months, names, numbers of something and words. Of a new one it is said here."""

@@ -72,7 +72,7 @@ HOUSE: dict[str, str] = {
     "api/institutions": f"api/http ledger {GROUND} book institutions care clearing reports",
     "api/care": f"api/http api/operations api/institutions ledger {GROUND} book people care reports",
     "api/inquiry": f"api/http api/accounts api/contributions api/people api/care ledger {GROUND} book {WINGS}"
-    " reports access events inquiry documents printing cases",
+    " reports access events inquiry documents printing cases seals",
     "api/approvals": f"api/http ledger {GROUND} book people reports inquiry approvals",
     "api/openapi": "api/http api/operations access",
     "api/docs": "api/openapi",

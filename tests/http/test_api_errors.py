@@ -116,6 +116,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
             "correction_overlaps",
             "case_answered",
             "case_not_answered",
+            "statement_not_sealed",
             "document_damaged",
             "document_not_kept",
         ),

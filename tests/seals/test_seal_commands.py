@@ -13,6 +13,7 @@ from ledger.accounts.spending import Spend
 from ledger.database.engines import connect
 from ledger.seals.notes import Verifier, read_checkpoint
 from tests.operations.test_drill import run
+from tests.seals.written import written
 from tests.support.people import World
 from tests.support.workers import put_keys
 from tests.verify.tampering import run as change
@@ -107,6 +108,56 @@ def test_a_witness_that_is_shown_an_older_log_says_no_and_ends_with_one(world: W
     code, said, stderr = run(*witnessing, older)
     assert (code, said) == (1, {"ok": False, "problem": "the log has 1 entries, and had 2"})
     assert "had 2" in stderr
+
+
+def test_a_proof_is_checked_where_there_is_no_installation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("LEDGER_")]:
+        monkeypatch.delenv(name)
+    made = written(tmp_path / "data", books=5)
+    monkeypatch.chdir(tmp_path)
+    proof, key, witness = (tmp_path / name for name in ("proof.json", "log", "witness-key"))
+    proof.write_bytes(made.prove(4))
+    key.write_text(made.key)
+    check = ("proof", "check", proof, "--key", key)
+    assert run(*check) == (0, {"ok": True}, "")
+    witness.write_text(made.witnessed(tmp_path / "witness"))
+    assert run(*check, "--witness", witness)[1] == {
+        "ok": False,
+        "findings": [
+            {"code": "signature_missing", "where": "checkpoint", "what": "a witness has not signed it"}
+        ],
+    }
+    proof.write_bytes(made.prove(4))
+    assert run(*check)[0] == 1, "what nobody was told the key of"
+    assert run(*check, "--witness", witness) == (0, {"ok": True}, "")
+    proof.write_bytes(made.prove(4).replace(b'"year":2025', b'"year":2024'))
+    code, said, stderr = run(*check, "--witness", witness)
+    assert (code, said["ok"], said["findings"][0]["code"]) == (1, False, "statement_wrong")
+    assert stderr.startswith("ledger: statement.year: ")
+    assert stderr.count("\n") == 1
+    for gone in (("proof", "check", tmp_path / "none", "--key", key), (*check[:4], tmp_path)):
+        code, said, stderr = run(*gone)
+        assert (code, said["findings"][0]["code"]) == (1, "file_unreadable")
+    key.write_bytes(b"\xff")
+    assert run(*check)[1]["findings"][0]["code"] == "key_malformed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("check",),
+        ("check", "x"),
+        ("check", "--key", "x"),
+        ("make", "x", "--key", "x"),
+        ("x", "--key", "x"),
+    ],
+)
+def test_a_check_that_names_not_what_it_needs_is_a_wrong_call(arguments: tuple[str, ...]) -> None:
+    code, said, _ = run("proof", *arguments)
+    assert (code, said["code"]) == (2, "usage")
 
 
 @pytest.mark.parametrize(

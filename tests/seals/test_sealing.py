@@ -26,6 +26,8 @@ from ledger.inquiry.statements import statement
 from ledger.seals import sealing
 from ledger.seals.kept import BALANCES, BOOKS, RowsOf
 from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
+from ledger.seals.proof_check import problems
+from ledger.seals.proving import prove
 from ledger.seals.sealing import Log, SealedDay, SealProblem, seal
 from ledger.seals.since import HeldAgainst, hold_against
 from ledger.seals.witness import Inconsistent, witness
@@ -99,6 +101,7 @@ def test_a_day_is_added_when_something_was_written_and_none_when_nothing_was(sea
     # the first of a year carries over
     assert sealed.seal() == SealedDay(2, True, len(books), sum(books) + 2)
     assert (sealed.day()["books"], sealed.day()["entries"]) == (len(books), sum(books) + 2)
+    assert sealed.day()["balances"] == 2, "the third one has not finished its year"
 
 
 def test_the_sums_of_a_day_are_those_of_the_ledger_and_add_up_to_nothing(sealed: Sealing) -> None:
@@ -151,9 +154,22 @@ def test_what_is_kept_is_for_the_owner_alone_and_can_be_made_of_the_changes(seal
         sealed.seal()
 
 
+def test_of_the_newest_seal_alone_all_rows_and_their_roots_are_kept(sealed: Sealing) -> None:
+    for book in sealed.books:
+        sealed.spend(book)
+        sealed.seal()
+        proof = prove(sealed.log, sealed.world.keyring, sealed.books[0], 2025)
+        assert problems(proof, str(sealed.signer.verifier)) == []
+    names = {path.name for path in sealed.log.kept.folder.iterdir()}
+    assert {name for name in names if "whole" in name or "roots" in name} == {
+        f"{of}-{kind}-3" for of in ("books", "balances") for kind in ("whole", "roots")
+    }
+
+
 def test_a_seal_that_ended_half_way_is_made_again(sealed: Sealing, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed.seal()
     kept = sealed.keep()
+    proof = prove(sealed.log, sealed.world.keyring, sealed.books[0], 2025)
     sealed.spend(sealed.books[0])
 
     def cut(*_arguments: object) -> None:
@@ -166,8 +182,10 @@ def test_a_seal_that_ended_half_way_is_made_again(sealed: Sealing, monkeypatch: 
                 sealed.seal()
         assert sealed.keep() == kept
         assert sealed.found(kept) == set()
+        assert prove(sealed.log, sealed.world.keyring, sealed.books[0], 2025) == proof
     sealed.spend(sealed.books[1])
     assert sealed.seal().size == 2
+    assert prove(sealed.log, sealed.world.keyring, sealed.books[0], 2025) != proof
     assert sealed.found(kept) == sealed.found(sealed.keep()) == set()
 
 
