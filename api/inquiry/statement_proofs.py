@@ -39,7 +39,7 @@ class ProvedStatement(Answer):
     account_no: str = Field(examples=["P483920174650K"])
     year: int
     entries: int = Field(description="How many entries the book had at the seal")
-    closing: str = yuan("What the account held at the end of the year, below zero in a damaged book")
+    closing: str = yuan("What the account held on 31 December, by value dates")
     digest: str = _hex("SHA-256 over all of this and the digest of the last of those entries, in hex")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,11 @@ def held(content: bytes) -> list[str]:
     return [one.code for one in problems(content, KEY)]
 
 
+def in_pockets(shown: Any) -> str:
+    """What a statement says was in both pockets on its last day, by value dates."""
+    return str(sum(Decimal(shown["closing"][pocket]) for pocket in ("current_year", "carried_over")))
+
+
 def test_what_is_answered_is_a_proof_of_what_the_statement_says(proving: Proving) -> None:
     proving.seal()
     content = proving.proof()
@@ -107,7 +113,7 @@ def test_what_is_answered_is_a_proof_of_what_the_statement_says(proving: Proving
     assert len(content) < 5_000
     said, shown = json.loads(content)["statement"], proving.stated()
     assert (said["account_no"], said["year"]) == (proving.account, 2025)
-    assert said["closing"] == shown["closing"]["balance"]
+    assert said["closing"] == in_pockets(shown) == shown["closing"]["balance"]
     assert f"{said['account_no']}-{said['entries']}" == shown["last_entry"]
     assert proving.proof(account=proving.number) == content, "by the ID number it is the same"
     for secret in (proving.number, "张三"):
@@ -127,12 +133,14 @@ def test_a_proof_holds_while_the_book_goes_on_and_the_next_seal_makes_the_next(p
     # the first of a year carries over
     assert after["statement"]["entries"] == before["statement"]["entries"] + 2
     assert after["day"]["size"] == 2
-    # a late fact of the year: the statement has a second version, which is sealed with the next day
+    # a late fact of the year is valued when it was booked: it is behind the head, and not in the balance
     contribute(proving.client, proving.account, "50.00", period="2025-12", effective_on="2025-12-28")
     assert proving.proof() == following
-    assert proving.stated()["closing"]["balance"] != after["statement"]["closing"]
     proving.seal()
-    assert held(proving.proof()) == []
+    last, shown = json.loads(proving.proof())["statement"], proving.stated()
+    assert last["entries"] == after["statement"]["entries"] + 1
+    assert last["closing"] == in_pockets(shown) == after["statement"]["closing"]
+    assert (shown["version"], shown["closing"]["late"]) == (2, "50.00")
 
 
 def test_what_is_no_longer_in_the_database_is_proved_all_the_same(proving: Proving) -> None:

@@ -515,6 +515,17 @@ def test_files_that_are_gone_or_cut_or_changed_prove_nothing(tmp_path: Path, fil
         made.prove(4)
 
 
+def test_files_that_this_user_may_not_read_are_told(made: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_asked: object) -> None:
+        raise PermissionError(13, "Permission denied", "sealed")
+
+    for place in ("ledger.seals.kept.os.pread", "pathlib.Path.exists", "pathlib.Path.is_dir"):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, refused)
+            with pytest.raises(NoteProblem, match="what was sealed: Permission denied"):
+                prove(made.log, KEYRING, made.books[4], YEAR)
+
+
 def test_keys_of_another_installation_prove_nothing(made: Written) -> None:
     with pytest.raises(NoteProblem, match="does not prove itself: root_wrong at book"):
         prove(made.log, Keyring({1: bytes(32)}, bytes(32)), made.books[4], YEAR)
