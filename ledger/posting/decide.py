@@ -12,6 +12,7 @@ from ledger.book.numbers import is_institution
 from ledger.book.state import Book
 from ledger.chart.approvals import ApprovalState
 from ledger.policy import MissingParameter
+from ledger.posting.answered import answered_by_document, answered_by_key
 from ledger.posting.approvals import (
     AskedFor,
     GivenTo,
@@ -134,12 +135,12 @@ def _decide(attempt: Attempt, command: Command, book_id: int | None, *, waits: b
     if command.key is not None:
         fingerprint = command.fingerprint(book_id)
     if command.keyed_by_source:
-        answered = _answered(desk, command, book_id, fingerprint)
+        answered = answered_by_document(desk, command, book_id, fingerprint)
         if answered is not None:
             return answered
     elif command.key is not None:
         place = (book_id, command.caller, command.key)
-        told = _answered_by_key(desk, command, book_id, fingerprint, approved=approved)
+        told = answered_by_key(desk, command, book_id, fingerprint, approved=approved)
         if told is not None:
             return told
     stored = desk.books.get(book_id)
@@ -202,32 +203,6 @@ def _not_found(command: Command) -> Refused:
     return Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
 
 
-def _answered_by_key(
-    desk: Desk, command: Command, book_id: int, fingerprint: bytes | None, *, approved: bool
-) -> Posted | None:
-    """The first answer to a request that is sent again; None for one that is new.
-
-    Raises Refused: idempotency_key_reused for another content, approval_decided.
-    """
-    before = desk.keys.get((book_id, command.caller, command.key or ""))
-    if before is not None:
-        if before.fingerprint != fingerprint:
-            raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
-        if approved:
-            # it was posted without a second person, when the area asked for none
-            raise Refused(RefusalCode.APPROVAL_DECIDED)
-        return Posted(before.posted.receipt, before.posted.others, replayed=True)
-    if desk.came_from and book_id in desk.came_from:
-        told = _answered_before_the_merge(desk, command, book_id)
-        if told is not None:
-            return told
-    if command.booked_once and desk.reversed_once:
-        gone = desk.reversed_once.get((book_id, command.source_kind, command.source_ref, fingerprint))
-        if gone is not None:
-            return Posted(gone, replayed=True)
-    return None
-
-
 def _asked(attempt: Attempt, command: Command, book_id: int, fingerprint: bytes | None) -> Waiting | Refused:
     """That a command waits for a second person; or, where it cannot, that one is needed."""
     desk = attempt.desk
@@ -277,22 +252,6 @@ def _lead_on(desk: Desk, command: Command, book_id: int) -> None:
         raise WiderLocks((into,), leads_on=True)
 
 
-def _answered_before_the_merge(desk: Desk, command: Command, book_id: int) -> Posted | None:
-    """The answer that a request got in an account which has gone into this one since.
-
-    Raises Refused for the same key with other content, and for a document that was booked there.
-    """
-    for before in desk.came_from[book_id]:
-        found = desk.keys.get((before, command.caller, command.key or ""))
-        if found is not None:
-            if found.fingerprint != command.fingerprint(before):
-                raise Refused(RefusalCode.IDEMPOTENCY_KEY_REUSED, at="idempotency_key")
-            return Posted(found.posted.receipt, found.posted.others, replayed=True)
-        if (before, int(command.source_kind or 0), command.source_ref or "") in desk.sources:
-            raise Refused(RefusalCode.DUPLICATE_SOURCE_REF, at="source_ref")
-    return None
-
-
 def _check_area(attempt: Attempt, stored: Book) -> None:
     """Raise Refused for a book of an area without a policy, PolicyOutdated where a newer one is in force."""
     # an institution of another area may have a contract here, and that area no policy
@@ -325,24 +284,6 @@ def _want_in_force(attempt: Attempt, books: Iterable[Book]) -> None:
     for book in books:
         if book.area in attempt.outdated:
             raise PolicyOutdated(book.area)
-
-
-def _answered(desk: Desk, command: Command, book_id: int, fingerprint: bytes | None) -> Posted | None:
-    """The first answer to a document that is its own key, whoever sends it again; None when it is new.
-
-    Raises Refused: msgid_conflict for another content, message_corrected when its sender took it back.
-    """
-    if command.source_kind is None or command.source_ref is None:
-        return None
-    first = desk.sourced.get((book_id, int(command.source_kind), command.source_ref))
-    if first is None:
-        return None
-    if first.fingerprint != fingerprint:
-        raise Refused(RefusalCode.MSGID_CONFLICT, at="source_ref")
-    acting = desk.acting.get((book_id, first.receipt.seq))
-    if acting is not None and unpack(acting.detail).get("corrected"):
-        raise Refused(RefusalCode.MESSAGE_CORRECTED, at="source_ref")
-    return Posted(first.receipt, replayed=True)
 
 
 def _accept(

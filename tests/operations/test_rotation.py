@@ -38,6 +38,8 @@ NEW = Keyring({2: NEW_KEY}, INDEX_KEY, {1: DOCUMENT_KEY})
 DIGESTS = {
     "digest", "head", "seal", "person", "code_digest", "signature", "sha256", "fingerprint", "request_digest",
     "name_digest", "content",
+    # beside a digest, so that nothing can be guessed from it
+    "salt",
 }  # fmt: skip
 
 
