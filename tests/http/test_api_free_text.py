@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import copy
 from collections import defaultdict
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import pytest
+from fastapi import Response
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 from sqlalchemy import Engine
 
+from api.http.errors import Fault, ShapeRefused
 from api.http.fields import ON_RECORD
+from api.http.on_record import REPLAYED, first_answer_alone
 from api.operations.bulk_commands import READERS
 from ledger.chart.channels import AccessChannel
 from ledger.posting.free_text import NO_TEXTS
+from ledger.refusals import RefusalCode
 from ledger.texts import LETTER_PATTERN, PROSE_PATTERN, TEXT_PATTERN, VISIBLE_PATTERN
 from tests.house.test_declared_routes import DECLARED, ROUTES
 from tests.http.test_api_pointers import DOCUMENT, POSTED, bodies, places
@@ -364,3 +369,17 @@ def test_what_is_on_record_is_answered_again(client: TestClient) -> None:
         assert places(answer) == told_at
     entries = client.get(f"/v1/accounts/{account}/entries", params={"kind": "contribution"}).json()["items"]
     assert len(entries) == 2, "nothing was posted"
+
+
+def test_only_a_first_answer_is_let_out() -> None:
+    """Even where posting had not seen it: what is answered for the first time is refused."""
+    faults = [
+        Fault(RefusalCode.PERSONAL_DATA_IN_TEXT, "body", "/reason", "a text without an ID number in it")
+    ]
+
+    async def answer(headers: dict[str, str] | None) -> Response:
+        return Response("{}", 201, headers)
+
+    assert asyncio.run(first_answer_alone(answer(REPLAYED), faults)).status_code == 201
+    with pytest.raises(ShapeRefused):
+        asyncio.run(first_answer_alone(answer(None), faults))
