@@ -70,8 +70,8 @@ def numbers(url: str) -> Numbers:
     engine = connect(url)
     try:
         with engine.connect() as connection:
-            register(connection, EXAMPLE_INSTITUTIONS)
-            agent = agent_ids(connection, [CALLER])[CALLER]
+            register(connection, EXAMPLE_INSTITUTIONS, now_and_today()[0])
+            agent = agent_ids(connection, [CALLER], now_and_today()[0])[CALLER]
             version = policy_versions(connection, policies(), now_and_today()[0])[AREA]
             party = connection.exec_driver_sql(
                 "SELECT party_id FROM institution WHERE code = %s", (INSTITUTION,)

@@ -65,7 +65,7 @@ policies_here = policies()
 def _work(file: str) -> None:
     engine = connect(f"sqlite:///{file}")
     connection = engine.connect()
-    register(connection, EXAMPLE_INSTITUTIONS)
+    register(connection, EXAMPLE_INSTITUTIONS, now_and_today()[0])
     books: list[int] = []
     for first in range(0, ACCOUNTS, _CHUNK):
         opened = _post(connection, [_opening(number) for number in range(first, first + _CHUNK)])

@@ -212,7 +212,7 @@ async def register_institution(body: NewInstitution, request: Request) -> Respon
 def _entered(state: State, asked: Registered) -> Registered:
     """The institution as written down. A call killed after this is completed by the next one like it."""
     with state.engine.connect() as connection:
-        return registry.enter(connection, asked, state.clock()[1])
+        return registry.enter(connection, asked, *state.clock())
 
 
 def _as_it_is(connection: Any, there: Registered, day: date) -> Registered:

@@ -290,7 +290,7 @@ class ReadLog:
     def _write(self, connection: Connection, reads: list[Read]) -> None:
         now, today = self._clock()
         names = {name for read in reads for name in (read.asker.caller, read.asker.actor)}
-        agents = agent_ids(connection, names)
+        agents = agent_ids(connection, names, now)
         if self._chain is None or self._chain.day != today:
             self._chain = self._begin(connection, now, today)
         chain = self._chain

@@ -112,7 +112,7 @@ def reject(connection: Connection, name: str, reason: str, by: Clerk) -> Waiting
     Raises Refused: approval_not_found, approval_decided, approval_expired. Whether somebody may is asked
     before (`check_second_person`); that who asked does not decide, the database holds too.
     """
-    agents = agent_ids(connection, {by.caller, by.actor})
+    agents = agent_ids(connection, {by.caller, by.actor}, by.now)
     with connection.begin():
         book_id, number, *_rest = find(connection, name)
         # who approves it at this moment has the lock, or waits for it

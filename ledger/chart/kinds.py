@@ -138,6 +138,8 @@ class Kind(IntEnum):
     INTEREST_BACK = 39
     # of a retiree's book: the difference to a month's credit that was posted by wrong figures
     RETIREE_CORRECTION = 29
+    # of the book of a register: what a row of it holds from then on
+    REGISTER_ROW = 83
 
     @property
     def word(self) -> str:

@@ -12,6 +12,8 @@ class Party(IntEnum):
 
     EMPLOYER = 5
     FUND = 6
+    # what decides and is of no party: policies, callers, batches
+    REGISTER = 7
     INSTITUTION = 9
     PERSON = 16
     RESIDENT = 18

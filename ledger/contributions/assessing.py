@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ledger.book.state import Book
 from ledger.chart.matrix import Stage
-from ledger.contributions.levies import ASSESSMENTS, Assessment
+from ledger.contributions.levies import ASSESSMENTS, Assessment, DeclaredLine, sent_digest
 from ledger.contributions.month import has_ended
 from ledger.contributions.premiums import Premium, premium
 from ledger.months import month_bounds, period_of
@@ -39,6 +39,13 @@ def canonical(lines: Sequence[Declared]) -> str:
         f"{line.line},{line.person.hex() if line.person else ''},{line.wage_fen},{line.code or ''}"
         for line in lines
     )
+
+
+def numbers_of(lines: Sequence[Declared], beside: Sequence[DeclaredLine]) -> str:
+    """The digest over the numbers that a list keeps as they were typed, of the lines that do."""
+    named = {line.line: line.person for line in lines}
+    kept = ((line.line, named[line.line]) for line in beside if line.number_sealed is not None)
+    return sent_digest((line, person) for line, person in kept if person is not None)
 
 
 def persons_of(lines: Sequence[Declared]) -> tuple[bytes, ...]:

@@ -21,7 +21,7 @@ from ledger.bounds.bound import SINCE
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.sides import Side
-from ledger.contributions.assessing import Declared, canonical, check_alive, judge, persons_of
+from ledger.contributions.assessing import Declared, canonical, check_alive, judge, numbers_of, persons_of
 from ledger.contributions.beyond_staff import (
     ACQUAINTED,
     OwnList,
@@ -32,7 +32,12 @@ from ledger.contributions.beyond_staff import (
 )
 from ledger.contributions.brought import entry_of_list, lines_there, nil_list_there, told_there
 from ledger.contributions.cleared import DEMANDED
-from ledger.contributions.levies import NO_PERIOD, AssessmentLine, DeclaredLine, LevyLine
+from ledger.contributions.levies import (
+    NO_PERIOD,
+    AssessmentLine,
+    DeclaredLine,
+    LevyLine,
+)
 from ledger.contributions.month import Month, Reveal, employer_book, lock_all, owed_month
 from ledger.contributions.premiums import Premium
 from ledger.contributions.reads import DEBTS, DECLARED, OPEN_MONTH
@@ -121,6 +126,7 @@ class Declare(Command):
                     employee=sum(line.employee or 0 for line in good),
                     employer=sum(line.employer or 0 for line in good),
                     rows=rows_digest(beside),
+                    numbers=numbers_of(self.lines, beside),
                     **_told(there),
                 ),
             )

@@ -19,10 +19,11 @@ from ledger.bounds.bound import SINCE
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
 from ledger.chart.parties import Party
+from ledger.chart.registers import Register
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employer_changes import employer_area_on, employer_name_on
-from ledger.database.lookups import insert_or_leave
 from ledger.posting import TARGET, AlreadyThere, Command, Desk
+from ledger.posting.registers import RegisterBook, RegisterKind, RegisterTable
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_name
 
@@ -31,6 +32,11 @@ CODES_A_LOOK = 500
 # An employer's book has no pockets and earns no interest: no year of it is ever owed any.
 _NO_INTEREST = 9999
 _M = tables.employer.c
+EMPLOYER = RegisterTable(
+    "employer", ("credit_code",), ("credit_code", "book_id", "name", "area", "recorded_at")
+)
+EMPLOYERS = RegisterKind(Register.EMPLOYERS, (EMPLOYER,))
+"""Who pays: as first registered, since what is said from a day on stands in their own books."""
 
 
 class Employer(NamedTuple):
@@ -98,16 +104,16 @@ def enter(
     """
     code = parse_credit_code(credit_code)
     with connection.begin():
-        connection.execute(
-            insert_or_leave(connection, tables.employer),
-            {
-                "credit_code": code,
-                "book_id": new_book_id(Party.EMPLOYER),
-                "name": name,
-                "area": area,
-                "recorded_at": now,
-            },
-        )
+        register = RegisterBook(connection, EMPLOYERS, now)
+        row = {
+            "credit_code": code,
+            "book_id": new_book_id(Party.EMPLOYER),
+            "name": name,
+            "area": area,
+            "recorded_at": now,
+        }
+        register.enter(EMPLOYER, row)
+        register.write()
         there = find(connection, code)
         check_same(connection, there, name, area, today)
     return there

@@ -6,7 +6,9 @@ hold it. Amounts are integer fen; lines are signed changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
+from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.book.beside import RowKind, State, StateKind, plain
@@ -244,3 +246,12 @@ def _told_of_declared(line: DeclaredLine) -> str:
 
 
 DECLARED_LINE = RowKind("declared_line", RowLetter.DECLARED, DeclaredLine, told=_told_of_declared)
+
+
+def sent_digest(numbers: Iterable[tuple[int, bytes]]) -> str:
+    """Sixteen hex digits over the ID numbers that stand sealed on a list: by line, the keyed digest of each.
+
+    Not over the seals: those are made anew when the key is.
+    """
+    told = sha256("".join(f"{line}|{digest.hex()}\n" for line, digest in numbers).encode())
+    return told.hexdigest()[:16]

@@ -267,7 +267,7 @@ def refuse_overlaps(connection: Connection, correction: Correction, name: str) -
 
 
 def _write_down(connection: Connection, planner: Planner, name: str, now: datetime) -> None:
-    agents = agent_ids(connection, {planner.caller, planner.actor})
+    agents = agent_ids(connection, {planner.caller, planner.actor}, now)
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.correction),

@@ -191,7 +191,8 @@ def write_to_sqlite(connection: Connection, sql: str, rows: Sequence[Sequence[An
     if not connection.in_transaction() or connection.dispatch.before_cursor_execute:
         connection.exec_driver_sql(sql, list(map(tuple, rows)))
         return
-    driver: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]  # SQLite's
+    # also of a connection that is its own and belongs to no pool
+    driver: sqlite3.Connection = connection.connection.dbapi_connection  # type: ignore[assignment]  # SQLite's
     try:
         driver.executemany(sql, rows)
     except sqlite3.Error as fault:

@@ -6,7 +6,8 @@ of a lookup, and writes are `executemany`.
 """
 
 import sqlite3
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -137,6 +138,16 @@ def connect_for(engine: Engine, purpose: Purpose) -> Connection:
         # not through SQLAlchemy, which would begin a transaction first, and wait for it
         driver.execute(f"PRAGMA busy_timeout = {purpose.statement_seconds * 1000}")
     return connection
+
+
+@contextmanager
+def with_transactions(connection: Connection) -> Iterator[Connection]:
+    """The connection, or another one where each of its statements is a transaction by itself."""
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        yield connection
+        return
+    with connection.engine.connect() as other:
+        yield other
 
 
 def connect_once(url: str) -> Engine:

@@ -73,7 +73,7 @@ def register_webhook(
     url = read_url(url).geturl()
     name = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
     secret = new_secret()
-    agents = agent_ids(connection, {by.caller, by.actor})
+    agents = agent_ids(connection, {by.caller, by.actor}, by.at)
     words = None if kinds is None else " ".join(kind.word for kind in sorted(set(kinds)))
     # what waits for its place happened before
     take_in_until(connection, by.at)

@@ -168,7 +168,7 @@ def ask(
     now: datetime,
 ) -> str:
     """Write a request down; its name. `persons` are those of `digests_of`. Outside a transaction."""
-    agents = agent_ids(connection, (caller, actor))
+    agents = agent_ids(connection, (caller, actor), now)
     name = secrets.token_hex(_NAME_BYTES)
     with connection.begin():
         connection.execute(
@@ -264,7 +264,7 @@ def decide(
     Raises Refused: agency_request_not_found; decider_asked, whatever system the person acts through;
     agency_request_decided.
     """
-    agents = agent_ids(connection, (caller, actor))
+    agents = agent_ids(connection, (caller, actor), now)
     with connection.begin():
         found = find(connection, name)
         if actor_as_compared(found.actor) == actor_as_compared(actor):
@@ -307,7 +307,7 @@ def spend(connection: Connection, name: str, *, caller: str, actor: str, now: da
 
     Raises Refused(agency_request_answered).
     """
-    agents = agent_ids(connection, (caller, actor))
+    agents = agent_ids(connection, (caller, actor), now)
     with connection.begin():
         written = connection.execute(
             insert_or_leave(connection, tables.agency_answer),

@@ -29,7 +29,7 @@ class Clerk(NamedTuple):
 
     def row(self, connection: Connection) -> dict[str, Any]:
         """What of it a row keeps. Outside a transaction: a name that is new gets its number in its own."""
-        agents = agent_ids(connection, {self.caller, self.actor})
+        agents = agent_ids(connection, {self.caller, self.actor}, self.now)
         return {
             "recorded_at": self.now,
             "caller": agents[self.caller],

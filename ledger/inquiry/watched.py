@@ -29,7 +29,7 @@ def register_staff(connection: Connection, name: str, person: bytes, by: SaidBy)
     The same again changes nothing. Another number of the same name is one more: nobody takes their own away
     by saying another.
     """
-    numbers = agent_ids(connection, {by.caller, by.actor})
+    numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.staff),
@@ -53,7 +53,7 @@ def numbers_of_staff(connection: Connection, name: str) -> set[bytes]:
 
 def flag(connection: Connection, book_id: int, reason: str, by: SaidBy) -> datetime:
     """Have every look at an account be a finding; when that was first said for this reason."""
-    numbers = agent_ids(connection, {by.caller, by.actor})
+    numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
     with connection.begin():
         connection.execute(
             insert_or_leave(connection, tables.account_flag),

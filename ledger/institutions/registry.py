@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -18,12 +18,13 @@ from ledger.bounds.care import CONTRACT_FROM
 from ledger.bounds.table import ENDS_ON
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
-from ledger.database.lookups import insert_or_leave
 from ledger.institutions.areas import check_area
 from ledger.institutions.books import institution_book
+from ledger.institutions.examples import INSTITUTION, INSTITUTIONS
 from ledger.institutions.on_a_day import changes_of
 from ledger.institutions.rows import ContractRow, SuspensionRow
 from ledger.posting import TARGET, AlreadyThere, Change, Command, Desk
+from ledger.posting.registers import RegisterBook
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import INSTITUTION_CODE_MAX, has_control, read_text
 
@@ -93,7 +94,7 @@ def check_same(connection: Connection, there: Registered, asked: Registered, tod
         raise Refused(RefusalCode.INSTITUTION_DIFFERS)
 
 
-def enter(connection: Connection, one: Registered, today: date = date.max) -> Registered:
+def enter(connection: Connection, one: Registered, now: datetime, today: date = date.max) -> Registered:
     """Write an institution down, or find it there; its book is opened by RegisterInstitution.
 
     Raises Refused(institution_differs) when the code stands there otherwise, now and at first. Doing it twice
@@ -102,11 +103,11 @@ def enter(connection: Connection, one: Registered, today: date = date.max) -> Re
     registered by.
     """
     with connection.begin():
+        book = RegisterBook(connection, INSTITUTIONS, now)
         one = one._replace(code=code_as_registered(connection, one.code))
-        connection.execute(
-            insert_or_leave(connection, tables.institution),
-            {**one._asdict(), "party_id": new_book_id(Party.INSTITUTION)},
-        )
+        row = {**one._asdict(), "party_id": new_book_id(Party.INSTITUTION)}
+        book.enter(INSTITUTION, row)
+        book.write()
         there = find(connection, one.code)
         check_same(connection, there, one, today)
     return there

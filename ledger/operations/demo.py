@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from ledger.access.tokens import SCOPES, create_signing_key, mint, write_token
+from ledger.clock import now_and_today
 from ledger.imports import Importer, Summary
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.operations.example_families import tell_of_families
@@ -51,7 +52,7 @@ def prepare(settings: Settings, people: int, clock: Clock, shown: Shown) -> list
     opened = open_ledger(settings)
     try:
         with in_words(), opened.engine.connect() as connection:
-            register(connection, EXAMPLE_INSTITUTIONS)
+            register(connection, EXAMPLE_INSTITUTIONS, now_and_today()[0])
         token = mint(
             settings.keys_directory,
             SCOPES,

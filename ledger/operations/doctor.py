@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, func, select
 from ledger import tables
 from ledger.access.jwks import read_jwks
 from ledger.accounts.holds import books_with_holds_due
+from ledger.chart.parties import Party
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, database_url, is_postgresql, reading
 from ledger.database.facts import journal_mode, missing_rights, server_facts, sqlite_path
@@ -197,7 +198,9 @@ def _of_database(keyring: Keyring | None) -> dict[str, Judge]:
 
     def verify(connection: Connection) -> str:
         now = datetime.now(UTC)
-        is_empty = connection.scalar(select(tables.entry.c.seq).limit(1)) is None
+        entry, registers = tables.entry.c, Party.REGISTER
+        of_parties = ~entry.book_id.between(registers.first, registers.last)
+        is_empty = connection.scalar(select(entry.seq).where(of_parties).limit(1)) is None
         return checks.last_verify(look(connection, now, now.timestamp()), now, is_empty=is_empty)
 
     def runs(connection: Connection) -> str:

@@ -32,8 +32,10 @@ from ledger.people.sealing import are_recorded, check_keys, is_sealed, record_ke
 from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
+from ledger.posting.registers import open_registers
 from ledger.settings import SQLITE_FILE, Settings, SettingsError
 from ledger.vault import KeyExposedError, Keyring, KeyringError, have_keys, is_document_file
+from ledger.verify.registered import REGISTERS
 
 # a wheel brings them along; in the repository they stand beside the package
 _PACKAGED = Path(__file__).resolve().parents[1] / "migrations"
@@ -304,6 +306,8 @@ def migrate(settings: Settings) -> Migrated:
                 config = _alembic()
                 config.attributes["url"] = url
                 command.upgrade(config, "head")
+            with engine.connect() as connection:
+                open_registers(connection, REGISTERS, now_and_today()[0])
             if keyring is not None:
                 with engine.connect() as connection:
                     record_keys(connection, keyring, now_and_today()[0])

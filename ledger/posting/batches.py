@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from ledger import tables
-from ledger.database.lookups import insert_or_leave
+from ledger.chart.registers import Register
 from ledger.database.writers import RowWriter
+from ledger.posting.registers import RegisterBook, RegisterKind, RegisterRow, RegisterTable
 
 RUNNING = "running"
 FINISHED = "finished"
@@ -46,7 +50,49 @@ class RefusedLine(NamedTuple):
     column: str | None = None
 
 
+class _BatchTable(RegisterTable):
+    """Batches, each with a digest over its refused lines; of one under way only what it is.
+
+    How far it is changes with every chunk, and is told again by the books when it is run again.
+    """
+
+    def __init__(self) -> None:
+        # when it was looked at last changes with every look
+        covered = [name for name in _BATCH if name != "updated_at"]
+        super().__init__("batch", ("batch_id",), (*covered, "lines"))
+
+    def rows(self, connection: Connection) -> Iterator[RegisterRow]:
+        query = select(*_COLUMNS).order_by(tables.batch.c.batch_id)
+        for row in connection.execute(query).mappings().all():
+            yield self.as_covered(connection, row)
+
+    def one(self, connection: Connection, batch_id: str) -> RegisterRow:
+        """The row of a batch as it stands."""
+        query = select(*_COLUMNS).where(tables.batch.c.batch_id == batch_id)
+        return self.as_covered(connection, connection.execute(query).mappings().one())
+
+    def as_covered(self, connection: Connection, row: RegisterRow) -> RegisterRow:
+        if row["state"] == RUNNING:
+            return {name: row[name] if name in _OF_RUNNING else None for name in _BATCH} | {"lines": None}
+        return {**row, "lines": _digest_of_lines(connection, row["batch_id"])}
+
+
+def _digest_of_lines(connection: Connection, batch_id: str) -> str:
+    """SHA-256 over the refused lines of a batch, in their order."""
+    lines = tables.batch_line.c
+    query = select(lines.line, lines.code, lines.field).where(lines.batch_id == batch_id)
+    told = sha256()
+    for line in connection.execute(query.order_by(lines.line).execution_options(yield_per=LINES_A_PAGE)):
+        told.update(f"{json.dumps(list(line), ensure_ascii=False)}\n".encode())
+    return told.hexdigest()
+
+
 _COLUMNS = tuple(tables.batch.columns)
+_BATCH = tuple(column.name for column in _COLUMNS)
+_OF_RUNNING = frozenset({"batch_id", "kind", "state", "started_at"})
+BATCH = _BatchTable()
+BATCHES = RegisterKind(Register.BATCHES, (BATCH,))
+"""What runs and files came to, and which lines they refused."""
 _LINES = RowWriter(tables.batch_line, replace=True)
 
 
@@ -59,22 +105,29 @@ def find(connection: Connection, batch_id: str) -> Batch | None:
 
 def take(connection: Connection, batch_id: str, kind: str, now: datetime, detail: str | None = None) -> Batch:
     """The batch of that name, made when there is none; one that is there already stays as it is."""
-    with connection.begin():
-        connection.execute(
-            insert_or_leave(connection, tables.batch),
-            {
-                "batch_id": batch_id,
-                "kind": kind,
-                "state": RUNNING,
-                "started_at": now,
-                "updated_at": now,
-                "bookmark": 0,
-                "done": 0,
-                "refused": 0,
-                "amount_fen": 0,
-                "detail": detail,
-            },
-        )
+    if find(connection, batch_id) is None:
+        with connection.begin():
+            register = RegisterBook(connection, BATCHES, now)
+            # whoever had the register before us may have made it
+            there = select(tables.batch.c.batch_id).where(tables.batch.c.batch_id == batch_id)
+            if connection.scalar(there) is None:
+                connection.execute(
+                    insert(tables.batch),
+                    {
+                        "batch_id": batch_id,
+                        "kind": kind,
+                        "state": RUNNING,
+                        "started_at": now,
+                        "updated_at": now,
+                        "bookmark": 0,
+                        "done": 0,
+                        "refused": 0,
+                        "amount_fen": 0,
+                        "detail": detail,
+                    },
+                )
+                register.record(BATCH, BATCH.one(connection, batch_id))
+            register.write()
     batch = find(connection, batch_id)
     if batch is None:
         raise AssertionError("the batch was just written")
@@ -96,7 +149,7 @@ def begin(connection: Connection, batch_id: str, kind: str, now: datetime) -> Ba
 def save(connection: Connection, batch: Batch, now: datetime) -> None:
     """Write down how far the run is. The book is what counts: a bookmark too low only repeats a look."""
     batch.updated_at = now
-    with connection.begin():
+    with connection.begin(), _recorded(connection, batch, now):
         _update(connection, batch)
 
 
@@ -110,7 +163,7 @@ def advance(
     """
     batch.updated_at = now
     lines = tables.batch_line.c
-    with connection.begin():
+    with connection.begin(), _recorded(connection, batch, now):
         _update(connection, batch)
         connection.execute(
             delete(tables.batch_line).where(lines.batch_id == batch.batch_id, lines.line > since)
@@ -145,6 +198,29 @@ def count_refused(connection: Connection, batch: Batch) -> int:
             )
             or 0
         )
+
+
+@contextmanager
+def _recorded(connection: Connection, batch: Batch, now: datetime) -> Iterator[None]:
+    """Let the register say what becomes of a batch that is begun again, or has ended.
+
+    Not how far it is: an entry for every chunk would be as many as the file has thousands of lines, each
+    under the lock of one book for all runs, and say nothing that its end does not say.
+    """
+    state = select(tables.batch.c.state).where(tables.batch.c.batch_id == batch.batch_id)
+    # another run of the same work may be ending it at this moment
+    stands = connection.scalar(state.with_for_update())
+    if batch.state == RUNNING == stands:
+        yield
+        return
+    register = RegisterBook(connection, BATCHES, now)
+    before = BATCH.digest(BATCH.one(connection, batch.batch_id))
+    yield
+    row = BATCH.one(connection, batch.batch_id)
+    # the same file once more is the same work, and comes to the same
+    if BATCH.digest(row) != before:
+        register.record(BATCH, row)
+    register.write()
 
 
 def _update(connection: Connection, batch: Batch) -> None:

@@ -15,8 +15,9 @@ from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.cluster import in_lock_order
 from ledger.database.lookups import Ask, Lookup
-from ledger.posting.in_force import NEWEST
 
+# what tells, read along with something else, whether a policy was put in force since the last look
+NEWEST: Final = "(SELECT max(number) FROM policy_in_force)"
 BOOK_COLUMNS = (
     "book_id",
     "current_year",

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ledger import tables
+from ledger.chart.registers import Register
 from ledger.policy import Policy
+from ledger.posting.registers import RegisterBook, RegisterKind, RegisterTable
 
 T = TypeVar("T")
 _P, _F = tables.policy.c, tables.policy_in_force.c
 _TRIES_MAX = 20
 
-# what tells, read along with something else, whether anything was put in force since the last look
-NEWEST: Final = "(SELECT max(number) FROM policy_in_force)"
+POLICY = RegisterTable("policy", ("version",), ("version", "area", "hash", "content", "recorded_at"))
+POLICY_IN_FORCE = RegisterTable("policy_in_force", ("number",), ("number", "area", "version", "recorded_at"))
+POLICIES = RegisterKind(Register.POLICIES, (POLICY, POLICY_IN_FORCE))
+"""By which numbers was decided, and from when on."""
 
 
 class _Stand(NamedTuple):
@@ -92,11 +96,12 @@ def put_in_force(connection: Connection, area: int, policy: Policy, now: datetim
     """Let a version hold from now on, also one that a newer one had taken the place of."""
 
     def put() -> None:
+        register = RegisterBook(connection, POLICIES, now)
         version = _stored(connection, area, policy)
         if version is None:
-            _store(connection, area, policy, now)
+            _store(connection, register, area, policy, now)
         elif _read_stand(connection).versions.get(area) != version:
-            _put(connection, area, version, now)
+            _put(connection, register, area, version, now)
 
     _in_turn(connection, put)
 
@@ -111,7 +116,10 @@ def _policy_version(connection: Connection, area: int, policy: Policy, now: date
         found = _stored(connection, area, policy)
         if found is not None or not create:
             return found or 0
-        return _store(connection, area, policy, now)
+        register = RegisterBook(connection, POLICIES, now)
+        # whoever had the register before us may have stored it
+        found = _stored(connection, area, policy)
+        return found if found is not None else _store(connection, register, area, policy, now)
 
     return _in_turn(connection, find_or_store)
 
@@ -131,19 +139,18 @@ def _stored(connection: Connection, area: int, policy: Policy) -> int | None:
     return connection.scalar(select(_P.version).where(_P.area == area, _P.hash == policy.hash))
 
 
-def _store(connection: Connection, area: int, policy: Policy, now: datetime) -> int:
+def _store(connection: Connection, register: RegisterBook, area: int, policy: Policy, now: datetime) -> int:
     version = (connection.scalar(select(func.max(_P.version))) or 0) + 1
-    connection.execute(
-        insert(tables.policy).values(
-            version=version, area=area, hash=policy.hash, content=policy.text, recorded_at=now
-        )
-    )
-    _put(connection, area, version, now)
+    row = {"version": version, "area": area, "hash": policy.hash, "content": policy.text, "recorded_at": now}
+    connection.execute(insert(tables.policy), row)
+    register.record(POLICY, row)
+    _put(connection, register, area, version, now)
     return version
 
 
-def _put(connection: Connection, area: int, version: int, now: datetime) -> None:
+def _put(connection: Connection, register: RegisterBook, area: int, version: int, now: datetime) -> None:
     number = (connection.scalar(select(func.max(_F.number))) or 0) + 1
-    connection.execute(
-        insert(tables.policy_in_force).values(number=number, area=area, version=version, recorded_at=now)
-    )
+    row = {"number": number, "area": area, "version": version, "recorded_at": now}
+    connection.execute(insert(tables.policy_in_force), row)
+    register.record(POLICY_IN_FORCE, row)
+    register.write()

@@ -22,11 +22,11 @@ from ledger.database.engines import is_postgresql
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
 from ledger.posting.attempt import Attempt
-from ledger.posting.book_reads import BOOK_COLUMNS
+from ledger.posting.book_reads import BOOK_COLUMNS, NEWEST
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
-from ledger.posting.in_force import NEWEST, outdated_areas, policy_versions
+from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.needs import Look
 from ledger.posting.outcomes import Change, Institution, Outcome, WiderLocks
 from ledger.posting.stakes import ACCOUNT
@@ -99,7 +99,7 @@ def decide_at_a_look(
     looks = tuple(need.look for need in needs if need.look is not None)
     if any(need.look is None and need.glimpse is None for need in needs):
         return None
-    agents = agent_ids(connection, [command.caller, command.actor], create=False)
+    agents = agent_ids(connection, [command.caller, command.actor], now, create=False)
     versions = policy_versions(connection, policies, now, create=False)
     given: dict[str, Any] = {"digest": command.book, "code": command.institution}
     given |= {f"stake_{place}": digest for place, digest in enumerate(command.stakes)}

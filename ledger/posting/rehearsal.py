@@ -43,7 +43,7 @@ def rehearse(
 
     `connection` is one for reading. The receipts show the numbers that the entries would have got.
     """
-    agents = agent_ids(connection, agent_names(commands), create=False)
+    agents = agent_ids(connection, agent_names(commands), now, create=False)
     versions = policy_versions(connection, policies, now, create=False)
     attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, rehearsing=True)
     wider: list[BookRef] = []

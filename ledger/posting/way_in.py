@@ -139,7 +139,7 @@ def _post_tried(
     for turn in range(1, TRIES_MAX + 1):
         writing: RoundTrip | None = None
         try:
-            agents = agent_ids(connection, agent_names(commands))
+            agents = agent_ids(connection, agent_names(commands), now)
             versions = policy_versions(connection, policies, now)
             attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, seal=seal)
             transaction = connection.begin()

@@ -111,6 +111,7 @@ RULES: dict[Kind, str] = {
     Kind.FURTHER_INTEREST: "R48, K5",
     Kind.INTEREST_BACK: "R48, R58",
     Kind.SET_OFF: "R67",
+    Kind.REGISTER_ROW: "R65",
 }
 
 _LINES = (

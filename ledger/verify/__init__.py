@@ -51,6 +51,7 @@ from ledger.verify.credits import (
     lines_are_in_the_accounts,
     money_in_is_somewhere,
 )
+from ledger.verify.declared import sent_numbers_are_their_persons
 from ledger.verify.documents import documents_are_as_written
 from ledger.verify.estates import (
     aid_came_back_by_a_statement,
@@ -93,11 +94,13 @@ from ledger.verify.people import (
 )
 from ledger.verify.pockets import account_money_went_back_to_its_pockets
 from ledger.verify.read_log import reads_follow_each_other
+from ledger.verify.registered import rows_are_those_that_were_registered
 from ledger.verify.registers import (
     bills_go_by_the_day_of_care,
     mergers_make_no_circle,
     registers_say_what_their_entries_say,
 )
+from ledger.verify.schema import guards_are_what_they_should_be
 from ledger.verify.taken_over import what_estates_took_over_stands_in_both_books
 from ledger.verify.twins import people_are_there_once
 
@@ -159,6 +162,7 @@ INVARIANTS: tuple[Invariant, ...] = (
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (
     policies_are_what_they_were,
+    rows_are_those_that_were_registered,
     stakes_name_a_book,
     everybody_is_known_by_an_entry,
     nothing_else_is_staked,
@@ -214,11 +218,13 @@ def verify(
         total = _count(connection, tables.book, start, end)
         for across in ACROSS:
             verdict.add(across(connection, start, end))
+        verdict.add(guards_are_what_they_should_be(connection))
         verdict.add(reads_follow_each_other(connection, keyring))
         verdict.add(documents_are_as_written(connection, keyring))
         if keyring is not None:
             verdict.add(people_are_there_once(connection, keyring, start, end))
             verdict.add(facts_are_what_they_are_compared_by(connection, keyring, start, end))
+            verdict.add(sent_numbers_are_their_persons(connection, keyring, start, end))
     while start <= end:
         with look(engine) as connection:
             numbers: list[int] = list(connection.scalars(_next(start, end, chunk)))

@@ -15,6 +15,7 @@ from ledger.book.numbers import parse_entry_name
 from ledger.chart.kinds import Kind
 from ledger.chart.members import LineKind
 from ledger.chart.parties import Party
+from ledger.chart.registers import Register
 from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.verify.finding import UNREADABLE, Finding, book_name, line_name
@@ -82,6 +83,7 @@ def books_without_a_person_are_of_employers(
         .where(
             _B.book_id.between(first, last),
             ~_B.book_id.between(*Party.INSTITUTION.within(first, last)),
+            _B.book_id.not_in([register.book_id for register in Register]),
             # an employer's book that belongs to a person is as wrong as one of nobody
             or_(_B.person_id.is_(None), _B.book_id.between(*Party.EMPLOYER.within(first, last))),
         )

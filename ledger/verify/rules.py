@@ -49,8 +49,11 @@ _KINDS_OF: dict[Party | None, frozenset[Kind]] = {
         Kind.INSTITUTION_CHANGE, Kind.INSTITUTION_END, Kind.INSTITUTION_REOPENING,
     }),
     Party.RESIDENT: frozenset({Kind.OPENING, Kind.ENROLMENT, Kind.ENROLMENT_END, Kind.IDENTITY}) | _OF_CARE,
+    Party.REGISTER: frozenset({Kind.OPENING, Kind.REGISTER_ROW}),
 }  # fmt: skip
-_OF_OTHERS_ALONE = (_KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION]) - {
+_OF_OTHERS_ALONE = (
+    _KINDS_OF[Party.EMPLOYER] | _KINDS_OF[Party.INSTITUTION] | _KINDS_OF[Party.REGISTER]
+) - {
     Kind.OPENING, Kind.REFUND_TO_PAYER, Kind.REVERSAL,
 }  # fmt: skip
 # what may stand in a book because of a command about another one, under the policy of that one's area
@@ -290,6 +293,10 @@ def corrects_a_credit(walk: Walk, line: WalkedEntry) -> str | None:
 
 def names_what_is_known(walk: Walk, line: WalkedEntry) -> str | None:
     known = walk.reference
+    if party_of(walk.book_id) is Party.REGISTER:
+        # what is known by it must not hang on what it says
+        named = line.policy_version or line.caller or line.actor
+        return "a register is nobody's, and by no policy" if named else None
     area = unpack(line.detail)["area"] if line.kind == Kind.OPENING else walk.area
     # an institution of another area has a contract here, and that area no policy
     foreign = is_institution(walk.book_id) and line.policy_version == 0

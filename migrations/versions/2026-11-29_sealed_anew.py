@@ -80,7 +80,7 @@ def _other_change_in_postgresql(sealed: Sequence[str], made_anew: Sequence[str])
 
 
 def _other_change_in_sqlite(table: str, sealed: Sequence[str], made_anew: Sequence[str]) -> str:
-    columns = [column["name"] for column in sa.inspect(op.get_bind()).get_columns(table)]
+    columns = sorted(column["name"] for column in sa.inspect(op.get_bind()).get_columns(table))
     rest = [f'OLD."{name}" IS NOT NEW."{name}"' for name in columns if name not in {*sealed, *made_anew}]
     newer = [
         f"(substr(NEW.{name}, 1, 1) IS x'01' AND COALESCE("

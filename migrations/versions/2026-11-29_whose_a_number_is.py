@@ -28,19 +28,15 @@ down_revision: str | Sequence[str] | None = "3d95b2e6a817"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
-_TOLD = "whose a number is changes by an entry that says so"
 # The state of a number changes with the count of the entries that said whose it is, which goes up by one. What
 # an older version wrote down has no count; the digest of a name may be made anew without one, by a newer rule.
-_FITS = """(
-    new.digest = old.digest AND new.recorded_at = old.recorded_at AND (
-        (new.nth IS NOT NULL AND new.nth = coalesce(old.nth, 0) + 1)
-        OR (
-            new.person_id = old.person_id AND new.role = old.role
-            AND (old.nth IS NULL OR new.nth IS NULL OR new.nth = old.nth)
-            AND (new.name_digest = old.name_digest OR new.nth IS NULL)
-        )
-    )
-)"""
+_UNSAID = (
+    "NOT (NEW.digest = OLD.digest AND NEW.recorded_at = OLD.recorded_at"
+    " AND ((NEW.nth IS NOT NULL AND NEW.nth = coalesce(OLD.nth, 0) + 1)"
+    " OR (NEW.person_id = OLD.person_id AND NEW.role = OLD.role"
+    " AND (OLD.nth IS NULL OR NEW.nth IS NULL OR NEW.nth = OLD.nth)"
+    " AND (NEW.name_digest = OLD.name_digest OR NEW.nth IS NULL))))"
+)
 
 
 def upgrade() -> None:
@@ -76,13 +72,8 @@ def upgrade() -> None:
             " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
         op.execute(
-            "CREATE FUNCTION refuse_other_identity() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-            f" RAISE EXCEPTION '{_TOLD}' USING ERRCODE = 'restrict_violation';"
-            " END $$"
-        )
-        op.execute(
             "CREATE TRIGGER identity_told BEFORE UPDATE ON identity FOR EACH ROW"
-            f" WHEN (NOT {_FITS}) EXECUTE FUNCTION refuse_other_identity()"
+            f" WHEN ({_UNSAID}) EXECUTE FUNCTION refuse_change()"
         )
         return
     # with the column, because to add it to the table would be to make that anew
@@ -95,15 +86,14 @@ def upgrade() -> None:
             f" BEGIN SELECT RAISE(ABORT, '{event} on identity_entry is refused: the book is append-only'); END"
         )
     op.execute(
-        f"CREATE TRIGGER identity_told BEFORE UPDATE ON identity WHEN NOT {_FITS}"
-        f" BEGIN SELECT RAISE(ABORT, '{_TOLD}'); END"
+        f"CREATE TRIGGER identity_told BEFORE UPDATE ON identity WHEN {_UNSAID}"
+        " BEGIN SELECT RAISE(ABORT, 'UPDATE on identity is refused: the book is append-only'); END"
     )
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER identity_told ON identity")
-        op.execute("DROP FUNCTION refuse_other_identity()")
         op.drop_constraint(op.f("ck_identity_nth_from_one"), "identity", type_="check")
     else:
         op.execute("DROP TRIGGER identity_told")

@@ -887,7 +887,7 @@ def _named(fault: Fault) -> str:
 @pytest.mark.parametrize(("order", "higher", "lower"), [*_pairs()])
 def test_of_two_refusals_the_higher_wins(order: Order, higher: Fault, lower: Fault, world: World) -> None:
     with world.engine.connect() as connection:
-        register(connection, [WITHOUT_CONTRACT, SUSPENDED_ONE])
+        register(connection, [WITHOUT_CONTRACT, SUSPENDED_ONE], NOW)
         with connection.begin():
             connection.execute(
                 insert_or_leave(connection, tables.suspension),

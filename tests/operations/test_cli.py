@@ -25,6 +25,7 @@ from ledger.accounts.holds import Hold, sweep
 from ledger.accounts.spending import Spend
 from ledger.book.numbers import account_no
 from ledger.chart.members import MemberClass
+from ledger.chart.registers import Register
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.operations.sample import write_sample
@@ -264,7 +265,8 @@ def test_verify_names_the_first_fault(run: Callable[..., Answer], ready: Engine)
     world = World(ready)
     book = world.open(opening=(0, 10_000))
     clean = run("verify")
-    assert (clean.code, clean.json["ok"], clean.json["books"], clean.json["findings"]) == (0, True, 1, [])
+    # the account, and the registers of policies, callers and institutions
+    assert (clean.code, clean.json["ok"], clean.json["books"], clean.json["findings"]) == (0, True, 4, [])
     with ready.begin() as connection:
         connection.execute(text(f"UPDATE book SET carried_over = 10001 WHERE book_id = {book}"))
     faulty = run("verify")
@@ -443,7 +445,8 @@ def test_a_demo_serves_its_people_and_keeps_them(
         person = lines[0].split(",")[0]
         assert service.call("GET", f"/v1/accounts/{person}/balance")[0] == 200
         before = book_of(service)
-        assert before[0] == 15 + 1 + 8, "the people, and their employer; the families and theirs"
+        whose = "the people, and their employer; the families and theirs; the registers"
+        assert before[0] == 15 + 1 + 8 + len(Register), whose
         keys = {file.name: file.read_bytes() for file in (service.data / "keys").iterdir()}
 
         # other commands, in this process, beside the running service
@@ -476,7 +479,7 @@ def test_a_demo_without_people_has_an_area_and_two_institutions(tmp_path: Path, 
     service = Service(tmp_path / "data")
     service.start()
     try:
-        assert book_of(service)[0] == 0
+        assert book_of(service)[0] == len(Register), "nobody's, but those of the registers"
         assert not (service.data / "sample").exists()
         someone = SomeoneFactory()
         opening = {"current_year": "10.00", "carried_over": "0.00", "source_ref": "old"}

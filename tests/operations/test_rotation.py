@@ -196,7 +196,9 @@ def test_a_document_that_is_not_sound_is_not_made_sound(fresh_engine: Engine, li
     with fresh_engine.connect() as connection:
         done = rotate(connection, BOTH)
     assert (done.left, done.broken) == (1, {"document": 1})
-    assert [one[0] for one in verify(fresh_engine, keyring=BOTH).findings] == ["document_broken"]
+    # and the trigger that was in the way is missed too
+    codes = [one[0] for one in verify(fresh_engine, keyring=BOTH).findings]
+    assert sorted(codes) == ["document_broken", "schema_wrong"]
 
 
 def without_triggers(connection: Any, table: str) -> None:

@@ -555,8 +555,15 @@ def test_normal_name_stays_as_it_is(name: str) -> None:
     assert not any(character.isspace() for character in normal)
 
 
-def test_the_letters_of_the_five_parties() -> None:
-    letters = {"P": "person", "E": "employer", "I": "institution", "F": "fund", "R": "resident"}
+def test_the_letters_of_the_parties() -> None:
+    letters = {
+        "P": "person",
+        "E": "employer",
+        "I": "institution",
+        "F": "fund",
+        "G": "register",
+        "R": "resident",
+    }
     assert {party.letter: party.name.lower() for party in Party} == letters
 
 

@@ -18,7 +18,7 @@ from ledger.posting import Posted, Unavailable, Unknown, agents
 from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.refusals import Refused
 from tests.check import migrate
-from tests.support.people import World
+from tests.support.people import NOW, World
 
 
 def contribution(world: World, book: int, number: int) -> Contribute:
@@ -263,14 +263,14 @@ def test_a_new_name_reads_no_other_names(fresh_engine: Engine, monkeypatch: pyte
     with fresh_engine.begin() as connection:
         connection.execute(insert(tables.agent), [{"agent_id": n, "name": f"clerk-{n}"} for n in range(1, 9)])
     with fresh_engine.connect() as connection:
-        known = agents.agent_ids(connection, ["clerk-3", "new-one"])
+        known = agents.agent_ids(connection, ["clerk-3", "new-one"], NOW)
         assert dict(known) == {"clerk-3": 3, "new-one": 9}
         # known by now: no look at all
         asked: list[str] = []
         event.listen(fresh_engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
-        assert agents.agent_ids(connection, ["new-one"])["new-one"] == 9
+        assert agents.agent_ids(connection, ["new-one"], NOW)["new-one"] == 9
         assert asked == []
-        assert dict(agents.agent_ids(connection, ["nobody", "clerk-5"], create=False)) == {
+        assert dict(agents.agent_ids(connection, ["nobody", "clerk-5"], NOW, create=False)) == {
             "clerk-3": 3,
             "new-one": 9,
             "clerk-5": 5,
@@ -278,8 +278,9 @@ def test_a_new_name_reads_no_other_names(fresh_engine: Engine, monkeypatch: pyte
         }
         # many at once are looked for some at a time
         monkeypatch.setattr(agents, "NAMES_MAX", 3)
-        many = agents.agent_ids(connection, [f"clerk-{n}" for n in range(1, 9)])
+        many = agents.agent_ids(connection, [f"clerk-{n}" for n in range(1, 9)], NOW)
         assert {many[f"clerk-{n}"] for n in range(1, 9)} == set(range(1, 9))
         # what is remembered is bounded, and who is asked for is always there
         monkeypatch.setattr(agents, "REMEMBERED_MAX", 9)
-        assert dict(agents.agent_ids(connection, ["another", "clerk-1"])) == {"another": 10, "clerk-1": 1}
+        some = agents.agent_ids(connection, ["another", "clerk-1"], NOW)
+        assert dict(some) == {"another": 10, "clerk-1": 1}

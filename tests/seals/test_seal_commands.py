@@ -38,6 +38,15 @@ def world(tmp_path: Path, fresh_url: str, monkeypatch: pytest.MonkeyPatch) -> It
     engine.dispose()
 
 
+def counted(world: World) -> tuple[int, int]:
+    with world.engine.connect() as connection:
+        books, entries = (
+            connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+            for table in ("book", "entry")
+        )
+    return books, entries
+
+
 def spend(world: World) -> None:
     with world.engine.connect() as connection:
         book = connection.exec_driver_sql("SELECT max(book_id) FROM book WHERE last_seq > 0").scalar_one()
@@ -47,7 +56,12 @@ def spend(world: World) -> None:
 def test_a_ledger_is_sealed_held_against_what_was_kept_and_witnessed(world: World, tmp_path: Path) -> None:
     data, state = tmp_path / "data", tmp_path / "witness"
     seals = data / "seals"
-    assert run("seal") == (0, {"size": 1, "added": True, "books": 3, "entries": 3, "seals": str(seals)}, "")
+    # three accounts, and the registers of policies, callers and institutions
+    books, entries = counted(world)
+    assert books == 3 + 3
+    assert run("seal") == (
+        0, {"size": 1, "added": True, "books": books, "entries": entries, "seals": str(seals)}, ""
+    )  # fmt: skip
     assert run("seal")[1]["added"] is False
     kept, key = tmp_path / "kept", tmp_path / "key"
     shutil.copy(seals / "checkpoint", kept)
@@ -60,7 +74,8 @@ def test_a_ledger_is_sealed_held_against_what_was_kept_and_witnessed(world: Worl
     code, said, _ = run("verify", "--since", kept, "--key", key)
     assert code == 0
     assert said == {
-        "kept": 1, "size": 2, "books": 3, "entries_since": 1, "findings": [], "findings_total": 0, "ok": True,
+        "kept": 1, "size": 2, "books": books, "entries_since": 1, "findings": [], "findings_total": 0,
+        "ok": True,
     }  # fmt: skip
     code, said, _ = run(*witnessing)
     assert (code, said["size"], said["before"]) == (0, 2, 1)

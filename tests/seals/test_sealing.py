@@ -21,8 +21,10 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import account_no, entry_name
+from ledger.chart.registers import Register
 from ledger.database.engines import reading
 from ledger.inquiry.statements import statement
+from ledger.posting.agents import AGENT
 from ledger.seals import sealing
 from ledger.seals.kept import BALANCES, BOOKS, RowsOf
 from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
@@ -31,8 +33,9 @@ from ledger.seals.proving import prove
 from ledger.seals.sealing import Log, SealedDay, SealProblem, seal
 from ledger.seals.since import HeldAgainst, hold_against
 from ledger.seals.witness import Inconsistent, witness
+from ledger.verify import verify
 from tests.support.people import World
-from tests.verify.tampering import chain_anew, let_pass, run, with_every_right
+from tests.verify.tampering import chain_anew, let_pass, rewritten, run, with_every_right
 
 TODAY = date(2026, 3, 2)
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -447,3 +450,18 @@ def test_a_witness_signs_nothing_whose_entries_are_not_there(sealed: Sealing, tm
     with pytest.raises(NoteProblem, match="missing"):
         witness(state, sealed.log.folder, key, NOW)
     assert not (state / "checkpoint").exists()
+
+
+def test_a_register_that_was_written_anew_with_all_its_digests_is_found(sealed: Sealing) -> None:
+    """Whoever does that leaves rows and entries that agree: only what was kept elsewhere tells."""
+    sealed.seal()
+    kept = sealed.keep()
+    book = Register.AGENTS.book_id
+    other = AGENT.digest({"agent_id": 1, "name": "somebody else"})
+    with with_every_right(sealed.world.engine) as connection:
+        run(connection, "UPDATE agent SET name = 'somebody else' WHERE agent_id = 1")
+        rewritten(connection, book, 2, lambda facts: facts.update(row=other))
+    assert verify(sealed.world.engine).findings == []
+    assert ("sealed_entry_changed", account_no(book)) in {
+        (code, where.partition("-")[0]) for code, where in sealed.found(kept)
+    }

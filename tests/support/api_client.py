@@ -73,7 +73,7 @@ def opened(engine: Engine, folder: Path) -> Opened:
     keyring = Keyring.load(write_keys(folder / "keys"))
     create_signing_key(folder / "keys")
     with engine.connect() as connection:
-        register(connection, EXAMPLE_INSTITUTIONS)
+        register(connection, EXAMPLE_INSTITUTIONS, NOW)
     policies = {int(area): policy for area, policy in load_policies().items()}
     url = engine.url.render_as_string(hide_password=False)
     settings = Settings.load(folder, database_url=url, keys=folder / "keys")

@@ -86,7 +86,7 @@ class Clinic:
         """A new institution, with one contract unless `contract` is None; returns its code."""
         code = f"T{next(_codes):05d}"
         with self.world.engine.connect() as connection:
-            made = enter(connection, Registered(code, 0, "示例医院", kind, level, area))
+            made = enter(connection, Registered(code, 0, "示例医院", kind, level, area), self.world.now)
         self.world.one(RegisterInstitution(made.party_id, code, area))
         self.parties[code] = made.party_id
         if contract is not None:

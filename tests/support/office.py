@@ -19,6 +19,7 @@ from sqlalchemy import Engine, func, make_url, select
 
 from ledger import tables
 from ledger.book.chain import canonical, digest, genesis, microseconds
+from ledger.chart.parties import Party
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
 from ledger.imports import PROCESSES, Importer, Summary
@@ -102,8 +103,11 @@ class Office:
         return self.world.keyring.digest("id_number", account)
 
     def entries(self) -> int:
+        """How many entries there are, but for those that say in a register what a run came to."""
+        of_parties = ~tables.entry.c.book_id.between(Party.REGISTER.first, Party.REGISTER.last)
         with self.world.engine.connect() as connection, connection.begin():
-            return connection.scalar(select(func.count()).select_from(tables.entry)) or 0
+            counted = select(func.count()).select_from(tables.entry).where(of_parties)
+            return connection.scalar(counted) or 0
 
 
 def counts(summary: Summary) -> tuple[int, int, int, int]:

@@ -136,7 +136,7 @@ class World:
         self._policies: Mapping[int, Policy] = dict(packaged_policies())
         self._references = 0
         with engine.connect() as connection:
-            register(connection, EXAMPLE_INSTITUTIONS)
+            register(connection, EXAMPLE_INSTITUTIONS, NOW)
             with connection.begin():
                 self.institution: int = connection.execute(
                     select(tables.institution.c.party_id).where(tables.institution.c.code == "H0001")

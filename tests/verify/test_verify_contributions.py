@@ -14,11 +14,12 @@ from ledger.book.beside import rows_digest
 from ledger.book.detail import pack, unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.members import MemberClass
+from ledger.contributions.employers import enter
 from ledger.contributions.levies import AssessmentLine, LevyLine
 from ledger.verify import verify
 from ledger.verify.finding import month_name
-from tests.support.people import World
-from tests.support.units import Unit
+from tests.support.people import AREA, World
+from tests.support.units import Unit, credit_code
 from tests.verify.tampering import chain_anew, found, let_pass, places, run, tampering
 
 MARCH = 202603
@@ -339,10 +340,7 @@ def test_a_contribution_in_the_book_of_an_employer_is_found(world: World, compan
 
 
 def test_an_employer_that_was_written_down_and_never_opened_is_none_yet(world: World) -> None:
+    with world.engine.connect() as connection:
+        enter(connection, credit_code(), "n", AREA, world.now)
     with tampering(world.engine) as connection:
-        run(
-            connection,
-            "INSERT INTO employer VALUES ('91999999000000001X', 5000000000001, 'n', 990100, :now)",
-            now=world.now.isoformat(),
-        )
         assert found(connection) == []

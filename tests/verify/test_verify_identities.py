@@ -303,7 +303,7 @@ def test_the_database_refuses_what_no_entry_says(engine: Engine, two: Two, chang
     values = {"own": two.own, "free": bytes(32)}
     used = {name: value for name, value in values.items() if f":{name}" in change}
     with engine.connect() as connection, connection.begin() as transaction:
-        with pytest.raises(IntegrityError, match="whose a number is changes by an entry that says so"):
+        with pytest.raises(IntegrityError, match="UPDATE on identity is refused"):
             connection.execute(
                 text(f"UPDATE identity SET {change} WHERE digest = :number"), {"number": two.own, **used}
             )
