@@ -49,7 +49,7 @@ from ledger.contributions.payments import ReceivePayment
 from ledger.contributions.refunds import RefundSurplus
 from ledger.contributions.staff_moves import MergeEmployer, MoveStaff
 from ledger.contributions.supervision import RecordStep
-from ledger.database.engines import connect, for_purpose, glancing, reading
+from ledger.database.engines import at_a_glance, connect, for_purpose, glancing, reading
 from ledger.database.faults import Trouble, is_lost, trouble
 from ledger.database.purposes import LOOKS, OFFICE, POSTING, PROBE, REPORTS, Purpose
 from ledger.estates.claimants import ConfirmEstate, NameClaimants, NamedClaimant
@@ -226,6 +226,7 @@ __all__ = [
     "WithdrawDeath",
     "Writer",
     "annual_settlements",
+    "at_a_glance",
     "batches",
     "connect",
     "decide_at_a_look",

@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
 
 from api.http.errors import database_is_gone
-from ledger import Overloaded, glancing, reading
+from ledger import Overloaded, at_a_glance, glancing, reading
 
 # more than this cannot be read before whoever asked has gone
 WAITING_MAX: Final = 2_000
@@ -185,6 +185,8 @@ class Readers:
 
     def _look_once(self, look: Callable[[Any], T], how: Opener) -> T:
         connection = self.connection(how)
+        if how is glancing:
+            return at_a_glance(connection, look)
         with connection.begin():
             return look(connection)
 

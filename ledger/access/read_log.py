@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -277,15 +277,15 @@ class ReadLog:
         return connection
 
     def _write_or_close(self, connection: Connection, reads: list[Read]) -> None:
-        with ExitStack() as unless_written:
-            # where the chain stands is not known then: the next one begins another
-            unless_written.callback(self._forget, connection)
+        is_written = False
+        try:
             self._write(connection, reads)
-            unless_written.pop_all()
-
-    def _forget(self, connection: Connection) -> None:
-        self._chain = None
-        connection.close()
+            is_written = True
+        finally:
+            if not is_written:
+                # where the chain stands is not known then: the next one begins another
+                self._chain = None
+                connection.close()
 
     def _write(self, connection: Connection, reads: list[Read]) -> None:
         now, today = self._clock()

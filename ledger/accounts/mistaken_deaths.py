@@ -31,8 +31,8 @@ from ledger.database.lookups import Lookup
 from ledger.people.enrolled import RESIDENT, Enrolments, read_enrolments
 from ledger.people.merged import MERGED_IN
 from ledger.posting import BookRef, Command, Desk, Need, WiderLocks
+from ledger.posting.holdings import ACCOUNT, books_held
 from ledger.posting.needs import Asked
-from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
 
 _E, _Q = tables.entry.c, tables.quota.c

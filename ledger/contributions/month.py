@@ -25,9 +25,9 @@ from ledger.contributions.late_fees import fee_owed
 from ledger.contributions.levies import NOTHING_ASSESSED, Assessment, AssessmentLine, LevyLine, debts_of
 from ledger.contributions.spreading import Due, spread
 from ledger.months import first_day, period_of
-from ledger.people.sealed import SEALED_NUMBERS
+from ledger.people.sealed import sealed_numbers
 from ledger.policy import PartPayment, Policy, figures_since
-from ledger.posting import Desk, WiderLocks
+from ledger.posting import Command, Desk, WiderLocks
 from ledger.refusals import RefusalCode, Refused
 
 # opens the sealed ID number of a person, for the order among those who tie for a fen
@@ -78,14 +78,24 @@ def waits_of(desk: Desk, month: Month, account_id: int) -> int:
 class Month:
     """One month of an employer while one entry is made: what the entry will say about it.
 
-    `day` is the value date of that entry. Amounts in fen.
+    `day` is the value date of that entry. `may_ask` is a command that asks for the persons' ID numbers only
+    when two of them tie for a fen. Amounts in fen.
     """
 
-    def __init__(self, desk: Desk, book: Book, period: int, day: date, reveal: Reveal) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        book: Book,
+        period: int,
+        day: date,
+        reveal: Reveal,
+        may_ask: Command | None = None,
+    ) -> None:
         debts = debts_of(book)
         self._desk = desk
         self._book = book
         self._reveal = reveal
+        self._may_ask = may_ask
         self.period = period
         self.day = day
         self.levy = debts.levy(period)
@@ -318,7 +328,7 @@ class Month:
             hand_on(self._desk, account, draft)
 
     def _rank(self, account_id: int) -> str:
-        sealed = self._desk.of(SEALED_NUMBERS).get(account_id)
+        sealed = sealed_numbers(self._desk, self._may_ask).get(account_id)
         return "" if sealed is None else self._reveal(*sealed)
 
     def square_excess_fee(self, on: date) -> int:

@@ -23,7 +23,6 @@ from ledger.contributions.reads import DEBTS, OPEN_MONTHS, payees
 from ledger.contributions.squaring import NOTHING_SQUARED, Squared, square_fees
 from ledger.money import FEN_MAX
 from ledger.months import first_day, period_of
-from ledger.people.sealed import SEALED_NUMBERS
 from ledger.policy import PartPayment, figures_since
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -37,7 +36,8 @@ class ReceivePayment(Command):
     is left waits in suspense: for the month's list when there is none yet, else to go back to the payer.
     The persons of a month are credited in the same entry, valued on the day the money was received.
 
-    `reveal` opens sealed ID numbers, which decide who gets a fen that nobody is nearer to.
+    `reveal` opens sealed ID numbers, which decide who gets a fen that nobody is nearer to. What pays its
+    months in full leaves none, and does not read them: they are as many as the persons.
     """
 
     verb = "payment"
@@ -50,7 +50,7 @@ class ReceivePayment(Command):
         RefusalCode.DUPLICATE_SOURCE_REF,
         RefusalCode.AMOUNT_INVALID,
     )
-    needs = frozenset({DEBTS, OPEN_MONTHS, SEALED_NUMBERS, ESTATE, DEMANDED})
+    needs = frozenset({DEBTS, OPEN_MONTHS, ESTATE, DEMANDED})
     foresees = payees
 
     book: BookRef
@@ -145,7 +145,7 @@ class _Made:
 
     def _pay_month(self, period: int) -> None:
         command = self.command
-        month = Month(self.desk, self.book, period, command.received_on, command.reveal)
+        month = Month(self.desk, self.book, period, command.received_on, command.reveal, command)
         if any(due.account_id not in self.desk.books for due in month.open_rows()):
             # Somebody who had died freed money for a month that was not expected to be reached. It may reach
             # others too, and a command may not come back for each of them.
@@ -249,7 +249,8 @@ class _Made:
         for month in self.months:
             if month.period == period:
                 return month
-        month = Month(self.desk, self.book, period, self.command.received_on, self.command.reveal)
+        command = self.command
+        month = Month(self.desk, self.book, period, command.received_on, command.reveal, command)
         self.months.append(month)
         return month
 

@@ -20,6 +20,7 @@ from ledger.contributions.levies import (
 )
 from ledger.database.lookups import Lookup
 from ledger.months import period_of, previous_period
+from ledger.people.sealed import SEALED_NUMBERS
 from ledger.policy import Policy, figures_since
 from ledger.posting import Desk, Need, Receipt
 from ledger.posting.needs import Asked, own_books
@@ -252,7 +253,7 @@ _OPEN_ACCOUNTS = Lookup(
 def payees(connection: Connection, asked: Asked) -> Iterable[int]:
     """The accounts that payments of employers will credit, as far as the months tell: those of the month that
     a payment names, then of the oldest, until its money is spent. Fees, which let it reach less, are not
-    worked out.
+    worked out. One that ends within a month asks for ID numbers at once: two may tie for a fen.
     """
     unpaid: dict[int, dict[int, int]] = {}
     for book_id, period, fen in _UNPAID.run(connection, sorted({(book_id,) for book_id, _command in asked})):
@@ -265,5 +266,7 @@ def payees(connection: Connection, asked: Asked) -> Iterable[int]:
                 break
             if owed[period] > 0:
                 months.add((book_id, period))
+                if rest < owed[period]:
+                    command.also_need(SEALED_NUMBERS)
                 rest -= owed[period]
     return {account for (account,) in _OPEN_ACCOUNTS.run(connection, sorted(months))}

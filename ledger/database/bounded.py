@@ -23,7 +23,8 @@ _INTERVAL_SECONDS = 0.1
 class BoundedConnection(Connection[Any]):
     """Closes itself when the answer to a statement, or to a round trip, takes longer than `answer_seconds`.
 
-    PostgreSQL says nothing before the last statement of a trip is done. At most one of them waits for locks.
+    PostgreSQL says nothing before the last statement of a trip is done. One of them waits for locks, and in
+    the trip that takes stakes as well the one before it: who waits long for both is cut off, and tries again.
     """
 
     answer_seconds: float | None = None

@@ -6,9 +6,9 @@ of a lookup, and writes are `executemany`.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -24,6 +24,7 @@ from ledger.database import cluster
 from ledger.database.bounded import BoundedConnection
 from ledger.database.purposes import RUN, SCHEMA, Purpose
 
+T = TypeVar("T")
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 10
 # how long a thread waits for a connection that others of its process have
@@ -251,6 +252,23 @@ def glancing(engine: Engine) -> Connection:
     if is_postgresql(engine):
         return engine.connect().execution_options(isolation_level="AUTOCOMMIT", postgresql_readonly=True)
     return engine.connect().execution_options(reading=True)
+
+
+def at_a_glance(connection: Connection, look: Callable[[Connection], T]) -> T:
+    """Run single statements on a connection of `glancing`.
+
+    On PostgreSQL nothing is begun: SQLAlchemy would begin and end what no database hears of, which takes it
+    as long as a short look.
+    """
+    if not is_postgresql(connection):
+        with connection.begin():
+            return look(connection)
+    try:
+        return look(connection)
+    finally:
+        # one that SQLAlchemy runs itself begins it all the same
+        if connection.in_transaction():
+            connection.rollback()
 
 
 def is_postgresql(bind: Engine | Connection) -> bool:

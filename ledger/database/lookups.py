@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import CTE, ColumnElement, Connection, Executable, Select, Table, text
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
@@ -113,11 +113,8 @@ class Lookup:
         if not rows:
             return []
         if is_postgresql(connection):
-            there = _asked_ahead(connection)
-            if there and not parameters and (found := there.get(self)):
-                asked, answer = found.pop(0)
-                if asked == rows:
-                    return answer.rows
+            if not parameters and (answer := answered_ahead(connection, self, rows)) is not None:
+                return answer.rows
             statement, given = self._asking(connection, rows)
             return statement.all(connection, given | parameters if parameters else given)
         plain = [[item.hex() if isinstance(item, bytes) else item for item in row] for row in rows]
@@ -167,21 +164,30 @@ def _on_postgresql(sql: str, given: str, in_given: str) -> str:
     )
 
 
+class Askable(Protocol):
+    """What is asked by rows: a lookup, or what says which rows of keys are new."""
+
+    def ask(self, trip: RoundTrip, rows: Sequence[tuple[Any, ...]]) -> Answer:
+        """Ask in a round trip with others, on PostgreSQL."""
+
+
 Ask = tuple[Lookup, Sequence[tuple[Any, ...]]]
 """A question that somebody is going to put: a lookup and its rows."""
 
 
 @contextmanager
-def asked_ahead(connection: Connection, asks: Iterable[Ask]) -> Iterator[None]:
+def asked_ahead(
+    connection: Connection, asks: Iterable[tuple[Askable, Sequence[tuple[Any, ...]]]]
+) -> Iterator[bool]:
     """Ask what is going to be asked in here, all in one round trip and in this order.
 
     The first `run` of each of these lookups is answered by it, if it gives the same rows, and of one that is
     asked several times the next by the next; any other asks anew. Where statements are not sent together
-    nothing is asked.
+    nothing is asked. Yields whether it was.
     """
     trip = RoundTrip(connection)
     if not trip.goes_together:
-        yield
+        yield False
         return
     there = _asked_ahead(connection)
     try:
@@ -189,9 +195,18 @@ def asked_ahead(connection: Connection, asks: Iterable[Ask]) -> Iterator[None]:
             if rows:
                 there.setdefault(lookup, []).append((rows, lookup.ask(trip, rows)))
         trip.send()
-        yield
+        yield True
     finally:
         there.clear()
+
+
+def answered_ahead(connection: Connection, asker: Askable, rows: Sequence[tuple[Any, ...]]) -> Answer | None:
+    """The answer that is there already, where just this is asked of it next; else None: it is to be asked."""
+    found = _asked_ahead(connection).get(asker)
+    if not found:
+        return None
+    asked, answer = found.pop(0)
+    return answer if asked == rows else None
 
 
 def _asked_ahead(connection: Connection) -> dict[object, list[tuple[Sequence[Any], Answer]]]:

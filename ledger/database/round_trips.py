@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
@@ -150,9 +149,8 @@ class Trips:
         pgconn = self._driver.pgconn
         asked: list[_Asked] = []
         preparing: dict[bytes, bytes] = {}
-        with ExitStack() as unless_read:
-            # not all answers were read then: whoever used it next would take them for its own
-            unless_read.callback(pgconn.finish)
+        are_read = False
+        try:
             pgconn.enter_pipeline_mode()
             for sql in before:
                 pgconn.send_query_params(sql, None)
@@ -175,7 +173,11 @@ class Trips:
             answers = self._driver.wait(_answers(pgconn))
             if pgconn.status == ConnStatus.OK:
                 pgconn.exit_pipeline_mode()
-            unless_read.pop_all()
+            are_read = True
+        finally:
+            if not are_read:
+                # whoever used it next would take the answers that are left for its own
+                pgconn.finish()
         return asked, answers
 
     def _begin(self) -> bytes | None:

@@ -1,20 +1,45 @@
 """Writing many rows in one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
 from ledger.database.cluster import in_cluster
-from ledger.database.direct import POSTGRESQL, Direct, RoundTrip, write_to_sqlite
+from ledger.database.direct import POSTGRESQL, Answer, Direct, RoundTrip, write_to_sqlite
 from ledger.database.engines import is_postgresql
-from ledger.database.lookups import array_literal
+from ledger.database.lookups import answered_ahead, array_literal
 
 
 def _pg_type(table: Table, name: str) -> str:
     compiled = table.c[name].type.compile(dialect=POSTGRESQL).lower()
     return {"timestamp with time zone": "timestamptz", "integer": "int"}.get(compiled, compiled)
+
+
+def _values(prefix: str, types: Sequence[str]) -> list[str]:
+    """The values of one row, named by a prefix and their number, as they are: without arrays."""
+    return [f"CAST(:{prefix}{number} AS {pg_type})" for number, pg_type in enumerate(types)]
+
+
+def _arrays(prefix: str, types: Sequence[str]) -> str:
+    """Rows as one array for each column, named so."""
+    casts = [f"CAST(:{prefix}{number} AS {pg_type}[])" for number, pg_type in enumerate(types)]
+    return f"unnest({', '.join(casts)})"
+
+
+def _named(prefix: str, row: Iterable[Any]) -> dict[str, Any]:
+    """The values of one row by those names."""
+    return {f"{prefix}{number}": value for number, value in enumerate(row)}
+
+
+def _named_arrays(prefix: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The arrays of some rows by those names."""
+    columns = zip(*rows, strict=True) if rows else ((),) * len(types)
+    return {
+        f"{prefix}{number}": array_literal(pg_type, column)
+        for number, (pg_type, column) in enumerate(zip(types, columns, strict=True))
+    }
 
 
 RECORDED_AT = "recorded_at"
@@ -46,8 +71,11 @@ class BookWriter:
         # where an entry says its book and its number
         self._names = tuple(self._columns[1].index(name) for name in ("book_id", "seq"))
         self._postgresql = self._make_postgresql("")
-        # most who post are alone in their batch: their values go over as they are, without arrays
-        self._alone = self._make_alone()
+        # most who post are alone in their batch: their values go over as they are, without arrays, but for
+        # transfers where there are several
+        moves = self._types[2]
+        self._alone = self._make_alone(f"VALUES ({', '.join(_values('t', moves))})")
+        self._alone_with_several = self._make_alone(f"SELECT * FROM {_arrays('t', moves)}")
         # only the machines on which these books lie are asked
         self._cluster = self._make_postgresql(f" AND book.book_id = ANY(CAST(:b0 AS {self._types[0][0]}[]))")
         book_columns, entry_columns, transfer_columns = self._columns
@@ -63,10 +91,7 @@ class BookWriter:
 
     def _make_postgresql(self, which: str) -> Direct:
         def given(prefix: str, place: int) -> str:
-            casts = ", ".join(
-                f"CAST(:{prefix}{number} AS {pg_type}[])" for number, pg_type in enumerate(self._types[place])
-            )
-            return f"unnest({casts}) AS u({', '.join(self._columns[place])})"
+            return f"{_arrays(prefix, self._types[place])} AS u({', '.join(self._columns[place])})"
 
         sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
         books, seqs = (f"CAST(:e{place} AS {self._types[1][place]}[])" for place in self._names)
@@ -80,17 +105,12 @@ class BookWriter:
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
         )
 
-    def _make_alone(self) -> Direct:
-        """The same for one entry with one transfer in one book."""
-
-        def values(prefix: str, place: int) -> list[str]:
-            types = self._types[place]
-            return [f"CAST(:{prefix}{number} AS {pg_type})" for number, pg_type in enumerate(types)]
-
+    def _make_alone(self, transfers: str) -> Direct:
+        """The same for one entry in one book, with these transfers."""
         at = f"CAST(:{RECORDED_AT} AS timestamptz)"
-        book, *changed = values("b", 0)
+        book, *changed = _values("b", self._types[0])
         sets = ", ".join(f"{name} = {one}" for name, one in zip(self._columns[0][1:], changed, strict=True))
-        entry, transfer = values("e", 1), values("t", 2)
+        entry = _values("e", self._types[1])
         book_id, seq = (entry[place] for place in self._names)
         return Direct(
             f"WITH b AS (UPDATE book SET {RECORDED_AT} = {at}, {sets} WHERE book_id = {book}),"
@@ -98,7 +118,7 @@ class BookWriter:
             f" VALUES ({at}, {', '.join(entry)})),"
             f" o AS (INSERT INTO {self._outbox} VALUES ({at}, {book_id}, {seq},"
             f" '{{' || {book_id} || '}}', '{{' || {seq} || '}}'))"
-            f" INSERT INTO transfer ({', '.join(self._columns[2])}) VALUES ({', '.join(transfer)})"
+            f" INSERT INTO transfer ({', '.join(self._columns[2])}) {transfers}"
         )
 
     def write_in(
@@ -116,15 +136,16 @@ class BookWriter:
         if is_postgresql(connection):
             parameters: dict[str, Any] = {RECORDED_AT: recorded_at.isoformat()}
             spread = in_cluster(connection)
-            if len(books) == len(entries) == len(transfers) == 1 and not spread:
-                for prefix, row in (("b", books[0]), ("e", entries[0]), ("t", transfers[0])):
-                    parameters |= {f"{prefix}{number}": value for number, value in enumerate(row)}
-                trip.ask(self._alone, parameters)
+            if len(books) == len(entries) == 1 and not spread:
+                parameters |= _named("b", books[0]) | _named("e", entries[0])
+                if len(transfers) == 1:
+                    trip.ask(self._alone, parameters | _named("t", transfers[0]))
+                else:
+                    moves = _named_arrays("t", self._types[2], transfers)
+                    trip.ask(self._alone_with_several, parameters | moves)
                 return
-            for prefix, place, rows in (("b", 0, books), ("e", 1, entries), ("t", 2, transfers)):
-                columns = zip(*rows, strict=True) if rows else ((),) * len(self._types[place])
-                for number, (pg_type, column) in enumerate(zip(self._types[place], columns, strict=True)):
-                    parameters[f"{prefix}{number}"] = array_literal(pg_type, column)
+            for prefix, types, rows in zip("bet", self._types, (books, entries, transfers), strict=True):
+                parameters |= _named_arrays(prefix, types, rows)
             trip.ask(self._cluster if spread else self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer, insert_outbox = self._sqlite
@@ -162,13 +183,11 @@ class RowWriter:
         keys = [column.name for column in table.primary_key]
         sets = ", ".join(f"{name} = excluded.{name}" for name in self._columns if name not in keys)
         conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}" if replace else ""
-        named = ", ".join(self._columns)
-        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
-        self._postgresql = Direct(
-            f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts}){conflict}"
-        )
+        into = f"INSERT INTO {table.name} ({', '.join(self._columns)})"
+        self._one = Direct(f"{into} VALUES ({', '.join(_values('c', self._types))}){conflict}")
+        self._many = Direct(f"{into} SELECT * FROM {_arrays('c', self._types)}{conflict}")
         marks = ", ".join("?" * len(self._columns))
-        self._sqlite = f"INSERT INTO {table.name} ({named}) VALUES ({marks}){conflict}"
+        self._sqlite = f"{into} VALUES ({marks}){conflict}"
 
     def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Write rows with a value for each column, in the table's order. No rows write nothing."""
@@ -181,11 +200,10 @@ class RowWriter:
         if not rows:
             return
         if is_postgresql(trip.connection):
-            columns = zip(self._types, zip(*rows, strict=True), strict=True)
-            parameters = {
-                f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(columns)
-            }
-            trip.ask(self._postgresql, parameters)
+            if len(rows) == 1:
+                trip.ask(self._one, _named("c", rows[0]))
+            else:
+                trip.ask(self._many, _named_arrays("c", self._types, rows))
             return
         trip.connection.exec_driver_sql(self._sqlite, [_sqlite_row(row) for row in rows])
 
@@ -205,16 +223,16 @@ class ChainWriter:
         places = {name: f":{name}" for name in ("last", "head", "seal", "chain", "before")}
         moved = f"WITH moved AS ({f'{moving} WHERE {where} RETURNING chain_id'.format(**places)})"
         # most who are recorded are alone: their values go over as they are, in half the time of arrays
-        values = ", ".join(f"CAST(:c{number} AS {kind})" for number, kind in enumerate(self._types))
+        values = ", ".join(_values("c", self._types))
         self._one = Direct(
             f"{moved} INSERT INTO {table.name} ({named}) SELECT {values} FROM moved RETURNING seq",
             [table.c.seq],
         )
-        arrays = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
+        arrays = _arrays("c", self._types)
         listed = ", ".join(f"u.{name}" for name in self._columns)
         self._many = Direct(
             f"{moved} INSERT INTO {table.name} ({named}) SELECT {listed} FROM moved"
-            f" JOIN unnest({arrays}) AS u({named}) ON u.chain_id = moved.chain_id RETURNING seq",
+            f" JOIN {arrays} AS u({named}) ON u.chain_id = moved.chain_id RETURNING seq",
             [table.c.seq],
         )
         marks = ", ".join("?" * len(self._columns))
@@ -222,7 +240,6 @@ class ChainWriter:
             f"INSERT INTO {table.name} ({named}) VALUES ({marks})",
             f"{moving} WHERE {where}".format(**dict.fromkeys(places, "?")),
         )
-        self._names = tuple(f"c{number}" for number in range(len(self._columns)))
 
     def write(
         self,
@@ -245,12 +262,9 @@ class ChainWriter:
                     transaction.rollback()
             return moved == 1
         if len(rows) == 1:
-            statement, values = self._one, rows[0]
+            statement, parameters = self._one, _named("c", rows[0])
         else:
-            statement = self._many
-            columns = zip(self._types, zip(*rows, strict=True), strict=True)
-            values = tuple(array_literal(kind, column) for kind, column in columns)
-        parameters: dict[str, Any] = dict(zip(self._names, values, strict=True))
+            statement, parameters = self._many, _named_arrays("c", self._types, rows)
         parameters |= {"chain": number, "before": before, "last": last, "head": head, "seal": seal}
         written = len(statement.all(connection, parameters))
         if connection.in_transaction():
@@ -267,9 +281,8 @@ class KeyWriter:
         self._types = tuple(_pg_type(table, name) for name in self._columns)
         [key] = table.primary_key
         named = ", ".join(self._columns)
-        casts = ", ".join(f"CAST(:c{number} AS {kind}[])" for number, kind in enumerate(self._types))
         self._postgresql = Direct(
-            f"INSERT INTO {table.name} ({named}) SELECT * FROM unnest({casts})"
+            f"INSERT INTO {table.name} ({named}) SELECT * FROM {_arrays('c', self._types)}"
             f" ON CONFLICT DO NOTHING RETURNING {key.name}",
             [key],
         )
@@ -283,10 +296,15 @@ class KeyWriter:
         if not rows:
             return []
         if is_postgresql(connection):
-            arrays = zip(self._types, zip(*rows, strict=True), strict=True)
-            parameters = {
-                f"c{number}": array_literal(kind, column) for number, (kind, column) in enumerate(arrays)
-            }
-            return [bytes(key) for (key,) in self._postgresql.all(connection, parameters)]
+            answer = answered_ahead(connection, self, rows)
+            if answer is None:
+                trip = RoundTrip(connection)
+                answer = self.ask(trip, rows)
+                trip.send()
+            return [bytes(key) for (key,) in answer.rows]
         made = (connection.exec_driver_sql(self._sqlite, row).all() for row in rows)
         return [bytes(found[0][0]) for found in made if found]
+
+    def ask(self, trip: RoundTrip, rows: Sequence[tuple[Any, ...]]) -> Answer:
+        """The same in a round trip with others, on PostgreSQL."""
+        return trip.ask(self._postgresql, _named_arrays("c", self._types, rows))

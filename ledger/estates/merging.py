@@ -35,9 +35,9 @@ from ledger.people.merged import MergeRow
 from ledger.people.renaming import person_of
 from ledger.people.renumbering import NUMBERS, roles_of
 from ledger.posting import BookRef, Command, Desk, Need, Receipt, WiderLocks
+from ledger.posting.holdings import books_held
 from ledger.posting.needs import Asked
 from ledger.posting.outcomes import NumberMoved
-from ledger.posting.stakes import books_held
 from ledger.refusals import RefusalCode, Refused
 
 _E, _I, _F, _N = tables.entry.c, tables.identity.c, tables.person_fact.c, tables.enrolment.c

@@ -12,8 +12,8 @@ from ledger.people.merged import persons_of
 from ledger.people.residents import resident_ref
 from ledger.people.shared_numbers import names_nobody
 from ledger.posting import BookRef
+from ledger.posting.holdings import ACCOUNT, books_held
 from ledger.posting.merges import survivor
-from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
 

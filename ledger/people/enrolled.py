@@ -16,8 +16,8 @@ from ledger.chart.rows import RowLetter
 from ledger.database.lookups import Ask, Lookup
 from ledger.people.membership import Enrolment, EnrolmentRow, same_enrolment
 from ledger.posting import Command, Desk, Look, Need, Receipt, WiderLocks
+from ledger.posting.holdings import ACCOUNT, books_held
 from ledger.posting.needs import Asked, own_books
-from ledger.posting.stakes import ACCOUNT, books_held
 from ledger.refusals import RefusalCode, Refused
 
 # by book, in the order in which they were recorded

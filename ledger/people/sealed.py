@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from ledger.people.sealed_numbers import sealed_numbers_of_books
-from ledger.posting import Desk, Need
+from ledger.posting import Command, Desk, Need, WiderLocks
 from ledger.posting.needs import Asked
 
 # per account: the digest and the sealed form of the ID number it is known by
@@ -22,3 +22,12 @@ def _read(connection: Connection, _asked: Asked, desk: Desk) -> SealedNumbers:
 
 # those of all accounts that are locked
 SEALED_NUMBERS: Need[SealedNumbers] = Need("sealed ID numbers", _read)
+
+
+def sealed_numbers(desk: Desk, command: Command | None) -> SealedNumbers:
+    """Those numbers. A command that has not asked for them is decided again with them: raises WiderLocks."""
+    found: SealedNumbers | None = desk.found.get(SEALED_NUMBERS)
+    if found is None and command is not None:
+        command.also_need(SEALED_NUMBERS)
+        raise WiderLocks(())
+    return desk.of(SEALED_NUMBERS)

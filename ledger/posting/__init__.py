@@ -9,6 +9,7 @@ A refused command leaves nothing, gives back its stakes, and does not disturb it
 
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.holdings import holding_digest, scheme_ref
 from ledger.posting.needs import Look, Need
 from ledger.posting.one_look import decide_at_a_look
 from ledger.posting.outcomes import (
@@ -31,7 +32,6 @@ from ledger.posting.outcomes import (
 )
 from ledger.posting.reads import TARGET
 from ledger.posting.rehearsal import rehearse
-from ledger.posting.stakes import holding_digest, scheme_ref
 from ledger.posting.way_in import post
 
 __all__ = [

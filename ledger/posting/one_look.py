@@ -18,7 +18,7 @@ from ledger.book.state import Book
 from ledger.chart.matrix import Stage
 from ledger.database.cluster import in_cluster
 from ledger.database.direct import Direct
-from ledger.database.engines import is_postgresql
+from ledger.database.engines import at_a_glance, is_postgresql
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
 from ledger.posting.attempt import Attempt
@@ -26,10 +26,10 @@ from ledger.posting.book_reads import BOOK_COLUMNS, NEWEST
 from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk
+from ledger.posting.holdings import ACCOUNT
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.needs import Look
 from ledger.posting.outcomes import Change, Institution, Outcome, WiderLocks
-from ledger.posting.stakes import ACCOUNT
 
 
 def _rows_of(alias: str, columns: Sequence[str], source: str) -> str:
@@ -105,12 +105,16 @@ def decide_at_a_look(
     given |= {f"stake_{place}": digest for place, digest in enumerate(command.stakes)}
     for look in looks:
         given |= look.given(command) if look.given is not None else {}
-    with connection.begin():
-        rows = _one_look(looks, len(command.stakes)).all(connection, given)
-        if not rows:
-            return None
-        [(seen,)] = rows
-        outdated = outdated_areas(connection, versions, seen[1])
+    statement = _one_look(looks, len(command.stakes))
+
+    def look_once(connection: Connection) -> tuple[list[Any], frozenset[int]] | None:
+        rows = statement.all(connection, given)
+        return (rows[0][0], outdated_areas(connection, versions, rows[0][0][1])) if rows else None
+
+    one = at_a_glance(connection, look_once)
+    if one is None:
+        return None
+    seen, outdated = one
     desk = Desk(now, today, policies)
     values, _newest, institution, contracts, suspensions, held, *beside = seen
     book = _book_of(desk, values)

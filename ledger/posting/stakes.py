@@ -5,18 +5,28 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, bindparam
+from sqlalchemy import Connection, Text, bindparam, column
 
 from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.chart.sides import POCKETS
-from ledger.database.lookups import Apart, Lookup, insert_or_leave
+from ledger.database.cluster import in_cluster
+from ledger.database.engines import is_postgresql
+from ledger.database.lookups import Lookup, insert_or_leave
 from ledger.database.writers import KeyWriter
 from ledger.posting.command import Command
 from ledger.posting.desk import Desk
+from ledger.posting.holdings import (
+    ACCOUNT,
+    HOLDINGS,
+    Held,
+    books_held,
+    holding_digest,
+    look_for_more,
+    scheme_ref,
+)
 from ledger.posting.merges import survivor
 from ledger.posting.outcomes import BookRef, IdentityState, NumberMoved, Person, PersonStake
 
@@ -27,26 +37,20 @@ _PERSONS = Lookup(
     [tables.identity.c[name] for name in ("digest", "person_id", "role", "name_digest", "nth")],
     digest="bytes",
 )
-# what was staked, with the book that holds it and its stage
-HOLDINGS = Apart(
-    Lookup(
-        "SELECT c.digest, c.book_id, b.stage FROM {given} JOIN claim c ON c.digest = given.digest"
-        " LEFT JOIN book b ON b.book_id = c.book_id",
-        [tables.claim.c.digest, tables.claim.c.book_id, tables.book.c.stage],
-        digest="bytes",
-    ),
-    Lookup(
-        "SELECT c.digest, c.book_id FROM {given} JOIN claim c ON c.digest = given.digest",
-        [tables.claim.c.digest, tables.claim.c.book_id],
-        digest="bytes",
-    ),
-    Lookup(
-        "SELECT book_id, stage FROM book WHERE book_id {in_given}",
-        [tables.book.c.book_id, tables.book.c.stage],
-        book_id="big",
-    ),
-    on=1,
-    outer=True,
+# the same with the first book of each under a scheme, where all lies on one machine
+_PERSONS_HOLDING = Lookup(
+    "SELECT i.digest, i.person_id, i.role, i.name_digest, i.nth, given.scheme, c.book_id, b.stage"
+    " FROM {given} JOIN identity i ON i.digest = given.digest"
+    " LEFT JOIN claim c ON c.digest = sha256(convert_to(given.scheme || '|' || i.person_id || '|1', 'UTF8'))"
+    " LEFT JOIN book b ON b.book_id = c.book_id",
+    [
+        *(tables.identity.c[name] for name in ("digest", "person_id", "role", "name_digest", "nth")),
+        column("scheme", Text),
+        tables.claim.c.book_id,
+        tables.book.c.stage,
+    ],
+    digest="bytes",
+    scheme="text",
 )
 _STAKES = KeyWriter(tables.claim)
 _MOVE = (
@@ -82,21 +86,6 @@ _LEFT = Lookup(
     [tables.book.c.book_id, tables.entry.c.effective_on],
     book_id="big",
 )
-# what a person may hold one book of; another scheme than this stands in front of the person's digest
-ACCOUNT = b"account"
-
-
-def holding_digest(person_id: int, ordinal: int, scheme: bytes = ACCOUNT) -> bytes:
-    """What the n-th book of a person stakes. A next one is only opened when the one before is closed.
-
-    Books of another scheme than accounts are staked apart.
-    """
-    return sha256(b"%b|%d|%d" % (scheme, person_id, ordinal)).digest()
-
-
-def scheme_ref(digest: bytes, scheme: bytes) -> bytes:
-    """How a command names the book that a person holds under a scheme."""
-    return digest if scheme == ACCOUNT else scheme + digest
 
 
 def number_in(ref: bytes) -> bytes:
@@ -184,23 +173,17 @@ def names_given(command: Command) -> dict[bytes, set[bytes]]:
 def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None:
     """Find the persons behind digests, and the book of each: the one not closed, else the latest."""
     asked = {ref: _person_of(ref) for ref in refs if isinstance(ref, bytes) and ref not in desk.ids}
-    unknown = {digest for _scheme, digest in asked.values() if digest not in desk.persons}
-    aliases: set[bytes] = set()
-    for found, person_id, role, name, nth in _PERSONS.run(connection, [(digest,) for digest in unknown]):
-        digest, name_digest = bytes(found), bytes(name)
-        desk.persons[digest] = Person(person_id, name_digest)
-        desk.identities[digest] = IdentityState(person_id, role, name_digest, nth)
-        if role != IN_FORCE:
-            aliases.add(digest)
-    if aliases:
-        desk.aliases |= aliases
-        desk.shared |= shared_among(connection, aliases)
-    looking = {
-        (scheme, desk.persons[digest].person_id)
-        for scheme, digest in asked.values()
-        if digest in desk.persons
-    }
-    all_held = books_held(connection, looking)
+    if is_postgresql(connection) and not in_cluster(connection):
+        all_held = _persons_holding(connection, set(asked.values()), desk)
+    else:
+        unknown = {digest for _scheme, digest in asked.values() if digest not in desk.persons}
+        _know(connection, _PERSONS.run(connection, [(digest,) for digest in unknown]), desk)
+        looking = {
+            (scheme, desk.persons[digest].person_id)
+            for scheme, digest in asked.values()
+            if digest in desk.persons
+        }
+        all_held = books_held(connection, looking)
     desk.held.update({holder: len(held) for holder, held in all_held.items()})
     books = {holder: held[-1] for holder, held in all_held.items()}
     for ref, (scheme, digest) in asked.items():
@@ -209,24 +192,37 @@ def resolve(connection: Connection, refs: Iterable[BookRef], desk: Desk) -> None
             desk.ids[ref] = books[scheme, person.person_id]
 
 
-def books_held(
-    connection: Connection, holders: Iterable[tuple[bytes, int]]
-) -> dict[tuple[bytes, int], list[int]]:
-    """The books of persons, by scheme and person, the first one first; who has none is missing."""
-    looking = set(holders)
-    books: dict[tuple[bytes, int], list[int]] = {}
-    ordinal = 1
-    while looking:
-        by_digest = {
-            holding_digest(person_id, ordinal, scheme): (scheme, person_id) for scheme, person_id in looking
-        }
-        looking = set()
-        for digest, book_id, stage in HOLDINGS.run(connection, [(digest,) for digest in by_digest]):
-            holder = by_digest[bytes(digest)]
-            books.setdefault(holder, []).append(book_id)
+def _know(connection: Connection, rows: Iterable[Sequence[Any]], desk: Desk) -> None:
+    """Put the persons behind digests on the desk: digest, person, role, name and count of each."""
+    aliases: set[bytes] = set()
+    for found, person_id, role, name, nth in rows:
+        digest, name_digest = bytes(found), bytes(name)
+        if digest not in desk.persons:
+            desk.persons[digest] = Person(person_id, name_digest)
+            desk.identities[digest] = IdentityState(person_id, role, name_digest, nth)
+            if role != IN_FORCE:
+                aliases.add(digest)
+    if aliases:
+        desk.aliases |= aliases
+        desk.shared |= shared_among(connection, aliases)
+
+
+def _persons_holding(connection: Connection, asked: Iterable[tuple[bytes, bytes]], desk: Desk) -> Held:
+    """The persons behind (scheme, digest), put on the desk, and their books. Most have one, which is read
+    with them: a posting by ID number waits once for both.
+    """
+    rows = _PERSONS_HOLDING.run(connection, [(digest, scheme.decode()) for scheme, digest in asked])
+    known = [(digest, person_id, role, name, nth) for digest, person_id, role, name, nth, *_held in rows]
+    _know(connection, known, desk)
+    books: Held = {}
+    closed: set[tuple[bytes, int]] = set()
+    for _digest, person_id, _role, _name, _nth, scheme, book_id, stage in rows:
+        if book_id is not None:
+            holder = scheme.encode(), person_id
+            books[holder] = [book_id]
             if stage == Stage.CLOSED:
-                looking.add(holder)
-        ordinal += 1
+                closed.add(holder)
+    look_for_more(connection, closed, 2, books)
     return books
 
 
@@ -308,27 +304,24 @@ def stake_things(
     desk: Desk,
     *,
     take: bool = True,
+    looks: int = LOOKS_MAX,
 ) -> None:
     """Stake out what must be unique beyond one book for the book of each command; read who holds the rest.
 
     What was free is in `desk.fresh_stakes` afterwards. Without `take` (a rehearsal) nothing is written.
-    Raises StakesContended when others keep taking it and letting it go.
+    Raises StakesContended when others keep taking it and letting it go, for so many looks.
     """
-    wanted: dict[bytes, int] = {}
-    for command, book_id in zip(commands, ids, strict=True):
-        if book_id is not None:
-            for digest in command.stakes:
-                wanted.setdefault(digest, book_id)
+    wanted = _wanted(commands, ids)
     if not wanted:
         return
     held: dict[bytes, int] = {}
     rest = set(wanted)
-    for _look in range(LOOKS_MAX):
+    for _look in range(looks):
         if not rest:
             break
         if take:
             # in key order, so that two who want the same things wait and do not deadlock
-            rest -= set(_STAKES.write(connection, [(digest, wanted[digest]) for digest in sorted(rest)]))
+            rest -= set(_STAKES.write(connection, _in_key_order(wanted, rest)))
         found = {bytes(digest): book_id for digest, book_id, _stage in HOLDINGS.run(connection, _each(rest))}
         held |= found
         # what was there a moment ago and has been let go since is staked after all
@@ -337,6 +330,28 @@ def stake_things(
         raise StakesContended("what is staked is taken and let go faster than it can be read")
     desk.stakes = wanted | held
     desk.fresh_stakes = wanted.keys() - held.keys()
+
+
+def asks_of_stakes(
+    commands: Sequence[Command], ids: Sequence[int | None]
+) -> list[tuple[KeyWriter, Sequence[tuple[bytes, int]]]]:
+    """What `stake_things` asks first: it may be sent along with the locks, before which it is taken."""
+    wanted = _wanted(commands, ids)
+    return [(_STAKES, _in_key_order(wanted, wanted))] if wanted else []
+
+
+def _wanted(commands: Sequence[Command], ids: Sequence[int | None]) -> dict[bytes, int]:
+    """What is staked, and for which book."""
+    wanted: dict[bytes, int] = {}
+    for command, book_id in zip(commands, ids, strict=True):
+        if book_id is not None:
+            for digest in command.stakes:
+                wanted.setdefault(digest, book_id)
+    return wanted
+
+
+def _in_key_order(wanted: Mapping[bytes, int], digests: Iterable[bytes]) -> list[tuple[bytes, int]]:
+    return [(digest, wanted[digest]) for digest in sorted(digests)]
 
 
 def _each(digests: Iterable[bytes]) -> list[tuple[bytes]]:

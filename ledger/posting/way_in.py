@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import Connection
@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from ledger.database.direct import RoundTrip
 from ledger.database.faults import Trouble, is_overtaken, is_transient, trouble
-from ledger.database.lookups import asked_ahead
+from ledger.database.lookups import Ask, asked_ahead
 from ledger.policy import Policy
 from ledger.posting.agents import agent_ids
 from ledger.posting.approvals import write_approvals
@@ -35,7 +35,9 @@ from ledger.posting.desk import Desk, Reveal, Seal
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.outcomes import BookRef, Failed, Outcome, Unavailable, Unknown, WiderLocks
 from ledger.posting.stakes import (
+    LOOKS_MAX,
     StakesContended,
+    asks_of_stakes,
     free_stakes,
     give_back,
     let_open_again,
@@ -144,7 +146,8 @@ def _post_tried(
             attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, seal=seal)
             transaction = connection.begin()
             try:
-                _decide(connection, attempt, atomic, wider)
+                # whoever was misled by a stake takes them first, and then locks
+                _decide(connection, attempt, atomic, wider, together=turn == 1)
                 if attempt.decided or attempt.asked:
                     writing = _write(connection, attempt)
                     began = time.perf_counter()
@@ -202,7 +205,12 @@ def leave(connection: Connection) -> None:
         connection.rollback()
 
 
-def _decide(connection: Connection, attempt: Attempt, atomic: bool, wider: Sequence[BookRef]) -> None:
+def _decide(
+    connection: Connection, attempt: Attempt, atomic: bool, wider: Sequence[BookRef], *, together: bool
+) -> None:
+    """Decide with everything locked and read. `together` takes stakes and locks in one round trip, by the
+    guess that no stake leads to another book; raises StakesContended where one does.
+    """
     desk, commands = attempt.desk, attempt.commands
     fresh = stake_persons(connection, commands, desk.now)
     desk.fresh_persons = set(fresh)
@@ -210,14 +218,23 @@ def _decide(connection: Connection, attempt: Attempt, atomic: bool, wider: Seque
     let_open_again(connection, commands, desk)
     fresh_books = stake_books(connection, commands, desk)
     find_books(attempt)
-    stake_things(connection, commands, attempt.ids, desk)
-    follow_stakes(attempt)
+    follows = any(command.follows_stake is not None for command in commands)
+    stakes = asks_of_stakes(commands, attempt.ids) if together and not follows else []
+    if stakes:
+        books = wanted(attempt, wider)
+        with asked_ahead(connection, [*stakes, *_locks_and_reads(connection, attempt, books)]) as is_locked:
+            # with books locked nobody waits for a stake: one that was let go meanwhile is for the next try
+            _stake(connection, attempt, 1 if is_locked else LOOKS_MAX)
+            if is_locked and wanted(attempt, wider) != books:
+                raise StakesContended("what is staked belongs to another book")
+            books = wanted(attempt, wider)
+            _lock_and_read(connection, attempt, books)
+    else:
+        _stake(connection, attempt)
+        books = wanted(attempt, wider)
+        with asked_ahead(connection, _locks_and_reads(connection, attempt, books)):
+            _lock_and_read(connection, attempt, books)
     mine = set(desk.fresh_stakes)
-    books = wanted(attempt, wider)
-    with asked_ahead(connection, [*locks_of(connection, books), *asks_of(attempt)]):
-        desk.books, newest = lock_books(connection, books)
-        attempt.outdated = outdated_areas(connection, attempt.versions, newest)
-        read_all(connection, attempt)
     decide_all(attempt, atomic)
     unused = mine - {digest for command in attempt.accepted for digest in command.stakes}
     free_stakes(connection, unused | desk.freed)
@@ -227,6 +244,21 @@ def _decide(connection: Connection, attempt: Attempt, atomic: bool, wider: Seque
         give_back(connection, attempt.accepted, fresh, desk, fresh_books)
         if not atomic:
             _ask_again(attempt, fresh)
+
+
+def _stake(connection: Connection, attempt: Attempt, looks: int = LOOKS_MAX) -> None:
+    stake_things(connection, attempt.commands, attempt.ids, attempt.desk, looks=looks)
+    follow_stakes(attempt)
+
+
+def _locks_and_reads(connection: Connection, attempt: Attempt, books: Iterable[int]) -> list[Ask]:
+    return [*locks_of(connection, books), *asks_of(attempt)]
+
+
+def _lock_and_read(connection: Connection, attempt: Attempt, books: Iterable[int]) -> None:
+    attempt.desk.books, newest = lock_books(connection, books)
+    attempt.outdated = outdated_areas(connection, attempt.versions, newest)
+    read_all(connection, attempt)
 
 
 def _write(connection: Connection, attempt: Attempt) -> RoundTrip:

@@ -15,7 +15,7 @@ from ledger.book.chain import TransferLine
 from ledger.book.detail import unpack
 from ledger.book.numbers import SEQ_MAX, entry_name
 from ledger.chart.kinds import ENDS, Kind
-from ledger.database.direct import Direct
+from ledger.database.direct import Direct, RoundTrip
 from ledger.posting import Receipt
 from ledger.posting.reads import RECEIPT_COLUMNS, receipts
 from ledger.posting.taken_back import taken_back
@@ -26,7 +26,7 @@ _E = tables.entry.c
 _BOOK = bindparam("book_id", type_=BigInteger)
 _KIND_MAX = 99
 _KINDS = {int(kind): kind for kind in Kind}
-_BOOK_ID, _SEQ = RECEIPT_COLUMNS.index("book_id"), RECEIPT_COLUMNS.index("seq")
+_SEQ = RECEIPT_COLUMNS.index("seq")
 # Every filter has a bound that lets all through, so that there is one statement, prepared once.
 _PAGE = (
     select(*(_E[name] for name in RECEIPT_COLUMNS))
@@ -127,12 +127,13 @@ def entries(
     The next page is after the `seq` of the last entry of this one. With `before_seq` it is the page that
     ends before that number, so that the latest entries can be had first. A book that there is not has none.
     """
-    statement = _FORWARDS if before_seq is None else _BACKWARDS
-    rows = statement.all(
-        connection,
+    after_seq = min(max(after_seq, 0), SEQ_MAX)
+    trip = RoundTrip(connection)
+    found = trip.ask(
+        _FORWARDS if before_seq is None else _BACKWARDS,
         {
             "book_id": book_id,
-            "after_seq": min(max(after_seq, 0), SEQ_MAX),
+            "after_seq": after_seq,
             "before_seq": SEQ_MAX if before_seq is None else min(max(before_seq, 0), SEQ_MAX),
             "first": first or date.min,
             "last": last or date.max,
@@ -141,20 +142,36 @@ def entries(
             "limit": limit,
         },
     )
-    return _with_transfers(connection, rows if before_seq is None else rows[::-1])
-
-
-def _with_transfers(connection: Connection, rows: Sequence[Any]) -> list[Receipt]:
-    """The rows as receipts. A page without gaps reads its transfers as one range, which costs half as much
-    as by name."""
+    moved = None
+    if kind is None and first is None and last is None and before_seq is None:
+        # nothing is left out, so that the numbers are known, and the transfers asked for in the same trip
+        moved = trip.ask(_MOVES, _range_of(book_id, after_seq + 1, after_seq + limit))
+    trip.send()
+    rows = found.rows if before_seq is None else found.rows[::-1]
     if not rows:
         return []
-    book_id, first, last = rows[0][_BOOK_ID], rows[0][_SEQ], rows[-1][_SEQ]
-    if last - first + 1 != len(rows):
+    first_seq, last_seq = rows[0][_SEQ], rows[-1][_SEQ]
+    if last_seq - first_seq + 1 != len(rows):
         return receipts(connection, rows)
+    # a page without gaps reads its transfers as one range, which costs half as much as by name
+    if moved is None or first_seq != after_seq + 1:
+        moved = trip.ask(_MOVES, _range_of(book_id, first_seq, last_seq))
+        trip.send()
+    return _with_transfers(rows, moved.rows)
+
+
+def _range_of(book_id: int, first_seq: int, last_seq: int) -> dict[str, int]:
+    return {
+        "book_id": book_id,
+        "first_seq": min(first_seq, SEQ_MAX),
+        "last_seq": min(last_seq, SEQ_MAX),
+    }
+
+
+def _with_transfers(rows: Sequence[Any], transfers: Sequence[Any]) -> list[Receipt]:
+    """The rows of entries as receipts, with those of their transfers."""
     moves: dict[int, tuple[TransferLine, ...]] = {}
-    asked = {"book_id": book_id, "first_seq": first, "last_seq": last}
-    for seq, source, target, fen, party in _MOVES.all(connection, asked):
+    for seq, source, target, fen, party in transfers:
         # most entries have one
         moves[seq] = (*moves.get(seq, ()), (source, target, fen, party))
     return [

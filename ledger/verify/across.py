@@ -14,7 +14,7 @@ from ledger.chart.sides import Side
 from ledger.database.lookups import Lookup
 from ledger.people.enrolled import RESIDENT
 from ledger.posting import holding_digest
-from ledger.posting.stakes import ACCOUNT, HOLDINGS
+from ledger.posting.holdings import ACCOUNT, HOLDINGS
 from ledger.verify.books import stored_policy
 from ledger.verify.finding import Finding, book_name
 from ledger.verify.heirs import people_known

@@ -29,11 +29,12 @@ from ledger.care.visits import EndVisit, RegisterVisit
 from ledger.chart.care import CareType, CauseKind
 from ledger.chart.kinds import Kind
 from ledger.chart.members import MemberClass
+from ledger.database.round_trips import Sent, Trips
 from ledger.institutions.registry import Suspend
 from ledger.people.enrolments import Enrol
 from ledger.people.residents import resident_ref
 from ledger.policy import RATE_SCALE
-from ledger.posting import Posted, Receipt, Unavailable, stakes
+from ledger.posting import Posted, Receipt, Unavailable, stakes, way_in
 from ledger.posting.way_in import TRIES_MAX
 from ledger.refusals import PRECEDENCE, RefusalCode, Refused
 from ledger.verify import verify
@@ -437,6 +438,61 @@ def test_a_message_of_a_resident_is_answered_after_an_account_was_opened(world: 
         world.posted(replace(message(), message_id="new", bill=clinic.bill([("A", "5.00")]))).receipt.book_id
         == account
     )
+
+
+@pytest.mark.postgres
+def test_a_bill_by_id_number_is_three_round_trips(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whose number it is and the account; what is staked, locked and read; what is written, with COMMIT."""
+    clinic, someone = Clinic(world), SomeoneFactory()
+    code, account = clinic.institution(1), world.open(someone)
+    digest = clinic.digest(someone)
+    trips: list[bool] = []
+    run = Trips.run
+
+    def noted(self: Trips, statements: list[Sent], *, commit: bool = False) -> object:
+        trips.append(commit)
+        return run(self, statements, commit=commit)
+
+    monkeypatch.setattr(Trips, "run", noted)
+    bill = clinic.bill([("A", "5.00")], bill_no="5")
+    done = world.posted(Settle(digest, resident_ref(digest), code, clinic.parties[code], "one", bill))
+    assert done.receipt.book_id == account
+    assert trips == [False, False, True]
+
+
+@pytest.mark.postgres
+def test_a_stake_that_leads_to_another_book_is_taken_before_that_is_locked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic, someone = Clinic(world), SomeoneFactory()
+    code, book = clinic.institution(1), clinic.resident(someone)
+    digest = clinic.digest(someone)
+
+    def message() -> Settle:
+        bill = clinic.bill([("A", "5.00")], bill_no="5")
+        return Settle(digest, resident_ref(digest), code, clinic.parties[code], "lost", bill)
+
+    first = world.posted(message())
+    account = world.open(someone)
+    locked: list[set[int]] = []
+    tries: list[bool] = []
+    decide, lock = way_in._decide, way_in.lock_books
+
+    def tried(connection: Any, attempt: Any, atomic: bool, wider: Any, *, together: bool) -> None:
+        tries.append(together)
+        decide(connection, attempt, atomic, wider, together=together)
+
+    def noted(connection: Any, ids: Any) -> Any:
+        locked.append(set(ids))
+        return lock(connection, ids)
+
+    monkeypatch.setattr(way_in, "_decide", tried)
+    monkeypatch.setattr(way_in, "lock_books", noted)
+    again = world.posted(message())
+    assert (again.replayed, again.receipt) == (True, first.receipt)
+    assert tries == [True, False], "the account was locked by a guess, and let go"
+    assert locked == [{book}]
+    assert account not in locked[0]
 
 
 # -- neighbours in a batch ---------------------------------------------------------------------------------
@@ -1004,6 +1060,8 @@ def test_a_claim_that_cannot_be_had_is_tried_for_a_while_and_no_longer(
 
     with monkeypatch.context() as patched:
         patched.setattr(stakes._STAKES, "write", taken_by_others)
+        # nor is it taken along with the locks
+        patched.setattr(way_in, "asks_of_stakes", lambda *_: [])
         [outcome] = world.post(command)
     assert isinstance(outcome, Unavailable)
     assert len(looks) == TRIES_MAX * stakes.LOOKS_MAX

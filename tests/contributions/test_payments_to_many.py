@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from ledger.contributions.declarations import Confirm
 from ledger.contributions.payments import ReceivePayment
+from ledger.people.sealed import SEALED_NUMBERS
 from ledger.posting import Command, Desk, way_in
 from ledger.verify import verify
-from tests.support.people import World, noon
+from tests.support.people import SomeoneFactory, World, noon
 from tests.support.units import Unit
 
 WAGE = 800_000
@@ -93,4 +94,54 @@ def test_what_cannot_be_foreseen_is_locked_when_it_is_found(world: World, tries:
     world.post(Confirm(unit.book, listed.seq, unit.reveal), unit.payment(76_000, world.today, 202603))
     assert tries.decided == 2
     assert unit.balance(person) == 16_000
+    assert verify(world.engine).findings == []
+
+
+@pytest.fixture
+def numbers_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many accounts' ID numbers were read, each time that they were."""
+    found: list[int] = []
+    read = SEALED_NUMBERS.read
+
+    def noted(connection: Any, asked: Any, desk: Desk) -> Any:
+        numbers = read(connection, asked, desk)
+        found.append(len(numbers))
+        return numbers
+
+    monkeypatch.setattr(SEALED_NUMBERS, "read", noted)
+    return found
+
+
+def test_id_numbers_are_read_only_where_two_may_tie_for_a_fen(
+    world: World, tries: Tries, numbers_read: list[int]
+) -> None:
+    unit = Unit(world)
+    staff = [unit.hire() for _ in range(3)]
+    for period in (202602, 202603):
+        unit.declare(period, dict.fromkeys(staff, WAGE))
+    numbers_read.clear()
+    unit.pay(3 * 76_000, world.today, 202603)
+    assert (tries.decided, numbers_read) == (1, []), "paid in full, nobody ties"
+    unit.pay(4, world.today, 202602)
+    assert (tries.decided, numbers_read) == (2, [3]), "foreseen, and decided once"
+    assert sum(unit.balance(person) for person in staff) >= 3 * 16_000
+    assert verify(world.engine).findings == []
+
+
+def test_a_tie_that_was_not_foreseen_is_decided_by_the_numbers_all_the_same(
+    world: World, tries: Tries, numbers_read: list[int]
+) -> None:
+    """The money would reach all of both months, but for the late fees, which leave a part of the second."""
+    unit = Unit(world)
+    people = sorted((SomeoneFactory() for _ in range(3)), key=lambda one: one.id_number)
+    staff = [unit.hire(one) for one in people]
+    for period in (202601, 202602):
+        unit.declare(period, dict.fromkeys(staff, WAGE))
+    numbers_read.clear()
+    unit.pay(2 * 3 * 76_000 + 4, world.today, 202601)
+    assert (tries.decided, numbers_read) == (2, [3])
+    paid = [unit.balance(person) for person in staff]
+    assert 3 * 16_000 < sum(paid) < 2 * 3 * 16_000
+    assert paid == sorted(paid, reverse=True), "a fen that is left is that of the first number"
+    assert paid[0] == paid[2] + 1, "and one is left"
     assert verify(world.engine).findings == []

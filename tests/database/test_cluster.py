@@ -39,7 +39,7 @@ from ledger.people.persons import stake_by_number
 from ledger.people.sealed_numbers import sealed_numbers_of_books
 from ledger.posting import Outcome, Posted
 from ledger.posting.book_reads import read_books
-from ledger.posting.stakes import HOLDINGS, holding_digest
+from ledger.posting.holdings import HOLDINGS, holding_digest
 from ledger.posting.writer import Stopped
 from ledger.posting.writer_by_machine import WriterByMachine
 from ledger.settings import Settings, SettingsError

@@ -5,12 +5,23 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from sqlalchemy import BigInteger, Date, Engine, LargeBinary, bindparam, column, event, select
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Date,
+    Engine,
+    LargeBinary,
+    bindparam,
+    column,
+    event,
+    select,
+    text,
+)
 from sqlalchemy.exc import DBAPIError
 
 from ledger import tables
 from ledger.database.direct import Direct
-from ledger.database.engines import glancing
+from ledger.database.engines import at_a_glance, glancing
 from ledger.database.faults import Trouble, trouble
 from ledger.tables.base import Instant
 
@@ -105,3 +116,20 @@ def test_a_glance_sends_its_statement_alone_and_no_transaction_is_begun(engine: 
             other.execute(tables.agent.insert().values(agent_id=8, name="late"))
         late = Direct(select(tables.agent.c.agent_id).where(tables.agent.c.name == bindparam("name")))
         assert [tuple(one) for one in late.all(connection, {"name": "late"})] == [(8,)]
+
+
+def test_a_glance_leaves_nothing_begun_whoever_sends_its_statements(engine: Engine) -> None:
+    def by_sqlalchemy(connection: Connection) -> int:
+        number = connection.execute(text("SELECT 1")).scalar_one()
+        assert connection.in_transaction(), "SQLAlchemy has begun one"
+        return int(number)
+
+    with glancing(engine) as connection:
+        assert [tuple(row) for row in at_a_glance(connection, lambda one: ROW.all(one, GIVEN))] == [MADE]
+        assert at_a_glance(connection, by_sqlalchemy) == 1
+        assert not connection.in_transaction()
+        with pytest.raises(DBAPIError):
+            at_a_glance(connection, lambda one: one.execute(text("SELECT 1 / 0")))
+        assert not connection.in_transaction()
+        # a glance that a fault ended takes nothing away from the next one
+        assert [tuple(row) for row in at_a_glance(connection, lambda one: ROW.all(one, GIVEN))] == [MADE]

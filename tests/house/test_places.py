@@ -41,7 +41,7 @@ ODD = {
 ELSE_IN_CLUSTER = {
     ("ledger.contributions.declared_months", f"{one}.book_id == _A.account_id"): "_has_nobody_apart"
     for one in ("own", "holder")
-}
+} | {("ledger.posting.stakes", "_PERSONS_HOLDING"): "_PERSONS, and then HOLDINGS"}
 
 # small, and read with what is whole everywhere: in a cluster it does not point at its entry
 KEY_GIVEN_UP = {"institution_change", "employer_change", "account_merge"}

@@ -19,6 +19,7 @@ from ledger.book.numbers import account_no
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Status
 from ledger.chart.sides import POCKETS, Side
+from ledger.database.round_trips import Sent, Trips
 from ledger.estates.division import DivideEstate, HeirShare
 from ledger.people.persons import stake_by_number
 from ledger.refusals import RefusalCode, Refused
@@ -394,6 +395,29 @@ def test_pages_of_entries(world: World) -> None:
         assert entries(connection, book, before_seq=8, limit=3) == page[4:7]
     assert spends == [page[3], page[6], page[9]]
     assert [receipt.balance_fen for receipt in page[:4]] == [1_000, 1_001, 1_003, 1_000]
+
+
+@pytest.mark.postgres
+def test_a_page_and_its_transfers_are_one_round_trip(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = world.open(opened_on=date(2026, 1, 1), opening=(0, 1_000))
+    for n in range(1, 6):
+        world.one(Contribute(book, n, 202601, date(2026, 1, 1), f"c-{n}"))
+    trips: list[int] = []
+    run = Trips.run
+
+    def noted(self: Trips, statements: list[Sent], **how: bool) -> object:
+        trips.append(len(statements))
+        return run(self, statements, **how)
+
+    monkeypatch.setattr(Trips, "run", noted)
+    with look(world.engine) as connection:
+        whole = entries(connection, book, limit=50)
+        assert trips == [2]
+        # the entries of a page that leaves some out are known when they are read
+        assert entries(connection, book, first=date(2026, 1, 1), limit=3, after_seq=1) == whole[1:4]
+        assert trips == [2, 1, 1]
+        assert entries(connection, book, limit=2, after_seq=4) == whole[4:6]
+    assert [len(one.transfers) for one in whole] == [1] * 6
 
 
 def test_one_entry_with_what_belongs_to_it(world: World) -> None:

@@ -25,7 +25,7 @@ from ledger.database.engines import connect
 from ledger.estates.division import DivideEstate, HeirShare
 from ledger.people.persons import stake_by_name, stake_by_number
 from ledger.posting import holding_digest
-from ledger.posting.stakes import ACCOUNT
+from ledger.posting.holdings import ACCOUNT
 from ledger.shares import heir_rank, parse_weights
 from ledger.verify import Finding, Verdict, verify
 from tests.support.chance import seeded

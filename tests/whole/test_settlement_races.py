@@ -169,9 +169,12 @@ def test_a_reversal_that_races_the_bill_sent_anew(round_: int, clinic: Clinic) -
 def test_a_number_that_is_let_go_between_two_looks_is_staked(
     clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The stake was there when the new bill tried to insert it, and gone when it asked whose it is."""
+    """The stake was there when the new bill tried to insert it, and gone when it asked whose it is.
+
+    It was that of somebody else's bill: what is of the same account waits for the lock.
+    """
     code, patient = clinic.institution(3), clinic.patient("100.00")
-    settled = clinic.settle(code, patient, [("A", "30.00")], bill_no="1")
+    settled = clinic.settle(code, clinic.patient("100.00"), [("A", "30.00")], bill_no="1")
     write = stakes._STAKES.write
     done: list[Receipt] = []
 
