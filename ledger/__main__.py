@@ -33,6 +33,7 @@ from ledger.operations import (
     keys,  # noqa: F401  its command joins the app
     policies,  # noqa: F401  its command joins the app
     progress,
+    rights,  # noqa: F401  its command joins the app
     runs,  # noqa: F401  its commands join the app
     scanning,  # noqa: F401  its command joins the app
     seals,

@@ -143,12 +143,18 @@ def connect_for(engine: Engine, purpose: Purpose) -> Connection:
 
 @contextmanager
 def with_transactions(connection: Connection) -> Iterator[Connection]:
-    """The connection, or another one where each of its statements is a transaction by itself."""
+    """The connection, for a while with transactions where each of its statements is one by itself.
+
+    Not another one of its engine: who writes by single statements has the pool to itself, and it is empty.
+    """
     if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
         yield connection
         return
-    with connection.engine.connect() as other:
-        yield other
+    connection.execution_options(isolation_level=connection.default_isolation_level)
+    try:
+        yield connection
+    finally:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def connect_once(url: str) -> Engine:

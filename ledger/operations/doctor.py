@@ -38,6 +38,7 @@ from ledger.operations.installation import (
     schema_revision,
 )
 from ledger.operations.resealing import keys_in_use
+from ledger.operations.rights import rights_needed
 from ledger.people.id_numbers import mask_in_text
 from ledger.people.sealing import check_keys, is_sealed
 from ledger.policy import PACKAGED_POLICIES, load_policies
@@ -51,8 +52,6 @@ HIDDEN: Final = "***"
 NO_KEYS: Final = "not looked at: there are no keys"
 # that of `serve`
 LOG_LEVEL: Final = "info"
-# DELETE is for stakes that are taken back, and for files that are looked at again
-DELETED_FROM: Final = ("claim", "identity", "batch_line", "outbox", "notice")
 
 
 class Checked(NamedTuple):
@@ -271,16 +270,6 @@ def _of_postgresql(settings: Settings) -> dict[str, Judge]:
         "connections": lambda connection: checks.connections(server_facts(connection), settings),
         "rights": lambda connection: checks.rights(missing_rights(connection, rights_needed())),
     }
-
-
-def rights_needed() -> list[tuple[str, str]]:
-    """Tables, and what the serving role must be allowed on them. It owns nothing."""
-    needed = [("alembic_version", "SELECT")]
-    for name in sorted(tables.metadata.tables):
-        needed += [(name, "SELECT"), (name, "INSERT")]
-        if name not in tables.APPEND_ONLY:
-            needed.append((name, "UPDATE"))
-    return needed + [(name, "DELETE") for name in DELETED_FROM]
 
 
 def _of_sqlite() -> dict[str, Judge]:

@@ -23,8 +23,8 @@ from ledger.events.feed import take_in
 from ledger.events.webhooks import RegisteredBy, register_webhook
 from ledger.operations import checks
 from ledger.operations.checks import Unsound
-from ledger.operations.doctor import rights_needed
 from ledger.operations.figures import Figures, wrote_down_verified
+from ledger.operations.rights import rights_needed
 from ledger.people.sealing import record_keys
 from ledger.policy import PACKAGED_POLICIES, load_policies
 from ledger.posting import batches

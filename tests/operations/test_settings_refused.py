@@ -65,8 +65,9 @@ OF_A_DATABASE = [name for name in OF_AN_INSTALLATION if name not in {"token", "d
 
 def test_every_command_is_tried() -> None:
     # what the doctor finds wrong is told among its checks, and has tests of its own; so has what spreads a
-    # database, which these have not; a witness has neither settings nor a database, and neither has a proof
-    assert set(CALLS) | {"doctor", "distribute", "witness", "proof"} == {
+    # database or gives rights on one, which these have not; a witness has neither settings nor a database,
+    # and neither has a proof
+    assert set(CALLS) | {"doctor", "distribute", "grant", "witness", "proof"} == {
         command.name for command in app.registered_commands
     }
 

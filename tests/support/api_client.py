@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from api.http.security import Verifier
 from api.main import create_app
 from ledger.access.tokens import SCOPES, create_signing_key, mint
+from ledger.database.engines import connect, is_postgresql
+from ledger.database.rights import grant, make_role
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.operations.installation import Opened
+from ledger.operations.rights import DatabaseRole, rights_of
 from ledger.people.id_numbers import check_digit
 from ledger.policy import load_policies
 from ledger.settings import Settings
@@ -34,6 +37,7 @@ TODAY = date(2026, 11, 21)
 NOW = datetime(2026, 11, 21, 4, 0, tzinfo=UTC)
 AREA = "990100"
 CALLER = "tests"
+WRITER = "ledger_tests_writer"
 ACTOR = "clerk-7"
 
 _numbers = itertools.count(1)
@@ -81,8 +85,41 @@ def opened(engine: Engine, folder: Path) -> Opened:
 
 
 @contextmanager
+def as_writer(engine: Engine) -> Iterator[Engine]:
+    """The same database by the role that serves, which can do nothing that the service does not do.
+
+    As it is for an SQLite file, which has no roles, and on a server where the tests may make none.
+    """
+    if not is_postgresql(engine) or not _may_make_roles(engine):
+        yield engine
+        return
+    with engine.begin() as connection:
+        make_role(connection, WRITER)
+        grant(connection, WRITER, rights_of(DatabaseRole.WRITER))
+    serving = connect(engine.url.set(username=WRITER).render_as_string(hide_password=False))
+    try:
+        yield serving
+    finally:
+        serving.dispose()
+
+
+def _may_make_roles(engine: Engine) -> bool:
+    with engine.connect() as connection, connection.begin():
+        asked = "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"
+        return bool(connection.scalar(text(asked)))
+
+
+@contextmanager
 def running(engine: Engine, folder: Path, **more: Any) -> Iterator[TestClient]:
-    """A client of an app that runs over `engine`, with a token of every scope and a fixed today."""
+    """A client of an app that runs over `engine`, with a token of every scope and a fixed today.
+
+    On PostgreSQL the app works as the role that serves.
+    """
+    with as_writer(engine) as serving:
+        yield from _running(serving, folder, more)
+
+
+def _running(engine: Engine, folder: Path, more: dict[str, Any]) -> Iterator[TestClient]:
     there = opened(engine, folder)
     app = create_app(there, Verifier.load(folder / "keys" / "jwks.json"), clock=lambda: (NOW, TODAY), **more)
     with TestClient(app, raise_server_exceptions=False) as client:
