@@ -110,7 +110,8 @@ def test_every_kind_and_every_door_stands_in_the_table() -> None:
     routes = {f"POST /v1/imports/{kind}" for kind in KINDS}
     routes |= {f"GET /v1/imports/{kind}/template" for kind in KINDS}
     assert set(takes_files()) == routes | {"POST /v1/employers/{employer}/declarations"}
-    assert set(file_commands()) == {"import", "declare"}
+    # a proof is a file that is checked, and nothing of it is taken in
+    assert set(file_commands()) == {"import", "declare", "proof"}
 
 
 # -- and open ----------------------------------------------------------------------------------------------
