@@ -26,6 +26,7 @@ from ledger.access.revoked import RevokedFile
 from ledger.access.tokens import AUDIENCE, ISSUER, is_institution_code
 from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.id_forms import holds_id_number
 from ledger.settings import TOKEN_HOURS_MAX_MAX, TOKEN_SKEW_SECONDS
 from ledger.texts import is_agent_name
 
@@ -214,7 +215,8 @@ class Verifier:
 def _caller(rights: Mapping[str, Any]) -> Caller:
     caller, actor, scope = rights["client_id"], rights["sub"], rights.get("scope", "")
     for right, name in (("client_id", caller), ("sub", actor)):
-        if not (isinstance(name, str) and is_agent_name(name)):
+        # it is written into the book, in clear and for ever
+        if not (isinstance(name, str) and is_agent_name(name)) or holds_id_number(name):
             raise TokenRefused(f"unfit_{right}")
     if not isinstance(scope, str):
         raise TokenRefused("unfit_scope")

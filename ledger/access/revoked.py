@@ -80,13 +80,21 @@ def _seconds(instant: object) -> float:
     return read.timestamp()
 
 
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose members have a name each: of two the second would take the first one back unsaid."""
+    found = dict(members)
+    if len(found) < len(members):
+        raise ValueError(_WANTED)
+    return found
+
+
 def read_revoked(path: Path, *, must_be_there: bool) -> Revocations:
     """The revoked tokens of a file. Raises RevokedUnreadable.
 
     One that nobody named need not be there: then none is.
     """
     try:
-        return parse_revoked(json.loads(read_small(path)))
+        return parse_revoked(json.loads(read_small(path), object_pairs_hook=_once))
     except FileNotFoundError:
         if must_be_there:
             raise RevokedUnreadable(f"{path}: no such file (LEDGER_REVOKED)") from None

@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.contributions.credit_codes import parse_credit_code
+from ledger.id_forms import holds_id_number
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest
 from ledger.refusals import Refused
@@ -148,6 +149,10 @@ def mint(
         )
     if not caller or not actor:
         raise WrongToken("a token names its caller and its actor")
+    if holds_id_number(caller) or holds_id_number(actor):
+        raise WrongToken(
+            "a caller and an actor are named by what is no ID number: it stands in the book for ever"
+        )
     if lifetime <= timedelta(0):
         raise WrongToken("a token lives longer than nothing")
     key = _signing_key(directory)

@@ -248,6 +248,15 @@ def test_clocks_may_be_off_as_far_as_the_settings_say(provider: Provider) -> Non
     assert why(wide, provider.token("first", exp=born - 600)) == "expired"
 
 
+@pytest.mark.parametrize("right", ["sub", "client_id"])
+def test_nobody_acts_by_an_id_number(provider: Provider, right: str) -> None:
+    """Who called and who acted stands in the book, in clear and for ever."""
+    verifier = Verifier(JwksFile(provider.file))
+    for name in ("119999198503140015", "clerk 119999 19850314 0015"):
+        assert why(verifier, provider.token("first", **{right: name})) == f"unfit_{right}"
+    assert why(verifier, provider.token("first", **{right: "119999"})) == ""
+
+
 # -- taken back ----------------------------------------------------------------------------------------------
 
 
@@ -287,6 +296,7 @@ WRONG = {
     "another member": '{"revoked": [], "until": 1}',
     "no list": '{"revoked": {"jti": "x"}}',
     "nothing named": '{"revoked": [{}]}',
+    "said twice": '{"revoked": [{"jti": "x"}], "revoked": []}',
     "two named": '{"revoked": [{"jti": "x", "sub": "y"}]}',
     "another name": '{"revoked": [{"scope": "admin"}]}',
     "a number": '{"revoked": [{"jti": 7}]}',

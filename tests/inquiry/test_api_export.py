@@ -138,6 +138,8 @@ ELSEWHERE = {
     "inquiry_case", "inquiry_case_correction",
     # told once for all books, by the person: names, numbers, where to be reached; and which of the books is
     "person_fact", "account_merge",
+    # digests of what is told: whose the numbers and the account are
+    "identity_entry",
     # which numbers of the person another had too is of that other person as well
     "shared_number",
     # where heirs of the person are paid: told to nobody

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -414,11 +415,13 @@ def test_two_services_with_different_files(tmp_path: Path, empty_url: str, datab
         service.environment["LEDGER_POLICIES"] = str(folder)
     first, second = services
 
+    keys = itertools.count(1)
+
     def open_one(service: Service) -> tuple[int, str]:
         someone = SomeoneFactory()
         body = {"id_number": someone.id_number, "name": someone.name, "area": "990100",
                 "opened_on": "2026-01-05"}  # fmt: skip
-        status, answer, _ = service.call("POST", "/v1/accounts", body, f"k-{someone.id_number}")
+        status, answer, _ = service.call("POST", "/v1/accounts", body, f"k-{next(keys)}")
         return status, answer.get("code", "")
 
     try:
