@@ -52,10 +52,12 @@ def test_a_refusal_says_its_code_and_who_asked(client: TestClient, lines: list[d
     ]
 
 
-def test_an_id_number_in_a_name_is_masked(
+def test_what_looks_like_an_id_number_in_a_name_is_masked(
     client: TestClient, lines: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    number = id_number()
+    """One with a slip: by a good one nobody is called (`unfit_sub`)."""
+    good = id_number()
+    number = f"{good[:-1]}{'2' if good[-1] != '2' else '3'}"
     now = datetime.now(UTC)
     token = mint(tmp_path / "keys", ["reports:read"], f"sys-{number}", number, now, timedelta(hours=1))
     client.get("/v1/reports/trial-balance", headers={"Authorization": f"Bearer {token}"})
