@@ -68,6 +68,8 @@ def guards(*, on_postgresql: bool) -> tuple[Guard, ...]:
         *(Guard(table, _CALLED.get(table, f"{table}_append_only"), ("DELETE",)) for table in NEVER_DELETED),
         Guard("read_log_chain", "read_log_chain_grows", ("UPDATE",), _CHAIN_WRITTEN_ANEW),
         Guard("identity", "identity_told", ("UPDATE",), _WHOSE_UNSAID),
+        # whoever is written down is said by an entry, also where an older program still runs
+        Guard("identity", "identity_counted", ("INSERT",), "NEW.nth IS NULL"),
     )
 
 

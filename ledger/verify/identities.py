@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from ledger import tables
 from ledger.book.detail import unpack
@@ -32,6 +32,12 @@ _OF_NUMBERS = Lookup(
     " JOIN identity i ON i.digest = given.digest",
     [_I[name] for name in ("digest", "person_id", "role", "name_digest", "nth")],
     digest="bytes",
+)
+_OF_PEOPLE = Lookup(
+    "SELECT i.digest, i.person_id, i.nth FROM {given} JOIN identity i ON i.person_id = given.person_id"
+    " ORDER BY i.digest",
+    [_I.digest, _I.person_id, _I.nth],
+    person_id="big",
 )
 _SAID = Lookup(
     "SELECT r.digest, r.nth, r.person_id, r.role, r.name_digest, r.book_id, r.seq FROM {given}"
@@ -119,12 +125,14 @@ def numbers_are_whose_entries_say(connection: Connection, first: int, last: int)
                 yield Finding("identity_differs", line_name(book_id, seq), what)
 
 
-def everybody_is_known_by_an_entry(connection: Connection, _first: int, _last: int) -> Iterator[Finding]:
-    """Nobody is known whom no entry made known, and all that entries say of a number follows itself."""
-    query = select(_I.digest, _I.person_id, _I.role, _I.name_digest, _I.nth).order_by(_I.digest)
-    for some in some_at_once(connection, query, _ROWS_AT_ONCE):
-        said = _said(connection, (bytes(row.digest) for row in some))
-        for digest, person_id, _role, _name, nth in some:
+def everybody_is_known_by_an_entry(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Nobody is known whom no entry made known, and all that entries say of a number follows itself.
+
+    Of some of the books it is asked about their holders; of all, about everybody, with a book or without.
+    """
+    for some in _numbers_known(connection, first, last):
+        said = _said(connection, (bytes(digest) for digest, _person, _nth in some))
+        for digest, person_id, nth in some:
             lines = said.get(bytes(digest), ())
             if nth is None:
                 what = "no entry says whose its ID number is; after an upgrade, `migrate` lets entries say it"
@@ -133,6 +141,21 @@ def everybody_is_known_by_an_entry(connection: Connection, _first: int, _last: i
                 what = "no entry says of its ID number what is known"
                 yield Finding("identity_not_said", f"person {person_id}", what)
             yield from _contradictions(lines)
+
+
+def _numbers_known(connection: Connection, first: int, last: int) -> Iterator[Sequence[Any]]:
+    """(digest, person, count) of everybody, or of the holders of some books; some at once."""
+    everybody = select(_I.digest, _I.person_id, _I.nth).order_by(_I.digest)
+    its = select(func.min(_B.book_id), func.max(_B.book_id))
+    lowest, highest = connection.execute(its).one()
+    if lowest is None or (first <= lowest and highest <= last):
+        yield from some_at_once(connection, everybody, _ROWS_AT_ONCE)
+        return
+    holders = (
+        select(_B.person_id).where(_B.book_id.between(first, last), _B.person_id.is_not(None)).distinct()
+    )
+    for some in some_at_once(connection, holders, _ROWS_AT_ONCE):
+        yield _OF_PEOPLE.run(connection, [(person_id,) for (person_id,) in some])
 
 
 def _contradictions(lines: Sequence[SaidOfNumber]) -> Iterator[Finding]:

@@ -75,6 +75,11 @@ def upgrade() -> None:
             "CREATE TRIGGER identity_told BEFORE UPDATE ON identity FOR EACH ROW"
             f" WHEN ({_UNSAID}) EXECUTE FUNCTION refuse_change()"
         )
+        # an older program that still runs writes down nobody of whom no entry would say anything
+        op.execute(
+            "CREATE TRIGGER identity_counted BEFORE INSERT ON identity FOR EACH ROW"
+            " WHEN (NEW.nth IS NULL) EXECUTE FUNCTION refuse_change()"
+        )
         return
     # with the column, because to add it to the table would be to make that anew
     op.execute(
@@ -89,13 +94,19 @@ def upgrade() -> None:
         f"CREATE TRIGGER identity_told BEFORE UPDATE ON identity WHEN {_UNSAID}"
         " BEGIN SELECT RAISE(ABORT, 'UPDATE on identity is refused: the book is append-only'); END"
     )
+    op.execute(
+        "CREATE TRIGGER identity_counted BEFORE INSERT ON identity WHEN NEW.nth IS NULL"
+        " BEGIN SELECT RAISE(ABORT, 'INSERT on identity is refused: the book is append-only'); END"
+    )
 
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER identity_told ON identity")
+        op.execute("DROP TRIGGER identity_counted ON identity")
         op.drop_constraint(op.f("ck_identity_nth_from_one"), "identity", type_="check")
     else:
         op.execute("DROP TRIGGER identity_told")
+        op.execute("DROP TRIGGER identity_counted")
     op.drop_column("identity", "nth")
     op.drop_table("identity_entry")

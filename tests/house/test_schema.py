@@ -73,7 +73,7 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "identity": {
         "digest": DIGEST, "person_id": 1, "recorded_at": NOW, "role": 1, "number_sealed": None,
-        "name_sealed": b"x", "name_digest": b"x",
+        "name_sealed": b"x", "name_digest": b"x", "nth": 1,
     },
     "claim": {"digest": DIGEST, "book_id": BOOK},
     "policy": {"version": 901, "area": 990100, "hash": "h", "content": "c", "recorded_at": NOW},
@@ -1065,7 +1065,7 @@ RESEALED = {one.table.name for one in SEALED_COLUMNS} & set(tables.APPEND_ONLY)
 
 @pytest.mark.postgres
 def test_the_triggers_that_the_migrations_leave_in_postgresql(engine: Engine) -> None:
-    """Enabled, before the statement: 2 before, 8 delete, 16 update, 32 truncate."""
+    """Enabled, before the statement: 2 before, 4 insert, 8 delete, 16 update, 32 truncate."""
     with undone(engine) as connection:
         found = connection.execute(
             text(
@@ -1079,6 +1079,7 @@ def test_the_triggers_that_the_migrations_leave_in_postgresql(engine: Engine) ->
         # for each row
         ("read_log_chain", 1 | 2 | 16, "O"),
         ("identity", 1 | 2 | 16, "O"),
+        ("identity", 1 | 2 | 4, "O"),
         *((table, 1 | 2 | 16, "O") for table in RESEALED),
     }
 
@@ -1094,6 +1095,7 @@ def test_the_triggers_that_the_migrations_leave_in_sqlite(engine: Engine) -> Non
         *((table, f"{table}_no_delete") for table in tables.NEVER_DELETED),
         ("read_log_chain", "read_log_chain_grows"),
         ("identity", "identity_told"),
+        ("identity", "identity_counted"),
     }
 
 

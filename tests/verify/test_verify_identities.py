@@ -196,6 +196,17 @@ def test_somebody_who_was_put_in_is_found(engine: Engine, two: Two, nth: int | N
         assert {finding.code for finding in found(connection)} == {"identity_not_said"}
 
 
+def test_of_some_books_their_holders_are_asked_about(engine: Engine, two: Two) -> None:
+    with tampering(engine) as connection:
+        connection.execute(text("UPDATE identity SET nth = NULL WHERE digest = :own"), {"own": two.own})
+
+        def unsaid(first: int, last: int) -> int:
+            return [one.code for one in found(connection, first, last)].count(UNSAID)
+
+        assert [unsaid(book, book) for book in (two.other, two.book)] == [1, 0]
+        assert unsaid(min(two.book, two.other), max(two.book, two.other)) == 1
+
+
 def test_an_account_that_was_given_to_somebody_else_is_found(engine: Engine, two: Two) -> None:
     """The persons of two accounts exchanged, and what they stake: all rows agree but the openings."""
     with tampering(engine) as connection:
