@@ -8,6 +8,7 @@ from datetime import date
 from ledger.book.chain import TransferLine, genesis
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
+from ledger.book.numbers import OPENING_SEQ
 from ledger.book.state import Book
 from ledger.bounds.table import OPENED_ON
 from ledger.chart.kinds import Kind
@@ -18,8 +19,6 @@ from ledger.people.shared_numbers import check_whose
 from ledger.policy import rates_since
 from ledger.posting import TARGET, AlreadyThere, Command, Desk, PersonStake
 from ledger.refusals import RefusalCode, Refused
-
-OPENING_SEQ = 1
 
 
 @dataclass(slots=True)

@@ -8,6 +8,8 @@ from typing import Final
 from ledger.chart.parties import NUMBERS_PER_LETTER, Party
 
 SEQ_MAX: Final = 2**31 - 1
+# a book begins with its opening
+OPENING_SEQ: Final = 1
 
 
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

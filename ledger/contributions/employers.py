@@ -13,7 +13,7 @@ from ledger import tables
 from ledger.book.chain import genesis
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
-from ledger.book.numbers import new_book_id
+from ledger.book.numbers import OPENING_SEQ, new_book_id
 from ledger.book.state import Book
 from ledger.bounds.bound import SINCE
 from ledger.chart.kinds import Kind
@@ -27,7 +27,6 @@ from ledger.posting.registers import RegisterBook, RegisterKind, RegisterTable
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_name
 
-OPENING_SEQ = 1
 CODES_A_LOOK = 500
 # An employer's book has no pockets and earns no interest: no year of it is ever owed any.
 _NO_INTEREST = 9999

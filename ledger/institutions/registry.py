@@ -13,7 +13,7 @@ from ledger import tables
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
-from ledger.book.numbers import new_book_id
+from ledger.book.numbers import OPENING_SEQ, new_book_id
 from ledger.bounds.care import CONTRACT_FROM
 from ledger.bounds.table import ENDS_ON
 from ledger.chart.kinds import Kind
@@ -28,7 +28,6 @@ from ledger.posting.registers import RegisterBook
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import INSTITUTION_CODE_MAX, has_control, read_text
 
-OPENING_SEQ = 1
 # what an institution of a kind does not do: nobody lies in a pharmacy
 NOT_OFFERED: Final = {"pharmacy": frozenset({"inpatient"})}
 

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, bindparam, select
 from ledger import tables
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
+from ledger.book.numbers import OPENING_SEQ
 from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
@@ -32,7 +33,6 @@ from ledger.refusals import Refused
 KIND: Final = "identities"
 _CHUNK: Final = 500
 _CALLER: Final = "ledger"
-_OPENING_SEQ: Final = 1
 _B, _E, _I, _R = tables.book.c, tables.entry.c, tables.identity.c, tables.identity_entry.c
 _S, _M = tables.shared_number.c, tables.account_merge.c
 _F, _P = tables.policy_in_force.c, tables.policy.c
@@ -88,7 +88,7 @@ class SayWhose(Command):
     people: tuple[int, ...]
     caller: str = _CALLER
     actor: str = _CALLER
-    target_seq: int | None = _OPENING_SEQ
+    target_seq: int | None = OPENING_SEQ
 
     def content(self) -> str:
         return ",".join(map(str, self.people))
@@ -102,7 +102,7 @@ class SayWhose(Command):
             if person == book.person_id or (digest in desk.unsaid and digest not in desk.moved)
         }
         if not numbers:
-            opening = desk.target(_OPENING_SEQ)
+            opening = desk.target(OPENING_SEQ)
             if opening is None:
                 raise AssertionError("a book begins with its opening")
             raise AlreadyThere(opening)
@@ -151,7 +151,7 @@ def holders_said(connection: Connection, first: int, last: int) -> dict[int, set
         select(_R.book_id, _R.person_id)
         .join(tables.entry, (_E.book_id == _R.book_id) & (_E.seq == _R.seq))
         .where(_R.book_id.between(first, last))
-        .where((_R.seq == _OPENING_SEQ) | (_E.kind == int(Kind.IDENTITY)))
+        .where((_R.seq == OPENING_SEQ) | (_E.kind == int(Kind.IDENTITY)))
     )
     merged = select(_M.book_id, _M.person_id).where(_M.book_id.between(first, last))
     for query in (by_entries, merged):

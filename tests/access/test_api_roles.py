@@ -25,6 +25,7 @@ from ledger.chart.parties import Party
 from ledger.institutions import registry
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest
+from tests.inquiry.test_api_employers import OWN
 from tests.support import care_client
 from tests.support.api_client import AREA, TODAY, bearer, contribute, id_number, key, open_account, running
 from tests.support.case_client import case_body, opened
@@ -36,21 +37,7 @@ ROOT = Path(__file__).resolve().parents[2]
 GUARDED: Final = sorted(route for route, scope in SCOPE_OF.items() if scope != OPEN)
 
 # what each token reaches that is bound to somebody: of its own names, and nothing else of the API
-OF_EMPLOYERS: Final = {
-    ("GET", "/v1/employers/{employer}"),
-    ("GET", "/v1/employers/{employer}/arrears"),
-    ("GET", "/v1/employers/{employer}/changes"),
-    ("GET", "/v1/employers/{employer}/payments"),
-    ("GET", "/v1/employers/{employer}/payments/{period}"),
-    ("GET", "/v1/employers/{employer}/receipts"),
-    ("GET", "/v1/employers/{employer}/case-steps"),
-    ("GET", "/v1/employers/{employer}/staff"),
-    ("POST", "/v1/employers/{employer}/documents"),
-    ("GET", "/v1/employers/{employer}/documents/{document}"),
-    ("GET", "/v1/documents/{document}"),
-    ("GET", "/v1/declarations/{declaration}"),
-    ("POST", "/v1/employers/{employer}/declarations"),
-    ("POST", "/v1/declarations/{declaration}/confirm"),
+OF_EMPLOYERS: Final = OWN | {
     ("POST", "/v1/imports/declarations"),
     ("GET", "/v1/imports/declarations/template"),
     ("POST", "/v1/cases"),
