@@ -33,6 +33,7 @@ from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.registers import open_registers
+from ledger.posting.runs import Clock
 from ledger.settings import SQLITE_FILE, Settings, SettingsError
 from ledger.vault import KeyExposedError, Keyring, KeyringError, have_keys, is_document_file
 from ledger.verify.registered import REGISTERS
@@ -306,21 +307,27 @@ def migrate(settings: Settings) -> Migrated:
                 config = _alembic()
                 config.attributes["url"] = url
                 command.upgrade(config, "head")
-            with engine.connect() as connection:
-                open_registers(connection, REGISTERS, now_and_today()[0])
-            if keyring is not None:
-                with engine.connect() as connection:
-                    record_keys(connection, keyring, now_and_today()[0])
-                    if compared_names.is_due(connection):
-                        compared_names.digest_anew(connection, keyring, now_and_today()[0])
-            # after the digests of names, which it says
-            with engine.connect() as connection:
-                if whose.is_due(connection):
-                    whose.say_whose(connection, *now_and_today())
+            say_what_was_there(engine, keyring, now_and_today)
             with reading(engine) as connection, connection.begin():
                 return Migrated(before, head_revision(), recorded_names(connection))
         finally:
             engine.dispose()
+
+
+def say_what_was_there(engine: Engine, keyring: Keyring | None, clock: Clock) -> None:
+    """Let entries say what an older version left without one; nothing where they say it already.
+
+    The registers say what stands in their tables; then, after the digests of names that it says, every book
+    whose it is. Raises Failed and Unknown: started again it goes on.
+    """
+    with engine.connect() as connection:
+        open_registers(connection, REGISTERS, clock()[0])
+        if keyring is not None:
+            record_keys(connection, keyring, clock()[0])
+            if compared_names.is_due(connection):
+                compared_names.digest_anew(connection, keyring, clock()[0])
+        if whose.is_due(connection):
+            whose.say_whose(connection, *clock())
 
 
 def schema_revision(engine: Engine) -> str | None:

@@ -58,12 +58,13 @@ def digest_anew(connection: Connection, keyring: Keyring, now: datetime) -> int:
             ]
             if others:
                 connection.execute(_ANEW, others)
+                batches.tally(connection, batch, len(others), 0)
         if not rows:
             break
         changed += len(others)
         after = rows[-1].digest
-    batch.state, batch.done = batches.FINISHED, changed
-    batches.save(connection, batch, now)
+    batch.state = batches.FINISHED
+    batches.save(connection, batch, now, tallied=True)
     return changed
 
 

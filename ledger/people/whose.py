@@ -8,7 +8,7 @@ that whoever is put in later without an entry stays without one, and is found.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
@@ -132,13 +132,18 @@ def say_whose(connection: Connection, now: datetime, today: date) -> int:
     batch = batches.begin(connection, _name(), KIND, now)
     with connection.begin():
         policies = _policies(connection)
+
+    def tally(connection: Connection, outcomes: Sequence[object]) -> None:
+        batches.tally(connection, batch, sum(isinstance(one, Posted) and one.created for one in outcomes), 0)
+
+    written = 0
     for commands in _all_unsaid(connection):
-        for outcome in post(connection, commands, now, today, policies):
-            batch.done += _is_written(outcome)
-        batches.save(connection, batch, now)
+        outcomes = post(connection, commands, now, today, policies, beside=tally)
+        written += sum(map(_is_written, outcomes))
+        batches.save(connection, batch, now, tallied=True)
     batch.state = batches.FINISHED
-    batches.save(connection, batch, now)
-    return batch.done
+    batches.save(connection, batch, now, tallied=True)
+    return written
 
 
 def holders_said(connection: Connection, first: int, last: int) -> dict[int, set[int]]:

@@ -142,15 +142,29 @@ def begin(connection: Connection, batch_id: str, kind: str, now: datetime) -> Ba
     batch = take(connection, batch_id, kind, now)
     batch.state, batch.reason, batch.detail = RUNNING, None, None
     batch.bookmark = batch.refused = 0
-    save(connection, batch, now)
+    # another run of the same work may be counting on
+    save(connection, batch, now, tallied=True)
     return batch
 
 
-def save(connection: Connection, batch: Batch, now: datetime) -> None:
-    """Write down how far the run is. The book is what counts: a bookmark too low only repeats a look."""
+def save(connection: Connection, batch: Batch, now: datetime, *, tallied: bool = False) -> None:
+    """Write down how far the run is. The book is what counts: a bookmark too low only repeats a look.
+
+    Of a run that is `tallied` with its entries, what is done stands there already.
+    """
     batch.updated_at = now
     with connection.begin(), _recorded(connection, batch, now):
-        _update(connection, batch)
+        _update(connection, batch, tallied=tallied)
+
+
+def tally(connection: Connection, batch: Batch, done: int, amount_fen: int) -> None:
+    """Count on what a run does, in the transaction that commits it: of a killed one nothing is uncounted."""
+    table = tables.batch.c
+    connection.execute(
+        update(tables.batch)
+        .where(table.batch_id == batch.batch_id)
+        .values(done=table.done + done, amount_fen=table.amount_fen + amount_fen)
+    )
 
 
 def advance(
@@ -223,7 +237,8 @@ def _recorded(connection: Connection, batch: Batch, now: datetime) -> Iterator[N
     register.write()
 
 
-def _update(connection: Connection, batch: Batch) -> None:
+def _update(connection: Connection, batch: Batch, *, tallied: bool = False) -> None:
+    counted = {} if tallied else {"done": batch.done, "amount_fen": batch.amount_fen}
     connection.execute(
         update(tables.batch)
         .where(tables.batch.c.batch_id == batch.batch_id)
@@ -231,10 +246,9 @@ def _update(connection: Connection, batch: Batch) -> None:
             state=batch.state,
             updated_at=batch.updated_at,
             bookmark=batch.bookmark,
-            done=batch.done,
             refused=batch.refused,
-            amount_fen=batch.amount_fen,
             detail=batch.detail,
             reason=batch.reason,
+            **counted,
         )
     )

@@ -6,7 +6,7 @@ area where nothing is left to do posts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -95,8 +95,11 @@ class Run:
             _end_with(connection, batch, fault, clock()[0])
             raise
         batch.state = batches.FINISHED
-        batches.save(connection, batch, clock()[0])
-        return batch
+        batches.save(connection, batch, clock()[0], tallied=True)
+        ended = batches.find(connection, batch.batch_id)
+        if ended is None:
+            raise AssertionError("the batch was just written")
+        return ended
 
     def _go(
         self,
@@ -114,27 +117,31 @@ class Run:
         """
         after = seen = 0
         left_out = LeftOut()
+
+        def tally(connection: Connection, outcomes: Sequence[object]) -> None:
+            # what is answered with an older entry was counted with it
+            done = [one for one in outcomes if isinstance(one, Posted) and one.created]
+            batches.tally(connection, batch, len(done), sum(map(self.moved, done)))
+
         while commands := chunks.after(after):
             now, today = clock()
-            outcomes = post(connection, list(commands.values()), now, today, policies)
+            outcomes = post(connection, list(commands.values()), now, today, policies, beside=tally)
             for book_id, outcome in zip(commands, outcomes, strict=True):
                 self._count(batch, left_out, book_id, outcome)
             batch.detail = left_out.detail
             batch.bookmark = after = max(commands)
             seen += len(commands)
-            batches.save(connection, batch, now)
+            batches.save(connection, batch, now, tallied=True)
             progress(seen, chunks.total)
 
     def _count(self, batch: Batch, left_out: LeftOut, book_id: int, outcome: Outcome) -> None:
-        """Count what became of one book, and name it when it is left out."""
+        """Count a book that is left out, and name it."""
         if isinstance(outcome, Posted):
-            # what is answered with an older entry was counted with it
-            if outcome.created:
-                batch.done += 1
-                batch.amount_fen += self.moved(outcome)
-        elif isinstance(outcome, Unknown):
+            # tallied with its entries
+            return
+        if isinstance(outcome, Unknown):
             raise outcome
-        elif isinstance(outcome, Failed):
+        if isinstance(outcome, Failed):
             left_out.faults += 1
             if left_out.faults > FAULTS_MAX:
                 # not one book that is bad, but a database that takes none
@@ -168,6 +175,6 @@ def _end_with(connection: Connection, batch: Batch, fault: Exception, now: datet
     batch.state = batches.FAILED
     try:
         connection.rollback()
-        batches.save(connection, batch, now)
+        batches.save(connection, batch, now, tallied=True)
     except (DBAPIError, LocksLost) as gone:
         fault.add_note(f"and that was not written down: {type(gone).__name__}")

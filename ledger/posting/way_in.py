@@ -53,8 +53,16 @@ from ledger.refusals import Refused
 TRIES_MAX = 3
 
 
+# writes what goes with the entries of a batch, by what became of its commands
+Beside = Callable[[Connection, Sequence[Outcome | WiderLocks]], None]
+
+
 def _nobody_asks(_seconds: float) -> None:
     """Who is told how long a commit took, when nobody asked."""
+
+
+def _nothing_beside(_connection: Connection, _outcomes: Sequence[Outcome | WiderLocks]) -> None:
+    """What is committed with a batch, when there is nothing but its entries."""
 
 
 def post(
@@ -68,6 +76,7 @@ def post(
     reveal: Reveal | None = None,
     seal: Seal | None = None,
     committed: Callable[[float], None] = _nobody_asks,
+    beside: Beside = _nothing_beside,
 ) -> list[Outcome]:
     """Post the commands and commit; one outcome for each, in order.
 
@@ -88,6 +97,9 @@ def post(
         asks a second person for is then refused with `approval_needed`.
     committed
         Is told after each COMMIT how many seconds it took, with what was written right before it.
+    beside
+        Is called before each COMMIT with what the commands of that batch came to, for what has to be written
+        in the same transaction. A batch that is tried again calls it again; one that writes nothing does not.
 
     Deadlocks, serialization failures, lock and statement timeouts are tried again, three times in all. A
     fault of the database that is none of a command's doing (`faults.Trouble`) makes outcomes `Unavailable`;
@@ -104,7 +116,9 @@ def post(
     while left >= 0:
         attempt = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
-        found = _post_tried(connection, attempt, now, today, policies, atomic, wider, reveal, seal, committed)
+        found = _post_tried(
+            connection, attempt, now, today, policies, atomic, wider, reveal, seal, committed, beside
+        )
         still: list[int] = []
         for place, outcome in zip(pending, found, strict=True):
             if isinstance(outcome, WiderLocks):
@@ -136,6 +150,7 @@ def _post_tried(
     reveal: Reveal | None,
     seal: Seal | None,
     committed: Callable[[float], None],
+    beside: Beside,
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
     for turn in range(1, TRIES_MAX + 1):
@@ -150,6 +165,7 @@ def _post_tried(
                 _decide(connection, attempt, atomic, wider, together=turn == 1)
                 if attempt.decided or attempt.asked:
                     writing = _write(connection, attempt)
+                    beside(connection, attempt.outcomes)
                     began = time.perf_counter()
                     writing.commit(transaction)
                     committed(time.perf_counter() - began)
@@ -173,7 +189,17 @@ def _post_tried(
                     outcome
                     for command in commands
                     for outcome in _post_tried(
-                        connection, [command], now, today, policies, False, wider, reveal, seal, committed
+                        connection,
+                        [command],
+                        now,
+                        today,
+                        policies,
+                        False,
+                        wider,
+                        reveal,
+                        seal,
+                        committed,
+                        beside,
                     )
                 ]
             failure: Failed | Unavailable = Failed("the database did not take this command")

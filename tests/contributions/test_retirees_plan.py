@@ -40,11 +40,11 @@ def plan_of(connection: Connection, ask: Any) -> str:
     return "\n".join(str(line) for (line,) in rows)
 
 
-def copies(connection: Connection, table: Any, **instead: str) -> None:
-    """So many rows more of a table, each like the first one but for its book."""
+def copies(connection: Connection, table: Any, account: int, **instead: str) -> None:
+    """So many rows more of a table, each like the first one of an account but for its book."""
     columns = [column.name for column in table.columns]
     values = ", ".join(instead.get(name, f"t.{name}") for name in columns)
-    one = f"SELECT * FROM {table.name} ORDER BY book_id LIMIT 1"
+    one = f"SELECT * FROM {table.name} WHERE book_id = {account} LIMIT 1"
     connection.execute(
         text(f"INSERT INTO {table.name} ({', '.join(columns)}) SELECT {values} FROM ({one}) t,"
              f" generate_series(1, {MANY}) AS n")
@@ -61,9 +61,11 @@ def test_a_chunk_is_found_by_the_index_and_not_sorted(
         # copies of one account, only to be counted: they are rolled back
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         book_id = "t.book_id + n"
-        copies(connection, tables.book, book_id=book_id, person_id="t.person_id + n")
-        copies(connection, tables.enrolment, book_id=book_id)
-        copies(connection, tables.entry, book_id=book_id, idempotency_key="NULL", request_digest="NULL")
+        copies(connection, tables.book, account, book_id=book_id, person_id="t.person_id + n")
+        copies(connection, tables.enrolment, account, book_id=book_id)
+        copies(
+            connection, tables.entry, account, book_id=book_id, idempotency_key="NULL", request_digest="NULL"
+        )
         connection.execute(text("ANALYZE book, enrolment, entry"))
         # inside of this one transaction
         monkeypatch.setattr(type(connection), "begin", lambda self: self.begin_nested())

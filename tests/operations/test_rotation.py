@@ -197,8 +197,8 @@ def test_a_document_that_is_not_sound_is_not_made_sound(fresh_engine: Engine, li
         done = rotate(connection, BOTH)
     assert (done.left, done.broken) == (1, {"document": 1})
     # and the trigger that was in the way is missed too
-    codes = [one[0] for one in verify(fresh_engine, keyring=BOTH).findings]
-    assert sorted(codes) == ["document_broken", "schema_wrong"]
+    codes = {one[0] for one in verify(fresh_engine, keyring=BOTH).findings}
+    assert codes == {"document_broken", "schema_wrong"}
 
 
 def without_triggers(connection: Any, table: str) -> None:

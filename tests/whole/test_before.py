@@ -44,10 +44,10 @@ from ledger.care.manual_claims import DecideClaim
 from ledger.care.third_party import RecordRecovery
 from ledger.chart.parties import Party
 from ledger.chart.registers import Register
-from ledger.posting.registers import open_registers
+from ledger.operations.installation import say_what_was_there
+from ledger.people import compared_names, whose
 from ledger.refusals import Refused
 from ledger.verify import verify
-from ledger.verify.registered import REGISTERS
 from tests.check import migrate, models_equal_migrations
 from tests.support.clinic import Clinic
 from tests.support.office import CONTRIBUTIONS, Office, counts
@@ -89,9 +89,7 @@ def migrated(new_database: Callable[[bool], str]) -> Iterator[Engine]:
     url = restore(new_database(False))
     migrate(url)
     engine = connect(url)
-    # as `python -m ledger migrate` does: what was there is recorded in the registers
-    with engine.connect() as connection:
-        open_registers(connection, REGISTERS, noon(TODAY))
+    say_what_was_there(engine, KEYRING, lambda: (noon(TODAY), TODAY))
     yield engine
     engine.dispose()
 
@@ -115,14 +113,23 @@ def book_of(name: str) -> int:
 
 # what was there before there were books of registers
 OF_PARTIES = f"book_id NOT BETWEEN {Party.REGISTER.first} AND {Party.REGISTER.last}"
+# and before entries said whose ID numbers are
+NOT_SAID_LATER = f"kind <> {int(Kind.IDENTITY)}"
 
 
-OF_BOOKS = {"book", "entry"}
+# what `migrate` adds to none of these
+WAS_THERE = {
+    "book": OF_PARTIES,
+    "entry": f"{OF_PARTIES} AND {NOT_SAID_LATER}",
+    "agent": "name <> 'ledger'",
+    "batch": f"kind NOT IN ('{compared_names.KIND}', '{whose.KIND}')",
+}
 
 
 def links(engine: Engine) -> dict[tuple[int, int], bytes]:
-    """The digest of every entry of a party, in the order of the chains."""
-    query = text(f"SELECT book_id, seq, digest FROM entry WHERE {OF_PARTIES} ORDER BY book_id, seq")
+    """The digest of every entry of a party, in the order of the chains; not of those `migrate` put behind."""
+    there = f"{OF_PARTIES} AND {NOT_SAID_LATER}"
+    query = text(f"SELECT book_id, seq, digest FROM entry WHERE {there} ORDER BY book_id, seq")
     with engine.connect() as connection:
         return {(book, seq): bytes(digest) for book, seq, digest in connection.execute(query)}
 
@@ -150,28 +157,37 @@ def test_every_digest_and_every_sum_is_found_right(kept: Engine) -> None:
     summary = verify(kept)
     assert [str(one) for one in summary.findings] == []
     with kept.connect() as connection:
-        registered = connection.scalar(text(f"SELECT count(*) FROM entry WHERE NOT ({OF_PARTIES})"))
+        registered, said = (
+            connection.scalar(text(f"SELECT count(*) FROM entry WHERE NOT ({these})"))
+            for these in (OF_PARTIES, NOT_SAID_LATER)
+        )
     assert registered > len(Register)
+    assert said > 0
     assert (summary.books, summary.entries) == (
-        len(TOLD["heads"]) + len(Register), sum(TOLD["kinds"].values()) + registered,
+        len(TOLD["heads"]) + len(Register), sum(TOLD["kinds"].values()) + registered + said,
     )  # fmt: skip
 
 
 def test_every_chain_ends_where_it_ended(kept: Engine) -> None:
     with kept.connect() as connection:
-        rows = connection.execute(text(f"SELECT book_id, head FROM book WHERE {OF_PARTIES}"))
+        newest = (
+            f"SELECT book_id, max(seq) FROM entry WHERE {OF_PARTIES} AND {NOT_SAID_LATER} GROUP BY book_id"
+        )
+        rows = connection.execute(
+            text(f"SELECT book_id, digest FROM entry WHERE (book_id, seq) IN ({newest})")
+        )
         assert {str(book): bytes(head).hex() for book, head in rows} == TOLD["heads"]
     assert hashlib.sha256(b"".join(links(kept).values())).hexdigest() == TOLD["links"]
 
 
 def test_nothing_is_lost_and_nothing_is_added(kept: Engine) -> None:
     with kept.connect() as connection:
-        kinds = connection.execute(text(f"SELECT kind, COUNT(*) FROM entry WHERE {OF_PARTIES} GROUP BY kind"))
+        kinds = connection.execute(
+            text(f"SELECT kind, COUNT(*) FROM entry WHERE {OF_PARTIES} AND {NOT_SAID_LATER} GROUP BY kind")
+        )
         assert {Kind(kind).word: number for kind, number in kinds} == TOLD["kinds"]
         rows = {
-            name: connection.scalar(
-                text(f"SELECT COUNT(*) FROM {name}" + (f" WHERE {OF_PARTIES}" if name in OF_BOOKS else ""))
-            )
+            name: connection.scalar(text(f"SELECT COUNT(*) FROM {name} WHERE {WAS_THERE.get(name, 'TRUE')}"))
             for name in TOLD["rows"]
         }
         pockets = {
@@ -193,7 +209,9 @@ def test_an_account_reads_as_before(kept: Engine, name: str) -> None:
         now = reports.balance(connection, book, **when)
         then = reports.balance(connection, book, as_of=MARCH_15, **when)
         lines = reports.explain(connection, book, **when)
-        entries = reports.entries(connection, book, limit=1_000)
+        entries = [
+            entry for entry in reports.entries(connection, book, limit=1_000) if entry.kind != Kind.IDENTITY
+        ]
         status = reports.account(connection, book, **when).status.value
         newest = reports.entry(connection, book, told["entries"])
     assert status == told["status"]

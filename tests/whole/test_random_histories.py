@@ -23,6 +23,7 @@ from ledger.accounts.mutual_aid import EndQuota, GiveQuota
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import YEAR_END
 from ledger.book.detail import unpack
+from ledger.book.numbers import has_account
 from ledger.care.entry_reversals import ReverseEntry
 from ledger.chart.kinds import Kind
 from ledger.people.persons import number_opener
@@ -319,6 +320,8 @@ class History:
         with self.connection.begin():
             query = select(table.book_id, table.seq, table.kind, table.effective_on)
             for book, seq, kind, effective_on in self.connection.execute(query):
+                if not has_account(book):
+                    continue
                 numbered = self.reference.accounts[book].numbered
                 numbered.setdefault(seq, Fact(Kind(kind).word, effective_on))
 
