@@ -307,6 +307,7 @@ def verify(
     return {
         "books": summary.books,
         "entries": summary.entries,
+        "erased": summary.erased,
         "findings": [finding._asdict() for finding in summary.findings],
         "findings_total": summary.findings_total,
         "ok": summary.clean,

@@ -120,7 +120,7 @@ class Unclaimed(Strict):
 class ClaimantShare(Answer):
     """The part of one claimant."""
 
-    name: str
+    name: str | None = Field(description="Null once it was erased")
     amount: str = yuan("The claimant's part")
     paid_to: Literal["account", "payout", "kept"]
 
@@ -128,7 +128,7 @@ class ClaimantShare(Answer):
 class CommitmentAnswer(Answer):
     """Who signed for all heirs, and the commitment."""
 
-    signed_by: str
+    signed_by: str | None = Field(description="Null once it was erased")
     document: str
 
 

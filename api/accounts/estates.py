@@ -148,7 +148,7 @@ async def read_estate(estate: str, request: Request) -> Response:
     state = state_of(request)
     place = entry_of(estate, R.ESTATE_NOT_FOUND)
 
-    def look(connection: Any) -> tuple[EstateSeen, list[str]]:
+    def look(connection: Any) -> tuple[EstateSeen, list[str | None]]:
         seen = estate_seen(connection, *place)
         return seen, _names(connection, state, [line["person"] for line in seen.lines])
 
@@ -330,12 +330,12 @@ async def _said(request: Request, done: Posted) -> Response:
     return respond(request, to_json(_answer(done.receipt, names)).decode(), done)
 
 
-def _names(connection: Any, state: State, people: Sequence[int]) -> list[str]:
+def _names(connection: Any, state: State, people: Sequence[int]) -> list[str | None]:
     known = persons.known(connection, state.keyring, people)
     return [known[person].name for person in people]
 
 
-def _answer(receipt: Receipt, names: Sequence[str]) -> dict[str, Any]:
+def _answer(receipt: Receipt, names: Sequence[str | None]) -> dict[str, Any]:
     """The answer, from what the entry itself keeps, so that it is the same whenever it is asked for."""
     detail = unpack(receipt.detail)
     if receipt.kind is Kind.ESTATE:
@@ -359,14 +359,14 @@ def _answer(receipt: Receipt, names: Sequence[str]) -> dict[str, Any]:
     return answer
 
 
-def _commitment(told: dict[str, Any] | None, names: Sequence[str]) -> dict[str, str] | None:
+def _commitment(told: dict[str, Any] | None, names: Sequence[str | None]) -> dict[str, str | None] | None:
     """Who signed for all, by the name of that claimant."""
     return None if told is None else {"signed_by": names[told["by"]], "document": told["document"]}
 
 
 def _shares(
-    names: Sequence[str], amounts: Sequence[int], lines: Sequence[dict[str, Any]]
-) -> list[dict[str, str]]:
+    names: Sequence[str | None], amounts: Sequence[int], lines: Sequence[dict[str, Any]]
+) -> list[dict[str, str | None]]:
     # before anybody was named, there is nothing to share
     return [
         {"name": name, "amount": format_yuan(fen), "paid_to": line["paid_to"]}

@@ -125,11 +125,11 @@ class PayoutItem(Answer):
     payout: str = Field(examples=["P483920174650K-21"])
     state: StateWord
     estate: str
-    name: str = Field(examples=["李*"])
+    name: str | None = Field(description="Null once it was erased", examples=["李*"])
     amount: str = yuan("What is paid")
-    account_holder: str = Field(examples=["李*"])
-    bank: str
-    bank_account: str = Field(examples=["***************0000"])
+    account_holder: str | None = Field(description="Null once it was erased", examples=["李*"])
+    bank: str | None = Field(description="Null once it was erased")
+    bank_account: str | None = Field(description="Null once it was erased", examples=["***************0000"])
     ordered_on: date
     ordered_by: str
     reviewed_by: str | None
@@ -254,7 +254,7 @@ async def listed(
         found = payouts(connection, wanted, after, limit + 1)
         page = found[:limit]
         known = persons.known(connection, ledger.keyring, [one.person_id for one in page])
-        items = [_item(one, known[one.person_id].name, ledger) for one in page]
+        items = [_item(one, known[one.person_id].masked_name, ledger) for one in page]
         shown_by(request).of_each([one.book_id for one in page])
         return items, [page[-1].book_id, page[-1].seq] if len(found) > limit else None
 
@@ -262,18 +262,18 @@ async def listed(
     return json_answer({"items": items, "next_cursor": None if last is None else cursors.write(last)})
 
 
-def _item(one: PayoutSeen, name: str, state: State) -> dict[str, Any]:
+def _item(one: PayoutSeen, name: str | None, state: State) -> dict[str, Any]:
     details = open_details(one.details, state.keyring)
-    number = details.bank_account
+    number = None if details is None else details.bank_account
     return {
         "payout": entry_name(one.book_id, one.seq),
         "state": one.state.value,
         "estate": entry_name(one.book_id, one.death_seq),
-        "name": mask_name(name),
+        "name": name,
         "amount": format_yuan(one.amount),
-        "account_holder": mask_name(details.account_holder),
-        "bank": details.bank,
-        "bank_account": "*" * (len(number) - 4) + number[-4:],
+        "account_holder": None if details is None else mask_name(details.account_holder),
+        "bank": None if details is None else details.bank,
+        "bank_account": None if number is None else "*" * (len(number) - 4) + number[-4:],
         "ordered_on": one.ordered_on.isoformat(),
         "ordered_by": one.ordered_by,
         "reviewed_by": one.reviewed_by,
@@ -292,7 +292,8 @@ def _heir(connection: Any, state: State, place: tuple[int, int], body: NewPayout
     found = [
         person
         for person, one in known.items()
-        if normalise_name(one.name) == normalise_name(body.name)
+        if one.name is not None
+        and normalise_name(one.name) == normalise_name(body.name)
         and (body.id_number is None or person == wanted)
     ]
     return found[0] if len(found) == 1 else None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -11,7 +13,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.http.answers import ReceiptAnswer, yuan
-from api.http.declaring import By, by_of, posting, posts
+from api.http.declaring import By, by_of, posting
 from api.http.fields import Day, IdText, Name, SealedWords, Strict, Words, example
 from api.http.posting import post_and_answer, respond, take, wants_dry_run
 from api.http.receipts import receipt_json
@@ -20,6 +22,7 @@ from api.http.shown import shown_by
 from ledger import (
     ChangeName,
     ChangeNumber,
+    Command,
     MergeAccounts,
     RecordContact,
     RefusalCode,
@@ -30,6 +33,7 @@ from ledger import (
 from ledger.book.detail import unpack
 from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.people.person_file import first_name
+from ledger.people.person_keys import key_of_person
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -118,41 +122,73 @@ class PersonReceipt(ReceiptAnswer):
     first: date = Field(alias="from")
 
 
-@posts(
+def _new_name(account: str, body: NewName, by: By) -> ChangeName:
+    """Sealed with the key of the person, which is looked up."""
+    book_id, person_id = _holder(account, by)
+    key = key_of_person(by.connection, by.state.keyring, person_id)
+    name = persons.new_name(body.name, by.state.keyring, key)
+    return ChangeName(book_id, name, body.first, body.document, *by.sent_by)
+
+
+@posting(
     router,
     "/v1/accounts/{account}/names",
+    ChangeName,
     scope="accounts:write",
     tag=TAG,
     summary="Record that the person is called otherwise from a day on",
     answer=PersonReceipt,
     refusals=OF_ACCOUNT,
     names={"valid_from": "from"},
+    make=_new_name,
     bulk="name_change",
 )
-def change_name(account: str, body: NewName, by: By) -> ChangeName:
+async def change_name(account: str, body: NewName, request: Request) -> Response:
     """Every name on record finds the account, and each is the name of its time."""
-    name = persons.new_name(body.name, by.state.keyring)
-    return ChangeName(by.ref(account), name, body.first, body.document, *by.sent_by)
+    return await _look_and_post(request, partial(_new_name, account, body))
 
 
-@posts(
+def _new_contact(account: str, body: NewContact, by: By) -> RecordContact:
+    """Sealed with the key of the person, which is looked up."""
+    book_id, person_id = _holder(account, by)
+    key = key_of_person(by.connection, by.state.keyring, person_id)
+    phone, address = (
+        None if text is None else persons.new_contact(what, text, by.state.keyring, key)
+        for what, text in ((PersonFact.PHONE, body.phone), (PersonFact.ADDRESS, body.address))
+    )
+    return RecordContact(book_id, phone, address, body.first, body.document, *by.sent_by)
+
+
+@posting(
     router,
     "/v1/accounts/{account}/contacts",
+    RecordContact,
     scope="accounts:write",
     tag=TAG,
     summary="Record where the person is to be reached from a day on",
     answer=PersonReceipt,
     refusals=OF_ACCOUNT,
     names={"valid_from": "from"},
+    make=_new_contact,
     bulk="contact",
 )
-def record_contact(account: str, body: NewContact, by: By) -> RecordContact:
+async def record_contact(account: str, body: NewContact, request: Request) -> Response:
     """Those before stay on record. They are kept sealed and shown masked."""
-    phone, address = (
-        None if text is None else persons.new_contact(what, text, by.state.keyring)
-        for what, text in ((PersonFact.PHONE, body.phone), (PersonFact.ADDRESS, body.address))
-    )
-    return RecordContact(by.ref(account), phone, address, body.first, body.document, *by.sent_by)
+    return await _look_and_post(request, partial(_new_contact, account, body))
+
+
+def _holder(account: str, by: By) -> tuple[int, int]:
+    """The book that a path names, and whose it is. Raises Refused."""
+    book_id = reports.find_book(by.connection, by.ref(account))
+    now, today = by.state.clock()
+    return book_id, reports.account(by.connection, book_id, now=now, today=today).person_id or 0
+
+
+async def _look_and_post(request: Request, make: Callable[[By], Command]) -> Response:
+    """Make the command of what stands in the book, and post it."""
+    by = by_of(request)
+    command = await by.state.read(lambda connection: make(by._replace(connection=connection)))
+    return await post_and_answer(request, command)
 
 
 def _merge(account: str, body: Merge, by: By) -> MergeAccounts:
@@ -186,14 +222,14 @@ async def merge(account: str, body: Merge, request: Request) -> Response:
 
 
 def _new_number(account: str, body: NewNumber, by: By) -> ChangeNumber:
-    """With the name that the person was written down by, which is looked up."""
-    ref = by.ref(account)
-    book_id = reports.find_book(by.connection, ref)
-    now, today = by.state.clock()
-    person_id = reports.account(by.connection, book_id, now=now, today=today).person_id
-    name = first_name(by.connection, by.state.keyring, person_id or 0) or ""
-    stake, parsed = persons.stake_by_number(body.id_number, name, by.state.keyring, by.today)
-    sealed = persons.seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, by.state.keyring).sealed
+    """With the name that the person was written down by, and the person's key, which are looked up."""
+    book_id, person_id = _holder(account, by)
+    keyring = by.state.keyring
+    name = first_name(by.connection, keyring, person_id) or ""
+    own = key_of_person(by.connection, keyring, person_id)
+    stake, parsed = persons.stake_by_number(body.id_number, name, keyring, by.today, key=own)
+    own = keyring.key_of(stake.name_sealed)
+    sealed = persons.seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, keyring, own).sealed
     reason = NumberReason(body.reason)
     return ChangeNumber(book_id, (stake,), sealed, body.first, body.document, reason, *by.sent_by)
 
@@ -213,8 +249,4 @@ def _new_number(account: str, body: NewNumber, by: By) -> ChangeNumber:
 )
 async def change_number(account: str, body: NewNumber, request: Request) -> Response:
     """Every number finds the account for ever; the newest by its day is in force."""
-    by = by_of(request)
-    command = await by.state.read(
-        lambda connection: _new_number(account, body, by._replace(connection=connection))
-    )
-    return await post_and_answer(request, command)
+    return await _look_and_post(request, partial(_new_number, account, body))

@@ -18,7 +18,6 @@ from ledger.care.counters import Accumulator
 from ledger.care.explaining import because
 from ledger.care.rows import SettlementRow
 from ledger.money import format_yuan, round_half_up
-from ledger.people.id_numbers import mask_id_number, mask_name
 from ledger.people.persons import Known
 from ledger.policy import RATE_SCALE, Dated
 
@@ -156,8 +155,8 @@ def statement_json(policy: Policy, found: YearStatement, person: Known | None) -
         "statement": found.receipt.name,
         "year": found.year,
         "account": account_no(found.book_id),
-        "name": None if person is None else mask_name(person.name),
-        "id_number": None if person is None or person.number is None else mask_id_number(person.number),
+        "name": None if person is None else person.masked_name,
+        "id_number": None if person is None else person.masked_number,
         "area": f"{found.area:06d}",
         "settled_on": found.receipt.effective_on.isoformat(),
         "bills": [_bill(policy, bill) for bill in found.bills],

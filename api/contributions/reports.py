@@ -48,7 +48,6 @@ from ledger.contributions import reports as contribution_reports
 from ledger.contributions.closed_days import ends_on
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.money import format_yuan
-from ledger.people.id_numbers import mask_id_number, mask_name
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -256,8 +255,8 @@ async def staff_payments(
 
 def _staff_json(one: contribution_reports.StaffPaid, person: persons.Known | None) -> dict[str, Any]:
     return {
-        "id_number": None if person is None or person.number is None else mask_id_number(person.number),
-        "name": None if person is None else mask_name(person.name),
+        "id_number": None if person is None else person.masked_number,
+        "name": None if person is None else person.masked_name,
         "base": format_yuan(one.base_fen),
         "employee_part": format_yuan(one.employee_fen),
         "employer_part": format_yuan(one.employer_fen),

@@ -19,7 +19,6 @@ from ledger import RefusalCode, employers, persons
 from ledger.contributions import staff
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.months import month_bounds, period_of
-from ledger.people.id_numbers import mask_id_number, mask_name
 
 router = APIRouter(route_class=LedgerRoute)
 
@@ -91,8 +90,8 @@ async def registered(
 
 def _item(one: staff.StaffMember, person: persons.Known | None) -> dict[str, Any]:
     return {
-        "id_number": None if person is None or person.number is None else mask_id_number(person.number),
-        "name": None if person is None else mask_name(person.name),
+        "id_number": None if person is None else person.masked_number,
+        "name": None if person is None else person.masked_name,
         "member_class": one.member_class.word,
         "from": one.first.isoformat(),
         "to": day_text(one.last),

@@ -99,7 +99,7 @@ class CardItem(Answer):
     """A card of the person."""
 
     card: str
-    card_no: str
+    card_no: str | None = Field(description="Null once it was erased")
     issued_on: date
     ends_on: date | None
     status: Literal["valid", "ended", "lost"]
@@ -167,7 +167,7 @@ class ExportAnswer(ExportedBook):
     """
 
     exported_at: datetime
-    name: str = Field(description="Whole", examples=["张三"])
+    name: str | None = Field(description="Whole; null once it was erased", examples=["张三"])
     id_number: str | None = Field(description="Whole", examples=["119999198503140015"])
     other_id_numbers: list[str] = Field(description="Older ones that find the same person")
     names: list[ExportedName] = Field(description="Whole, oldest first; `from` is null for the first one")

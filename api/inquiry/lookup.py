@@ -22,7 +22,7 @@ from ledger import RefusalCode, Refused, persons, reports
 from ledger.bounds.table import MANDATE_UNTIL
 from ledger.inquiry.asking import account_of
 from ledger.inquiry.cards import valid_card
-from ledger.people.id_numbers import mask_id_number, mask_in_text, mask_name, parse_id_number
+from ledger.people.id_numbers import mask_in_text, parse_id_number
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -173,6 +173,6 @@ def _found(connection: Any, state: State, book_id: int) -> dict[str, Any]:
     return {
         "account_no": account.account_no,
         "status": account.status.value,
-        "name": None if person is None else mask_name(person.name),
-        "id_number": None if person is None or person.number is None else mask_id_number(person.number),
+        "name": None if person is None else person.masked_name,
+        "id_number": None if person is None else person.masked_number,
     }

@@ -117,7 +117,7 @@ MISSING: dict[type[Command], RefusalCode] = {
     UndoEstate: R.ESTATE_NOT_FOUND,
 }
 """What is missing where there is no book of the name."""
-LOOKING: frozenset[str] = frozenset({"id_number"})
+LOOKING: frozenset[str] = frozenset({"id_number", "name_change", "contact"})
 """The verbs whose commands are made of what the book says."""
 
 

@@ -84,7 +84,7 @@ class SheetView(SheetAnswer):
 
     transfer: str = Field(examples=["P483920174650K-19"])
     account_no: str
-    name: str
+    name: str | None = Field(description="Null once it was erased")
     id_number: str | None
     other_agency: str
     insured_from: date

@@ -1,11 +1,12 @@
 """The kinds of entries, and what each of them moves."""
 
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Final
 
 from ledger.chart.sides import Side
 
 
+@unique
 class Kind(IntEnum):
     """What one entry records."""
 
@@ -37,6 +38,8 @@ class Kind(IntEnum):
     SEPARATION = 99
     # whose the account and its numbers are, of a book that an older version wrote without saying so
     IDENTITY = 80
+    # the key of the holder is erased: nobody knows any more whose the account was
+    ERASURE = 81
     # of an employer's book
     DECLARATION = 20
     ASSESSMENT = 21

@@ -210,7 +210,7 @@ class Planner:
         with self.connection.begin():
             # the number in force before all others
             rows = [row for numbers in (_NUMBERS, _IN_FORCE) for row in numbers.run(self.connection, asked)]
-        found = {account_id: bytes(digest) for account_id, digest, _sealed in rows}
+        found = {account_id: bytes(digest) for account_id, digest, *_sealed in rows}
         return {one: found[stays.get(one, one)] for one in accounts if stays.get(one, one) in found}
 
     # -- retirees ------------------------------------------------------------------------------------------

@@ -41,6 +41,8 @@ _EVERYWHERE: Final = (
     "agent", "policy", "policy_in_force", "institution", "contract", "suspension", "employer",
     # belong to entries of books, and are read with the registers and by persons: they give up the key for it
     "institution_change", "employer_change", "account_merge",
+    # written with whoever becomes known, and read beside names and numbers, wherever those lie
+    "person_key",
 )  # fmt: skip
 _COORDINATOR: Final = (
     "batch", "batch_line", "correction", "correction_line", "key_fingerprint",

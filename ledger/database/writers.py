@@ -175,14 +175,19 @@ def _sqlite_value(value: date) -> str:
 
 
 class RowWriter:
-    """Inserts many rows of one table in one statement; with `replace`, a row that is there is set anew."""
+    """Inserts many rows of one table in one statement.
 
-    def __init__(self, table: Table, *, replace: bool = False) -> None:
+    With `replace`, a row that is there is set anew; with `leave`, it stays as it is.
+    """
+
+    def __init__(self, table: Table, *, replace: bool = False, leave: bool = False) -> None:
         self._columns = tuple(table.columns.keys())
         self._types = tuple(_pg_type(table, name) for name in self._columns)
         keys = [column.name for column in table.primary_key]
         sets = ", ".join(f"{name} = excluded.{name}" for name in self._columns if name not in keys)
         conflict = f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}" if replace else ""
+        if leave:
+            conflict = " ON CONFLICT DO NOTHING"
         into = f"INSERT INTO {table.name} ({', '.join(self._columns)})"
         self._one = Direct(f"{into} VALUES ({', '.join(_values('c', self._types))}){conflict}")
         self._many = Direct(f"{into} SELECT * FROM {_arrays('c', self._types)}{conflict}")

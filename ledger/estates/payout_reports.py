@@ -13,7 +13,7 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.payouts import PayoutWord
 from ledger.people.dated import Sealed
-from ledger.vault import Keyring
+from ledger.vault import Keyring, is_erased
 
 _P, _E = tables.estate_payout.c, tables.entry.c
 _REVIEW, _PAID = tables.entry.alias("review"), tables.entry.alias("paid")
@@ -60,8 +60,10 @@ def seal_details(details: BankDetails, keyring: Keyring) -> Sealed:
     return Sealed(digest, keyring.seal(text, context(digest)))
 
 
-def open_details(sealed: Sealed, keyring: Keyring) -> BankDetails:
-    """The bank details themselves. Raises KeyringError."""
+def open_details(sealed: Sealed, keyring: Keyring) -> BankDetails | None:
+    """The bank details themselves; None where whose they are was erased. Raises KeyringError."""
+    if is_erased(sealed.sealed):
+        return None
     return BankDetails._make(json.loads(keyring.open(sealed.sealed, context(sealed.digest))))
 
 

@@ -18,6 +18,7 @@ from ledger.imports.rows import CALLER, LineReader, day_of, name_of, text_of
 from ledger.imports.spellings import number_text, plain
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.person_file import first_name
+from ledger.people.person_keys import key_of_person
 from ledger.people.persons import (
     name_digest,
     new_name,
@@ -75,7 +76,8 @@ class PersonRows(LineReader):
         old, name = name_of(row["old_name"]), name_of(row["name"])
         since, document = day_of(row["from"]), text_of(row["document"], SOURCE_REF_MAX)
         person, person_id = self._called(person, old)
-        new = new_name(name, self._keyring)
+        with self._connection.begin():
+            new = new_name(name, self._keyring, key_of_person(self._connection, self._keyring, person_id))
         self._given.setdefault(person_id, set()).add(new.digest)
         key = self._key(row, old, name, since, document)
         return ChangeName(person, new, since, document, self.caller, self.actor, key), 0
@@ -90,14 +92,16 @@ class PersonRows(LineReader):
         with self._connection.begin():
             person_id = self._connection.scalar(select(_B.person_id).where(_B.book_id == book_id)) or 0
             first = first_name(self._connection, self._keyring, person_id) or ""
+            own = key_of_person(self._connection, self._keyring, person_id)
         self._require_name_of(person_id, name)
         text = number_text(row["id_number"])
         try:
-            stake, parsed = stake_by_number(text, first, self._keyring, self.today)
+            stake, parsed = stake_by_number(text, first, self._keyring, self.today, key=own)
         except Refused as refused:
             refused.at = "id_number"
             raise
-        sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, self._keyring).sealed
+        own = self._keyring.key_of(stake.name_sealed)
+        sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, self._keyring, own).sealed
         self._numbered.setdefault(stake.digest, book_id)
         key = self._key(row, stake.digest.hex(), since, reason.value, document)
         command = ChangeNumber(

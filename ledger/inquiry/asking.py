@@ -9,14 +9,15 @@ from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.people.id_numbers import birth_date_in
+from ledger.people.person_keys import beside
 from ledger.people.persons import ROLE_CURRENT, open_number
 from ledger.posting.agents import agent_ids
 from ledger.posting.merges import survivor
 from ledger.refusals import RefusalCode, Refused
 from ledger.reports import find_book
-from ledger.vault import Keyring
+from ledger.vault import Keyring, carrying, is_erased
 
-_B, _I = tables.book.c, tables.identity.c
+_B, _I, _K = tables.book.c, tables.identity.c, tables.person_key.c
 
 
 class Clerk(NamedTuple):
@@ -75,7 +76,14 @@ def account_of(connection: Connection, person_id: int) -> int:
 def birth_of(connection: Connection, keyring: Keyring, person_id: int) -> date | None:
     """The earliest birth that one of a person's ID numbers says; None where no number is known."""
     rows = connection.execute(
-        select(_I.digest, _I.number_sealed).where(_I.person_id == person_id, _I.number_sealed.is_not(None))
+        select(_I.digest, _I.number_sealed, _K.wrapped)
+        .join_from(tables.identity, tables.person_key, beside(_I.number_sealed), isouter=True)
+        .where(_I.person_id == person_id, _I.number_sealed.is_not(None))
     )
-    born = (birth_date_in(open_number(bytes(sealed), bytes(digest), keyring)) for digest, sealed in rows)
+    numbers = ((bytes(digest), carrying(key, sealed)) for digest, sealed, key in rows)
+    born = (
+        birth_date_in(open_number(sealed, digest, keyring))
+        for digest, sealed in numbers
+        if not is_erased(sealed)
+    )
     return min(born, default=None)

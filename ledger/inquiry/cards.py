@@ -22,7 +22,7 @@ from ledger.people.merged import persons_of
 from ledger.posting.merges import survivor
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_code, read_text
-from ledger.vault import Keyring
+from ledger.vault import Keyring, is_erased
 
 NUMBER_MIN: Final = 4
 NUMBER_MAX: Final = 32
@@ -157,10 +157,10 @@ def cards_of(connection: Connection, person_id: int) -> list[Card]:
     return [Card._make(row) for row in rows]
 
 
-def cards_held(connection: Connection, keyring: Keyring, person_id: int) -> list[tuple[Card, str]]:
-    """Every card of a person with its number, opened, the latest last."""
+def cards_held(connection: Connection, keyring: Keyring, person_id: int) -> list[tuple[Card, str | None]]:
+    """Every card of a person with its number, opened, the latest last; None where the person was erased."""
     numbers = {
-        name: keyring.open(bytes(sealed), context(bytes(digest)))
+        name: None if is_erased(bytes(sealed)) else keyring.open(bytes(sealed), context(bytes(digest)))
         for name, digest, sealed in connection.execute(
             select(_C.name, _C.digest, _C.number_sealed).where(
                 _C.person_id.in_(persons_of(connection, person_id))
@@ -173,7 +173,7 @@ def cards_held(connection: Connection, keyring: Keyring, person_id: int) -> list
 def numbers_of_cards(connection: Connection, keyring: Keyring, person_id: int, today: date) -> list[str]:
     """The numbers of a person's cards that may be used, opened."""
     held = cards_held(connection, keyring, person_id)
-    return [number for card, number in held if card.status(today) == "valid"]
+    return [number for card, number in held if number is not None and card.status(today) == "valid"]
 
 
 def _find(connection: Connection, condition: ColumnElement[bool]) -> Card | None:

@@ -9,7 +9,8 @@ import typer
 
 from ledger.clock import now_and_today
 from ledger.operations import demo, installation, progress, resealing
-from ledger.operations.cli import Answer, Data, command, warn
+from ledger.operations.cli import Answer, By, Data, command, warn, who_asks
+from ledger.operations.erasing import erase
 from ledger.operations.installation import WrongCall, in_words, open_with_keys
 from ledger.people.sealing import retire_keys
 from ledger.settings import Settings
@@ -20,13 +21,24 @@ class WithKeys(StrEnum):
     """What is done with keys."""
 
     ROTATE = "rotate"
+    ERASE = "erase"
 
 
 @command("keys")
 def keys(
     what: Annotated[
-        WithKeys | None, typer.Argument(help="rotate: seal everything anew under the newest key.")
+        WithKeys | None,
+        typer.Argument(
+            help="rotate: seal everything anew under the newest key. erase: destroy that of a person."
+        ),
     ] = None,
+    account: Annotated[
+        str | None, typer.Argument(help="With erase: the closed account, by its number.")
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="REF", help="With erase: the document that says so.")
+    ] = None,
+    by: By = None,
     data: Data = None,
     signing: Annotated[
         bool, typer.Option("--signing", help="Also a key that `token` signs with, and its jwks.json: to try.")
@@ -36,9 +48,16 @@ def keys(
 
     None are made where the database of the settings has people: what is there opens with its own keys alone.
     With `rotate` none are made at all: what is sealed under an older key is sealed anew under the one with
-    the highest number. That may be killed and started again, and goes on beside the service.
+    the highest number. That may be killed and started again, and goes on beside the service. With `erase`
+    nobody knows any more whose a closed account was, once that was kept long enough: it cannot be undone.
     """
     settings = Settings.load(data)
+    if what is WithKeys.ERASE:
+        if signing or account is None or document is None:
+            raise WrongCall("`keys erase ACCOUNT --document REF` names the account and the document")
+        return erase(settings, account, document, who_asks(by))
+    if account is not None or document is not None:
+        raise WrongCall("an account and a document are named with erase alone")
     if what is WithKeys.ROTATE:
         if signing:
             raise WrongCall("--signing makes a key, and rotate makes none")

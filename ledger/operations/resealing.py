@@ -1,5 +1,8 @@
 """Sealing anew what is sealed: every value under the newest key, in small steps beside the service.
 
+What is recorded of people, and an older version sealed under a key of the installation, is sealed with a key
+of the person's own; from then on that key alone is sealed anew.
+
 What is to be done is found by the first bytes of each value, which name its key: so it may be killed at any
 point and started again, and what others write meanwhile under an older key is found by the next pass. A value
 that does not open is left as it is, and counted.
@@ -13,10 +16,21 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, and_, func, select, tuple_, update
 
+from ledger.clock import now_and_today
 from ledger.documents import issuing
 from ledger.operations.sealed_columns import SEALED_COLUMNS, Row, SealedColumn, contexts_in_intents
+from ledger.people.person_keys import own_key
 from ledger.tables import approval, document, document_content
-from ledger.vault import HEADER_BYTES, Keyring, KeyringError, sealed_with
+from ledger.vault import (
+    FORMS,
+    FORMS_FOR_PERSONS,
+    HEADER_BYTES,
+    WRAPPED_BYTES,
+    Keyring,
+    KeyringError,
+    carried,
+    sealed_with,
+)
 
 _TOGETHER: Final = 200
 """Rows that are sealed anew in one transaction: milliseconds, so that nobody waits for them."""
@@ -75,12 +89,16 @@ def keys_in_use(connection: Connection) -> tuple[str, ...]:
     headers: set[bytes] = set()
     for one in SEALED_COLUMNS:
         while True:
-            other = select(one.column).where(one.column.is_not(None), _header(one).not_in(sorted(headers)))
+            other = select(one.column).where(
+                one.column.is_not(None),
+                func.substr(one.column, 1, 1).not_in(sorted(FORMS_FOR_PERSONS)),
+                _header(one).not_in(sorted(headers)),
+            )
             value = connection.scalar(other.limit(1))
             if value is None:
                 break
             headers.add(bytes(value)[:HEADER_BYTES])
-    return tuple(sealed_with(header) for header in sorted(headers))
+    return tuple(sorted({sealed_with(header) for header in headers}))
 
 
 def _header(one: SealedColumn) -> Any:
@@ -88,7 +106,12 @@ def _header(one: SealedColumn) -> Any:
 
 
 def _is_older(one: SealedColumn, keyring: Keyring) -> Any:
-    return and_(one.column.is_not(None), _header(one) != keyring.header)
+    """What is not sealed as it would be now."""
+    if one.holds_keys:
+        return and_(one.column.is_not(None), _header(one) != keyring.wrapped_header)
+    ours = func.substr(one.column, 1, 1).in_(sorted(FORMS))
+    # what is sealed for a person stays as it is: that one's key is sealed anew
+    return ours if one.for_people else and_(ours, _header(one) != keyring.header)
 
 
 def _by_table() -> dict[Table, list[SealedColumn]]:
@@ -139,7 +162,7 @@ def _step(
         rows = [_plain(row) for row in connection.execute(query).mappings()]
         for row in rows:
             try:
-                anew = _anew(keyring, row, columns)
+                anew = _anew(connection, keyring, row, columns)
             except KeyringError:
                 damaged += 1
                 continue
@@ -157,15 +180,25 @@ def _plain(row: Any) -> dict[str, Any]:
     return {str(name): bytes(one) if isinstance(one, memoryview) else one for name, one in row.items()}
 
 
-def _anew(keyring: Keyring, row: Row, columns: Sequence[SealedColumn]) -> dict[str, bytes]:
+def _anew(
+    connection: Connection, keyring: Keyring, row: Row, columns: Sequence[SealedColumn]
+) -> dict[str, bytes]:
     """The values of a row that are sealed under an older key, under the newest. Raises KeyringError."""
     table = columns[0].table
     if table is approval:
         return _intent_anew(keyring, row, columns[0])
+    if columns[0].holds_keys:
+        return {one.name: keyring.wrap_anew(one.context(row), row[one.name]) for one in columns}
+    ours = [one for one in columns if row[one.name] is not None and row[one.name][:1] in FORMS]
+    if columns[0].for_people:
+        # opened first: a person gets no key for what does not open
+        plain = {one.name: (keyring.open(row[one.name], one.context(row)), one.context(row)) for one in ours}
+        key = own_key(connection, keyring, row["person_id"], now_and_today()[0])
+        return {name: key.seal(text, context) for name, (text, context) in plain.items()}
     anew = {
         one.name: keyring.seal_anew(row[one.name], one.context(row))
-        for one in columns
-        if row[one.name] is not None and row[one.name][:HEADER_BYTES] != keyring.header
+        for one in ours
+        if row[one.name][:HEADER_BYTES] != keyring.header
     }
     if table is document and anew:
         return _document_anew(keyring, row, anew)
@@ -217,8 +250,10 @@ def _value_anew(keyring: Keyring, value: Any, contexts: Sequence[bytes]) -> Any:
 
 def _sealed_anew(keyring: Keyring, value: bytes, contexts: Sequence[bytes]) -> bytes:
     """A value sealed anew; as it is where it is none, or under the newest key."""
-    if value[:HEADER_BYTES] == keyring.header or len(value) == _DIGEST_BYTES:
+    if value[:HEADER_BYTES] in {keyring.header, keyring.wrapped_header} or len(value) == _DIGEST_BYTES:
         return value
+    if len(value) > WRAPPED_BYTES and (own := carried(value)) is not None:
+        return keyring.wrap_anew(own.ref, own.wrapped) + own.sealed
     for context in contexts:
         try:
             return keyring.seal_anew(value, context)

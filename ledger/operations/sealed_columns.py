@@ -34,6 +34,10 @@ class SealedColumn(NamedTuple):
     context: Callable[[Row], bytes]
     # the columns that the context is made of, beside the primary key
     needs: tuple[str, ...] = ()
+    # what is recorded of people is sealed with a key of the person's own
+    for_people: bool = False
+    # the keys of people themselves
+    holds_keys: bool = False
 
     @property
     def column(self) -> Column[bytes]:
@@ -60,12 +64,21 @@ SEALED_COLUMNS: Final = (
         tables.approval, "intent_sealed", lambda row: approvals.context(row["book_id"], row["number"])
     ),
     SealedColumn(
-        tables.identity, "number_sealed", lambda row: persons.context_of_number(row["digest"]), ("digest",)
+        tables.identity,
+        "number_sealed",
+        lambda row: persons.context_of_number(row["digest"]),
+        ("digest", "person_id"),
+        for_people=True,
     ),
     SealedColumn(
-        tables.identity, "name_sealed", lambda row: persons.context_of_name(row["digest"]), ("digest",)
+        tables.identity,
+        "name_sealed",
+        lambda row: persons.context_of_name(row["digest"]),
+        ("digest", "person_id"),
+        for_people=True,
     ),
-    SealedColumn(tables.person_fact, "sealed", _of_fact, ("what", "digest")),
+    SealedColumn(tables.person_fact, "sealed", _of_fact, ("what", "digest", "person_id"), for_people=True),
+    SealedColumn(tables.person_key, "wrapped", lambda row: row["ref"], holds_keys=True),
     SealedColumn(
         tables.declared_line,
         "number_sealed",

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from ledger.book.state import Book
 from ledger.people.id_numbers import birth_date_in
-from ledger.people.sealed_numbers import sealed_numbers_of_books
+from ledger.people.sealed_numbers import read_numbers, sealed_numbers_of_books
 from ledger.posting import Command, Desk, Need, WiderLocks
 from ledger.posting.needs import Asked
 
@@ -35,8 +35,8 @@ def _read(connection: Connection, asked: Asked, desk: Desk) -> Births:
         return found
     if desk.reveal is None:
         raise AssertionError("whoever posts says how ID numbers are opened")
-    for book_id, digest, sealed in _SEALED.run(connection, [(account,) for account in sorted(wanted)]):
-        born = birth_date_in(desk.reveal(bytes(digest), bytes(sealed)))
+    for book_id, digest, sealed in read_numbers(_SEALED, connection, wanted):
+        born = birth_date_in(desk.reveal(digest, sealed))
         known = found[book_id]
         found[book_id] = born if known is None else min(born, known)
     return found

@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import Connection, bindparam, select, update
 
 from ledger import tables
+from ledger.people.person_keys import beside
 from ledger.people.persons import name_digest, open_name
 from ledger.posting import batches
-from ledger.vault import Keyring
+from ledger.vault import Keyring, carrying, is_erased
 
 RULE: Final = 3
 """Counts up when `normalise_name` folds more: 2 folds hyphens, more dots, and the shapes of characters;
@@ -18,9 +19,10 @@ RULE: Final = 3
 
 KIND: Final = "names"
 _CHUNK: Final = 2_000
-_I = tables.identity.c
+_I, _K = tables.identity.c, tables.person_key.c
 _PAGE = (
-    select(_I.digest, _I.name_sealed, _I.name_digest)
+    select(_I.digest, _I.name_sealed, _I.name_digest, _K.wrapped)
+    .join_from(tables.identity, tables.person_key, beside(_I.name_sealed), isouter=True)
     .where(_I.digest > bindparam("after"))
     .order_by(_I.digest)
     .limit(_CHUNK)
@@ -53,8 +55,9 @@ def digest_anew(connection: Connection, keyring: Keyring, now: datetime) -> int:
             others = [
                 {"person": row.digest, "anew": anew}
                 for row in rows
-                if (anew := name_digest(open_name(row.name_sealed, row.digest, keyring), keyring))
-                != row.name_digest
+                # whose key was erased is compared as before
+                if not is_erased(name := carrying(row.wrapped, row.name_sealed))
+                and (anew := name_digest(open_name(name, row.digest, keyring), keyring)) != row.name_digest
             ]
             if others:
                 connection.execute(_ANEW, others)

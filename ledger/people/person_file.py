@@ -11,10 +11,11 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.chart.person_facts import PersonFact
 from ledger.database.lookups import read_first
+from ledger.people.person_keys import beside
 from ledger.people.persons import ROLE_CURRENT, known, open_fact, open_name, open_number
-from ledger.vault import Keyring
+from ledger.vault import Keyring, carrying, is_erased
 
-_I, _F = tables.identity.c, tables.person_fact.c
+_I, _F, _K = tables.identity.c, tables.person_fact.c, tables.person_key.c
 
 
 class OnRecord(NamedTuple):
@@ -47,21 +48,34 @@ _ALL = tuple(int(what) for what in PersonFact)
 def file_of(
     connection: Connection, keyring: Keyring, person_id: int, *, whole: bool = True
 ) -> PersonFile | None:
-    """The file of a person, in one statement; None for one who is not known, or whose account went into
-    another. Without `whole` names and numbers alone.
+    """The file of a person, in one statement; None for one who is not known, whose key was erased, or whose
+    account went into another. Without `whole` names and numbers alone.
     """
-    numbered = read_first(select(tables.identity).where(_I.person_id == person_id), "numbered")
+    numbered = read_first(
+        select(tables.identity, _K.wrapped)
+        .join_from(tables.identity, tables.person_key, beside(_I.name_sealed), isouter=True)
+        .where(_I.person_id == person_id),
+        "numbered",
+    )
     told = _F.what.in_(_ALL if whole else _OF_THE_ACCOUNT)
-    facts = read_first(select(tables.person_fact).where(_F.person_id == person_id, told), "facts")
+    facts = read_first(
+        select(tables.person_fact, _K.wrapped)
+        .join_from(tables.person_fact, tables.person_key, beside(_F.sealed), isouter=True)
+        .where(_F.person_id == person_id, told),
+        "facts",
+    )
     one, fact = numbered.c, facts.c
     rows = connection.execute(
         select(
-            one.digest, one.role, one.number_sealed, one.name_sealed, one.name_digest, fact.what,
-            fact.valid_from, fact.digest.label("fact"), fact.sealed,
+            one.digest, one.role, one.number_sealed, one.name_sealed, one.name_digest,
+            one.wrapped.label("key"), fact.what, fact.valid_from, fact.digest.label("fact"), fact.sealed,
+            fact.wrapped.label("fact_key"),
         )
         .join_from(numbered, facts, fact.person_id == one.person_id, isouter=True)
         .order_by(one.recorded_at, one.role, one.digest, fact.valid_from, fact.book_id, fact.seq, fact.line)
     ).all()  # fmt: skip
+    # what is erased is not known any more; of two keys of one person both are
+    rows = [row for row in rows if not is_erased(carrying(row.key, row.name_sealed))]
     if not rows:
         return None
     # each number stands beside all facts
@@ -73,8 +87,8 @@ def file_of(
             continue
         if row.what == PersonFact.NUMBER:
             dated[bytes(row.fact)] = row.valid_from
-        else:
-            text = open_fact(PersonFact(row.what), bytes(row.sealed), bytes(row.fact), keyring)
+        elif not is_erased(sealed := carrying(row.fact_key, row.sealed)):
+            text = open_fact(PersonFact(row.what), sealed, bytes(row.fact), keyring)
             of[row.what].append(OnRecord(text, row.valid_from))
     numbers: dict[bytes, OnRecord] = {}
     number = None
@@ -82,7 +96,8 @@ def file_of(
         digest = bytes(row.digest)
         if row.number_sealed is None or digest in numbers:
             continue
-        numbers[digest] = OnRecord(open_number(bytes(row.number_sealed), digest, keyring), dated.get(digest))
+        sealed = carrying(row.key, row.number_sealed)
+        numbers[digest] = OnRecord(open_number(sealed, digest, keyring), dated.get(digest))
         number = numbers[digest].text if row.role == ROLE_CURRENT else number
     # of two accounts that became one the first names may differ: the one that stands with the number in force
     # is the last of them
@@ -92,7 +107,7 @@ def file_of(
         named.pop(row.name_digest, None)
         named[row.name_digest] = row
     first_names = [
-        OnRecord(open_name(bytes(row.name_sealed), bytes(row.digest), keyring), None)
+        OnRecord(open_name(carrying(row.key, row.name_sealed), bytes(row.digest), keyring), None)
         for row in named.values()
     ]
     return PersonFile(

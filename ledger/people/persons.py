@@ -21,17 +21,21 @@ from ledger.people.id_numbers import (
     IdNumber,
     check_declared,
     looks_like_id_number,
+    mask_id_number,
+    mask_name,
     parse_id_number,
 )
-from ledger.people.sealed_numbers import sealed_numbers_of_books
+from ledger.people.person_keys import beside
+from ledger.people.sealed_numbers import read_numbers, sealed_numbers_of_books
 from ledger.posting import BookRef, PersonStake
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_name
-from ledger.vault import Keyring
+from ledger.vault import Keyring, PersonKey, carrying, is_erased
 
 ROLE_CURRENT = 1
 ROLE_ALIAS = 2
 _I, _F, _M = tables.identity.c, tables.person_fact.c, tables.account_merge.c
+_K = tables.person_key.c
 _MERGED = select(_M.person_id, _M.into_person_id)
 _NUMBER = b"identity.number|"
 _NAME = b"identity.name|"
@@ -50,7 +54,18 @@ class Known:
 
     person_id: int
     number: str | None
-    name: str
+    # None where the key of the person was erased
+    name: str | None
+
+    @property
+    def masked_number(self) -> str | None:
+        """The number as it may be shown."""
+        return None if self.number is None else mask_id_number(self.number)
+
+    @property
+    def masked_name(self) -> str | None:
+        """The name as it may be shown."""
+        return None if self.name is None else mask_name(self.name)
 
 
 def number_digest(id_number: IdNumber, keyring: Keyring) -> bytes:
@@ -69,12 +84,12 @@ def name_digest(name: str, keyring: Keyring) -> bytes:
 
 
 def open_number(sealed: bytes, digest: bytes, keyring: Keyring) -> str:
-    """A stored ID number, opened. Raises KeyringError."""
+    """A stored ID number, opened, with the key in front that lies beside it. Raises KeyringError."""
     return keyring.open(sealed, _NUMBER + digest)
 
 
 def open_name(sealed: bytes, digest: bytes, keyring: Keyring) -> str:
-    """A stored name, opened. Raises KeyringError."""
+    """A stored name, opened, with the key in front that lies beside it. Raises KeyringError."""
     return keyring.open(sealed, _NAME + digest)
 
 
@@ -103,15 +118,21 @@ def stake_by_number(
     *,
     sex: int | None = None,
     birth_date: date | None = None,
+    key: PersonKey | None = None,
 ) -> tuple[PersonStake, IdNumber]:
-    """A person named by ID number, sealed for writing. Raises the id_* refusals."""
+    """A person named by ID number, sealed for writing. Raises the id_* refusals.
+
+    Sealed with a key of the person's own, which is carried along: `key` of somebody who has one, else a new
+    one.
+    """
     parsed = parse_id_number(id_number, today)
     check_declared(parsed, sex, birth_date)
     digest = number_digest(parsed, keyring)
+    own = keyring.person_key() if key is None else key
     stake = PersonStake(
         digest,
-        keyring.seal(parsed.number, _NUMBER + digest),
-        keyring.seal(name, _NAME + digest),
+        own.carry(parsed.number, _NUMBER + digest),
+        own.carry(name, _NAME + digest),
         name_digest(name, keyring),
         parsed.birth_date,
     )
@@ -121,7 +142,8 @@ def stake_by_number(
 def stake_by_name(name: str, place: str, keyring: Keyring) -> PersonStake:
     """A person known by name alone, and only at one place: the n-th heir of that name of one account."""
     digest = keyring.digest("payee", f"{place}|{normalise_name(name)}")
-    return PersonStake(digest, None, keyring.seal(name, _NAME + digest), name_digest(name, keyring))
+    sealed = keyring.person_key().carry(name, _NAME + digest)
+    return PersonStake(digest, None, sealed, name_digest(name, keyring))
 
 
 def known(
@@ -130,20 +152,25 @@ def known(
     """The people behind person numbers, opened: with the number in force, and the name of the day `on`
     (default: today's). Whoever shows them decides about masks.
 
-    A person whose account went into another is known as the one who has that.
+    A person whose account went into another is known as the one who has that; of one whose key was erased
+    neither is known.
     """
     wanted = sorted(set(person_ids))
     if not wanted:
         return {}
     found: dict[int, Known] = {}
     # in the order of the days, so that the last one of a person stands
-    for person_id, digest, number, name, fact, sealed in connection.execute(_named_on(wanted, on)):
-        found[person_id] = Known(
-            person_id,
-            None if number is None else keyring.open(bytes(number), _NUMBER + bytes(digest)),
-            open_name(bytes(name), bytes(digest), keyring)
-            if fact is None
-            else open_fact(PersonFact.NAME, bytes(sealed), bytes(fact), keyring),
+    for row in connection.execute(_named_on(wanted, on)):
+        number = None if row.number_sealed is None else carrying(row.key, row.number_sealed)
+        name = carrying(row.key, row.name_sealed) if row.fact is None else carrying(row.fact_key, row.sealed)
+        found[row.person_id] = Known(
+            row.person_id,
+            None if number is None or is_erased(number) else open_number(number, bytes(row.digest), keyring),
+            None
+            if is_erased(name)
+            else open_name(name, bytes(row.digest), keyring)
+            if row.fact is None
+            else open_fact(PersonFact.NAME, name, bytes(row.fact), keyring),
         )
     lost = [person for person in wanted if person not in found]
     if lost:
@@ -163,21 +190,24 @@ def known(
 def _named_on(persons: list[int], on: date | None) -> Any:
     """Of each person the number in force, beside each name that was recorded since, up to a day."""
     numbers = read_first(
-        select(_I.person_id, _I.digest, _I.number_sealed, _I.name_sealed).where(
-            _I.person_id.in_(persons), _I.role == ROLE_CURRENT
-        ),
+        select(_I.person_id, _I.digest, _I.number_sealed, _I.name_sealed, _K.wrapped)
+        .join_from(tables.identity, tables.person_key, beside(_I.name_sealed), isouter=True)
+        .where(_I.person_id.in_(persons), _I.role == ROLE_CURRENT),
         "numbers",
     ).c
-    named = select(_F.person_id, _F.digest, _F.sealed, _F.valid_from, _F.book_id, _F.seq).where(
-        _F.person_id.in_(persons), _F.what == int(PersonFact.NAME)
+    named = (
+        select(_F.person_id, _F.digest, _F.sealed, _F.valid_from, _F.book_id, _F.seq, _K.wrapped)
+        .join_from(tables.person_fact, tables.person_key, beside(_F.sealed), isouter=True)
+        .where(_F.person_id.in_(persons), _F.what == int(PersonFact.NAME))
     )
     if on is not None:
         named = named.where(_F.valid_from <= on)
     names = read_first(named, "names").c
     return (
         select(
-            numbers.person_id, numbers.digest, numbers.number_sealed, numbers.name_sealed, names.digest,
-            names.sealed,
+            numbers.person_id, numbers.digest, numbers.number_sealed, numbers.name_sealed,
+            numbers.wrapped.label("key"), names.digest.label("fact"), names.sealed,
+            names.wrapped.label("fact_key"),
         )
         .join_from(
             numbers.person_id.table, names.person_id.table, names.person_id == numbers.person_id, isouter=True
@@ -186,13 +216,19 @@ def _named_on(persons: list[int], on: date | None) -> Any:
     )  # fmt: skip
 
 
-def seal_fact(what: PersonFact, text: str, digest: bytes, keyring: Keyring) -> Sealed:
-    """A dated fact of a person, sealed for writing; `digest` is what it is compared by."""
-    return Sealed(digest, keyring.seal(text, _fact(what) + digest))
+def seal_fact(
+    what: PersonFact, text: str, digest: bytes, keyring: Keyring, key: PersonKey | None = None
+) -> Sealed:
+    """A dated fact of a person, sealed for writing; `digest` is what it is compared by.
+
+    With the key of the person, who has none where an older version wrote them down.
+    """
+    context = _fact(what) + digest
+    return Sealed(digest, keyring.seal(text, context) if key is None else key.seal(text, context))
 
 
 def open_fact(what: PersonFact, sealed: bytes, digest: bytes, keyring: Keyring) -> str:
-    """What `seal_fact` made, opened. Raises KeyringError."""
+    """What `seal_fact` made, opened, with the key in front that lies beside it. Raises KeyringError."""
     return keyring.open(sealed, _fact(what) + digest)
 
 
@@ -200,27 +236,29 @@ def _fact(what: PersonFact) -> bytes:
     return f"person_fact.{what.name.lower()}|".encode()
 
 
-def new_name(name: str, keyring: Keyring) -> Sealed:
-    """A name as a dated fact."""
-    return seal_fact(PersonFact.NAME, name, name_digest(name, keyring), keyring)
+def new_name(name: str, keyring: Keyring, key: PersonKey | None = None) -> Sealed:
+    """A name as a dated fact, sealed with the key of the person."""
+    return seal_fact(PersonFact.NAME, name, name_digest(name, keyring), keyring, key)
 
 
-def new_contact(what: PersonFact, text: str, keyring: Keyring) -> Sealed:
-    """A telephone number or an address as a dated fact."""
-    return seal_fact(what, text, keyring.digest(what.name.lower(), text), keyring)
+def new_contact(what: PersonFact, text: str, keyring: Keyring, key: PersonKey | None = None) -> Sealed:
+    """A telephone number or an address as a dated fact, sealed with the key of the person."""
+    return seal_fact(what, text, keyring.digest(what.name.lower(), text), keyring, key)
 
 
 def other_numbers(connection: Connection, keyring: Keyring, person_id: int) -> list[str]:
     """The numbers that a person is found by beside the one that they are known by, opened."""
     table = tables.identity.c
     query = (
-        select(table.digest, table.number_sealed)
+        select(table.digest, table.number_sealed, _K.wrapped)
+        .join_from(tables.identity, tables.person_key, beside(table.number_sealed), isouter=True)
         .where(table.person_id == person_id, table.role == ROLE_ALIAS, table.number_sealed.is_not(None))
         .order_by(table.recorded_at, table.digest)
     )
-    return [
-        open_number(bytes(sealed), bytes(digest), keyring) for digest, sealed in connection.execute(query)
+    carried = [
+        (bytes(one.digest), carrying(one.wrapped, one.number_sealed)) for one in connection.execute(query)
     ]
+    return [open_number(number, digest, keyring) for digest, number in carried if not is_erased(number)]
 
 
 def number_of(connection: Connection, digest: bytes) -> int | None:
@@ -245,8 +283,8 @@ def aliases(connection: Connection, digests: Iterable[bytes]) -> set[bytes]:
 
 def numbers_of(connection: Connection, keyring: Keyring, book_ids: Iterable[int]) -> dict[int, str]:
     """The ID number that the holder of each account is known by, opened."""
-    rows = _NUMBERS.run(connection, [(book_id,) for book_id in sorted(set(book_ids))], role=ROLE_CURRENT)
-    return {book_id: keyring.open(bytes(sealed), _NUMBER + bytes(digest)) for book_id, digest, sealed in rows}
+    rows = read_numbers(_NUMBERS, connection, book_ids, role=ROLE_CURRENT)
+    return {book_id: keyring.open(number, _NUMBER + digest) for book_id, digest, number in rows}
 
 
 def seal_sent(number: str, book_id: int, line: int, keyring: Keyring) -> bytes:

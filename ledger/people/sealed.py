@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ledger.people.sealed_numbers import sealed_numbers_of_books
+from ledger.people.sealed_numbers import read_numbers, sealed_numbers_of_books
 from ledger.posting import Command, Desk, Need, WiderLocks
 from ledger.posting.needs import Asked
 
@@ -15,9 +15,9 @@ _SEALED = sealed_numbers_of_books("AND i.role = 1")
 
 
 def _read(connection: Connection, _asked: Asked, desk: Desk) -> SealedNumbers:
-    books = sorted(book_id for book_id, book in desk.books.items() if book.person_id is not None)
-    rows = _SEALED.run(connection, [(book_id,) for book_id in books])
-    return {book_id: (bytes(digest), bytes(sealed)) for book_id, digest, sealed in rows}
+    books = [book_id for book_id, book in desk.books.items() if book.person_id is not None]
+    rows = read_numbers(_SEALED, connection, books)
+    return {book_id: (digest, sealed) for book_id, digest, sealed in rows}
 
 
 # those of all accounts that are locked

@@ -14,12 +14,23 @@ from sqlalchemy import Column, Connection, func, inspect, select
 
 from ledger import tables
 from ledger.database.lookups import insert_or_leave
+from ledger.people.person_keys import beside
 from ledger.people.persons import digest_of_number, open_name, open_number, open_sent
-from ledger.vault import HEADER_BYTES, INDEX_FILE, Keyring, KeyringError, is_seal_file, sealed_with
+from ledger.vault import (
+    FORMS_FOR_PERSONS,
+    HEADER_BYTES,
+    INDEX_FILE,
+    Keyring,
+    KeyringError,
+    carrying,
+    is_seal_file,
+    sealed_with,
+)
 
 # before the name of a key that seals nothing any more
 _RETIRED = "retired "
 _F, _I, _D = tables.key_fingerprint.c, tables.identity.c, tables.declared_line.c
+_K = tables.person_key.c
 
 
 class KeysDiffer(Exception):
@@ -149,15 +160,19 @@ def _prove(connection: Connection, keyring: Keyring) -> set[str]:
     proven: set[str] = set()
     if there.has_table(tables.identity.name):
         proven |= _prove_people(connection, keyring)
+    if there.has_table(tables.person_key.name):
+        proven |= _prove_keys_of_people(connection, keyring)
     if there.has_table(tables.declared_line.name):
         proven |= _prove_lines(connection, keyring)
     return proven
 
 
 def _headers(connection: Connection, column: Column[bytes]) -> list[bytes]:
-    """How the sealed values of a column begin: each names a key."""
+    """How the values of a column begin that are sealed under keys of the installation: each names one."""
     header = func.substr(column, 1, HEADER_BYTES)
-    query = select(header).where(column.is_not(None)).distinct()
+    # what is sealed for a person names that one's key
+    ours = func.substr(column, 1, 1).not_in(sorted(FORMS_FOR_PERSONS))
+    query = select(header).where(column.is_not(None), ours).distinct()
     return sorted(bytes(one) for one in connection.scalars(query))
 
 
@@ -170,15 +185,38 @@ def _prove_people(connection: Connection, keyring: Keyring) -> set[str]:
             digest, number, name = connection.execute(
                 row.where(column.is_not(None), begins).order_by(_I.recorded_at, _I.digest).limit(1)
             ).one()
-            try:
-                proven.add(sealed_with(header))
-                open_name(bytes(name), bytes(digest), keyring)
-                number = None if number is None else open_number(bytes(number), bytes(digest), keyring)
-            except KeyringError:
-                raise KeysDiffer("a stored name or ID number does not open") from None
-            # not the digest of the name: how names are folded may have changed with the version
-            if number is not None and digest_of_number(number, keyring) != bytes(digest):
-                raise KeysDiffer(f"{INDEX_FILE} does not find a person who is there")
+            _prove_person(keyring, digest, name, number)
+            proven.add(sealed_with(header))
+    return proven
+
+
+def _prove_person(keyring: Keyring, found_by: bytes, name: bytes, number: bytes | None) -> None:
+    digest = bytes(found_by)
+    try:
+        open_name(bytes(name), digest, keyring)
+        opened = None if number is None else open_number(bytes(number), digest, keyring)
+    except KeyringError:
+        raise KeysDiffer("a stored name or ID number does not open") from None
+    # not the digest of the name: how names are folded may have changed with the version
+    if opened is not None and digest_of_number(opened, keyring) != digest:
+        raise KeysDiffer(f"{INDEX_FILE} does not find a person who is there")
+
+
+def _prove_keys_of_people(connection: Connection, keyring: Keyring) -> set[str]:
+    """By somebody whose key each of the installation's keys seals."""
+    proven: set[str] = set()
+    for header in _headers(connection, _K.wrapped):
+        found = connection.execute(
+            select(_I.digest, _I.name_sealed, _I.number_sealed, _K.wrapped)
+            .join_from(tables.person_key, tables.identity, beside(_I.name_sealed))
+            .where(_K.wrapped.is_not(None), func.substr(_K.wrapped, 1, HEADER_BYTES) == header)
+            .order_by(_K.recorded_at, _K.ref)
+            .limit(1)
+        ).one_or_none()
+        if found is not None:
+            number = None if found.number_sealed is None else carrying(found.wrapped, found.number_sealed)
+            _prove_person(keyring, found.digest, carrying(found.wrapped, found.name_sealed), number)
+            proven.add(sealed_with(header))
     return proven
 
 

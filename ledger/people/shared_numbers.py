@@ -19,13 +19,14 @@ from ledger.chart.rows import RowLetter
 from ledger.database.lookups import Lookup
 from ledger.people.dated import DATED, PERSON_FACT, holders_of, is_on_record
 from ledger.people.id_numbers import IdNumber
+from ledger.people.person_keys import beside
 from ledger.people.persons import name_digest, number_digest, open_number
 from ledger.posting import Command, Desk, Need, PersonStake, WiderLocks
 from ledger.posting.merges import survivor
 from ledger.posting.needs import Asked
 from ledger.posting.stakes import IN_FORCE, shared_among
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import Keyring
+from ledger.vault import Keyring, carrying
 
 
 class SharedNumberRow(NamedTuple):
@@ -43,6 +44,7 @@ def _told(row: SharedNumberRow) -> str:
 SHARED_NUMBER = RowKind("shared_number", RowLetter.SHARED_NUMBER, SharedNumberRow, told=_told)
 
 _S, _I, _F = tables.shared_number.c, tables.identity.c, tables.person_fact.c
+_K = tables.person_key.c
 _OF_NUMBERS = Lookup(
     "SELECT s.digest, s.person_id, s.other_person_id, s.book_id, s.seq FROM {given}"
     " JOIN shared_number s ON s.digest = given.digest ORDER BY s.book_id, s.seq",
@@ -206,8 +208,12 @@ def own_number(connection: Connection, keyring: Keyring, number: IdNumber, name:
     digest = whose(connection, given, None if name is None else name_digest(name, keyring))
     if digest == given:
         return number.number
-    sealed = connection.execute(select(_I.number_sealed).where(_I.digest == digest)).scalar_one()
-    return open_number(bytes(sealed), digest, keyring)
+    sealed, key = connection.execute(
+        select(_I.number_sealed, _K.wrapped)
+        .join_from(tables.identity, tables.person_key, beside(_I.number_sealed), isouter=True)
+        .where(_I.digest == digest)
+    ).one()
+    return open_number(carrying(key, sealed), digest, keyring)
 
 
 def names_nobody(connection: Connection, digest: bytes) -> bool:

@@ -17,6 +17,8 @@ WITHHELD: Final = "access.withheld_days"
 MANY_PEOPLE: Final = "access.many_people"
 MANY_MINUTES: Final = "access.many_people_minutes"
 SETTLED_DAYS: Final = "access.settled_within_days"
+# for how long it is known whose a closed account was
+RETENTION: Final = "access.retention_years"
 # Channels that name a purpose, and what for where an area says nothing. A system names none.
 _UNSAID: Final[Mapping[str, tuple[str, ...]]] = {
     "window": ("own_request", "proxy_request", "complaint", "court_order", "estate"),
@@ -36,6 +38,7 @@ WITHHELD_UNSAID: Final = frozenset(_WITHHELD_UNSAID)
 """The purposes for which looks are withheld where an area says nothing."""
 _PEOPLE_UNSAID, _MINUTES_UNSAID, _SETTLED_UNSAID = 50, 10, 30
 MINUTES_MAX: Final = 1440
+RETENTION_MAX: Final = 200
 
 ACCESS_UNITS: dict[str, str] = {
     **{PURPOSES + channel: "purposes" for channel in _UNSAID},
@@ -43,6 +46,7 @@ ACCESS_UNITS: dict[str, str] = {
     MANY_PEOPLE: "people",
     MANY_MINUTES: "minutes",
     SETTLED_DAYS: "days",
+    RETENTION: "years",
 }
 
 _match_purpose = re.compile(r"[a-z][a-z0-9_]{0,39}").fullmatch
@@ -58,6 +62,7 @@ class AccessPolicy:
     many_people: Dated[int]
     many_minutes: Dated[int]
     settled_days: Dated[int]
+    retention: Dated[int]
 
     def purposes_on(self, channel: str, day: date) -> tuple[str, ...]:
         """The purposes for which a channel may look on a day; none for a channel that is not known."""
@@ -84,6 +89,10 @@ class AccessPolicy:
         """Within how many days a settlement follows an institution's look."""
         return self.settled_days.on(day) if self.settled_days.holds_on(day) else _SETTLED_UNSAID
 
+    def retention_on(self, day: date) -> int | None:
+        """For how many years after it was closed it is known whose an account was; None: for ever."""
+        return self.retention.on(day) if self.retention.holds_on(day) else None
+
 
 def read_access(optional: Reader) -> AccessPolicy:
     """What a file says of reading."""
@@ -93,6 +102,7 @@ def read_access(optional: Reader) -> AccessPolicy:
         optional(MANY_PEOPLE, whole_number(1, 9_999, "people")),
         optional(MANY_MINUTES, whole_number(1, MINUTES_MAX, "minutes")),
         optional(SETTLED_DAYS, whole_number(1, 366, "days")),
+        optional(RETENTION, whole_number(1, RETENTION_MAX, "years")),
     )
 
 

@@ -15,7 +15,7 @@ from ledger.posting.command import Command
 from ledger.posting.desk import Desk, Seal
 from ledger.posting.merges import CAME_FROM, WENT_INTO
 from ledger.posting.needs import Foresee
-from ledger.posting.outcomes import BookRef, Outcome, Unavailable, WiderLocks
+from ledger.posting.outcomes import BookRef, Outcome, PersonStake, Unavailable, WiderLocks
 from ledger.posting.reads import SeenBy, ask_of_seen, asks_of_needs, read_needs, read_seen
 from ledger.posting.stakes import resolve
 from ledger.posting.writes import Decided
@@ -205,6 +205,8 @@ class Attempt:
     # what is locked beside the books that commands name
     foreseen: set[int] = field(default_factory=set)
     new_books: set[int] = field(default_factory=set)
+    # people who were written down for it
+    fresh: Mapping[bytes, PersonStake] = field(default_factory=dict)
     # the areas of which a newer policy is in force than the one that is decided by
     outdated: frozenset[int] = frozenset()
     # seals what waits for a second person; None where nothing can wait

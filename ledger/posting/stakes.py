@@ -29,6 +29,7 @@ from ledger.posting.holdings import (
 )
 from ledger.posting.merges import survivor
 from ledger.posting.outcomes import BookRef, IdentityState, NumberMoved, Person, PersonStake
+from ledger.vault import at_rest
 
 _POCKETS = ", ".join(str(int(side)) for side in sorted(POCKETS))
 _PERSONS = Lookup(
@@ -58,7 +59,10 @@ _MOVE = (
     .where(tables.identity.c.digest == bindparam("moving"))
     .values(person_id=bindparam("to_person"), role=bindparam("to_role"), nth=bindparam("to_nth"))
 )
-_MOVE_BY_NAME = _MOVE.values(name_sealed=bindparam("as_name"), name_digest=bindparam("as_digest"))
+# the number with the name: both are sealed with the key of whose it is now
+_MOVE_BY_NAME = _MOVE.values(
+    number_sealed=bindparam("as_number"), name_sealed=bindparam("as_name"), name_digest=bindparam("as_digest")
+)
 _SHARED = Lookup(
     "SELECT s.digest, s.person_id, s.other_person_id FROM {given}"
     " JOIN shared_number s ON s.digest = given.digest",
@@ -98,14 +102,16 @@ def _person_of(ref: bytes) -> tuple[bytes, bytes]:
     return ref[:-DIGEST_BYTES] or ACCOUNT, number_in(ref)
 
 
-def stake_persons(connection: Connection, commands: Sequence[Command], now: datetime) -> set[bytes]:
-    """Write down every person that a command needs known, in key order; the digests that were new."""
+def stake_persons(
+    connection: Connection, commands: Sequence[Command], now: datetime
+) -> dict[bytes, PersonStake]:
+    """Write down every person that a command needs known, in key order; those that were new, by digest."""
     wanted: dict[bytes, PersonStake] = {}
     for command in commands:
         for person in command.persons:
             wanted.setdefault(person.digest, person)
     if not wanted:
-        return set()
+        return {}
     proposed = {digest: secrets.randbits(62) for digest in wanted}
     connection.execute(
         insert_or_leave(connection, tables.identity),
@@ -115,8 +121,11 @@ def stake_persons(connection: Connection, commands: Sequence[Command], now: date
                 "person_id": proposed[digest],
                 "recorded_at": now,
                 "role": 1,
-                "number_sealed": wanted[digest].number_sealed,
-                "name_sealed": wanted[digest].name_sealed,
+                # without the key that they carry: that is kept once a command is accepted
+                "number_sealed": None
+                if (number := wanted[digest].number_sealed) is None
+                else at_rest(number),
+                "name_sealed": at_rest(wanted[digest].name_sealed),
                 "name_digest": wanted[digest].name_digest,
                 # the entry of the first command that is accepted says so
                 "nth": 1,
@@ -125,7 +134,11 @@ def stake_persons(connection: Connection, commands: Sequence[Command], now: date
         ],
     )
     found = _PERSONS.run(connection, [(digest,) for digest in wanted])
-    return {digest for digest, person_id, *_rest in found if person_id == proposed[digest]}
+    return {
+        bytes(digest): wanted[bytes(digest)]
+        for digest, person_id, *_rest in found
+        if person_id == proposed[bytes(digest)]
+    }
 
 
 def move_persons(
@@ -147,7 +160,15 @@ def move_persons(
         if to.named is None:
             plain.append(move)
         else:
-            named.append(move | {"as_name": to.named.name_sealed, "as_digest": to.named.name_digest})
+            number = to.named.number_sealed
+            named.append(
+                move
+                | {
+                    "as_number": None if number is None else at_rest(number),
+                    "as_name": at_rest(to.named.name_sealed),
+                    "as_digest": to.named.name_digest,
+                }
+            )
     for statement, moves in ((_MOVE, plain), (_MOVE_BY_NAME, named)):
         if moves:
             connection.execute(statement, moves)

@@ -33,6 +33,7 @@ from ledger.posting.command import Command
 from ledger.posting.decide import decide_all
 from ledger.posting.desk import Desk, Reveal, Seal
 from ledger.posting.in_force import outdated_areas, policy_versions
+from ledger.posting.kept_keys import keep_keys
 from ledger.posting.outcomes import BookRef, Failed, Outcome, Unavailable, Unknown, WiderLocks
 from ledger.posting.stakes import (
     LOOKS_MAX,
@@ -238,7 +239,8 @@ def _decide(
     guess that no stake leads to another book; raises StakesContended where one does.
     """
     desk, commands = attempt.desk, attempt.commands
-    fresh = stake_persons(connection, commands, desk.now)
+    attempt.fresh = stake_persons(connection, commands, desk.now)
+    fresh = set(attempt.fresh)
     desk.fresh_persons = set(fresh)
     resolve_books(connection, attempt, wider)
     let_open_again(connection, commands, desk)
@@ -293,6 +295,7 @@ def _write(connection: Connection, attempt: Attempt) -> RoundTrip:
     trip = RoundTrip(connection)
     if attempt.decided:
         move_persons(connection, desk.moved, desk.identities)
+        keep_keys(trip, attempt)
         write_batch(trip, desk.books, attempt.new_books, attempt.decided, desk.now)
     if attempt.asked or attempt.given:
         # what was approved is written down with the entry that it became

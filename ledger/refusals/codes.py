@@ -46,8 +46,7 @@ class RefusalCode(Worded):
     HIDDEN_ROWS = Words("hidden_rows", 422, "The sheet has hidden rows or columns",
         "工作表含有隐藏或筛选掉的行列，请取消隐藏，或声明一并计入。")
     FORMULA_IN_CELL = Words("formula_in_cell", 422, "A cell holds a formula",
-        "单元格含有公式，请粘贴为数值。",
-        "A cell holds a formula: paste it as a value")
+        "单元格含有公式，请粘贴为数值。", "A cell holds a formula: paste it as a value")
     MERGED_CELL = Words("merged_cell", 422, "A cell is merged with others", "单元格被合并，请取消合并。")
     DATE_IN_CELL = Words("date_in_cell", 422, "A cell holds a date", "单元格为日期，应为文本或金额。",
         "A cell holds a date where a text or an amount belongs")
@@ -55,8 +54,7 @@ class RefusalCode(Worded):
         "证件号码被存为数值，末位已丢失，请改为文本。",
         "The ID number is stored as a number and has lost its last digits")
     FULL_WIDTH_DIGITS = Words("full_width_digits", 422, "The text has full-width digits",
-        "含有全角字符，请改为半角。",
-        "There are full-width digits: type them half-width")
+        "含有全角字符，请改为半角。", "There are full-width digits: type them half-width")
     LEADING_APOSTROPHE = Words("leading_apostrophe", 422, "The text begins with an apostrophe",
         "内容以撇号开头，请去掉。", "A field begins with an apostrophe")
     # key
@@ -209,6 +207,8 @@ class RefusalCode(Worded):
         "退休人员不缴纳保险费。")
     PERIOD_CLOSED = Words("period_closed", 409, "The period is closed", "该期间已关闭。")
     YEAR_NOT_OVER = Words("year_not_over", 409, "The year is not over", "该年度尚未结束。")
+    RETENTION_NOT_OVER = Words("retention_not_over", 409, "It is still kept whose account it was",
+        "账户资料的保存期限未满。")
     RATES_MISSING = Words("rates_missing", 409, "The area has no value for the day", "该日期缺少政策参数。",
         "The area's policy has no value for the day")
     # institution

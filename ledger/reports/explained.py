@@ -51,6 +51,7 @@ RULES: dict[Kind, str] = {
     Kind.CONTACT: "R1",
     Kind.SEPARATION: "R2, R4",
     Kind.IDENTITY: "R1, R4",
+    Kind.ERASURE: "Q18",
     Kind.DECLARATION: "R7",
     Kind.ASSESSMENT: "R7, R9",
     Kind.ESTIMATE: "R10",

@@ -63,7 +63,7 @@ from ledger.tables.references import (
     suspension,
 )
 from ledger.tables.registers import employer_change, institution_change
-from ledger.tables.stakes import claim, identity
+from ledger.tables.stakes import claim, identity, person_key
 from ledger.tables.transfers import demand, transfer_case
 from ledger.tables.watched import account_flag, staff
 
@@ -126,6 +126,7 @@ __all__ = [
     "notice",
     "outbox",
     "person_fact",
+    "person_key",
     "phone_guess",
     "policy",
     "policy_in_force",
@@ -159,5 +160,5 @@ APPEND_ONLY = (
 NEVER_DELETED = (
     "book", "levy", "assessment", "accumulator", "quota", "third_party_case", "reconciled_day", "clearing",
     "approval", "employer_closure", "read_log_chain", "call_back_code", "phone_guess", "webhook",
-    "transfer_case", "demand", "correction_line",
+    "transfer_case", "demand", "correction_line", "person_key",
 )  # fmt: skip

@@ -18,7 +18,8 @@ class Guard(NamedTuple):
     when: str | None = None
 
 
-# what is sealed may be sealed anew under a newer key: the columns, and what else is made of them anew
+# What is sealed may be sealed anew, under a newer key of the installation or for a person: the columns, and
+# what else is made of them anew.
 RESEALED: Final[Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "person_fact": (("sealed",), ()),
     "declared_line": (("number_sealed",), ()),
@@ -46,6 +47,14 @@ _WHOSE_UNSAID: Final = (
     " AND (OLD.nth IS NULL OR NEW.nth IS NULL OR NEW.nth = OLD.nth)"
     " AND (NEW.name_digest = OLD.name_digest OR NEW.nth IS NULL))))"
 )
+# The key of a person is sealed anew under a newer key of the installation, or erased once and for ever.
+_KEY_CHANGED: Final = (
+    "NEW.ref <> OLD.ref OR NEW.recorded_at <> OLD.recorded_at OR OLD.wrapped IS NULL"
+    " OR (NEW.wrapped IS NOT NULL AND NOT substr(NEW.wrapped, 2, 2) > substr(OLD.wrapped, 2, 2))"
+)
+# the first bytes of what is sealed under a key of the installation, and of what is sealed for a person
+_OF_INSTALLATION: Final = ("01", "04")
+_OF_PERSONS: Final = ("02", "05")
 # the one whose trigger is called otherwise than those of all others
 _CALLED: Final = {"correction_line": "correction_line_never_deleted"}
 
@@ -70,6 +79,8 @@ def guards(*, on_postgresql: bool) -> tuple[Guard, ...]:
         Guard("identity", "identity_told", ("UPDATE",), _WHOSE_UNSAID),
         # whoever is written down is said by an entry, also where an older program still runs
         Guard("identity", "identity_counted", ("INSERT",), "NEW.nth IS NULL"),
+        Guard("person_key", "person_key_erased_once", ("UPDATE",), _KEY_CHANGED),
+        Guard("person_key", "person_key_whole", ("INSERT",), "NEW.wrapped IS NULL"),
     )
 
 
@@ -77,11 +88,7 @@ def _not_resealed(sealed: Sequence[str], made_anew: Sequence[str]) -> str:
     """Anything but that sealed columns get a newer key, each alone or together; what is null stays so."""
     gone = "".join(f" - '{name}'" for name in (*sealed, *made_anew))
     rest = f"(to_jsonb(OLD){gone}) IS DISTINCT FROM (to_jsonb(NEW){gone})"
-    newer = [
-        f"(substring(NEW.{name} from 1 for 1) IS NOT DISTINCT FROM '\\x01'::bytea AND COALESCE("
-        f"substring(NEW.{name} from 2 for 2) > substring(OLD.{name} from 2 for 2), false))"
-        for name in sealed
-    ]
+    newer = [_newer(name, "'\\x{}'::bytea") for name in sealed]
     same = [f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in sealed]
     return _other_than(rest, newer, same)
 
@@ -89,13 +96,21 @@ def _not_resealed(sealed: Sequence[str], made_anew: Sequence[str]) -> str:
 def _not_resealed_in_sqlite(table: str, sealed: Sequence[str], made_anew: Sequence[str]) -> str:
     columns = sorted(column.name for column in metadata.tables[table].columns)
     rest = [f'OLD."{name}" IS NOT NEW."{name}"' for name in columns if name not in {*sealed, *made_anew}]
-    newer = [
-        f"(substr(NEW.{name}, 1, 1) IS x'01' AND COALESCE("
-        f"substr(NEW.{name}, 2, 2) > substr(OLD.{name}, 2, 2), 0))"
-        for name in sealed
-    ]
+    newer = [_newer(name, "x'{}'") for name in sealed]
     same = [f"NEW.{name} IS OLD.{name}" for name in sealed]
     return _other_than(" OR ".join(rest), newer, same)
+
+
+def _newer(name: str, byte: str) -> str:
+    """That a value was sealed by the installation, and is now, under a newer key of it or for a person."""
+    ours, persons = (
+        ", ".join(byte.format(form) for form in forms) for forms in (_OF_INSTALLATION, _OF_PERSONS)
+    )
+    return (
+        f"COALESCE(substr(OLD.{name}, 1, 1) IN ({ours}) AND (substr(NEW.{name}, 1, 1) IN ({persons})"
+        f" OR (substr(NEW.{name}, 1, 1) IN ({ours})"
+        f" AND substr(NEW.{name}, 2, 2) > substr(OLD.{name}, 2, 2))), false)"
+    )
 
 
 def _other_than(rest: str, newer: Sequence[str], same: Sequence[str]) -> str:

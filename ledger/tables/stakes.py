@@ -35,6 +35,24 @@ identity = Table(
     info={"room": "claim"},
 )
 
+person_key = Table(
+    "person_key",
+    metadata,
+    # a name of chance, by which what is sealed with the key names it
+    C("ref", LargeBinary, nullable=False),
+    C("recorded_at", Instant, nullable=False),
+    # the key, sealed under one of the installation's; None: it was erased, by an entry of that book
+    C("wrapped", LargeBinary),
+    C("erased_in", BigInteger),
+    C("erased_by", Integer),
+    PrimaryKeyConstraint("ref"),
+    CheckConstraint("length(ref) = 16", name="ref_length"),
+    CheckConstraint("(wrapped IS NULL) = (erased_in IS NOT NULL)", name="erased_by_an_entry"),
+    CheckConstraint("(erased_in IS NULL) = (erased_by IS NULL)", name="entry_is_whole"),
+    Index("ix_person_key_erased_in", "erased_in"),
+    info={"room": "reference"},
+)
+
 claim = Table(
     "claim",
     metadata,

@@ -53,6 +53,7 @@ from ledger.verify.credits import (
 )
 from ledger.verify.declared import sent_numbers_are_their_persons
 from ledger.verify.documents import documents_are_as_written
+from ledger.verify.erased import count_erased, keys_are_erased_by_entries, keys_of_people_are_there
 from ledger.verify.estates import (
     aid_came_back_by_a_statement,
     estates_set_off_what_was_owed,
@@ -158,6 +159,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     numbers_went_along,
     what_is_called_back_stands_in_both_books,
     credits_went_back_after_a_death,
+    keys_are_erased_by_entries,
 )
 # once, for all the books asked for
 ACROSS: tuple[Invariant, ...] = (
@@ -165,6 +167,7 @@ ACROSS: tuple[Invariant, ...] = (
     rows_are_those_that_were_registered,
     stakes_name_a_book,
     everybody_is_known_by_an_entry,
+    keys_of_people_are_there,
     nothing_else_is_staked,
     aid_clears,
     events_are_those_of_the_books,
@@ -185,6 +188,8 @@ class Verdict:
     entries: int = 0
     findings: list[Finding] = field(default_factory=list)
     findings_total: int = 0
+    # how many people nobody can name any more
+    erased: int = 0
 
     @property
     def clean(self) -> bool:
@@ -218,6 +223,7 @@ def verify(
         total = _count(connection, tables.book, start, end)
         for across in ACROSS:
             verdict.add(across(connection, start, end))
+        verdict.erased = count_erased(connection)
         verdict.add(guards_are_what_they_should_be(connection))
         verdict.add(reads_follow_each_other(connection, keyring))
         verdict.add(documents_are_as_written(connection, keyring))

@@ -12,15 +12,17 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.chart.person_facts import PersonFact
 from ledger.people.dated import read_dated
+from ledger.people.person_keys import beside
 from ledger.people.persons import digest_of_number, name_digest, open_fact
 from ledger.people.renumbering import roles_of
 from ledger.people.shared_numbers import read_sharing
 from ledger.posting.merges import survivor
 from ledger.posting.stakes import shared_among
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import Keyring, KeyringError, carrying, is_erased
 from ledger.verify.finding import Finding, book_name, line_name
 
 _F, _I, _S = tables.person_fact.c, tables.identity.c, tables.shared_number.c
+_K = tables.person_key.c
 _ROWS_AT_ONCE = 10_000
 _PERSONS_AT_ONCE = 500
 
@@ -82,15 +84,18 @@ def facts_are_what_they_are_compared_by(
 ) -> Iterator[Finding]:
     """Every sealed fact opens, and its digest is that of what it holds."""
     query = (
-        select(_F.book_id, _F.seq, _F.what, _F.digest, _F.sealed)
+        select(_F.book_id, _F.seq, _F.what, _F.digest, _F.sealed, _K.wrapped)
+        .join_from(tables.person_fact, tables.person_key, beside(_F.sealed), isouter=True)
         .where(_F.book_id.between(first, last))
         .order_by(_F.book_id, _F.seq, _F.line)
     )
     rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
-    for book_id, seq, number, digest, sealed in rows:
-        what = PersonFact(number)
+    for book_id, seq, number, digest, kept, key in rows:
+        what, sealed = PersonFact(number), carrying(key, kept)
+        if is_erased(sealed):
+            continue
         try:
-            text = open_fact(what, bytes(sealed), bytes(digest), keyring)
+            text = open_fact(what, sealed, bytes(digest), keyring)
         except KeyringError:
             yield Finding("fact_does_not_open", line_name(book_id, seq), f"a sealed {what.name.lower()}")
             continue

@@ -74,8 +74,8 @@ _AFTER_CLOSING = frozenset({
     Kind.ANNUAL_SETTLEMENT, Kind.AID_BACK, Kind.CONTRIBUTION, Kind.ESTATE_UNDO, Kind.INHERITANCE_BACK,
     Kind.INTEREST_CORRECTION, Kind.MERGE, Kind.PAYOUT_ORDER, Kind.PAYOUT_REVIEW, Kind.PAYOUT,
     Kind.PAYOUT_RETURN,
-    # whose it was is said of a closed book too
-    Kind.IDENTITY,
+    # whose it was is said of a closed book too, and that nobody knows any more
+    Kind.IDENTITY, Kind.ERASURE,
     # and of one that was left otherwise it follows the money
     Kind.EXIT, Kind.TRANSFER_OUT, Kind.TRANSFER_SUPPLEMENT, Kind.TRANSFER_REJECTION,
 })  # fmt: skip

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.chart.matrix import Stage
 from ledger.database.lookups import Lookup
+from ledger.people.person_keys import beside
 from ledger.people.persons import digest_of_number, name_digest, open_name, open_number
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import Keyring, KeyringError, carrying, is_erased
 from ledger.verify.finding import Finding, book_name
 
-_I, _B = tables.identity.c, tables.book.c
+_I, _B, _K = tables.identity.c, tables.book.c, tables.person_key.c
 _ROWS_AT_ONCE = 10_000
 _BY_DIGEST = Lookup(
     "SELECT i.digest, i.person_id FROM {given} JOIN identity i ON i.digest = given.digest",
@@ -41,17 +42,22 @@ def people_are_there_once(
 
     `first` and `last` are the books asked for. As much memory as there are rows that are wrong.
     """
-    query = select(_I.digest, _I.person_id, _I.number_sealed, _I.name_sealed, _I.name_digest)
+    query = select(
+        _I.digest, _I.person_id, _I.number_sealed, _I.name_sealed, _I.name_digest, _K.wrapped
+    ).join_from(tables.identity, tables.person_key, beside(_I.name_sealed), isouter=True)
     rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
     closed: list[int] = []
     # persons by the digest that the number of theirs has under the index key
     astray: defaultdict[bytes, set[int]] = defaultdict(set)
     misnamed: list[tuple[int, str, str]] = []
-    for found_by, person_id, number, name, compared in rows:
-        digest = bytes(found_by)
+    for found_by, person_id, number, sealed, compared, key in rows:
+        digest, name = bytes(found_by), carrying(key, sealed)
+        if is_erased(name):
+            # nobody can say any more whose it was
+            continue
         if number is not None:
             try:
-                right = digest_of_number(open_number(bytes(number), digest, keyring), keyring)
+                right = digest_of_number(open_number(carrying(key, number), digest, keyring), keyring)
             except KeyringError:
                 closed.append(person_id)
                 continue
@@ -59,7 +65,7 @@ def people_are_there_once(
                 # written with another index key, and so is the digest of the name
                 astray[right].add(person_id)
                 continue
-        fault = _fault_of_name(bytes(name), digest, bytes(compared), keyring)
+        fault = _fault_of_name(name, digest, bytes(compared), keyring)
         if fault is not None:
             misnamed.append((person_id, *fault))
     known = _known(connection, list(astray))

@@ -42,7 +42,7 @@ NO_DAYS = {
     "POST /v1/estates/{estate}/disputes by",
     "POST /v1/employers/{employer}/staff-moves to",
     "command verify SINCE",
-    *(f"command {name} BY" for name in ("import", "declare", "correct")),
+    *(f"command {name} BY" for name in ("import", "declare", "correct", "keys")),
     *(f"POST /v1/{cases} {name}" for cases in ("cases", "me/cases") for name in ("reply_to", "objects_to")),
 }
 

@@ -78,6 +78,10 @@ GOOD: dict[str, dict[str, Any]] = {
     "claim": {"digest": DIGEST, "book_id": BOOK},
     "policy": {"version": 901, "area": 990100, "hash": "h", "content": "c", "recorded_at": NOW},
     "policy_in_force": {"number": 901, "area": 990100, "version": 901, "recorded_at": NOW},
+    "person_key": {
+        "ref": bytes(16), "recorded_at": NOW, "wrapped": b"\x03\x00\x01",
+        "erased_in": None, "erased_by": None,
+    },
     "key_fingerprint": {"name": "seal-901.key", "fingerprint": DIGEST, "recorded_at": NOW},
     "agent": {"agent_id": 901, "name": "a new one"},
     "read_log_chain": {
@@ -489,6 +493,9 @@ WRONG: dict[str, list[dict[str, Any]]] = {
     "ck_identity_entry_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_identity_entry_name_digest_is_a_digest": [{"name_digest": bytes(31)}, {"name_digest": bytes(33)}],
     "ck_identity_entry_salt_length": [{"salt": bytes(15)}, {"salt": bytes(17)}],
+    "ck_person_key_ref_length": [{"ref": bytes(15)}, {"ref": bytes(17)}],
+    "ck_person_key_erased_by_an_entry": [{"erased_in": BOOK, "erased_by": 5}],
+    "ck_person_key_entry_is_whole": [{"erased_by": 5}],
     "ck_person_fact_what_is_known": [{"what": 0}, {"what": 5}],
     "ck_person_fact_digest_is_a_digest": [{"digest": bytes(31)}, {"digest": bytes(33)}],
     "ck_account_merge_goes_into_another": [{"into_id": BOOK}],
@@ -1096,6 +1103,8 @@ def test_the_triggers_that_the_migrations_leave_in_sqlite(engine: Engine) -> Non
         ("read_log_chain", "read_log_chain_grows"),
         ("identity", "identity_told"),
         ("identity", "identity_counted"),
+        ("person_key", "person_key_erased_once"),
+        ("person_key", "person_key_whole"),
     }
 
 

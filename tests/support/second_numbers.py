@@ -7,14 +7,23 @@ said by entries once the run after the upgrade has gone over them, as it does he
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
 from ledger.people.id_numbers import parse_id_number
-from ledger.people.persons import ROLE_ALIAS, number_digest, open_name, stake_by_number
+from ledger.people.person_keys import key_of_person
+from ledger.people.persons import (
+    ROLE_ALIAS,
+    context_of_name,
+    context_of_number,
+    number_digest,
+    open_name,
+    stake_by_number,
+)
 from ledger.people.whose import say_whose
-from ledger.vault import Keyring
+from ledger.vault import Keyring, carrying
 from tests.verify.tampering import with_every_right
 
 _I = tables.identity.c
@@ -29,17 +38,26 @@ def write_second_number(
         row = connection.execute(
             select(_I.person_id, _I.name_sealed, _I.name_digest).where(_I.digest == digest)
         ).one()
-    name = open_name(bytes(row.name_sealed), digest, keyring)
+        key = key_of_person(connection, keyring, row.person_id)
+    kept = bytes(row.name_sealed)
+    name = open_name(carrying(None if key is None else key.wrapped, kept), digest, keyring)
     stake, _parsed = stake_by_number(also, name, keyring, today)
+    as_before = partial(_sealed_as_before, keyring)
     # past the trigger, which refuses it since
     with with_every_right(connection.engine) as past:
         past.execute(
             tables.identity.insert().values(
                 digest=stake.digest, person_id=row.person_id, recorded_at=now, role=ROLE_ALIAS,
-                number_sealed=stake.number_sealed, name_sealed=stake.name_sealed,
+                number_sealed=as_before(stake.number_sealed, context_of_number(stake.digest)),
+                name_sealed=as_before(stake.name_sealed, context_of_name(stake.digest)),
                 name_digest=bytes(row.name_digest),
             )
         )  # fmt: skip
+
+
+def _sealed_as_before(keyring: Keyring, carried: bytes | None, context: bytes) -> bytes | None:
+    """Under a key of the installation: people had none of their own."""
+    return None if carried is None else keyring.seal_anew(carried, context)
 
 
 def add_alias(

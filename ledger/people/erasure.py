@@ -1,0 +1,127 @@
+"""Erasing whose a closed account was, once nobody has a claim any more.
+
+The key of the person is destroyed, in the transaction that writes the entry which says so. What was sealed
+with it is opened by nobody from then on; the entries, their amounts and the chains stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from ledger import tables
+from ledger.book.detail import pack
+from ledger.book.draft import Draft
+from ledger.bounds.bound import Edge
+from ledger.chart.kinds import Kind
+from ledger.chart.matrix import Stage
+from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Need, Receipt, WiderLocks
+from ledger.posting.merges import survivor
+from ledger.posting.needs import Asked
+from ledger.refusals import RefusalCode, Refused
+
+_B, _E, _M, _K = tables.book.c, tables.entry.c, tables.account_merge.c, tables.person_key.c
+# what is only said of a book, and not done in it
+_SAID_LATER = (int(Kind.IDENTITY), int(Kind.ERASURE))
+
+
+class LastOf(NamedTuple):
+    """How it stands with the books of one person."""
+
+    # the last day on which something was done in one of them; None while one is not closed
+    day: date | None
+    # the entry of the book that was asked for, by which the person was erased
+    erased_by: int | None
+
+
+def numbers_of_one(connection: Connection, person_id: int) -> frozenset[int]:
+    """All the person numbers of one human: of accounts that went into each other, too."""
+    found = {survivor(connection, person_id)}
+    while True:
+        before = connection.scalars(select(_M.person_id).where(_M.into_person_id.in_(found)))
+        more = found.union(before)
+        if more == found:
+            return frozenset(found)
+        found = more
+
+
+def _last_of(connection: Connection, book_id: int, person_id: int) -> LastOf:
+    books = connection.execute(
+        select(_B.book_id, _B.stage).where(_B.person_id.in_(numbers_of_one(connection, person_id)))
+    ).all()
+    day = None
+    if all(stage == Stage.CLOSED for _book_id, stage in books):
+        day = max(_last_day(connection, [one for one, _stage in books]), default=None)
+    erased_by = connection.scalar(select(func.max(_K.erased_by)).where(_K.erased_in == book_id))
+    return LastOf(day, erased_by)
+
+
+def _last_day(connection: Connection, books: Collection[int]) -> Sequence[date]:
+    query = select(func.max(_E.effective_on)).where(_E.kind.not_in(_SAID_LATER)).group_by(_E.book_id)
+    return connection.scalars(query.where(_E.book_id.in_(books))).all()
+
+
+def _read(connection: Connection, asked: Asked, desk: Desk) -> dict[int, LastOf]:
+    holders = {book_id: desk.books[book_id].person_id for book_id, _command in asked if book_id in desk.books}
+    return {
+        book_id: _last_of(connection, book_id, person_id)
+        for book_id, person_id in holders.items()
+        if person_id is not None
+    }
+
+
+def _follow(found: dict[int, LastOf], _desk: Desk, receipt: Receipt, _beside: Sequence[object]) -> None:
+    if receipt.kind is Kind.ERASURE:
+        found[receipt.book_id] = found[receipt.book_id]._replace(erased_by=receipt.seq)
+
+
+LAST_OF_HOLDER: Need[dict[int, LastOf]] = Need("last of the holder", _read, follow=_follow)
+
+
+@dataclass(eq=False)
+class EraseHolder(Command):
+    """Let nobody know any more whose a closed account was. Asked for again it is answered with the first.
+
+    Raises Refused: retention_not_over before the area's `access.retention_years` after the last thing that
+    was done in an account of the person, and for ever where the area says nothing of it.
+    """
+
+    verb = "erasure"
+    refused_with = (RefusalCode.RETENTION_NOT_OVER, RefusalCode.RATES_MISSING)
+    needs = frozenset({LAST_OF_HOLDER, TARGET})
+
+    book: BookRef
+    document: str
+    caller: str
+    actor: str
+    # the entry that did it, once it was found
+    target_seq: int | None = None
+
+    def content(self) -> str:
+        return self.document
+
+    def decide(self, desk: Desk) -> None:
+        book = desk.book
+        last = desk.of(LAST_OF_HOLDER).get(book.book_id)
+        if last is None:
+            raise Refused(RefusalCode.ACCOUNT_NOT_FOUND, at="book")
+        if last.erased_by is not None:
+            entry = desk.target(last.erased_by)
+            if entry is None:
+                self.target_seq = last.erased_by
+                raise WiderLocks(())
+            raise AlreadyThere(entry)
+        years = desk.policy(book.area).access.retention_on(desk.today)
+        if last.day is None or years is None:
+            raise Refused(RefusalCode.RETENTION_NOT_OVER)
+        over_on = Edge("closed", years=years).day({"closed": last.day})
+        if over_on is None or desk.today < over_on:
+            raise Refused(RefusalCode.RETENTION_NOT_OVER, over_on=over_on)
+        # in the year that the book stands in: what it says moves no money into another one
+        said_on = min(desk.today, date(book.open_year, 12, 31))
+        detail = pack(erased_on=desk.today.isoformat(), document=self.document)
+        book.add(Draft(Kind.ERASURE, said_on, detail=detail, keyed=True))

@@ -1,0 +1,58 @@
+"""Whose key was erased: by an entry that says so, and by nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, func, select
+
+from ledger import tables
+from ledger.chart.kinds import Kind
+from ledger.people.person_keys import beside
+from ledger.vault.sealing import FORMS_FOR_PERSONS
+from ledger.verify.finding import Finding, book_name, line_name
+
+_K, _E, _B = tables.person_key.c, tables.entry.c, tables.book.c
+_I, _F = tables.identity.c, tables.person_fact.c
+
+
+def keys_are_erased_by_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Every erased key names the entry that erased it, and every such entry erased one."""
+    of_key = select(_K.erased_in, _K.erased_by).where(_K.erased_in.between(first, last)).distinct()
+    of_entry = select(_E.book_id, _E.seq).where(_E.book_id.between(first, last), _E.kind == int(Kind.ERASURE))
+    erased = {tuple(row) for row in connection.execute(of_key)}
+    said = {tuple(row) for row in connection.execute(of_entry)}
+    for book_id, seq in sorted(erased - said):
+        yield Finding("key_erased", line_name(book_id, seq), "erased a key, and is no entry that does")
+    for book_id, seq in sorted(said - erased):
+        yield Finding("key_not_erased", line_name(book_id, seq), "says that it erased a key, and none was")
+
+
+def keys_of_people_are_there(connection: Connection, first: int, last: int) -> Iterator[Finding]:
+    """Whatever is sealed for a person names a key that is there, or was erased by an entry."""
+    for table, sealed in (
+        (tables.identity, _I.name_sealed),
+        (tables.identity, _I.number_sealed),
+        (tables.person_fact, _F.sealed),
+    ):
+        person = table.c.person_id
+        lost = (
+            select(person)
+            .join_from(table, tables.person_key, beside(sealed), isouter=True)
+            .where(_K.ref.is_(None), func.substr(sealed, 1, 1).in_(sorted(FORMS_FOR_PERSONS)))
+            .distinct()
+            .order_by(person)
+        )
+        for person_id in connection.scalars(lost).all():
+            books = connection.scalars(
+                select(_B.book_id).where(_B.person_id == person_id).order_by(_B.book_id)
+            ).all()
+            if not books or any(first <= book_id <= last for book_id in books):
+                where = book_name(books[0]) if books else f"person {person_id}"
+                yield Finding("key_missing", where, "is sealed with a key that is not there")
+
+
+def count_erased(connection: Connection) -> int:
+    """How many people were erased."""
+    erased = select(_K.erased_in, _K.erased_by).where(_K.wrapped.is_(None)).distinct().subquery()
+    return connection.scalar(select(func.count()).select_from(erased)) or 0
