@@ -10,7 +10,10 @@ from ledger.chart.parties import NUMBERS_PER_LETTER, Party
 @pytest.mark.parametrize("digits", [0, 1, 123_456_789_012, NUMBERS_PER_LETTER - 1])
 def test_a_number_says_whose_book_it_is(letter: int, digits: int) -> None:
     book_id = letter * NUMBERS_PER_LETTER + digits
-    parties = {5: Party.EMPLOYER, 6: Party.FUND, 9: Party.INSTITUTION, 16: Party.PERSON, 18: Party.RESIDENT}
+    parties = {
+        5: Party.EMPLOYER, 6: Party.FUND, 7: Party.REGISTER, 9: Party.INSTITUTION, 16: Party.PERSON,
+        18: Party.RESIDENT,
+    }  # fmt: skip
     assert party_of(book_id) is parties.get(letter)
     # P is the sixteenth letter, I the ninth: a person's account has pockets, and nobody else's book
     assert has_account(book_id) is (letter == 16)
