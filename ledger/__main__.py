@@ -155,7 +155,7 @@ def token(
     now, today = now_and_today()
     whose = None
     if person is not None:
-        whose = person_digest(person, Keyring.load(settings.keys_directory), today)
+        whose = person_digest(person, Keyring.load(settings.key_place), today)
     scopes, lifetime = scope.split(), timedelta(hours=hours)
     made = mint(
         settings.keys_directory,
@@ -241,7 +241,7 @@ def import_(
             actor,
             rejected_directory=rejected,
             processes=PROCESSES,
-            keys=settings.keys_directory,
+            keys=settings.key_place,
             include_hidden=include_hidden,
         )
         importer.require(files)

@@ -4,6 +4,8 @@
     LEDGER_DATABASE_URL  the database; wins over the SQLite file in the data directory
     LEDGER_CLUSTER       citus: the database is spread over machines by Citus; default it is one PostgreSQL
     LEDGER_KEYS          the directory of the keys; default <data>/keys
+    LEDGER_KEYS_COMMAND  a command that prints the keys, in place of the files: of a hardware module, say
+    LEDGER_CIPHERS       aes (AES-256-GCM, HMAC-SHA-256) or sm (SM4-GCM, HMAC-SM3); default aes
     LEDGER_POLICIES      the directory of the areas' policy files; default the ones shipped
     LEDGER_JWKS          the public keys that tokens are verified with; default <keys>/jwks.json
     LEDGER_TOKEN_ISSUER, LEDGER_TOKEN_AUDIENCE
@@ -39,6 +41,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from ledger.addresses import WrongUrl, is_loopback, is_plain_path, read_address
+from ledger.vault import SUITE_NAMES, KeyPlace
 
 DEFAULT_DATA = Path("demo-data")
 SQLITE_FILE = "ledger.db"
@@ -62,8 +65,8 @@ _NUMBERS = {
 _TRUTHS = frozenset({"demo", "metrics_callers"})
 # the settings that are texts; what is none of these is a path
 _TEXTS = frozenset({
-    "cluster", "database_url", "host", "log_level", "metrics_address", "public_url", "token_issuer",
-    "token_audience",
+    "ciphers", "cluster", "database_url", "host", "keys_command", "log_level", "metrics_address",
+    "public_url", "token_issuer", "token_audience",
 })  # fmt: skip
 CLUSTERS = ("citus",)
 LOG_LEVELS = ("debug", "info", "warning", "error")
@@ -86,6 +89,8 @@ class Settings:
     # None: the database is on one machine
     cluster: str | None = None
     keys: Path | None = None
+    keys_command: str | None = None
+    ciphers: str = SUITE_NAMES[0]
     jwks: Path | None = None
     policies: Path | None = None
     demo: bool = False
@@ -129,6 +134,10 @@ class Settings:
             settings.cluster not in CLUSTERS or not (settings.database_url or "").startswith("postgresql")
         ):
             raise SettingsError("LEDGER_CLUSTER: citus, for a PostgreSQL that LEDGER_DATABASE_URL names")
+        if settings.ciphers not in SUITE_NAMES:
+            raise SettingsError(f"LEDGER_CIPHERS: one of {', '.join(SUITE_NAMES)}")
+        if settings.keys_command is not None and not settings.keys_command.strip():
+            raise SettingsError("LEDGER_KEYS_COMMAND: a command, with its arguments")
         settings.metrics_sockets  # noqa: B018  raises, when it cannot be read
         settings.check_url  # noqa: B018  raises, when it cannot be read
         if settings.demo and not settings.is_loopback:
@@ -161,6 +170,11 @@ class Settings:
             return self.keys
         self._want_data()
         return self.data / "keys"
+
+    @property
+    def key_place(self) -> KeyPlace:
+        """Where the keys are had from. Raises SettingsError when nobody said."""
+        return KeyPlace(self.keys_directory, self.keys_command, self.ciphers)
 
     @property
     def jwks_file(self) -> Path:
@@ -241,11 +255,14 @@ class Settings:
             "LEDGER_RUNS_MAX": str(self.runs_max),
             "LEDGER_DEADLINE_SECONDS": str(self.deadline_seconds),
             "LEDGER_METRICS_CALLERS": "true" if self.metrics_callers else "false",
+            "LEDGER_CIPHERS": self.ciphers,
             "LEDGER_TOKEN_ISSUER": self.token_issuer,
             "LEDGER_TOKEN_AUDIENCE": self.token_audience,
             "LEDGER_TOKEN_HOURS_MAX": str(self.token_hours_max),
             "LEDGER_TOKEN_SKEW_SECONDS": str(self.token_skew_seconds),
         }
+        if self.keys_command is not None:
+            values["LEDGER_KEYS_COMMAND"] = self.keys_command
         if self.log_level is not None:
             values["LEDGER_LOG_LEVEL"] = self.log_level
         if self.public_url is not None:

@@ -40,7 +40,7 @@ from ledger.imports.under_way import FileUnderWay
 from ledger.people.persons import number_opener
 from ledger.policy import Policy
 from ledger.posting import batches
-from ledger.vault import Keyring
+from ledger.vault import KeyPlace, Keyring
 
 __all__ = [
     "INTERNAL_ERROR",
@@ -83,8 +83,8 @@ class Importer:
     progress: Progress | None = None
     rejected_directory: Path | None = None
     processes: int = 1
-    # the directory of the keys, from which those processes load them: keys are never handed over
-    keys: Path | None = None
+    # where those processes have the keys from: keys are never handed over
+    keys: KeyPlace | None = None
     include_hidden: bool = False
     caller: str = CALLER
     only_employer: str | None = None

@@ -13,7 +13,6 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 from socket import socketpair
 from types import TracebackType
 from typing import Self
@@ -25,6 +24,7 @@ from ledger.imports.chunks import Chunk, Clock, Poster
 from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Tally
 from ledger.policy import Policy
+from ledger.vault import KeyPlace
 
 # blocks on their way at once: one is posted while the next one waits, so that nobody waits for the reader
 IN_FLIGHT = 3
@@ -65,7 +65,7 @@ class Processes:
         policies: Mapping[int, Policy],
         clock: Clock,
         kind: str,
-        keys: Path | None = None,
+        keys: KeyPlace | None = None,
     ) -> None:
         self.ways = ways
         self._pipes: list[Pipe] = []

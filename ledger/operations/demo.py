@@ -37,7 +37,7 @@ Shown = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 def make_keys(settings: Settings) -> None:
     """Make the keys that are missing: those of the data, and the one that signs tokens."""
-    Keyring.create(settings.keys_directory)
+    Keyring.create(settings.key_place)
     create_signing_key(settings.keys_directory)
 
 

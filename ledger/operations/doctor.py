@@ -123,8 +123,8 @@ def examine(settings: Settings, examination: Examination) -> None:
     keyrings: list[Keyring] = []
 
     def keys() -> str:
-        keyrings.append(Keyring.load(settings.keys_directory))
-        return f"in {settings.keys_directory}"
+        keyrings.append(Keyring.load(settings.key_place))
+        return f"in {settings.keys_directory}" if settings.keys_command is None else "said by a command"
 
     check("data_directory", lambda: _writable(settings.data))
     check("disk_space", lambda: checks.free_space(shutil.disk_usage(settings.data).free, settings.data))

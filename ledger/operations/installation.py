@@ -144,7 +144,7 @@ def load_keys(settings: Settings) -> Keyring:
     """The keys that the settings name. Raises KeyringError, with the directory and what to do."""
     directory = settings.keys_directory
     try:
-        return Keyring.load(directory)
+        return Keyring.load(settings.key_place)
     except KeyExposedError as error:
         raise KeyringError(f"keys in {directory}: {error}") from None
     except KeyringError as error:
@@ -157,7 +157,7 @@ def _how_to_have_keys(settings: Settings) -> str:
     sealed = database_is_sealed(settings)
     if sealed:
         return f"{named}; {PUT_BACK}"
-    is_new = sealed is not None and not have_keys(settings.keys_directory)
+    is_new = sealed is not None and not have_keys(settings.key_place)
     return f"{named}; `keys` makes new ones" if is_new else named
 
 
@@ -206,7 +206,7 @@ def open_to_verify(settings: Settings) -> tuple[Engine, Keyring | None]:
 def _keys_to_look_with(settings: Settings, engine: Engine) -> Keyring | None:
     """The keys, checked; None where there are neither keys nor people."""
     with reading(engine) as connection, connection.begin():
-        if not have_keys(settings.keys_directory) and not is_sealed(connection):
+        if not have_keys(settings.key_place) and not is_sealed(connection):
             return None
         keyring = load_keys(settings)
         check_keys(connection, keyring)

@@ -62,6 +62,8 @@ def keys(
         if signing:
             raise WrongCall("--signing makes a key, and rotate makes none")
         return rotate(settings)
+    if settings.keys_command is not None:
+        raise WrongCall("LEDGER_KEYS_COMMAND says the keys: they are made where it has them from")
     directory = settings.keys_directory
     before = {file.name for file in directory.iterdir()} if directory.is_dir() else set()
     if not are_whole(directory) and installation.database_is_sealed(settings):
@@ -76,7 +78,7 @@ def keys(
     if signing:
         demo.make_keys(settings)
     else:
-        Keyring.create(directory)
+        Keyring.create(settings.key_place)
     made = sorted({file.name for file in directory.iterdir()} - before)
     return {"keys": str(directory), "made": made}, True
 

@@ -50,7 +50,9 @@ _WHOSE_UNSAID: Final = (
 # The key of a person is sealed anew under a newer key of the installation, or erased once and for ever.
 _KEY_CHANGED: Final = (
     "NEW.ref <> OLD.ref OR NEW.recorded_at <> OLD.recorded_at OR OLD.wrapped IS NULL"
-    " OR (NEW.wrapped IS NOT NULL AND NOT substr(NEW.wrapped, 2, 2) > substr(OLD.wrapped, 2, 2))"
+    " OR (NEW.wrapped IS NOT NULL AND NOT (substr(NEW.wrapped, 2, 2) > substr(OLD.wrapped, 2, 2)"
+    " OR (substr(NEW.wrapped, 2, 2) = substr(OLD.wrapped, 2, 2)"
+    " AND substr(NEW.wrapped, 1, 1) > substr(OLD.wrapped, 1, 1))))"
 )
 # the first bytes of what is sealed under a key of the installation, and of what is sealed for a person
 _OF_INSTALLATION: Final = ("01", "04")
@@ -102,14 +104,16 @@ def _not_resealed_in_sqlite(table: str, sealed: Sequence[str], made_anew: Sequen
 
 
 def _newer(name: str, byte: str) -> str:
-    """That a value was sealed by the installation, and is now, under a newer key of it or for a person."""
+    """That a value of the installation is sealed under a newer key or cipher of it now, or for a person."""
     ours, persons = (
         ", ".join(byte.format(form) for form in forms) for forms in (_OF_INSTALLATION, _OF_PERSONS)
     )
     return (
         f"COALESCE(substr(OLD.{name}, 1, 1) IN ({ours}) AND (substr(NEW.{name}, 1, 1) IN ({persons})"
         f" OR (substr(NEW.{name}, 1, 1) IN ({ours})"
-        f" AND substr(NEW.{name}, 2, 2) > substr(OLD.{name}, 2, 2))), false)"
+        f" AND (substr(NEW.{name}, 2, 2) > substr(OLD.{name}, 2, 2)"
+        f" OR (substr(NEW.{name}, 2, 2) = substr(OLD.{name}, 2, 2)"
+        f" AND substr(NEW.{name}, 1, 1) > substr(OLD.{name}, 1, 1))))), false)"
     )
 
 

@@ -3,6 +3,7 @@
 from ledger.vault.faults import KeyErasedError, KeyExposedError, KeyringError
 from ledger.vault.key_files import (
     INDEX_FILE,
+    KeyPlace,
     are_whole,
     have_document_key,
     have_keys,
@@ -13,7 +14,7 @@ from ledger.vault.key_files import (
 )
 from ledger.vault.keyring import Keyring, base64url, ed25519_jwk, sealed_with
 from ledger.vault.person_keys import PersonKey, at_rest, carried, carrying, is_erased, key_named
-from ledger.vault.sealing import FORMS, FORMS_FOR_PERSONS, HEADER_BYTES, REF_BYTES, WRAPPED_BYTES
+from ledger.vault.sealing import FORMS, FORMS_FOR_PERSONS, HEADER_BYTES, REF_BYTES, SUITE_NAMES, WRAPPED_BYTES
 
 __all__ = [
     "FORMS",
@@ -21,9 +22,11 @@ __all__ = [
     "HEADER_BYTES",
     "INDEX_FILE",
     "REF_BYTES",
+    "SUITE_NAMES",
     "WRAPPED_BYTES",
     "KeyErasedError",
     "KeyExposedError",
+    "KeyPlace",
     "Keyring",
     "KeyringError",
     "PersonKey",

@@ -1,23 +1,24 @@
 """The files that keys lie in: which there are, how they are read, and how those that are missing are made.
 
 A key directory holds `seal-<id>.key` (id 1 to 65535), `index.key` and `document-<id>.key`, each 32 bytes in
-base64 that nobody but its owner may read.
+base64 that nobody but its owner may read. In place of the directory a command may say them.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 import re
+import shlex
 import stat
+import subprocess
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.vault.faults import KeyExposedError, KeyringError
-from ledger.vault.sealing import KEY_BYTES
+from ledger.vault.sealing import AES, KEY_BYTES
 
 INDEX_FILE: Final = "index.key"
 FIRST_SEAL_FILE: Final = "seal-1.key"
@@ -27,7 +28,17 @@ KEY_ID_MAX: Final = 65535
 # what nobody but the owner of a key file may have
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _FILE_BYTES_MAX: Final = 4096
+_COMMAND_SECONDS: Final = 30
 _match_key_file = re.compile(r"(?:seal|document)-([1-9][0-9]{0,4})\.key").fullmatch
+
+
+class KeyPlace(NamedTuple):
+    """Where an installation has its keys from, and which ciphers it works with."""
+
+    directory: Path
+    # prints the keys, in place of the files: of a hardware module, or of a service that keeps keys
+    command: str | None = None
+    ciphers: str = AES.name
 
 
 class KeyFiles(NamedTuple):
@@ -58,8 +69,44 @@ def document_file(key_id: int) -> str:
     return f"document-{key_id}.key"
 
 
-def read_key_files(directory: Path) -> KeyFiles:
-    """All keys of a directory. Raises KeyringError, which names the file that is missing or malformed."""
+def read_keys(place: KeyPlace) -> KeyFiles:
+    """The keys of an installation. Raises KeyringError, which names what is missing or malformed."""
+    return _read_key_files(place.directory) if place.command is None else _said_by(place.command)
+
+
+def _said_by(command: str) -> KeyFiles:
+    """What a command prints: a line for each key, the name of its file and the key in base64.
+
+    What it says besides is not shown: it might be a key.
+    """
+    try:
+        said = subprocess.run(
+            shlex.split(command), capture_output=True, timeout=_COMMAND_SECONDS, check=True, text=True
+        ).stdout
+    except subprocess.CalledProcessError as ended:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: it ended with {ended.returncode}") from None
+    except subprocess.TimeoutExpired:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds") from None
+    except (OSError, ValueError) as error:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: cannot be run ({type(error).__name__})") from None
+    found: dict[str, bytes] = {}
+    for number, line in enumerate(said.splitlines(), start=1):
+        name, _blank, key = line.strip().partition(" ")
+        if name in found or not (name == INDEX_FILE or _match_key_file(name)):
+            raise KeyringError(f"LEDGER_KEYS_COMMAND: line {number} names no key, or one for the second time")
+        found[name] = _decoded(name, key)
+    if INDEX_FILE not in found:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: it says no {INDEX_FILE}")
+    keys = KeyFiles({}, found.pop(INDEX_FILE), {})
+    for name, value in found.items():
+        numbered = keys.seal_keys if is_seal_file(name) else keys.document_keys
+        numbered[_number_in(name)] = value
+    if not keys.seal_keys:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: it says no {FIRST_SEAL_FILE}, and no other seal key")
+    return keys
+
+
+def _read_key_files(directory: Path) -> KeyFiles:
     sealing = _read_keys(directory, "seal-*.key")
     if not sealing:
         raise KeyringError(f"{FIRST_SEAL_FILE}: missing, and there is no other seal key")
@@ -85,9 +132,10 @@ def make_missing_keys(directory: Path) -> None:
         _write_new_key(directory / FIRST_DOCUMENT_FILE)
 
 
-def have_keys(directory: Path) -> bool:
-    """Whether anything lies there that is called like a key."""
-    return (directory / INDEX_FILE).exists() or any(directory.glob("seal-*.key"))
+def have_keys(place: KeyPlace) -> bool:
+    """Whether anything lies there that is called like a key, or a command is to say them."""
+    directory = place.directory
+    return place.command is not None or (directory / INDEX_FILE).exists() or any(directory.glob("seal-*.key"))
 
 
 def are_whole(directory: Path) -> bool:
@@ -136,24 +184,34 @@ def _read_keys(directory: Path, pattern: str) -> dict[int, bytes]:
     """All keys whose files are called so, by the number in the name."""
     keys: dict[int, bytes] = {}
     for path in sorted(directory.glob(pattern)):
-        found = _match_key_file(path.name)
-        if found is None or int(found[1]) > KEY_ID_MAX:
-            raise KeyringError(f"{path.name}: the key id must be 1 to 65535, without leading zeros")
-        keys[int(found[1])] = _read_key(path)
+        keys[_number_in(path.name)] = _read_key(path)
     return keys
+
+
+def _number_in(name: str) -> int:
+    found = _match_key_file(name)
+    if found is None or int(found[1]) > KEY_ID_MAX:
+        raise KeyringError(f"{name}: the key id must be 1 to {KEY_ID_MAX}, without leading zeros")
+    return int(found[1])
 
 
 def _read_key(path: Path) -> bytes:
     try:
-        key = base64.b64decode(read_private(path).strip(), validate=True)
+        text = read_private(path)
     except FileNotFoundError:
         raise KeyringError(f"{path.name}: missing") from None
     except OSError as error:
         raise KeyringError(f"{path.name}: cannot be read ({error.strerror})") from None
-    except binascii.Error:
-        raise KeyringError(f"{path.name}: not base64") from None
+    return _decoded(path.name, text)
+
+
+def _decoded(name: str, text: str | bytes) -> bytes:
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        raise KeyringError(f"{name}: not base64") from None
     if len(key) != KEY_BYTES:
-        raise KeyringError(f"{path.name}: must hold 32 bytes in base64")
+        raise KeyringError(f"{name}: must hold {KEY_BYTES} bytes in base64")
     return key
 
 

@@ -31,9 +31,10 @@ from ledger.vault.key_files import (
     FIRST_DOCUMENT_FILE,
     INDEX_FILE,
     KEY_ID_MAX,
+    KeyPlace,
     document_file,
     make_missing_keys,
-    read_key_files,
+    read_keys,
     seal_file,
 )
 from ledger.vault.person_keys import Carried, PersonKey, carried, refuse_erased
@@ -47,8 +48,10 @@ from ledger.vault.sealing import (
     KEY_ID_BYTES,
     REF_BYTES,
     Opener,
+    Suite,
     decrypted,
     encrypted,
+    suite_named,
 )
 
 # under what the key of a person is sealed
@@ -58,16 +61,27 @@ _PERSON_KEY: Final = b"person_key|"
 class Keyring:
     """The keys of one installation. Safe to share between threads; shows only key ids."""
 
-    __slots__ = ("_current_id", "_fingerprints", "_keyed", "_seal_keys", "_signing", "signing_file")
+    __slots__ = (
+        "_current_id",
+        "_fingerprints",
+        "_keyed",
+        "_openers",
+        "_seal_keys",
+        "_signing",
+        "_suite",
+        "signing_file",
+    )
 
     def __init__(
         self,
         seal_keys: Mapping[int, bytes],
         index_key: bytes,
         document_keys: Mapping[int, bytes] | None = None,
+        suite: Suite = AES,
     ) -> None:
         """Take seal keys by id, the index key, and the keys that sign documents by id, 32 bytes each.
 
+        `suite` seals from now on, and is what people are found by; what another one sealed is opened too.
         `load` and `create` are the usual doors.
         """
         documents = document_keys or {}
@@ -75,11 +89,14 @@ class Keyring:
             raise KeyringError("at least one seal key is needed, with an id from 1 to 65535")
         if any(len(key) != KEY_BYTES for key in (*seal_keys.values(), index_key, *documents.values())):
             raise KeyringError("a key must be 32 bytes long")
-        self._seal_keys = {key_id: AES.cipher(key) for key_id, key in seal_keys.items()}
+        self._suite = suite
+        self._seal_keys = dict(seal_keys)
+        # each made when it is needed: not every machine can do every cipher
+        self._openers: dict[tuple[str, int], Opener] = {}
         self._current_id = max(seal_keys)
         # The key is taken in once. And not hmac.digest: that lets other threads run meanwhile, and may then
         # wait a hundred times as long as it worked until it is its turn again.
-        self._keyed = hmac.new(index_key, digestmod=hashlib.sha256)
+        self._keyed = hmac.new(index_key, digestmod=suite.hash)
         # the newest first: it signs
         self._signing = {
             _thumbprint(key): key
@@ -91,17 +108,21 @@ class Keyring:
         named = {seal_file(key_id): key for key_id, key in seal_keys.items()} | {INDEX_FILE: index_key}
         named |= {document_file(key_id): key for key_id, key in documents.items()}
         self._fingerprints = {name: _fingerprint(name, key) for name, key in named.items()}
+        # nobody is found by the digests of another hash: to the database it is another key
+        self._fingerprints[INDEX_FILE] = _fingerprint(INDEX_FILE, index_key, suite.hash)
 
     @classmethod
-    def load(cls, directory: Path) -> Keyring:
-        """Read all keys of the directory; KeyringError names the file that is missing or malformed."""
-        return cls(*read_key_files(directory))
+    def load(cls, place: KeyPlace | Path) -> Keyring:
+        """Read all keys of a place, or a directory; KeyringError names what is missing or malformed."""
+        where = KeyPlace(place) if isinstance(place, Path) else place
+        suite = suite_named(where.ciphers)
+        return cls(*read_keys(where), suite)
 
     @classmethod
-    def create(cls, directory: Path) -> Keyring:
+    def create(cls, place: KeyPlace | Path) -> Keyring:
         """Make what is missing (directory 0700, files 0600), then load. What is there is never replaced."""
-        make_missing_keys(directory)
-        return cls.load(directory)
+        make_missing_keys(place if isinstance(place, Path) else place.directory)
+        return cls.load(place)
 
     # -- what is sealed --------------------------------------------------------------------------------------
 
@@ -111,17 +132,17 @@ class Keyring:
 
     def seal_bytes(self, plain: bytes, context: bytes) -> bytes:
         """The same of bytes."""
-        return encrypted(self._seal_keys[self._current_id], self.header, plain, context)
+        return encrypted(self._opener(self._suite, self._current_id), self.header, plain, context)
 
     @property
     def header(self) -> bytes:
         """The first bytes of what is sealed from now on: they name the form and the key."""
-        return AES.form + self._key_id
+        return self._suite.form + self._key_id
 
     @property
     def wrapped_header(self) -> bytes:
         """The first bytes of the keys of people, as they are kept from now on."""
-        return AES.wrapped + self._key_id
+        return self._suite.wrapped + self._key_id
 
     @property
     def _key_id(self) -> bytes:
@@ -152,9 +173,15 @@ class Keyring:
 
     def _sealing_key(self, sealed: bytes) -> Opener:
         """The key of the installation that a value names."""
-        cipher = self._seal_keys.get(int.from_bytes(sealed[1:HEADER_BYTES], "big"))
-        if cipher is None:
+        key_id = int.from_bytes(sealed[1:HEADER_BYTES], "big")
+        if key_id not in self._seal_keys:
             raise KeyringError("the sealed value names a key that is not here")
+        return self._opener(BY_FORM[sealed[:1]], key_id)
+
+    def _opener(self, suite: Suite, key_id: int) -> Opener:
+        cipher = self._openers.get((suite.name, key_id))
+        if cipher is None:
+            cipher = self._openers[suite.name, key_id] = suite.cipher(self._seal_keys[key_id])
         return cipher
 
     # -- what is sealed for one person -----------------------------------------------------------------------
@@ -162,7 +189,7 @@ class Keyring:
     def person_key(self) -> PersonKey:
         """A key for a person whom nobody knows yet."""
         ref, key = os.urandom(REF_BYTES), os.urandom(KEY_BYTES)
-        return PersonKey(ref, self._wrap(ref, key), AES.cipher(key))
+        return PersonKey(ref, self._wrap(ref, key), self._suite.cipher(key))
 
     def key_of(self, value: bytes) -> PersonKey | None:
         """The key that a value carries; None for one that is sealed under the installation's own.
@@ -180,7 +207,9 @@ class Keyring:
         return self._wrap(ref, self._unwrapped(Carried(ref, wrapped, b"")))
 
     def _wrap(self, ref: bytes, key: bytes) -> bytes:
-        return encrypted(self._seal_keys[self._current_id], self.wrapped_header, key, _PERSON_KEY + ref)
+        return encrypted(
+            self._opener(self._suite, self._current_id), self.wrapped_header, key, _PERSON_KEY + ref
+        )
 
     def _unwrapped(self, one: Carried) -> bytes:
         return decrypted(self._sealing_key(one.wrapped), one.wrapped, HEADER_BYTES, _PERSON_KEY + one.ref)
@@ -207,7 +236,7 @@ class Keyring:
     # -- what is found ---------------------------------------------------------------------------------------
 
     def digest(self, kind: str, value: str) -> bytes:
-        """The 32-byte keyed digest (HMAC-SHA-256) by which a value of a kind is found, without its text.
+        """The 32-byte keyed digest (HMAC-SHA-256 or HMAC-SM3) by which a value of a kind is found.
 
         The caller normalises the value first: equal texts give equal digests, nothing else does.
         """
@@ -264,9 +293,9 @@ def sealed_with(sealed: bytes) -> str:
     return seal_file(key_id)
 
 
-def _fingerprint(name: str, key: bytes) -> bytes:
+def _fingerprint(name: str, key: bytes, by: str = AES.hash) -> bytes:
     # no digest of a value begins like this: those begin with a length in eight bytes
-    return hmac.digest(key, f"fingerprint of the ledger's {name}".encode(), hashlib.sha256)
+    return hmac.digest(key, f"fingerprint of the ledger's {name}".encode(), by)
 
 
 def _encode(text: str) -> bytes:

@@ -46,7 +46,9 @@ RESEALED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # the key of a person is sealed anew under a newer key of the installation, or erased once and for ever
 _KEY_CHANGED = (
     "NEW.ref <> OLD.ref OR NEW.recorded_at <> OLD.recorded_at OR OLD.wrapped IS NULL"
-    " OR (NEW.wrapped IS NOT NULL AND NOT substr(NEW.wrapped, 2, 2) > substr(OLD.wrapped, 2, 2))"
+    " OR (NEW.wrapped IS NOT NULL AND NOT (substr(NEW.wrapped, 2, 2) > substr(OLD.wrapped, 2, 2)"
+    " OR (substr(NEW.wrapped, 2, 2) = substr(OLD.wrapped, 2, 2)"
+    " AND substr(NEW.wrapped, 1, 1) > substr(OLD.wrapped, 1, 1))))"
 )
 _GUARDS = (
     ("person_key_erased_once", "UPDATE", _KEY_CHANGED),
@@ -145,7 +147,9 @@ def _newer(name: str, byte: str) -> str:
     return (
         f"COALESCE(substr(OLD.{name}, 1, 1) IN ({ours}) AND (substr(NEW.{name}, 1, 1) IN ({persons})"
         f" OR (substr(NEW.{name}, 1, 1) IN ({ours})"
-        f" AND substr(NEW.{name}, 2, 2) > substr(OLD.{name}, 2, 2))), false)"
+        f" AND (substr(NEW.{name}, 2, 2) > substr(OLD.{name}, 2, 2)"
+        f" OR (substr(NEW.{name}, 2, 2) = substr(OLD.{name}, 2, 2)"
+        f" AND substr(NEW.{name}, 1, 1) > substr(OLD.{name}, 1, 1))))), false)"
     )
 
 
