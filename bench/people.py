@@ -11,7 +11,7 @@ import psycopg
 from bench.plan import OUT
 from ledger.people.id_numbers import check_digit
 from ledger.people.persons import ROLE_CURRENT, stake_by_number
-from ledger.vault import Keyring
+from ledger.vault import Keyring, at_rest, carried
 
 KEYS = OUT / "data" / "keys"
 _FIRST_YEAR = 1940
@@ -21,6 +21,9 @@ _COPY = (
     b" FROM STDIN (FORMAT BINARY)"
 )
 _TYPES = ("bytea", "int8", "timestamptz", "int2", "bytea", "bytea", "bytea", "int4")
+_COPY_KEYS = b"COPY person_key (ref, recorded_at, wrapped) FROM STDIN (FORMAT BINARY)"
+_KEY_TYPES = ("bytea", "timestamptz", "bytea")
+_TOGETHER = 10_000
 
 
 def keyring() -> Keyring:
@@ -50,11 +53,20 @@ def write_people(
     The openings of the books say so.
     """
     keys = keyring()
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        copy.set_types(_TYPES)
-        for i in range(first, last + 1):
-            stake, _parsed = stake_by_number(id_number(i), _NAMES[i % len(_NAMES)], keys, today)
-            copy.write_row((
-                stake.digest, person_id(i), now, ROLE_CURRENT, stake.number_sealed, stake.name_sealed,
-                stake.name_digest, 1,
-            ))  # fmt: skip
+    for start in range(first, last + 1, _TOGETHER):
+        some = range(start, min(start + _TOGETHER, last + 1))
+        stakes = {i: stake_by_number(id_number(i), _NAMES[i % len(_NAMES)], keys, today)[0] for i in some}
+        with connection.cursor() as cursor:
+            with cursor.copy(_COPY) as copy:
+                copy.set_types(_TYPES)
+                for i, stake in stakes.items():
+                    copy.write_row((
+                        stake.digest, person_id(i), now, ROLE_CURRENT, at_rest(stake.number_sealed or b""),
+                        at_rest(stake.name_sealed), stake.name_digest, 1,
+                    ))  # fmt: skip
+            with cursor.copy(_COPY_KEYS) as copy:
+                copy.set_types(_KEY_TYPES)
+                for stake in stakes.values():
+                    key = carried(stake.name_sealed)
+                    if key is not None:
+                        copy.write_row((key.ref, now, key.wrapped))
