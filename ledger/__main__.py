@@ -281,6 +281,12 @@ def verify(
         Path | None,
         typer.Option("--key", metavar="FILE", help="The log's key, if kept too; else DATA/seals/key."),
     ] = None,
+    with_keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--keys/--no-keys", help="Open what is sealed too, or leave it; else if there are keys."
+        ),
+    ] = None,
 ) -> Answer:
     """Re-derive every balance, chain and total, and name the first fault.
 
@@ -290,10 +296,12 @@ def verify(
 
     settings = Settings.load(data)
     if since is not None:
+        if with_keys is not None:
+            raise WrongCall("--keys and --no-keys are of the check of the whole, and not of --since")
         return _verify_since(settings, since, key)
     if key is not None:
         raise WrongCall("--key is the key of the checkpoint that --since names")
-    engine, keyring = installation.open_to_verify(settings)
+    engine, keyring = installation.open_to_verify(settings, with_keys)
     tune_process()
     try:
         with in_words(), progress.shown("verify") as report:

@@ -198,8 +198,16 @@ def open_to_look(settings: Settings, purpose: Purpose = RUN) -> tuple[Engine, Ke
     return engine, keyring
 
 
-def open_to_verify(settings: Settings) -> tuple[Engine, Keyring | None]:
-    """The same, with statements that may take as long as a check of the whole."""
+def open_to_verify(settings: Settings, keys: bool | None = None) -> tuple[Engine, Keyring | None]:
+    """The same, with statements that may take as long as a check of the whole.
+
+    `keys` says whether they must be there, or are left alone; None takes those that belong to the database.
+    """
+    if keys is False:
+        return connect_ready(settings, VERIFY), None
+    if keys:
+        # said here, before an hour of looking
+        load_keys(settings)
     return open_to_look(settings, VERIFY)
 
 

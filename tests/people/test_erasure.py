@@ -376,8 +376,18 @@ def test_the_command_and_every_look_at_the_account_since(
             assert answer.status_code < 500, (path, answer.text)
             for secret in SECRETS:
                 assert secret not in answer.text, path
-    checked = run("verify")
-    assert (checked.json["erased"], checked.json["findings"]) == (1, [])
+    for asked in ([], ["--keys"], ["--no-keys"]):
+        checked = run("verify", *asked)
+        assert (checked.json["erased"], checked.json["findings"]) == (1, []), asked
+    # whoever checks without having the keys
+    (tmp_path / "keys").rename(tmp_path / "elsewhere")
+    assert run("verify", "--no-keys").json["ok"]
+    for asked in ([], ["--keys"]):
+        without = run("verify", *asked)
+        assert without.code != 0
+        assert "LEDGER_KEYS names the directory" in without.out + without.err
+    (tmp_path / "elsewhere").rename(tmp_path / "keys")
+    assert run("verify", "--keys", "--since", "x").code == 2
     for wrong in (["erase"], ["erase", account], ["erase", "--document", "x"], ["rotate", account]):
         assert run("keys", *wrong).code == 2, wrong
 
