@@ -65,6 +65,7 @@ class Keyring:
         "_current_id",
         "_fingerprints",
         "_keyed",
+        "_last",
         "_openers",
         "_seal_keys",
         "_signing",
@@ -93,6 +94,7 @@ class Keyring:
         self._seal_keys = dict(seal_keys)
         # each made when it is needed: not every machine can do every cipher
         self._openers: dict[tuple[str, int], Opener] = {}
+        self._last: tuple[tuple[str, bytes], Opener | None] = (("", b""), None)
         self._current_id = max(seal_keys)
         # The key is taken in once. And not hmac.digest: that lets other threads run meanwhile, and may then
         # wait a hundred times as long as it worked until it is its turn again.
@@ -168,8 +170,16 @@ class Keyring:
         one = carried(sealed)
         if one is None:
             raise KeyringError("the sealed value has an unknown form")
-        cipher = BY_FORM[one.sealed[:1]].cipher(self._unwrapped(one))
-        return decrypted(cipher, one.sealed, 1 + REF_BYTES, context)
+        return decrypted(self._cipher_of(one, BY_FORM[one.sealed[:1]]), one.sealed, 1 + REF_BYTES, context)
+
+    def _cipher_of(self, one: Carried, suite: Suite) -> Opener:
+        """The key that a value carries. The last one is kept: a name comes with a number."""
+        wanted = (suite.name, one.wrapped)
+        held, last = self._last
+        if last is None or held != wanted:
+            last = suite.cipher(self._unwrapped(one))
+            self._last = (wanted, last)
+        return last
 
     def _sealing_key(self, sealed: bytes) -> Opener:
         """The key of the installation that a value names."""
@@ -200,7 +210,7 @@ class Keyring:
         one = carried(value)
         if one is None:
             return None
-        return PersonKey(one.ref, one.wrapped, BY_FORM[one.wrapped[:1]].cipher(self._unwrapped(one)))
+        return PersonKey(one.ref, one.wrapped, self._cipher_of(one, BY_FORM[one.wrapped[:1]]))
 
     def wrap_anew(self, ref: bytes, wrapped: bytes) -> bytes:
         """The key of a person, sealed under the key that seals now. Raises KeyringError."""
