@@ -5,7 +5,7 @@ PYTHON ?= python3
 SIZE ?= full
 export SIZE PEERS
 
-.PHONY: help demo test check fuzz bench wheel sbom setup clean openapi moved
+.PHONY: help demo test check fuzz bench wheel sbom audit setup clean openapi moved
 
 ## help: this list
 help:
@@ -42,6 +42,10 @@ wheel: setup
 ## sbom: dist/sbom.json, every package that an installation gets, as CycloneDX has it
 sbom: setup
 	@.venv/bin/python -m tests.sbom dist/sbom.json
+
+## audit: the same packages against published advisories, by pip-audit where it is; ADVISORIES=FILE for a list of yours
+audit: setup
+	@.venv/bin/python -m tests.audit $(if $(ADVISORIES),--advisories $(ADVISORIES)) $(ARGS)
 
 ## setup: .venv with the pinned packages
 setup: .venv/.stamp
