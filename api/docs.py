@@ -27,10 +27,14 @@ def add_docs(app: FastAPI) -> None:
     async def openapi(request: Request) -> Response:
         request.scope["ledger.template"] = "/openapi.json"
         if not written:
-            # seconds of work for the first who asks: others are answered meanwhile
-            written[:] = [await asyncio.to_thread(lambda: to_json(document(app)))]
+            # seconds of work for the first who asks: others are answered meanwhile, and those who ask for the
+            # same wait for the first
+            async with making:
+                if not written:
+                    written[:] = [await asyncio.to_thread(lambda: to_json(document(app)))]
         return Response(written[0], media_type="application/json")
 
     written: list[bytes] = []
+    making = asyncio.Lock()
     app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
     app.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)

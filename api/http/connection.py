@@ -215,7 +215,7 @@ class Connection(HttpToolsProtocol):
         if left > 0:
             self._receiving = self.loop.call_later(left, self._waited)
             return
-        self._refuse(DoorCode.REQUEST_TIMEOUT if self._begun else None)
+        self._refuse(DoorCode.REQUEST_TIMEOUT if self._begun else None, "nothing was asked for in time")
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -243,13 +243,13 @@ class Connection(HttpToolsProtocol):
 
     # -- the end -------------------------------------------------------------------------------------------
 
-    def _refuse(self, code: DoorCode | None) -> None:
-        """Say no, where nobody has answered yet, and hear nothing more."""
+    def _refuse(self, code: DoorCode | None, why: str = "more was sent than is taken") -> None:
+        """Say no, where nobody has answered yet, and hear nothing more; `why` is told to the log."""
         self._deaf = True
         self._stop_waiting()
         if self.transport.is_closing():
             return
-        _log.warning("a connection was ended: %s", "more was sent than is taken" if code is None else code)
+        _log.warning("a connection was ended: %s", why if code is None else code)
         if self.pipeline or not (self._in_body or self._is_idle()):
             # those before it are at work, and are answered first
             self._last_word = code

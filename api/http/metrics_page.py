@@ -9,10 +9,11 @@ It asks for no token, as whoever collects metrics has none, and holds nothing of
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET, AF_INET6
+from socket import AF_INET, AF_INET6, SHUT_RDWR
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -25,6 +26,8 @@ from api.http.metrics import RequestCounts, page
 PATH: Final = "/metrics"
 # a collector that says nothing more is let go
 SILENCE_SECONDS: Final = 10
+# each has a thread: of more at once those who are there longest are let go
+CONNECTIONS_MAX: Final = 16
 # how often a worker looks for a port that has become free
 AGAIN_SECONDS: Final = 0.5
 
@@ -136,5 +139,29 @@ def _server(address: tuple[str, int], text: Any) -> ThreadingHTTPServer:
         daemon_threads = True
         # one process an address: newer versions of the library would share it
         allow_reuse_port = False
+        # who comes while others are let go waits a moment, and is not sent away
+        request_queue_size = 4 * CONNECTIONS_MAX
+
+        def __init__(self, *arguments: Any) -> None:
+            # who is connected, the one who is there longest first
+            self._there: OrderedDict[Any, None] = OrderedDict()
+            self._lock = threading.Lock()
+            super().__init__(*arguments)
+
+        def process_request(self, request: Any, client_address: Any) -> None:
+            with self._lock:
+                self._there[request] = None
+                longest = next(iter(self._there)) if len(self._there) > CONNECTIONS_MAX else None
+                if longest is not None:
+                    del self._there[longest]
+                    # its thread hears that nothing more comes, and ends
+                    with suppress(OSError):
+                        longest.shutdown(SHUT_RDWR)
+            super().process_request(request, client_address)
+
+        def shutdown_request(self, request: Any) -> None:
+            with self._lock:
+                self._there.pop(request, None)
+            super().shutdown_request(request)
 
     return Server(address, Handler)

@@ -83,6 +83,7 @@ def _taking(kind: str) -> Takes:
             # a preview of a file in which no line can be read shows nobody
             shown.of_each(())
             asked = Asked(kind, form, totals, preview, hidden, who, partial(_tell, shown), own_lists(request))
+            uploads.begin(who)
             on_failure.pop_all()
         left = seconds_left(request.scope, state.settings.deadline_seconds)
         said, ended = await uploads.run(state, asked, folder, left)

@@ -1,4 +1,7 @@
-"""Files that come over HTTP: one at a time of a caller, a few at once of all, each in a thread of its own."""
+"""Files that come over HTTP: one at a time of a caller, a few at work at once, each in a thread of its own.
+
+A file that is still coming has no place at work: who sends slowly keeps nobody else's file waiting.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ from ledger.imports.chunks import Told
 from ledger.operations.installation import connection_to_post
 
 AT_ONCE: Final = 2
+# files that are there or still coming: so many times their size is what they take of the disk
+COMING_MAX: Final = 8
 # how long a caller waits for the end of a file; after that it is told to ask for the batch
 WAIT_SECONDS: Final = 30.0
 SPARE_SECONDS: Final = 2.0
@@ -60,7 +65,9 @@ class Uploads:
     """The files under way in this process."""
 
     def __init__(self) -> None:
+        # whose files are coming or at work; those whose files are at work
         self._callers: set[str] = set()
+        self._at_work: set[str] = set()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, "ledger-upload")
         self._stopping = threading.Event()
@@ -71,24 +78,34 @@ class Uploads:
         self._threads.shutdown()
 
     def take(self, caller: Caller) -> Path:
-        """A folder for a file of a caller. Raises Declined (503) while another of its files is under way."""
-        name = f"{caller.caller}|{caller.employer or ''}"
+        """A folder for a file of a caller. Raises Declined (503) while another of its files is under way, and
+        where there is no place for one more.
+        """
+        name = _name(caller)
         with self._lock:
-            if name in self._callers or len(self._callers) >= AT_ONCE:
-                raise Declined(DoorCode.OVERLOADED, {"Retry-After": RETRY_SECONDS}, files_max=AT_ONCE)
+            if name in self._callers or len(self._callers) >= COMING_MAX or len(self._at_work) >= AT_ONCE:
+                raise _no_place()
             self._callers.add(name)
         return Path(tempfile.mkdtemp(prefix="ledger-upload-"))
+
+    def begin(self, caller: Caller) -> None:
+        """The file of a caller is there, and takes a place at work. Raises Declined (503) for want of one."""
+        with self._lock:
+            if len(self._at_work) >= AT_ONCE:
+                raise _no_place()
+            self._at_work.add(_name(caller))
 
     def let_go(self, caller: Caller, folder: Path) -> None:
         """Throw away what was sent, and let the caller send another."""
         shutil.rmtree(folder, ignore_errors=True)
         with self._lock:
-            self._callers.discard(f"{caller.caller}|{caller.employer or ''}")
+            self._callers.discard(_name(caller))
+            self._at_work.discard(_name(caller))
 
     async def run(
         self, state: State, asked: Asked, folder: Path, seconds_left: float
     ) -> tuple[dict[str, Any], bool]:
-        """Import a file, or preview it: what became of it, and whether it has come to its end.
+        """Import a file that has begun, or preview it: what became of it, and whether it has come to its end.
 
         Raises Refused; Declined (503) when the database is gone; PolicyOutdated. Lets go of the
         folder when it is done.
@@ -139,6 +156,14 @@ class Uploads:
     def _go_on(self, _done: int, _all: int) -> None:
         if self._stopping.is_set():
             raise ImportProblem("the service was stopped; send the file again to go on")
+
+
+def _name(caller: Caller) -> str:
+    return f"{caller.caller}|{caller.employer or ''}"
+
+
+def _no_place() -> Declined:
+    return Declined(DoorCode.OVERLOADED, {"Retry-After": RETRY_SECONDS}, files_max=AT_ONCE)
 
 
 @contextmanager

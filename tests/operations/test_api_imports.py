@@ -16,6 +16,8 @@ from openpyxl import load_workbook
 from sqlalchemy import Engine
 
 from api.http import asgi
+from api.http.errors import Declined
+from api.http.security import Caller
 from api.operations import uploads
 from api.operations.answers import ImportAnswer
 from ledger import imports
@@ -253,6 +255,31 @@ def test_a_caller_sends_one_file_at_a_time(client: TestClient, monkeypatch: pyte
         first.join()
     assert [answer.status_code for answer in answers] == [200]
     assert send(client, "contributions", f"{CONTRIBUTIONS}\n").status_code == 200
+
+
+def test_a_file_that_is_still_coming_has_no_place_at_work(tmp_path: Path) -> None:
+    files = uploads.Uploads()
+    callers = [Caller(f"system-{number}", "clerk", frozenset()) for number in range(uploads.COMING_MAX)]
+    folders = [files.take(caller) for caller in callers]
+    # as many as the disk is to hold
+    another = Caller("another", "clerk", frozenset())
+    with pytest.raises(Declined):
+        files.take(another)
+    for caller in callers[: uploads.AT_ONCE]:
+        files.begin(caller)
+    # what has come finds no place at work, and nothing more is taken that would find none
+    with pytest.raises(Declined):
+        files.begin(callers[-1])
+    files.let_go(callers[-1], folders[-1])
+    with pytest.raises(Declined):
+        files.take(another)
+    files.let_go(callers[0], folders[0])
+    folders.append(files.take(another))
+    files.begin(another)
+    for caller, folder in zip([*callers, another], folders, strict=True):
+        files.let_go(caller, folder)
+        assert not folder.exists()
+    assert (files._callers, files._at_work) == (set(), set())
 
 
 def test_a_large_file_goes_on_behind_its_answer(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
