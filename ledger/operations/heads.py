@@ -95,18 +95,22 @@ def read_heads(path: Path) -> Iterator[Head]:
             end = json.loads("{" + line.removeprefix("], ")) if line.startswith("], ") else {}
     except OSError as error:
         raise HeadsProblem(f"{path.name}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HeadsProblem(f"{path.name}: not made by `python -m ledger heads`") from None
     if end.get("books") != books:
         raise HeadsProblem(f"{path.name}: cut, its end is missing")
 
 
 def _head(line: str) -> Head:
-    number, seq, digest = json.loads(line)
-    book_id = book_id_of(number)
+    match json.loads(line):
+        # 1 and true are one to Python
+        case [str(number), int(seq), str(digest)] if seq is not True and seq is not False:
+            book_id = book_id_of(number)
+        case _:
+            book_id, seq, digest = None, 0, ""
     if book_id is None:
-        raise ValueError("no number of a book")
-    return Head(book_id, int(seq), bytes.fromhex(digest))
+        raise ValueError("no head of a book")
+    return Head(book_id, seq, bytes.fromhex(digest))
 
 
 def compare(connection: Connection, heads: Iterator[Head]) -> Compared:

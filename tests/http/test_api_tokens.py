@@ -423,6 +423,95 @@ def test_tokens_of_others(provider: Provider) -> None:
     assert why(verifier, "x" * 9_000) == "malformed"
 
 
+def signed(provider: Provider, head: dict[str, Any], rights: str, name: str = "first") -> str:
+    """A token of the provider with a head and rights as they are written."""
+    parts = [base64.urlsafe_b64encode(one.encode()).rstrip(b"=") for one in (json.dumps(head), rights)]
+    content = b".".join(parts)
+    signature = base64.urlsafe_b64encode(provider.keys[name].sign(content)).rstrip(b"=")
+    return (content + b"." + signature).decode()
+
+
+HEAD = {"alg": "EdDSA", "typ": "JWT", "kid": "first"}
+
+
+def told_rights(**more: Any) -> str:
+    born = int(NOW.timestamp())
+    return json.dumps({
+        "iss": TOKEN_NAME, "aud": TOKEN_NAME, "sub": "clerk", "client_id": "tests", "iat": born,
+        "exp": born + 900, **more,
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        *(({"kid": kid}, "unknown_kid") for kid in (
+            "../../../../dev/null", "/etc/passwd", "first/../second", "first\u0000", "FIRST", "first ", "",
+            "' OR '1'='1", "https://pointed.example/jwks", "second", "k" * 1_000,
+        )),
+        *(({"kid": kid}, "malformed") for kid in (1, ["first"], {"kid": "first"}, True)),
+        # what has to be understood and is not is no token (RFC 7515 4.1.11)
+        *(({"crit": crit}, "malformed") for crit in (["exp"], ["x"], [], "x", [1], None)),
+        ({"crit": ["b64"], "b64": False}, "malformed"),
+        *(({"alg": alg}, "wrong_algorithm") for alg in (
+            "none", "None", "NONE", "HS256", "RS256", "ES256", "eddsa", None, ["EdDSA"], "", 7,
+        )),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_head_that_asks_for_something_else(provider: Provider, head: dict[str, Any], reason: str) -> None:
+    """Signed by the provider with its own key, and still refused: the key decides, no word of the token."""
+    verifier = Verifier(JwksFile(provider.file))
+    assert why(verifier, signed(provider, HEAD, told_rights())) == ""
+    assert why(verifier, signed(provider, HEAD | head, told_rights())) == reason
+
+
+@pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
+def test_a_key_that_comes_with_the_token_is_nobodys(provider: Provider, name: str) -> None:
+    stranger = Ed25519PrivateKey.generate()
+    raw = base64.urlsafe_b64encode(stranger.public_key().public_bytes_raw()).rstrip(b"=").decode()
+    own = {"kty": "OKP", "crv": "Ed25519", "x": raw, "kid": "first"}
+    brought: dict[str, Any] = {
+        "jwk": own,
+        "jku": "https://pointed.example/jwks",
+        "x5u": "file:///x",
+        "x5c": [raw],
+    }
+    provider.keys["stranger"] = stranger
+    token = signed(provider, HEAD | {name: brought[name]}, told_rights(), "stranger")
+    assert why(Verifier(JwksFile(provider.file)), token) == "wrong_signature"
+
+
+def test_of_a_right_that_is_said_twice_the_last_counts(provider: Provider) -> None:
+    """As RFC 7519 (4) allows: what is refused when said once is refused behind anything else."""
+    verifier = Verifier(JwksFile(provider.file))
+    for right, last, reason in (
+        ("exp", int(NOW.timestamp()) - 900, "expired"),
+        ("aud", "another", "wrong_audience"),
+        ("iss", "another", "wrong_issuer"),
+        ("sub", "", "unfit_sub"),
+        ("scope", ["admin"], "unfit_scope"),
+    ):
+        twice = told_rights()[:-1] + f', "{right}": {json.dumps(last)}}}'
+        assert why(verifier, signed(provider, HEAD, twice)) == reason
+    scoped = told_rights(scope="admin")[:-1] + ', "scope": "accounts:read"}'
+    caller = verifier.check(f"Bearer {signed(provider, HEAD, scoped)}")
+    assert caller.scopes == {"accounts:read"}
+
+
+def test_a_token_that_is_large_is_not_even_read(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier = Verifier(JwksFile(provider.file))
+    large = signed(provider, HEAD, told_rights(more="x" * 100_000))
+    nested = signed(
+        provider, HEAD, told_rights(more="x")[:-1] + ', "deep": ' + "[" * 3_000 + "]" * 3_000 + "}"
+    )
+    assert len(nested) > 8_000
+    assert why(verifier, nested[:8_000]) == "malformed"
+    monkeypatch.setattr("api.http.security.jwt", None)
+    assert why(verifier, large) == "malformed"
+    assert why(verifier, "." * 100_000) == "malformed"
+
+
 # -- in the log, and nowhere else ----------------------------------------------------------------------------
 
 

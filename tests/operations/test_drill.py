@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 from ledger.__main__ import app
 from ledger.accounts.spending import Spend
-from ledger.book.numbers import has_account
+from ledger.book.numbers import account_no, has_account, new_book_id
+from ledger.chart.parties import Party
 from ledger.chart.registers import Register
 from ledger.database.engines import connect, reading
 from ledger.operations.heads import HeadsProblem, compare, read_heads
@@ -249,6 +250,29 @@ def test_heads_that_cannot_be_read(world: World, tmp_path: Path, spoil: str) -> 
     )
     with reading(world.engine) as connection, pytest.raises(HeadsProblem, match=r"heads\.json: "):
         compare(connection, read_heads(heads))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[null, 3, {digest}]", "[5, 3, {digest}]", "[{book}, [], {digest}]", "[{book}, null, {digest}]",
+        "[{book}, 1e999, {digest}]", "[{book}, 1.0, {digest}]", '[{book}, "3", {digest}]',
+        "[{book}, true, {digest}]", "[{book}, 3, 5]", "[{book}, 3, null]", "[{book}, 3, []]",
+        '[{book}, 3, "x"]', "[{book}, 3]", "[{book}, 3, {digest}, 4]", "[]", "[[[]]]", '["P", 3, {digest}]',
+        "[" * 990,
+    ],
+)  # fmt: skip
+@pytest.mark.sqlite
+def test_a_head_that_is_none_is_said_in_one_line(tmp_path: Path, line: str) -> None:
+    book, digest = f'"{account_no(new_book_id(Party.PERSON))}"', f'"{"ab" * 32}"'
+    file = tmp_path / "heads.json"
+    head = '{"format": 1, "heads": [\n'
+    file.write_text(f'{head}[{book}, 3, {digest}]\n], "books": 1}}\n')
+    assert [one.seq for one in read_heads(file)] == [3]
+    said = line.replace("{book}", book).replace("{digest}", digest)
+    file.write_text(f'{head}{said}\n], "books": 1}}\n')
+    with pytest.raises(HeadsProblem, match="not made by"):
+        list(read_heads(file))
 
 
 def test_nothing_is_overwritten(world: World, fresh_url: str, tmp_path: Path) -> None:
