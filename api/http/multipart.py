@@ -61,12 +61,24 @@ async def receive_form(request: Request, folder: Path, known: frozenset[str]) ->
 def _boundary(content_type: str) -> bytes:
     head = Message()
     head["content-type"] = content_type
-    boundary = head.get_param("boundary")
-    if head.get_content_type() != "multipart/form-data" or not isinstance(boundary, str):
+    boundary = _parameter(head, "boundary", "content-type")
+    if head.get_content_type() != "multipart/form-data" or boundary is None:
         raise Declined(DoorCode.MEDIA_TYPE_UNSUPPORTED)
     if _match_boundary(boundary) is None:
         raise _wrong("a form of parts (multipart/form-data)")
     return b"--" + boundary.encode()
+
+
+def _parameter(head: Message, name: str, header: str) -> str | None:
+    """A parameter that stands there as one text; None where it does not.
+
+    In numbered parts (RFC 2231) a form has none (RFC 7578 4.2), and over some of them the library falls.
+    """
+    try:
+        value = head.get_param(name, header=header)
+    except (TypeError, ValueError, LookupError):
+        return None
+    return value if isinstance(value, str) else None
 
 
 def _wrong(expected: str) -> ShapeRefused:
@@ -143,7 +155,7 @@ def _head(content: mmap.mmap, start: int, end: int) -> tuple[str, int]:
     if stop < 0 or stop + 4 > end + 2:
         raise _wrong("parts with their names")
     head = HeaderParser().parsestr(content[start:stop].decode("utf-8", "replace"))
-    name = head.get_param("name", header="content-disposition")
-    if head.get_content_disposition() != "form-data" or not isinstance(name, str):
+    name = _parameter(head, "name", "content-disposition")
+    if head.get_content_disposition() != "form-data" or name is None:
         raise _wrong("parts with their names")
     return name, min(stop + 4, end)

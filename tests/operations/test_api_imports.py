@@ -148,6 +148,9 @@ BAD_FORMS = {
     b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n1\r\n' * 2 + b"--x--": 422,
     b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n\r\n--x--': 422,
     b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + b"\0" * 99 + b"\r\n--x--": 422,
+    # names in numbered parts, some of them without a number
+    b"--x\r\nContent-Disposition: form-data; name*5=a; name*=utf-8''x\r\n\r\na\r\n--x--": 422,
+    b"--x\r\nContent-Disposition: form-data; name*=utf-8''file\r\n\r\na\r\n--x--": 422,
 }
 
 
@@ -157,6 +160,13 @@ def test_what_is_no_form_is_refused(client: TestClient, body: bytes) -> None:
     assert answer.status_code == BAD_FORMS[body], answer.text
     # and the next one is taken: nothing is left under way
     assert send(client, "contributions", f"{CONTRIBUTIONS}\n").status_code == 200
+
+
+@pytest.mark.parametrize("boundary", ["boundary*5=x; boundary*=utf-8''x", "boundary*=utf-8''x"])
+def test_a_boundary_in_numbered_parts_is_none(client: TestClient, boundary: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data; {boundary}"}
+    answer = client.post("/v1/imports/contributions", content=form_of(FILE), headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")
 
 
 def form_of(*parts: tuple[str, str]) -> bytes:
