@@ -66,6 +66,7 @@ LONG: Final = frozenset({
     ("GET", "/v1/reports/overdue-registrations"),
     ("GET", "/v1/reports/undeclared"),
     ("GET", "/v1/reports/debits-after-death"),
+    ("GET", "/v1/reports/findings"),
     # a file is answered with 202 before its time is over, and goes on
     ("POST", "/v1/imports/accounts"),
     ("POST", "/v1/imports/contributions"),

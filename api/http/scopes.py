@@ -34,6 +34,7 @@ SCOPE_OF: Final[dict[tuple[str, str], str]] = {
     ("POST", "/v1/accounts/{account}/death/withdrawal"): "accounts:write",
     ("POST", "/v1/accounts/{account}/death/correction"): "accounts:write",
     ("GET", "/v1/reports/debits-after-death"): "reports:read",
+    ("GET", "/v1/reports/findings"): "reports:read",
     ("POST", "/v1/accounts/{account}/estate"): "accounts:write",
     ("POST", "/v1/estates"): "accounts:write",
     ("GET", "/v1/estates"): "accounts:read",

@@ -45,6 +45,7 @@ _OF_PERSONS: Final[dict[tuple[str, str], FieldGroup]] = {
     ("POST", "/v1/accounts/{account}/death/withdrawal"): _RECEIPT,
     ("POST", "/v1/accounts/{account}/death/correction"): _RECEIPT,
     ("GET", "/v1/reports/debits-after-death"): G.ENTRIES,
+    ("GET", "/v1/reports/findings"): G.ENTRIES,
     ("POST", "/v1/accounts/{account}/estate"): _RECEIPT | G.OTHERS_NAMES,
     ("POST", "/v1/estates"): _RECEIPT | G.OTHERS_NAMES,
     ("GET", "/v1/estates"): G.ENTRIES,
@@ -297,6 +298,8 @@ ONLY_THROUGH: Final[Mapping[tuple[str, str], frozenset[AccessChannel]]] = {
     ("POST", "/v1/webhooks"): frozenset({C.SYSTEM}),
     ("GET", "/v1/webhooks"): frozenset({C.SYSTEM}),
     ("POST", "/v1/webhooks/{webhook}/end"): frozenset({C.SYSTEM}),
+    # what somebody should explain is for who audits
+    ("GET", "/v1/reports/findings"): frozenset({C.AUDIT}),
     # R68: decided by somebody else
     ("GET", "/v1/approvals"): _REVIEWERS,
     ("GET", "/v1/approvals/{approval}"): _REVIEWERS,

@@ -18,6 +18,7 @@ from api.http.shown import Shown, shown_by
 from api.http.state import State, caller_of, state_of
 from ledger import RefusalCode, Refused
 from ledger.book.numbers import account_no
+from ledger.bounds.bound import Bound
 from ledger.bounds.looks import LOOKED_ON
 from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.inquiry.findings import AuditFinding, FindingKind, LookedAt
@@ -93,7 +94,7 @@ async def findings(
     if caller_of(request).channel is not AccessChannel.AUDIT:
         raise Declined(DoorCode.CHANNEL_NOT_ALLOWED)
     state = state_of(request)
-    first, last = _period(state, first, last)
+    first, last = period_asked(state, LOOKED_ON, first, last)
     cursors = Cursors(state.keyring, f"findings|{first}|{last}")
     after = None if cursor is None else tuple(cursors.read(cursor))
 
@@ -112,15 +113,15 @@ async def findings(
     )
 
 
-def _period(state: State, first: date | None, last: date | None) -> tuple[date, date]:
-    """The days that are asked for. Raises Refused(period_invalid)."""
+def period_asked(state: State, bound: Bound, first: date | None, last: date | None) -> tuple[date, date]:
+    """The days that are asked for, by the bound of each. Raises Refused(period_invalid)."""
     today = state.clock()[1]
     if last is None:
         far = first is not None and today - first >= timedelta(days=DAYS_MAX)
         last = first + timedelta(days=DAYS_MAX - 1) if first is not None and far else today
     if first is not None:
-        LOOKED_ON.admit(first, today, "first")
-    LOOKED_ON.admit(last, today, "last")
+        bound.admit(first, today, "first")
+    bound.admit(last, today, "last")
     if first is None:
         first = last
     if not timedelta() <= last - first < timedelta(days=DAYS_MAX):

@@ -55,7 +55,11 @@ TOTALLED_ON = Bound(
     earliest=_SINCE,
     latest=_TODAY,
     rule="a day of recording",
-    sent=("GET /v1/reports/trial-balance on",),
+    sent=(
+        "GET /v1/reports/trial-balance on",
+        "GET /v1/reports/findings from",
+        "GET /v1/reports/findings to",
+    ),
 )
 LOOKED_ON = Bound(
     earliest=_SINCE,

@@ -6,7 +6,6 @@ of a hundred thousand looks is seconds, however they lie.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from ledger.chart.channels import AccessChannel, FieldGroup
+from ledger.inquiry.crowds import Within
 
 # looks that one finding shows; it says how many there were
 LOOKS_MAX: Final = 200
@@ -208,21 +208,13 @@ class _Crowd:
         self._actor = actor
         self._most = limits.people
         self._span = timedelta(minutes=limits.minutes)
-        self._looks: deque[LookedAt] = deque()
-        self._people: dict[Whose, int] = {}
+        self._looks: Within[LookedAt] = Within()
         self._open: AuditFinding | None = None
         self._found: list[AuditFinding] = []
 
     def add(self, look: LookedAt) -> None:
-        # just so many minutes apart is within them
-        while self._looks and look.at - self._looks[0].at > self._span:
-            gone = self._looks.popleft().whose
-            self._people[gone] -= 1
-            if not self._people[gone]:
-                del self._people[gone]
-        self._looks.append(look)
-        self._people[look.whose] = self._people.get(look.whose, 0) + 1
-        if len(self._people) <= self._most:
+        self._looks.add(look.at, look.whose, look, self._span)
+        if self._looks.many <= self._most:
             self._open = None
         elif self._open is not None:
             self._open.add(look)

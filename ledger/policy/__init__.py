@@ -14,6 +14,7 @@ of care is a line in CARE_UNITS, a field of CarePolicy and a line in read_care.
     access       what a channel may ask for, and what is told of it
     calendar     working days
     cases        how long an answer may take
+    findings     from where on auditors are shown what stands in the book
     parameters   the parameters, and what of them holds on a day
     load         from the file's text to a checked Policy
 """

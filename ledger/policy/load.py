@@ -23,6 +23,7 @@ from ledger.policy.care import CHRONIC_UNITS, read_care
 from ledger.policy.cases import read_cases
 from ledger.policy.dated import ONE_DAY, Dated, DatedLine, MissingParameter, ParameterLine
 from ledger.policy.estates import read_estates
+from ledger.policy.findings import read_findings
 from ledger.policy.parameters import (
     ALL_UNITS,
     ESTIMATES_IN_A_ROW,
@@ -116,6 +117,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         corrections_taken_back_from=optional(TAKEN_BACK_FROM, values.parse_amount),
         care=read_care(dated, optional),
         access=read_access(optional),
+        findings=read_findings(optional),
         calendar=_calendar(by_name, filename),
         cases=read_cases(optional),
         approvals=read_approvals(optional),

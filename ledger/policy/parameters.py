@@ -14,6 +14,7 @@ from ledger.policy.care import CARE_UNITS, CHRONIC_UNITS, ON_FILE_UNITS, CarePol
 from ledger.policy.cases import CASES_UNITS, CasesPolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.estates import ESTATES_UNITS, EstatesPolicy
+from ledger.policy.findings import FINDINGS_UNITS, FindingsPolicy
 from ledger.policy.transfers import TRANSFERS_UNITS, TransfersPolicy
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
@@ -67,6 +68,7 @@ OPTIONAL_UNITS: dict[str, str] = {
     **APPROVAL_UNITS,
     **TRANSFERS_UNITS,
     **ESTATES_UNITS,
+    **FINDINGS_UNITS,
 }
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
@@ -115,6 +117,7 @@ class Policy:
     corrections_taken_back_from: Dated[int]
     care: CarePolicy
     access: AccessPolicy
+    findings: FindingsPolicy
     calendar: WorkCalendar
     cases: CasesPolicy
     approvals: ApprovalsPolicy

@@ -118,6 +118,14 @@ def parse_average_wage(value: str) -> int:
     return fen
 
 
+def parse_limit(value: str) -> int:
+    """An amount in yuan of more than zero, in fen: a limit of nothing would be a prohibition."""
+    fen = parse_amount(value)
+    if fen == 0:
+        raise ValueError("a limit is more than zero")
+    return fen
+
+
 def parse_day_basis(value: str) -> int:
     """The days that a yearly rate is divided by. ValueError unless 360 or 365."""
     if value not in ("360", "365"):

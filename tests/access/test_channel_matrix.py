@@ -90,6 +90,7 @@ ONLY: Final = {
     ("POST", "/v1/me/cases/{case}/close"): {"system", "online", "kiosk"},
     ("GET", "/v1/read-log"): {"audit"},
     ("GET", "/v1/read-log/findings"): {"audit"},
+    ("GET", "/v1/reports/findings"): {"audit"},
 }
 # what is whose, the handlers of these see to: persons and employers have them for themselves
 OWN_CASES: Final = {("POST", "/v1/cases"), ("GET", "/v1/cases"), ("GET", "/v1/cases/{case}")}

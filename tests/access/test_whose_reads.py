@@ -262,6 +262,7 @@ BY_OTHERS: Final = (
     "/v1/corrections",
     "/v1/me",
     "/v1/read-log",
+    "/v1/reports/findings",
     "/v1/agency-requests",
     "/v1/people/",
     "/v1/phone/",

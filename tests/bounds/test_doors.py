@@ -994,13 +994,12 @@ CASES = [
     ),
     *(
         Case(
-            f"GET /v1/read-log/findings {name}",
-            lambda d, day, name=name: d.client.get(
-                "/v1/read-log/findings", params={name: day}, headers=d.audit
-            ),
+            f"GET {path} {name}",
+            lambda d, day, path=path, name=name: d.client.get(path, params={name: day}, headers=d.audit),
             ("1989-12-31", TOMORROW, "0001-01-01", "9999-12-31"),
             ("1990-01-01", TODAY),
         )
+        for path in ("/v1/read-log/findings", "/v1/reports/findings")
         for name in ("from", "to")
     ),
     *(

@@ -64,7 +64,7 @@ NOT_WALKED = {
     *BESIDE,
 }
 # what only auditors are let in to
-FOR_AUDITORS = {"/v1/read-log/findings"}
+FOR_AUDITORS = {"/v1/read-log/findings", "/v1/reports/findings"}
 SIGNED = "^-?"
 
 

@@ -33,7 +33,7 @@ from tests.support.api_client import contribute, key, open_account, running, spe
 
 ROUTES = sorted(SCOPE_OF)
 # what the scope alone does not let in to
-FOR_AUDITORS = {("GET", "/v1/read-log"), ("GET", "/v1/read-log/findings")}
+FOR_AUDITORS = {("GET", "/v1/read-log"), ("GET", "/v1/read-log/findings"), ("GET", "/v1/reports/findings")}
 GUARDED = [route for route in ROUTES if SCOPE_OF[route] != OPEN]
 
 

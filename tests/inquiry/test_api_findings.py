@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from sqlalchemy import Engine, func, select
 from ledger import tables
 from ledger.book.numbers import book_id_of
 from ledger.chart.channels import AccessChannel, FieldGroup
-from ledger.clock import day_of
 from ledger.verify import verify
 from tests.support import estate_client
 from tests.support.api_client import (
@@ -42,6 +40,7 @@ from tests.support.care_client import (
     settle,
     visit,
 )
+from tests.support.inquiry_client import at
 from tests.support.people import KEYRING
 
 PATH = "/v1/read-log/findings"
@@ -56,21 +55,6 @@ def client(fresh_engine: Engine, tmp_path: Path) -> Iterator[TestClient]:
 @pytest.fixture
 def keys(client: TestClient, tmp_path: Path) -> Path:
     return tmp_path / "keys"
-
-
-@contextmanager
-def at(client: Any, now: datetime) -> Iterator[None]:
-    """Let it be another moment for the service, its read log too."""
-    state = client.app.state.ledger
-    places = [(state, "clock"), *((one, "_clock") for one in (state.writer, state.office, state.read_log))]
-    before = [getattr(*place) for place in places]
-    for place in places:
-        setattr(*place, lambda: (now, day_of(now)))
-    try:
-        yield
-    finally:
-        for place, clock in zip(places, before, strict=True):
-            setattr(*place, clock)
 
 
 def audit(keys: Path, actor: str = "auditor") -> dict[str, str]:

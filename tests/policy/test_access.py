@@ -11,6 +11,7 @@ from ledger.chart.channels import AccessChannel
 from ledger.inquiry.looks import limits_on
 from ledger.policy import PolicyError, load_policies, load_policy
 from ledger.policy.access import parse_purposes, parse_withheld
+from ledger.policy.findings import NOTHING_SAID
 
 POLICY = load_policies()["990100"]
 DAY = date(2026, 3, 1)
@@ -42,6 +43,7 @@ def test_an_area_that_says_nothing_has_what_the_example_says(channel: AccessChan
         assert purposes([policy], channel, DAY) == EXAMPLE[channel.word]
         assert policy.access.many_on(DAY) == (50, 10)
         assert policy.access.settled_within_on(DAY) == 30
+        assert policy.findings.on(DAY) == NOTHING_SAID.on(DAY)
 
 
 def test_a_purpose_holds_from_its_day() -> None:

@@ -38,6 +38,7 @@ from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.care import CHRONIC_UNITS, ON_FILE_UNITS
 from ledger.policy.cases import CASES_UNITS
 from ledger.policy.estates import ESTATES_UNITS
+from ledger.policy.findings import FINDINGS_UNITS
 from ledger.policy.parameters import ESTIMATES_IN_A_ROW, TAKEN_BACK_FROM
 from ledger.policy.transfers import TRANSFERS_UNITS
 
@@ -237,7 +238,7 @@ OF_TWO = [
     *(f"approvals.{verb}" for verb in ("estate_undo", "exit", "id_number", "merge")),
     "approvals.days",
 ]
-LEFT_OUT = [*ALWAYS, *CASES_UNITS, *OF_TWO, *TRANSFERS_UNITS, *ESTATES_UNITS]
+LEFT_OUT = [*ALWAYS, *CASES_UNITS, *OF_TWO, *TRANSFERS_UNITS, *ESTATES_UNITS, *FINDINGS_UNITS]
 
 
 def test_every_parameter_has_a_field_of_its_own() -> None:
@@ -960,7 +961,7 @@ def test_what_holds_on_a_day_is_shown_with_its_first_and_last_day() -> None:
     assert shown("2026-03-01")[wage] == ("8120.00", "2025-07-01", "2026-06-30")
     assert shown("2026-07-01")[wage] == ("8456.00", "2026-07-01", "2027-06-30")
     assert shown("2026-03-01")[rate] == ("0.0005", "2011-07-01", None)
-    last = [*CASES_UNITS, *OF_TWO, *TRANSFERS_UNITS, *ESTATES_UNITS]
+    last = [*CASES_UNITS, *OF_TWO, *TRANSFERS_UNITS, *ESTATES_UNITS, *FINDINGS_UNITS]
     assert list(shown("2026-03-01")) == [*UNITS, *ALWAYS, *CALENDAR_UNITS, *last]
 
 

@@ -7,7 +7,9 @@ client.get("/v1/read-log", headers=auditor(keys))
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from fastapi.testclient import TestClient
 from api.http.reach import is_own_data
 from ledger.access.tokens import person_digest
 from ledger.chart.channels import AccessChannel
+from ledger.clock import day_of
 from tests.support.api_client import TODAY, bearer
 
 
@@ -54,3 +57,18 @@ def who_is_let_in(client: TestClient, number: str) -> Callable[[str], dict[str, 
 def auditor(keys: Path, purpose: str | None = "audit", **more: Any) -> dict[str, str]:
     """The headers of an auditor."""
     return bearer(keys, purpose, channel=AccessChannel.AUDIT, **more)
+
+
+@contextmanager
+def at(client: Any, now: datetime) -> Iterator[None]:
+    """Let it be another moment for the service, its read log too."""
+    state = client.app.state.ledger
+    places = [(state, "clock"), *((one, "_clock") for one in (state.writer, state.office, state.read_log))]
+    before = [getattr(*place) for place in places]
+    for place in places:
+        setattr(*place, lambda: (now, day_of(now)))
+    try:
+        yield
+    finally:
+        for place, clock in zip(places, before, strict=True):
+            setattr(*place, clock)
