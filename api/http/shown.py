@@ -48,9 +48,14 @@ _OF_THE_DEAD_OR_LIVING: Final = OF_THE_LIVING | {ESTATE}
 _OF_NOBODY: Final = frozenset(
     {RefusalCode.ACCOUNT_NOT_FOUND, RefusalCode.ID_NUMBER_SHARED, RefusalCode.GROUP_REFUSED}
 )
-# refusals that say what somebody has, owes or is owed
+# refusals that say what somebody has, owes, is owed or has paid
 _TELLING: Final = frozenset(
-    {RefusalCode.OPEN_ITEMS, RefusalCode.QUOTA_TOO_HIGH, RefusalCode.PREMIUM_NOT_OWED}
+    {
+        RefusalCode.OPEN_ITEMS,
+        RefusalCode.QUOTA_TOO_HIGH,
+        RefusalCode.PREMIUM_NOT_OWED,
+        RefusalCode.CAP_EXCEEDED,
+    }
 )
 Asks = tuple[str, FieldGroup]
 """The scope that a route asks for, and the groups of fields that its answer shows."""

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, Select, exists, select
 
 from ledger import tables
+from ledger.accounts.caps import SPENT, check_caps
 from ledger.book.chain import microseconds
 from ledger.book.detail import pack, unpack
 from ledger.book.draft import Draft
@@ -107,9 +108,11 @@ class Capture(Command):
         RefusalCode.HOLD_EXPIRED,
         RefusalCode.AMOUNT_INVALID,
         RefusalCode.HOLD_EXCEEDED,
+        # where the area has a cap
+        RefusalCode.CAP_EXCEEDED,
     )
     debits = True
-    needs = frozenset({TARGET})
+    needs = frozenset({TARGET, SPENT})
 
     book: BookRef
     target_seq: int
@@ -134,6 +137,8 @@ class Capture(Command):
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         if self.amount_fen > hold.amount_fen:
             raise Refused(RefusalCode.HOLD_EXCEEDED, at="amount_fen")
+        party: int = unpack(hold.detail)["party"]
+        check_caps(desk, self, self.effective_on, party, self.amount_fen)
         order = desk.policy(book.area).pocket_order.on(self.effective_on)
         del book.holds[hold.seq]
         released = hold.amount_fen - self.amount_fen
@@ -150,7 +155,7 @@ class Capture(Command):
             ),
             self.amount_fen,
             Side.INSTITUTION_PAYABLE,
-            unpack(hold.detail)["party"],
+            party,
             current_year_first=order is PocketOrder.CURRENT_YEAR_FIRST,
         )
 

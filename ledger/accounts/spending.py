@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
+from ledger.accounts.caps import SPENT, check_caps
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
 from ledger.chart.kinds import Kind
@@ -35,10 +36,13 @@ class Spend(Command):
         RefusalCode.CONTRACT_SUSPENDED,
         RefusalCode.DUPLICATE_SOURCE_REF,
         RefusalCode.AMOUNT_INVALID,
+        # where the area has a cap
+        RefusalCode.CAP_EXCEEDED,
         # never with `take_available`
         RefusalCode.INSUFFICIENT_BALANCE,
     )
     debits = True
+    needs = frozenset({SPENT})
 
     book: BookRef
     amount_fen: int | None
@@ -64,6 +68,8 @@ class Spend(Command):
             raise Refused(RefusalCode.AMOUNT_INVALID, at="amount_fen")
         paid = min(self.amount_fen, book.available)
         rest = self.amount_fen - paid
+        asked = paid if self.take_available else self.amount_fen
+        check_caps(desk, self, self.effective_on, institution.party_id, asked)
         if rest and not self.take_available:
             raise Refused(RefusalCode.INSUFFICIENT_BALANCE, at="amount_fen")
         # the care date picks the rule, not the day of posting (K9)

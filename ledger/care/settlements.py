@@ -8,6 +8,7 @@ from hashlib import sha256
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from ledger.accounts.caps import SPENT, check_caps
 from ledger.accounts.quotas import GIVEN, QUOTAS, Quota
 from ledger.book.beside import rows_digest
 from ledger.book.detail import pack
@@ -105,6 +106,8 @@ class Settle(Command):
         RefusalCode.CANCELLED_BEFORE_ARRIVAL,
         RefusalCode.MESSAGE_CORRECTED,
         RefusalCode.QUOTE_STALE,
+        # where the area has a cap for what the account pays
+        RefusalCode.CAP_EXCEEDED,
     )
     keyed_by_source = True
     book: BookRef
@@ -159,6 +162,9 @@ class Settle(Command):
         needs: frozenset[Need[Any]] = _ALWAYS
         if not self.bill.again:
             needs |= {ALIKE}
+        # a quote goes by one look, and asks for it where there is a cap
+        if not self.quoting:
+            needs |= {SPENT}
         # a quote reads all by one look, so that it costs it nothing to ask
         inpatient = self.bill.care_type is CareType.INPATIENT
         if inpatient or self.outside or self.quoting or self.bill.filing is not None:
@@ -223,6 +229,7 @@ class Settle(Command):
         )
         if self.quoted is not None and self.quoted.digest != self.result_digest(row):
             raise Refused(RefusalCode.QUOTE_STALE, at="quote")
+        check_caps(desk, self, bill.care_date, institution.party_id, paid.own)
         paid.write(row, self.source_ref, again=bill.again)
 
     def _know_enough(self, known: tuple[MemberClass, Coverage], *, outside: bool) -> None:

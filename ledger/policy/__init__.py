@@ -15,6 +15,7 @@ of care is a line in CARE_UNITS, a field of CarePolicy and a line in read_care.
     calendar     working days
     cases        how long an answer may take
     findings     from where on auditors are shown what stands in the book
+    spending     what an account pays at most on a day
     parameters   the parameters, and what of them holds on a day
     load         from the file's text to a checked Policy
 """

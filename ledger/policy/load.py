@@ -32,6 +32,7 @@ from ledger.policy.parameters import (
     TAKEN_BACK_FROM,
     Policy,
 )
+from ledger.policy.spending import read_caps
 from ledger.policy.transfers import read_transfers
 
 ValueT = TypeVar("ValueT")
@@ -91,6 +92,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
         interest_three_month=dated("interest.three_month", values.parse_rate),
         day_basis=dated("interest.day_basis", values.parse_day_basis),
         pocket_order=dated("spending.pocket_order", values.parse_pocket_order),
+        caps=read_caps(optional),
         hold_days_max=dated("holds.days_max", values.parse_days),
         average_wage=dated("contributions.average_wage", values.parse_average_wage),
         base_floor=dated("contributions.floor_share", values.parse_multiple),

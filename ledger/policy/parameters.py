@@ -15,6 +15,7 @@ from ledger.policy.cases import CASES_UNITS, CasesPolicy
 from ledger.policy.dated import ONE_DAY, Dated, ParameterLine
 from ledger.policy.estates import ESTATES_UNITS, EstatesPolicy
 from ledger.policy.findings import FINDINGS_UNITS, FindingsPolicy
+from ledger.policy.spending import CAPS_UNITS, CapsPolicy
 from ledger.policy.transfers import TRANSFERS_UNITS, TransfersPolicy
 from ledger.policy.values import DueShift, LateFeeCap, PartPayment, PocketOrder
 
@@ -69,6 +70,7 @@ OPTIONAL_UNITS: dict[str, str] = {
     **TRANSFERS_UNITS,
     **ESTATES_UNITS,
     **FINDINGS_UNITS,
+    **CAPS_UNITS,
 }
 ALL_UNITS: dict[str, str] = UNITS | OPTIONAL_UNITS
 
@@ -90,6 +92,7 @@ class Policy:
     interest_three_month: Dated[int]
     day_basis: Dated[int]
     pocket_order: Dated[PocketOrder]
+    caps: CapsPolicy
     hold_days_max: Dated[int]
     average_wage: Dated[int]
     base_floor: Dated[int]

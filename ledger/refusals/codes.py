@@ -377,12 +377,12 @@ class RefusalCode(Worded):
     QUOTA_TOO_HIGH = Words("quota_too_high", 409, "The quota exceeds what is available",
         "共济额度超过可用余额。")
     WAGE_INVALID = Words("wage_invalid", 422, 'The wage must be a positive amount such as "8000.00"',
-        "工资金额不正确。",
-        "The wage is no positive number of yuan with two decimals")
+        "工资金额不正确。", "The wage is no positive number of yuan with two decimals")
     SUSPENSE_EXCEEDED = Words("suspense_exceeded", 409, "More than what waits for the payer",
-        "金额超过可退款项。",
-        "The amount is more than what waits for the payer")
+        "金额超过可退款项。", "The amount is more than what waits for the payer")
     HOLD_EXCEEDED = Words("hold_exceeded", 409, "The amount exceeds the hold", "金额超过预留。")
+    CAP_EXCEEDED = Words("cap_exceeded", 409, "The account may not pay so much on that day",
+        "超过该日个人账户支付限额。")
     # insufficient
     INSUFFICIENT_BALANCE = Words("insufficient_balance", 409, "The balance does not suffice",
         "账户余额不足。")

@@ -78,6 +78,7 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("freeze_ended", "year_not_over", "rates_missing", "alias_conflict", "group_refused"),
         *("employer_differs", "already_confirmed", "already_declared", "nothing_assessed", "no_last_month"),
         *("no_good_line", "enrolment_ended", "enrolment_differs", "suspense_exceeded"),
+        "cap_exceeded",
         *("institution_differs", "contract_overlaps", "cancelled_before_arrival", "message_corrected"),
         *(
             "not_last",
