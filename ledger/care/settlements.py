@@ -44,7 +44,7 @@ from ledger.posting import TARGET, BookRef, Command, Desk, Institution, Need, Wi
 from ledger.refusals import RefusalCode, Refused
 
 # what every bill is worked out from
-_ALWAYS: frozenset[Need[Any]] = frozenset({ACCUMULATORS, QUOTAS, ENROLMENTS, BIRTHS})
+_ALWAYS: frozenset[Need[Any]] = frozenset({ACCUMULATORS, QUOTAS, ENROLMENTS, BIRTHS, SPENT})
 _AIDING = frozenset({Status.ACTIVE, Status.PAUSED})
 
 
@@ -162,9 +162,6 @@ class Settle(Command):
         needs: frozenset[Need[Any]] = _ALWAYS
         if not self.bill.again:
             needs |= {ALIKE}
-        # a quote goes by one look, and asks for it where there is a cap
-        if not self.quoting:
-            needs |= {SPENT}
         # a quote reads all by one look, so that it costs it nothing to ask
         inpatient = self.bill.care_type is CareType.INPATIENT
         if inpatient or self.outside or self.quoting or self.bill.filing is not None:

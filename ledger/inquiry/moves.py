@@ -163,7 +163,8 @@ def _read(lines: Sequence[Any], institutions: _Institutions) -> _Read:
     sides = [(line.from_side, line.to_side, line.amount_fen) for line in lines if line.amount_fen is not None]
     party = first.institution_id
     if party is None:
-        party = next((line.party_id for line in lines if line.to_side == Side.INSTITUTION_PAYABLE), None)
+        payable = Side.INSTITUTION_PAYABLE
+        party = next((line.party_id for line in lines if payable in {line.from_side, line.to_side}), None)
     code, is_pharmacy = institutions.on(party, first.on_day)
     acts_on = None
     if first.target_kind is not None:

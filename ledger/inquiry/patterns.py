@@ -223,8 +223,6 @@ class _OneHand:
         self.found: list[BookFinding] = []
 
     def add(self, one: MovedEntry, *, is_asked: bool) -> None:
-        if one.by.is_nobody:
-            return
         if one.kind in _OF_DEBTS:
             self._debt(one, is_asked=is_asked)
         elif is_asked and one.acts_on is not None and one.kind in {Kind.REVERSAL, Kind.PAYOUT}:

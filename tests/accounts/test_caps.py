@@ -14,6 +14,7 @@ from ledger.accounts.contributing import Contribute
 from ledger.accounts.holds import Capture, Hold
 from ledger.accounts.reversals import Reverse
 from ledger.accounts.spending import Spend
+from ledger.accounts.year_end import PostInterest
 from ledger.care.taking_back import ReverseSettlement
 from ledger.policy import Policy, PolicyError, load_policy
 from ledger.posting import Command, Posted, Receipt
@@ -125,12 +126,15 @@ def test_the_day_is_that_of_the_care(world: World) -> None:
     assert facts(world, spend(world, book, 1, YESTERDAY))["spent_fen"] == 100_00
     world.one(spend(world, book, 100_00, DAY))
     # a day of a year whose interest is posted is kept beside the value date
-    old = account(world, opened_on=date(2024, 1, 1), today=date(2024, 1, 1))
-    day = date(2024, 5, 5)
-    for _ in range(2):
-        done = world.one(spend(world, old, 50_00, day))
-        assert day in {done.effective_on, done.fact_on}
+    old = account(world, opened_on=date(2025, 1, 1), today=date(2025, 1, 1))
+    day = date(2025, 5, 5)
+    before = world.one(spend(world, old, 50_00, day))
+    world.one(PostInterest(old, 2025))
+    after = world.one(spend(world, old, 50_00, day))
+    assert (before.effective_on, after.effective_on, after.fact_on) == (day, DAY, day)
     assert world.refusal(spend(world, old, 1, day)) is CAP
+    # and nothing of it is of the day on which it was valued
+    world.one(spend(world, old, 100_00, DAY))
 
 
 def test_in_the_areas_day_and_not_in_utcs(world: World) -> None:
