@@ -55,6 +55,11 @@ def _day_of(command: Command) -> date | None:
     return command.effective_on or command.alive_on
 
 
+def _are_silent(desk: Desk) -> bool:
+    """Whether no area has a cap on any day: then nothing more is asked of any command."""
+    return all(policy.caps.are_silent for policy in desk.policies.values())
+
+
 def _caps(desk: Desk, book: Book, day: date) -> SpendingCaps | None:
     policy = desk.policies.get(book.area)
     return None if policy is None else policy.caps.on(day)
@@ -62,8 +67,8 @@ def _caps(desk: Desk, book: Book, day: date) -> SpendingCaps | None:
 
 def _places(asked: Asked, desk: Desk) -> list[tuple[int, str]]:
     """Books and days, each once, that an area has a cap for; as long as a book is not known, any of them."""
-    places = set()
-    for book_id, command in asked:
+    places: set[tuple[int, str]] = set()
+    for book_id, command in () if _are_silent(desk) else asked:
         day, book = _day_of(command), desk.books.get(book_id)
         if day is None:
             continue
@@ -88,7 +93,7 @@ def _ahead(asked: Asked, desk: Desk) -> list[Ask]:
 
 def _follow(found: SpentOn, desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     """Let what was spent include what this very batch took, and be without what it gave back."""
-    if receipt.kind not in _PAYS and receipt.kind is not Kind.REVERSAL:
+    if _are_silent(desk) or (receipt.kind not in _PAYS and receipt.kind is not Kind.REVERSAL):
         return
     care_date = next((row.care_date for row in beside if hasattr(row, "care_date")), None)
     about = receipt

@@ -27,11 +27,16 @@ class CapsPolicy:
     account_day: Dated[int]
     institution_day: Dated[int]
 
+    @property
+    def are_silent(self) -> bool:
+        """Whether there is none on any day, as in most areas."""
+        return not self.account_day.lines and not self.institution_day.lines
+
     def on(self, day: date) -> SpendingCaps | None:
-        """The caps of a day; None where there are none, as in most areas."""
-        of_account, of_institution = self.account_day, self.institution_day
-        if not of_account.lines and not of_institution.lines:
+        """The caps of a day; None where there are none."""
+        if self.are_silent:
             return None
+        of_account, of_institution = self.account_day, self.institution_day
         caps = SpendingCaps(
             of_account.on(day) if of_account.holds_on(day) else None,
             of_institution.on(day) if of_institution.holds_on(day) else None,
