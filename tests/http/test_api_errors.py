@@ -75,7 +75,14 @@ def test_statuses_follow_the_rule_of_the_issue(code: RefusalCode) -> None:
         *("insufficient_balance", "already_reversed", "not_reversible", "period_closed", "period_after_end"),
         *("open_items", "opening_differs"),
         # states too
-        *("freeze_ended", "year_not_over", "rates_missing", "alias_conflict", "group_refused"),
+        *(
+            "freeze_ended",
+            "year_not_over",
+            "retention_not_over",
+            "rates_missing",
+            "alias_conflict",
+            "group_refused",
+        ),
         *("employer_differs", "already_confirmed", "already_declared", "nothing_assessed", "no_last_month"),
         *("no_good_line", "enrolment_ended", "enrolment_differs", "suspense_exceeded"),
         "cap_exceeded",
@@ -138,6 +145,7 @@ def test_a_problem_tells_amounts_in_yuan_and_days_in_iso() -> None:
 UNREACHED = {
     RefusalCode.FILE_INVALID: "files come through the command line",
     RefusalCode.ALIAS_CONFLICT: "second ID numbers are added by the operator",
+    RefusalCode.RETENTION_NOT_OVER: "people are erased by the operator",
     RefusalCode.PERIOD_CLOSED: "tells the year end's own run that an account is done",
 }
 
