@@ -110,11 +110,17 @@ def without_secrets(settings: Settings) -> dict[str, str]:
     # libpq takes a password among the parameters too
     secret = {name: HIDDEN for name in url.query if "password" in name.lower()}
     shown = url.update_query_dict(secret).render_as_string(hide_password=True)
-    return settings.environment() | {
-        "LEDGER_DATABASE_URL": shown,
-        "LEDGER_POLICIES": str(settings.policies or PACKAGED_POLICIES),
-        "LEDGER_LOG_LEVEL": settings.log_level or LOG_LEVEL,
-    }
+    # a command may have been given what opens a store of keys
+    hidden = {} if settings.keys_command is None else {"LEDGER_KEYS_COMMAND": HIDDEN}
+    return (
+        settings.environment()
+        | hidden
+        | {
+            "LEDGER_DATABASE_URL": shown,
+            "LEDGER_POLICIES": str(settings.policies or PACKAGED_POLICIES),
+            "LEDGER_LOG_LEVEL": settings.log_level or LOG_LEVEL,
+        }
+    )
 
 
 def examine(settings: Settings, examination: Examination) -> None:

@@ -178,6 +178,9 @@ def test_an_installation_without_files(
     with fresh_engine.connect() as connection:
         wrapped = connection.scalars(text("SELECT wrapped FROM person_key")).all()
     assert {bytes(one)[:3] for one in wrapped} == {b"\x03\x00\x02"}
+    looked = run("doctor")
+    assert looked.json["settings"]["LEDGER_KEYS_COMMAND"] == "***"
+    assert base64.b64encode(SEAL_KEY).decode() not in looked.out + looked.err
     refused = run("keys")
     assert refused.code == 2
     assert "LEDGER_KEYS_COMMAND" in refused.out + refused.err
