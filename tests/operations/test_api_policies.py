@@ -14,6 +14,7 @@ from ledger.policy import UNITS, load_policies
 from ledger.policy.calendar import CALENDAR_UNITS
 from ledger.policy.cases import CASES_UNITS
 from ledger.policy.estates import ESTATES_UNITS
+from ledger.policy.findings import FINDINGS_UNITS
 from ledger.policy.transfers import TRANSFERS_UNITS
 from tests.policy.test_policy import ALWAYS, LEFT_OUT, OF_TWO
 from tests.support.api_client import TODAY, running
@@ -56,6 +57,7 @@ def test_the_rules_of_today(client: TestClient) -> None:
         *OF_TWO,
         *TRANSFERS_UNITS,
         *ESTATES_UNITS,
+        *FINDINGS_UNITS,
     ]
     assert parameter(shown, "contributions.average_wage") == {
         "name": "contributions.average_wage",
