@@ -228,7 +228,6 @@ def _new_number(account: str, body: NewNumber, by: By) -> ChangeNumber:
     name = first_name(by.connection, keyring, person_id) or ""
     own = key_of_person(by.connection, keyring, person_id)
     stake, parsed = persons.stake_by_number(body.id_number, name, keyring, by.today, key=own)
-    own = keyring.key_of(stake.name_sealed)
     sealed = persons.seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, keyring, own).sealed
     reason = NumberReason(body.reason)
     return ChangeNumber(book_id, (stake,), sealed, body.first, body.document, reason, *by.sent_by)

@@ -17,7 +17,7 @@ from ledger.months import format_period, is_period
 from ledger.people.id_numbers import mask_id_number, mask_in_text, mask_name
 from ledger.people.persons import open_name, open_number
 from ledger.reports import find_book
-from ledger.vault import Keyring
+from ledger.vault import Keyring, is_erased
 
 # what the approval says itself, and what is nobody's to read
 _ASIDE: Final = frozenset(
@@ -75,16 +75,20 @@ def _refs(command: Command) -> dict[str, list[BookRef]]:
 
 
 def persons_json(command: Command, keyring: Keyring) -> list[str]:
-    """The names of those whom a command names, masked."""
-    return [mask_name(open_name(one.name_sealed, one.digest, keyring)) for one in command.persons]
+    """The names of those whom a command names, masked; without those who were erased since."""
+    return [
+        mask_name(open_name(one.name_sealed, one.digest, keyring))
+        for one in command.persons
+        if not is_erased(one.name_sealed)
+    ]
 
 
 def numbers_json(command: Command, keyring: Keyring) -> list[str]:
-    """The ID numbers that a command names, masked."""
+    """The ID numbers that a command names, masked; without those of people who were erased since."""
     return [
         mask_id_number(open_number(one.number_sealed, one.digest, keyring))
         for one in command.persons
-        if one.number_sealed is not None
+        if one.number_sealed is not None and not is_erased(one.number_sealed)
     ]
 
 

@@ -100,7 +100,6 @@ class PersonRows(LineReader):
         except Refused as refused:
             refused.at = "id_number"
             raise
-        own = self._keyring.key_of(stake.name_sealed)
         sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, self._keyring, own).sealed
         self._numbered.setdefault(stake.digest, book_id)
         key = self._key(row, stake.digest.hex(), since, reason.value, document)

@@ -11,7 +11,7 @@ that does not open is left as it is, and counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, and_, func, select, tuple_, update
@@ -219,9 +219,7 @@ def _intent_anew(keyring: Keyring, row: Row, one: SealedColumn) -> dict[str, byt
     plain = json.loads(held)
     digests = [found for found in _bytes_in(plain) if len(found) == _DIGEST_BYTES]
     contexts = [context for digest in dict.fromkeys(digests) for context in contexts_in_intents(digest)]
-    written = json.dumps(
-        _value_anew(keyring, plain, contexts), ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    ).encode()
+    written = _as_written(_value_anew(keyring, plain, contexts))
     if written == held and row[one.name][:HEADER_BYTES] == keyring.header:
         return {}
     return {one.name: keyring.seal_bytes(written, one.context(row))}
@@ -262,6 +260,43 @@ def _sealed_anew(keyring: Keyring, value: bytes, contexts: Sequence[bytes]) -> b
     if value[:1] == keyring.header[:1] and len(value) > _DIGEST_BYTES and _names_a_key(keyring, value):
         raise KeyringError("what a request holds does not open")
     return value
+
+
+def forget_keys(connection: Connection, keyring: Keyring, refs: Set[bytes]) -> None:
+    """Take these keys of people out of every request that waits, or waited, for a second person.
+
+    Such a request carries the key of whom it names, as it would write it down. Within the transaction that
+    is given. Raises KeyringError for a request that does not open.
+    """
+    [intent] = [one for one in SEALED_COLUMNS if one.table is approval]
+    key = list(approval.primary_key.columns)
+    names = sorted({*(column.name for column in key), intent.name, *intent.needs})
+    for found in connection.execute(select(*(approval.c[name] for name in names))).mappings().all():
+        row = _plain(found)
+        if row[intent.name] is None:
+            continue
+        plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
+        kept = _without_keys(plain, refs)
+        if kept != plain:
+            sealed = keyring.seal_bytes(_as_written(kept), intent.context(row))
+            which = [column == row[column.name] for column in key]
+            connection.execute(update(approval).where(*which).values({intent.name: sealed}))
+
+
+def _without_keys(value: Any, refs: Set[bytes]) -> Any:
+    if isinstance(value, list):
+        return [_without_keys(one, refs) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"bytes"} and isinstance(value["bytes"], str):
+        held = bytes.fromhex(value["bytes"])
+        own = carried(held) if len(held) > WRAPPED_BYTES else None
+        return {"bytes": own.sealed.hex()} if own is not None and own.ref in refs else value
+    return {name: _without_keys(one, refs) for name, one in value.items()}
+
+
+def _as_written(plain: Any) -> bytes:
+    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _names_a_key(keyring: Keyring, value: bytes) -> bool:

@@ -6,7 +6,7 @@ with it is opened by nobody from then on; the entries, their amounts and the cha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -16,9 +16,11 @@ from sqlalchemy import Connection, func, select
 from ledger import tables
 from ledger.book.detail import pack
 from ledger.book.draft import Draft
+from ledger.book.numbers import has_account
 from ledger.bounds.bound import Edge
 from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Stage
+from ledger.clock import day_of
 from ledger.posting import TARGET, AlreadyThere, BookRef, Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.merges import survivor
 from ledger.posting.needs import Asked
@@ -49,20 +51,30 @@ def numbers_of_one(connection: Connection, person_id: int) -> frozenset[int]:
         found = more
 
 
+def is_closed(connection: Connection, book_id: int) -> bool:
+    """Whether the holder of a book has no account any more that is not closed."""
+    person_id = connection.scalar(select(_B.person_id).where(_B.book_id == book_id))
+    return person_id is not None and _last_of(connection, book_id, person_id).day is not None
+
+
 def _last_of(connection: Connection, book_id: int, person_id: int) -> LastOf:
     books = connection.execute(
         select(_B.book_id, _B.stage).where(_B.person_id.in_(numbers_of_one(connection, person_id)))
     ).all()
     day = None
-    if all(stage == Stage.CLOSED for _book_id, stage in books):
-        day = max(_last_day(connection, [one for one, _stage in books]), default=None)
+    # the book of a resident is never closed: what was done in it last counts
+    if all(stage == Stage.CLOSED for one, stage in books if has_account(one)):
+        day = max(_last_days(connection, [one for one, _stage in books]), default=None)
     erased_by = connection.scalar(select(func.max(_K.erased_by)).where(_K.erased_in == book_id))
     return LastOf(day, erased_by)
 
 
-def _last_day(connection: Connection, books: Collection[int]) -> Sequence[date]:
-    query = select(func.max(_E.effective_on)).where(_E.kind.not_in(_SAID_LATER)).group_by(_E.book_id)
-    return connection.scalars(query.where(_E.book_id.in_(books))).all()
+def _last_days(connection: Connection, books: Collection[int]) -> Iterator[date]:
+    """Of each book the last day of which an entry is, and the last on which one was recorded."""
+    query = select(func.max(_E.effective_on), func.max(_E.recorded_at)).group_by(_E.book_id)
+    done = query.where(_E.book_id.in_(books), _E.kind.not_in(_SAID_LATER))
+    for effective_on, recorded_at in connection.execute(done):
+        yield max(effective_on, day_of(recorded_at))
 
 
 def _read(connection: Connection, asked: Asked, desk: Desk) -> dict[int, LastOf]:

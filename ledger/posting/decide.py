@@ -56,6 +56,8 @@ def decide_all(attempt: Attempt, atomic: bool) -> None:
     for place, command in enumerate(attempt.commands):
         book_id = attempt.ids[place]
         try:
+            if not atomic and _is_written_down_by_another(attempt, command):
+                raise WiderLocks(())
             outcome = _decide(attempt, command, book_id, waits=book_id in waiting)
         except Refused as refused:
             attempt.outcomes.append(WiderLocks(()) if book_id in waiting else refused)
@@ -73,6 +75,18 @@ def decide_all(attempt: Attempt, atomic: bool) -> None:
         isinstance(outcome, Refused | WiderLocks | PolicyOutdated) for outcome in attempt.outcomes
     ):
         _undo_group(attempt, before)
+
+
+def _is_written_down_by_another(attempt: Attempt, command: Command) -> bool:
+    """Whether somebody new whom it names stands there as another command has written them down.
+
+    If that one is refused, nobody may keep its name, nor its key: who comes after it is asked again then.
+    """
+    fresh = attempt.desk.fresh_persons
+    return any(
+        person.digest in fresh and attempt.fresh.get(person.digest) is not person
+        for person in command.persons
+    )
 
 
 def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:

@@ -81,13 +81,14 @@ def _said_by(command: str) -> KeyFiles:
     """
     try:
         said = subprocess.run(
-            shlex.split(command), capture_output=True, timeout=_COMMAND_SECONDS, check=True, text=True
-        ).stdout
+            shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS,
+            check=True, text=True,
+        ).stdout  # fmt: skip
     except subprocess.CalledProcessError as ended:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: it ended with {ended.returncode}") from None
     except subprocess.TimeoutExpired:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, IndexError) as error:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: cannot be run ({type(error).__name__})") from None
     found: dict[str, bytes] = {}
     for number, line in enumerate(said.splitlines(), start=1):

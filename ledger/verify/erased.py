@@ -9,32 +9,44 @@ from sqlalchemy import Connection, func, select
 from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.people.person_keys import beside
+from ledger.posting.merges import survivor
 from ledger.vault.sealing import FORMS_FOR_PERSONS
 from ledger.verify.finding import Finding, book_name, line_name
 
 _K, _E, _B = tables.person_key.c, tables.entry.c, tables.book.c
 _I, _F = tables.identity.c, tables.person_fact.c
+_SEALED = (
+    (tables.identity, _I.name_sealed),
+    (tables.identity, _I.number_sealed),
+    (tables.person_fact, _F.sealed),
+)
 
 
 def keys_are_erased_by_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Every erased key names the entry that erased it, and every such entry erased one."""
+    """Every erased key names the entry that erased it, of its person's book; every such entry erased one."""
     of_key = select(_K.erased_in, _K.erased_by).where(_K.erased_in.between(first, last)).distinct()
     of_entry = select(_E.book_id, _E.seq).where(_E.book_id.between(first, last), _E.kind == int(Kind.ERASURE))
     erased = {tuple(row) for row in connection.execute(of_key)}
     said = {tuple(row) for row in connection.execute(of_entry)}
     for book_id, seq in sorted(erased - said):
         yield Finding("key_erased", line_name(book_id, seq), "erased a key, and is no entry that does")
+    holder = select(_B.person_id).where(_B.book_id == _K.erased_in).scalar_subquery()
+    for table, sealed in _SEALED:
+        whose = select(_K.erased_in, _K.erased_by, table.c.person_id, holder).distinct()
+        sealed_with = whose.join_from(tables.person_key, table, beside(sealed))
+        for book_id, seq, person_id, other in connection.execute(
+            sealed_with.where(_K.erased_in.between(first, last))
+        ).all():
+            if survivor(connection, person_id) != survivor(connection, other or 0):
+                what = f"erased the key of person {person_id}, who is not the holder"
+                yield Finding("key_erased", line_name(book_id, seq), what)
     for book_id, seq in sorted(said - erased):
         yield Finding("key_not_erased", line_name(book_id, seq), "says that it erased a key, and none was")
 
 
 def keys_of_people_are_there(connection: Connection, first: int, last: int) -> Iterator[Finding]:
     """Whatever is sealed for a person names a key that is there, or was erased by an entry."""
-    for table, sealed in (
-        (tables.identity, _I.name_sealed),
-        (tables.identity, _I.number_sealed),
-        (tables.person_fact, _F.sealed),
-    ):
+    for table, sealed in _SEALED:
         person = table.c.person_id
         lost = (
             select(person)

@@ -11,31 +11,45 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, select, text, update
+from sqlalchemy import Connection, Engine, event, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from ledger import persons, tables
 from ledger.accounts.closure import ReportDeath
 from ledger.accounts.spending import Spend
-from ledger.book.numbers import account_no
+from ledger.book.numbers import account_no, book_id_of
 from ledger.chart.kinds import Kind
 from ledger.chart.parties import Party
-from ledger.chart.person_facts import PersonFact
+from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.estates.merging import MergeAccounts
 from ledger.operations import erasing
+from ledger.operations.resealing import rotate
 from ledger.operations.sealed_columns import SEALED_COLUMNS
 from ledger.people.erasure import EraseHolder
 from ledger.people.person_keys import key_of_person
-from ledger.people.persons import context_of_fact, context_of_name, known, new_contact, new_name
+from ledger.people.persons import (
+    context_of_fact,
+    context_of_name,
+    context_of_number,
+    known,
+    new_contact,
+    new_name,
+    seal_fact,
+    stake_by_number,
+)
 from ledger.people.renaming import ChangeName, RecordContact
+from ledger.people.renumbering import ChangeNumber
 from ledger.posting import Posted
+from ledger.posting.approvals import context
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
 from ledger.vault import KeyErasedError, carrying, key_named
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
+from tests.support.api_client import id_number as new_number
 from tests.support.api_client import key as idempotency_key
-from tests.support.api_client import running
+from tests.support.api_client import open_account, running
+from tests.support.approval_client import by_two
 from tests.support.approvals import asks_nobody
 from tests.support.people import KEYRING, SomeoneFactory, World, noon
 from tests.support.stories import Heir, estate
@@ -201,6 +215,95 @@ def test_a_person_who_was_erased_may_be_named_and_is_somebody_of_that_number(wor
         assert persons.numbers_of(connection, KEYRING, [book]) == {}
 
 
+def test_a_request_that_waited_does_not_keep_the_key(fresh_engine: Engine, tmp_path: Path) -> None:
+    """An ID number that a second person was asked for carries the key, as it would be written down."""
+    with running(fresh_engine, tmp_path) as client:
+        opened = open_account(client, name=SECRETS[0], opened_on="2024-01-05")
+        account = opened["account_no"]
+        body = {"id_number": new_number(), "from": "2026-03-01", "document": "d", "reason": "corrected"}
+        asked = client.post(f"/v1/accounts/{account}/id-numbers", json=body, headers=idempotency_key())
+        approval = asked.json()["approval"]
+        assert client.get(f"/v1/approvals/{approval}").json()["persons"] == ["欧***"]
+    world = asks_nobody(World(fresh_engine))
+    book = book_id_of(account) or 0
+    died = world.today
+    world.one(ReportDeath(book, died, "certificate"))
+    world.one(estate(world, book, [Heir("child", "王五")], world.today))
+    with fresh_engine.connect() as connection:
+        keys = connection.execute(select(_K.ref, _K.wrapped)).all()
+    whole = opened_of(fresh_engine, book)
+    assert isinstance(erase(world, book, date(2057, 1, 1)), Posted)
+    with fresh_engine.connect() as connection:
+        gone = {bytes(ref) for ref in connection.scalars(select(_K.ref).where(_K.wrapped.is_(None)))}
+        wrapped = [bytes(one.wrapped) for one in keys if bytes(one.ref) in gone]
+        a = tables.approval.c
+        held = connection.execute(select(a.book_id, a.number, a.intent_sealed)).all()
+    intents = [KEYRING.open_bytes(bytes(one), context(home, number)) for home, number, one in held]
+    assert [bool(one) for one in (whole, intents, wrapped)] == [True] * 3
+    assert [one for one in wrapped if any(one.hex().encode() in intent for intent in intents)] == []
+    with running(fresh_engine, tmp_path) as client:
+        shown = client.get(f"/v1/approvals/{approval}")
+        assert (shown.status_code, shown.json()["persons"]) == (200, [])
+
+
+def test_who_is_refused_leaves_neither_name_nor_key_to_a_neighbour(world: World) -> None:
+    """Of two who are given one new number at once, the second alone with success."""
+    first, second, newer = (replace(SomeoneFactory(), name=name) for name in ("甲甲", "乙乙", "丙丙"))
+    books = [world.open(one, opened_on=OPENED, today=OPENED) for one in (first, second)]
+    commands = []
+    for book, who, since in ((books[0], first, date(2030, 1, 1)), (books[1], second, date(2026, 3, 1))):
+        with world.engine.connect() as connection:
+            own = key_of_person(connection, KEYRING, person_of(connection, book))
+        stake, parsed = stake_by_number(newer.id_number, who.name, KEYRING, world.today, key=own)
+        sealed = seal_fact(PersonFact.NUMBER, parsed.number, stake.digest, KEYRING, own).sealed
+        commands.append(ChangeNumber(book, (stake,), sealed, since, "d", NumberReason.REISSUED))
+    refused, posted = world.post(*commands)
+    assert isinstance(refused, Refused)
+    assert isinstance(posted, Posted)
+    with world.engine.connect() as connection:
+        people = [person_of(connection, book) for book in books]
+        names = {one: known(connection, KEYRING, people)[one].name for one in people}
+        numbered = known(connection, KEYRING, people)[people[1]].number
+        refs = {
+            bytes(ref)[1:17]
+            for ref in connection.scalars(select(_I.name_sealed).where(_I.person_id == people[1]))
+        }
+    assert list(names.values()) == ["甲甲", "乙乙"]
+    assert numbered == newer.id_number
+    assert len(refs) == 1, "sealed with the key of whose it is"
+    assert verify(world.engine, keyring=KEYRING).findings == []
+
+
+def test_of_somebody_without_a_key_nothing_is_sealed_with_one_that_is_thrown_away(
+    fresh_engine: Engine, tmp_path: Path
+) -> None:
+    """An older version wrote them down, and nobody has rotated: a number of theirs again, with its day."""
+    with running(fresh_engine, tmp_path) as client:
+        opened = open_account(client, name=SECRETS[0], opened_on="2024-01-05")
+        with with_every_right(fresh_engine) as past:
+            for row in past.execute(select(_I.digest, _I.number_sealed, _I.name_sealed, _K.wrapped).join_from(
+                tables.identity, tables.person_key, _K.ref == func.substr(_I.name_sealed, 2, 16)
+            )).all():  # fmt: skip
+                digest = bytes(row.digest)
+                past.execute(update(tables.identity).where(_I.digest == digest).values(
+                    number_sealed=KEYRING.seal_anew(
+                        carrying(row.wrapped, row.number_sealed), context_of_number(digest)
+                    ),
+                    name_sealed=KEYRING.seal_anew(
+                        carrying(row.wrapped, row.name_sealed), context_of_name(digest)
+                    ),
+                ))  # fmt: skip
+            past.execute(tables.person_key.delete())
+        body = {"id_number": opened["number"], "from": "2026-03-01", "document": "d", "reason": "reissued"}
+        path = f"/v1/accounts/{opened['account_no']}/id-numbers"
+        asked = client.post(path, json=body, headers=idempotency_key())
+        by_two(client, asked)
+    assert verify(fresh_engine, keyring=KEYRING).findings == []
+    with fresh_engine.connect() as connection:
+        rotate(connection, KEYRING)
+    assert verify(fresh_engine, keyring=KEYRING).findings == []
+
+
 # -- when ---------------------------------------------------------------------------
 
 
@@ -246,6 +349,29 @@ def test_never_where_the_area_says_nothing_of_it(world: World) -> None:
     )
     world.policies = {**world.policies, area: silent}
     assert refusal(erase(world, book)) == ("retention_not_over", {})
+
+
+def test_the_day_counts_on_which_the_last_was_recorded(world: World) -> None:
+    """An estate that is divided years later, by a day of before."""
+    book, late = world.open(opened_on=OPENED, today=OPENED), date(2035, 3, 7)
+    world.one(ReportDeath(book, DIED, "certificate"))
+    world.one(estate(world, book, [Heir("child", "王五")], CLOSED), now=noon(late), today=late)
+    assert refusal(erase(world, book, OVER)) == ("retention_not_over", {"over_on": date(2065, 3, 7)})
+
+
+def test_the_book_of_a_resident_is_never_closed_and_counts_by_what_was_done(
+    fresh_engine: Engine, tmp_path: Path
+) -> None:
+    with running(fresh_engine, tmp_path) as client:
+        opened = open_account(client, opened_on="2024-01-05")
+        resident = {"id_number": opened["number"], "name": "张三", "area": "990100", "from": "2026-10-01"}
+        enrolled = client.post("/v1/residents", json=resident, headers=idempotency_key())
+        assert enrolled.status_code == 201, enrolled.text
+    world = asks_nobody(World(fresh_engine))
+    book = book_id_of(opened["account_no"]) or 0
+    world.one(ReportDeath(book, world.today, "certificate"))
+    world.one(estate(world, book, [Heir("child", "王五")], world.today))
+    assert isinstance(erase(world, book, date(2057, 1, 1)), Posted)
 
 
 # -- all or nothing -----------------------------------------------------------------
@@ -327,6 +453,20 @@ def test_a_key_that_no_entry_erased_is_told(world: World) -> None:
     with with_every_right(world.engine) as past:
         past.execute(tables.person_key.delete())
     assert codes(world.engine) == {"key_missing"}
+
+
+def test_a_key_erased_under_an_entry_about_somebody_else_is_told(world: World) -> None:
+    book, other = a_life(world), a_life(world, "诸葛小明")
+    erase(world, book)
+    with world.engine.connect() as connection:
+        person = person_of(connection, other)
+        sealed = connection.scalar(select(_I.name_sealed).where(_I.person_id == person))
+        entry = connection.scalar(select(_K.erased_by).where(_K.erased_in == book))
+    hidden = {"wrapped": None, "erased_in": book, "erased_by": entry}
+    with world.engine.begin() as connection:
+        ref = bytes(sealed or b"")[1:17]
+        connection.execute(update(tables.person_key).where(_K.ref == ref).values(hidden))
+    assert codes(world.engine) == {"key_erased"}
 
 
 def test_a_key_exchanged_for_another_ones_is_told(world: World) -> None:
