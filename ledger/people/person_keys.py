@@ -19,9 +19,10 @@ _AT: Final = 2
 _I, _K = tables.identity.c, tables.person_key.c
 
 
-def beside(sealed: Any) -> ColumnElement[bool]:
-    """On what the key is joined with which a column is sealed."""
-    return _K.ref == func.substr(sealed, _AT, REF_BYTES)
+def beside(sealed: Any, keys: Any = tables.person_key) -> ColumnElement[bool]:
+    """On what the key is joined with which a column is sealed; `keys` is the table, or an alias of it."""
+    same: ColumnElement[bool] = keys.c.ref == func.substr(sealed, _AT, REF_BYTES)
+    return same
 
 
 def beside_sql(sealed: str) -> str:

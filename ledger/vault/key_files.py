@@ -185,7 +185,9 @@ def _read_keys(directory: Path, pattern: str) -> dict[int, bytes]:
     """All keys whose files are called so, by the number in the name."""
     keys: dict[int, bytes] = {}
     for path in sorted(directory.glob(pattern)):
-        keys[_number_in(path.name)] = _read_key(path)
+        # a file that is called wrong is not even read
+        number = _number_in(path.name)
+        keys[number] = _read_key(path)
     return keys
 
 

@@ -164,7 +164,7 @@ class Keyring:
 
     def open_bytes(self, sealed: bytes, context: bytes) -> bytes:
         """The same of bytes."""
-        if sealed[:1] in FORMS:
+        if sealed[:1] in FORMS and len(sealed) >= HEADER_BYTES:
             return decrypted(self._sealing_key(sealed), sealed, HEADER_BYTES, context)
         refuse_erased(sealed)
         one = carried(sealed)

@@ -19,7 +19,7 @@ from ledger.people.persons import digest_of_number, name_digest, open_name, open
 from ledger.vault import Keyring, KeyringError, carrying, is_erased
 from ledger.verify.finding import Finding, book_name
 
-_I, _B, _K = tables.identity.c, tables.book.c, tables.person_key.c
+_I, _B = tables.identity.c, tables.book.c
 _ROWS_AT_ONCE = 10_000
 _BY_DIGEST = Lookup(
     "SELECT i.digest, i.person_id FROM {given} JOIN identity i ON i.digest = given.digest",
@@ -42,16 +42,23 @@ def people_are_there_once(
 
     `first` and `last` are the books asked for. As much memory as there are rows that are wrong.
     """
-    query = select(
-        _I.digest, _I.person_id, _I.number_sealed, _I.name_sealed, _I.name_digest, _K.wrapped
-    ).join_from(tables.identity, tables.person_key, beside(_I.name_sealed), isouter=True)
+    # each by the key that it names itself: they are exchanged one by one, too
+    of_number, of_name = tables.person_key.alias("of_number"), tables.person_key.alias("of_name")
+    query = (
+        select(
+            _I.digest, _I.person_id, _I.number_sealed, _I.name_sealed, _I.name_digest,
+            of_number.c.wrapped.label("of_number"), of_name.c.wrapped.label("of_name"),
+        )
+        .join_from(tables.identity, of_number, beside(_I.number_sealed, of_number), isouter=True)
+        .join(of_name, beside(_I.name_sealed, of_name), isouter=True)
+    )  # fmt: skip
     rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
     closed: list[int] = []
     # persons by the digest that the number of theirs has under the index key
     astray: defaultdict[bytes, set[int]] = defaultdict(set)
     misnamed: list[tuple[int, str, str]] = []
-    for found_by, person_id, number, sealed, compared, key in rows:
-        digest, name = bytes(found_by), carrying(key, sealed)
+    for found_by, person_id, number, sealed, compared, key, key_of_name in rows:
+        digest, name = bytes(found_by), carrying(key_of_name, sealed)
         if is_erased(name):
             # nobody can say any more whose it was
             continue
