@@ -82,11 +82,13 @@ def _is_written_down_by_another(attempt: Attempt, command: Command) -> bool:
 
     If that one is refused, nobody may keep its name, nor its key: who comes after it is asked again then.
     """
-    fresh = attempt.desk.fresh_persons
-    return any(
-        person.digest in fresh and attempt.fresh.get(person.digest) is not person
+    # a rehearsal writes nobody down; one command may name somebody twice
+    written = [
+        attempt.fresh[person.digest]
         for person in command.persons
-    )
+        if person.digest in attempt.desk.fresh_persons and person.digest in attempt.fresh
+    ]
+    return any(all(one is not person for person in command.persons) for one in written)
 
 
 def _undo_group(attempt: Attempt, before: dict[int, Book]) -> None:
