@@ -1087,6 +1087,8 @@ def test_the_triggers_that_the_migrations_leave_in_postgresql(engine: Engine) ->
         ("read_log_chain", 1 | 2 | 16, "O"),
         ("identity", 1 | 2 | 16, "O"),
         ("identity", 1 | 2 | 4, "O"),
+        ("person_key", 1 | 2 | 16, "O"),
+        ("person_key", 1 | 2 | 4, "O"),
         *((table, 1 | 2 | 16, "O") for table in RESEALED),
     }
 
