@@ -266,21 +266,27 @@ def forget_keys(connection: Connection, keyring: Keyring, refs: Set[bytes]) -> N
     """Take these keys of people out of every request that waits, or waited, for a second person.
 
     Such a request carries the key of whom it names, as it would write it down. Within the transaction that
-    is given. Raises KeyringError for a request that does not open.
+    is given, some at a time. One that does not open is left: no key can be had from it.
     """
     [intent] = [one for one in SEALED_COLUMNS if one.table is approval]
     key = list(approval.primary_key.columns)
     names = sorted({*(column.name for column in key), intent.name, *intent.needs})
-    for found in connection.execute(select(*(approval.c[name] for name in names))).mappings().all():
-        row = _plain(found)
-        if row[intent.name] is None:
-            continue
-        plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
-        kept = _without_keys(plain, refs)
-        if kept != plain:
-            sealed = keyring.seal_bytes(_as_written(kept), intent.context(row))
-            which = [column == row[column.name] for column in key]
-            connection.execute(update(approval).where(*which).values({intent.name: sealed}))
+    query = select(*(approval.c[name] for name in names)).where(intent.column.is_not(None))
+    page = query.order_by(*key).limit(_TOGETHER)
+    rows = [_plain(found) for found in connection.execute(page).mappings()]
+    while rows:
+        for row in rows:
+            try:
+                plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
+            except KeyringError:
+                continue
+            kept = _without_keys(plain, refs)
+            if kept != plain:
+                sealed = keyring.seal_bytes(_as_written(kept), intent.context(row))
+                which = [column == row[column.name] for column in key]
+                connection.execute(update(approval).where(*which).values({intent.name: sealed}))
+        after = tuple(rows[-1][column.name] for column in key)
+        rows = [_plain(found) for found in connection.execute(page.where(tuple_(*key) > after)).mappings()]
 
 
 def _without_keys(value: Any, refs: Set[bytes]) -> Any:

@@ -53,7 +53,12 @@ from ledger.verify.credits import (
 )
 from ledger.verify.declared import sent_numbers_are_their_persons
 from ledger.verify.documents import documents_are_as_written
-from ledger.verify.erased import count_erased, keys_are_erased_by_entries, keys_of_people_are_there
+from ledger.verify.erased import (
+    count_erased,
+    keys_are_erased_by_entries,
+    keys_are_erased_in_the_book_of_their_holder,
+    keys_of_people_are_there,
+)
 from ledger.verify.estates import (
     aid_came_back_by_a_statement,
     estates_set_off_what_was_owed,
@@ -168,6 +173,7 @@ ACROSS: tuple[Invariant, ...] = (
     stakes_name_a_book,
     everybody_is_known_by_an_entry,
     keys_of_people_are_there,
+    keys_are_erased_in_the_book_of_their_holder,
     nothing_else_is_staked,
     aid_clears,
     events_are_those_of_the_books,

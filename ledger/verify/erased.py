@@ -23,13 +23,21 @@ _SEALED = (
 
 
 def keys_are_erased_by_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Every erased key names the entry that erased it, of its person's book; every such entry erased one."""
+    """Every erased key names the entry that erased it, and every such entry erased one."""
     of_key = select(_K.erased_in, _K.erased_by).where(_K.erased_in.between(first, last)).distinct()
     of_entry = select(_E.book_id, _E.seq).where(_E.book_id.between(first, last), _E.kind == int(Kind.ERASURE))
     erased = {tuple(row) for row in connection.execute(of_key)}
     said = {tuple(row) for row in connection.execute(of_entry)}
     for book_id, seq in sorted(erased - said):
         yield Finding("key_erased", line_name(book_id, seq), "erased a key, and is no entry that does")
+    for book_id, seq in sorted(said - erased):
+        yield Finding("key_not_erased", line_name(book_id, seq), "says that it erased a key, and none was")
+
+
+def keys_are_erased_in_the_book_of_their_holder(
+    connection: Connection, first: int, last: int
+) -> Iterator[Finding]:
+    """An erased key was that of the person in whose book the entry stands. One pass over all people."""
     holder = select(_B.person_id).where(_B.book_id == _K.erased_in).scalar_subquery()
     for table, sealed in _SEALED:
         whose = select(_K.erased_in, _K.erased_by, table.c.person_id, holder).distinct()
@@ -40,8 +48,6 @@ def keys_are_erased_by_entries(connection: Connection, first: int, last: int) ->
             if survivor(connection, person_id) != survivor(connection, other or 0):
                 what = f"erased the key of person {person_id}, who is not the holder"
                 yield Finding("key_erased", line_name(book_id, seq), what)
-    for book_id, seq in sorted(said - erased):
-        yield Finding("key_not_erased", line_name(book_id, seq), "says that it erased a key, and none was")
 
 
 def keys_of_people_are_there(connection: Connection, first: int, last: int) -> Iterator[Finding]:

@@ -329,7 +329,7 @@ def test_each_account_by_its_own_area(fresh_engine: Engine) -> None:
 def test_an_area_without_caps_asks_for_nothing(fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    class Watched(type(caps._SPENT)):  # type: ignore[misc]
+    class Watched(type(caps._SPENT)):  # type: ignore[misc]  # whatever a lookup is
         def run(self, connection: Any, rows: Any, **more: Any) -> Any:
             asked.append(list(rows))
             return super().run(connection, rows, **more)
