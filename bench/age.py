@@ -23,7 +23,7 @@ from itertools import cycle
 import psycopg
 from sqlalchemy import Connection, Engine, select
 
-from bench.fill import TEMPLATE, book_number, libpq, make_ledger, policies
+from bench.fill import TEMPLATE, accounts_of, book_number, libpq, make_ledger, policies
 from bench.people import id_number, keyring
 from bench.plan import AREA, CALLER, INSTITUTION, MONEY_FEN, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
@@ -175,7 +175,7 @@ def _measure(connection: Connection, year: int, staff: int) -> Answer:
     """End the year, and pay its last month in portions."""
     day = date(year + 1, 1, 10)
     with connection.begin():
-        people = list(connection.scalars(select(tables.book.c.book_id).where(tables.book.c.person_id > 0)))
+        people = accounts_of(connection)
     # whatever a connection does for the first time is paid for here
     commands = [PostInterest(book_id, year) for book_id in people[:YEAR_END_CHUNK]]
     rehearse(connection, commands, _instant(day), day, _rules())

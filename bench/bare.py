@@ -15,6 +15,7 @@ from typing import Any
 
 import psycopg
 
+from bench.fill import OF_PEOPLE
 from bench.load_client import PAGE
 from bench.process import Answer, Worker, serve
 from bench.rounds import Measure, latencies
@@ -68,7 +69,8 @@ def _log_writer(connection: psycopg.Connection[Any]) -> Callable[[int], None]:
 
 def _work(conninfo: str) -> None:
     connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=0)
-    books = [book_id for (book_id,) in connection.execute("SELECT book_id FROM book")]
+    people = f"SELECT book_id FROM book WHERE {OF_PEOPLE}"
+    books = [book_id for (book_id,) in connection.execute(people)]
     cursor = connection.cursor(binary=True)
 
     def balance(book_id: int) -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import Connection, make_url, text
 
 from bench import chain_sql
 from bench.chain_sql import EntrySql
@@ -37,6 +37,8 @@ TEMPLATE = "ledger_template"
 _FACTOR = 618_033_988_747
 # the same in SQL, of a column or alias i
 BOOK_SQL = f"({Party.PERSON.first} + i::bigint * {_FACTOR} % {NUMBERS_PER_LETTER})"
+# which rows of `book` are people's: institutions, employers and registers have books beside them
+OF_PEOPLE = f"book_id BETWEEN {Party.PERSON.first} AND {Party.PERSON.last}"
 _CONTRIBUTION_FEN = 16_000
 _SPENDING_FEN = 5_000
 _CONNECTIONS = 2
@@ -45,6 +47,11 @@ _CONNECTIONS = 2
 def book_number(i: int) -> int:
     """The i-th book of a filled ledger, i from 1."""
     return Party.PERSON.first + i * _FACTOR % NUMBERS_PER_LETTER
+
+
+def accounts_of(connection: Connection) -> list[int]:
+    """The books of people in a ledger."""
+    return list(connection.scalars(text(f"SELECT book_id FROM book WHERE {OF_PEOPLE}")))
 
 
 def libpq(url: str) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 import psycopg
 
 from bench.bare import Bare
-from bench.fill import libpq, make_ledger
+from bench.fill import OF_PEOPLE, libpq, make_ledger
 from bench.inprocess import InProcess
 from bench.plan import MONEY_FEN, BenchFailed, Plan
 from bench.process import Worker
@@ -70,7 +70,8 @@ class Huge:
         """Go over one book in a hundred of the large one. Raises BenchFailed for a finding."""
         url = self._urls["huge"]
         with psycopg.connect(libpq(url)) as connection:
-            books = [one for (one,) in connection.execute("SELECT book_id FROM book ORDER BY book_id")]
+            people = f"SELECT book_id FROM book WHERE {OF_PEOPLE} ORDER BY book_id"
+            books = [one for (one,) in connection.execute(people)]
         some = books[len(books) // 2 :][: len(books) // SHARE]
         middle = len(some) // PROCESSES
         workers = [Worker("bench.check") for _ in range(PROCESSES)]

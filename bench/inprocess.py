@@ -11,13 +11,11 @@ import time
 from array import array
 
 import uvloop
-from sqlalchemy import select
 
-from bench.fill import policies
+from bench.fill import accounts_of, policies
 from bench.plan import CALLER, INSTITUTION
 from bench.process import Answer, Worker, cpu_seconds, peak_rss_mb, rss_mb, serve
 from bench.rounds import Measure, latencies
-from ledger import tables
 from ledger.accounts.spending import Spend
 from ledger.clock import now_and_today
 from ledger.database.engines import connect
@@ -80,7 +78,7 @@ async def _round(writer: Writer, books: list[int], callers: int, seconds: float)
 def _work(url: str) -> None:
     engine = connect(url)
     with engine.connect() as connection:
-        books = list(connection.scalars(select(tables.book.c.book_id)))
+        books = accounts_of(connection)
     writer = Writer(engine, policies(), now_and_today)
     writer.start()
     tune_process()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench.fill import libpq
+from bench.fill import OF_PEOPLE, libpq
 from bench.load_client import BULK
 from bench.people import id_number
 from bench.plan import ACCOUNTS, CALLER, OUT, ROOT, BenchFailed
@@ -121,7 +121,7 @@ def _environment(url: str, data: Path) -> dict[str, str]:
 
 def _accounts(url: str) -> list[str]:
     """The accounts that are called: all, or so many of them."""
-    some = "SELECT book_id FROM book ORDER BY random() LIMIT %s"
+    some = f"SELECT book_id FROM book WHERE {OF_PEOPLE} ORDER BY random() LIMIT %s"
     with psycopg.connect(libpq(url)) as connection:
         return [account_no(book_id) for (book_id,) in connection.execute(some, [ACCOUNTS])]
 

@@ -13,14 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import date
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from bench.fill import make_ledger, policies
+from bench.fill import accounts_of, make_ledger, policies
 from bench.inprocess import InProcess
 from bench.plan import AREA, MONEY_FEN, BenchFailed, Plan
 from bench.process import Answer, Worker, peak_rss_mb, serve
 from bench.rounds import Measure
-from ledger import tables
 from ledger.accounts.year_end import YEAR_END
 from ledger.clock import now_and_today
 from ledger.database.engines import connect, for_posting
@@ -63,7 +62,7 @@ def _statements(connection: Connection, year: int, count: int) -> float:
         return 0.0
     _now, today = now_and_today()
     with connection.begin():
-        books = list(connection.scalars(select(tables.book.c.book_id).where(tables.book.c.area == AREA)))
+        books = accounts_of(connection)
     began = time.perf_counter()
     for book_id in random.Random(year).sample(books, min(count, len(books))):
         with connection.begin():
