@@ -174,7 +174,7 @@ WITH decided AS (
 ), chained AS MATERIALIZED (
   SELECT *, {chain_sql.digest("head", entry)} AS digest FROM decided
 ), b AS (
-  UPDATE book SET current_year = c.cy, last_seq = c.seq, head = c.digest FROM chained c
+  UPDATE book SET current_year = c.cy, last_seq = c.seq, head = c.digest, recorded_at = c.at FROM chained c
   WHERE book.book_id = c.book_id
 ), e AS (
   INSERT INTO entry (book_id, recorded_at, current_year_after, carried_over_after, seq, period, effective_on,
