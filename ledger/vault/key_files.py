@@ -10,8 +10,12 @@ import base64
 import os
 import re
 import shlex
+import signal
 import stat
 import subprocess
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -29,6 +33,8 @@ KEY_ID_MAX: Final = 65535
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _FILE_BYTES_MAX: Final = 4096
 _COMMAND_SECONDS: Final = 30
+# four bytes in three, and the names: room for some ten thousand keys
+_SAID_BYTES_MAX: Final = 1 << 20
 _match_key_file = re.compile(r"(?:seal|document)-([1-9][0-9]{0,4})\.key").fullmatch
 
 
@@ -80,14 +86,7 @@ def _said_by(command: str) -> KeyFiles:
     What it says besides is not shown: it might be a key.
     """
     try:
-        said = subprocess.run(
-            shlex.split(command), stdin=subprocess.DEVNULL, capture_output=True, timeout=_COMMAND_SECONDS,
-            check=True, text=True,
-        ).stdout  # fmt: skip
-    except subprocess.CalledProcessError as ended:
-        raise KeyringError(f"LEDGER_KEYS_COMMAND: it ended with {ended.returncode}") from None
-    except subprocess.TimeoutExpired:
-        raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds") from None
+        said = _printed_by(shlex.split(command)).decode()
     except (OSError, ValueError, IndexError) as error:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: cannot be run ({type(error).__name__})") from None
     found: dict[str, bytes] = {}
@@ -105,6 +104,48 @@ def _said_by(command: str) -> KeyFiles:
     if not keys.seal_keys:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: it says no {FIRST_SEAL_FILE}, and no other seal key")
     return keys
+
+
+def _printed_by(command: Sequence[str]) -> bytes:
+    """What a command prints until it ends well. One that takes too long, or prints without end, is ended.
+
+    Raises OSError, ValueError and IndexError for what cannot be run, KeyringError for the rest.
+    """
+    took_too_long = threading.Event()
+
+    def end(process: subprocess.Popen[bytes]) -> None:
+        # with all that it has started: one of those may hold on to what we read from
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def end_late(process: subprocess.Popen[bytes]) -> None:
+        took_too_long.set()
+        end(process)
+
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as process:
+        watch = threading.Timer(_COMMAND_SECONDS, end_late, [process])
+        watch.start()
+        try:
+            assert process.stdout is not None
+            said = process.stdout.read(_SAID_BYTES_MAX + 1)
+            if len(said) > _SAID_BYTES_MAX:
+                end(process)
+            code = process.wait()
+        finally:
+            watch.cancel()
+    if took_too_long.is_set():
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds")
+    if len(said) > _SAID_BYTES_MAX:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: more than {_SAID_BYTES_MAX} bytes")
+    if code:
+        raise KeyringError(f"LEDGER_KEYS_COMMAND: it ended with {code}")
+    return said
 
 
 def _read_key_files(directory: Path) -> KeyFiles:

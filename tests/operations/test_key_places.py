@@ -18,7 +18,7 @@ from ledger.operations.resealing import count_left, rotate
 from ledger.people.persons import known
 from ledger.people.sealing import KeysDiffer, check_keys, record_keys
 from ledger.settings import Settings, SettingsError
-from ledger.vault import KeyPlace, Keyring, KeyringError
+from ledger.vault import KeyPlace, Keyring, KeyringError, key_files
 from ledger.vault.sealing import AES, SM4_SM3
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
@@ -156,6 +156,23 @@ def test_what_it_says_wrong_is_named_without_a_word_of_it(command: str, told: st
     with pytest.raises(KeyringError, match=told) as wrong:
         Keyring.load(KeyPlace(Path("nowhere"), command))
     assert base64.b64encode(SEAL_KEY).decode() not in str(wrong.value)
+
+
+ENDLESS = "while True: print('x' * 10_000)"
+# what it has started holds on to what is read from, and outlives it
+SILENT = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("then", "told"), [(ENDLESS, "more than 1048576 bytes"), (SILENT, "no answer in 0.5 seconds")]
+)
+def test_one_that_does_not_come_to_an_end_is_ended(
+    then: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if then is SILENT:
+        monkeypatch.setattr(key_files, "_COMMAND_SECONDS", 0.5)
+    with pytest.raises(KeyringError, match=told):
+        Keyring.load(KeyPlace(Path("nowhere"), shlex.join([sys.executable, "-c", then])))
 
 
 def test_an_installation_without_files(

@@ -43,7 +43,7 @@ from ledger.posting import Posted
 from ledger.posting.approvals import context
 from ledger.posting.way_in import post
 from ledger.refusals import Refused
-from ledger.vault import KeyErasedError, carrying, key_named
+from ledger.vault import KeyErasedError, Keyring, carrying, key_named
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
 from tests.support.api_client import id_number as new_number
@@ -82,7 +82,9 @@ def person_of(connection: Connection, book: int) -> int:
     return found
 
 
-def erase(world: World, book: int, today: date = OVER, document: str = "list 2056") -> Any:
+def erase(
+    world: World, book: int, today: date = OVER, document: str = "list 2056", keyring: Keyring = KEYRING
+) -> Any:
     """As the command does."""
     now = noon(today)
     command = EraseHolder(book, document, "keys", "archivist")
@@ -93,7 +95,7 @@ def erase(world: World, book: int, today: date = OVER, document: str = "list 205
             now,
             today,
             world.policies,
-            beside=partial(erasing._destroyed, KEYRING, now),
+            beside=partial(erasing._destroyed, keyring, now),
         )[0]
 
 
@@ -110,7 +112,7 @@ def money(engine: Engine) -> list[Any]:
         return rows + list(connection.execute(entries.order_by(_E.book_id, _E.seq)))
 
 
-def opened_of(engine: Engine, book: int) -> list[str]:
+def opened_of(engine: Engine, book: int, keyring: Keyring = KEYRING) -> list[str]:
     """All that can be opened of what is sealed for the holder of a book, with every key that there is."""
     found = []
     with engine.connect() as connection:
@@ -126,7 +128,7 @@ def opened_of(engine: Engine, book: int) -> list[str]:
                 value = carrying(keys.get(key_named(bytes(sealed)) or b""), sealed)
                 plain = {name: bytes(it) if isinstance(it, memoryview) else it for name, it in row.items()}
                 try:
-                    found.append(KEYRING.open(value, one.context(plain)))
+                    found.append(keyring.open(value, one.context(plain)))
                 except KeyErasedError:
                     continue
     return found
