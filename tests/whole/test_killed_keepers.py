@@ -12,9 +12,10 @@ import os
 import select as waiting
 import signal
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -31,6 +32,7 @@ from ledger.database.engines import connect, reading
 from ledger.database.round_trips import Trips
 from ledger.operations import resealing
 from ledger.operations.resealing import keys_in_use, rotate
+from ledger.policy import Policy
 from ledger.posting import Posted
 from ledger.posting.way_in import post
 from ledger.seals.notes import Signer
@@ -41,7 +43,8 @@ from ledger.verify import verify
 from tests.people.test_erasure import a_life, erase, opened_of
 from tests.support.approvals import asks_nobody
 from tests.support.chance import SEED
-from tests.support.people import DOCUMENT_KEY, INDEX_KEY, SEAL_KEY, World, noon, packaged_policies
+from tests.support.people import DOCUMENT_KEY, INDEX_KEY, SEAL_KEY, World, noon
+from tests.support.workers import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.random]
 
@@ -109,10 +112,12 @@ def killed(url: str, work: Work, at: int) -> bool:
 # -- the traffic ----------------------------------------------------------------------
 
 
-def _spend_until_told(url: str, books: list[int], told: int, stop: int) -> None:
+def _spend_until_told(
+    url: str, policies: Mapping[int, Policy], books: list[int], told: int, stop: int
+) -> None:
     """Spend, one fen more each time, and say after each answer which book and how much."""
     engine, chance = connect(url), Random(SEED)
-    now, policies = noon(TODAY), packaged_policies()
+    now = noon(TODAY)
     with engine.connect() as connection:
         for fen in itertools.count(1):
             if waiting.select([stop], [], [], 0)[0]:
@@ -125,11 +130,11 @@ def _spend_until_told(url: str, books: list[int], told: int, stop: int) -> None:
 
 
 @contextmanager
-def traffic(url: str, books: list[int], told: Path) -> Iterator[None]:
+def traffic(url: str, policies: Mapping[int, Policy], books: list[int], told: Path) -> Iterator[None]:
     """Somebody who spends all the while; what was answered stands in a file when this is over."""
     stop, ends = os.pipe()
     written = os.open(told, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    pid = _forked(lambda: _spend_until_told(url, books, written, stop))
+    pid = _forked(lambda: _spend_until_told(url, policies, books, written, stop))
     try:
         yield
     finally:
@@ -138,6 +143,10 @@ def traffic(url: str, books: list[int], told: Path) -> Iterator[None]:
         for descriptor in (stop, ends, written):
             os.close(descriptor)
     assert status == 0, "the traffic ended by a fault"
+
+
+def _has_grown(file: Path, size: int) -> bool:
+    return file.stat().st_size > size
 
 
 # -- what stands afterwards ---------------------------------------------------------
@@ -194,13 +203,14 @@ def test_killed_beside_traffic_each_is_done_or_not(
     sealing(fresh_engine)
     fresh_engine.dispose()
     kills = {"sealing": 0, "rotating": 0, "erasing": 0}
-    with traffic(fresh_url, alive, told):
+    with traffic(fresh_url, world.policies, alive, told):
         for _ in range(ROUNDS):
-            kills["sealing"] += killed(fresh_url, sealing, chance.randrange(4, 30))
+            until(partial(_has_grown, told, told.stat().st_size))
+            kills["sealing"] += killed(fresh_url, sealing, chance.randrange(4, 36))
             kills["rotating"] += killed(fresh_url, rotating, chance.randrange(10, 60))
             for book in dead:
                 if book not in erasures(fresh_engine):
-                    kills["erasing"] += killed(fresh_url, erasing(book), chance.randrange(4, 40))
+                    kills["erasing"] += killed(fresh_url, erasing(book), chance.randrange(3, 31))
             seen = verify(fresh_engine, keyring=BOTH)
             assert seen.findings == []
             gone = erasures(fresh_engine)
