@@ -5,6 +5,7 @@ What an ID number says of a person, and how it is refused and masked, stands in 
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from datetime import date
 from enum import StrEnum
 from operator import mul
@@ -127,6 +128,16 @@ def holds_id_number(text: str) -> bool:
     shown. Of numbers made of 18 random digits 1 in 29,000 counts, of 15 random digits 1 in 88.
     """
     return id_number_in(text) is not None
+
+
+def none_holds_id_number(texts: Iterable[str | None]) -> bool:
+    """Whether no text of several holds an ID number, told at one glance; False where one has to look at each.
+
+    Most texts that come in are short, and have no fifteen digits that belong together.
+    """
+    # a letter ends a number: none begins in one text and ends in the next
+    together = "a".join(filter(None, texts))
+    return _has_stretch(together if together.isascii() else _as_it_is_read(together)) is None
 
 
 def id_number_in(text: str) -> str | None:

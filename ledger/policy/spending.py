@@ -1,6 +1,6 @@
 """What an account pays at most on a day, and at one institution on a day (R20)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -27,10 +27,12 @@ class CapsPolicy:
     account_day: Dated[int]
     institution_day: Dated[int]
 
-    @property
-    def are_silent(self) -> bool:
-        """Whether there is none on any day, as in most areas."""
-        return not self.account_day.lines and not self.institution_day.lines
+    # whether there is none on any day, as in most areas
+    are_silent: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        is_silent = not self.account_day.lines and not self.institution_day.lines
+        object.__setattr__(self, "are_silent", is_silent)
 
     def on(self, day: date) -> SpendingCaps | None:
         """The caps of a day; None where there are none."""

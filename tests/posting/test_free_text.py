@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from sqlalchemy import Engine
@@ -13,8 +17,9 @@ from ledger.accounts.freezes import Freeze
 from ledger.accounts.mutual_aid import GiveQuota
 from ledger.accounts.opening import OpenAccount, OpeningBalance
 from ledger.posting import Posted
-from ledger.posting.free_text import refuse_id_numbers
+from ledger.posting.free_text import NO_TEXTS, refuse_id_numbers
 from ledger.refusals import RefusalCode, Refused
+from tests.house.raised import commands
 from tests.support.old_rows import as_before_numbers_were_refused
 from tests.support.people import World
 
@@ -80,3 +85,53 @@ def test_the_way_to_what_was_refused_is_told() -> None:
         assert caught.value.at == at
     # whoever sends is not a text of the request, and an institution has a code
     refuse_id_numbers(replace(frozen, caller=NUMBER, actor=NUMBER))
+
+
+# -- every text of every command -------------------------------------------------------
+
+
+def made(hint: Any, texts: Iterator[str]) -> Any:
+    """A value of a type, with the next text wherever one may stand; None for what holds none."""
+    if hint is str:
+        return next(texts)
+    origin, parts = get_origin(hint), [one for one in get_args(hint) if one is not NoneType]
+    if origin in {Union, UnionType}:
+        return next((value for one in parts if (value := made(one, texts)) is not None), None)
+    if origin in {tuple, list, frozenset, Sequence}:
+        values = [made(one, texts) for one in parts if one is not Ellipsis]
+        return [value for value in values if value is not None] or None
+    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
+        return filled(hint, texts)
+    return None
+
+
+def filled(of: type, texts: Iterator[str]) -> Any:
+    """Something with all the fields of a type, of which nothing but texts is looked at."""
+    hints = get_type_hints(of)
+    names = [one.name for one in fields(of)] if is_dataclass(of) else list(getattr(of, "_fields", ()))
+    value = object.__new__(of) if is_dataclass(of) else SimpleNamespace()
+    for name in names:
+        held = None if name in NO_TEXTS else made(hints[name], texts)
+        object.__setattr__(value, name, held)
+    return value
+
+
+def numbered(place: int = -1) -> Iterator[str]:
+    """Texts without end, of which one is an ID number."""
+    return (NUMBER if at == place else f"text {at}" for at in itertools.count())
+
+
+def test_no_text_of_any_command_is_overlooked() -> None:
+    tried = 0
+    for of in filter(is_dataclass, commands()):
+        texts = numbered()
+        command = filled(of, texts)
+        refuse_id_numbers(command)
+        count = int(next(texts).removeprefix("text "))
+        for place in range(count):
+            command = filled(of, numbered(place))
+            with pytest.raises(Refused, match=RefusalCode.PERSONAL_DATA_IN_TEXT.value) as caught:
+                refuse_id_numbers(command)
+            assert caught.value.at not in {"", "idempotency_key"}, (of, place)
+            tried += 1
+    assert tried > 100
