@@ -131,13 +131,16 @@ def holds_id_number(text: str) -> bool:
 
 
 def none_holds_id_number(texts: Iterable[str | None]) -> bool:
-    """Whether no text of several holds an ID number, told at one glance; False where one has to look at each.
+    """Whether no text of several holds an ID number; False as well where one has to look closer.
 
     Most texts that come in are short, and have no fifteen digits that belong together.
     """
+    long = [one for one in texts if one is not None and len(one) >= OLD_LENGTH]
     # a letter ends a number: none begins in one text and ends in the next
-    together = "a".join(filter(None, texts))
-    return _has_stretch(together if together.isascii() else _as_it_is_read(together)) is None
+    together = "a".join(long)
+    if together.isascii():
+        return _has_stretch(together) is None
+    return not any(map(id_number_in, long))
 
 
 def id_number_in(text: str) -> str | None:

@@ -23,7 +23,7 @@ from api.http.fields import NONE_SUCH, Amount, CareWord, Day, SourceRef, Strict,
 from ledger import Bill, RefusalCode, Refused
 from ledger.care.rows import BillLine, Cause
 from ledger.chart.care import CARE_WORDS, CAUSE_WORDS, Filing
-from ledger.id_forms import holds_id_number
+from ledger.id_forms import OLD_LENGTH, holds_id_number
 from ledger.money import parse_yuan
 from ledger.policy import RATE_SCALE
 
@@ -115,7 +115,7 @@ def _line(fields: dict[str, Any]) -> BillLine:
         and 0 < len(item) <= _ITEM_MAX
         and item.isprintable()
         and item[0] != " "
-        and not holds_id_number(item)
+        and (len(item) < OLD_LENGTH or not holds_id_number(item))
         and line_class in _CLASSES
     ):
         raise ValueError("a line that the model has to read")
