@@ -34,8 +34,6 @@ WAITING_MAX = 8192
 SHARE_MAX = WAITING_MAX // 2
 # and with so few waiting a caller is never turned away for what the others have waiting
 FEW = 64
-# for so many turns of the loop a thread that has nothing to do is not woken, as long as each brings more
-TURNS_MAX = 8
 
 _log = logging.getLogger(__name__)
 
@@ -155,19 +153,10 @@ class Writer:
         # thread would take a part of the batch and post it in two.
         if self._waking is not loop:
             self._waking = loop
-            loop.call_soon(self._wake, loop, self._handed_over, 1)
+            loop.call_soon(self._wake)
         return future
 
-    def _wake(self, loop: asyncio.AbstractEventLoop, before: int, turn: int) -> None:
-        """Wake the thread; a turn later, when this one brought more commands than the first.
-
-        The thread and the loop take turns at one interpreter, and each time what the other had at hand has to
-        come from far: it costs a tenth of a call's time. Who is alone waits for nobody.
-        """
-        now = self._handed_over
-        if now > before and turn < TURNS_MAX:
-            loop.call_soon(self._wake, loop, now, turn + 1)
-            return
+    def _wake(self) -> None:
         self._waking = None
         self._arrived.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import threading
 from dataclasses import replace
 from datetime import date, datetime
@@ -16,7 +15,7 @@ from ledger import tables
 from ledger.accounts.contributing import Contribute
 from ledger.database.engines import connect, reading
 from ledger.posting import Posted, Unavailable, Unknown, agents
-from ledger.posting.writer import TURNS_MAX, Overloaded, Stopped, Writer
+from ledger.posting.writer import Overloaded, Stopped, Writer
 from ledger.refusals import Refused
 from tests.check import migrate
 from tests.support.people import NOW, World
@@ -128,41 +127,6 @@ def test_loops_may_share_a_writer_and_one_may_go_away(engine: Engine) -> None:
     finally:
         writer.stop()
     assert world.posted(contribution(world, book, 1)).replayed
-
-
-def hand_over(writer: Writer, world: World, book: int, turns: list[int]) -> list[bool]:
-    """Hand over so many commands in each turn of a loop; after each turn, whether the thread was woken."""
-    woken: list[bool] = []
-    numbers = itertools.count(1)
-
-    async def turn_by_turn() -> None:
-        calls = []
-        for count in turns:
-            calls += [
-                asyncio.ensure_future(writer.post(contribution(world, book, next(numbers))))
-                for _ in range(count)
-            ]
-            await asyncio.sleep(0)
-            woken.append(writer._arrived.is_set())
-        for call in calls:
-            call.cancel()
-
-    asyncio.run(turn_by_turn())
-    return woken
-
-
-def test_one_alone_wakes_the_thread_at_once_and_many_let_each_other_come(engine: Engine) -> None:
-    world = World(engine)
-    book = world.open()
-
-    def made() -> Writer:
-        return Writer(engine, world.policies, lambda: (world.now, world.today))
-
-    # what is called soon is called in the turn after the one that brought the commands
-    assert hand_over(made(), world, book, [1, 0, 0]) == [False, True, True]
-    assert hand_over(made(), world, book, [3, 0, 0]) == [False, False, True]
-    assert hand_over(made(), world, book, [3, 2, 0, 0, 0]) == [False, False, False, True, True]
-    assert hand_over(made(), world, book, [2] * 12) == [False] * TURNS_MAX + [True] * (12 - TURNS_MAX)
 
 
 def dying(monkeypatch: pytest.MonkeyPatch) -> None:
