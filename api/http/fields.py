@@ -113,17 +113,18 @@ def named(name: str) -> str:
 
 def _numberless(text: str | None) -> str | None:
     if text is not None and holds_id_number(text):
-        raise _wrong(RefusalCode.PERSONAL_DATA_IN_TEXT, "a text without an ID number in it")
+        raise _wrong(RefusalCode.PERSONAL_DATA_IN_TEXT, _NUMBERLESS)
     return text
 
 
 def _numberless_when_new(text: str, info: ValidationInfo) -> str:
     # what was taken before there was the rule is answered again; posting sees to it that it is nothing new
-    if info.context is ON_RECORD:
-        return text
-    return str(_numberless(text))
+    if info.context is not ON_RECORD and holds_id_number(text):
+        raise _wrong(RefusalCode.PERSONAL_DATA_IN_TEXT, _NUMBERLESS)
+    return text
 
 
+_NUMBERLESS: Final = "a text without an ID number in it"
 ON_RECORD: Final[dict[str, object]] = {}
 """The context in which a request is read that may be on record with an ID number in a text."""
 NUMBERLESS: Final = AfterValidator(_numberless)

@@ -35,8 +35,9 @@ def faults_of_key(key: str | None, place: str, pointer: str) -> list[Fault]:
 
 def check_key(scope: Scope, *, may_be_on_record: bool) -> None:
     """Raise ShapeRefused for a key that holds an ID number; of what may be on record it is kept for later."""
-    faults = faults_of_key(said(scope, b"idempotency-key"), "header", "Idempotency-Key")
-    if faults:
+    key = said(scope, b"idempotency-key")
+    if key is not None and holds_id_number(key):
+        faults = faults_of_key(key, "header", "Idempotency-Key")
         if not may_be_on_record:
             raise ShapeRefused(faults)
         scope[ON_RECORD_FAULTS] = faults

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Date, column
@@ -18,7 +17,6 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Ask, Lookup
-from ledger.policy import Policy
 from ledger.policy.spending import SpendingCaps
 from ledger.posting import Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
@@ -59,12 +57,7 @@ def _day_of(command: Command) -> date | None:
 
 def _are_silent(desk: Desk) -> bool:
     """Whether no area has a cap on any day: then nothing more is asked of any command."""
-    return _none_has_any(*desk.policies.values())
-
-
-@lru_cache
-def _none_has_any(*policies: Policy) -> bool:
-    return all(policy.caps.are_silent for policy in policies)
+    return not desk.is_capped
 
 
 def _caps(desk: Desk, book: Book, day: date) -> SpendingCaps | None:
@@ -100,7 +93,7 @@ def _ahead(asked: Asked, desk: Desk) -> list[Ask]:
 
 def _follow(found: SpentOn, desk: Desk, receipt: Receipt, beside: Sequence[Any]) -> None:
     """Let what was spent include what this very batch took, and be without what it gave back."""
-    if _are_silent(desk) or (receipt.kind not in _PAYS and receipt.kind is not Kind.REVERSAL):
+    if receipt.kind not in _PAYS and receipt.kind is not Kind.REVERSAL:
         return
     care_date = next((row.care_date for row in beside if hasattr(row, "care_date")), None)
     about = receipt
@@ -128,7 +121,13 @@ def _glimpse(_command: Command, _book: Book) -> SpentOn:
 # What the accounts of those who asked have paid on the day that each is about. Read before other needs, which
 # asks for nothing more: where no area has a cap, it is not read at all.
 SPENT: Need[SpentOn] = Need(
-    "what was spent on a day", _read, ahead=_ahead, follow=_follow, first=True, glimpse=_glimpse
+    "what was spent on a day",
+    _read,
+    ahead=_ahead,
+    follow=_follow,
+    first=True,
+    glimpse=_glimpse,
+    idle=_are_silent,
 )
 
 
@@ -137,6 +136,8 @@ def check_caps(desk: Desk, command: Command, day: date, party: int, fen: int) ->
 
     The command needs SPENT. Raises WiderLocks where that was not read.
     """
+    if not desk.is_capped:
+        return
     book: Book = desk.book
     caps = _caps(desk, book, day)
     if caps is None or not fen:

@@ -56,7 +56,7 @@ def decide_all(attempt: Attempt, atomic: bool) -> None:
     for place, command in enumerate(attempt.commands):
         book_id = attempt.ids[place]
         try:
-            if not atomic and _is_written_down_by_another(attempt, command):
+            if attempt.fresh and not atomic and _is_written_down_by_another(attempt, command):
                 raise WiderLocks(())
             outcome = _decide(attempt, command, book_id, waits=book_id in waiting)
         except Refused as refused:
@@ -306,7 +306,8 @@ def _accept(
     attempt: Attempt, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
 ) -> Posted:
     desk = attempt.desk
-    tell_identities(desk, command)
+    if command.persons or desk.moved or command.opens or command.says_whose:
+        tell_identities(desk, command)
     caller, actor = attempt.agents[command.caller], attempt.agents[command.actor]
     version = attempt.versions.get(desk.book.area, 0)
     written: list[tuple[Book, list[object]]] = []

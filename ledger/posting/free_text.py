@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
@@ -62,7 +63,7 @@ def _gatherer(hint: Any) -> _Gather | None:
 
     It does what the readers below do, without the way there, and with as few calls as may be.
     """
-    if isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields")):
+    if _has_fields(hint):
         return _of_fields(hint)
     parts = [one for one in get_args(hint) if one is not types.NoneType]
     if get_origin(hint) in {Union, types.UnionType} and len(parts) == 1:
@@ -76,6 +77,13 @@ def _gatherer(hint: Any) -> _Gather | None:
 def _of_each(hint: Any) -> _Gather | None:
     if hint is str:
         return lambda value, into: into.extend(value)
+    plain, others = _parts_of(hint) if _has_fields(hint) else ((), ())
+    if plain and not others:
+        # ten lines of a bill without a call for each
+        texts: Callable[[Any], Any] = attrgetter(*plain)
+        if len(plain) == 1:
+            return lambda value, into: into.extend(map(texts, value))
+        return lambda value, into: into.extend(chain.from_iterable(map(texts, value)))
     inner = _gatherer(hint)
     if inner is None:
         return None
@@ -89,28 +97,41 @@ def _of_each(hint: Any) -> _Gather | None:
 
 @cache
 def _of_fields(of: type) -> _Gather | None:
-    hints = get_type_hints(of)
-    found = _readers(of)
-    if not found:
+    plain, others = _parts_of(of)
+    if not plain and not others:
         return None
-    plain = [name for name, _read in found if hints[name] in {str, str | None}]
-    # with a name more than there may be, it always is a tuple
-    texts = attrgetter("__doc__", *plain)
-    others = [
-        (name, deeper)
-        for name, _read in found
-        if name not in plain and (deeper := _gatherer(hints[name])) is not None
-    ]
+    if len(plain) == 1 and not others:
+        [name] = plain
+        return lambda value, into: into.append(getattr(value, name))
+    # of one name it would not be a tuple
+    texts: Callable[[Any], tuple[str | None, ...]] = (
+        attrgetter(*plain, *plain) if plain else lambda _value: ()
+    )
 
     def gather(value: Any, into: list[str | None]) -> None:
-        if plain:
-            into += texts(value)[1:]
+        into.extend(texts(value)[: len(plain)])
         for name, deeper in others:
             held = getattr(value, name)
             if held is not None:
                 deeper(held, into)
 
     return gather
+
+
+def _has_fields(hint: Any) -> bool:
+    return isinstance(hint, type) and (is_dataclass(hint) or hasattr(hint, "_fields"))
+
+
+def _parts_of(of: type) -> tuple[tuple[str, ...], tuple[tuple[str, _Gather], ...]]:
+    """The fields that are texts, and those that hold some."""
+    hints, found = get_type_hints(of), _readers(of)
+    plain = tuple(name for name, _read in found if hints[name] in {str, str | None})
+    others = tuple(
+        (name, deeper)
+        for name, _read in found
+        if name not in plain and (deeper := _gatherer(hints[name])) is not None
+    )
+    return plain, others
 
 
 # -- each, and the way there -----------------------------------------------------------

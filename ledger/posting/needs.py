@@ -118,6 +118,8 @@ class Need(Generic[FoundT]):
     glimpse
         For one that few commands really need: what it is for a command and its book without any reading, None
         when it has to be read. A quote goes by one look then, though the need has none.
+    idle
+        Tells by the desk whether nobody needs it today: it is neither read nor followed then.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Need(Generic[FoundT]):
         first: bool = False,
         ahead: Callable[[Asked, Any], Sequence[Ask]] | None = None,
         glimpse: Callable[[Any, Book], FoundT | None] | None = None,
+        idle: Callable[[Any], bool] | None = None,
     ) -> None:
         self.name = name
         self.look = look
@@ -140,6 +143,11 @@ class Need(Generic[FoundT]):
         self.place = (not first, name)
         self._read = read
         self._ahead = ahead
+        self._idle = idle
+
+    def is_idle(self, desk: Any) -> bool:
+        """Whether nobody needs it today."""
+        return self._idle is not None and self._idle(desk)
 
     def asks(self, asked: Asked, desk: Any) -> Sequence[Ask]:
         """What reading it for these commands is going to ask, as far as that is known without their books."""

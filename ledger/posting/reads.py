@@ -326,7 +326,8 @@ def _read_asked(connection: Connection, asked: _Asked, desk: Desk) -> None:
         if not looked and not need.first:
             looked = True
             _look_at_named(connection, asked, desk)
-        desk.found[need] = need.read(connection, asked[need], desk)
+        if not need.is_idle(desk):
+            desk.found[need] = need.read(connection, asked[need], desk)
 
 
 def _look_at_named(connection: Connection, asked: _Asked, desk: Desk) -> None:

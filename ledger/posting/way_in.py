@@ -246,8 +246,8 @@ def _decide(
     let_open_again(connection, commands, desk)
     fresh_books = stake_books(connection, commands, desk)
     find_books(attempt)
-    follows = any(command.follows_stake is not None for command in commands)
-    stakes = asks_of_stakes(commands, attempt.ids) if together and not follows else []
+    following = [command for command in commands if command.follows_stake is not None]
+    stakes = asks_of_stakes(commands, attempt.ids) if together and not following else []
     if stakes:
         books = wanted(attempt, wider)
         with asked_ahead(connection, [*stakes, *_locks_and_reads(connection, attempt, books)]) as is_locked:
