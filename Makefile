@@ -30,7 +30,7 @@ fuzz: setup
 check: setup
 	@.venv/bin/python -m tests.check
 
-## bench: the same work here, on the database's own limit and, with PEERS=1, on a peer; SIZE=small takes 5 minutes
+## bench: the same work here, on the database's own limit and, with PEERS=1, on a peer; SIZE=small takes a quarter of an hour
 bench: setup
 	@.venv/bin/python -m bench
 
