@@ -10,12 +10,15 @@ from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.freezes import Freeze
 from ledger.accounts.mutual_aid import GiveQuota
 from ledger.accounts.opening import OpenAccount, OpeningBalance
+from ledger.id_forms import holds_id_number, id_number_in, none_holds_id_number
 from ledger.posting import Posted
 from ledger.posting.free_text import NO_TEXTS, refuse_id_numbers
 from ledger.refusals import RefusalCode, Refused
@@ -135,3 +138,19 @@ def test_no_text_of_any_command_is_overlooked() -> None:
             assert caught.value.at not in {"", "idempotency_key"}, (of, place)
             tried += 1
     assert tried > 100
+
+
+PIECES = st.sampled_from([
+    NUMBER, OLD, NUMBER[:17], "1199 9919 8503 1400 15",
+    "１１９９９９１９８５０３１４００１５", "11999919850314001\u200b5",
+    "a", "X", " ", "-", "/", "bill", "发票", "1", "0315", "2026-03-15", "", "\n", "é", "\u0301",
+])  # fmt: skip
+
+
+@given(st.lists(st.none() | st.lists(PIECES, max_size=4).map("".join), max_size=6))
+def test_what_is_told_of_several_is_what_is_told_of_each(texts: list[str | None]) -> None:
+    if none_holds_id_number(texts):
+        assert not any(text is not None and holds_id_number(text) for text in texts)
+    for text in texts:
+        if text is not None:
+            assert holds_id_number(text) is (id_number_in(text) is not None)
