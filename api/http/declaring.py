@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, Unpack, get_type_hints
 
 from fastapi import APIRouter, Request, Response
@@ -74,15 +75,19 @@ class Declared(NamedTuple):
     @property
     def body(self) -> type[BaseModel] | None:
         """The model of the body; None where the path says all."""
-        if self.make is None:
-            return None
-        hint = get_type_hints(self.make).get("body")
-        return hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None
+        return None if self.make is None else _body_of(self.make)
 
     @property
     def named(self) -> str | None:
         """What the path names: an account, or the thing that is acted on."""
         return next((part[1:-1] for part in self.path.split("/") if part.startswith("{")), None)
+
+
+@cache
+def _body_of(make: Make) -> type[BaseModel] | None:
+    # a bulk asks for each of its commands, and hints are read slowly
+    hint = get_type_hints(make).get("body")
+    return hint if isinstance(hint, type) and issubclass(hint, BaseModel) else None
 
 
 class Said(TypedDict):
