@@ -154,6 +154,10 @@ def id_number_in(text: str) -> str | None:
     if _has_stretch(text) is None:
         return None
     for found in _each_stretch(text):
+        stretch = found[0]
+        if stretch.isdigit() and len(stretch) not in {OLD_LENGTH, LENGTH}:
+            # one run of digits, as in most references: it is a number as a whole, or none
+            continue
         number = _first_in(text, found.start(), found.end())
         if number is not None:
             return number
