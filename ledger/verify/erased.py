@@ -38,14 +38,20 @@ def keys_are_erased_in_the_book_of_their_holder(
     connection: Connection, first: int, last: int
 ) -> Iterator[Finding]:
     """An erased key was that of the person in whose book the entry stands. One pass over all people."""
-    holder = select(_B.person_id).where(_B.book_id == _K.erased_in).scalar_subquery()
+    # by itself: books and numbers lie apart in a cluster
+    holder_of = (
+        select(_B.book_id, _B.person_id).join(tables.person_key, _K.erased_in == _B.book_id).distinct()
+    )
+    holder_of = holder_of.where(_K.erased_in.between(first, last))
     for table, sealed in _SEALED:
-        whose = select(_K.erased_in, _K.erased_by, table.c.person_id, holder).distinct()
+        whose = select(_K.erased_in, _K.erased_by, table.c.person_id).distinct()
         sealed_with = whose.join_from(tables.person_key, table, beside(sealed))
-        for book_id, seq, person_id, other in connection.execute(
-            sealed_with.where(_K.erased_in.between(first, last))
-        ).all():
-            if survivor(connection, person_id) != survivor(connection, other or 0):
+        erased = connection.execute(sealed_with.where(_K.erased_in.between(first, last))).all()
+        holders: dict[int, int | None] = {}
+        if erased:
+            holders = {book.book_id: book.person_id for book in connection.execute(holder_of)}
+        for book_id, seq, person_id in erased:
+            if survivor(connection, person_id) != survivor(connection, holders.get(book_id) or 0):
                 what = f"erased the key of person {person_id}, who is not the holder"
                 yield Finding("key_erased", line_name(book_id, seq), what)
 

@@ -46,6 +46,7 @@ from ledger.settings import Settings, SettingsError
 from ledger.verify import verify
 from tests.accounts.test_old_accounts import days_since, owed
 from tests.check import migrate
+from tests.house.test_places import joins_apart
 from tests.support.people import AREA, SomeoneFactory, World, busy_life, noon
 
 SHARDS, MACHINES = 4, 2
@@ -178,6 +179,28 @@ def test_a_life_goes_on_as_on_one_machine(spread: Engine) -> None:
     told = [type(outcome).__name__ for outcome in world.post(*spends)]
     assert told == ["Posted"] * 6 + ["Refused"]
     assert verify(spread).findings == []
+
+
+@pytest.mark.postgres
+def test_the_check_of_the_whole_joins_nothing_that_lies_apart(spread: Engine) -> None:
+    """What its functions put together themselves, where no name of a module stands for it."""
+    world = World(spread)
+    world.open(opening=(10_000, 5_000))
+    seen: set[str] = set()
+
+    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.add(" ".join(statement.split()))
+
+    event.listen(Engine, "before_cursor_execute", look)
+    try:
+        told = verify(spread, keyring=world.keyring)
+    finally:
+        event.remove(Engine, "before_cursor_execute", look)
+    assert told.findings == []
+    assert len(seen) > 100
+    # of events the same is said where statements have names
+    found = [sql for sql in seen if " FROM event " not in sql and joins_apart(sql) is not None]
+    assert found == []
 
 
 @pytest.mark.postgres
