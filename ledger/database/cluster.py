@@ -20,9 +20,12 @@ CITUS: Final = "citus"
 # Of a generic plan Citus does not know which machines it asks. And it would let one transaction at a time
 # write to a shard by statements over several: books are locked in one order, and a deadlock is tried again.
 # What was read from several shards side by side would keep a table of the coordinator from being written.
+# Nobody writes by way of a worker: without a lock there of its own, for which it asks the right to change
+# what may only be added to, a row that is whole everywhere is locked by the coordinator alone.
 PG_OPTIONS: Final = (
     "-c plan_cache_mode=auto -c citus.enable_deadlock_prevention=off"
     " -c citus.multi_shard_modify_mode=sequential"
+    " -c citus.allow_modifications_from_workers_to_replicated_tables=off"
 )
 SHARDS_DEFAULT, SHARDS_MAX = 8, 1024
 # tables are copied while everybody waits; what is larger is imported into an empty database instead
