@@ -68,6 +68,17 @@ SELECT CAST(logicalrelid AS text),
        WHEN repmodel = 't' THEN 'everywhere' ELSE 'coordinator' END
 FROM pg_dist_partition
 """)
+# Of a table that lies on the coordinator Citus makes a part by its number, and takes from it each trigger
+# that forbids TRUNCATE: with it goes what refuses that rows are changed or taken away.
+_TRIGGERS_OF_PARTS = text("""
+SELECT its.part, its.shardid, tgrelid = its.whole, tgname, pg_get_triggerdef(t.oid), tgenabled
+FROM (SELECT s.shardid, s.logicalrelid AS whole, shard_name(s.logicalrelid, s.shardid) AS part
+      FROM pg_dist_shard s JOIN pg_dist_placement p ON p.shardid = s.shardid WHERE p.groupid = 0) AS its
+JOIN pg_trigger t ON tgrelid IN (its.whole, CAST(its.part AS regclass)) AND NOT tgisinternal
+ORDER BY 1, 3, 4
+""")
+_TRIGGER: Final = re.compile(r"CREATE TRIGGER \S+ (.+?) ON \S+ (FOR EACH .+)", re.DOTALL)
+_IN_FORCE: Final = "O"
 # Each by itself: a worker passes what is said of a role on to the others, and they would wait for each other.
 # And as one statement: of several Citus tells what became of the first.
 _TELLING = text("""
@@ -82,12 +93,27 @@ class CannotDistribute(Exception):
 
 
 class Distributed(NamedTuple):
-    """Table → how it is spread now, for those that were not before; how many were; foreign keys given up."""
+    """Table → how it is spread now, for those that were not before; how many were; foreign keys given up;
+    triggers made or taken away on the parts of tables that lie on the coordinator.
+    """
 
     done: dict[str, str]
     already: int
     workers: int
     keys_given_up: list[str]
+    guarded: list[str]
+
+
+class UnguardedPart(NamedTuple):
+    """A trigger that is not the same on a part of a table on the coordinator as on the table.
+
+    `wanted` makes it as it should be; None for one that should not be there.
+    """
+
+    part: str
+    trigger: str
+    wanted: str | None
+    is_there: bool
 
 
 def in_cluster(bind: Engine | Connection) -> bool:
@@ -204,7 +230,36 @@ def distribute(connection: Connection, shards: int = SHARDS_DEFAULT) -> Distribu
         connection.execute(text(_putting(name, place, shards)))
     done = {name: place.value for name, place in wanted}
     already = sum(1 for name, place in standing.items() if place is not Where.COORDINATOR)
-    return Distributed(done, already, len(workers), given_up)
+    return Distributed(done, already, len(workers), given_up, guard_parts(connection))
+
+
+def guard_parts(connection: Connection) -> list[str]:
+    """Let what guards a table guard its part on the coordinator too; what was made or taken away there."""
+    unguarded = unguarded_parts(connection)
+    for one in unguarded:
+        if one.is_there:
+            connection.execute(text(f"DROP TRIGGER {one.trigger} ON {one.part}"))
+        if one.wanted is not None:
+            connection.exec_driver_sql(one.wanted)
+    return [one.trigger for one in unguarded]
+
+
+def unguarded_parts(connection: Connection) -> list[UnguardedPart]:
+    """Where a part of a table that lies on the coordinator is not guarded as the table is."""
+    wanted: dict[tuple[str, str], str] = {}
+    stands: dict[tuple[str, str], str | None] = {}
+    for part, number, is_whole, name, said, state in connection.execute(_TRIGGERS_OF_PARTS):
+        trigger = f"{name}_{number}" if is_whole else name
+        here = _TRIGGER.sub(rf"CREATE TRIGGER {trigger} \1 ON {part} \2", said)
+        if is_whole:
+            wanted[part, trigger] = here
+        else:
+            stands[part, trigger] = here if state == _IN_FORCE else None
+    return [
+        UnguardedPart(part, trigger, wanted.get((part, trigger)), (part, trigger) in stands)
+        for part, trigger in sorted(wanted.keys() | stands.keys())
+        if (part, trigger) not in stands or stands[part, trigger] != wanted.get((part, trigger))
+    ]
 
 
 def prepare_to_change(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
-from ledger.database.cluster import is_distributed
+from ledger.database.cluster import is_distributed, unguarded_parts
 from ledger.database.engines import is_postgresql
 from ledger.database.places import PLACES, Where
 
@@ -90,7 +90,11 @@ def standing_guards(connection: Connection, tables: Collection[str]) -> Standing
     guards = _of_postgresql(connection, tables)
     if is_distributed(connection):
         # what Citus adds to a table for its own ends is not told apart from what somebody else added
-        return StandingGuards(guards, [], is_spread=True)
+        undermined_parts = [
+            (f"{one.part}.{one.trigger}", "the trigger is not the one of the table: run `distribute` again")
+            for one in unguarded_parts(connection)
+        ]
+        return StandingGuards(guards, undermined_parts, is_spread=True)
     undermined = connection.execute(_UNDERMINED, {"tables": list(tables)})
     return StandingGuards(guards, [(where, what) for where, what in undermined])
 

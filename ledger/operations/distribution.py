@@ -48,4 +48,4 @@ def distribute_(
                 raise NotReady(str(reason)) from None
         finally:
             engine.dispose()
-    return done._asdict() | {"changed": bool(done.done)}, True
+    return done._asdict() | {"changed": bool(done.done or done.guarded)}, True

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, ColumnClause, Connection, Engine, column, event, make_url, select, text
+from sqlalchemy.exc import DBAPIError
 from typer.testing import CliRunner
 
 from ledger import tables
@@ -21,10 +22,11 @@ from ledger.accounts.interest_corrections import interest_difference
 from ledger.accounts.interest_history import judged, read_history_since
 from ledger.accounts.spending import Spend
 from ledger.contributions.declared_months import is_closed
-from ledger.database import cluster
+from ledger.database import cluster, schema
 from ledger.database.cluster import (
     CannotDistribute,
     distribute,
+    guard_parts,
     in_cluster,
     in_lock_order,
     pruned,
@@ -32,6 +34,7 @@ from ledger.database.cluster import (
 )
 from ledger.database.engines import OtherDatabase, connect, database_url
 from ledger.database.lookups import Apart, Lookup
+from ledger.database.schema import standing_guards
 from ledger.operations import installation
 from ledger.operations.installation import NotReady, connect_ready
 from ledger.people.other_accounts import OPEN_OF_HOLDER
@@ -286,6 +289,72 @@ def test_what_needs_more_than_one_book_goes_to_the_common_writer(spread: Engine)
 def test_one_machine_is_not_distributed(fresh_engine: Engine) -> None:
     with fresh_engine.begin() as connection, pytest.raises(CannotDistribute, match="nothing was changed"):
         distribute(connection)
+
+
+# as Citus makes a part of a table on the coordinator: its triggers by its number, but none that TRUNCATE has
+A_PART = """
+CREATE TABLE pg_dist_shard (logicalrelid regclass, shardid bigint);
+CREATE FUNCTION shard_name(regclass, bigint) RETURNS text LANGUAGE sql AS $$ SELECT $1 || '_' || $2 $$;
+CREATE TABLE card_100 (LIKE card);
+INSERT INTO pg_dist_shard VALUES ('card', 100);
+INSERT INTO pg_dist_placement VALUES (100, 0);
+"""
+A_PART_OF_ITS_TRIGGER = """
+CREATE TRIGGER card_only_resealed_100 BEFORE UPDATE ON card_100 FOR EACH ROW {when}
+EXECUTE FUNCTION refuse_change()
+"""
+
+
+@pytest.fixture
+def in_parts(spread: Engine) -> Engine:
+    """A table has a part on the coordinator, with the triggers that Citus leaves it."""
+    with spread.begin() as connection:
+        connection.execute(text("DELETE FROM pg_dist_placement"))
+        connection.execute(text(A_PART))
+        said = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'card_only_resealed'"
+        when = re.search(r"WHEN .*(?= EXECUTE)", str(connection.scalar(text(said))), re.DOTALL)
+        assert when
+        connection.exec_driver_sql(A_PART_OF_ITS_TRIGGER.format(when=when[0]))
+    return spread
+
+
+@pytest.mark.postgres
+def test_what_guards_a_table_guards_its_part_on_the_coordinator(in_parts: Engine) -> None:
+    with in_parts.begin() as connection:
+        connection.execute(text("DELETE FROM card_100"))
+        assert guard_parts(connection) == ["card_append_only_100"]
+        assert guard_parts(connection) == []
+    for change in ("DELETE FROM card_100", "TRUNCATE card_100"):
+        with in_parts.begin() as connection, pytest.raises(DBAPIError, match="on card_100 is refused"):
+            connection.execute(text(change))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("change", "trigger"),
+    [
+        ("DROP TRIGGER card_append_only_100 ON card_100", "card_append_only_100"),
+        ("ALTER TABLE card_100 DISABLE TRIGGER card_only_resealed_100", "card_only_resealed_100"),
+        ("DROP TRIGGER card_append_only ON card", "card_append_only_100"),
+        (
+            "DROP TRIGGER card_only_resealed ON card; CREATE TRIGGER card_only_resealed BEFORE UPDATE ON card"
+            " FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+            "card_only_resealed_100",
+        ),
+    ],
+)
+def test_a_part_that_is_guarded_in_another_way_is_told_and_mended(
+    change: str, trigger: str, in_parts: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "is_distributed", lambda _connection: True)
+    with in_parts.begin() as connection:
+        guard_parts(connection)
+        assert standing_guards(connection, ["card"]).undermined == []
+        connection.execute(text(change))
+        [(where, what)] = standing_guards(connection, ["card"]).undermined
+        assert (where, "distribute" in what) == (f"card_100.{trigger}", True)
+        assert guard_parts(connection) == [trigger]
+        assert standing_guards(connection, ["card"]).undermined == []
 
 
 # as Citus does it: on each worker, here on one, and of several statements it tells of the first alone
