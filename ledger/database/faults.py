@@ -60,6 +60,13 @@ BY_SQLITE: Final = {
 _PRIMARY: Final = 0xFF
 _UNIQUE_VIOLATION: Final = "23505"
 _KEY_OF_BOOKS: Final = re.compile(r"\bpk_book(_\d+)?\b")
+_INTERNAL: Final = "XX000"
+# What the coordinator of a cluster says of a worker that went away in the middle of a statement, or of a
+# commit: in the words of its driver, which has no SQLSTATE for it.
+_WORKER_LOST: Final = re.compile(
+    r"server closed the connection unexpectedly|could not (?:receive data from|send data to) server"
+    r"|no connection to the server|connection not open|failure on connection marked as essential"
+)
 # undefined_table, insufficient_privilege
 _NO_TABLE: Final = frozenset({"42P01", "42501"})
 
@@ -76,6 +83,8 @@ def trouble(error: object) -> Trouble | None:
     code = getattr(error.orig, "sqlstate", None)
     if code is not None and (found := _of_sqlstate(str(code))) is not None:
         return found
+    if code == _INTERNAL and _WORKER_LOST.search(str(error.orig)) is not None:
+        return Trouble.LOST
     if error.connection_invalidated:
         return Trouble.LOST
     if code is None and isinstance(error, InterfaceError | OperationalError):

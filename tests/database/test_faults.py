@@ -123,6 +123,22 @@ def test_a_book_that_somebody_else_opened_is_tried_again(
     assert is_overtaken(error) is overtaken  # type: ignore[arg-type]  # a DBAPIError, as SQLAlchemy makes it
 
 
+@pytest.mark.parametrize(
+    ("sqlstate", "said", "what"),
+    [
+        ("XX000", "server closed the connection unexpectedly", Trouble.LOST),
+        ("XX000", "could not receive data from server: Connection reset by peer", Trouble.LOST),
+        ("XX000", "could not send data to server: Broken pipe", Trouble.LOST),
+        ("XX000", "failure on connection marked as essential: worker-1:5432", Trouble.LOST),
+        ("XX000", "cache lookup failed for type 17", None),
+        ("P0001", "server closed the connection unexpectedly", None),
+    ],
+)
+def test_a_worker_of_a_cluster_that_went_away_is_lost(sqlstate: str, said: str, what: Trouble | None) -> None:
+    fault = psycopg.errors.lookup(sqlstate)(said)
+    assert trouble(DBAPIError.instance("COMMIT", {}, fault, psycopg.Error)) is what
+
+
 def test_what_is_no_fault_of_a_database() -> None:
     assert trouble(ValueError("x")) is None
     assert trouble(None) is None
