@@ -104,6 +104,7 @@ _has_stretch = re.compile(f"[0-9][0-9Xx{APART[1:-1]}]{{{OLD_LENGTH - 1}}}").sear
 _each_stretch = re.compile(f"[0-9](?:{APART}*[0-9Xx]){{{OLD_LENGTH - 1},}}").finditer
 _each_group = re.compile(r"[0-9]+[Xx]?(?![0-9Xx])|[0-9Xx]+").finditer
 _is_group = re.compile(r"[0-9]+[Xx]?|[Xx]").fullmatch
+_words_begin = re.compile(r"\A([0-9]+[Xx])[Xx]+\Z")
 # the letters right before digits: those of a word such as "ID"
 _word_before = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]*\Z").search
 
@@ -149,8 +150,18 @@ def id_number_in(text: str) -> str | None:
     """The first ID number in a text, found as `holds_id_number` says, without what parts its digits."""
     if len(text) < OLD_LENGTH:
         return None
-    if not text.isascii():
-        text = _as_it_is_read(text)
+    if text.isascii():
+        return _number_of(text)
+    # a ² or ① behind a number is a mark, and none of its digits; a number may be written in them as well
+    return _number_of(_as_it_is_read(text)) or _number_of(_as_it_is_read(_without_marks(text)))
+
+
+def _without_marks(text: str) -> str:
+    return "".join(["a" if unicodedata.category(sign) == "No" else sign for sign in text])
+
+
+def _number_of(text: str) -> str | None:
+    """The first in a text that is as it is read."""
     if _has_stretch(text) is None:
         return None
     for found in _each_stretch(text):
@@ -187,7 +198,8 @@ def _first_in(text: str, start: int, end: int) -> str | None:
     for first, (begin, _end) in enumerate(groups):
         signs = ""
         for last in range(first, len(groups)):
-            group = text[slice(*groups[last])]
+            # an X behind an X begins a word
+            group = _words_begin.sub(r"\1", text[slice(*groups[last])])
             if _is_group(group) is None or (signs and signs[-1] in "Xx"):
                 break
             signs += group

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
@@ -21,6 +22,7 @@ from ledger.events.addresses import URL_MAX, read_url
 from ledger.events.feed import Event, events_after, something_waits, take_in
 from ledger.events.telling import as_told
 from ledger.events.webhooks import RegisteredBy, Webhook, end_webhook, register_webhook, webhooks
+from ledger.id_forms import holds_id_number
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -34,6 +36,9 @@ def _url(text: str) -> str:
         read_url(text)
     except WrongUrl as wrong:
         raise PydanticCustomError(R.SHAPE_INVALID.value, str(wrong)) from None
+    # as it stands it is looked at like every text
+    if holds_id_number(unquote(text)):
+        raise PydanticCustomError(R.PERSONAL_DATA_IN_TEXT.value, "an address without an ID number in it")
     return text
 
 

@@ -26,7 +26,7 @@ from ledger.imports import ControlTotals, ImportProblem, NoFile
 from ledger.money import in_yuan, parse_yuan
 from ledger.operations import serving
 from ledger.operations.installation import NotReady, OldPolicies, WrongCall
-from ledger.people.id_numbers import mask_in_text
+from ledger.people.id_numbers import holds_id_number, mask_in_text
 from ledger.people.sealing import KeysDiffer
 from ledger.policy import Policy, PolicyError
 from ledger.refusals import RefusalCode, Refused
@@ -231,6 +231,8 @@ def who_asks(said: str | None) -> str:
             raise WrongCall(unknown, _SHAPE_INVALID) from None
     if not is_agent_name(said) or not actor_as_compared(said):
         raise WrongCall(f"--by is 1 to {AGENT_NAME_MAX} printable characters", _SHAPE_INVALID)
+    if holds_id_number(said):
+        raise WrongCall("--by says no ID number: it would stand in the book for ever", _SHAPE_INVALID)
     return said
 
 

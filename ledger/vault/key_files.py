@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import os
 import re
+import select
 import shlex
 import signal
 import stat
 import subprocess
-import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ KEY_ID_MAX: Final = 65535
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _FILE_BYTES_MAX: Final = 4096
 _COMMAND_SECONDS: Final = 30
+# how often it is looked whether one that says nothing has ended
+_LOOK_SECONDS: Final = 0.05
 # four bytes in three, and the names: room for some ten thousand keys
 _SAID_BYTES_MAX: Final = 1 << 20
 _match_key_file = re.compile(r"(?:seal|document)-([1-9][0-9]{0,4})\.key").fullmatch
@@ -86,13 +89,17 @@ def _said_by(command: str) -> KeyFiles:
     What it says besides is not shown: it might be a key.
     """
     try:
-        said = _printed_by(shlex.split(command)).decode()
+        printed = _printed_by(shlex.split(command))
     except (OSError, ValueError, IndexError) as error:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: cannot be run ({type(error).__name__})") from None
+    try:
+        said = printed.decode()
+    except UnicodeDecodeError:
+        raise KeyringError("LEDGER_KEYS_COMMAND: it prints what is no text") from None
     found: dict[str, bytes] = {}
     for number, line in enumerate(said.splitlines(), start=1):
         name, _blank, key = line.strip().partition(" ")
-        if name in found or not (name == INDEX_FILE or _match_key_file(name)):
+        if name in found or not (name == INDEX_FILE or _is_key_file(name)):
             raise KeyringError(f"LEDGER_KEYS_COMMAND: line {number} names no key, or one for the second time")
         found[name] = _decoded(name, key)
     if INDEX_FILE not in found:
@@ -111,17 +118,7 @@ def _printed_by(command: Sequence[str]) -> bytes:
 
     Raises OSError, ValueError and IndexError for what cannot be run, KeyringError for the rest.
     """
-    took_too_long = threading.Event()
-
-    def end(process: subprocess.Popen[bytes]) -> None:
-        # with all that it has started: one of those may hold on to what we read from
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-    def end_late(process: subprocess.Popen[bytes]) -> None:
-        took_too_long.set()
-        end(process)
-
+    ends = time.monotonic() + _COMMAND_SECONDS
     with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -129,22 +126,49 @@ def _printed_by(command: Sequence[str]) -> bytes:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as process:
-        watch = threading.Timer(_COMMAND_SECONDS, end_late, [process])
-        watch.start()
         try:
-            said = b"" if process.stdout is None else process.stdout.read(_SAID_BYTES_MAX + 1)
-            if len(said) > _SAID_BYTES_MAX:
-                end(process)
-            code = process.wait()
-        finally:
-            watch.cancel()
-    if took_too_long.is_set():
-        raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds")
-    if len(said) > _SAID_BYTES_MAX:
-        raise KeyringError(f"LEDGER_KEYS_COMMAND: more than {_SAID_BYTES_MAX} bytes")
+            said = _read_until(process, ends)
+            code = process.wait(max(ends - time.monotonic(), 0))
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds") from None
+        except KeyringError:
+            _end(process)
+            raise
     if code:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: it ended with {code}")
     return said
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command that goes on, with what it has started, as far as that has not left."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _read_until(process: subprocess.Popen[bytes], ends: float) -> bytes:
+    """What a process prints until it has ended, whoever else still holds on to what it prints to.
+
+    Raises KeyringError for too much, subprocess.TimeoutExpired.
+    """
+    said = bytearray()
+    if process.stdout is None:
+        raise AssertionError("it prints to us")
+    while True:
+        # asked before the pipe: what it printed last is there once it has ended
+        has_ended = process.poll() is not None
+        if select.select([process.stdout], [], [], 0 if has_ended else _LOOK_SECONDS)[0]:
+            some = os.read(process.stdout.fileno(), _SAID_BYTES_MAX)
+            said += some
+            if not some:
+                return bytes(said)
+        elif has_ended:
+            return bytes(said)
+        if len(said) > _SAID_BYTES_MAX:
+            raise KeyringError(f"LEDGER_KEYS_COMMAND: more than {_SAID_BYTES_MAX} bytes")
+        if time.monotonic() > ends:
+            raise subprocess.TimeoutExpired(process.args, _COMMAND_SECONDS)
 
 
 def _read_key_files(directory: Path) -> KeyFiles:
@@ -229,6 +253,11 @@ def _read_keys(directory: Path, pattern: str) -> dict[int, bytes]:
         number = _number_in(path.name)
         keys[number] = _read_key(path)
     return keys
+
+
+def _is_key_file(name: str) -> bool:
+    found = _match_key_file(name)
+    return found is not None and int(found[1]) <= KEY_ID_MAX
 
 
 def _number_in(name: str) -> int:

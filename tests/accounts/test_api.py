@@ -634,6 +634,7 @@ def test_health(client: TestClient) -> None:
 
 def test_not_ready_with_another_schema(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.operations.health.head_revision", lambda: "another")
+    monkeypatch.setattr("api.http.probe.ANSWER_SECONDS", 60)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
     assert answer.headers["Retry-After"]
@@ -647,6 +648,8 @@ def test_not_ready_with_other_keys_or_an_older_policy(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, looks: str, found: object, code: str
 ) -> None:
     monkeypatch.setattr(f"api.operations.health.{looks}", lambda *_told: found)
+    # on a machine that has other things to do
+    monkeypatch.setattr("api.http.probe.ANSWER_SECONDS", 60)
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, code)
     assert answer.headers["Retry-After"]

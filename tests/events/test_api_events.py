@@ -305,3 +305,10 @@ def test_the_list_goes_by_pages(client: TestClient) -> None:
         if cursor is None:
             break
     assert found == whole
+
+
+@pytest.mark.parametrize("path", ["119999%20198503140015", "%3119999198503140015", "119999198503140015"])
+def test_an_address_with_somebodys_number_in_it(client: TestClient, path: str) -> None:
+    answer = client.post("/v1/webhooks", json={"url": f"https://receiver.example/{path}"}, headers=key())
+    assert (answer.status_code, answer.json()["code"]) == (422, "personal_data_in_text")
+    assert "1985" not in answer.text

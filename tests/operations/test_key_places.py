@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -147,7 +149,8 @@ def test_a_command_says_the_keys() -> None:
         (says(INDEX, SEAL, "password x"), "line 3 names no key"),
         (says(INDEX, SEAL, "seal-2.key x"), "seal-2.key: not base64"),
         (says(INDEX, SEAL, LONG), "seal-3.key: must hold 32 bytes"),
-        (says(INDEX, SEAL, line("seal-70000.key", SEAL_KEY)), "the key id must be 1 to 65535"),
+        (says(INDEX, SEAL, line("seal-70001.key", SEAL_KEY)), "line 3 names no key"),
+        (says(INDEX, SEAL, then="import os; os.write(1, bytes([255]))"), "it prints what is no text"),
         ("/nowhere/at-all", "cannot be run"),
         ('"', "cannot be run"),
     ],
@@ -161,6 +164,24 @@ def test_what_it_says_wrong_is_named_without_a_word_of_it(command: str, told: st
 ENDLESS = "while True: print('x' * 10_000)"
 # what it has started holds on to what is read from, and outlives it
 SILENT = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
+
+
+# it has said all, and what it started goes on in a session of its own and holds on to what is read from
+LEFT_BEHIND = """
+import subprocess
+left = subprocess.Popen(['sleep', '600'], start_new_session=True)
+open({pid!r}, 'w').write(str(left.pid))
+"""
+
+
+def test_what_a_command_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    then = f"exec({LEFT_BEHIND.format(pid=str(pid))!r})"
+    try:
+        said = Keyring.load(KeyPlace(Path("nowhere"), says(SEAL, INDEX, SIGN, then=then)))
+        assert said.fingerprints == KEYRING.fingerprints
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

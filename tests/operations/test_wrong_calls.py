@@ -101,6 +101,11 @@ WRONG: dict[str, tuple[tuple[str, ...], str, str]] = {
     "no total": (("import", "file.csv", "--total", "much"), "amount_invalid", "--total is an amount"),
     "totals of two": (("import", "file.csv", "file.csv", "--lines", "2"), "shape_invalid", "of one file"),
     "no actor": (("import", "file.csv", "--actor", ""), "shape_invalid", "--by"),
+    "a number as actor": (
+        ("import", "file.csv", "--by", "clerk 119999-19850314-0015"),
+        "shape_invalid",
+        "--by says no ID number",
+    ),
     "no list": (("declare", COMPANY, "2026-09", "nofile.csv"), "usage", "nofile.csv: No such file"),
     "a folder as list": (("declare", COMPANY, "2026-09", "folder"), "usage", "folder: Is a directory"),
     "month 13": (("retiree-credits", "2026-13", "--area", "990100"), "period_invalid", "as in 2026-09"),

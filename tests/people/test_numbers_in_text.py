@@ -62,6 +62,10 @@ def test_digits_of_other_scripts_are_digits(digits: str) -> None:
     [
         "ID119999850314001", "身份证119999850314001", "no.119999850314001", "clerk_119999198503140015",
         "x119999198503140015x", "51999919760412003x", "51999919760412003Xu",
+        # a word in x behind a number that ends in one, or does not
+        "51999919760412003XXu", "51999919760412003Xxie", "51999919760412003XXX", "119999198503140015XX",
+        # marks behind it, which are digits as well
+        "119999198503140015²", "119999198503140015①", "号119999198503140015½", "51999919760412003X²",
     ],
 )  # fmt: skip
 def test_words_beside_it_hide_nothing(text: str) -> None:
