@@ -60,7 +60,7 @@ endif
 
 .venv/.stamp: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
-	  || { echo "Python 3.11 or newer is needed: install python3, or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	  || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv (as root), or say make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "python3-venv is missing: apt-get install python3-venv (as root), then try again" >&2; exit 1; }
 	@echo "setting up .venv; a minute or two the first time" >&2
