@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Date, column
@@ -17,6 +18,7 @@ from ledger.book.state import Book
 from ledger.chart.kinds import Kind
 from ledger.chart.sides import POCKETS, Side
 from ledger.database.lookups import Ask, Lookup
+from ledger.policy import Policy
 from ledger.policy.spending import SpendingCaps
 from ledger.posting import Command, Desk, Need, Receipt, WiderLocks
 from ledger.posting.needs import Asked
@@ -57,7 +59,12 @@ def _day_of(command: Command) -> date | None:
 
 def _are_silent(desk: Desk) -> bool:
     """Whether no area has a cap on any day: then nothing more is asked of any command."""
-    return not desk.is_capped
+    return _has_none_a_cap(*desk.policies.values())
+
+
+@lru_cache(maxsize=64)
+def _has_none_a_cap(*policies: Policy) -> bool:
+    return all(policy.caps.are_silent for policy in policies)
 
 
 def _caps(desk: Desk, book: Book, day: date) -> SpendingCaps | None:
@@ -136,7 +143,7 @@ def check_caps(desk: Desk, command: Command, day: date, party: int, fen: int) ->
 
     The command needs SPENT. Raises WiderLocks where that was not read.
     """
-    if not desk.is_capped:
+    if _are_silent(desk):
         return
     book: Book = desk.book
     caps = _caps(desk, book, day)

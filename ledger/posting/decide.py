@@ -306,6 +306,7 @@ def _accept(
     attempt: Attempt, command: Command, place: tuple[int, str, str] | None, fingerprint: bytes | None
 ) -> Posted:
     desk = attempt.desk
+    # most commands change nothing of whose numbers are
     if command.persons or desk.moved or command.opens or command.says_whose:
         tell_identities(desk, command)
     caller, actor = attempt.agents[command.caller], attempt.agents[command.actor]

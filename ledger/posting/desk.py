@@ -46,11 +46,6 @@ def _asking_on(
     return asking, frozenset().union(*asking.values())
 
 
-@lru_cache(maxsize=64)
-def _are_capped(*policies: Policy) -> bool:
-    return not all(policy.caps.are_silent for policy in policies)
-
-
 @dataclass(slots=True)
 class Desk:
     """What lies on the table when a command is decided. Everything was read after the locks were had."""
@@ -115,12 +110,9 @@ class Desk:
     # the verbs of all areas: what is none of them is asked nothing more
     asked_verbs: frozenset[str] = field(init=False)
     intents: dict[int, dict[int, Intent]] = field(default_factory=dict)
-    # whether any area has a cap on what an account pays on a day
-    is_capped: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.asking, self.asked_verbs = _asking_on(self.today, *self.policies.items())
-        self.is_capped = _are_capped(*self.policies.values())
 
     def of(self, need: Need[FoundT]) -> FoundT:
         """What was read for the commands of this batch that asked for it."""

@@ -130,11 +130,10 @@ def _printed_by(command: Sequence[str]) -> bytes:
             said = _read_until(process, ends)
             code = process.wait(max(ends - time.monotonic(), 0))
         except subprocess.TimeoutExpired:
-            _end(process)
             raise KeyringError(f"LEDGER_KEYS_COMMAND: no answer in {_COMMAND_SECONDS} seconds") from None
-        except KeyringError:
+        finally:
+            # whatever went wrong: nobody waits for one that goes on
             _end(process)
-            raise
     if code:
         raise KeyringError(f"LEDGER_KEYS_COMMAND: it ended with {code}")
     return said
