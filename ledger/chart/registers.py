@@ -13,6 +13,9 @@ class Register(IntEnum):
     INSTITUTIONS = 3
     EMPLOYERS = 4
     BATCHES = 5
+    WATCHED = 6
+    CARDS = 7
+    WEBHOOKS = 8
 
     @property
     def book_id(self) -> int:

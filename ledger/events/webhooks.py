@@ -15,11 +15,12 @@ from sqlalchemy import Connection, Row, select
 
 from ledger import tables
 from ledger.chart.events import EVENT_WORDS, EventKind
-from ledger.database.lookups import insert_or_leave
+from ledger.chart.registers import Register
 from ledger.events.addresses import read_url
 from ledger.events.feed import last_position, take_in_until
 from ledger.events.signing import new_secret
 from ledger.posting.agents import agent_ids
+from ledger.posting.registers import RegisterBook, RegisterKind, RegisterTable
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 
@@ -28,6 +29,14 @@ _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 _LENGTH: Final = 16
 _match_name = re.compile(rf"[{_LETTERS}]{{{_LENGTH}}}").fullmatch
 _W = tables.webhook.c
+WEBHOOK = RegisterTable(
+    "webhook",
+    ("name",),
+    # how far it is changes with every message; its secret is sealed anew with every key, to its name alone
+    ("name", "url", "kinds", "recorded_at", "caller", "actor", "ended_at"),
+)
+WEBHOOKS = RegisterKind(Register.WEBHOOKS, (WEBHOOK,))
+"""Where events are sent."""
 
 
 class RegisteredBy(NamedTuple):
@@ -78,36 +87,38 @@ def register_webhook(
     # what waits for its place happened before
     take_in_until(connection, by.at)
     with connection.begin():
-        connection.execute(
-            insert_or_leave(connection, tables.webhook),
-            {
-                "name": name,
-                "url": url,
-                "kinds": words,
-                "secret_sealed": keyring.seal(secret, context(name)),
-                "position": last_position(connection),
-                "tries": 0,
-                "recorded_at": by.at,
-                "caller": agents[by.caller],
-                "actor": agents[by.actor],
-            },
-        )
-        made = _find(connection, name)
-    if made is None:
-        raise Refused(RefusalCode.WEBHOOK_IN_USE, at="url")
-    return made, secret
+        register = RegisterBook(connection, WEBHOOKS, by.at)
+        in_use = select(_W.name).where(_W.url == url, _W.ended_at.is_(None))
+        if connection.scalar(in_use) is not None:
+            raise Refused(RefusalCode.WEBHOOK_IN_USE, at="url")
+        row = {
+            "name": name,
+            "url": url,
+            "kinds": words,
+            "secret_sealed": keyring.seal(secret, context(name)),
+            "position": last_position(connection),
+            "tries": 0,
+            "recorded_at": by.at,
+            "caller": agents[by.caller],
+            "actor": agents[by.actor],
+            "ended_at": None,
+        }
+        register.enter(WEBHOOK, row)
+        register.write()
+        return _there(connection, name), secret
 
 
 def end_webhook(connection: Connection, name: str, at: datetime) -> Webhook:
     """Have nothing more be sent to it. Said again it stays as at first. Raises Refused(webhook_not_found)."""
     with connection.begin():
-        if _match_name(name) is not None:
-            end = tables.webhook.update().where(_W.name == name, _W.ended_at.is_(None))
-            connection.execute(end.values(ended_at=at, sending=None, next_at=None))
-        found = _find(connection, name) if _match_name(name) is not None else None
-    if found is None:
-        raise Refused(RefusalCode.WEBHOOK_NOT_FOUND, at="webhook")
-    return found
+        if _match_name(name) is None or _find(connection, name) is None:
+            raise Refused(RefusalCode.WEBHOOK_NOT_FOUND, at="webhook")
+        register = RegisterBook(connection, WEBHOOKS, at)
+        end = tables.webhook.update().where(_W.name == name, _W.ended_at.is_(None))
+        if connection.execute(end.values(ended_at=at, sending=None, next_at=None)).rowcount:
+            register.record(WEBHOOK, WEBHOOK.one(connection, name))
+            register.write()
+        return _there(connection, name)
 
 
 def webhooks(connection: Connection, after: tuple[datetime, str] | None, limit: int) -> list[Webhook]:
@@ -128,6 +139,13 @@ def secret_of(connection: Connection, keyring: Keyring, name: str) -> str:
 def context(name: str) -> bytes:
     """Under what the secret of a webhook is sealed."""
     return b"webhook.secret|" + name.encode()
+
+
+def _there(connection: Connection, name: str) -> Webhook:
+    found = _find(connection, name)
+    if found is None:
+        raise AssertionError("a webhook is never taken away")
+    return found
 
 
 def _find(connection: Connection, name: str) -> Webhook | None:

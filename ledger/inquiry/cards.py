@@ -16,10 +16,11 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from ledger import tables
 from ledger.bounds.table import CARD_ISSUED_ON, ENDS_ON
-from ledger.database.lookups import insert_or_leave
+from ledger.chart.registers import Register
 from ledger.inquiry.asking import Clerk, account_holder, birth_of
 from ledger.people.merged import persons_of
 from ledger.posting.merges import survivor
+from ledger.posting.registers import RegisterBook, RegisterKind, RegisterTable
 from ledger.refusals import RefusalCode, Refused
 from ledger.texts import normalise_code, read_text
 from ledger.vault import Keyring, is_erased
@@ -46,6 +47,15 @@ _C, _L = tables.card.c, tables.card_loss.c
 _CARDS = select(_C.name, _C.person_id, _C.issued_on, _C.ends_on, _L.lost_on).select_from(
     tables.card.outerjoin(tables.card_loss, _L.name == _C.name)
 )
+CARD = RegisterTable(
+    "card",
+    ("name",),
+    # a number is sealed anew with every key: it is covered by the digest by which it is found
+    [column.name for column in tables.card.columns if column.name != "number_sealed"],
+)
+CARD_LOSS = RegisterTable("card_loss", ("name",), [column.name for column in tables.card_loss.columns])
+CARDS = RegisterKind(Register.CARDS, (CARD, CARD_LOSS))
+"""By which cards whom one finds, and which of them nobody is found by any more."""
 
 
 class Card(NamedTuple):
@@ -116,13 +126,17 @@ def record_card(
                 "issued_on": issued_on,
                 "ends_on": ends_on,
             }
-            connection.execute(insert_or_leave(connection, tables.card), row | written)
+            register = RegisterBook(connection, CARDS, by.now)
             # of two at once, the one that was first
             card = _find(connection, _C.digest == digest)
-    if card is None:
-        raise AssertionError("a card that was written is there")
-    if survivor(connection, card.person_id) != survivor(connection, holder.person_id):
-        raise Refused(RefusalCode.CARD_IN_USE, at="card_no")
+            if card is None:
+                register.enter(CARD, row | written)
+                register.write()
+                card = _find(connection, _C.digest == digest)
+        if card is None:
+            raise AssertionError("a card that was written is there")
+        if survivor(connection, card.person_id) != survivor(connection, holder.person_id):
+            raise Refused(RefusalCode.CARD_IN_USE, at="card_no")
     if (card.issued_on, card.ends_on) != (issued_on, ends_on):
         raise Refused(RefusalCode.CARD_DIFFERS, at="issued_on" if card.issued_on != issued_on else "ends_on")
     return card
@@ -136,8 +150,9 @@ def record_loss(connection: Connection, name: str, reason: str, by: Clerk) -> Ca
     with connection.begin():
         if _find(connection, _C.name == name) is None:
             raise Refused(RefusalCode.CARD_NOT_FOUND, at="card")
-        row = {"name": name, "reason": reason, "lost_on": by.today}
-        connection.execute(insert_or_leave(connection, tables.card_loss), row | written)
+        register = RegisterBook(connection, CARDS, by.now)
+        register.enter(CARD_LOSS, {"name": name, "reason": reason, "lost_on": by.today} | written)
+        register.write()
         card = _find(connection, _C.name == name)
     if card is None:
         raise AssertionError("a card is never taken away")

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from ledger import tables
-from ledger.database.lookups import insert_or_leave
+from ledger.chart.registers import Register
 from ledger.posting.agents import agent_ids
+from ledger.posting.registers import RegisterBook, RegisterKind, RegisterRow, RegisterTable
 from ledger.texts import actor_as_compared
 
 _F, _S = tables.account_flag.c, tables.staff.c
+
+
+class _FlagTable(RegisterTable):
+    """Flags by their account and the digest of their reason, which may be long and is read by few."""
+
+    def name(self, row: RegisterRow) -> str:
+        return f"{row['book_id']}/{sha256(row['reason'].encode()).hexdigest()}"
+
+
+STAFF = RegisterTable("staff", ("name", "person"), [column.name for column in tables.staff.columns])
+FLAG = _FlagTable(
+    "account_flag", ("book_id", "reason"), [column.name for column in tables.account_flag.columns]
+)
+WATCHED = RegisterKind(Register.WATCHED, (STAFF, FLAG))
+"""Whose number it is that acts by a name, which decides who may approve what; and what auditors look for."""
 
 
 class SaidBy(NamedTuple):
@@ -30,17 +47,14 @@ def register_staff(connection: Connection, name: str, person: bytes, by: SaidBy)
     by saying another.
     """
     numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
-    with connection.begin():
-        connection.execute(
-            insert_or_leave(connection, tables.staff),
-            {
-                "name": name,
-                "person": person,
-                "recorded_at": by.at,
-                "caller": numbers[by.caller],
-                "actor": numbers[by.actor],
-            },
-        )
+    row = {
+        "name": name,
+        "person": person,
+        "recorded_at": by.at,
+        "caller": numbers[by.caller],
+        "actor": numbers[by.actor],
+    }
+    _enter(connection, STAFF, row, by.at)
 
 
 def numbers_of_staff(connection: Connection, name: str) -> set[bytes]:
@@ -54,17 +68,22 @@ def numbers_of_staff(connection: Connection, name: str) -> set[bytes]:
 def flag(connection: Connection, book_id: int, reason: str, by: SaidBy) -> datetime:
     """Have every look at an account be a finding; when that was first said for this reason."""
     numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
+    row = {
+        "book_id": book_id,
+        "reason": reason,
+        "recorded_at": by.at,
+        "caller": numbers[by.caller],
+        "actor": numbers[by.actor],
+    }
+    _enter(connection, FLAG, row, by.at)
     with connection.begin():
-        connection.execute(
-            insert_or_leave(connection, tables.account_flag),
-            {
-                "book_id": book_id,
-                "reason": reason,
-                "recorded_at": by.at,
-                "caller": numbers[by.caller],
-                "actor": numbers[by.actor],
-            },
-        )
         there = select(_F.recorded_at).where(_F.book_id == book_id, _F.reason == reason)
         since: datetime = connection.execute(there).scalar_one()
         return since
+
+
+def _enter(connection: Connection, one: RegisterTable, row: RegisterRow, now: datetime) -> None:
+    with connection.begin():
+        book = RegisterBook(connection, WATCHED, now)
+        book.enter(one, row)
+        book.write()

@@ -80,12 +80,20 @@ class RegisterTable:
             if self.only is None or self.only(row):
                 yield row
 
+    def one(self, connection: Connection, key: str) -> RegisterRow:
+        """The row of a key of one column, as it stands."""
+        its = tables.metadata.tables[self.table].c
+        query = select(*(its[name] for name in self.columns)).where(its[self.key[0]] == key)
+        return connection.execute(query).mappings().one()
+
     def name(self, row: RegisterRow) -> str:
         """What a row is called in its entry."""
-        return "/".join(str(row[name]) for name in self.key)
+        return "/".join(str(_plain(row[name])) for name in self.key)
 
     def digest(self, row: RegisterRow) -> str:
-        """SHA-256 over the content as canonical JSON: instants in microseconds, days as they are written."""
+        """SHA-256 over the content as canonical JSON: instants in microseconds, days as they are written,
+        digests in hex.
+        """
         told = [_plain(row[name]) for name in self.columns]
         content = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
         return sha256(content.encode()).hexdigest()
@@ -94,6 +102,8 @@ class RegisterTable:
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return microseconds(value)
+    if isinstance(value, bytes | memoryview):
+        return value.hex()
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -12,6 +12,9 @@ from ledger.book.detail import unpack
 from ledger.chart.kinds import Kind
 from ledger.chart.registers import Register
 from ledger.contributions.employers import EMPLOYERS
+from ledger.events.webhooks import WEBHOOKS
+from ledger.inquiry.cards import CARDS
+from ledger.inquiry.watched import WATCHED
 from ledger.institutions.examples import INSTITUTIONS
 from ledger.posting.agents import AGENTS
 from ledger.posting.batches import BATCHES
@@ -21,7 +24,7 @@ from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import streamed
 
 _E = tables.entry.c
-REGISTERS: Final = (POLICIES, AGENTS, INSTITUTIONS, EMPLOYERS, BATCHES)
+REGISTERS: Final = (POLICIES, AGENTS, INSTITUTIONS, EMPLOYERS, BATCHES, WATCHED, CARDS, WEBHOOKS)
 
 
 class _Said(NamedTuple):

@@ -54,7 +54,7 @@ HOUSE: dict[str, str] = {
     "cases": f"{CORE} {WINGS} reports access inquiry documents",
     "approvals": f"{CORE} {WINGS} reports access inquiry",
     "imports": f"{CORE} people accounts contributions transfers reports",
-    "verify": f"{CORE} {WINGS} reports access documents",
+    "verify": f"{CORE} {WINGS} reports access events inquiry documents",
     "seals": f"{CORE} verify",
     "operations": f"{CORE} {WINGS} corrections reports access events inquiry documents cases imports"
     " verify seals",

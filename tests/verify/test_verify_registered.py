@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Connection, Engine, func, select, text
@@ -19,6 +19,9 @@ from ledger.contributions.employers import codes_of
 from ledger.contributions.employers import enter as enter_employer
 from ledger.database.engines import connect, connect_for, for_posting
 from ledger.database.purposes import READ_LOG
+from ledger.events.webhooks import WEBHOOK, RegisteredBy, end_webhook, register_webhook
+from ledger.inquiry import cards, watched
+from ledger.inquiry.asking import Clerk
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.institutions.registry import Registered
 from ledger.institutions.registry import enter as enter_institution
@@ -54,6 +57,33 @@ class Office:
             under_way = batches.begin(connection, "year-end-1", "year-end", NOW)
             under_way.done = 7
             batches.save(connection, under_way, NOW + timedelta(minutes=1))
+            self._at_the_window(connection)
+
+    def _at_the_window(self, connection: Connection) -> None:
+        by = Clerk("desk", "clerk-li", NOW, self.world.today)
+        said_by = watched.SaidBy("desk", "auditor-he", NOW)
+        watched.register_staff(connection, "clerk-li", bytes(range(32)), said_by)
+        watched.flag(connection, self.account, "told the police", said_by)
+        some = [
+            cards.record_card(
+                connection, self.world.keyring, self.account, f"REGISTER{number}",
+                issued_on=date(2026, 1, 5), ends_on=None, by=by,
+            )
+            for number in (1, 2)
+        ]  # fmt: skip
+        cards.record_loss(connection, some[1].name, "on the bus", by)
+        hooks = [
+            register_webhook(
+                connection, self.world.keyring, f"https://{name}.example/", None,
+                RegisteredBy("desk", "admin-wu", NOW),
+            )[0]
+            for name in ("one", "two")
+        ]  # fmt: skip
+        end_webhook(connection, hooks[1].name, NOW)
+        end_webhook(connection, hooks[1].name, NOW + timedelta(days=1))
+        self.names |= {"C": some[0].name, "L": some[1].name, "W": hooks[0].name, "V": hooks[1].name}
+        self.names["S"] = f"clerk-li/{bytes(range(32)).hex()}"
+        self.names["F"] = f"{self.account}/{hashlib.sha256(b'told the police').hexdigest()}"
 
 
 def codes(world: World, book: int) -> str:
@@ -93,8 +123,9 @@ def test_every_row_has_one_entry_of_its_own_format(office: Office) -> None:
                 told = [detail for _seq, detail in entries if detail["what"] == one.table]
                 assert rows
                 assert {detail["key"] for detail in told} == {one.name(row) for row in rows}
-                # of a run one for its beginning and one for its end, and none for how far it is
-                assert len(told) == len(rows) + (1 if one is batches.BATCH else 0)
+                # of a run one for its beginning and one for its end, and none for how far it is; and of an
+                # address that it ended
+                assert len(told) == len(rows) + (1 if one in {batches.BATCH, WEBHOOK} else 0)
                 assert {detail["format"] for detail in told} == {1}
 
 
@@ -225,6 +256,40 @@ CHANGES = {
         " WHERE batch_id = 'import-1'",
     ),
     "a run taken away": ({(MISSING, "batch import-1")}, "DELETE FROM batch WHERE batch_id = 'import-1'"),
+    "whose number it is that acts by a name": (
+        {(MISSING, "staff S"), (UNSAID, f"staff clerk-li/{'00' * 32}")},
+        "UPDATE staff SET person = :zeros",
+    ),
+    "who registered it": ({(CHANGED, "staff S")}, "UPDATE staff SET actor = 1"),
+    "a member of staff taken away": ({(MISSING, "staff S")}, "DELETE FROM staff"),
+    "a flag taken away": ({(MISSING, "account_flag F")}, "DELETE FROM account_flag"),
+    "since when it is flagged": (
+        {(CHANGED, "account_flag F")},
+        "UPDATE account_flag SET recorded_at = '2020-01-01 00:00:00'",
+    ),
+    "whose card it is": ({(CHANGED, "card C")}, "UPDATE card SET person_id = 900 WHERE name = :C"),
+    "a card's last day": ({(CHANGED, "card C")}, "UPDATE card SET ends_on = '2040-01-01' WHERE name = :C"),
+    "two cards exchanged": (
+        {(CHANGED, "card C"), (CHANGED, "card L")},
+        "UPDATE card SET issued_on = '2026-01-06'",
+    ),
+    "a card taken away": ({(MISSING, "card C")}, "DELETE FROM card WHERE name = :C"),
+    "a card that was lost and is not": ({(MISSING, "card_loss L")}, "DELETE FROM card_loss"),
+    "when a card was lost": ({(CHANGED, "card_loss L")}, "UPDATE card_loss SET lost_on = '2026-01-01'"),
+    "where events are sent": (
+        {(CHANGED, "webhook W")},
+        "UPDATE webhook SET url = 'https://elsewhere.example/' WHERE name = :W",
+    ),
+    "which events are sent": (
+        {(CHANGED, "webhook W")},
+        "UPDATE webhook SET kinds = 'death' WHERE name = :W",
+    ),
+    "an address that had ended": (
+        {(CHANGED, "webhook V")},
+        "UPDATE webhook SET ended_at = NULL WHERE name = :V",
+    ),
+    "how far an address is": (set(), "UPDATE webhook SET tries = 3 WHERE name = :W"),
+    "an address taken away": ({(MISSING, "webhook W")}, "DELETE FROM webhook WHERE name = :W"),
     "another version in force": (
         {(CHANGED, "policy_in_force 1")},
         "UPDATE policy_in_force SET version = 900 WHERE number = 1",
@@ -236,7 +301,7 @@ CHANGES = {
 def test_what_was_changed_about_a_register_is_found(office: Office, what: str) -> None:
     expected, statement = CHANGES[what]
     with tampering(office.world.engine) as connection:
-        run(connection, statement, **office.names)
+        run(connection, statement, zeros=bytes(32), **office.names)
         told = {f" {code}": f" {letter}" for letter, code in office.names.items()}
         places = set()
         for code, where in said(connection):
