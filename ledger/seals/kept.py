@@ -1,4 +1,5 @@
-"""How far each book was, and what each balance, at every seal: kept apart from what is published.
+"""How far each book and each chain of the read log was, and what each balance, at every seal: kept apart from
+what is published.
 
 Of each seal there is what changed since the one before, and of the newest the whole, all by the number of
 the book, with the roots over every 256 of them, so that a row and the way from it to the root are found
@@ -42,7 +43,20 @@ class SealedBalance(NamedTuple):
     fen: int
 
 
-RowT = TypeVar("RowT", bound="SealedBook | SealedBalance")
+class SealedReads(NamedTuple):
+    """How far a chain of the read log was: its last read and the digest of that."""
+
+    chain_id: int
+    seq: int
+    head: bytes
+
+    @property
+    def book_id(self) -> int:
+        """What it is kept by, as the others are by their book."""
+        return self.chain_id
+
+
+RowT = TypeVar("RowT", bound="SealedBook | SealedBalance | SealedReads")
 
 
 class RowsOf(Generic[RowT]):
@@ -67,6 +81,7 @@ class RowsOf(Generic[RowT]):
 # signed, as the database has them: what stands there in a damaged book is kept too
 BOOKS: Final = RowsOf("books", ">qi32s", SealedBook, salted_by=1)
 BALANCES: Final = RowsOf("balances", ">qhq", SealedBalance, salted_by=2)
+READS: Final = RowsOf("reads", ">qi32s", SealedReads, salted_by=1)
 
 
 class KeptRows:
@@ -98,7 +113,9 @@ class KeptRows:
             for row in _read(path, of):
                 yield (row.book_id, -number), row
         except FileNotFoundError:
-            raise NoteProblem(f"{path.name}: missing") from None
+            # an older version kept none of reads; where they were kept their root tells that they are gone
+            if of is not READS:
+                raise NoteProblem(f"{path.name}: missing") from None
 
     def whole(self, of: RowsOf[Any], size: int) -> Path:
         """Where all rows of the log with so many entries lie; it may be missing."""
@@ -128,7 +145,7 @@ class KeptRows:
 
     def let_go_of_older(self, size: int) -> None:
         """Take away the whole rows of other sizes: they can be made of the changes."""
-        for of in (BOOKS, BALANCES):
+        for of in (BOOKS, BALANCES, READS):
             for kind, kept in (("whole", self.whole(of, size)), ("roots", self.roots(of, size))):
                 for path in self.folder.glob(f"{of.name}-{kind}-*"):
                     if path.name != kept.name:

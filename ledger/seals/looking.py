@@ -16,17 +16,25 @@ from ledger.book.chain import TransferLine
 from ledger.book.numbers import has_account
 from ledger.chart.sides import POCKETS
 from ledger.database.lookups import Lookup
-from ledger.seals.kept import SealedBalance, SealedBook
+from ledger.seals.kept import SealedBalance, SealedBook, SealedReads
 from ledger.verify.walk import WalkedEntry
 
 PAGE: Final = 1_000
 _B, _E, _T = tables.book.c, tables.entry.c, tables.transfer.c
+_L, _C = tables.read_log.c, tables.read_log_chain.c
 _POCKETS: Final = ", ".join(str(int(side)) for side in sorted(POCKETS))
 
 _DIGESTS = Lookup(
     "SELECT e.book_id, e.digest FROM {given} JOIN entry e ON e.book_id = given.book_id AND e.seq = given.seq",
     [_E.book_id, _E.digest],
     book_id="big",
+    seq="int",
+)
+_HEADS_OF_READS = Lookup(
+    "SELECT l.chain_id, l.head FROM {given}"
+    " JOIN read_log l ON l.chain_id = given.chain_id AND l.seq = given.seq",
+    [_L.chain_id, _L.head],
+    chain_id="int",
     seq="int",
 )
 _MOVED = Lookup(
@@ -116,6 +124,22 @@ def balances(connection: Connection, books: Sequence[StandingBook]) -> list[Seal
     asked = [(book_id, date(year, 12, 31).isoformat()) for book_id, year in years.items()]
     found = {book_id: int(fen) for book_id, fen in _CLOSING.run(connection, asked)}
     return [SealedBalance(book_id, year, found.get(book_id, 0)) for book_id, year in years.items()]
+
+
+def chains_of_reads(connection: Connection) -> list[SealedReads]:
+    """How far each chain of the read log is that has a read: one for each process and day."""
+    query = select(_C.chain_id, _C.last_seq, _C.head).where(_C.last_seq > 0).order_by(_C.chain_id)
+    rows = connection.execute(query)
+    return [SealedReads(chain_id, seq, bytes(head)) for chain_id, seq, head in rows]
+
+
+def heads_of_reads(connection: Connection, places: Sequence[tuple[int, int]]) -> Mapping[int, bytes]:
+    """By chain the digest of the read at a place; of what is not there nothing."""
+    found: dict[int, bytes] = {}
+    for start in range(0, len(places), PAGE):
+        rows = _HEADS_OF_READS.run(connection, places[start : start + PAGE])
+        found.update((chain_id, bytes(head)) for chain_id, head in rows)
+    return found
 
 
 class ChainBroken(NamedTuple):

@@ -14,8 +14,28 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from ledger.chart.sides import Side
-from ledger.seals.kept import BALANCES, BOOKS, Beside, KeptRows, RowsOf, RowT, SealedBook, Writing
-from ledger.seals.looking import StandingBook, balances, digests, how_many, moved_since, standing
+from ledger.seals.kept import (
+    BALANCES,
+    BOOKS,
+    READS,
+    Beside,
+    KeptRows,
+    RowsOf,
+    RowT,
+    SealedBook,
+    SealedReads,
+    Writing,
+)
+from ledger.seals.looking import (
+    StandingBook,
+    balances,
+    chains_of_reads,
+    digests,
+    heads_of_reads,
+    how_many,
+    moved_since,
+    standing,
+)
 from ledger.seals.merkle import Keeping, leaf_hash, root_of
 from ledger.seals.notes import Checkpoint, Note, NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.tiles import (
@@ -62,6 +82,8 @@ class _Day:
     books_root: bytes = b""
     balances: int = 0
     balances_root: bytes = b""
+    reads: int = 0
+    reads_root: bytes = b""
     sums: dict[str, int] | None = None
 
 
@@ -135,7 +157,7 @@ def seal(
                 (of.name, whole): stack.enter_context(
                     Writing(log.kept.whole(of, size + 1) if whole else log.kept.changes(of, size))
                 )
-                for of in (BOOKS, BALANCES)
+                for of in (BOOKS, BALANCES, READS)
                 for whole in (True, False)
             }
             with connection.begin():
@@ -145,7 +167,11 @@ def seal(
                 return SealedDay(size, False, day.books, day.entries)
             for one in writing.values():
                 one.keep()
-            for of, tree in ((BOOKS, reading.books_tree), (BALANCES, reading.balances_tree)):
+            for of, tree in (
+                (BOOKS, reading.books_tree),
+                (BALANCES, reading.balances_tree),
+                (READS, reading.reads_tree),
+            ):
                 log.kept.keep_roots(of, size + 1, tree)
         entries.append(_entry_of(day))
         write_tiles(log.folder, entries, size)
@@ -163,9 +189,11 @@ def _entry_of(day: _Day) -> bytes:
     said = {
         "books_root": day.books_root.hex(),
         "balances_root": day.balances_root.hex(),
+        "reads_root": day.reads_root.hex(),
         "books": day.books,
         "balances": day.balances,
         "entries": day.entries,
+        "reads": day.reads,
         "sums": day.sums or {},
     }
     return json.dumps(said, separators=(",", ":")).encode()
@@ -186,8 +214,9 @@ class _Reading:
         self._connection, self._keyring, self._writing = connection, keyring, writing
         self._books = Beside(kept.rows(BOOKS, size))
         self._balances = Beside(kept.rows(BALANCES, size))
+        self._reads = Beside(kept.rows(READS, size))
         self._sums = dict(sums)
-        self.books_tree, self.balances_tree = Keeping(), Keeping()
+        self.books_tree, self.balances_tree, self.reads_tree = Keeping(), Keeping(), Keeping()
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
@@ -201,6 +230,8 @@ class _Reading:
             raise _gone(gone)
         day.books_root, day.balances_root = self.books_tree.root(), self.balances_tree.root()
         day.balances = self.balances_tree.size
+        day.reads = self._take_reads()
+        day.reads_root = self.reads_tree.root()
         day.sums = {name: self._sums[name] for name in sorted(self._sums)}
         return day
 
@@ -235,6 +266,26 @@ class _Reading:
                 self._put(BALANCES, self.balances_tree, balance, is_new=balance != known)
         return changed
 
+    def _take_reads(self) -> int:
+        """Take how far the read log is; how many reads that are. What was sealed of it must be there."""
+        reads = 0
+        went_on: list[SealedReads] = []
+        for chain in chains_of_reads(self._connection):
+            for gone in self._reads.before(chain.chain_id):
+                raise _reads_gone(gone)
+            sealed = self._reads.at(chain.chain_id)
+            if sealed is not None and sealed != chain:
+                went_on.append(sealed)
+            self._put(READS, self.reads_tree, chain, is_new=chain != sealed)
+            reads += chain.seq
+        for gone in self._reads.rest():
+            raise _reads_gone(gone)
+        heads = heads_of_reads(self._connection, [(one.chain_id, one.seq) for one in went_on])
+        for one in went_on:
+            if heads.get(one.chain_id) != one.head:
+                raise _reads_gone(one)
+        return reads
+
     def _hold_sealed(self, sealed: list[SealedBook]) -> None:
         found = digests(self._connection, [(one.book_id, one.seq) for one in sealed])
         for one in sealed:
@@ -253,6 +304,13 @@ class _Reading:
 def _gone(sealed: SealedBook) -> SealProblem:
     return SealProblem(
         f"{book_name(sealed.book_id)} no longer has its entry {sealed.seq}, which was sealed: nothing is"
+        " sealed until `verify --since` is clean"
+    )
+
+
+def _reads_gone(sealed: SealedReads) -> SealProblem:
+    return SealProblem(
+        f"the read log has another read {sealed.chain_id}-{sealed.seq} than was sealed, or none: nothing is"
         " sealed until `verify --since` is clean"
     )
 

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from ledger.book.chain import genesis
-from ledger.seals.kept import BALANCES, BOOKS, Beside, RowsOf, RowT, SealedBook
-from ledger.seals.looking import StandingBook, digests, follow, how_many, standing
+from ledger.seals.kept import BALANCES, BOOKS, READS, Beside, RowsOf, RowT, SealedBook
+from ledger.seals.looking import StandingBook, digests, follow, heads_of_reads, how_many, standing
 from ledger.seals.merkle import Growing, leaf_hash, root_of
 from ledger.seals.notes import Checkpoint, NoteProblem, Verifier, read_checkpoint
 from ledger.seals.sealing import Log
@@ -117,6 +117,7 @@ def _hold_books(
         for _row in _grown(BALANCES, log.kept.rows(BALANCES, size), keyring, tree):
             pass
         _hold_root("balances_root", tree, entries[size - 1], found)
+        _hold_reads(connection, keyring, log, size, entries[size - 1], found)
     except NoteProblem as problem:
         found.add("sealed_rows_broken", _THE_LOG, str(problem))
     return books, entries_since
@@ -150,6 +151,27 @@ def _hold_page(
         what = "is not what the entries before it make of it" if one.seq else "ends with another head"
         found.add("digest_wrong", where, what)
     return entries
+
+
+def _hold_reads(
+    connection: Connection, keyring: Keyring, log: Log, size: int, entry: bytes, found: _Found
+) -> None:
+    """Hold the read log against how far it was on that day."""
+    if "reads_root" not in json.loads(entry):
+        # a day of an older version
+        return
+    tree = Growing()
+    # one for each process and day
+    rows = list(_grown(READS, log.kept.rows(READS, size), keyring, tree))
+    heads = heads_of_reads(connection, [(row.chain_id, row.seq) for row in rows])
+    for row in rows:
+        head = heads.get(row.chain_id)
+        where = f"read {row.chain_id}-{row.seq}"
+        if head is None:
+            found.add("sealed_read_missing", where, "was sealed, and is not there")
+        elif head != row.head:
+            found.add("sealed_read_changed", where, "is another read than was sealed")
+    _hold_root("reads_root", tree, entry, found)
 
 
 def _missing(rows: Iterable[SealedBook], found: _Found) -> None:

@@ -17,16 +17,19 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, select
 
 from ledger import tables
+from ledger.access.read_log import ReadLog
+from ledger.access.reads import Asker, Read
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
 from ledger.accounts.year_end import PostInterest
 from ledger.book.numbers import account_no, entry_name
+from ledger.chart.channels import AccessChannel, FieldGroup
 from ledger.chart.registers import Register
 from ledger.database.engines import reading
 from ledger.inquiry.statements import statement
 from ledger.posting.agents import AGENT
 from ledger.seals import sealing
-from ledger.seals.kept import BALANCES, BOOKS, RowsOf
+from ledger.seals.kept import BALANCES, BOOKS, READS, RowsOf
 from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.proof_check import problems
 from ledger.seals.proving import prove
@@ -69,6 +72,14 @@ class Sealing:
 
     def spend(self, book: int) -> None:
         self.world.one(Spend(book, 100, TODAY, "H0001", self.world.ref("bill")), today=TODAY)
+
+    def look(self, *, processes: int = 1) -> None:
+        """Have each of some processes record that a clerk looked at every account."""
+        asker = Asker("desk", "clerk-li", "accounts:read", AccessChannel.WINDOW, None, "own_request")
+        for _ in range(processes):
+            log = ReadLog(self.world.engine, self.world.keyring, lambda: (NOW, TODAY))
+            log.record_here([Read(asker, book, None, FieldGroup.BALANCE) for book in self.books])
+            log.stop()
 
     def day(self, number: int = -1) -> dict[str, object]:
         entries = self.log.read(self.signer.verifier)[1]
@@ -165,7 +176,7 @@ def test_of_the_newest_seal_alone_all_rows_and_their_roots_are_kept(sealed: Seal
         assert problems(proof, str(sealed.signer.verifier)) == []
     names = {path.name for path in sealed.log.kept.folder.iterdir()}
     assert {name for name in names if "whole" in name or "roots" in name} == {
-        f"{of}-{kind}-3" for of in ("books", "balances") for kind in ("whole", "roots")
+        f"{of}-{kind}-3" for of in ("books", "balances", "reads") for kind in ("whole", "roots")
     }
 
 
@@ -465,3 +476,92 @@ def test_a_register_that_was_written_anew_with_all_its_digests_is_found(sealed: 
     assert ("sealed_entry_changed", account_no(book)) in {
         (code, where.partition("-")[0]) for code, where in sealed.found(kept)
     }
+
+
+# -- the read log ------------------------------------------------------------------------------------------
+
+# what somebody with every right does to reads 1-1 to 1-3 and 2-1 to 2-3, and what is found of it
+READS_CHANGED = {
+    "the newest chain taken away as a whole": (
+        ["DELETE FROM read_log WHERE chain_id = 2", "DELETE FROM read_log_chain WHERE chain_id = 2"],
+        {("sealed_read_missing", "read 2-3")},
+    ),
+    "the last read of a chain": (
+        [
+            "DELETE FROM read_log WHERE chain_id = 1 AND seq = 3",
+            "UPDATE read_log_chain SET last_seq = 2, head ="
+            " (SELECT head FROM read_log WHERE chain_id = 1 AND seq = 2) WHERE chain_id = 1",
+        ],
+        {("sealed_read_missing", "read 1-3")},
+    ),
+    "a chain made anew": (
+        [
+            "UPDATE read_log SET head = :other WHERE chain_id = 2 AND seq = 3",
+            "UPDATE read_log_chain SET head = :other WHERE chain_id = 2",
+        ],
+        {("sealed_read_changed", "read 2-3")},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", READS_CHANGED)
+def test_what_was_done_to_reads_that_were_sealed_is_found(sealed: Sealing, what: str) -> None:
+    """Also where the reads that are left follow from each other as if there had never been others."""
+    sealed.look(processes=2)
+    sealed.seal()
+    kept = sealed.keep()
+    sealed.look()
+    assert sealed.found(kept) == set()
+    statements, expected = READS_CHANGED[what]
+    with with_every_right(sealed.world.engine) as connection:
+        for table in ("read_log", "read_log_chain"):
+            run(connection, f"DELETE FROM {table} WHERE chain_id = 3")
+        run(connection, *statements, other=bytes(32))
+    assert sealed.found(kept) == expected
+    sealed.spend(sealed.books[0])
+    with pytest.raises(SealProblem, match="the read log has another read"):
+        sealed.seal()
+
+
+def test_reads_alone_make_no_day_and_the_next_one_has_them(sealed: Sealing) -> None:
+    sealed.seal()
+    assert sealed.day()["reads"] == 0
+    sealed.look()
+    sealed.spend(sealed.books[0])
+    assert sealed.seal().size == 2
+    sealed.look(processes=2)
+    assert sealed.seal() == SealedDay(2, False, *sealed.seal()[2:])
+    assert sealed.day()["reads"] == 3
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    assert sealed.day()["reads"] == 9
+    assert [tuple(row)[:2] for row in sealed.log.kept.rows(READS, 2)] == [(1, 3)]
+    assert [tuple(row)[:2] for row in sealed.log.kept.rows(READS, 3)] == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_reads_of_a_log_that_an_older_version_began_are_sealed_from_the_next_day_on(
+    sealed: Sealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed.look()
+    with monkeypatch.context() as older:
+        whole = sealing._entry_of
+        older.setattr(
+            sealing,
+            "_entry_of",
+            lambda day: json.dumps(
+                {k: v for k, v in json.loads(whole(day)).items() if not k.startswith("reads")}
+            ).encode(),
+        )
+        sealed.seal()
+    for path in sealed.log.kept.folder.glob("reads-*"):
+        path.unlink()
+    kept = sealed.keep()
+    assert sealed.found(kept) == set()
+    sealed.spend(sealed.books[0])
+    assert sealed.seal().size == 2
+    assert sealed.day()["reads"] == 3
+    assert sealed.found(kept) == sealed.found(sealed.keep()) == set()
+    # what was kept of them and is gone shows in the root
+    for path in sealed.log.kept.folder.glob("reads-*"):
+        path.unlink()
+    assert sealed.found(sealed.keep()) == {("sealed_rows_changed", "seals")}
