@@ -37,6 +37,7 @@ from ledger import (
 from ledger.access.read_log import ReadLogUnavailable
 from ledger.money import in_yuan
 from ledger.texts import asks_for_cash
+from ledger.vault import KeyMissingError
 
 PROBLEM_JSON = "application/problem+json"
 ERRORS_MAX = 20
@@ -288,6 +289,8 @@ def code_of_trouble(error: BaseException) -> DoorCode | None:
         return DoorCode.POLICY_OUTDATED
     if isinstance(error, ReadLogUnavailable):
         return DoorCode.READ_LOG_UNAVAILABLE
+    if isinstance(error.__cause__ if isinstance(error, Failed) else error, KeyMissingError):
+        return DoorCode.KEYS_DIFFER
     if isinstance(error, Unavailable):
         return DoorCode.DATABASE_UNAVAILABLE
     if isinstance(error, Unknown):

@@ -254,6 +254,7 @@ _ALWAYS: tuple[Code, ...] = (
     DoorCode.DATABASE_UNAVAILABLE,
     DoorCode.DEADLINE,
     DoorCode.OVERLOADED,
+    DoorCode.KEYS_DIFFER,
 )
 _TOKEN: tuple[Code, ...] = (
     DoorCode.TOKEN_MISSING,

@@ -1,6 +1,6 @@
 """The keys, and what they protect: personal data at rest is sealed, and found again by a keyed digest."""
 
-from ledger.vault.faults import KeyErasedError, KeyExposedError, KeyringError
+from ledger.vault.faults import KeyErasedError, KeyExposedError, KeyMissingError, KeyringError
 from ledger.vault.key_files import (
     INDEX_FILE,
     KeyPlace,
@@ -26,6 +26,7 @@ __all__ = [
     "WRAPPED_BYTES",
     "KeyErasedError",
     "KeyExposedError",
+    "KeyMissingError",
     "KeyPlace",
     "Keyring",
     "KeyringError",

@@ -9,5 +9,9 @@ class KeyExposedError(KeyringError):
     """A key file that others may read. It may be the right one: no other is needed."""
 
 
+class KeyMissingError(KeyringError):
+    """A sealed value names a key that this process does not have: it began before the key was there."""
+
+
 class KeyErasedError(KeyringError):
     """What was sealed for a person whose key was erased: nobody opens it again, with whatever keys."""

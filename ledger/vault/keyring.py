@@ -26,7 +26,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ledger.vault.faults import KeyringError
+from ledger.vault.faults import KeyMissingError, KeyringError
 from ledger.vault.key_files import (
     FIRST_DOCUMENT_FILE,
     INDEX_FILE,
@@ -185,7 +185,7 @@ class Keyring:
         """The key of the installation that a value names."""
         key_id = int.from_bytes(sealed[1:HEADER_BYTES], "big")
         if key_id not in self._seal_keys:
-            raise KeyringError("the sealed value names a key that is not here")
+            raise KeyMissingError("the sealed value names a key that is not here")
         return self._opener(BY_FORM[sealed[:1]], key_id)
 
     def _opener(self, suite: Suite, key_id: int) -> Opener:

@@ -26,7 +26,7 @@ from ledger.people.sealing import KeysDiffer, check_keys, record_keys, recorded_
 from ledger.vault import HEADER_BYTES, Keyring, KeyringError, carried, carrying, key_named
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
-from tests.support.api_client import NOW
+from tests.support.api_client import NOW, key, open_account, running
 from tests.support.people import DOCUMENT_KEY, INDEX_KEY, KEYRING, SEAL_KEY, SomeoneFactory, World, write_keys
 from tests.support.sealed_life import Lived, live
 
@@ -339,3 +339,26 @@ def key_check(run: Callable[..., Answer]) -> dict[str, Any]:  # noqa: F811  no f
     checks: list[dict[str, Any]] = run("doctor").json["checks"]
     [found] = [one for one in checks if one["name"] == "keys_of_database"]
     return found
+
+
+def test_a_process_that_has_not_the_newest_key_says_so_and_decides_nothing(
+    fresh_engine: Engine, tmp_path: Path
+) -> None:
+    """What was sealed anew under it opens for whoever was restarted: a caller comes again."""
+    with running(fresh_engine, tmp_path) as client:
+        person = open_account(client, name="欧阳静姝")
+        account = f"/v1/accounts/{person['account_no']}"
+        renamed = {"name": "司马静姝", "from": "2026-03-01", "document": "d"}
+        with fresh_engine.connect() as connection:
+            assert rotate(connection, BOTH).left == 0
+        same = key()
+        for ask in (
+            lambda: client.post(f"{account}/names", json=renamed, headers=same),
+            lambda: client.get(account),
+        ):
+            answer = ask()
+            assert (answer.status_code, answer.json()["code"]) == (503, "keys_differ")
+            assert answer.headers["Retry-After"]
+    write_keys(tmp_path / "keys", seal_1=SEAL_KEY, seal_2=NEW_KEY)
+    with running(fresh_engine, tmp_path) as client:
+        assert client.post(f"{account}/names", json=renamed, headers=same).status_code == 201
