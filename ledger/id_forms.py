@@ -100,6 +100,10 @@ GROUPS_MAX: Final = 7
 _find_digit = re.compile(r"\d").findall
 # what a stretch looks like at the least: most texts have none, and are told so in a tenth of the time
 _has_stretch = re.compile(f"[0-9][0-9Xx{APART[1:-1]}]{{{OLD_LENGTH - 1}}}").search
+# and of most plain texts that is told by so many signs of one in a row, in half the time of the pattern
+_is_of_one = re.compile(f"[0-9Xx{APART[1:-1]}]").fullmatch
+_OF_ONE: Final = bytes(ord("0" if _is_of_one(chr(sign)) else "a") for sign in range(256))
+_A_ROW: Final = b"0" * OLD_LENGTH
 # fifteen digits and more, the last may be an X, whatever parts them: what has fewer is looked at no further
 _each_stretch = re.compile(f"[0-9](?:{APART}*[0-9Xx]){{{OLD_LENGTH - 1},}}").finditer
 _each_group = re.compile(r"[0-9]+[Xx]?(?![0-9Xx])|[0-9Xx]+").finditer
@@ -129,7 +133,7 @@ def holds_id_number(text: str) -> bool:
     shown. Of numbers made of 18 random digits 1 in 29,000 counts, of 15 random digits 1 in 88.
     """
     # what most texts are told by, without another call
-    if len(text) < OLD_LENGTH or (text.isascii() and _has_stretch(text) is None):
+    if len(text) < OLD_LENGTH or (text.isascii() and _A_ROW not in text.encode().translate(_OF_ONE)):
         return False
     return id_number_in(text) is not None
 
@@ -142,7 +146,7 @@ def none_holds_id_number(texts: Sequence[str | None]) -> bool:
     # a letter ends a number: none begins in one text and ends in the next
     together = "a".join(filter(None, texts))
     if together.isascii():
-        return _has_stretch(together) is None
+        return _A_ROW not in together.encode().translate(_OF_ONE) or _has_stretch(together) is None
     return not any(map(holds_id_number, filter(None, texts)))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -45,20 +46,24 @@ class RequestLines:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._waiting: list[bytes] = []
+        # the second of the line before, as it is written: writing it costs more than the look at the clock
+        self._second, self._written = 0, ""
 
     def write(self, line: dict[str, object]) -> None:
         if not self._waiting:
             asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
-        self._waiting.append(to_json({"at": _now(), "event": "request"} | line))
+        self._waiting.append(to_json({"at": self._now(), "event": "request"} | line))
+
+    def _now(self) -> str:
+        second, rest = divmod(time.time_ns(), 10**9)
+        if second != self._second:
+            self._second, self._written = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+        return f"{self._written}.{rest // 1000:06d}+00:00"
 
     def _flush(self) -> None:
         lines, self._waiting = self._waiting, []
         self._stream.write(b"\n".join(lines) + b"\n")
         self._stream.flush()
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
 
 
 class JsonLine(logging.Formatter):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, Final
 
@@ -53,6 +54,8 @@ def with_more(text: str, more: Mapping[str, Any]) -> str:
     return f"{text[:-1]},{to_json(more).decode()[1:]}"
 
 
+# what was posted together has one
+@lru_cache(maxsize=64)
 def instant(moment: datetime) -> str:
     """An instant in UTC, RFC 3339."""
     # as the database gives it already
