@@ -11,6 +11,9 @@ from enum import StrEnum
 from operator import mul
 from typing import Final
 
+from ledger.texts import MIDDLE_DOTS
+from ledger.unseen import UNSEEN
+
 _ID_WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _ID_CHECKS: Final = "10X98765432"
 LENGTH: Final = 18
@@ -80,24 +83,34 @@ def check_digit(body17: str) -> str:
 
 # --- In a text ----------------------------------------------------------------------------------------
 
-PARTS: Final = (
-    " \u00a0\u2000-\u200a\u202f\u3000\u2010-\u2015\u2212\ufe58\ufe63\uff0d"
-    "\u00b7\u2022\u2027\u30fb\uff0e\u3002_\uff3f.-"
+# every character of dashes there is (Pd), and what is typed for one: minus signs, a bullet, lines that are
+# drawn, the mark of a long vowel
+_HYPHENS: Final = (
+    "\u02d7\u058a\u05be\u1400\u1806\u2010-\u2015\u2043\u207b\u208b\u2212\u2500\u2501\u2796\u2e17\u2e1a\u2e3a"
+    "\u2e3b\u2e40\u2e5d\u301c\u3030\u30a0\u30fc\ufe31\ufe32\ufe58\ufe63\uff0d\uff70\U00010ead"
 )
+_SLASHES: Final = "/\\\\|\u2044\u2215\u2216\u29f8\u29f9\ufe68\uff0f\uff3c\uff5c"
+
+PARTS: Final = f" \u00a0\u2000-\u200a\u202f\u3000{_HYPHENS}{MIDDLE_DOTS}\uff0e_\uff3f.-"
 """What stands between the digits of a number that is parted to be read, for a class of a pattern."""
 
-APART: Final = f"[\\s/\\\\|\uff0f{PARTS}]"
+APART: Final = f"[\\s{_SLASHES}{PARTS}]"
 """What may stand between the digits of one number at all, however much of it."""
 
-# what has no shape of its own: formats, marks that stand on or about another character, and letters and
-# patterns that are drawn as nothing
+# what has no shape of its own: formats, and marks that stand on or about another character
 _UNSEEN: Final = frozenset({"Cf", "Mn", "Me", "Mc"})
-_FILLERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# and all that other texts are kept without, so that a number cannot be hidden by it in a letter
+_LEFT_OUT: Final = frozenset(chr(code) for first, last in UNSEEN for code in range(first, last + 1))
+
+# what is typed for the X behind a number and is none: a times, a cross, letters of Greek and Cyrillic
+_LIKE_X: Final = str.maketrans(dict.fromkeys("\u00d7\u03a7\u03c7\u0425\u0445\u2715\u2716\u2a2f", "X"))
 
 GROUPS_MAX: Final = 7
 """Nobody parts one number into more groups than these, unless all are as long as each other."""
 
-_find_digit = re.compile(r"\d").findall
+_is_hyphen = re.compile(f"[{_HYPHENS}]").match
+_is_dot = re.compile(f"[{MIDDLE_DOTS}]").match
+_is_slash = re.compile(f"[{_SLASHES}]").match
 # what a stretch looks like at the least: most texts have none, and are told so in a tenth of the time
 _has_stretch = re.compile(f"[0-9][0-9Xx{APART[1:-1]}]{{{OLD_LENGTH - 1}}}").search
 # and of most plain texts that is told by so many signs of one in a row, in half the time of the pattern
@@ -115,15 +128,15 @@ _word_before = re.compile(r"(?<![0-9A-Za-z])[A-Za-z]*\Z").search
 
 def is_unseen(sign: str) -> bool:
     """Whether nobody sees a character: what it stands in reads the same without it."""
-    return sign in _FILLERS or unicodedata.category(sign) in _UNSEEN
+    return sign in _LEFT_OUT or unicodedata.category(sign) in _UNSEEN
 
 
 def holds_id_number(text: str) -> bool:
     """Whether a text holds an ID number, so that it may stand in no free text, reference or key.
 
-    Full-width forms and digits of other scripts are read as digits (NFKC), what nobody sees is left out, and
-    blanks, lines, hyphens of any kind, dots, underscores and slashes may part the digits. Then it is a whole
-    run of digits (or whole runs that are parted) which is
+    Full-width forms and digits of other scripts are read as digits (NFKC), a cross as an X, what nobody sees
+    is left out, and blanks, lines, hyphens, dots and slashes of any kind and underscores may part the digits.
+    Then it is a whole run of digits (or whole runs that are parted) which is
     18 characters  that begin with a region or a kind of document, have a day of birth that exists, from 1800
                    to 2099, and the right check digit; or
     15 digits      that begin with a province and have a day of birth that exists. There is no check digit
@@ -156,8 +169,13 @@ def id_number_in(text: str) -> str | None:
         return None
     if text.isascii():
         return _number_of(text)
-    # a ² or ① behind a number is a mark, and none of its digits; a number may be written in them as well
-    return _number_of(_as_it_is_read(text)) or _number_of(_as_it_is_read(_without_marks(text)))
+    # a ² or ① behind a number is a mark, and none of its digits; a number may be written in them as well. So
+    # may a × stand for its X, or for how often
+    return (
+        _number_of(_as_it_is_read(text))
+        or _number_of(_as_it_is_read(_without_marks(text)))
+        or _number_of(_as_it_is_read(text.translate(_LIKE_X)))
+    )
 
 
 def _without_marks(text: str) -> str:
@@ -182,7 +200,7 @@ def _number_of(text: str) -> str | None:
 def _as_it_is_read(text: str) -> str:
     """A text with plain digits and hyphens, without what nobody sees; nothing where it has too few digits."""
     text = unicodedata.normalize("NFKC", text)
-    if len(_find_digit(text)) < OLD_LENGTH - 1:
+    if sum(map(str.isdigit, text)) < OLD_LENGTH - 1:
         return ""
     return "".join([_read(sign) for sign in text if sign.isascii() or not is_unseen(sign)])
 
@@ -190,10 +208,13 @@ def _as_it_is_read(text: str) -> str:
 def _read(sign: str) -> str:
     if sign.isascii():
         return sign
-    if sign.isdecimal():
-        return str(unicodedata.decimal(sign))
-    # every hyphen and dash there is
-    return "-" if unicodedata.category(sign) == "Pd" else sign
+    if sign.isdigit():
+        return str(unicodedata.digit(sign))
+    if _is_hyphen(sign) is not None:
+        return "-"
+    if _is_dot(sign) is not None:
+        return "."
+    return "/" if _is_slash(sign) is not None else sign
 
 
 def _first_in(text: str, start: int, end: int) -> str | None:

@@ -60,15 +60,16 @@ CASH_WORDS: Final = ("cash", "bank", "iban", "payee", "withdraw", "payout", "tra
 
 _CASH_INSTITUTIONS: Final = frozenset({"CASH", "ATM"})
 
-# Every form in which the dot between the parts of a transliterated name is typed.
-_MIDDLE_DOTS: Final = (
+MIDDLE_DOTS: Final = (
     "\u00b7\u0387\u02d9\u2022\u2027\u2218\u2219\u22c5\u25cf\u25e6\u2981\u2e31\u2e33\u3002\u30fb\uff61\uff65"
 )
+"""Every form in which the dot between the parts of a transliterated name is typed."""
+
 _MIDDLE_DOT: Final = "\u00b7"
 # What else is typed for it. The plain full stop is among them because its full-width form is, and NFKC makes
 # the two one; the hyphens for the same reason.
 _OTHER_DOTS: Final = frozenset(".-\u2010\u2011\u2012\u2013\u2014\u2015\u2212")
-_ONE_DOT: Final = str.maketrans(dict.fromkeys(_MIDDLE_DOTS, _MIDDLE_DOT))
+_ONE_DOT: Final = str.maketrans(dict.fromkeys(MIDDLE_DOTS, _MIDDLE_DOT))
 
 # fullmatch, because Python's `$` alone would let a newline through at the end.
 _match_text = re.compile(TEXT_PATTERN).fullmatch
@@ -84,7 +85,7 @@ _SIGNS: Final = frozenset({"So", "Sk", "Sm"})
 # They are signs by their category, and stand in names: in those of firms; for the dot; and as parts of
 # ideographs, by which pages show an ideograph or describe one that no font has.
 _SIGNS_IN_NAMES: Final = frozenset(
-    ("+", *_MIDDLE_DOTS, *_OTHER_DOTS, "\u303e", *map(chr, (*range(0x2E80, 0x3000), *range(0x31C0, 0x31F0))))
+    ("+", *MIDDLE_DOTS, *_OTHER_DOTS, "\u303e", *map(chr, (*range(0x2E80, 0x3000), *range(0x31C0, 0x31F0))))
 )
 _match_key = re.compile(rf"[!-~]{{1,{KEY_MAX}}}").fullmatch
 _find_control = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search

@@ -36,7 +36,7 @@ NO_TEXT: Final = "\x00"
 """Where a cell of a workbook holds something that is no text."""
 _TOLD_MAX: Final = 24
 _looks_like_data = re.compile(r"[0-9]{15,18}[Xx]?|[A-Z][0-9]{12}[0-9A-Z]").fullmatch
-_holds_digits = re.compile(r"[0-9]{5}").search
+_DIGITS_MAX: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,13 @@ def not_in_yuan(what: str, unit: str) -> Refused:
 
 
 def _told(heading: str) -> str:
-    """A heading as it may be told: nothing for what is long, or holds digits and may be somebody's number."""
+    """A heading as it may be told: nothing for what is long, or holds digits and may be somebody's number.
+
+    Digits of any script count, and wherever they stand: a number may be parted.
+    """
     text = " ".join(heading.split())
-    good = text.isprintable() and len(text) <= _TOLD_MAX and not _holds_digits(text)
+    digits = sum(map(str.isdigit, text))
+    good = text.isprintable() and len(text) <= _TOLD_MAX and digits <= _DIGITS_MAX
     return text if good else ""
 
 

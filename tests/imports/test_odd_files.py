@@ -316,3 +316,27 @@ def test_what_cannot_be_read_is_called_what_it_is(doors: FileDoors, door: str, n
     assert (told.code, told.posted) == ("file_invalid", 0)
     assert word in told.problem
     assert one.number not in told.said
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "119999198503140015",
+        "1199 9919 8503 1400 15",
+        "\uff11\uff11\uff19\uff19\uff19\uff19\uff11\uff19\uff18\uff15",
+        "١١٩٩٩٩١٩٨٥",
+        "❶❶❾❾❾❾❶❾❽❺",
+    ],
+    ids=ascii,
+)
+def test_a_heading_that_may_be_a_number_is_told_by_its_column_alone(
+    doors: FileDoors, door: str, heading: str
+) -> None:
+    told, _one = through(doors, door, lambda one: csv_lines(f"{HEADING},{heading}", f"{one.text()},1"))
+    assert told.code == "file_invalid"
+    assert "column 6 of line 1 is not known" in told.problem
+    assert heading not in told.said
+    # a word with a few digits says what it is
+    told, _one = through(doors, door, lambda one: csv_lines(f"{HEADING},2026年", f"{one.text()},1"))
+    assert "column 6 (2026年) of line 1" in told.problem

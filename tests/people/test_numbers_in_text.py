@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
+import unicodedata
 import uuid
 
 import pytest
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 
 from ledger.id_forms import OLD_LENGTH, holds_id_number, kind_of
 from ledger.people.id_numbers import check_digit, mask_in_text
+from ledger.texts import MIDDLE_DOTS, read_letter
+from ledger.unseen import UNSEEN as ALL_UNSEEN
 from tests.people.test_id_numbers import BETWEEN, OLD, OLD_PARTED, PARTED, PARTS, UNSEEN, VALID, parted, wide
 
 
@@ -42,6 +46,39 @@ def test_a_number_is_found_whatever_parts_it(number: str, filling: str) -> None:
         assert holds_id_number(f"号码 {parted(number, lengths, filling)} 完")
 
 
+SIGNS_BETWEEN = (
+    *(chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code)) == "Pd"),
+    # what is typed for a hyphen and is none by its category, dots of every form, slashes
+    *"\u02d7\u2043\u207b\u208b\u2212\u2500\u2501\u2796\u30fc\uff70", *MIDDLE_DOTS, ".", "\uff0e",
+    *"/\\|\u2044\u2215\u2216\u29f8\u29f9\ufe68\uff0f\uff3c\uff5c",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("sign", SIGNS_BETWEEN, ids=ascii)
+def test_every_hyphen_dot_and_slash_may_part_it(sign: str) -> None:
+    for number, lengths in (("119999198503140015", (6, 8, 4)), ("119999850314001", (6, 6, 3))):
+        written = f"号码 {parted(number, lengths, sign)} 完"
+        assert holds_id_number(written)
+        assert mask_in_text(written) != written, "what is refused would be masked, too"
+
+
+@pytest.mark.parametrize("unseen", sorted({chr(end) for one in ALL_UNSEEN for end in one}), ids=ascii)
+def test_what_a_text_is_kept_without_hides_nothing(unseen: str) -> None:
+    written = f"119999198{unseen}503140015"
+    # a letter is kept as it is written
+    assert read_letter(written, 100) in {None, written}
+    assert holds_id_number(written)
+    assert mask_in_text(written) == "119*************15"
+
+
+@pytest.mark.parametrize("check", "Xx\u00d7\u03a7\u03c7\u0425\u0445\u2169\u2179\u2715\uff38", ids=ascii)
+def test_a_check_digit_is_read_however_it_is_typed(check: str) -> None:
+    assert holds_id_number(f"51999919760412003{check}")
+    assert holds_id_number(f"号码51999919760412003{check}，张三")
+    # and what is a sign behind a whole number hides none
+    assert holds_id_number(f"119999850314001 {check}2")
+
+
 @given(
     st.sampled_from(VALID),
     st.lists(st.text(UNSEEN + BETWEEN, max_size=3), min_size=17, max_size=17),
@@ -52,7 +89,9 @@ def test_whatever_fills_it(number: str, between: list[str], before: str) -> None
     assert holds_id_number(f"{before}{written} 完")
 
 
-@pytest.mark.parametrize("digits", ["٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९", "⓪①②③④⑤⑥⑦⑧⑨", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗"], ids=ascii)
+@pytest.mark.parametrize(
+    "digits", ["٠١٢٣٤٥٦٧٨٩", "०१२३४५६७८९", "⓪①②③④⑤⑥⑦⑧⑨", "𝟎𝟏𝟐𝟑𝟒𝟓𝟔𝟕𝟖𝟗", "⓿❶❷❸❹❺❻❼❽❾"], ids=ascii
+)
 def test_digits_of_other_scripts_are_digits(digits: str) -> None:
     assert holds_id_number("119999198503140015".translate(str.maketrans("0123456789", digits)))
 
