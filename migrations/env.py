@@ -5,6 +5,7 @@ transaction and keeps other migrators away), `config.attributes["url"]`, `LEDGER
 """
 
 import os
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from logging.config import fileConfig
 from typing import Any, Literal
 
 from alembic import context
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from ledger.database.cluster import prepare_to_change
@@ -21,8 +23,9 @@ from ledger.tables import metadata
 
 # One migrator at a time. The number is "ledger" in ASCII, so that pg_locks shows whose lock it is.
 MIGRATION_LOCK = int.from_bytes(b"ledger")
-# How long a second migrator waits for the first.
-MIGRATION_LOCK_WAIT = "120s"
+# How long a second migrator waits for the first, and how often it looks.
+MIGRATION_LOCK_SECONDS = 120
+MIGRATION_LOOK_SECONDS = 0.2
 # A statement that waits for a table longer than this gives up, before everybody queues behind it.
 LOCK_TIMEOUT = "5s"
 # One that works longer is no migration but a long run, and belongs into the command line.
@@ -79,12 +82,28 @@ def guarded_postgresql(connection: Connection) -> Iterator[None]:
     limit = text(
         "SELECT set_config('lock_timeout', :lock, false), set_config('statement_timeout', :statement, false)"
     )
-    connection.execute(limit, {"lock": MIGRATION_LOCK_WAIT, "statement": "0"})
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": MIGRATION_LOCK})
     connection.execute(limit, {"lock": LOCK_TIMEOUT, "statement": STATEMENT_TIMEOUT})
+    connection.commit()
+    wait_for_turn(connection)
     prepare_to_change(connection)
     connection.commit()
     yield  # the lock goes with the connection, which `connected` closes for good
+
+
+def wait_for_turn(connection: Connection) -> None:
+    """Have the migrators' lock, for as long as the connection stands.
+
+    Who waits for it looks again and again, and has no transaction meanwhile: whoever makes an index beside
+    everything else (CONCURRENTLY) waits for all transactions, and the two would wait for each other.
+    """
+    until = time.monotonic() + MIGRATION_LOCK_SECONDS
+    mine = text("SELECT pg_try_advisory_lock(:lock)")
+    while not connection.scalar(mine, {"lock": MIGRATION_LOCK}):
+        connection.commit()
+        if time.monotonic() > until:
+            raise CommandError(f"another migrator has been at work for {MIGRATION_LOCK_SECONDS} seconds")
+        time.sleep(MIGRATION_LOOK_SECONDS)
+    connection.commit()
 
 
 @contextmanager
