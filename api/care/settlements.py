@@ -29,7 +29,7 @@ from api.http.declaring import posting
 from api.http.fields import Day, IdText, InstitutionCode, Strict, Visible, Words, example
 from api.http.listing import json_answer
 from api.http.places import told_as
-from api.http.posting import entry_of, key_of, posted, respond, take, wants_dry_run
+from api.http.posting import entry_of, institutions_key_of, posted, respond, take, wants_dry_run
 from api.http.problems import DoorCode
 from api.http.receipts import instant, with_more
 from api.http.routes import JSON, OF_ACCOUNT, LedgerRoute, describe
@@ -311,7 +311,7 @@ async def correct(body: Correction, request: Request) -> Response:
 )
 async def reverse(settlement: str, body: SettlementReversal, request: Request) -> Response:
     """Pockets, quotas and counters are as they were. A part of a bill is given back by settling it anew."""
-    key = key_of(request)
+    key = institutions_key_of(request)
     state, who = state_of(request), caller_of(request)
     book_id, seq = entry_of(settlement, R.SETTLEMENT_NOT_FOUND)
     command = ReverseSettlement(book_id, seq, body.reason, body.repairs, who.caller, who.actor, key)

@@ -14,7 +14,7 @@ from api.http.beyond import told_alike
 from api.http.declaring import posting
 from api.http.fields import CareWord, Day, IdText, InstitutionCode, Strict, Words, example
 from api.http.listing import json_answer
-from api.http.posting import entry_of, key_of, respond, take, wants_dry_run
+from api.http.posting import entry_of, institutions_key_of, respond, take, wants_dry_run
 from api.http.problems import DoorCode
 from api.http.receipts import target_name
 from api.http.routes import OF_ACCOUNT, LedgerRoute, describe
@@ -117,7 +117,7 @@ def _account(book_id: int) -> str | None:
 )
 async def register_visit(body: NewVisit, request: Request) -> Response:
     """A bill may be settled without one; with one it has to be of the same patient and institution."""
-    key = key_of(request)
+    key = institutions_key_of(request)
     state, who = state_of(request), caller_of(request)
     book, else_book = patient_of(state, body.id_number)
     command = RegisterVisit(
@@ -160,7 +160,7 @@ async def register_visit(body: NewVisit, request: Request) -> Response:
 )
 async def end_visit(visit: str, request: Request, body: VisitEnd | None = None) -> Response:
     """No bill of it is settled from then on. A visit with a settled bill stays."""
-    key = key_of(request)
+    key = institutions_key_of(request)
     who = caller_of(request)
     book_id, seq = entry_of(visit, R.VISIT_NOT_FOUND)
     told = body or VisitEnd(to=None)

@@ -9,7 +9,7 @@ from api.http.on_record import REPLAYED
 from api.http.receipts import receipt_json, with_more
 from api.http.routes import JSON
 from api.http.shown import shown_by
-from api.http.state import state_of
+from api.http.state import caller_of, state_of
 from ledger import Command, Failed, Outcome, Posted, RefusalCode, Refused, Unknown, Waiting
 from ledger.book.numbers import parse_entry_name
 from ledger.texts import is_key
@@ -40,6 +40,17 @@ def key_of(request: Request, *, required: bool = True) -> str | None:
     if required and not wants_dry_run(request):
         raise Refused(RefusalCode.IDEMPOTENCY_KEY_MISSING, at="idempotency_key")
     return None
+
+
+def institutions_key_of(request: Request) -> str | None:
+    """The idempotency key of a call that posts to the book of a patient, as it is kept. Raises Refused.
+
+    Many institutions post there, and several may call by one system. The key of a token that is bound to one
+    counts for that one alone: another's key would tell that it had posted something by it. No code and no
+    other key has a blank in it, so that no two are kept alike.
+    """
+    key, institution = key_of(request), caller_of(request).institution
+    return key if key is None or institution is None else f"{institution}: {key}"
 
 
 def entry_of(text: str, missing: RefusalCode) -> tuple[int, int]:

@@ -529,6 +529,41 @@ def too_many(answer: Any) -> int:
     return int(answer.headers["retry-after"])
 
 
+def test_another_institutions_key_and_a_new_one_are_alike(
+    client: TestClient, folder: Path, clock: list[float]
+) -> None:
+    """Several institutions may call by one system: its client is theirs together, and its keys are not."""
+    patient = new_patient(client, "500.00")
+    keys = {name: key() for name in ("visit", "end", "bill")}
+    done: list[list[Any]] = []
+    for institution in (new_institution(client), new_institution(client)):
+        own = hospital(folder, institution)
+
+        def post(path: str, body: dict[str, Any], name: str, own: dict[str, str] = own) -> Any:
+            return client.post(path, json=body, headers=own | keys[name])
+
+        asked = said_by("visit", institution, patient)
+        rehearsed = post("/v1/visits?dry_run=true", asked, "visit")
+        assert rehearsed.status_code == 200, rehearsed.text
+        visit = post("/v1/visits", asked, "visit")
+        end = f"/v1/visits/{visit.json()['visit']}/end"
+        settled = client.post("/v1/settlements", json=said_by("bill", institution, patient), headers=own)
+        reversal = f"/v1/settlements/{settled.json()['settlement']}/reversal"
+        answers = [
+            visit,
+            post(end, {"reason": "went home"}, "end"),
+            post(reversal, {"reason": "another patient"}, "bill"),
+        ]
+        assert [answer.status_code for answer in answers] == [201] * 3, [answer.text for answer in answers]
+        done.append([answer.json() for answer in answers])
+        # to the institution itself its keys say what they said
+        again = post(reversal, {"reason": "another patient"}, "bill")
+        assert (again.json(), again.headers["Idempotent-Replayed"]) == (done[-1][2], "true")
+        reused = post(reversal, {"reason": "another reason"}, "bill")
+        assert refusal(reused) == (422, "idempotency_key_reused")
+    assert done[0] != done[1]
+
+
 def test_more_strangers_a_minute_than_so_many_are_too_many_for_an_employer(
     client: TestClient, engine: Engine, folder: Path, people: People, clock: list[float]
 ) -> None:
