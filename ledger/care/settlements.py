@@ -110,6 +110,7 @@ class Settle(Command):
         RefusalCode.CAP_EXCEEDED,
     )
     keyed_by_source = True
+    made_texts = frozenset({"key", "source_ref"})
     book: BookRef
     else_book: BookRef | None
     institution: str

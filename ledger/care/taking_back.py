@@ -109,6 +109,7 @@ class CorrectMessage(Command):
     )
     follows_stake = Kind.SETTLEMENT
     opens = True
+    made_texts = frozenset({"source_ref"})
     needs = ReverseSettlement.needs
 
     book: BookRef

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, String, Table, and_, func, or_, selec
 
 from ledger import tables
 from ledger.book.numbers import account_no, entry_name
+from ledger.chart.kinds import Kind
 from ledger.database.engines import reading
 from ledger.database.purposes import VERIFY
 from ledger.id_forms import OLD_LENGTH, id_number_in
@@ -30,6 +31,8 @@ _CODES: Final = {
     "employer": ("credit_code",), "institution": ("code",), "contract": ("code",), "suspension": ("code",),
 }  # fmt: skip
 """Columns of codes of firms and institutions, which have a form of their own and are no persons' numbers."""
+_OF_MESSAGES: Final = frozenset({int(Kind.SETTLEMENT), int(Kind.CORRECTION)})
+"""Kinds of entries whose document and key are an institution's code, a slash, and its name of a message."""
 
 
 class FoundNumber(NamedTuple):
@@ -73,7 +76,10 @@ def scan_texts(
 
 def _in_table(connection: Connection, table: Table, columns: Sequence[Column[Any]]) -> Iterator[FoundNumber]:
     key = list(table.primary_key.columns)
-    names = dict.fromkeys([column.name for column in (*key, *columns)])
+    of_messages = _OF_MESSAGES if table is tables.entry else frozenset()
+    names = dict.fromkeys(
+        [column.name for column in (*key, *columns, *([table.c.kind] if of_messages else ()))]
+    )
     long_enough = [func.length(column) >= OLD_LENGTH for column in columns]
     query = select(*(table.c[name] for name in names)).where(or_(*long_enough)).order_by(*key)
     after: tuple[Any, ...] | None = None
@@ -85,12 +91,22 @@ def _in_table(connection: Connection, table: Table, columns: Sequence[Column[Any
             rows = connection.execute(within).mappings().all()
         for row in rows:
             for column in columns:
-                number = None if row[column.name] is None else id_number_in(row[column.name])
+                number = _number_in(row[column.name], two=bool(of_messages) and row["kind"] in of_messages)
                 if number is not None:
                     yield FoundNumber(table.name, _place(key, row), column.name, mask_id_number(number))
         if len(rows) < _TOGETHER:
             return
         after = tuple(rows[-1][column.name] for column in key)
+
+
+def _number_in(text: str | None, *, two: bool) -> str | None:
+    """The first number in a text; in one that was made of two, in either of them and not in both together."""
+    if text is None:
+        return None
+    if not two:
+        return id_number_in(text)
+    code, _, message = text.partition("/")
+    return id_number_in(code) or id_number_in(message)
 
 
 def _place(key: Sequence[Column[Any]], row: Any) -> str:

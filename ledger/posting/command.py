@@ -79,6 +79,8 @@ class Command:
     debits: ClassVar[bool] = False
     # its source document is its key, whoever sends it: the same again gets the first answer
     keyed_by_source: ClassVar[bool] = False
+    # those of its texts that it makes of others: what two of them are side by side nobody has written
+    made_texts: ClassVar[frozenset[str]] = frozenset()
     # what an account that went into another takes no more goes to that one
     leads_on: ClassVar[bool] = True
     # those of its fields that name an entry of its book by number

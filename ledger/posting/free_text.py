@@ -34,7 +34,7 @@ def refuse_id_numbers(command: Command) -> None:
     """Raise Refused(personal_data_in_text) for a command with an ID number in its key or a text."""
     of: Any = type(command)
     gather = _of_fields(of)
-    texts = [command.key]
+    texts = [_key(command)]
     if gather is not None:
         gather(command, texts)
     # of a bill with ten lines that is a tenth of looking at each
@@ -42,9 +42,14 @@ def refuse_id_numbers(command: Command) -> None:
         _refuse_the_first(command, of)
 
 
+def _key(command: Command) -> str | None:
+    return None if "key" in command.made_texts else command.key
+
+
 def _refuse_the_first(command: Command, of: Any) -> None:
     """Raise for the first that holds one, in the order of the fields, if any does."""
-    if command.key is not None and holds_id_number(command.key):
+    key = _key(command)
+    if key is not None and holds_id_number(key):
         raise Refused(RefusalCode.PERSONAL_DATA_IN_TEXT, at="idempotency_key")
     for name, read in _readers(of):
         value = getattr(command, name)
@@ -142,7 +147,9 @@ def _readers(of: type) -> tuple[tuple[str, _Reader], ...]:
     """What reads the texts of each field that may hold any."""
     hints = get_type_hints(of)
     names = [one.name for one in fields(of)] if is_dataclass(of) else list(getattr(of, "_fields", ()))
-    found = [(name, _reader(hints[name])) for name in names if name in hints and name not in NO_TEXTS]
+    # a part of a command makes none
+    none = NO_TEXTS | getattr(of, "made_texts", frozenset())
+    found = [(name, _reader(hints[name])) for name in names if name in hints and name not in none]
     return tuple((name, read) for name, read in found if read is not None)
 
 

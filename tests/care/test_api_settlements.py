@@ -22,6 +22,8 @@ from api.care.visits import VisitEndAnswer, VisitView
 from ledger.book.numbers import account_no, new_book_id
 from ledger.care.rows import BillLine
 from ledger.chart.parties import Party
+from ledger.id_forms import holds_id_number
+from ledger.operations.scanning import scan_texts
 from ledger.verify import verify
 from tests.support.api_client import AREA, TODAY, key, open_account, running
 from tests.support.care_client import (
@@ -585,6 +587,30 @@ def test_numbers_that_the_area_has_not_decided(client: TestClient) -> None:
     contract(client, old, **{"from": "1990-01-01"})
     body = bill(old, new_patient(client), E26, care_date="1999-12-31")
     assert refusal(send(client, body)) == (409, "rates_missing")
+
+
+def test_a_code_and_a_message_side_by_side_are_no_id_number(client: TestClient, engine: Engine) -> None:
+    """An institution's code may be digits, and its messages may be counted."""
+    patient, code = new_patient(client, "500.00"), new_institution(client, code="3301000012")
+    # the first five stand behind the code as the rest of an old ID number would
+    body = bill(code, patient, [("A", "70.00")], message_id="31567")
+    assert holds_id_number(f"{code}/31567")
+    settled = client.post("/v1/settlements", json=body)
+    assert settled.status_code == 201, settled.text
+    corrected = client.post("/v1/settlements/correction", json={"institution": code, "message_id": "31567"})
+    assert corrected.status_code == 201, corrected.text
+    unseen = client.post("/v1/settlements/correction", json={"institution": code, "message_id": "31568"})
+    assert unseen.status_code == 201, unseen.text
+    with engine.connect() as connection:
+        assert not list(scan_texts(connection))
+    # what somebody has written is looked at as before
+    for path in ("/v1/settlements", "/v1/settlements/correction"):
+        wrong = (body if path == "/v1/settlements" else {"institution": code}) | {
+            "message_id": "119999198503140015"
+        }
+        answer = client.post(path, json=wrong)
+        assert refusal(answer) == (422, "personal_data_in_text")
+        assert [one["pointer"] for one in answer.json()["errors"]] == ["/message_id"]
 
 
 def test_the_key_of_a_settlement_is_its_message(client: TestClient, hospital: str) -> None:

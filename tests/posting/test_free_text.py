@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass, replace
@@ -114,7 +115,8 @@ def filled(of: type, texts: Iterator[str]) -> Any:
     names = [one.name for one in fields(of)] if is_dataclass(of) else list(getattr(of, "_fields", ()))
     value = object.__new__(of) if is_dataclass(of) else SimpleNamespace()
     for name in names:
-        held = None if name in NO_TEXTS else made(hints[name], texts)
+        is_none = name in NO_TEXTS or name in getattr(of, "made_texts", ())
+        held = None if is_none else made(hints[name], texts)
         object.__setattr__(value, name, held)
     return value
 
@@ -138,6 +140,15 @@ def test_no_text_of_any_command_is_overlooked() -> None:
             assert caught.value.at not in {"", "idempotency_key"}, (of, place)
             tried += 1
     assert tried > 100
+
+
+def test_what_a_command_makes_of_its_texts_is_made_and_no_text() -> None:
+    said = {of.__name__: of.made_texts for of in commands() if of.made_texts}
+    assert said == {"Settle": {"key", "source_ref"}, "CorrectMessage": {"source_ref"}}
+    for of in commands():
+        for name in of.made_texts:
+            # nobody can hand it in: whatever it was, it is made anew
+            assert f"self.{name}" in inspect.getsource(of.__post_init__), (of, name)
 
 
 PIECES = st.sampled_from([
