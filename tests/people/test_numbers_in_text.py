@@ -79,6 +79,23 @@ def test_a_check_digit_is_read_however_it_is_typed(check: str) -> None:
     assert holds_id_number(f"119999850314001 {check}2")
 
 
+@pytest.mark.parametrize("part", [" ", "-", "\u3000", "\u2013"], ids=ascii)
+def test_a_bank_card_that_is_written_four_by_four_is_none(part: str) -> None:
+    card = "6222522121640807799"  # the last fifteen are an old number by themselves
+    assert holds_id_number(card[4:])
+    assert not holds_id_number(f"付至 {parted(card, (4, 4, 4, 4, 3), part)}，张三")
+    # what is not written so is not one number
+    for beside in (
+        f"622 {parted(card[4:], (4, 4, 4, 3), part)}",
+        f"6222/{parted(card[4:], (4, 4, 4, 3), part)}",
+        f"6222{part}{parted(card[4:], (6, 6, 3), part)}",
+        f"{parted(card[4:], (4, 4, 4, 3), part)}{part}6222",
+    ):
+        assert holds_id_number(f"号码 {beside} 完")
+    # and of a whole one the check digit says what it is
+    assert holds_id_number(f"6222{part}{parted('119999198503140015', (4, 4, 4, 4, 2), part)}")
+
+
 @given(
     st.sampled_from(VALID),
     st.lists(st.text(UNSEEN + BETWEEN, max_size=3), min_size=17, max_size=17),
