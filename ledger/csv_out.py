@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from ledger.unseen import IS_DIRECTION, UNSEEN
+
 BYTE_ORDER_MARK: Final = "\ufeff"
 """Without it spreadsheets of this country read GBK."""
 
 # What makes a spreadsheet run a cell instead of showing it, also in the full-width and small forms, which
-# some take for the plain ones. Blanks before it, of any kind, do not make it harmless.
+# some take for the plain ones. Blanks before it, of any kind, and what nobody sees do not make it harmless:
+# whatever reads the file next may take them away.
+_BEFORE: Final = "".join(f"{chr(first)}-{chr(last)}" for first, last in (*UNSEEN, *IS_DIRECTION))
 _match_formula = re.compile(
-    "[\\s\u00ad\u200b-\u200f\u2060\ufeff]*[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]|[\t\r\n]"
+    f"[\\s{_BEFORE}]*[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u2212]|[\t\r\n]"
 ).match
 _match_number = re.compile(r"-?[0-9]+(\.[0-9]+)?").fullmatch
 

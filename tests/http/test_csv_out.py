@@ -22,11 +22,13 @@ from ledger.chart.care import CareType, Channel
 from ledger.chart.members import MemberClass
 from ledger.contributions.supervision import Step
 from ledger.csv_out import csv_line, safe_cell
+from ledger.unseen import IS_DIRECTION, UNSEEN
 
 DANGEROUS = [
     "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u3000=1", "\xa0=1",
     "\u200b=1", "\ufeff=1",
     "＝1+1", "＋1", "－1+1", "＠SUM(A1)", "﹢1", "﹣1+1", "﹦1", "﹫x", "\u22121+1", " ＝1", "\t",
+    "\u2061\u2065 \U000e0001@x",
     '=HYPERLINK("x")',
     "=cmd|' /C calc'!A0", "- 1", "-", "+", "@", "=",
 ]  # fmt: skip
@@ -51,6 +53,13 @@ def test_what_a_spreadsheet_would_run_is_shown(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
     ((cell,),) = csv.reader(io.StringIO(csv_line([text], "\r\n"), newline=""))
     assert cell == f"'{text}"
+
+
+@pytest.mark.parametrize(
+    "unseen", sorted({chr(end) for one in (*UNSEEN, *IS_DIRECTION) for end in one}), ids=ascii
+)
+def test_what_nobody_sees_before_it_makes_it_not_harmless(unseen: str) -> None:
+    assert safe_cell(f"{unseen}=1") == f"'{unseen}=1"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
