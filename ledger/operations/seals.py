@@ -57,7 +57,12 @@ def _signer(settings: Settings, log: Log) -> Signer:
 
 
 def held_since(settings: Settings, kept: Path, key: Path | None) -> HeldAgainst:
-    """Hold the ledger against a checkpoint that somebody kept. Raises NotReady for what is none."""
+    """Hold the ledger against a checkpoint that somebody kept. Raises NotReady for what is none, WrongCall
+    for what is not there.
+    """
+    _named(kept, "--since")
+    if key is not None:
+        _named(key, "--key")
     log = Log(settings.data)
     engine, keyring = open_to_look(settings, VERIFY)
     try:
@@ -73,6 +78,12 @@ def held_since(settings: Settings, kept: Path, key: Path | None) -> HeldAgainst:
         engine.dispose()
 
 
+def _named(path: Path, option: str) -> None:
+    # 1 is what a finding ends with, and a slip in the call is none; nor is a pipe to be waited for
+    if not path.is_file():
+        raise WrongCall(f"{option}: there is no such file")
+
+
 @command("witness")
 def witness_(
     state: Annotated[
@@ -85,6 +96,9 @@ def witness_(
 
     It runs on another machine than the ledger, and needs nothing of it but what is published.
     """
+    _named(key, "--key")
+    if not seals.is_dir():
+        raise WrongCall("--seals: there is no such directory")
     try:
         done = witness(state, seals, read_key_file(key), now_and_today()[0])
     except Inconsistent as problem:

@@ -179,16 +179,24 @@ def test_a_check_that_names_not_what_it_needs_is_a_wrong_call(arguments: tuple[s
     "arguments",
     [
         ("verify", "--since", "no-such-file"),
-        ("witness", "--state", "w", "--seals", "no-such-folder", "--key", "no-such-file"),
+        ("verify", "--since", "seals"),
+        ("verify", "--since", "pipe"),
+        ("verify", "--since", "seals/checkpoint", "--key", "no-such-file"),
+        ("witness", "--state", "w", "--seals", "no-such-folder", "--key", "seals/key"),
+        ("witness", "--state", "w", "--seals", "seals", "--key", "no-such-file"),
     ],
 )
-def test_what_is_not_there_is_told_in_a_line(
+def test_what_is_not_there_is_a_wrong_call_and_told_in_a_line(
     world: World, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     run("seal")
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")
+    (tmp_path / "seals").mkdir()
+    for name in ("checkpoint", "key"):
+        (tmp_path / "seals" / name).write_bytes(b"")
     code, said, stderr = run(*arguments)
-    assert (code, said["code"]) == (1, "not_ready")
+    assert (code, said["code"]) == (2, "usage")
     assert stderr.count("\n") == 1
 
 
