@@ -44,7 +44,7 @@ class AssessedLine(Answer):
     """A person's month: base and both parts. In an adjustment the parts are differences."""
 
     line: int
-    id_number: str = Field(description="As it was sent")
+    id_number: str | None = Field(description="As it was sent; null of a person who was erased since")
     base: str = yuan("The wage, held between the floor and the cap of the month")
     employee_part: str = yuan("For the account")
     employer_part: str = yuan("For the pooled fund")

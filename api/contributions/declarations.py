@@ -179,7 +179,7 @@ async def confirm(declaration: str, request: Request, body: Nothing | None = Non
         full = G.IDENTITY_FULL
         if wants_dry_run(request) and not shown.may_have(full):
             for line in answer["lines"]:
-                if "id_number" in line:
+                if line.get("id_number") is not None:
                     line["id_number"] = mask_id_number(line["id_number"])
             full = G.IDENTITY_MASKED
         shown.of_each(whom_it_shows(view.lines), shown.fields | full)

@@ -17,6 +17,7 @@ from ledger.contributions.declarations import ListView
 from ledger.contributions.levies import DeclaredLine
 from ledger.money import format_yuan, parse_yuan
 from ledger.people.id_numbers import parse_id_number
+from ledger.vault import is_erased
 
 
 class Row(NamedTuple):
@@ -105,7 +106,7 @@ def declared_json(connection: Any, state: State, book_id: int, view: ListView) -
     ]
 
 
-def assessed_json(line: int, id_number: str, due: tuple[int, int, int]) -> dict[str, Any]:
+def assessed_json(line: int, id_number: str | None, due: tuple[int, int, int]) -> dict[str, Any]:
     """One good line; `due` is base, employee's part, employer's part in fen."""
     base, employee, employer = map(format_yuan, due)
     return {
@@ -117,7 +118,9 @@ def assessed_json(line: int, id_number: str, due: tuple[int, int, int]) -> dict[
     }
 
 
-def _number(line: DeclaredLine, known: Mapping[int, str], state: State, book_id: int) -> str:
-    if line.number_sealed is not None:
-        return persons.open_sent(bytes(line.number_sealed), book_id, line.line, state.keyring)
-    return known[line.account_id or 0]
+def _number(line: DeclaredLine, known: Mapping[int, str], state: State, book_id: int) -> str | None:
+    """The ID number of a line, as it was sent; None where whose it is was erased."""
+    if line.number_sealed is None:
+        return known.get(line.account_id or 0)
+    sealed = bytes(line.number_sealed)
+    return None if is_erased(sealed) else persons.open_sent(sealed, book_id, line.line, state.keyring)

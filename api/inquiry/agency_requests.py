@@ -125,7 +125,9 @@ class AgencyRequestPage(Answer):
 class AgencyRequestView(AgencyRequestItem):
     """A request, and whom it is about."""
 
-    id_numbers: list[str] = Field(description="Masked", examples=[["119*************15"]])
+    id_numbers: list[str | None] = Field(
+        description="Masked; null of a person who was erased since", examples=[["119*************15"]]
+    )
 
 
 class AgencyRequestAnswer(Answer):
@@ -259,7 +261,8 @@ async def one(agency_request: str, request: Request) -> Response:
         found = agency_requests.find(connection, agency_request)
         people = agency_requests.persons_of(connection, found.name)
         numbers = [agency_requests.open_asked(one, found.name, state.keyring) for one in people]
-        told = _item(found) | {"id_numbers": [mask_id_number(number) for number in numbers]}
+        masked = [None if number is None else mask_id_number(number) for number in numbers]
+        told = _item(found) | {"id_numbers": masked}
         return told, [(one.digest, _book_of(connection, one.digest)) for one in people]
 
     told, people = await state.read(look)

@@ -107,7 +107,7 @@ class CaseRights(Answer):
 class InquiryCaseView(InquiryCaseItem):
     """A case with its texts. ID numbers in them are whole for the person alone."""
 
-    text: str
+    text: str | None = Field(description="Null, as all that was said, once whose case it was was erased")
     reply_to: str | None
     by_calendar: bool = Field(description="False: of a year up to the due day no holidays were known")
     answer: str | None

@@ -25,7 +25,7 @@ from ledger.contributions.employer_changes import employer_name_in
 from ledger.inquiry.accesses import documents_withheld
 from ledger.policy import Policy
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import Keyring
+from ledger.vault import Keyring, is_erased
 
 TEXT_MAX: Final = 4000
 """The longest text of a case or of an answer, in characters."""
@@ -101,26 +101,28 @@ class Case:
         """Whether it was answered after its day, or is open after it."""
         return (self.answered_on or today) > self.due_on
 
-    def text(self, keyring: Keyring) -> str:
-        """What was said. Raises KeyringError."""
-        return keyring.open(self.text_sealed, context("text", self.name))
+    def text(self, keyring: Keyring) -> str | None:
+        """What was said; None, as of all else, where whose it was was erased. Raises KeyringError."""
+        return self._opened(keyring, self.text_sealed, "text")
 
     def reply_to(self, keyring: Keyring) -> str | None:
         """Where the answer goes. Raises KeyringError."""
-        sealed = self.reply_to_sealed
-        return None if sealed is None else keyring.open(sealed, context("reply_to", self.name))
+        return self._opened(keyring, self.reply_to_sealed, "reply_to")
 
     def answer(self, keyring: Keyring) -> str | None:
         """The answer. Raises KeyringError."""
-        sealed = self.answer_sealed
-        return None if sealed is None else keyring.open(sealed, context("answer", self.name))
+        return self._opened(keyring, self.answer_sealed, "answer")
 
     def evidence(self, keyring: Keyring) -> list[str]:
         """What the answer rests on; nothing without one. Raises KeyringError."""
-        if self.evidence_sealed is None:
-            return []
-        found: list[str] = json.loads(keyring.open(self.evidence_sealed, context("evidence", self.name)))
+        told = self._opened(keyring, self.evidence_sealed, "evidence")
+        found: list[str] = [] if told is None else json.loads(told)
         return found
+
+    def _opened(self, keyring: Keyring, sealed: bytes | None, column: str) -> str | None:
+        if sealed is None or is_erased(sealed):
+            return None
+        return keyring.open(sealed, context(column, self.name))
 
 
 class Sight(NamedTuple):

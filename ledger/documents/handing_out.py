@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
+from ledger.database.locks import wait_for_turn
 from ledger.database.lookups import insert_or_leave
 from ledger.documents.issuing import (
     COLUMNS,
@@ -27,7 +28,7 @@ from ledger.documents.issuing import (
 from ledger.printing.rendering import rendered
 from ledger.printing.sheet import Form
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import FORMS_FOR_PERSONS, Keyring, KeyringError, is_erased
 
 _D, _K = tables.document.c, tables.document_content.c
 _CONTENT: Final = b"document_content.content|"
@@ -65,10 +66,13 @@ def content_of(keyring: Keyring, row: IssuedDocument, kept: bytes | None) -> byt
     """The bytes that were handed out. May take seconds.
 
     Raises Refused: document_damaged when the row, the facts or the bytes are not those of that day;
-    document_not_kept when what makes the form has changed and its bytes were not kept before.
+    document_not_kept when what makes the form has changed and its bytes were not kept before, or whose it was
+    was erased.
     """
     if not is_sound(keyring, row):
         raise Refused(RefusalCode.DOCUMENT_DAMAGED)
+    if row.is_erased:
+        raise Refused(RefusalCode.DOCUMENT_NOT_KEPT)
     if kept is None and row.made_by != maker_of(Form(row.form)):
         raise Refused(RefusalCode.DOCUMENT_NOT_KEPT)
     try:
@@ -95,7 +99,8 @@ def keep(
 ) -> Kept:
     """Keep the bytes of every document that can be made now and has none kept. Outside a transaction.
 
-    Can be interrupted and started again, and goes on beside a service that hands out more.
+    Of one that was erased there is nothing to keep. Can be interrupted and started again, and goes on beside
+    a service that hands out more.
     """
     with connection.begin():
         total = connection.scalar(select(func.count()).select_from(tables.document)) or 0
@@ -105,7 +110,7 @@ def keep(
     query = (
         select(*COLUMNS)
         .select_from(tables.document.outerjoin(tables.document_content, _K.name == _D.name))
-        .where(_K.name.is_(None))
+        .where(_K.name.is_(None), func.substr(_D.facts_sealed, 1, 1).not_in(sorted(FORMS_FOR_PERSONS)))
         .order_by(_D.name)
         .limit(_TOGETHER)
     )
@@ -120,17 +125,29 @@ def keep(
             except Refused:
                 broken.append(row.serial)
                 continue
-            _keep_one(connection, keyring, row.name, content, now)
-            kept += 1
+            kept += _keep_one(connection, keyring, row, content, now)
         after = rows[-1].name
         if report is not None:
             report(already + kept + len(broken), total)
 
 
-def _keep_one(connection: Connection, keyring: Keyring, name: str, content: bytes, now: datetime) -> None:
-    sealed = keyring.seal_bytes(content, context(name))
+def hold_contents(connection: Connection) -> None:
+    """Let nobody else keep bytes, or erase a document, until the transaction ends."""
+    wait_for_turn(connection, "document content")
+
+
+def _keep_one(
+    connection: Connection, keyring: Keyring, row: IssuedDocument, content: bytes, now: datetime
+) -> bool:
+    """Keep the bytes of a document, unless it was erased since its facts were read: whether they were."""
+    sealed = keyring.seal_bytes(content, context(row.name))
+    facts = select(_D.facts_sealed).where(_D.name == row.name)
     with connection.begin():
+        hold_contents(connection)
+        if is_erased(bytes(connection.execute(facts).scalar_one())):
+            return False
         connection.execute(
             insert_or_leave(connection, tables.document_content),
-            {"name": name, "content_sealed": sealed, "kept_at": now},
+            {"name": row.name, "content_sealed": sealed, "kept_at": now},
         )
+    return True

@@ -43,7 +43,7 @@ from ledger.posting import Unavailable
 from ledger.printing.rendering import LINES_MAX, Rendered, lines_of, made_by, rendered
 from ledger.printing.sheet import Form, PrintedSheet
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import Keyring, KeyringError, is_erased
 
 _D = tables.document.c
 COLUMNS: Final = tuple(tables.document.c)
@@ -99,6 +99,11 @@ class IssuedDocument(NamedTuple):
         """The sums that it states, in yuan."""
         sums: dict[str, str] = json.loads(self.totals)
         return sums
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether nobody opens it any more, because whose it was, or the last one on it, was erased."""
+        return is_erased(self.facts_sealed)
 
     @property
     def rests(self) -> RestsOn:

@@ -25,7 +25,7 @@ from ledger.posting.agents import agent_ids
 from ledger.refusals import RefusalCode, Refused
 from ledger.tables.agency import AGENCY_PERSONS_MAX
 from ledger.texts import actor_as_compared
-from ledger.vault import Keyring
+from ledger.vault import Keyring, is_erased
 
 PERSONS_MAX: Final = AGENCY_PERSONS_MAX
 LEGAL_BASIS_MAX: Final = 160
@@ -199,8 +199,13 @@ def ask(
     return name
 
 
-def open_asked(person: AskedPerson, name: str, keyring: Keyring) -> str:
-    """The ID number of a person of a request. Whoever shows it decides about masks. Raises KeyringError."""
+def open_asked(person: AskedPerson, name: str, keyring: Keyring) -> str | None:
+    """The ID number of a person of a request; None where the person was erased. Raises KeyringError.
+
+    Whoever shows it decides about masks.
+    """
+    if is_erased(person.number_sealed):
+        return None
     return keyring.open(person.number_sealed, context(name, person.place))
 
 

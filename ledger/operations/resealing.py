@@ -11,15 +11,19 @@ that does not open is left as it is, and counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, Table, and_, func, select, tuple_, update
 
 from ledger.clock import now_and_today
 from ledger.documents import issuing
+from ledger.id_forms import holds_id_number
+from ledger.operations.one_person import OnePerson
 from ledger.operations.sealed_columns import SEALED_COLUMNS, Row, SealedColumn, contexts_in_intents
 from ledger.people.person_keys import own_key
+from ledger.people.renaming import ChangeName, RecordContact
+from ledger.people.renumbering import ChangeNumber
 from ledger.tables import approval, document, document_content
 from ledger.vault import (
     FORMS,
@@ -39,6 +43,8 @@ _FEW: Final = 20
 PASSES_MAX: Final = 5
 """How often all tables are gone through, while others still seal under an older key."""
 _DIGEST_BYTES: Final = 32
+# what of the holder alone may wait in the holder's book
+_ABOUT_THE_HOLDER: Final = frozenset(one.__name__ for one in (ChangeName, ChangeNumber, RecordContact))
 _DONE = Callable[[int, int], None]
 
 
@@ -51,7 +57,7 @@ class Rotated(NamedTuple):
 
 def rotate(connection: Connection, keyring: Keyring, report: _DONE | None = None) -> Rotated:
     """Seal everything anew under the newest key. Outside a transaction; may be killed and started again."""
-    by_table = _by_table()
+    by_table = columns_by_table()
     left = count_left(connection, keyring)
     wanted, done = left, 0
     broken: dict[str, int] = {}
@@ -114,7 +120,8 @@ def _is_older(one: SealedColumn, keyring: Keyring) -> Any:
     return ours if one.for_people else and_(ours, _header(one) != keyring.header)
 
 
-def _by_table() -> dict[Table, list[SealedColumn]]:
+def columns_by_table() -> dict[Table, list[SealedColumn]]:
+    """The sealed columns of each table that has some, in the order of the list."""
     found: dict[Table, list[SealedColumn]] = {}
     for one in SEALED_COLUMNS:
         found.setdefault(one.table, []).append(one)
@@ -159,7 +166,7 @@ def _step(
     table = key[0].table
     sealed = damaged = 0
     with connection.begin():
-        rows = [_plain(row) for row in connection.execute(query).mappings()]
+        rows = [plain_row(row) for row in connection.execute(query).mappings()]
         for row in rows:
             try:
                 anew = _anew(connection, keyring, row, columns)
@@ -176,7 +183,8 @@ def _step(
     return sealed, damaged, following
 
 
-def _plain(row: Any) -> dict[str, Any]:
+def plain_row(row: Any) -> dict[str, Any]:
+    """A row by the names of its columns, with bytes as bytes on each database."""
     return {str(name): bytes(one) if isinstance(one, memoryview) else one for name, one in row.items()}
 
 
@@ -207,10 +215,18 @@ def _anew(
 
 def _document_anew(keyring: Keyring, row: Row, anew: dict[str, bytes]) -> dict[str, bytes]:
     """With the digest over the row, which covers what is sealed: but only where it was right before."""
+    seal = document_seal(keyring, row, anew)
+    if seal is None:
+        raise KeyringError("the row of a document is not as it was written")
+    return anew | {"seal": seal}
+
+
+def document_seal(keyring: Keyring, row: Row, anew: Mapping[str, bytes]) -> bytes | None:
+    """The digest over the row of a document with some values anew; None where it was not right before."""
     issued = issuing.IssuedDocument(*(row[name] for name in issuing.IssuedDocument._fields))
     if not issuing.is_sound(keyring, issued):
-        raise KeyringError("the row of a document is not as it was written")
-    return anew | {"seal": issuing.seal_of(keyring, issued._replace(**anew))}  # type: ignore[arg-type]  # bytes
+        return None
+    return issuing.seal_of(keyring, issued._replace(**anew))  # type: ignore[arg-type]  # bytes
 
 
 def _intent_anew(keyring: Keyring, row: Row, one: SealedColumn) -> dict[str, bytes]:
@@ -262,43 +278,67 @@ def _sealed_anew(keyring: Keyring, value: bytes, contexts: Sequence[bytes]) -> b
     return value
 
 
-def forget_keys(connection: Connection, keyring: Keyring, refs: Set[bytes]) -> None:
-    """Take these keys of people out of every request that waits, or waited, for a second person.
+def forget_person(connection: Connection, keyring: Keyring, one: OnePerson, refs: Set[bytes]) -> None:
+    """Take a person, whose keys these are, out of every request that waits, or waited, for a second person.
 
-    Such a request carries the key of whom it names, as it would write it down. Within the transaction that
-    is given, some at a time. One that does not open is left: no key can be had from it.
+    Such a request carries the key of whom it names, as it would write it down: that of the person, or one
+    that was made for the request alone. Within the transaction that is given, some at a time. One that does
+    not open is left: no key can be had from it.
     """
+    mine = _Mine(refs, one.numbers, keyring.person_key().seal_bytes(b"", b""))
     [intent] = [one for one in SEALED_COLUMNS if one.table is approval]
     key = list(approval.primary_key.columns)
     names = sorted({*(column.name for column in key), intent.name, *intent.needs})
     query = select(*(approval.c[name] for name in names)).where(intent.column.is_not(None))
     page = query.order_by(*key).limit(_TOGETHER)
-    rows = [_plain(found) for found in connection.execute(page).mappings()]
+    rows = [plain_row(found) for found in connection.execute(page).mappings()]
     while rows:
         for row in rows:
             try:
                 plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
             except KeyringError:
                 continue
-            kept = _without_keys(plain, refs)
+            is_all = row["book_id"] in one.books and plain.get("of") in _ABOUT_THE_HOLDER
+            kept = _without(plain, mine, is_all=is_all)
             if kept != plain:
                 sealed = keyring.seal_bytes(_as_written(kept), intent.context(row))
                 which = [column == row[column.name] for column in key]
                 connection.execute(update(approval).where(*which).values({intent.name: sealed}))
         after = tuple(rows[-1][column.name] for column in key)
-        rows = [_plain(found) for found in connection.execute(page.where(tuple_(*key) > after)).mappings()]
+        rows = [plain_row(found) for found in connection.execute(page.where(tuple_(*key) > after)).mappings()]
 
 
-def _without_keys(value: Any, refs: Set[bytes]) -> Any:
+class _Mine(NamedTuple):
+    """What of a request is the person's: sealed with these keys, or beside one of these digests."""
+
+    refs: Set[bytes]
+    numbers: Set[bytes]
+    # what stands in its place: sealed with a key that nobody ever kept
+    nothing: bytes
+
+
+def _without(value: Any, mine: _Mine, *, is_all: bool) -> Any:
+    """A part of a request without what is the person's; `is_all` says that whatever is sealed there is."""
+    if isinstance(value, str):
+        # the number by which heirs alike in all else are put in order
+        return "" if is_all and holds_id_number(value) else value
     if isinstance(value, list):
-        return [_without_keys(one, refs) for one in value]
+        return [_without(one, mine, is_all=is_all) for one in value]
     if not isinstance(value, dict):
         return value
     if value.keys() == {"bytes"} and isinstance(value["bytes"], str):
-        held = bytes.fromhex(value["bytes"])
-        own = carried(held) if len(held) > WRAPPED_BYTES else None
-        return {"bytes": own.sealed.hex()} if own is not None and own.ref in refs else value
-    return {name: _without_keys(one, refs) for name, one in value.items()}
+        return {"bytes": _left_of(bytes.fromhex(value["bytes"]), mine, is_all=is_all).hex()}
+    beside = value.get("digest")
+    if isinstance(beside, dict) and isinstance(beside.get("bytes"), str):
+        is_all = is_all or bytes.fromhex(beside["bytes"]) in mine.numbers
+    return {name: _without(one, mine, is_all=is_all) for name, one in value.items()}
+
+
+def _left_of(held: bytes, mine: _Mine, *, is_all: bool) -> bytes:
+    if len(held) > WRAPPED_BYTES and (own := carried(held)) is not None:
+        return own.sealed if is_all or own.ref in mine.refs else held
+    # an older version sealed it under a key of the installation
+    return mine.nothing if is_all and held[:1] in FORMS and len(held) > _DIGEST_BYTES else held
 
 
 def _as_written(plain: Any) -> bytes:

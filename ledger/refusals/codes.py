@@ -319,8 +319,8 @@ class RefusalCode(Worded):
         "What is kept of the document is not what was handed out: nothing is handed out in its place",
         "单据留存内容与出具时不符，不能提供，请联系经办机构。")
     DOCUMENT_NOT_KEPT = Words("document_not_kept", 409,
-        "The document was made by an older version and its bytes were not kept",
-        "单据由旧版本出具且未留存原件，不能提供，请重新出具。")
+        "The bytes of the document are not kept: an older version made it, or whose it was was erased",
+        "单据未留存原件：由旧版本出具，或者当事人的个人信息已经销毁，不能提供。")
     DECIDER_ASKED = Words("decider_asked", 403, "Who asked does not decide",
         "申请人不得审批本人提交的查询申请。")
     AGENCY_REQUEST_DECIDED = Words("agency_request_decided", 409, "The request was decided before",

@@ -190,6 +190,13 @@ declared_line = Table(
         "code IS NOT NULL OR (account_id IS NOT NULL AND employee IS NOT NULL AND employer IS NOT NULL)",
         name="good_lines_are_whole",
     ),
+    # what goes with a person who is erased: few lines keep a number as it was typed
+    Index(
+        "ix_declared_line_sent",
+        "account_id",
+        postgresql_where=text("number_sealed IS NOT NULL"),
+        sqlite_where=text("number_sealed IS NOT NULL"),
+    ),
     info={"room": "book"},
 )
 

@@ -16,12 +16,13 @@ from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, open_sent
 from ledger.posting.merges import survivor
 from ledger.refusals import Refused
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import Keyring, KeyringError, is_erased, key_named
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
 
 _E, _D, _B = tables.entry.c, tables.declared_line.c, tables.book.c
 _I, _F, _S = tables.identity.c, tables.person_fact.c, tables.shared_number.c
+_K = tables.person_key.c
 
 
 def sent_numbers_are_their_persons(
@@ -29,6 +30,8 @@ def sent_numbers_are_their_persons(
 ) -> Iterator[Finding]:
     """Each sealed number of a list opens, and is one that the holder of its line's account has or had; those
     of a list are the ones that its entry says. A list of an older version says nothing of them.
+
+    What was erased with its person does not open: of such a list the others are held one by one.
     """
     lines = streamed(
         connection,
@@ -47,7 +50,16 @@ def sent_numbers_are_their_persons(
         sent: list[tuple[int, bytes]] = []
         is_sound = True
         for line, account_id, sealed in stored.of((book_id, seq)):
-            digest, fault = _opened(bytes(sealed), book_id, line, keyring)
+            digest, fault = None, None
+            if is_erased(bytes(sealed)):
+                is_sound = False
+                if not _went_with_its_person(connection, account_id, bytes(sealed)):
+                    fault = (
+                        "sent_number_wrong",
+                        "the sealed ID number was erased without whom the line is about",
+                    )
+            else:
+                digest, fault = _opened(bytes(sealed), book_id, line, keyring)
             if digest is not None:
                 sent.append((line, digest))
                 if not _is_of(connection, account_id, digest):
@@ -57,7 +69,7 @@ def sent_numbers_are_their_persons(
                 code, what = fault
                 yield Finding(code, f"{line_name(book_id, seq)} line {line}", what)
         told = _numbers_told(detail)
-        # one that is not sound was named already
+        # one that is not sound was named already, or its person is not known any more
         if is_sound and told is not None and told != sent_digest(sent):
             what = "the sealed ID numbers of its lines are not those that were handed in"
             yield Finding("sent_numbers_wrong", line_name(book_id, seq), what)
@@ -83,6 +95,16 @@ def _numbers_told(detail: str | None) -> str | None:
         # that is found where rows are held against their entries
         return None
     return found if found is None else str(found)
+
+
+def _went_with_its_person(connection: Connection, account_id: int | None, sealed: bytes) -> bool:
+    """Whether the key that a value names was erased, by an entry in a book of the holder of an account."""
+    erased_in = connection.scalar(select(_K.erased_in).where(_K.ref == key_named(sealed)))
+    if account_id is None or erased_in is None:
+        return False
+    holders = connection.scalars(select(_B.person_id).where(_B.book_id.in_((account_id, erased_in)))).all()
+    humans = {None if one is None else survivor(connection, one) for one in holders}
+    return len(humans) == 1 and None not in humans
 
 
 def _is_of(connection: Connection, account_id: int | None, digest: bytes) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from ledger import tables
 from ledger.documents.handing_out import open_kept
 from ledger.documents.issuing import COLUMNS, is_sound, read_row
-from ledger.vault import Keyring, KeyringError
+from ledger.vault import Keyring, KeyringError, is_erased
 from ledger.verify.finding import Finding
 from ledger.verify.streams import streamed
 
@@ -35,6 +35,12 @@ def documents_are_as_written(connection: Connection, keyring: Keyring | None) ->
             yield Finding("document_broken", f"document {row.serial}", "its row is not as it was written")
             continue
         if sealed is None:
+            continue
+        if row.is_erased or is_erased(bytes(sealed)):
+            # both go at once
+            if not (row.is_erased and is_erased(bytes(sealed))):
+                what = "its facts were erased without its bytes, or these without them"
+                yield Finding("document_broken", f"document {row.serial}", what)
             continue
         try:
             content = open_kept(keyring, row.name, bytes(sealed))

@@ -1229,6 +1229,8 @@ ACROSS_BOOKS = {
     "ix_shared_number_digest",
     # what was demanded of the months of an account that went into another one
     "ix_demand_debt_account",
+    # numbers as they were typed go with their person, whichever employer's list has them
+    "ix_declared_line_sent",
 }
 
 
