@@ -7,6 +7,7 @@ asks them which keys still seal something. A test holds it against the tables an
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Table, and_, or_, select
@@ -63,6 +64,7 @@ def _of_case(column: str) -> Callable[[Row], bytes]:
     return lambda row: context_of_case(column, row["case_id"])
 
 
+@cache
 def _by_person(table: Table) -> Callable[[OnePerson], ColumnElement[bool]]:
     return lambda one: table.c.person_id.in_(one.people)
 

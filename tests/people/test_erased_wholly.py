@@ -9,14 +9,12 @@ import zlib
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event, select, update
 
 from ledger import tables
-from ledger.accounts.closure import ReportDeath
 from ledger.book.numbers import account_no, book_id_of
 from ledger.chart.channels import FieldGroup
 from ledger.chart.person_facts import NumberReason, PersonFact
@@ -32,7 +30,6 @@ from ledger.people.renumbering import ChangeNumber
 from ledger.posting import Posted
 from ledger.vault import FORMS_FOR_PERSONS, Keyring, KeyringError, carrying, key_named
 from ledger.verify import verify
-from tests.documents.test_api_staff import enrol
 from tests.operations.test_rotation import BOTH
 from tests.people.test_erasure import OVER, erase, money
 from tests.support.api_client import NOW, key, open_account, running
@@ -40,108 +37,27 @@ from tests.support.approval_client import waiting
 from tests.support.approvals import asks_nobody, waits
 from tests.support.case_client import answered, opened, view
 from tests.support.documents_client import ask as ask_for
-from tests.support.documents_client import checked, content, printed
-from tests.support.employer_client import declare, hire, new_employer, owe
+from tests.support.documents_client import checked, content
+from tests.support.employer_client import hire, new_employer
+from tests.support.erased_life import (
+    NAMES,
+    OTHER,
+    REPLIED,
+    SAID,
+    STAYS,
+    Written,
+    bury,
+    old_form,
+    write,
+)
 from tests.support.estate_client import ask as ask_to_divide
 from tests.support.estate_client import die, heir
 from tests.support.inquiry_client import own
 from tests.support.people import KEYRING, SomeoneFactory, World, noon
-from tests.support.sealed_life import posted
 from tests.support.separations import case_about, separation
-from tests.support.stories import Heir, estate
-from tests.verify.tampering import TOLD, with_every_right
+from tests.verify.tampering import with_every_right
 
-NAMES = ("欧阳静姝", "司马静姝")
-OTHER = "诸葛小明"
-SAID, REPLIED, REPLY_TO = "我在静安某路1号等回音", "已告知来人", "某路一号信箱"
-OF_UNIT = "我的单位没有缴费"
-STAYS = ("小明的账户何时到账", "本单位的缴费怎么记", "小明的单位没有缴费")
 GONE_ON = OVER.replace(year=2057)
-
-
-class Written(NamedTuple):
-    """Somebody of whom everything was printed, asked and said; and what of it is whose."""
-
-    book: int
-    number: str
-    secrets: tuple[str, ...]
-    documents: dict[str, Any]
-    cases: dict[str, str]
-    lists: dict[str, str]
-    request: str
-    employers: tuple[str, str]
-
-
-def old_form(number: str) -> str:
-    """As it was written before 1999, of 15 digits."""
-    return number[:6] + number[8:17]
-
-
-def write(client: TestClient, engine: Engine, folder: Path) -> Written:
-    """A life that leaves something in every table that is sealed, beside the lives of others."""
-    keys = folder / "keys"
-    they = open_account(client, name=NAMES[0], opened_on="2020-01-01")
-    number, account = they["number"], f"/v1/accounts/{they['account_no']}"
-    posted(client, f"{account}/names", {"name": NAMES[1], "from": "2026-03-01", "document": "d"})
-    reached = {"phone": "01099990000", "address": "静安某路1号", "from": "2026-03-01", "document": "d"}
-    posted(client, f"{account}/contacts", reached)
-    posted(client, f"{account}/cards", {"card_no": "ERASED00", "issued_on": "2026-01-05"})
-    other = hire(client, name=OTHER)
-    many, few, third = new_employer(client), new_employer(client), new_employer(client)
-    # before they were registered anywhere; and nobody confirmed it
-    asked = {
-        name: declare(client, third, period, {typed: "8000.00"})["declaration"]
-        for name, period, typed in (
-            ("asked", "2025-04", old_form(number)),
-            ("as known", "2025-05", number),
-        )
-    }
-    enrol(client, number, few, "2025-01-01", to="2025-12-31")
-    enrol(client, number, many, "2026-01-01")
-    enrol(client, other, many, "2026-01-01")
-    wages = {old_form(number): "8000.00", old_form(other): "8000.00"}
-    lists = {"owed": owe(client, many, "2026-03", wages)["declaration"], **asked}
-    full = {"full_number": True}
-    theirs = {"kind": "account_list", "from": "2026-01-01", "to": "2026-11-21", **full}
-    documents = {
-        "kept": printed(client, account, "csv", **theirs),
-        "others": printed(client, f"/v1/accounts/{other}", "csv", **theirs),
-        "many": printed(client, f"/v1/employers/{many}", "csv", kind="staff_list", **full),
-        "few": printed(
-            client, f"/v1/employers/{few}", "csv",
-            kind="staff_list", **full, **{"from": "2025-03-01", "to": "2025-03-31"},
-        ),
-    }  # fmt: skip
-    with engine.connect() as connection:
-        keep(connection, KEYRING, NOW)
-    documents["not kept"] = printed(client, account, "json", **theirs)
-    me, not_me = own(client, keys, number), own(client, keys, other)
-    unit = {"kind": "complaint", "about": {"employer": many}, "path": "/v1/me/cases", "channel": None}
-    cases = {
-        "account": opened(client, about={"account": number}, text=SAID, reply_to=REPLY_TO),
-        "unit": opened(client, me, text=OF_UNIT, reply_to=REPLY_TO, **unit),
-        "document": opened(client, about={"document": documents["kept"]["document"]}, text=SAID + "?"),
-        "of another": opened(client, about={"account": other}, text=STAYS[0]),
-        "of the unit": opened(client, about={"employer": many}, text=STAYS[1]),
-        "of the unit by another": opened(client, not_me, text=STAYS[2], **unit),
-    }
-    for name in ("account", "unit"):
-        answered(client, keys, cases[name], text=REPLIED, evidence=[f"{NAMES[0]}的回单"])
-    request = posted(client, "/v1/agency-requests", {
-        "agency": "a", "purpose": "court_order", "legal_basis": "l", "fields": ["balance"],
-        "persons": [number, other],
-    })["request"]  # fmt: skip
-    book = book_id_of(they["account_no"]) or 0
-    secrets = (
-        *NAMES, number, old_form(number), "01099990000", "静安某路1号", "ERASED00", SAID, REPLIED, REPLY_TO,
-        OF_UNIT,
-    )  # fmt: skip
-    return Written(book, number, secrets, documents, cases, lists, request, (many, few))
-
-
-def bury(world: World, book: int) -> None:
-    world.one(ReportDeath(book, world.today, "certificate"))
-    world.one(estate(world, book, [Heir("child", "王五")], world.today))
 
 
 @pytest.fixture
@@ -637,60 +553,3 @@ def test_who_keeps_bytes_and_who_erases_wait_for_each_other(
         assert "pg_advisory_xact_lock" in seen[0]
     finally:
         event.remove(fresh_engine, "before_cursor_execute", see)
-
-
-# -- what is told of it -------------------------------------------------------------------------------------
-
-
-def test_a_number_that_went_without_its_person_is_told(
-    fresh_engine: Engine, world: World, written: Written
-) -> None:
-    """By somebody with every right, under a key that was erased for another."""
-    erase(world, written.book, GONE_ON)
-    line, k = tables.declared_line, tables.person_key.c
-    with fresh_engine.connect() as connection:
-        ours = line.c.number_sealed.is_not(None)
-        theirs = connection.scalar(
-            select(line.c.number_sealed).where(ours, line.c.account_id == written.book)
-        )
-        assert bytes(theirs or b"")[:1] in FORMS_FOR_PERSONS
-        assert (
-            connection.scalar(select(k.erased_in).where(k.ref == key_named(bytes(theirs or b""))))
-            == written.book
-        )
-    assert verify(fresh_engine, keyring=KEYRING).findings == []
-    with with_every_right(fresh_engine) as past:
-        past.execute(update(line).where(ours).values(number_sealed=theirs))
-    told = verify(fresh_engine, keyring=KEYRING).findings
-    TOLD.update(one.what for one in told)
-    assert [one.code for one in told] == ["sent_number_wrong"]
-    with with_every_right(fresh_engine) as past:
-        past.execute(update(line).where(ours).values(number_sealed=KEYRING.person_key().seal_bytes(b"", b"")))
-    told = verify(fresh_engine, keyring=KEYRING).findings
-    assert {one.code for one in told} == {"sent_number_wrong"}
-    assert len(told) == 3
-
-
-def test_bytes_that_went_without_their_document_are_told(
-    fresh_engine: Engine, world: World, written: Written
-) -> None:
-    erase(world, written.book, GONE_ON)
-    content = tables.document_content
-    other = written.documents["others"]
-    with fresh_engine.connect() as connection:
-        held = {
-            name: bytes(sealed)
-            for name, sealed in connection.execute(select(content.c.name, content.c.content_sealed))
-        }
-    mine = written.documents["kept"]["document"]
-    for name, sealed, serial in (
-        (other["document"], held[mine], other["serial"]),
-        (mine, held[other["document"]], written.documents["kept"]["serial"]),
-    ):
-        with with_every_right(fresh_engine) as past:
-            past.execute(update(content).where(content.c.name == name).values(content_sealed=sealed))
-        told = verify(fresh_engine, keyring=KEYRING).findings
-        TOLD.update(one.what for one in told)
-        assert [(one.code, one.where) for one in told] == [("document_broken", f"document {serial}")]
-        with with_every_right(fresh_engine) as past:
-            past.execute(update(content).where(content.c.name == name).values(content_sealed=held[name]))
