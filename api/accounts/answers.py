@@ -245,7 +245,7 @@ class FreezeList(Answer):
 class ShareAnswer(Answer):
     """One heir's part."""
 
-    name: str
+    name: str | None = Field(description="Null once it was erased")
     amount: str = yuan("The heir's part")
     paid_to: Literal["account", "payout"]
 

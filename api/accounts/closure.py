@@ -45,6 +45,7 @@ from ledger.people.id_numbers import birth_date_in, mask_name, parse_id_number
 from ledger.people.shared_numbers import own_number
 from ledger.shares import HeirRank, heir_rank, parse_weights
 from ledger.texts import normalise_name
+from ledger.vault import is_erased
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -166,8 +167,10 @@ async def _approved(request: Request, command: DivideEstate, done: Posted) -> Re
     keyring = state_of(request).keyring
     heirs = []
     for share, stake in zip(command.heirs, command.persons, strict=True):
-        name = persons.open_name(stake.name_sealed, stake.digest, keyring)
-        shown = mask_name(name) if share.is_told_by_us else name
+        # none of who was erased while it waited
+        sealed = stake.name_sealed
+        name = None if is_erased(sealed) else persons.open_name(sealed, stake.digest, keyring)
+        shown = mask_name(name) if name is not None and share.is_told_by_us else name
         heirs.append(_Named(stake, None, None, shown, share.is_told_by_us))
     return await _divided(request, done, heirs)
 
@@ -179,7 +182,7 @@ class _Named(NamedTuple):
     # the ID number, where the heir is known by it, and the birth date that it says
     number: str | None
     birth: date | None
-    shown: str
+    shown: str | None
     # whether that name is what the ledger knows, and not what the request says
     is_told_by_us: bool = False
 

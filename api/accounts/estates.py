@@ -55,6 +55,7 @@ from ledger.people.id_numbers import parse_id_number
 from ledger.people.shared_numbers import own_number
 from ledger.shares import heir_rank
 from ledger.texts import normalise_name
+from ledger.vault import is_erased
 
 router = APIRouter(route_class=LedgerRoute)
 R = RefusalCode
@@ -114,7 +115,7 @@ async def name_claimants(body: NewEstate, request: Request) -> Response:
     return await _as_named(request, done, names, status=201 if body.confirm else 200)
 
 
-async def _as_named(request: Request, done: Posted, names: list[str], *, status: int) -> Response:
+async def _as_named(request: Request, done: Posted, names: Sequence[str | None], *, status: int) -> Response:
     """The answer to claimants who were named, and to an estate that was confirmed."""
     answer = _answer(done.receipt, names)
     if done.receipt.kind is Kind.ESTATE:
@@ -130,7 +131,11 @@ async def _approved(request: Request, command: ConfirmEstate, done: Posted) -> R
     """The same to the second person: the claimants as the request named them."""
     keyring = state_of(request).keyring
     sealed = {stake.digest: stake.name_sealed for stake in command.persons}
-    names = [persons.open_name(sealed[one.digest], one.digest, keyring) for one in command.claimants]
+    # none of who was erased while it waited
+    names = [
+        None if is_erased(sealed[one.digest]) else persons.open_name(sealed[one.digest], one.digest, keyring)
+        for one in command.claimants
+    ]
     return await _as_named(request, done, names, status=201)
 
 

@@ -32,8 +32,8 @@ from ledger.vault import FORMS_FOR_PERSONS, Keyring, KeyringError, carrying, key
 from ledger.verify import verify
 from tests.operations.test_rotation import BOTH
 from tests.people.test_erasure import OVER, erase, money
-from tests.support.api_client import NOW, key, open_account, running
-from tests.support.approval_client import waiting
+from tests.support.api_client import NOW, TODAY, key, open_account, running
+from tests.support.approval_client import approve, by_two, waiting
 from tests.support.approvals import asks_nobody, waits
 from tests.support.case_client import answered, opened, view
 from tests.support.documents_client import ask as ask_for
@@ -51,7 +51,7 @@ from tests.support.erased_life import (
     write,
 )
 from tests.support.estate_client import ask as ask_to_divide
-from tests.support.estate_client import die, heir
+from tests.support.estate_client import claim, claimant, die, heir
 from tests.support.inquiry_client import own
 from tests.support.people import KEYRING, SomeoneFactory, World, noon
 from tests.support.separations import case_about, separation
@@ -353,8 +353,9 @@ def test_keeping_and_rotating_go_by_what_was_erased(
 # -- requests that waited -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("form", ["short", "full"])
 def test_who_was_named_in_a_request_about_another_goes_from_it_too(
-    fresh_engine: Engine, tmp_path: Path
+    fresh_engine: Engine, tmp_path: Path, form: str
 ) -> None:
     """It carries a key that was made for the request alone, whoever knows the person by another."""
     rich = World(fresh_engine).open(opening=(0, 20_000_000))
@@ -362,14 +363,22 @@ def test_who_was_named_in_a_request_about_another_goes_from_it_too(
         they, other = open_account(client, name=NAMES[0]), open_account(client, name=OTHER)
         died = account_no(rich)
         die(client, died)
-        heirs = [heir(they["number"], name=NAMES[0]), heir(other["number"], name=OTHER)]
-        approval = waiting(ask_to_divide(client, died, heirs, confirm=True))
+        named = ((NAMES[0], they["number"]), (OTHER, other["number"]))
+        if form == "short":
+            heirs = [heir(number, name=name) for name, number in named]
+            approval = waiting(ask_to_divide(client, died, heirs, confirm=True))
+        else:
+            claimants = [claimant(name, id_number=number) for name, number in named]
+            approval = waiting(claim(client, died, claimants, confirm=True))
         assert client.get(f"/v1/approvals/{approval}").json()["persons"] == ["欧***", "诸***"]
-    world, book = asks_nobody(World(fresh_engine)), book_id_of(they["account_no"]) or 0
+        # who left, and is alive
+        left = {"case": "settled_abroad", "document": "visa", "paid_on": TODAY.isoformat()}
+        asked_for = client.post(f"/v1/accounts/{they['account_no']}/exits", json=left, headers=key())
+        assert by_two(client, asked_for).status_code == 201
+    world, book = World(fresh_engine), book_id_of(they["account_no"]) or 0
     theirs = (NAMES[0], they["number"])
     held = {("approval.intent_sealed", one) for one in theirs}
     assert held <= standing(fresh_engine, theirs)
-    bury(world, book)
     assert isinstance(erase(world, book, GONE_ON), Posted)
     assert standing(fresh_engine, theirs) == set()
     others = (OTHER, other["number"])
@@ -377,6 +386,10 @@ def test_who_was_named_in_a_request_about_another_goes_from_it_too(
     with running(fresh_engine, tmp_path) as client:
         shown = client.get(f"/v1/approvals/{approval}")
         assert (shown.status_code, shown.json()["persons"]) == (200, ["诸***"])
+        # and it is approved all the same: the account is known by its number
+        done = approve(client, tmp_path / "keys", approval)
+        assert done.status_code == 201, done.text
+        assert [share["name"] for share in done.json()["shares"]] == [None, OTHER]
     with fresh_engine.connect() as connection:
         assert rotate(connection, BOTH) == (0, {})
 
