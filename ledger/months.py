@@ -1,10 +1,11 @@
-"""Months as integers (YYYYMM), how they are written, and the days they span. Pure."""
+"""Months as integers (YYYYMM), the days they span, and how both are written. Pure."""
 
 from __future__ import annotations
 
 import re
 from calendar import monthrange
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 PERIOD_PATTERN: Final = r"^[0-9]{4}-(0[1-9]|1[0-2])$"
@@ -28,6 +29,12 @@ def format_period(period: int) -> str:
 def format_period_zh(period: int) -> str:
     """The same as Chinese papers write it: 202603 is "2026年3月"."""
     return f"{period // 100}年{period % 100}月"
+
+
+@lru_cache(maxsize=4096)
+def format_day(day: date) -> str:
+    """Write a day as ISO 8601 does: 2026-03-31. A few days are written over and over, and each slowly."""
+    return day.isoformat()
 
 
 def year_of_period(period: int) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from json.encoder import encode_basestring
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.chart.kinds import CREDIT, ONCE_A_YEAR
 from ledger.money import format_yuan
-from ledger.months import format_period, format_year
+from ledger.months import format_day, format_period, format_year
 
 
 def receipt_json(receipt: Receipt) -> str:
@@ -54,13 +53,13 @@ def with_more(text: str, more: Mapping[str, Any]) -> str:
     return f"{text[:-1]},{to_json(more).decode()[1:]}"
 
 
-# what was posted together has one
-@lru_cache(maxsize=64)
 def instant(moment: datetime) -> str:
-    """An instant in UTC, RFC 3339."""
+    """An instant in UTC, RFC 3339, with its microseconds where it has any."""
     # as the database gives it already
     in_utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return f"{in_utc.isoformat()[:-6]}Z"
+    # in a quarter of the time of `isoformat`: a page has fifty of them
+    fraction = f".{in_utc.microsecond:06d}" if in_utc.microsecond else ""
+    return f"{format_day(in_utc.date())}T{in_utc.hour:02d}:{in_utc.minute:02d}:{in_utc.second:02d}{fraction}Z"
 
 
 def target_name(receipt: Receipt) -> str | None:
@@ -87,11 +86,11 @@ def _base(receipt: Receipt, pockets: Sequence[int] | None = None) -> str:
     return (
         f'"entry":"{number}-{seq}","account_no":"{number}","seq":{seq}'
         f',"kind":"{_WORDS[kind]}","amount":"{format_yuan(receipt.amount_fen)}"'
-        f',"effective_on":"{receipt.effective_on.isoformat()}","recorded_at":"{instant(receipt.recorded_at)}"'
+        f',"effective_on":"{format_day(receipt.effective_on)}","recorded_at":"{instant(receipt.recorded_at)}"'
         f',"balance":"{format_yuan(current + carried)}","current_year":"{format_yuan(current)}"'
         f',"carried_over":"{format_yuan(carried)}"'
         f',"period":{"null" if period is None else _period(kind, period)}'
-        f',"fact_on":{"null" if fact_on is None else _quoted(fact_on.isoformat())}'
+        f',"fact_on":{"null" if fact_on is None else _quoted(format_day(fact_on))}'
         f',"source_ref":{"null" if said is None else encode_basestring(said)}'
         f',"policy_version":{receipt.policy_version}'
     )

@@ -12,7 +12,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
-from ledger.months import first_day, is_period, month_bounds, months_between, period_of
+from ledger.months import first_day, format_day, is_period, month_bounds, months_between, period_of
 from ledger.people.births import birth_before
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -48,7 +48,7 @@ class Contribute(Command):
     key: str | None = None
 
     def content(self) -> str:
-        return f"{self.amount_fen}|{self.period}|{self.effective_on}|{self.source_ref}"
+        return f"{self.amount_fen}|{self.period}|{format_day(self.effective_on)}|{self.source_ref}"
 
     def _month(self, desk: Desk) -> int:
         """The month, which is one of the holder's life. Most are no older than the account."""

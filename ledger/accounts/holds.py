@@ -18,6 +18,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
+from ledger.months import format_day
 from ledger.policy import PocketOrder, Policy
 from ledger.posting import TARGET, BookRef, Command, Desk, Failed, Posted, Receipt, Unknown
 from ledger.posting.way_in import post
@@ -124,7 +125,7 @@ class Capture(Command):
     key: str | None = None
 
     def content(self) -> str:
-        return f"{self.target_seq}|{self.amount_fen}|{self.effective_on}|{self.source_ref}"
+        return f"{self.target_seq}|{self.amount_fen}|{format_day(self.effective_on)}|{self.source_ref}"
 
     def decide(self, desk: Desk) -> None:
         book = desk.book

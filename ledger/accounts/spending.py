@@ -12,6 +12,7 @@ from ledger.chart.kinds import Kind
 from ledger.chart.matrix import Verb
 from ledger.chart.sides import Side
 from ledger.money import FEN_MAX
+from ledger.months import format_day
 from ledger.policy import PocketOrder
 from ledger.posting import BookRef, Command, Desk
 from ledger.refusals import RefusalCode, Refused
@@ -55,7 +56,7 @@ class Spend(Command):
     key: str | None = None
 
     def content(self) -> str:
-        what = f"{self.amount_fen}|{self.effective_on}|{self.take_available}"
+        what = f"{self.amount_fen}|{format_day(self.effective_on)}|{self.take_available}"
         return f"{what}|{self.institution}|{self.source_ref}"
 
     def decide(self, desk: Desk) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
+from ledger.months import format_day
+
 FORMAT = 1
 DIGEST_LENGTH = 32
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -61,8 +63,9 @@ def canonical(
         [f"{a},{b},{fen}," if party is None else f"{a},{b},{fen},{party}" for a, b, fen, party in transfers]
     )
     return (
-        f"1|{book_id}|{seq}|{kind}|{'' if period is None else period}|{effective_on}"
-        f"|{'' if fact_on is None else fact_on}|{recorded_us}|{current_year_after}|{carried_over_after}"
+        f"1|{book_id}|{seq}|{kind}|{'' if period is None else period}|{format_day(effective_on)}"
+        f"|{'' if fact_on is None else format_day(fact_on)}"
+        f"|{recorded_us}|{current_year_after}|{carried_over_after}"
         f"|{'' if held_change is None else held_change}"
         f"|{'' if reserved_change is None else reserved_change}"
         f"|{'' if target_seq is None else target_seq}|{policy_version}|{caller}|{actor}"

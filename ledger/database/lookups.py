@@ -15,6 +15,7 @@ from ledger.database.bounded import BoundedConnection
 from ledger.database.cluster import in_cluster, pruned
 from ledger.database.direct import Answer, Direct, RoundTrip
 from ledger.database.engines import is_postgresql
+from ledger.months import format_day
 
 _PG_TYPES = {
     "big": "bigint",
@@ -48,6 +49,8 @@ def _literals(pg_type: str, values: Sequence[Any]) -> Iterable[str]:
         return [f'"\\\\x{value.hex()}"' for value in values]
     if pg_type == "timestamptz":
         return [f'"{value.isoformat()}"' for value in values]
+    if pg_type == "date":
+        return [one if isinstance(one, str) else format_day(one) for one in values]
     return map(str, values)
 
 
