@@ -28,7 +28,7 @@ from ledger.documents.issuing import (
 from ledger.printing.rendering import rendered
 from ledger.printing.sheet import Form
 from ledger.refusals import RefusalCode, Refused
-from ledger.vault import FORMS_FOR_PERSONS, Keyring, KeyringError, is_erased
+from ledger.vault import FORMS_FOR_PERSONS, KeyMissingError, Keyring, KeyringError, is_erased
 
 _D, _K = tables.document.c, tables.document_content.c
 _CONTENT: Final = b"document_content.content|"
@@ -67,7 +67,8 @@ def content_of(keyring: Keyring, row: IssuedDocument, kept: bytes | None) -> byt
 
     Raises Refused: document_damaged when the row, the facts or the bytes are not those of that day;
     document_not_kept when what makes the form has changed and its bytes were not kept before, or whose it was
-    was erased.
+    was erased. Raises KeyMissingError where they are sealed with a key that this process does not have: that
+    is no damage.
     """
     if not is_sound(keyring, row):
         raise Refused(RefusalCode.DOCUMENT_DAMAGED)
@@ -77,6 +78,8 @@ def content_of(keyring: Keyring, row: IssuedDocument, kept: bytes | None) -> byt
         raise Refused(RefusalCode.DOCUMENT_NOT_KEPT)
     try:
         content = _made_again(keyring, row) if kept is None else open_kept(keyring, row.name, kept)
+    except KeyMissingError:
+        raise
     except KeyringError:
         raise Refused(RefusalCode.DOCUMENT_DAMAGED) from None
     if sha256(content).digest() != row.sha256:

@@ -32,7 +32,7 @@ from ledger.policy import Policy, PolicyError
 from ledger.refusals import RefusalCode, Refused
 from ledger.settings import SettingsError
 from ledger.texts import AGENT_NAME_MAX, actor_as_compared, is_agent_name
-from ledger.vault import KeyringError
+from ledger.vault import KeyMissingError, KeyringError
 from ledger.version import VERSION
 
 USAGE: Final = 2
@@ -124,6 +124,8 @@ Parameters = ParamSpec("Parameters")
 # expected: told in one line, without a stack trace; by which code, and what the process ends with
 PROBLEMS: Final[dict[type[Exception], tuple[str, int]]] = {
     SettingsError: ("settings_invalid", USAGE),
+    # the first that fits: a key that came while the command was at work is none that is wrong
+    KeyMissingError: ("keys_differ", USAGE),
     KeyringError: ("keys_invalid", USAGE),
     KeysDiffer: ("keys_differ", USAGE),
     KeysMissing: ("jwks_invalid", USAGE),

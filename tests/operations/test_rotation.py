@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import traceback
@@ -19,14 +20,17 @@ from ledger import tables
 from ledger.approvals.waiting import find as find_request
 from ledger.approvals.waiting import opened as opened_request
 from ledger.database.engines import connect, is_postgresql
+from ledger.documents.handing_out import keep
 from ledger.operations import resealing
+from ledger.operations.cli import tell
 from ledger.operations.resealing import count_left, keys_in_use, rotate
 from ledger.operations.sealed_columns import SEALED_COLUMNS
 from ledger.people.sealing import KeysDiffer, check_keys, record_keys, recorded_names, retire_keys
-from ledger.vault import HEADER_BYTES, Keyring, KeyringError, carried, carrying, key_named
+from ledger.vault import HEADER_BYTES, KeyMissingError, Keyring, KeyringError, carried, carrying, key_named
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
 from tests.support.api_client import NOW, key, open_account, running
+from tests.support.documents_client import content, printed
 from tests.support.people import DOCUMENT_KEY, INDEX_KEY, KEYRING, SEAL_KEY, SomeoneFactory, World, write_keys
 from tests.support.sealed_life import Lived, live
 
@@ -370,3 +374,42 @@ def test_a_process_that_has_not_the_newest_key_says_so_and_decides_nothing(
     write_keys(tmp_path / "keys", seal_1=SEAL_KEY, seal_2=NEW_KEY)
     with running(fresh_engine, tmp_path) as client:
         assert client.post(f"{account}/names", json=renamed, headers=same).status_code == 201
+
+
+def test_a_document_that_a_process_has_not_the_key_of_is_not_damaged(
+    fresh_engine: Engine, tmp_path: Path
+) -> None:
+    """Whoever is told that it is would stop everything, and put a row back that is as it was."""
+    with running(fresh_engine, tmp_path) as client:
+        account = f"/v1/accounts/{open_account(client)['account_no']}"
+        kept = printed(client, account, "json", kind="insured_proof")
+        with fresh_engine.connect() as connection:
+            assert keep(connection, KEYRING, NOW).kept == 1
+        made = {
+            one["document"]: content(client, one)
+            for one in (kept, printed(client, account, "json", kind="insured_proof"))
+        }
+        with fresh_engine.connect() as connection:
+            assert rotate(connection, BOTH).left == 0
+            with pytest.raises(KeyMissingError):
+                keep(connection, KEYRING, NOW)
+        for name in made:
+            answer = client.get(f"/v1/documents/{name}")
+            assert (answer.status_code, answer.json()["code"]) == (503, "keys_differ")
+    write_keys(tmp_path / "keys", seal_1=SEAL_KEY, seal_2=NEW_KEY)
+    with running(fresh_engine, tmp_path) as client:
+        assert {name: client.get(f"/v1/documents/{name}").content for name in made} == made
+
+
+def test_a_command_that_began_before_the_key_says_as_the_service_does(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Webhooks are sent by a command that goes on for weeks; its own keys are not wrong."""
+
+    def send() -> None:
+        Keyring({1: SEAL_KEY}, INDEX_KEY).open_bytes(
+            Keyring({2: NEW_KEY}, INDEX_KEY).seal_bytes(b"s", b"c"), b"c"
+        )
+
+    assert tell(send) == 2
+    assert json.loads(capsys.readouterr().out)["code"] == "keys_differ"
