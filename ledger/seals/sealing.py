@@ -36,7 +36,7 @@ from ledger.seals.looking import (
     moved_since,
     standing,
 )
-from ledger.seals.merkle import Keeping, leaf_hash, root_of
+from ledger.seals.merkle import Growing, Keeping, leaf_hash, root_of
 from ledger.seals.notes import Checkpoint, Note, NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.tiles import (
     CHECKPOINT,
@@ -161,7 +161,7 @@ def seal(
                 for whole in (True, False)
             }
             with connection.begin():
-                reading = _Reading(connection, keyring, log.kept, size, writing, before["sums"])
+                reading = _Reading(connection, keyring, log.kept, size, writing, before)
                 day = reading.day(progress)
             if entries and not day.changed:
                 return SealedDay(size, False, day.books, day.entries)
@@ -209,13 +209,13 @@ class _Reading:
         kept: KeptRows,
         size: int,
         writing: Mapping[tuple[str, bool], Writing],
-        sums: Mapping[str, int],
+        before: Mapping[str, Any],
     ) -> None:
         self._connection, self._keyring, self._writing = connection, keyring, writing
         self._books = Beside(kept.rows(BOOKS, size))
         self._balances = Beside(kept.rows(BALANCES, size))
-        self._reads = Beside(kept.rows(READS, size))
-        self._sums = dict(sums)
+        self._reads = Beside(self._as_sealed(kept, size, before.get("reads_root")))
+        self._sums = dict(before["sums"])
         self.books_tree, self.balances_tree, self.reads_tree = Keeping(), Keeping(), Keeping()
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
@@ -265,6 +265,20 @@ class _Reading:
             if balance is not None:
                 self._put(BALANCES, self.balances_tree, balance, is_new=balance != known)
         return changed
+
+    def _as_sealed(self, kept: KeptRows, size: int, root: str | None) -> Iterator[SealedReads]:
+        """How far the read log was, as the last day says. Raises NoteProblem for what is not that.
+
+        That files of it are missing is no sign by itself: an older version kept none, and its days no root.
+        """
+        # one for each process and day
+        rows = list(kept.rows(READS, size))
+        tree = Growing()
+        for row in rows:
+            tree.add(leaf_hash(READS.leaf(self._keyring, row)))
+        if root is not None and tree.root().hex() != root:
+            raise NoteProblem(f"{SEALED}/reads-*: not what the last reads_root was made of: put it back")
+        return iter(rows)
 
     def _take_reads(self) -> int:
         """Take how far the read log is; how many reads that are. What was sealed of it must be there."""

@@ -565,3 +565,19 @@ def test_reads_of_a_log_that_an_older_version_began_are_sealed_from_the_next_day
     for path in sealed.log.kept.folder.glob("reads-*"):
         path.unlink()
     assert sealed.found(sealed.keep()) == {("sealed_rows_changed", "seals")}
+
+
+def test_nothing_is_sealed_where_it_is_gone_how_far_the_read_log_was(sealed: Sealing) -> None:
+    """Whoever takes reads away and what was kept of them would have the next day begin with what is left."""
+    sealed.look()
+    sealed.seal()
+    kept = sealed.keep()
+    with with_every_right(sealed.world.engine) as connection:
+        for table in ("read_log", "read_log_chain"):
+            run(connection, f"DELETE FROM {table}")
+    for path in sealed.log.kept.folder.glob("reads-*"):
+        path.unlink()
+    sealed.spend(sealed.books[0])
+    with pytest.raises(NoteProblem, match="reads_root"):
+        sealed.seal()
+    assert sealed.found(kept) == {("sealed_rows_changed", "seals")}
