@@ -319,7 +319,7 @@ class RefusalCode(Worded):
         "What is kept of the document is not what was handed out: nothing is handed out in its place",
         "单据留存内容与出具时不符，不能提供，请联系经办机构。")
     DOCUMENT_NOT_KEPT = Words("document_not_kept", 409,
-        "The bytes of the document are not kept: an older version made it, or whose it was was erased",
+        "The bytes of the document are not kept: an older version made it or its person was erased",
         "单据未留存原件：由旧版本出具，或者当事人的个人信息已经销毁，不能提供。")
     DECIDER_ASKED = Words("decider_asked", 403, "Who asked does not decide",
         "申请人不得审批本人提交的查询申请。")
