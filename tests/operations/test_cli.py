@@ -59,8 +59,10 @@ _made_once = functools.cache(get_command)
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
-    """Runs a command in this process, with nothing of LEDGER_… around but what the test sets."""
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Answer]]:
+    """Runs a command in this process, with nothing of LEDGER_… around but what the test sets; what a command
+    leaves there for its workers goes with the test.
+    """
     for name in [name for name in os.environ if name.startswith("LEDGER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr("ledger.__main__.tune_process", lambda: None)
@@ -75,7 +77,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Answer]:
             raise result.exception
         return Answer(result.exit_code, result.stdout, result.stderr)
 
-    return invoke
+    yield invoke
+    for name in [name for name in os.environ if name.startswith("LEDGER_")]:
+        del os.environ[name]
 
 
 @pytest.fixture
