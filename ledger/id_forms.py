@@ -174,10 +174,14 @@ def id_number_in(text: str) -> str | None:
         return None
     if text.isascii():
         return _number_of(text)
+    read = _as_it_is_read(text)
+    if not read:
+        # the others have no more digits
+        return None
     # a ² or ① behind a number is a mark, and none of its digits; a number may be written in them as well. So
     # may a × stand for its X, or for how often
     return (
-        _number_of(_as_it_is_read(text))
+        _number_of(read)
         or _number_of(_as_it_is_read(_without_marks(text)))
         or _number_of(_as_it_is_read(text.translate(_LIKE_X)))
     )

@@ -102,7 +102,7 @@ class Case:
         return (self.answered_on or today) > self.due_on
 
     def text(self, keyring: Keyring) -> str | None:
-        """What was said; None, as of all else, where whose it was was erased. Raises KeyringError."""
+        """What was said; None, as of all else, where its person was erased. Raises KeyringError."""
         return self._opened(keyring, self.text_sealed, "text")
 
     def reply_to(self, keyring: Keyring) -> str | None:

@@ -66,7 +66,7 @@ def content_of(keyring: Keyring, row: IssuedDocument, kept: bytes | None) -> byt
     """The bytes that were handed out. May take seconds.
 
     Raises Refused: document_damaged when the row, the facts or the bytes are not those of that day;
-    document_not_kept when what makes the form has changed and its bytes were not kept before, or whose it was
+    document_not_kept when what makes the form has changed and its bytes were not kept before, or its person
     was erased. Raises KeyMissingError where they are sealed with a key that this process does not have: that
     is no damage.
     """

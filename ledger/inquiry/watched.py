@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
@@ -46,15 +47,7 @@ def register_staff(connection: Connection, name: str, person: bytes, by: SaidBy)
     The same again changes nothing. Another number of the same name is one more: nobody takes their own away
     by saying another.
     """
-    numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
-    row = {
-        "name": name,
-        "person": person,
-        "recorded_at": by.at,
-        "caller": numbers[by.caller],
-        "actor": numbers[by.actor],
-    }
-    _enter(connection, STAFF, row, by.at)
+    _enter(connection, STAFF, {"name": name, "person": person}, by)
 
 
 def numbers_of_staff(connection: Connection, name: str) -> set[bytes]:
@@ -67,23 +60,18 @@ def numbers_of_staff(connection: Connection, name: str) -> set[bytes]:
 
 def flag(connection: Connection, book_id: int, reason: str, by: SaidBy) -> datetime:
     """Have every look at an account be a finding; when that was first said for this reason."""
-    numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
-    row = {
-        "book_id": book_id,
-        "reason": reason,
-        "recorded_at": by.at,
-        "caller": numbers[by.caller],
-        "actor": numbers[by.actor],
-    }
-    _enter(connection, FLAG, row, by.at)
+    _enter(connection, FLAG, {"book_id": book_id, "reason": reason}, by)
     with connection.begin():
         there = select(_F.recorded_at).where(_F.book_id == book_id, _F.reason == reason)
         since: datetime = connection.execute(there).scalar_one()
         return since
 
 
-def _enter(connection: Connection, one: RegisterTable, row: RegisterRow, now: datetime) -> None:
+def _enter(connection: Connection, one: RegisterTable, said: Mapping[str, Any], by: SaidBy) -> None:
+    """Write down what was said, by whom and when, unless it stands there."""
+    numbers = agent_ids(connection, {by.caller, by.actor}, by.at)
+    written = {"recorded_at": by.at, "caller": numbers[by.caller], "actor": numbers[by.actor]}
     with connection.begin():
-        book = RegisterBook(connection, WATCHED, now)
-        book.enter(one, row)
+        book = RegisterBook(connection, WATCHED, by.at)
+        book.enter(one, {**said, **written})
         book.write()
