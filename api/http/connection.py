@@ -170,13 +170,11 @@ class Connection(HttpToolsProtocol):
         self._wasted += count
         if self._wasted <= WASTED_MAX:
             return
-        if self._deaf and not self._is_over:
-            # it is answered yet: what it sends meanwhile stays with it
-            self.flow.pause_reading()
-        else:
-            # what was said in this turn of the loop is written behind what is read in it
-            self.flow.pause_reading()
-            self._end_in(0.0)
+        # what it sends from now on stays with it
+        self.flow.pause_reading()
+        if not self._deaf and self._ending is None:
+            # what it was told may be on its way yet, and an end at once would take it back from the network
+            self._end_in(self.LINGER_SECONDS)
 
     def _head_bytes(self) -> int:
         fields = sum(len(name) + len(value) + _BETWEEN_NAME_AND_VALUE for name, value in self.headers)

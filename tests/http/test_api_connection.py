@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -384,6 +384,22 @@ def test_who_sends_far_too_much_ahead_is_answered_what_was_taken() -> None:
         assert app.made[0]._wasted < 2 * WASTED_MAX
 
 
+def test_who_floods_and_reads_late_gets_all_that_was_answered() -> None:
+    app = Held()
+    with served(app, app.connection) as port, socket.socket() as caller:
+        # the answers do not fit: those behind wait with the service until somebody reads
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        caller.connect(("127.0.0.1", port))
+        flood = (head("/livez") + b"\r\n") * (4 * WASTED_MAX // 40)
+        sending = threading.Thread(target=send_all, args=(caller, flood), daemon=True)
+        sending.start()
+        assert app.at_work.wait(30)
+        app.let_go()
+        app.until(lambda one: one._is_over and one._wasted > WASTED_MAX)
+        assert statuses(everything(caller)) == [200] * (PIPELINED_MAX + 1)
+        sending.join(30)
+
+
 def send_all(caller: socket.socket, sent: bytes) -> None:
     with suppress(OSError):
         caller.sendall(sent)
@@ -573,6 +589,7 @@ def test_a_long_body_has_more_time(client: TestClient) -> None:
 # -- the served process ------------------------------------------------------------------------------------
 
 FLOOD = 200 << 20
+FLOODERS = 16
 GROWTH_MAX = 30 << 20
 
 
@@ -581,6 +598,20 @@ def resident(process_id: int) -> int:
     status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024
+
+
+def flood(port: int, lines: bytes) -> int:
+    """Send what has no end on one connection after another; how often that was refused."""
+    sent = refused = 0
+    while sent < FLOOD // FLOODERS:
+        with called(port) as caller:
+            try:
+                caller.sendall(b"GET /livez HTTP/1.1\r\na: b")
+                while sent < FLOOD // FLOODERS:
+                    sent += caller.send(lines)
+            except ConnectionError:
+                refused += 1
+    return refused
 
 
 @pytest.mark.slow
@@ -594,18 +625,11 @@ def test_memory_is_flat_whatever_is_sent(tmp_path: Path, lines: bytes) -> None:
         assert process is not None
         assert service.call("GET", "/livez")[0] == 200
         before = resident(process.pid)
-        sent = refused = 0
-        while sent < FLOOD:
-            with called(service.port) as caller:
-                try:
-                    caller.sendall(b"GET /livez HTTP/1.1\r\na: b")
-                    while sent < FLOOD:
-                        sent += caller.send(lines)
-                        if sent % (16 << 20) < len(lines):
-                            assert service.call("GET", "/livez")[0] == 200  # others are served
-                except ConnectionError:
-                    refused += 1
-        assert refused
+        with ThreadPoolExecutor(FLOODERS) as flooders:
+            flooding = [flooders.submit(flood, service.port, lines) for _ in range(FLOODERS)]
+            while not all(one.done() for one in flooding):
+                assert service.call("GET", "/livez")[0] == 200  # others are served
+        assert all(one.result() for one in flooding)
         assert resident(process.pid) - before < GROWTH_MAX
         assert service.call("GET", "/readyz")[0] == 200
         assert "Traceback" not in service.log()
