@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from ledger.chart.sides import Side
+from ledger.database.cluster import in_cluster
 from ledger.seals.kept import (
     BALANCES,
     BOOKS,
@@ -22,12 +23,15 @@ from ledger.seals.kept import (
     KeptRows,
     RowsOf,
     RowT,
+    SealedBalance,
     SealedBook,
     SealedReads,
     Writing,
 )
 from ledger.seals.looking import (
+    BookSpan,
     StandingBook,
+    ahead,
     balances,
     chains_of_reads,
     digests,
@@ -36,7 +40,7 @@ from ledger.seals.looking import (
     moved_since,
     standing,
 )
-from ledger.seals.merkle import Growing, Keeping, leaf_hash, root_of
+from ledger.seals.merkle import EMPTY_ROOT, Growing, Keeping, leaf_hash, root_of
 from ledger.seals.notes import Checkpoint, Note, NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.tiles import (
     CHECKPOINT,
@@ -199,6 +203,15 @@ def _entry_of(day: _Day) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
+class _Page(NamedTuple):
+    """Books with what was sealed of them; how many went on, what these moved, what their years ended with."""
+
+    books: list[tuple[StandingBook, SealedBook | None]]
+    changed: int
+    moved: Mapping[int, int]
+    balances: Mapping[int, SealedBalance]
+
+
 class _Reading:
     """One snapshot, gone through beside what was sealed before."""
 
@@ -215,19 +228,25 @@ class _Reading:
         self._books = Beside(kept.rows(BOOKS, size))
         self._balances = Beside(kept.rows(BALANCES, size))
         self._reads = Beside(self._as_sealed(kept, size, before.get("reads_root")))
+        # what was kept of the books and balances of the last day, as it is gone through
+        self._was = {of.name: Keeping() for of in (BOOKS, BALANCES)}
+        self._before = before
         self._sums = dict(before["sums"])
         self.books_tree, self.balances_tree, self.reads_tree = Keeping(), Keeping(), Keeping()
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
-        for page in standing(self._connection):
-            changed = self._changed(page)
-            day.changed += len(changed)
-            day.books += len(page)
-            day.entries += sum(book.seq for book in page)
+        for page in ahead(self._pages()):
+            self._take(page)
+            day.changed += page.changed
+            day.books += len(page.books)
+            day.entries += sum(book.seq for book, _sealed in page.books)
             progress(day.books, of)
         for gone in self._books.rest():
             raise _gone(gone)
+        for passed in self._balances.rest():
+            self._was[BALANCES.name].add(self._leaf(BALANCES, passed))
+        self._hold_roots()
         day.books_root, day.balances_root = self.books_tree.root(), self.balances_tree.root()
         day.balances = self.balances_tree.size
         day.reads = self._take_reads()
@@ -235,36 +254,47 @@ class _Reading:
         day.sums = {name: self._sums[name] for name in sorted(self._sums)}
         return day
 
-    def _changed(self, page: list[StandingBook]) -> Mapping[int, SealedBook | None]:
-        """Take a page of books; those that are new or went on, with what was sealed of them."""
-        changed: dict[int, SealedBook | None] = {}
-        for book in page:
-            for gone in self._books.before(book.book_id):
-                raise _gone(gone)
-            sealed = self._books.at(book.book_id)
-            if sealed is None or sealed.seq != book.seq:
-                changed[book.book_id] = sealed
-            elif sealed.head != book.head:
-                raise _rewritten(sealed)
-        self._hold_sealed([one for one in changed.values() if one is not None])
-        since = [(book_id, one.seq if one is not None else 0) for book_id, one in changed.items()]
-        for side, fen in moved_since(self._connection, since).items():
+    def _pages(self) -> Iterator[_Page]:
+        """All books a page at a time, with what was sealed of them and what those that went on came to."""
+        for page in standing(self._connection):
+            books: list[tuple[StandingBook, SealedBook | None]] = []
+            for book in page:
+                for gone in self._books.before(book.book_id):
+                    raise _gone(gone)
+                books.append((book, self._books.at(book.book_id)))
+            went_on = [(book, sealed) for book, sealed in books if sealed is None or sealed.seq != book.seq]
+            for book, sealed in books:
+                if sealed is not None and sealed.seq == book.seq and sealed.head != book.head:
+                    raise _rewritten(sealed)
+            self._hold_sealed([sealed for _book, sealed in went_on if sealed is not None])
+            span = None
+            if len(went_on) == len(page) and not in_cluster(self._connection):
+                # on a cluster a book that was opened meanwhile might stand between them
+                span = BookSpan(page[0].book_id, page[-1].book_id)
+            since = [(book.book_id, 0 if sealed is None else sealed.seq) for book, sealed in went_on]
+            moved = moved_since(self._connection, since, span)
+            found = balances(self._connection, [book for book, _sealed in went_on], span)
+            yield _Page(books, len(went_on), moved, {one.book_id: one for one in found})
+
+    def _take(self, page: _Page) -> None:
+        for side, fen in page.moved.items():
             name = Side(side).name.lower()
             self._sums[name] = self._sums.get(name, 0) + fen
-        fresh = {
-            one.book_id: one
-            for one in balances(self._connection, [book for book in page if book.book_id in changed])
-        }
-        for book in page:
-            is_new = book.book_id in changed
+        for book, sealed in page.books:
             row = SealedBook(book.book_id, book.seq, book.head)
-            self._put(BOOKS, self.books_tree, row, is_new=is_new)
-            self._balances.before(book.book_id)
+            self._put(BOOKS, self.books_tree, row, sealed)
+            for passed in self._balances.before(book.book_id):
+                self._was[BALANCES.name].add(self._leaf(BALANCES, passed))
             known = self._balances.at(book.book_id)
-            balance = fresh.get(book.book_id, known)
+            balance = page.balances.get(book.book_id, known)
             if balance is not None:
-                self._put(BALANCES, self.balances_tree, balance, is_new=balance != known)
-        return changed
+                self._put(BALANCES, self.balances_tree, balance, known)
+
+    def _hold_roots(self) -> None:
+        """What was kept of the last day must be what its roots were made of. Raises NoteProblem."""
+        for name, tree in self._was.items():
+            if tree.root().hex() != self._before.get(f"{name}_root", EMPTY_ROOT.hex()):
+                raise _not_as_sealed(name)
 
     def _as_sealed(self, kept: KeptRows, size: int, root: str | None) -> Iterator[SealedReads]:
         """How far the read log was, as the last day says. Raises NoteProblem for what is not that.
@@ -277,7 +307,7 @@ class _Reading:
         for row in rows:
             tree.add(leaf_hash(READS.leaf(self._keyring, row)))
         if root is not None and tree.root().hex() != root:
-            raise NoteProblem(f"{SEALED}/reads-*: not what the last reads_root was made of: put it back")
+            raise _not_as_sealed(READS.name)
         return iter(rows)
 
     def _take_reads(self) -> int:
@@ -290,7 +320,7 @@ class _Reading:
             sealed = self._reads.at(chain.chain_id)
             if sealed is not None and sealed != chain:
                 went_on.append(sealed)
-            self._put(READS, self.reads_tree, chain, is_new=chain != sealed)
+            self._put(READS, self.reads_tree, chain, sealed)
             reads += chain.seq
         for gone in self._reads.rest():
             raise _reads_gone(gone)
@@ -308,11 +338,22 @@ class _Reading:
             if found[one.book_id] != one.head:
                 raise _rewritten(one)
 
-    def _put(self, of: RowsOf[RowT], tree: Keeping, row: RowT, *, is_new: bool) -> None:
-        tree.add(leaf_hash(of.leaf(self._keyring, row)))
+    def _put(self, of: RowsOf[RowT], tree: Keeping, row: RowT, sealed: RowT | None) -> None:
+        """A row of today; `sealed` is what was kept in its place."""
+        hashed = self._leaf(of, row)
+        tree.add(hashed)
         self._writing[of.name, True].add(of, row)
-        if is_new:
+        if row != sealed:
             self._writing[of.name, False].add(of, row)
+        if sealed is not None and of.name in self._was:
+            self._was[of.name].add(hashed if row == sealed else self._leaf(of, sealed))
+
+    def _leaf(self, of: RowsOf[RowT], row: RowT) -> bytes:
+        return leaf_hash(of.leaf(self._keyring, row))
+
+
+def _not_as_sealed(name: str) -> NoteProblem:
+    return NoteProblem(f"{SEALED}/{name}-*: not what the last {name}_root was made of: put it back")
 
 
 def _gone(sealed: SealedBook) -> SealProblem:

@@ -250,9 +250,9 @@ class Keyring:
 
         The caller normalises the value first: equal texts give equal digests, nothing else does.
         """
-        parts = (_encode(kind), _encode(value))
+        named, said = _encode(kind), _encode(value)
         # With the lengths in front, no kind and value can be cut differently into the same bytes.
-        message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        message = b"".join((len(named).to_bytes(8, "big"), named, len(said).to_bytes(8, "big"), said))
         keyed = self._keyed.copy()
         keyed.update(message)
         return keyed.digest()

@@ -28,7 +28,7 @@ from ledger.chart.registers import Register
 from ledger.database.engines import reading
 from ledger.inquiry.statements import statement
 from ledger.posting.agents import AGENT
-from ledger.seals import sealing
+from ledger.seals import looking, sealing
 from ledger.seals.kept import BALANCES, BOOKS, READS, RowsOf
 from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.proof_check import problems
@@ -581,3 +581,82 @@ def test_nothing_is_sealed_where_it_is_gone_how_far_the_read_log_was(sealed: Sea
     with pytest.raises(NoteProblem, match="reads_root"):
         sealed.seal()
     assert sealed.found(kept) == {("sealed_rows_changed", "seals")}
+
+
+def test_a_book_and_what_was_kept_of_it_written_anew_go_into_no_other_day(sealed: Sealing) -> None:
+    """Whoever has the database and the files has not the roots that were signed."""
+    sealed.seal()
+    kept, book = sealed.keep(), sealed.books[0]
+    with with_every_right(sealed.world.engine) as connection:
+        run(connection, "UPDATE entry SET source_ref = 'another' WHERE book_id = :b AND seq = 2", b=book)
+        chain_anew(connection, book)
+        found = connection.execute(select(tables.book.c.book_id, tables.book.c.head)).all()
+        heads = {book_id: bytes(head) for book_id, head in found}
+    rows = list(sealed.log.kept.rows(BOOKS, 1))
+    assert [row.book_id for row in rows if heads[row.book_id] != row.head] == [book]
+    write_rows(sealed.log, BOOKS, [row._replace(head=heads[row.book_id]) for row in rows])
+    with pytest.raises(NoteProblem, match="books_root"):
+        sealed.seal()
+    sealed.spend(book)
+    with pytest.raises(NoteProblem, match="books_root"):
+        sealed.seal()
+    assert sealed.keep() == kept
+    assert sealed.found(kept) == {("sealed_rows_changed", "seals")}
+
+
+@pytest.mark.parametrize("what", ["another amount", "one more", "one less"])
+def test_a_balance_that_was_kept_and_changed_goes_into_no_other_day(sealed: Sealing, what: str) -> None:
+    sealed.seal()
+    kept = sealed.keep()
+    rows = list(sealed.log.kept.rows(BALANCES, 1))
+    first = rows[0]
+    change = {
+        "another amount": [first._replace(fen=first.fen + 1), *rows[1:]],
+        "one more": [*rows, first._replace(book_id=rows[-1].book_id + 1)],
+        "one less": rows[1:],
+    }
+    write_rows(sealed.log, BALANCES, change[what])
+    sealed.spend(sealed.books[2])
+    with pytest.raises(NoteProblem, match="balances_root"):
+        sealed.seal()
+    assert sealed.keep() == kept
+    write_rows(sealed.log, BALANCES, rows)
+    assert sealed.seal().size == 2
+    assert sealed.found(kept) == set()
+
+
+def test_many_books_are_looked_at_in_pages_that_come_to_the_same(
+    sealed: Sealing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New books are summed up by the page, others one by one; years of other ends stand between them."""
+    more = [
+        sealed.world.open(opened_on=date(2024, 1, 1), opening=(100, fen), today=date(2024, 1, 1))
+        for fen in range(7)
+    ]
+    years = [PostInterest(book, 2024) for book in more[:6]] + [PostInterest(book, 2025) for book in more[:4]]
+    sealed.world.post(*years, today=date(2026, 1, 5))
+    days = []
+    for number, (size, is_spread) in enumerate(
+        [(1_000, False), (1_000, True), (4, False), (3, True), (1, False)]
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(looking, "PAGE", size)
+            patched.setattr(sealing, "in_cluster", lambda _connection, is_spread=is_spread: is_spread)
+            log = Log(sealed.log.folder.parent / str(number))
+            with reading(sealed.world.engine) as connection:
+                seal(connection, sealed.world.keyring, log, sealed.signer)
+        days.append(log.read(sealed.signer.verifier)[1])
+        rows = {row.book_id: row for row in log.kept.rows(BALANCES, 1)}
+        with sealed.world.engine.connect() as connection, connection.begin():
+            for book in [*more[:6], *sealed.books[:2]]:
+                year = 2024 if book in more[4:6] else 2025
+                shown = statement(connection, book, year, TODAY).told
+                assert (rows[book].year, rows[book].fen) == (year, shown.closing_fen)
+    assert len(days[0]) == 1
+    assert days == days[:1] * len(days)
+
+
+def write_rows(log: Log, of: RowsOf[Any], rows: list[Any]) -> None:
+    """Put other rows in place of all that was kept of the first seal."""
+    for path in (log.kept.whole(of, 1), log.kept.changes(of, 0)):
+        path.write_bytes(b"".join(of.form.pack(*row) for row in rows))
