@@ -26,7 +26,7 @@ from ledger.posting.merges import survivor
 from ledger.posting.needs import Asked
 from ledger.refusals import RefusalCode, Refused
 
-_B, _E, _M, _K = tables.book.c, tables.entry.c, tables.account_merge.c, tables.person_key.c
+_B, _E, _M = tables.book.c, tables.entry.c, tables.account_merge.c
 # what is only said of a book, and not done in it
 _SAID_LATER = (int(Kind.IDENTITY), int(Kind.ERASURE))
 
@@ -65,7 +65,9 @@ def _last_of(connection: Connection, book_id: int, person_id: int) -> LastOf:
     # the book of a resident is never closed: what was done in it last counts
     if all(stage == Stage.CLOSED for one, stage in books if has_account(one)):
         day = max(_last_days(connection, [one for one, _stage in books]), default=None)
-    erased_by = connection.scalar(select(func.max(_K.erased_by)).where(_K.erased_in == book_id))
+    # not by the keys: those may have gone with another account of the same human
+    said = select(func.max(_E.seq)).where(_E.book_id == book_id, _E.kind == int(Kind.ERASURE))
+    erased_by = connection.scalar(said)
     return LastOf(day, erased_by)
 
 

@@ -340,7 +340,13 @@ def test_never_while_the_account_that_it_went_into_is_open(world: World) -> None
     assert isinstance(erase(world, older), Posted)
     # both were the same human
     assert opened_of(world.engine, older) == opened_of(world.engine, younger) == []
-    assert verify(world.engine, keyring=KEYRING).findings == []
+    # and are told as one, also when each account is asked for
+    done = [erase(world, younger, document="list of the younger") for _ in range(2)]
+    assert [one.created for one in done] == [True, False]
+    assert done[0].receipt == done[1].receipt
+    assert isinstance(erase(world, a_life(world), document="another"), Posted)
+    told = verify(world.engine, keyring=KEYRING)
+    assert (told.findings, told.erased) == ([], 2)
 
 
 def test_never_where_the_area_says_nothing_of_it(world: World) -> None:
