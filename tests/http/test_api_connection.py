@@ -589,7 +589,7 @@ def test_a_long_body_has_more_time(client: TestClient) -> None:
 # -- the served process ------------------------------------------------------------------------------------
 
 FLOOD = 200 << 20
-FLOODERS = 16
+FLOODERS = 8
 GROWTH_MAX = 30 << 20
 
 
