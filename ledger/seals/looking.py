@@ -6,7 +6,7 @@ Read page by page inside one snapshot, in memory that does not grow with the boo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Final, NamedTuple, TypeVar
@@ -196,10 +196,11 @@ def heads_of_reads(connection: Connection, places: Sequence[tuple[int, int]]) ->
     return found
 
 
-def ahead(items: Iterator[ItemT]) -> Iterator[ItemT]:
+def ahead(items: Iterator[ItemT]) -> Generator[ItemT]:
     """The items, of which the next is made in a thread of its own while one is at work.
 
-    What is asked of the database meanwhile takes as long as what is made of its answers.
+    What is asked of the database meanwhile takes as long as what is made of its answers. Close it: the thread
+    has ended then.
     """
     with ThreadPoolExecutor(1, "ledger-ahead") as thread:
         coming = thread.submit(next, items, None)

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -236,12 +236,14 @@ class _Reading:
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
-        for page in ahead(self._pages()):
-            self._take(page)
-            day.changed += page.changed
-            day.books += len(page.books)
-            day.entries += sum(book.seq for book, _sealed in page.books)
-            progress(day.books, of)
+        # whatever happens, nobody else is at the connection when this ends
+        with closing(ahead(self._pages())) as pages:
+            for page in pages:
+                self._take(page)
+                day.changed += page.changed
+                day.books += len(page.books)
+                day.entries += sum(book.seq for book, _sealed in page.books)
+                progress(day.books, of)
         for gone in self._books.rest():
             raise _gone(gone)
         for passed in self._balances.rest():

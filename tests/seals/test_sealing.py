@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -660,3 +663,40 @@ def write_rows(log: Log, of: RowsOf[Any], rows: list[Any]) -> None:
     """Put other rows in place of all that was kept of the first seal."""
     for path in (log.kept.whole(of, 1), log.kept.changes(of, 0)):
         path.write_bytes(b"".join(of.form.pack(*row) for row in rows))
+
+
+def test_what_is_made_ahead_is_made_by_nobody_once_it_is_closed() -> None:
+    at_work, going = threading.Event(), threading.Event()
+    made = []
+
+    def numbers() -> Iterator[int]:
+        yield 1
+        at_work.set()
+        assert going.wait(30)
+        made.append(2)
+        yield 2
+        raise AssertionError("nobody asked for more")
+
+    def half_way() -> None:
+        with closing(looking.ahead(numbers())) as coming:
+            for one in coming:
+                assert one == 1
+                assert at_work.wait(30)
+                going.set()
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half_way()
+    assert made == [2]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ledger-ahead")]
+
+
+def test_what_fails_ahead_is_told_in_its_turn() -> None:
+    def numbers() -> Iterator[int]:
+        yield from (1, 2)
+        raise LookupError("no third")
+
+    found: list[int] = []
+    with pytest.raises(LookupError, match="no third"):
+        found.extend(looking.ahead(numbers()))
+    assert found == [1, 2]
