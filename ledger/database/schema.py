@@ -221,9 +221,26 @@ SELECT c.relname, 'column', a.attname,
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
  WHERE a.attrelid IN {_OF} AND a.attnum > 0 AND NOT a.attisdropped
 """)
+# where somebody's names are looked up: the schemas of settings, those called like a role, and `public`
+_LOOKED_IN: Final = """(
+    SELECT CAST(rolname AS text) FROM pg_roles
+    UNION SELECT unnest(CAST(current_schemas(false) AS text[])) UNION SELECT 'public'
+    UNION SELECT unnest(string_to_array(regexp_replace(setting, '^search_path=|[" ]', '', 'g'), ','))
+      FROM pg_db_role_setting s, unnest(s.setconfig) AS said(setting)
+     WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+       AND setting LIKE 'search_path=%'
+)"""
+# what has a higher number was made after the server
+_FIRST_OF_USERS: Final = 16_384
+# that an extension brought it
+_BROUGHT: Final = (
+    "EXISTS (SELECT FROM pg_depend d WHERE d.deptype = 'e'"
+    " AND d.classid = CAST('{0}' AS regclass) AND d.objid = {1}.oid)"
+)
 # what leaves every guard in its place and takes its force: a key whose own triggers are switched off or gone,
-# a rule that does something else instead, rows that are not shown, and a role or database in which no trigger
-# is asked
+# a rule that does something else instead, rows that are not shown, a role, database or server in which no
+# trigger is asked, a table by way of which another's rows are shown or changed, and whatever some find in
+# place of a table, or of what the server computes with, and others do not
 _UNDERMINED = text(f"""
 SELECT DISTINCT c.relname || '.' || k.conname, 'the triggers that keep this key are switched off'
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_constraint k ON k.oid = t.tgconstraint
@@ -245,6 +262,36 @@ SELECT coalesce(CAST(CAST(NULLIF(s.setrole, 0) AS regrole) AS text), 'the databa
   FROM pg_db_role_setting s, unnest(s.setconfig) AS said(setting)
  WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
    AND said.setting LIKE 'session_replication_role=%' AND said.setting NOT LIKE '%=origin'
+UNION ALL
+SELECT 'the server', 'no trigger is asked: session_replication_role is set'
+ WHERE current_setting('session_replication_role') <> 'origin'
+UNION ALL
+SELECT CAST(CAST(c.oid AS regclass) AS text), 'it shows the rows of another table among its own'
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhparent WHERE i.inhparent IN {_OF}
+UNION ALL
+SELECT CAST(CAST(c.oid AS regclass) AS text), 'its rows can be changed by way of another table'
+  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhrelid IN {_OF}
+UNION ALL
+SELECT n.nspname || '.' || c.relname, 'some find it in place of the table of this name'
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.relname = ANY(CAST(:tables AS text[])) AND n.nspname IN {_LOOKED_IN} AND c.oid NOT IN {_OF}
+UNION ALL
+SELECT n.nspname || '.' || p.proname, 'a function of this name is the server''s own'
+  FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+ WHERE n.nspname IN {_LOOKED_IN} AND NOT {_BROUGHT.format("pg_proc", "p")}
+   AND p.proname IN (SELECT proname FROM pg_proc WHERE pronamespace = CAST('pg_catalog' AS regnamespace))
+UNION ALL
+SELECT n.nspname || '.' || o.oprname, 'an operator of this name is the server''s own'
+  FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace
+ WHERE n.nspname IN {_LOOKED_IN} AND NOT {_BROUGHT.format("pg_operator", "o")}
+   AND o.oprname IN (SELECT oprname FROM pg_operator WHERE oprnamespace = CAST('pg_catalog' AS regnamespace))
+UNION ALL
+SELECT format_type(k.castsource, NULL) || ' to ' || format_type(k.casttarget, NULL),
+       'a way from type to type that nobody wanted'
+  FROM pg_cast k JOIN pg_type a ON a.oid = k.castsource JOIN pg_type b ON b.oid = k.casttarget
+ WHERE NOT {_BROUGHT.format("pg_cast", "k")} AND k.oid >= {_FIRST_OF_USERS}
+   AND a.typnamespace = CAST('pg_catalog' AS regnamespace)
+   AND b.typnamespace = CAST('pg_catalog' AS regnamespace)
 ORDER BY 1, 2
 """)
 

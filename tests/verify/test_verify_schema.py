@@ -201,6 +201,77 @@ def test_a_role_for_which_no_trigger_is_asked_is_found(engine: Engine) -> None:
         assert said(connection) == {("quietly", "no trigger is asked: session_replication_role is set")}
 
 
+SHADOW = "some find it in place of the table of this name"
+# statements, where it is found, what is said
+ASIDE = {
+    "a table in the schema of a role": (
+        "CREATE ROLE aside; CREATE SCHEMA aside; CREATE TABLE aside.identity (LIKE identity INCLUDING ALL)",
+        "aside.identity",
+        SHADOW,
+    ),
+    "a view where a setting leads": (
+        "CREATE ROLE led; CREATE SCHEMA elsewhere; CREATE VIEW elsewhere.card AS SELECT * FROM card;"
+        """ ALTER ROLE led SET search_path = "$user", elsewhere, public""",
+        "elsewhere.card",
+        SHADOW,
+    ),
+    "a function that fits better": (
+        "CREATE FUNCTION public.convert_to(varchar, text) RETURNS bytea LANGUAGE sql AS $$SELECT ''::bytea$$",
+        "public.convert_to",
+        "a function of this name is the server's own",
+    ),
+    "an operator that fits better": (
+        "CREATE FUNCTION together(text, bigint) RETURNS text LANGUAGE sql AS $$SELECT $1$$;"
+        " CREATE OPERATOR public.|| (LEFTARG = text, RIGHTARG = bigint, FUNCTION = together)",
+        "public.||",
+        "an operator of this name is the server's own",
+    ),
+    "a cast": (
+        "CREATE FUNCTION otherwise(bigint) RETURNS text LANGUAGE sql AS $$SELECT ''$$;"
+        " CREATE CAST (bigint AS text) WITH FUNCTION otherwise(bigint) AS IMPLICIT",
+        "bigint to text",
+        "a way from type to type that nobody wanted",
+    ),
+    "rows of another table": (
+        "CREATE TABLE more () INHERITS (staff)",
+        "staff",
+        "it shows the rows of another table among its own",
+    ),
+    "a table by way of which rows are changed": (
+        "CREATE TABLE above (LIKE entry INCLUDING ALL); ALTER TABLE entry INHERIT above",
+        "entry",
+        "its rows can be changed by way of another table",
+    ),
+    "a server on which no trigger is asked": (
+        "SET LOCAL session_replication_role = replica",
+        "the server",
+        "no trigger is asked: session_replication_role is set",
+    ),
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("what", ASIDE)
+def test_what_some_find_in_its_place_is_found(engine: Engine, what: str) -> None:
+    """Who checks looks at the tables of `public`; that whoever serves does too is not said by that."""
+    statements, where, said_of_it = ASIDE[what]
+    with undone(engine) as connection:
+        connection.exec_driver_sql(statements)
+        assert said(connection) == {(where, said_of_it)}
+
+
+@pytest.mark.postgres
+def test_what_nobody_finds_in_its_place_is_nobodys_harm(engine: Engine) -> None:
+    """A copy that somebody keeps apart, and functions of one's own."""
+    with undone(engine) as connection:
+        connection.exec_driver_sql(
+            "CREATE SCHEMA archive; CREATE TABLE archive.entry (LIKE entry);"
+            " CREATE FUNCTION own_figures(bigint) RETURNS bigint LANGUAGE sql AS $$SELECT $1$$;"
+            " CREATE TEMPORARY TABLE entry (LIKE public.batch); DROP TABLE pg_temp.entry"
+        )
+        assert said(connection) == set()
+
+
 @pytest.mark.postgres
 def test_who_may_make_no_temporary_table_is_told(fresh_engine: Engine) -> None:
     """What could not be compared was not found to be right."""
