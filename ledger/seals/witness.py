@@ -2,11 +2,15 @@
 
 It keeps the last checkpoint that it signed, and signs another one only when the log of now begins with that
 of then. So whoever shows two logs to two people needs the witness to have forgotten; and it does not begin
-anew where it has signed before.
+anew where it has signed before, goes on from nothing that it has not signed itself, and signs one at a time.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,6 +22,7 @@ from ledger.seals.notes import (
     COSIGNATURE,
     Checkpoint,
     Note,
+    NoteProblem,
     Signer,
     Verifier,
     named_after,
@@ -35,6 +40,7 @@ from ledger.seals.tiles import (
 from ledger.vault import signing_key
 
 PRIVATE: Final = "witness.key"
+_LOCK: Final = "lock"
 
 
 class Inconsistent(Exception):
@@ -56,30 +62,61 @@ def witness(state: Path, seals: Path, key: str, now: datetime) -> Witnessed:
     """
     verifier = Verifier.parse(key)
     checkpoint, note = read_checkpoint(read_note_file(seals / CHECKPOINT), verifier)
-    before = _before(state, verifier)
     hashes = hashes_of(read_entries(seals, checkpoint.size))
     if root_of(hashes) != checkpoint.root:
         raise Inconsistent("the entries that are published are not those of the checkpoint")
-    if before is not None:
-        _hold_to(before, checkpoint, hashes)
-    # the key only now: who is shown a wrong log at first has begun nothing
-    private = signing_key(state / PRIVATE, make=True)
-    signer = Signer(_name_of(state, private), private, COSIGNATURE)
-    signed = Note(note.text, [*_of_log(note, verifier), signer.line(note.text, now)])
-    write_whole(state / KEY, f"{signer.verifier}\n".encode())
-    write_whole(state / CHECKPOINT, str(signed).encode())
+    with _alone(state):
+        before = _before(state, verifier)
+        if before is not None:
+            _hold_to(before, checkpoint, hashes)
+        # the key only now: who is shown a wrong log at first has begun nothing
+        signer = _signer(state, make=before is None)
+        signed = Note(note.text, [*_of_log(note, verifier), signer.line(note.text, now)])
+        write_whole(state / KEY, f"{signer.verifier}\n".encode())
+        write_whole(state / CHECKPOINT, str(signed).encode())
     return Witnessed(checkpoint.origin, checkpoint.size, None if before is None else before.size)
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Have nobody else sign for this witness meanwhile: of two at once neither would know of the other's.
+
+    Raises Inconsistent when somebody does.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Inconsistent("another process signs for this witness: run it again") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _before(state: Path, verifier: Verifier) -> Checkpoint | None:
     """What it signed last. Raises Inconsistent where it has signed and has forgotten what."""
     if (state / CHECKPOINT).exists():
-        return read_checkpoint(read_note_file(state / CHECKPOINT), verifier)[0]
+        checkpoint, note = read_checkpoint(read_note_file(state / CHECKPOINT), verifier)
+        try:
+            note.check(_signer(state, make=False).verifier)
+        except NoteProblem:
+            raise Inconsistent(
+                "the checkpoint in the state of this witness is not one that it has signed: put its own back"
+            ) from None
+        return checkpoint
     if (state / KEY).exists() or (state / PRIVATE).exists():
         raise Inconsistent(
             "the state of this witness is lost: put its checkpoint back, or begin another witness"
         )
     return None
+
+
+def _signer(state: Path, *, make: bool) -> Signer:
+    """What it signs with. Raises KeyringError where the key is gone and none is to be made."""
+    private = signing_key(state / PRIVATE, make=make)
+    return Signer(_name_of(state, private), private, COSIGNATURE)
 
 
 def _hold_to(before: Checkpoint, now: Checkpoint, hashes: list[bytes]) -> None:

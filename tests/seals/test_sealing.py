@@ -32,6 +32,7 @@ from ledger.database.engines import reading
 from ledger.inquiry.statements import statement
 from ledger.posting.agents import AGENT
 from ledger.seals import looking, sealing
+from ledger.seals import witness as witnessing
 from ledger.seals.kept import BALANCES, BOOKS, READS, RowsOf
 from ledger.seals.notes import NoteProblem, Signer, Verifier, read_checkpoint
 from ledger.seals.proof_check import problems
@@ -39,6 +40,7 @@ from ledger.seals.proving import prove
 from ledger.seals.sealing import Log, SealedDay, SealProblem, seal
 from ledger.seals.since import HeldAgainst, hold_against
 from ledger.seals.witness import Inconsistent, witness
+from ledger.vault import KeyringError
 from ledger.verify import verify
 from tests.support.people import World
 from tests.verify.tampering import chain_anew, let_pass, rewritten, run, with_every_right
@@ -450,6 +452,63 @@ def test_a_witness_that_lost_its_state_does_not_begin_anew(sealed: Sealing, tmp_
     (state / "key").unlink()
     with pytest.raises(Inconsistent, match="is lost"):
         witness(state, sealed.log.folder, key, NOW)
+
+
+def test_a_witness_goes_on_from_nothing_that_it_has_not_signed(sealed: Sealing, tmp_path: Path) -> None:
+    """Whoever may write its state could have it forget else, by the log's own older checkpoint."""
+    key, states = str(sealed.signer.verifier), (tmp_path / "one", tmp_path / "two")
+    sealed.seal()
+    older = sealed.keep()
+    for state in states:
+        witness(state, sealed.log.folder, key, NOW)
+    theirs = (states[1] / "checkpoint").read_bytes()
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    one = states[0]
+    witness(one, sealed.log.folder, key, NOW)
+    own = (one / "checkpoint").read_bytes()
+    for other in (older, theirs):
+        (one / "checkpoint").write_bytes(other)
+        with pytest.raises(Inconsistent, match="not one that it has signed"):
+            witness(one, sealed.log.folder, key, NOW)
+        assert (one / "checkpoint").read_bytes() == other
+    (one / "checkpoint").write_bytes(own)
+    assert witness(one, sealed.log.folder, key, NOW).before == 2
+    # and it makes no other key under the name that it had
+    (one / "witness.key").unlink()
+    with pytest.raises(KeyringError, match="missing"):
+        witness(one, sealed.log.folder, key, NOW)
+    assert (one / "checkpoint").read_bytes() != b""
+    assert not (one / "witness.key").exists()
+
+
+def test_two_do_not_sign_for_a_witness_at_once(
+    sealed: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would hold what it is shown to what was there before either: two logs would both be signed."""
+    key, state = str(sealed.signer.verifier), tmp_path / "witness"
+    sealed.seal()
+    witness(state, sealed.log.folder, key, NOW)
+    older = tmp_path / "older"
+    shutil.copytree(sealed.log.folder.parent, older)
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    tried: list[str] = []
+    real = witnessing.write_whole
+
+    def meanwhile(path: Path, content: bytes) -> None:
+        if not tried:
+            try:
+                witness(state, Log(older).folder, key, NOW)
+            except Inconsistent as problem:
+                tried.append(str(problem))
+            else:
+                tried.append("signed")
+        real(path, content)
+
+    monkeypatch.setattr(witnessing, "write_whole", meanwhile)
+    assert witness(state, sealed.log.folder, key, NOW).size == 2
+    assert tried == ["another process signs for this witness: run it again"]
 
 
 def test_a_witness_signs_nothing_whose_entries_are_not_there(sealed: Sealing, tmp_path: Path) -> None:
