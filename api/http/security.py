@@ -28,7 +28,7 @@ from ledger.chart.channels import CHANNEL_OF, AccessChannel
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.id_forms import holds_id_number
 from ledger.settings import TOKEN_HOURS_MAX_MAX, TOKEN_SKEW_SECONDS
-from ledger.texts import is_agent_name
+from ledger.texts import actor_as_compared, is_agent_name
 
 _match_digest = re.compile(r"[0-9a-f]{64}").fullmatch
 REMEMBERED_MAX: Final = 10_000
@@ -216,7 +216,9 @@ def _caller(rights: Mapping[str, Any]) -> Caller:
     caller, actor, scope = rights["client_id"], rights["sub"], rights.get("scope", "")
     for right, name in (("client_id", caller), ("sub", actor)):
         # it is written into the book, in clear and for ever
-        if not (isinstance(name, str) and is_agent_name(name)) or holds_id_number(name):
+        if not (isinstance(name, str) and is_agent_name(name) and actor_as_compared(name)):
+            raise TokenRefused(f"unfit_{right}")
+        if holds_id_number(name):
             raise TokenRefused(f"unfit_{right}")
     if not isinstance(scope, str):
         raise TokenRefused("unfit_scope")
@@ -228,7 +230,8 @@ def _caller(rights: Mapping[str, Any]) -> Caller:
     bound = {AccessChannel.EMPLOYER: employer, AccessChannel.INSTITUTION: institution}
     if channel in bound and bound[channel] is None:
         raise TokenRefused("bound_to_nobody")
-    scopes = frozenset(scope.split())
+    # by blanks alone (RFC 6749): what else would part it makes no two scopes of one that was given
+    scopes = frozenset(scope.split(" "))
     # whoever made it confused the agency with an employer: what else it says is not believed either
     if employer is not None and ACTS in scopes:
         raise TokenRefused("bound_and_acting")

@@ -210,6 +210,8 @@ def test_a_good_token(client: TestClient, keys: Path) -> None:
         {"client_id": None},
         {"client_id": 7},
         {"client_id": ""},
+        {"client_id": "  "},
+        {"sub": " \u3000"},
         {"iat": None},
         {"exp": None},
         {"exp": "soon"},
@@ -241,6 +243,15 @@ def _signed(keys: Path, payload: dict[str, Any]) -> str:
 
 def test_an_expired_token(client: TestClient, keys: Path) -> None:
     assert ask(client, jwt.encode(rights(exp=ago(40)), signing_key(keys), algorithm="EdDSA")) == 401
+
+
+@pytest.mark.parametrize("between", ["\t", "\n", "\u2003", "\u3000", "\x85", "\x1c", ","], ids=ascii)
+def test_scopes_are_parted_by_blanks_alone(client: TestClient, keys: Path, between: str) -> None:
+    """What a provider gave as one scope, whatever stands in it, is not two."""
+    scope = f"accounts:read{between}reports:read"
+    assert ask(client, jwt.encode(rights(scope=scope), signing_key(keys), algorithm="EdDSA")) == 403
+    scope = " accounts:read  reports:read "
+    assert ask(client, jwt.encode(rights(scope=scope), signing_key(keys), algorithm="EdDSA")) == 200
 
 
 def test_a_token_without_scope_may_nothing(client: TestClient, keys: Path) -> None:
