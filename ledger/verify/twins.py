@@ -32,15 +32,22 @@ _BOOKS = Lookup(
     [_B.book_id, _B.person_id],
     person_id="big",
 )
+_HELD = Lookup(
+    "SELECT b.book_id, b.person_id FROM {given} JOIN book b ON b.person_id = given.person_id"
+    " ORDER BY b.book_id",
+    [_B.book_id, _B.person_id],
+    person_id="big",
+)
 
 
 def people_are_there_once(
     connection: Connection, keyring: Keyring, first: int, last: int
 ) -> Iterator[Finding]:
     """Every stored ID number opens, is found by its own digest, and is that of one person; every name opens,
-    and is the one that is compared.
+    and is the one that is compared. Who has a book has a number: heirs alone are known by a name.
 
-    `first` and `last` are the books asked for. As much memory as there are rows that are wrong.
+    `first` and `last` are the books asked for. As much memory as there are rows that are wrong, and heirs who
+    are known by name alone.
     """
     # each by the key that it names itself: they are exchanged one by one, too
     of_number, of_name = tables.person_key.alias("of_number"), tables.person_key.alias("of_name")
@@ -57,12 +64,15 @@ def people_are_there_once(
     # persons by the digest that the number of theirs has under the index key
     astray: defaultdict[bytes, set[int]] = defaultdict(set)
     misnamed: list[tuple[int, str, str]] = []
+    numberless: list[int] = []
     for found_by, person_id, number, sealed, compared, key, key_of_name in rows:
         digest, name = bytes(found_by), carrying(key_of_name, sealed)
         if is_erased(name):
             # nobody can say any more whose it was
             continue
-        if number is not None:
+        if number is None:
+            numberless.append(person_id)
+        else:
             try:
                 right = digest_of_number(open_number(carrying(key, number), digest, keyring), keyring)
             except KeyringError:
@@ -88,6 +98,9 @@ def people_are_there_once(
     def named(person: int) -> str:
         return ", ".join(map(book_name, books.get(person, ()))) or f"person {person}"
 
+    for book_id in _held(connection, numberless):
+        if first <= book_id <= last:
+            yield Finding("number_missing", book_name(book_id), "the sealed ID number is not there")
     for person in closed:
         if asked([person]):
             yield Finding("number_does_not_open", named(person), "the sealed ID number does not open")
@@ -123,6 +136,13 @@ def _known(connection: Connection, digests: Sequence[bytes]) -> dict[bytes, int]
         some = [(digest,) for digest in digests[start : start + _ROWS_AT_ONCE]]
         found.update((bytes(digest), person_id) for digest, person_id in _BY_DIGEST.run(connection, some))
     return found
+
+
+def _held(connection: Connection, persons: Sequence[int]) -> Iterator[int]:
+    """The books that persons have, be they closed."""
+    for start in range(0, len(persons), _ROWS_AT_ONCE):
+        some = sorted(set(persons[start : start + _ROWS_AT_ONCE]))
+        yield from (book_id for book_id, _person in _HELD.run(connection, [(person,) for person in some]))
 
 
 def _open_books(connection: Connection, persons: set[int]) -> dict[int, list[int]]:

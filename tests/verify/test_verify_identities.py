@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from sqlalchemy import Connection, Engine, select, text
@@ -291,6 +291,8 @@ def test_with_the_keys_sealed_columns_are_held_against_their_digests(
     (number, name), (other_number, other_name) = sealed_of[two.own], sealed_of[two.new]
     exchanged = {two.own: {"number_sealed": other_number}, two.new: {"number_sealed": number}}
     assert told_with_keys(engine, exchanged) == {"number_does_not_open"}
+    taken: dict[bytes, Any] = {two.own: {"number_sealed": None}}
+    assert told_with_keys(engine, taken) == {"number_missing"}
     renamed = {two.own: {"name_sealed": other_name}, two.new: {"name_sealed": name}}
     assert told_with_keys(engine, renamed) == {"name_does_not_open"}
     # by somebody who has the keys
