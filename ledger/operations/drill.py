@@ -12,9 +12,11 @@ from typing import Annotated
 
 import typer
 
+from ledger import tables
 from ledger.clock import now_and_today
 from ledger.database.engines import reading
 from ledger.database.purposes import VERIFY
+from ledger.database.readable import unreadable
 from ledger.operations import progress
 from ledger.operations.cli import Answer, Data, command, warn
 from ledger.operations.heads import Compared, HeadsProblem, compare, read_heads, write_heads
@@ -131,6 +133,10 @@ def heads_(data: Data = None) -> None:
     engine, _keyring = open_to_look(Settings.load(data))
     try:
         with in_words(), reading(engine) as connection:
+            with connection.begin():
+                broken = unreadable(connection, [tables.book])
+            if broken:
+                raise NotReady(f"{broken[0]}: not all of it can be read; see what `verify` says")
             books = write_heads(connection, sys.stdout, head_revision(), now_and_today()[0])
     finally:
         engine.dispose()

@@ -18,6 +18,7 @@ from ledger.book.chain import TransferLine
 from ledger.book.numbers import has_account
 from ledger.chart.sides import POCKETS
 from ledger.database.lookups import Lookup
+from ledger.database.readable import Unreadable, unreadable
 from ledger.seals.kept import SealedBalance, SealedBook, SealedReads
 from ledger.verify.walk import WalkedEntry
 
@@ -111,6 +112,12 @@ class StandingBook(NamedTuple):
     seq: int
     head: bytes
     finished: int | None
+
+
+def not_readable(connection: Connection) -> list[Unreadable]:
+    """What of all that a seal reads cannot be read."""
+    read = (tables.book, tables.entry, tables.transfer, tables.read_log, tables.read_log_chain)
+    return unreadable(connection, read)
 
 
 def how_many(connection: Connection) -> int:

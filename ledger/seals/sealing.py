@@ -38,6 +38,7 @@ from ledger.seals.looking import (
     heads_of_reads,
     how_many,
     moved_since,
+    not_readable,
     standing,
 )
 from ledger.seals.merkle import EMPTY_ROOT, Growing, Keeping, leaf_hash, root_of
@@ -165,6 +166,8 @@ def seal(
                 for whole in (True, False)
             }
             with connection.begin():
+                if broken := not_readable(connection):
+                    raise SealProblem(f"{broken[0]}: not all of it can be read; see what `verify` says")
                 reading = _Reading(connection, keyring, log.kept, size, writing, before)
                 day = reading.day(progress)
             if entries and not day.changed:

@@ -13,7 +13,15 @@ from sqlalchemy import Connection
 
 from ledger.book.chain import genesis
 from ledger.seals.kept import BALANCES, BOOKS, READS, Beside, RowsOf, RowT, SealedBook
-from ledger.seals.looking import StandingBook, digests, follow, heads_of_reads, how_many, standing
+from ledger.seals.looking import (
+    StandingBook,
+    digests,
+    follow,
+    heads_of_reads,
+    how_many,
+    not_readable,
+    standing,
+)
 from ledger.seals.merkle import Growing, leaf_hash, root_of
 from ledger.seals.notes import Checkpoint, NoteProblem, Verifier, read_checkpoint
 from ledger.seals.sealing import Log
@@ -98,6 +106,11 @@ def _hold_books(
     """Hold the books against what was sealed on the last of so many days. How many, and what since."""
     tree = Growing()
     books = entries_since = 0
+    if broken := not_readable(connection):
+        for one in broken:
+            what = f"{one.rows} of its values cannot be read: no book was looked at"
+            found.add("value_unreadable", str(one), what)
+        return 0, 0
     of = how_many(connection)
     try:
         sealed = Beside(_grown(BOOKS, log.kept.rows(BOOKS, size), keyring, tree))

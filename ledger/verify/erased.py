@@ -27,17 +27,19 @@ def keys_are_erased_by_entries(connection: Connection, first: int, last: int) ->
 
     Or the keys went with another account of the same human before.
     """
-    of_key = select(_K.erased_in, _K.erased_by).where(_K.erased_in.between(first, last)).distinct()
+    # one that is there again was not erased, whatever it still names
+    gone = _K.wrapped.is_(None)
+    of_key = select(_K.erased_in, _K.erased_by).where(gone, _K.erased_in.between(first, last)).distinct()
     of_entry = select(_E.book_id, _E.seq).where(_E.book_id.between(first, last), _E.kind == int(Kind.ERASURE))
     erased = {tuple(row) for row in connection.execute(of_key)}
     said = {tuple(row) for row in connection.execute(of_entry)}
     for book_id, seq in sorted(erased - said):
         yield Finding("key_erased", line_name(book_id, seq), "erased a key, and is no entry that does")
     without = sorted(said - erased)
-    gone = _erased_people(connection) if without else frozenset()
+    people = _erased_people(connection) if without else frozenset()
     for book_id, seq in without:
         holder = connection.scalar(select(_B.person_id).where(_B.book_id == book_id))
-        if holder is None or survivor(connection, holder) not in gone:
+        if holder is None or survivor(connection, holder) not in people:
             what = "says that it erased a key, and none was"
             yield Finding("key_not_erased", line_name(book_id, seq), what)
 
@@ -65,7 +67,10 @@ def keys_are_erased_in_the_book_of_their_holder(
 
 
 def keys_of_people_are_there(connection: Connection, first: int, last: int) -> Iterator[Finding]:
-    """Whatever is sealed for a person names a key that is there, or was erased by an entry."""
+    """Whatever is sealed for a person names a key that is there, or was erased by an entry; and so is any."""
+    unsaid = _K.wrapped.is_(None) & _K.erased_in.is_(None)
+    for ref in connection.scalars(select(_K.ref).where(unsaid).order_by(_K.ref)).all():
+        yield Finding("key_erased", f"key {bytes(ref).hex()}", "is gone, and names no entry that erased it")
     for table, sealed in _SEALED:
         person = table.c.person_id
         lost = (

@@ -203,3 +203,26 @@ def test_what_is_not_there_is_a_wrong_call_and_told_in_a_line(
 def test_a_key_without_a_checkpoint_to_check_is_a_wrong_call(world: World) -> None:
     code, said, _ = run("verify", "--key", "x")
     assert (code, said["code"]) == (2, "usage")
+
+
+@pytest.mark.sqlite
+def test_what_cannot_be_read_is_told_and_seals_nothing(world: World, tmp_path: Path) -> None:
+    """SQLite keeps a text where a number belongs: no command ends in a traceback over it."""
+    assert run("seal")[0] == 0
+    seals = tmp_path / "data/seals"
+    kept = shutil.copy(seals / "checkpoint", tmp_path / "kept")
+    with with_every_right(world.engine) as connection:
+        change(connection, "UPDATE book SET last_seq = 'x' WHERE book_id = (SELECT max(book_id) FROM book)")
+    before = (seals / "checkpoint").read_bytes()
+    for command in ("seal", "heads"):
+        code, said, _ = run(command)
+        assert (code, said["code"]) == (1, "not_ready")
+        assert said["problem"].startswith("book.last_seq: ")
+    assert (seals / "checkpoint").read_bytes() == before
+    code, said, _ = run("verify", "--since", kept)
+    assert code == 1
+    assert [(one["code"], one["where"]) for one in said["findings"]] == [
+        ("value_unreadable", "book.last_seq")
+    ]
+    code, said, _ = run("verify")
+    assert (code, said["findings"][0]["code"]) == (1, "value_unreadable")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,13 @@ from sqlalchemy import Engine, select, update
 from ledger import tables
 from ledger.vault import FORMS_FOR_PERSONS, key_named
 from ledger.verify import verify
+from ledger.verify.finding import line_name
 from tests.people.test_erasure import OVER, erase
 from tests.support.api_client import running
 from tests.support.approvals import asks_nobody
 from tests.support.erased_life import Written, bury, write
 from tests.support.people import KEYRING, World
-from tests.verify.tampering import TOLD, with_every_right
+from tests.verify.tampering import TOLD, let_pass, with_every_right
 
 GONE_ON = OVER.replace(year=2057)
 
@@ -77,3 +79,36 @@ def test_bytes_that_went_without_their_document_are_told(fresh_engine: Engine, w
         assert [(one.code, one.where) for one in told] == [("document_broken", f"document {serial}")]
         with with_every_right(fresh_engine) as past:
             past.execute(update(content).where(content.c.name == name).values(content_sealed=held[name]))
+
+
+def test_a_key_that_is_gone_or_back_against_what_its_row_says_is_told(
+    fresh_engine: Engine, written: Written
+) -> None:
+    """By somebody who took the CHECK away for it, and made it look as it was afterwards."""
+    key, check = tables.person_key, "person_key.ck_person_key_erased_by_an_entry"
+    with fresh_engine.connect() as connection:
+        others = connection.scalars(select(key.c.ref).where(key.c.wrapped.is_not(None))).all()
+        wrapped = connection.scalar(select(key.c.wrapped).where(key.c.ref == others[0]))
+        erased = connection.scalars(select(key.c.ref).where(key.c.wrapped.is_(None))).all()
+        (place,) = {
+            tuple(row)
+            for row in connection.execute(
+                select(key.c.erased_in, key.c.erased_by).where(key.c.erased_in.is_not(None))
+            )
+        }
+
+    def told(where: str, refs: Sequence[bytes], value: bytes | None) -> set[tuple[str, str]]:
+        with with_every_right(fresh_engine) as past:
+            past.execute(update(key).where(key.c.ref.in_(refs)).values(wrapped=value))
+        findings = verify(fresh_engine, keyring=KEYRING).findings
+        TOLD.update(one.what for one in findings)
+        found = {(one.code, one.where) for one in findings}
+        assert ("row_refused", check) in found
+        return {one for one in found if one[1] == where}
+
+    with with_every_right(fresh_engine) as past:
+        let_pass(past, check)
+    entry = line_name(*place)
+    assert told(entry, erased, wrapped) == {("key_not_erased", entry)}
+    name = f"key {bytes(others[0]).hex()}"
+    assert told(name, others[:1], None) == {("key_erased", name)}
