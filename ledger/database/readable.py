@@ -8,7 +8,7 @@ is asked when a row is written, and by whom it was taken away meanwhile nobody k
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     Boolean,
@@ -59,6 +59,10 @@ def unreadable(connection: Connection, tables: Iterable[Table]) -> list[Unreadab
     return found
 
 
+# what a CHECK is called that says which numbers or words there are: another one means nothing to who reads it
+_OF_A_WORD: Final = "_known"
+
+
 class RefusedRows(NamedTuple):
     """A CHECK, and how many rows of its table it would not let in."""
 
@@ -66,21 +70,18 @@ class RefusedRows(NamedTuple):
     check: str
     rows: int
 
-    @property
-    def is_of_a_word(self) -> bool:
-        """Whether it says which numbers or words there are: another one means nothing to whoever reads it."""
-        return self.check.endswith("_known")
-
     def __str__(self) -> str:
         return f"{self.table}.{self.check}"
 
 
-def refused_rows(connection: Connection, tables: Iterable[Table]) -> list[RefusedRows]:
-    """The CHECKs of tables that rows which are there do not keep: one pass over each."""
+def refused_rows(connection: Connection, tables: Iterable[Table], *, of_words: bool) -> list[RefusedRows]:
+    """The CHECKs of tables that rows which are there do not keep: those of words, or all others."""
     found: list[RefusedRows] = []
     for table in tables:
         checks = sorted(
-            (str(one.name), str(one.sqltext)) for one in table.constraints if isinstance(one, CheckConstraint)
+            (str(one.name), str(one.sqltext))
+            for one in table.constraints
+            if isinstance(one, CheckConstraint) and str(one.name).endswith(_OF_A_WORD) is of_words
         )
         if not checks:
             continue

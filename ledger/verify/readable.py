@@ -28,8 +28,7 @@ def cannot_be_read(connection: Connection) -> list[Finding]:
             str(one),
             f"{one.rows} rows say what there is not: put them right first, nothing else was looked at",
         )
-        for one in refused_rows(connection, asked)
-        if one.is_of_a_word
+        for one in refused_rows(connection, asked, of_words=True)
     ]
 
 
@@ -37,5 +36,5 @@ def rows_that_no_check_lets_in(connection: Connection) -> list[Finding]:
     """Rows that are there and could not be written, with the CHECK that would refuse them."""
     return [
         Finding("row_refused", str(one), f"{one.rows} rows are there that it lets nobody write")
-        for one in refused_rows(connection, tables.metadata.sorted_tables)
+        for one in refused_rows(connection, tables.metadata.sorted_tables, of_words=False)
     ]
