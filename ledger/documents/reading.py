@@ -48,7 +48,8 @@ _BACK = tables.entry.alias("back")
 _LEVIED = (
     select(_T.seq)
     .where(
-        _T.book_id == _E.book_id,
+        # the book by itself: beside outer joins a cluster takes no subselect that is held to a row of it
+        _T.book_id == _BOOK,
         _T.seq == _E.seq,
         _T.from_side == int(Side.COLLECTION_CLEARING),
         _T.party_id.is_not(None),

@@ -221,6 +221,44 @@ def test_no_subselect_of_a_cluster_is_held_to_many_books_that_are_handed_over() 
     assert [name for name, one in found.items() if is_held(one.sql)], "one machine is asked so"
 
 
+def selected(sql: str) -> str:
+    """What a statement tells of each row: all before its own FROM."""
+    depth = 0
+    for found in re.finditer(r"[()]|\bFROM\b", sql):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth == 0 and found[0] == "FROM":
+            return sql[: found.start()]
+    return sql
+
+
+def is_of_one_book_by_its_rows(sql: str) -> bool:
+    """Whether a statement of one book with outer joins tells something of a subselect held to its rows."""
+    by_rows = re.compile(r"\.book_id = \w+\.book_id\b")
+    of_one = re.search(r" WHERE (?:.* AND )?\w+\.book_id = (?:%\(\w+\)s|\$\d+)", sql[len(selected(sql)) :])
+    is_outer = re.search(r"\bLEFT (?:OUTER )?JOIN\b", sql)
+    return bool(of_one and is_outer and any(map(by_rows.search, subselects(selected(sql)))))
+
+
+def test_what_is_told_of_one_book_beside_outer_joins_names_the_book_itself() -> None:
+    """Citus sees that the book is one where it is named, and not in a subselect held to a row."""
+    told = {
+        f"{module.__name__} {name}": sql
+        for module in modules()
+        for name, value in vars(module).items()
+        for sql in texts_of(value)
+    }
+    assert [name for name, sql in told.items() if is_of_one_book_by_its_rows(sql)] == []
+    inside = "EXISTS (SELECT t.seq FROM transfer t WHERE t.book_id = {})"
+    one = f"SELECT e.seq, {inside} FROM entry e{{}} WHERE e.book_id = $1"
+    joined = " LEFT OUTER JOIN entry b ON b.book_id = e.book_id"
+    seen = {
+        (by, more): is_of_one_book_by_its_rows(one.format(by, more))
+        for by in ("e.book_id", "$1")
+        for more in ("", joined)
+    }
+    assert [at for at, is_seen in seen.items() if is_seen] == [("e.book_id", joined)]
+
+
 def test_every_table_has_a_place() -> None:
     assert set(PLACES) == set(tables.metadata.tables)
 
