@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, text
 
+from ledger.database.cluster import prepare_to_change
+
 _THERE = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
 _SELF = text("SELECT current_user = :role OR rolsuper FROM pg_roles WHERE rolname = :role")
 _DATABASE = text("SELECT current_database()")
@@ -33,6 +35,8 @@ def grant(
     """
     if connection.scalar(_SELF, {"role": role}):
         raise OwnsAll
+    # shards side by side, and then what is whole everywhere, a cluster does not give away in one transaction
+    prepare_to_change(connection)
     named = _quoted(connection, role)
     tables: defaultdict[str, list[str]] = defaultdict(list)
     for table, privilege in rights:

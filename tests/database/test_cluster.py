@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -34,6 +35,7 @@ from ledger.database.cluster import (
 )
 from ledger.database.engines import OtherDatabase, connect, database_url
 from ledger.database.lookups import Apart, Lookup
+from ledger.database.rights import grant, make_role
 from ledger.database.schema import standing_guards
 from ledger.operations import installation
 from ledger.operations.installation import NotReady, connect_ready
@@ -420,6 +422,28 @@ def test_a_migration_may_change_triggers_where_a_database_is_spread(
     finally:
         event.remove(Engine, "after_cursor_execute", look)
     assert seen == {("on", "sequential") if is_spread else (None, None)}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("is_spread", [True, False])
+def test_rights_are_given_shard_after_shard_where_a_database_is_spread(
+    is_spread: bool, fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "is_distributed", lambda _connection: is_spread)
+    mode = "SELECT NULLIF(current_setting('citus.multi_shard_modify_mode', true), '')"
+    seen: set[str | None] = set()
+
+    def look(connection: Connection, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(("REVOKE", "GRANT")):
+            seen.add(connection.exec_driver_sql(mode).scalar_one())
+
+    role = f"given_{os.getpid()}"
+    with fresh_engine.connect() as connection, connection.begin() as transaction:
+        make_role(connection, role)
+        event.listen(connection, "before_cursor_execute", look)
+        grant(connection, role, [("entry", "SELECT"), ("agent", "INSERT")])
+        transaction.rollback()
+    assert seen == {"sequential" if is_spread else None}
 
 
 @pytest.mark.parametrize("migrated", [True, False])
