@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from ledger.database.cluster import in_cluster
+from ledger.database.cluster import in_cluster, in_lock_order
 from ledger.database.direct import POSTGRESQL, Answer, Direct, RoundTrip, write_to_sqlite
 from ledger.database.engines import is_postgresql
 from ledger.database.lookups import answered_ahead, array_literal
@@ -43,6 +43,8 @@ def _named_arrays(prefix: str, types: Sequence[str], rows: Sequence[tuple[Any, .
 
 
 RECORDED_AT = "recorded_at"
+# book, number, books and numbers
+_OUTBOX_TYPES = ("bigint", "int", "text", "text")
 
 
 class BookWriter:
@@ -50,6 +52,8 @@ class BookWriter:
 
     One row of the outbox says which entries they were. On PostgreSQL all that is ONE writable CTE, which is
     sent nothing more for that row: it has the columns of the entries. Foreign keys are checked at its end.
+    In a cluster each row lies with all the entries that it names, one for each shard: of two machines one may
+    show what was committed before the other does, and who sees an entry there must see those before it.
     """
 
     def __init__(
@@ -77,7 +81,11 @@ class BookWriter:
         self._alone = self._make_alone(f"VALUES ({', '.join(_values('t', moves))})")
         self._alone_with_several = self._make_alone(f"SELECT * FROM {_arrays('t', moves)}")
         # only the machines on which these books lie are asked
-        self._cluster = self._make_postgresql(f" AND book.book_id = ANY(CAST(:b0 AS {self._types[0][0]}[]))")
+        here = f" AND book.book_id = ANY(CAST(:b0 AS {self._types[0][0]}[]))"
+        self._cluster = self._make_postgresql(here)
+        self._cluster_of_several = self._make_postgresql(
+            here, f"SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {_arrays('o', _OUTBOX_TYPES)} AS u"
+        )
         book_columns, entry_columns, transfer_columns = self._columns
         self._sqlite = (
             f"UPDATE book SET {', '.join(f'{name} = ?' for name in (RECORDED_AT, *book_columns[1:]))}"
@@ -89,19 +97,22 @@ class BookWriter:
             f"INSERT INTO {self._outbox} VALUES (?, ?, ?, ?, ?)",
         )
 
-    def _make_postgresql(self, which: str) -> Direct:
+    def _make_postgresql(self, which: str, named: str | None = None) -> Direct:
         def given(prefix: str, place: int) -> str:
             return f"{_arrays(prefix, self._types[place])} AS u({', '.join(self._columns[place])})"
 
         sets = ", ".join(f"{name} = u.{name}" for name in self._columns[0][1:])
         books, seqs = (f"CAST(:e{place} AS {self._types[1][place]}[])" for place in self._names)
+        named = named or (
+            f"VALUES (CAST(:{RECORDED_AT} AS timestamptz),"
+            f" ({books})[1], ({seqs})[1], CAST({books} AS text), CAST({seqs} AS text))"
+        )
         return Direct(
             f"WITH b AS (UPDATE book SET {RECORDED_AT} = CAST(:{RECORDED_AT} AS timestamptz), {sets}"
             f" FROM {given('b', 0)} WHERE book.book_id = u.book_id{which}),"
             f" e AS (INSERT INTO entry ({RECORDED_AT}, {', '.join(self._columns[1])})"
             f" SELECT CAST(:{RECORDED_AT} AS timestamptz), u.* FROM {given('e', 1)}),"
-            f" o AS (INSERT INTO {self._outbox} VALUES (CAST(:{RECORDED_AT} AS timestamptz),"
-            f" ({books})[1], ({seqs})[1], CAST({books} AS text), CAST({seqs} AS text)))"
+            f" o AS (INSERT INTO {self._outbox} {named})"
             f" INSERT INTO transfer ({', '.join(self._columns[2])}) SELECT * FROM {given('t', 2)}"
         )
 
@@ -146,7 +157,12 @@ class BookWriter:
                 return
             for prefix, types, rows in zip("bet", self._types, (books, entries, transfers), strict=True):
                 parameters |= _named_arrays(prefix, types, rows)
-            trip.ask(self._cluster if spread else self._postgresql, parameters)
+            told = self._told_of(connection, entries) if spread else ()
+            if len(told) > 1:
+                parameters |= _named_arrays("o", _OUTBOX_TYPES, told)
+                trip.ask(self._cluster_of_several, parameters)
+            else:
+                trip.ask(self._cluster if spread else self._postgresql, parameters)
             return
         update, insert_entry, insert_transfer, insert_outbox = self._sqlite
         recorded = _sqlite_value(recorded_at)
@@ -157,10 +173,23 @@ class BookWriter:
         write_to_sqlite(connection, insert_entry, [(recorded, *_sqlite_row(row)) for row in entries])
         if transfers:
             write_to_sqlite(connection, insert_transfer, transfers)
+        write_to_sqlite(connection, insert_outbox, [(recorded, *self._told(entries))])
+
+    def _told(self, entries: Sequence[tuple[Any, ...]]) -> tuple[int, int, str, str]:
+        """The row of the outbox that names some entries, but for the instant."""
         book, seq = self._names
         books, seqs = [row[book] for row in entries], [row[seq] for row in entries]
-        named = (array_literal("bigint", books), array_literal("int", seqs))
-        write_to_sqlite(connection, insert_outbox, [(recorded, books[0], seqs[0], *named)])
+        return books[0], seqs[0], array_literal("bigint", books), array_literal("int", seqs)
+
+    def _told_of(
+        self, connection: Connection, entries: Sequence[tuple[Any, ...]]
+    ) -> Sequence[tuple[int, int, str, str]]:
+        """In a cluster the rows of the outbox, each of which names what lies in its shard."""
+        by_book: dict[int, list[tuple[Any, ...]]] = {}
+        for entry in entries:
+            by_book.setdefault(entry[self._names[0]], []).append(entry)
+        shards = in_lock_order(connection, by_book)
+        return [self._told([entry for book_id in some for entry in by_book[book_id]]) for some in shards]
 
 
 def _sqlite_row(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -8,7 +8,8 @@ Within a book events stand in the order of its entries. Whoever writes to a book
 commit, so who sees an entry sees all that are before it in its book; and the instants of recording of a book
 never go back. A pass takes what was recorded first, and all of one instant together, so it takes no entry
 before an earlier one of its book that is still in the outbox. Among those of a pass each book's are put in
-order by their numbers.
+order by their numbers. In a cluster, where machines are not seen at one moment, that holds because a row of
+the outbox lies in the shard of all the books that it names.
 """
 
 from __future__ import annotations

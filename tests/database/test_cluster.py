@@ -37,6 +37,7 @@ from ledger.database.engines import OtherDatabase, connect, database_url
 from ledger.database.lookups import Apart, Lookup
 from ledger.database.rights import grant, make_role
 from ledger.database.schema import standing_guards
+from ledger.events.feed import take_in
 from ledger.operations import installation
 from ledger.operations.installation import NotReady, connect_ready
 from ledger.people.other_accounts import OPEN_OF_HOLDER
@@ -187,6 +188,35 @@ def test_a_life_goes_on_as_on_one_machine(spread: Engine) -> None:
     told = [type(outcome).__name__ for outcome in world.post(*spends)]
     assert told == ["Posted"] * 6 + ["Refused"]
     assert verify(spread).findings == []
+
+
+@pytest.mark.postgres
+def test_what_waits_for_the_feed_lies_with_the_entries_that_it_names(spread: Engine) -> None:
+    """Or another machine would show an entry to the feed before an earlier one of the same book."""
+    world = World(spread)
+    accounts = [world.open(opening=(10_000, 5_000)) for _ in range(12)]
+    with spread.connect() as connection:
+        while take_in(connection):
+            pass
+        by_shard = [set(some) for some in in_lock_order(connection, accounts)]
+    assert len(by_shard) > 1
+    asked = [*accounts, *accounts[:3]]
+    world.post(*(Spend(account, 1, world.today, "H0001", world.ref()) for account in asked))
+    with spread.connect() as connection, connection.begin():
+        rows = connection.execute(select(tables.outbox)).all()
+        of_these = select(tables.entry.c.book_id, tables.entry.c.seq).where(
+            tables.entry.c.book_id.in_(accounts), tables.entry.c.seq > 1
+        )
+        written = sorted(map(tuple, connection.execute(of_these)))
+    named = [
+        [[int(one) for one in said.strip("{}").split(",")] for said in (row.books, row.seqs)] for row in rows
+    ]
+    assert sorted(map(sorted, by_shard)) == sorted(sorted(set(books)) for books, _seqs in named)
+    assert all(
+        (row.book_id, row.seq) == (books[0], seqs[0]) for row, (books, seqs) in zip(rows, named, strict=True)
+    )
+    entries = [place for books, seqs in named for place in zip(books, seqs, strict=True)]
+    assert sorted(entries) == written
 
 
 @pytest.mark.postgres
