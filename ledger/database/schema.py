@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from ledger.database.cluster import is_distributed, unguarded_parts
 from ledger.database.engines import is_postgresql
 from ledger.database.places import PLACES, Where
+from ledger.database.shards import SHARDS, unguarded_shards
 
 CHECK, KEY, COLUMN, INDEX, TRIGGER, CONSTRAINT = "CHECK", "key", "column", "index", "trigger", "constraint"
 
@@ -94,6 +95,7 @@ def standing_guards(connection: Connection, tables: Collection[str]) -> Standing
             (f"{one.part}.{one.trigger}", "the trigger is not the one of the table: run `distribute` again")
             for one in unguarded_parts(connection)
         ]
+        undermined_parts += unguarded_shards(connection, guards, _TELLING.format(of=SHARDS))
         return StandingGuards(guards, undermined_parts, is_spread=True)
     undermined = connection.execute(_UNDERMINED, {"tables": list(tables)})
     return StandingGuards(guards, [(where, what) for where, what in undermined])
@@ -192,17 +194,17 @@ def _sort_of(item: str) -> str:
 _SERVER = text("SELECT current_setting('server_version'), pg_is_in_recovery()")
 _OF = "(SELECT to_regclass(name) FROM unnest(CAST(:tables AS text[])) AS of(name))"
 # The schemas that tables and functions are told with are not compared: those of what is wanted are temporary.
-_GUARDS = text(rf"""
+_TELLING: Final = r"""
 SELECT c.relname, CASE k.contype WHEN 'c' THEN 'CHECK' WHEN 'f' THEN 'key' ELSE 'constraint' END, k.conname,
        regexp_replace(pg_get_constraintdef(k.oid), ' REFERENCES (\w+\.)', ' REFERENCES ')
   FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
- WHERE k.conrelid IN {_OF} AND k.contype IN ('c', 'f', 'p', 'u')
+ WHERE k.conrelid IN {of} AND k.contype IN ('c', 'f', 'p', 'u')
 UNION ALL
 SELECT c.relname, 'index', i.relname,
        regexp_replace(pg_get_indexdef(i.oid), ' ON (ONLY )?\S+ USING ', ' ON ' || c.relname || ' USING ')
        || CASE WHEN x.indisvalid AND x.indisready AND x.indislive THEN '' ELSE ' NOT VALID' END
   FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
- WHERE x.indrelid IN {_OF} AND x.indisunique
+ WHERE x.indrelid IN {of} AND x.indisunique
 UNION ALL
 SELECT c.relname, 'trigger', t.tgname,
        regexp_replace(
@@ -212,15 +214,16 @@ SELECT c.relname, 'trigger', t.tgname,
        || CASE WHEN t.tgenabled IN ('O', 'A') THEN '' ELSE ' SWITCHED OFF' END
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
   JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_language l ON l.oid = p.prolang
- WHERE t.tgrelid IN {_OF} AND NOT t.tgisinternal
+ WHERE t.tgrelid IN {of} AND NOT t.tgisinternal
 UNION ALL
 SELECT c.relname, 'column', a.attname,
        format_type(a.atttypid, a.atttypmod) || CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END
        || coalesce(' ' || pg_get_expr(d.adbin, d.adrelid), '')
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
   LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
- WHERE a.attrelid IN {_OF} AND a.attnum > 0 AND NOT a.attisdropped
-""")
+ WHERE a.attrelid IN {of} AND a.attnum > 0 AND NOT a.attisdropped
+"""
+_GUARDS = text(_TELLING.format(of=_OF))
 # where somebody's names are looked up: the schemas of settings, those called like a role, and `public`
 _LOOKED_IN: Final = """(
     SELECT CAST(rolname AS text) FROM pg_roles

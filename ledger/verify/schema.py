@@ -26,7 +26,7 @@ def guards_are_what_they_should_be(connection: Connection) -> Iterator[Finding]:
 
     A trigger more is found as well, since it may do anything; a CHECK or an index more is not. A standby
     takes no table, so there it is only found what undermines the guards. Of a spread database the
-    coordinator's tables are looked at and no shard, and what Citus adds to them is let be.
+    coordinator's tables are looked at, and what Citus adds to them is let be; a shard is held to its table.
     """
     stands = standing_guards(connection, tables.metadata.tables)
     try:

@@ -379,6 +379,7 @@ def test_a_part_that_is_guarded_in_another_way_is_told_and_mended(
     change: str, trigger: str, in_parts: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(schema, "is_distributed", lambda _connection: True)
+    monkeypatch.setattr(schema, "unguarded_shards", lambda *_: [])
     with in_parts.begin() as connection:
         guard_parts(connection)
         assert standing_guards(connection, ["card"]).undermined == []
@@ -387,6 +388,87 @@ def test_a_part_that_is_guarded_in_another_way_is_told_and_mended(
         assert (where, "distribute" in what) == (f"card_100.{trigger}", True)
         assert guard_parts(connection) == [trigger]
         assert standing_guards(connection, ["card"]).undermined == []
+
+
+# as Citus makes a shard on a worker, here in the same database: what guards it is called by its number
+A_SHARD = """
+CREATE TABLE pg_dist_shard (logicalrelid regclass, shardid bigint);
+CREATE TABLE pg_dist_node (groupid int, nodename text, nodeport int, noderole text);
+CREATE TABLE entry_100 (LIKE entry INCLUDING ALL);
+INSERT INTO pg_dist_shard VALUES ('entry', 100);
+INSERT INTO pg_dist_placement VALUES (100, 1);
+INSERT INTO pg_dist_node VALUES (1, 'worker', 5432, 'primary');
+CREATE FUNCTION run_command_on_workers(
+    command text, OUT nodename text, OUT nodeport int, OUT success boolean, OUT result text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    nodename := 'worker'; nodeport := 5432; success := current_setting('worker.is_down', true) IS NULL;
+    IF success THEN EXECUTE command INTO result; END IF;
+END $$;
+DO $$
+DECLARE one record;
+BEGIN
+    FOR one IN SELECT conname, pg_get_constraintdef(oid) AS says FROM pg_constraint
+        WHERE conrelid = CAST('entry' AS regclass) AND contype = 'f'
+    LOOP
+        EXECUTE format('ALTER TABLE entry_100 ADD CONSTRAINT %I %s', one.conname || '_100', one.says);
+    END LOOP;
+END $$;
+CREATE TRIGGER entry_append_only_100 BEFORE UPDATE OR DELETE OR TRUNCATE ON entry_100
+FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+"""
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("change", "where", "what"),
+    [
+        (
+            "DROP TRIGGER entry_append_only_100 ON entry_100",
+            "entry_100.entry_append_only",
+            "not on the shard",
+        ),
+        ("ALTER TABLE entry_100 DISABLE TRIGGER USER", "entry_100.entry_append_only", "not on the shard"),
+        (
+            "DROP TRIGGER entry_append_only_100 ON entry_100; CREATE TRIGGER entry_append_only_100"
+            " BEFORE TRUNCATE ON entry_100 FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()",
+            "entry_100.entry_append_only",
+            "not on the shard",
+        ),
+        ("ALTER TABLE entry_100 DROP CONSTRAINT fk_entry_book_100", "entry_100.fk_entry_book", "key"),
+        ("ALTER TABLE entry_100 ALTER digest DROP NOT NULL", "entry_100.digest", "column"),
+        (
+            "CREATE TRIGGER helps BEFORE INSERT ON entry_100 FOR EACH ROW EXECUTE FUNCTION refuse_change()",
+            "entry_100.trigger",
+            "nobody wanted",
+        ),
+        ("DROP TABLE entry_100", None, "not on the shard"),
+        ("SET LOCAL worker.is_down = 'yes'", "worker:5432", "does not tell"),
+    ],
+)
+def test_a_shard_that_is_guarded_in_another_way_than_its_table_is_found(
+    change: str, where: str | None, what: str, spread: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "is_distributed", lambda _connection: True)
+    monkeypatch.setattr(schema, "unguarded_parts", lambda _connection: [])
+    with spread.connect() as connection, connection.begin():
+        connection.execute(text("DELETE FROM pg_dist_placement"))
+        connection.execute(text(A_SHARD))
+        every = tables.metadata.tables
+        assert standing_guards(connection, every).undermined == []
+        connection.exec_driver_sql(change)
+        found = standing_guards(connection, every).undermined
+    if where is None:
+        guards = [guard for guard in standing_places(spread) if guard.table == "entry"]
+        assert len(found) == len(guards) > 20, "all that the table has"
+    else:
+        assert [one for one, _what in found] == [where]
+    assert all(what in told for _where, told in found)
+
+
+def standing_places(engine: Engine) -> list[schema.GuardPlace]:
+    with engine.connect() as connection, connection.begin():
+        return list(schema._of_postgresql(connection, ["entry"]))
 
 
 # as Citus does it: on each worker, here on one, and of several statements it tells of the first alone
