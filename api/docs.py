@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.http.deadlines import takes_long
 from api.openapi import document
 
 STATIC: Final = Path(__file__).resolve().parent / "static"
@@ -26,15 +27,13 @@ def add_docs(app: FastAPI) -> None:
 
     async def openapi(request: Request) -> Response:
         request.scope["ledger.template"] = "/openapi.json"
-        if not written:
-            # seconds of work for the first who asks: others are answered meanwhile, and those who ask for the
-            # same wait for the first
-            async with making:
-                if not written:
-                    written[:] = [await asyncio.to_thread(lambda: to_json(document(app)))]
-        return Response(written[0], media_type="application/json")
+        takes_long(request.scope)
+        # seconds of work, on a slow machine more than a call has: others are answered meanwhile, who asks for
+        # the same waits for it, and it goes on where who asked first is told that there is no answer yet
+        if not making:
+            making.append(asyncio.create_task(asyncio.to_thread(lambda: to_json(document(app)))))
+        return Response(await asyncio.shield(making[0]), media_type="application/json")
 
-    written: list[bytes] = []
-    making = asyncio.Lock()
+    making: list[asyncio.Task[bytes]] = []
     app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)
     app.add_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)

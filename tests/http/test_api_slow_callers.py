@@ -17,12 +17,15 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
-from starlette.responses import StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from api.docs import add_docs
 from api.http import metrics_page
 from api.http.asgi import Door
 from api.http.connection import Connection
+from api.http.deadlines import is_long
 from api.http.metrics_page import CONNECTIONS_MAX, PATH
 from api.operations.uploads import COMING_MAX
 from tests.support.api_client import contribute, key, open_account, running, spending, token
@@ -307,6 +310,45 @@ def test_the_document_is_made_once_for_all_who_ask_for_it_at_first(
         reached(asked, len(callers))
         go_on.set()
         assert {answer(caller) for caller in callers} == {(200, b'{"openapi":"3.1.0"}')}
+    assert len(made) == 1
+
+
+def test_the_document_of_the_api_is_made_to_its_end_though_who_asked_first_has_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On a machine on which it takes longer than a call may, the next who asks gets it."""
+    made: list[int] = []
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def document(_app: Any) -> dict[str, str]:
+        made.append(1)
+        at_work.set()
+        assert go_on.wait(PATIENCE)
+        return {"openapi": "3.1.0"}
+
+    monkeypatch.setattr("api.docs.document", document)
+    app = FastAPI(openapi_url=None)
+    add_docs(app)
+    [openapi] = (
+        route.endpoint for route in app.routes if isinstance(route, Route) and route.path == "/openapi.json"
+    )
+
+    async def asked() -> bytes:
+        scope = {"type": "http", "method": "GET", "path": "/openapi.json", "headers": []}
+        answered: Response = await openapi(Request(scope))
+        assert is_long(scope)
+        return bytes(answered.body)
+
+    async def one_after_another() -> bytes:
+        first = asyncio.create_task(asked())
+        assert await asyncio.to_thread(at_work.wait, PATIENCE)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        go_on.set()
+        return await asked()
+
+    assert asyncio.run(one_after_another()) == b'{"openapi":"3.1.0"}'
     assert len(made) == 1
 
 
