@@ -204,7 +204,8 @@ def _without_values(engine: Engine) -> Engine:
     """An engine whose errors show no value that was sent.
 
     SQLAlchemy hides the parameters themselves. PostgreSQL's own message quotes them again behind DETAIL and
-    CONTEXT ("Failing row contains …"), and of a value that it cannot read in its first line already.
+    CONTEXT ("Failing row contains …"), and of a value that it cannot read in its first line already. SQLite's
+    driver quotes a text whose bytes are none.
     """
     event.listen(engine, "handle_error", _hide_values)
     return engine
@@ -213,10 +214,12 @@ def _without_values(engine: Engine) -> Engine:
 def _hide_values(context: ExceptionContext) -> None:
     fault, told = context.original_exception, context.sqlalchemy_exception
     code = getattr(fault, "sqlstate", None)
-    if code is None:
-        return
     said = str(fault)
-    if code.startswith(_QUOTES_A_VALUE):
+    if code is None:
+        shown = said.partition(" with text ")[0]
+        if shown == said:
+            return
+    elif code.startswith(_QUOTES_A_VALUE):
         shown = f"{type(fault).__name__} ({code})"
     else:
         shown = said.partition("\n")[0]
@@ -235,6 +238,14 @@ def _sqlite_connect(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     cursor.close()
     connection.create_function("from_hex", 1, bytes.fromhex, deterministic=True)
+    connection.create_function("is_utf8", 1, _is_utf8, deterministic=True)
+
+
+def _is_utf8(content: bytes | None) -> bool:
+    try:
+        return content is None or content.decode("utf-8") is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def _sqlite_begin(connection: Connection) -> None:

@@ -105,7 +105,9 @@ def _is_read(name: str, kind: TypeEngine[object]) -> str:
     if isinstance(kind, LargeBinary):
         return f"typeof({said}) = 'blob'"
     if isinstance(kind, Text):
-        return f"typeof({said}) = 'text'"
+        # who reads other bytes is told them in the error; most texts are plain, and Python need not look
+        is_text = f"({said} NOT GLOB '*[^ -~]*' OR is_utf8(CAST({said} AS BLOB)))"
+        return f"typeof({said}) = 'text' AND {is_text}"
     # by way of its number a day that there is not becomes another one, or none
     day = f"substr({said}, 1, 10)"
     is_day = f"typeof({said}) = 'text' AND {said} >= '0001' AND ifnull(date(julianday({day})) = {day}, 0)"

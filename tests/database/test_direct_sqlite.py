@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import Engine, event, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ledger.database.direct import write_to_sqlite
 
@@ -24,6 +24,15 @@ def test_what_is_refused_is_an_error_of_sqlalchemy_without_values(fresh_engine: 
             write_to_sqlite(connection, INSERT, [(b"a" * 32, 1), (b"b" * 32, 1)])
         with connection.begin():
             assert connection.scalar(text("SELECT count(*) FROM claim")) == 2
+
+
+def test_a_text_that_cannot_be_read_is_told_without_it(fresh_engine: Engine) -> None:
+    with fresh_engine.connect() as connection, connection.begin():
+        with pytest.raises(OperationalError) as refused:
+            connection.scalars(text("SELECT CAST(x'7468652062696c6cff' AS TEXT) AS said")).all()
+        for told in (str(refused.value), str(refused.value.orig)):
+            assert "Could not decode to UTF-8 column 'said'" in told
+            assert "the bill" not in told
 
 
 def test_who_listens_hears_it(fresh_engine: Engine) -> None:

@@ -25,6 +25,8 @@ WRONG = {
     "a day of 29 days": ("entry.effective_on", "'2025-02-29'"),
     "a digest that is a text": ("entry.digest", "'texttexttexttexttexttexttexttext'"),
     "a text that is bytes": ("entry.source_ref", "x'00'"),
+    "a text of bytes that are none": ("entry.source_ref", "CAST(x'41ff' AS TEXT)"),
+    "a text that is cut within a sign": ("entry.source_ref", "CAST(x'e4bd' AS TEXT)"),
 }
 
 
