@@ -11,7 +11,6 @@ from pydantic_core import to_json
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from api.http.deadlines import takes_long
 from api.openapi import document
 
 STATIC: Final = Path(__file__).resolve().parent / "static"
@@ -27,7 +26,6 @@ def add_docs(app: FastAPI) -> None:
 
     async def openapi(request: Request) -> Response:
         request.scope["ledger.template"] = "/openapi.json"
-        takes_long(request.scope)
         # seconds of work, on a slow machine more than a call has: others are answered meanwhile, who asks for
         # the same waits for it, and it goes on where who asked first is told that there is no answer yet
         if not making:

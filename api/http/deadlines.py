@@ -88,6 +88,8 @@ LONG: Final = frozenset({
     ("POST", "/v1/year-ends/{year}"),
     ("POST", "/v1/retiree-credits/{period}"),
     ("POST", "/v1/annual-settlements/{year}"),
+    # seconds of work for the first who asks
+    ("GET", "/openapi.json"),
 })  # fmt: skip
 """Routes of which one call reads or posts very much at once, or waits for others that do."""
 
