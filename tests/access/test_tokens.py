@@ -24,7 +24,12 @@ from ledger.access.tokens import (
 )
 from ledger.settings import Settings, SettingsError
 
-NOW = datetime.now(UTC)
+
+def now() -> datetime:
+    """Not when the run began: a token may have ended since."""
+    return datetime.now(UTC)
+
+
 HOUR = timedelta(hours=1)
 
 
@@ -52,7 +57,7 @@ def decode(token: str, directory: Path) -> dict[str, Any]:
 
 def test_a_token_says_who_calls_who_acts_and_what_they_may(tmp_path: Path) -> None:
     create_signing_key(tmp_path)
-    token = mint(tmp_path, ["accounts:read", "admin", "admin"], "hospital-system", "clerk-7", NOW, HOUR)
+    token = mint(tmp_path, ["accounts:read", "admin", "admin"], "hospital-system", "clerk-7", now(), HOUR)
     rights = decode(token, tmp_path)
     assert (rights["client_id"], rights["sub"]) == ("hospital-system", "clerk-7")
     assert rights["scope"] == "accounts:read admin"
@@ -67,7 +72,7 @@ def test_the_key_is_private_and_never_made_anew(tmp_path: Path) -> None:
     create_signing_key(keys)
     before = {name: (keys / name).read_bytes() for name in (SIGNING_FILE, JWKS_FILE)}
     assert (mode(keys), mode(keys / SIGNING_FILE), mode(keys / JWKS_FILE)) == (0o700, 0o600, 0o644)
-    token = mint(keys, SCOPES, "a", "b", NOW, HOUR)
+    token = mint(keys, SCOPES, "a", "b", now(), HOUR)
     create_signing_key(keys)
     assert {name: (keys / name).read_bytes() for name in before} == before
     (keys / JWKS_FILE).unlink()
@@ -79,7 +84,7 @@ def test_the_key_is_private_and_never_made_anew(tmp_path: Path) -> None:
 def test_two_first_starts_at_once_agree_on_one_key(tmp_path: Path) -> None:
     with ThreadPool(8) as pool:
         pool.map(create_signing_key, [tmp_path] * 8)
-    assert decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)["sub"] == "b"
+    assert decode(mint(tmp_path, SCOPES, "a", "b", now(), HOUR), tmp_path)["sub"] == "b"
     assert sorted(path.name for path in tmp_path.iterdir()) == [JWKS_FILE, SIGNING_FILE], "a draft was left"
 
 
@@ -102,15 +107,15 @@ def test_a_jwks_of_somebody_else_is_kept_and_complained_about(tmp_path: Path) ->
 def test_no_token_is_made_for(tmp_path: Path, scopes: list[str], caller: str, lifetime: timedelta) -> None:
     create_signing_key(tmp_path)
     with pytest.raises(TokenError):
-        mint(tmp_path, scopes, caller, "b", NOW, lifetime)
+        mint(tmp_path, scopes, caller, "b", now(), lifetime)
 
 
 def test_a_token_is_bound_to_one_institution(tmp_path: Path) -> None:
     create_signing_key(tmp_path)
     for code in ("H0001", "h", "x" * 64, "!~", "12-34.5"):
-        made = mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, institution=code)
+        made = mint(tmp_path, SCOPES, "a", "b", now(), HOUR, institution=code)
         assert decode(made, tmp_path)["institution"] == code
-    rights = decode(mint(tmp_path, SCOPES, "a", "b", NOW, HOUR), tmp_path)
+    rights = decode(mint(tmp_path, SCOPES, "a", "b", now(), HOUR), tmp_path)
     assert not {"employer", "institution"} & set(rights)
 
 
@@ -119,25 +124,25 @@ def test_a_token_is_bound_to_no_such_institution(tmp_path: Path, code: str) -> N
     create_signing_key(tmp_path)
     assert not is_institution_code(code)
     with pytest.raises(TokenError, match="1 to 64 visible ASCII characters without /"):
-        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, institution=code)
+        mint(tmp_path, SCOPES, "a", "b", now(), HOUR, institution=code)
 
 
 def test_a_token_is_not_bound_twice(tmp_path: Path) -> None:
     create_signing_key(tmp_path)
     with pytest.raises(TokenError, match="to one of them"):
-        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR, employer="91999999000000001K", institution="H0001")
+        mint(tmp_path, SCOPES, "a", "b", now(), HOUR, employer="91999999000000001K", institution="H0001")
 
 
 def test_without_a_signing_key_there_are_no_tokens(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match="identity provider"):
-        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
+        mint(tmp_path, SCOPES, "a", "b", now(), HOUR)
     (tmp_path / SIGNING_FILE).write_text("nonsense")
     (tmp_path / SIGNING_FILE).chmod(0o644)
     with pytest.raises(TokenError, match="others than its owner may read it"):
-        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
+        mint(tmp_path, SCOPES, "a", "b", now(), HOUR)
     (tmp_path / SIGNING_FILE).chmod(0o600)
     with pytest.raises(TokenError, match="not a private key"):
-        mint(tmp_path, SCOPES, "a", "b", NOW, HOUR)
+        mint(tmp_path, SCOPES, "a", "b", now(), HOUR)
 
 
 def test_a_token_file_is_its_owners_alone(tmp_path: Path) -> None:
