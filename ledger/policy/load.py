@@ -62,7 +62,7 @@ def load_policy(text: str, filename: str, *, complete: bool = True) -> Policy:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PolicyError(filename, f"not TOML: {error}") from error
     for key in document:
         if key not in ("area", "parameter"):

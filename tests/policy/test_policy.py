@@ -1009,6 +1009,8 @@ def test_what_is_shown_is_what_is_used(day: date) -> None:
     ("text", "problem"),
     [
         ("[area\n", "not TOML"),
+        ("a = " + "[" * 20_000, "not TOML: maximum recursion depth"),
+        ("a = " + "{a = " * 20_000, "not TOML: maximum recursion depth"),
         (AREA, r"no \[\[parameter\]\] lines"),
         (AREA + "parameter = [1]\n", r"\[area\] must hold code and name, and nothing else"),
         ("parameter = [1]\n" + AREA, r"a parameter is written as \[\[parameter\]\]"),
