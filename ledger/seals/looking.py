@@ -5,13 +5,11 @@ Read page by page inside one snapshot, in memory that does not grow with the boo
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, bindparam, case, column, func, select
+from sqlalchemy import BigInteger, Connection, column, func, select
 
 from ledger import tables
 from ledger.book.chain import TransferLine
@@ -73,38 +71,6 @@ _MOVES_SINCE = Lookup(
 )
 
 
-# the same of all books of a page, which lie beside each other: in a third of the time of asking for each
-_IN_SPAN: Final = _T.book_id.between(bindparam("first"), bindparam("last"))
-_MOVED_IN_SPAN: Final = (
-    select(_T.from_side, _T.to_side, func.sum(_T.amount_fen))
-    .where(_IN_SPAN)
-    .group_by(_T.from_side, _T.to_side)
-)
-_CLOSING_IN_SPAN: Final = (
-    select(
-        _E.book_id,
-        func.sum(
-            case((_T.to_side.in_(POCKETS), _T.amount_fen), else_=0)
-            - case((_T.from_side.in_(POCKETS), _T.amount_fen), else_=0)
-        ),
-    )
-    .join_from(tables.entry, tables.transfer, (_T.book_id == _E.book_id) & (_T.seq == _E.seq))
-    .where(_IN_SPAN, _E.book_id.between(bindparam("first"), bindparam("last")))
-    .where(_E.effective_on <= bindparam("end"))
-    .group_by(_E.book_id)
-)
-
-
-ItemT = TypeVar("ItemT")
-
-
-class BookSpan(NamedTuple):
-    """From the first to the last number of the books of a page: no other book has one between them."""
-
-    first: int
-    last: int
-
-
 class StandingBook(NamedTuple):
     """A book as it stands, and the last year that it has finished; None where there is none."""
 
@@ -150,41 +116,21 @@ def digests(connection: Connection, places: Sequence[tuple[int, int]]) -> Mappin
     return {book_id: bytes(found) for book_id, found in _DIGESTS.run(connection, places)}
 
 
-def moved_since(
-    connection: Connection, since: Sequence[tuple[int, int]], span: BookSpan | None = None
-) -> Mapping[int, int]:
-    """By side what entries behind (book, number) brought it, in fen; `span` where these are all of a page."""
+def moved_since(connection: Connection, since: Sequence[tuple[int, int]]) -> Mapping[int, int]:
+    """By side what entries behind (book, number) brought it, in fen."""
     sums: dict[int, int] = {}
-    if span is not None and since and not any(after for _book_id, after in since):
-        rows = connection.execute(_MOVED_IN_SPAN, span._asdict()).all()
-    else:
-        rows = _MOVED.run(connection, since)
-    for source, target, fen in rows:
+    for source, target, fen in _MOVED.run(connection, since):
         sums[source] = sums.get(source, 0) - int(fen)
         sums[target] = sums.get(target, 0) + int(fen)
     return sums
 
 
-def balances(
-    connection: Connection, books: Sequence[StandingBook], span: BookSpan | None = None
-) -> list[SealedBalance]:
+def balances(connection: Connection, books: Sequence[StandingBook]) -> list[SealedBalance]:
     """What accounts held at the end of the last year that they finished, by their numbers."""
     years = {book.book_id: book.finished for book in books if book.finished is not None}
-    found: dict[int, int] = {}
-    asked = years
-    if span is not None and years:
-        # almost all accounts of a page finished the same year
-        [(usual, _count)] = Counter(years.values()).most_common(1)
-        asked = {book_id: year for book_id, year in years.items() if year != usual}
-        rows = connection.execute(_CLOSING_IN_SPAN, span._asdict() | {"end": _last_day(usual)})
-        found = {book_id: int(fen) for book_id, fen in rows if years.get(book_id) == usual}
-    ends = [(book_id, _last_day(year).isoformat()) for book_id, year in asked.items()]
-    found.update((book_id, int(fen)) for book_id, fen in _CLOSING.run(connection, ends))
+    asked = [(book_id, date(year, 12, 31).isoformat()) for book_id, year in years.items()]
+    found = {book_id: int(fen) for book_id, fen in _CLOSING.run(connection, asked)}
     return [SealedBalance(book_id, year, found.get(book_id, 0)) for book_id, year in years.items()]
-
-
-def _last_day(year: int) -> date:
-    return date(year, 12, 31)
 
 
 def chains_of_reads(connection: Connection) -> list[SealedReads]:
@@ -201,19 +147,6 @@ def heads_of_reads(connection: Connection, places: Sequence[tuple[int, int]]) ->
         rows = _HEADS_OF_READS.run(connection, places[start : start + PAGE])
         found.update((chain_id, bytes(head)) for chain_id, head in rows)
     return found
-
-
-def ahead(items: Iterator[ItemT]) -> Generator[ItemT]:
-    """The items, of which the next is made in a thread of its own while one is at work.
-
-    What is asked of the database meanwhile takes as long as what is made of its answers. Close it: the thread
-    has ended then.
-    """
-    with ThreadPoolExecutor(1, "ledger-ahead") as thread:
-        coming = thread.submit(next, items, None)
-        while (item := coming.result()) is not None:
-            coming = thread.submit(next, items, None)
-            yield item
 
 
 class ChainBroken(NamedTuple):

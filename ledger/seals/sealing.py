@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from ledger.chart.sides import Side
-from ledger.database.cluster import in_cluster
 from ledger.seals.kept import (
     BALANCES,
     BOOKS,
@@ -29,9 +28,7 @@ from ledger.seals.kept import (
     Writing,
 )
 from ledger.seals.looking import (
-    BookSpan,
     StandingBook,
-    ahead,
     balances,
     chains_of_reads,
     digests,
@@ -239,14 +236,12 @@ class _Reading:
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
-        # whatever happens, nobody else is at the connection when this ends
-        with closing(ahead(self._pages())) as pages:
-            for page in pages:
-                self._take(page)
-                day.changed += page.changed
-                day.books += len(page.books)
-                day.entries += sum(book.seq for book, _sealed in page.books)
-                progress(day.books, of)
+        for page in self._pages():
+            self._take(page)
+            day.changed += page.changed
+            day.books += len(page.books)
+            day.entries += sum(book.seq for book, _sealed in page.books)
+            progress(day.books, of)
         for gone in self._books.rest():
             raise _gone(gone)
         for passed in self._balances.rest():
@@ -272,13 +267,9 @@ class _Reading:
                 if sealed is not None and sealed.seq == book.seq and sealed.head != book.head:
                     raise _rewritten(sealed)
             self._hold_sealed([sealed for _book, sealed in went_on if sealed is not None])
-            span = None
-            if len(went_on) == len(page) and not in_cluster(self._connection):
-                # on a cluster a book that was opened meanwhile might stand between them
-                span = BookSpan(page[0].book_id, page[-1].book_id)
             since = [(book.book_id, 0 if sealed is None else sealed.seq) for book, sealed in went_on]
-            moved = moved_since(self._connection, since, span)
-            found = balances(self._connection, [book for book, _sealed in went_on], span)
+            moved = moved_since(self._connection, since)
+            found = balances(self._connection, [book for book, _sealed in went_on])
             yield _Page(books, len(went_on), moved, {one.book_id: one for one in found})
 
     def _take(self, page: _Page) -> None:

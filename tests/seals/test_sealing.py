@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -690,7 +687,7 @@ def test_a_balance_that_was_kept_and_changed_goes_into_no_other_day(sealed: Seal
 def test_many_books_are_looked_at_in_pages_that_come_to_the_same(
     sealed: Sealing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """New books are summed up by the page, others one by one; years of other ends stand between them."""
+    """Years of other ends stand beside each other, and books without one."""
     more = [
         sealed.world.open(opened_on=date(2024, 1, 1), opening=(100, fen), today=date(2024, 1, 1))
         for fen in range(7)
@@ -698,12 +695,9 @@ def test_many_books_are_looked_at_in_pages_that_come_to_the_same(
     years = [PostInterest(book, 2024) for book in more[:6]] + [PostInterest(book, 2025) for book in more[:4]]
     sealed.world.post(*years, today=date(2026, 1, 5))
     days = []
-    for number, (size, is_spread) in enumerate(
-        [(1_000, False), (1_000, True), (4, False), (3, True), (1, False)]
-    ):
+    for number, size in enumerate([1_000, 4, 3, 1]):
         with monkeypatch.context() as patched:
             patched.setattr(looking, "PAGE", size)
-            patched.setattr(sealing, "in_cluster", lambda _connection, is_spread=is_spread: is_spread)
             log = Log(sealed.log.folder.parent / str(number))
             with reading(sealed.world.engine) as connection:
                 seal(connection, sealed.world.keyring, log, sealed.signer)
@@ -722,40 +716,3 @@ def write_rows(log: Log, of: RowsOf[Any], rows: list[Any]) -> None:
     """Put other rows in place of all that was kept of the first seal."""
     for path in (log.kept.whole(of, 1), log.kept.changes(of, 0)):
         path.write_bytes(b"".join(of.form.pack(*row) for row in rows))
-
-
-def test_what_is_made_ahead_is_made_by_nobody_once_it_is_closed() -> None:
-    at_work, going = threading.Event(), threading.Event()
-    made = []
-
-    def numbers() -> Iterator[int]:
-        yield 1
-        at_work.set()
-        assert going.wait(30)
-        made.append(2)
-        yield 2
-        raise AssertionError("nobody asked for more")
-
-    def half_way() -> None:
-        with closing(looking.ahead(numbers())) as coming:
-            for one in coming:
-                assert one == 1
-                assert at_work.wait(30)
-                going.set()
-                raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half_way()
-    assert made == [2]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ledger-ahead")]
-
-
-def test_what_fails_ahead_is_told_in_its_turn() -> None:
-    def numbers() -> Iterator[int]:
-        yield from (1, 2)
-        raise LookupError("no third")
-
-    found: list[int] = []
-    with pytest.raises(LookupError, match="no third"):
-        found.extend(looking.ahead(numbers()))
-    assert found == [1, 2]
