@@ -30,7 +30,13 @@ def add_docs(app: FastAPI) -> None:
         # the same waits for it, and it goes on where who asked first is told that there is no answer yet
         if not making:
             making.append(asyncio.create_task(asyncio.to_thread(lambda: to_json(document(app)))))
+            making[0].add_done_callback(keep_if_made)
         return Response(await asyncio.shield(making[0]), media_type="application/json")
+
+    def keep_if_made(task: asyncio.Task[bytes]) -> None:
+        # who waited for it was told; who asks next has it made anew
+        if task.cancelled() or task.exception() is not None:
+            making.clear()
 
     making: list[asyncio.Task[bytes]] = []
     app.add_route("/docs", docs, methods=["GET"], include_in_schema=False)

@@ -172,9 +172,12 @@ class Connection(HttpToolsProtocol):
             return
         # what it sends from now on stays with it
         self.flow.pause_reading()
-        if not self._deaf and self._ending is None:
-            # what it was told may be on its way yet, and an end at once would take it back from the network
-            self._end_in(self.LINGER_SECONDS)
+        if not self._deaf:
+            # it was answered while its body came, and hears no more; but what it was told may be on its way
+            # yet, and an end at once would take that back from the network
+            self._deaf = self._is_over = True
+            if not self.flow.write_paused:
+                self._end_in(self.LINGER_SECONDS)
 
     def _head_bytes(self) -> int:
         fields = sum(len(name) + len(value) + _BETWEEN_NAME_AND_VALUE for name, value in self.headers)
@@ -221,7 +224,11 @@ class Connection(HttpToolsProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._ending is not None and not self._is_over and not self.transport.is_closing():
+        if self._ending is None or self.transport.is_closing():
+            return
+        if self._is_over:
+            self._end_in(self.LINGER_SECONDS)
+        else:
             self._ending.cancel()
             self._ending = None
 

@@ -8,7 +8,7 @@ is asked when a row is written, and by whom it was taken away meanwhile nobody k
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     Boolean,
@@ -28,22 +28,27 @@ from sqlalchemy.types import TypeEngine
 from ledger.database.engines import is_postgresql
 
 
-class Unreadable(NamedTuple):
-    """A column, and in how many rows of its table something stands in it that cannot be read as its type."""
+class OutOfPlace(NamedTuple):
+    """A column or a CHECK of a table, and how many of its rows hold what that does not let in."""
 
     table: str
-    column: str
+    name: str
     rows: int
 
     def __str__(self) -> str:
-        return f"{self.table}.{self.column}"
+        return f"{self.table}.{self.name}"
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is a CHECK of the words that there are: another one means nothing to who reads it."""
+        return self.name.endswith("_known")
 
 
-def unreadable(connection: Connection, tables: Iterable[Table]) -> list[Unreadable]:
+def unreadable(connection: Connection, tables: Iterable[Table]) -> list[OutOfPlace]:
     """The columns in which something stands that they cannot hold: one pass over each of the tables."""
     if is_postgresql(connection):
         return []
-    found: list[Unreadable] = []
+    found: list[OutOfPlace] = []
     for table in tables:
         names = [column.name for column in table.columns]
         sums = ", ".join(
@@ -52,43 +57,26 @@ def unreadable(connection: Connection, tables: Iterable[Table]) -> list[Unreadab
         )
         (counts,) = connection.exec_driver_sql(f'SELECT {sums} FROM "{table.name}"').all()
         found += [
-            Unreadable(table.name, name, int(count))
+            OutOfPlace(table.name, name, int(count))
             for name, count in zip(names, counts, strict=True)
             if count
         ]
     return found
 
 
-# what a CHECK is called that says which numbers or words there are: another one means nothing to who reads it
-_OF_A_WORD: Final = "_known"
-
-
-class RefusedRows(NamedTuple):
-    """A CHECK, and how many rows of its table it would not let in."""
-
-    table: str
-    check: str
-    rows: int
-
-    def __str__(self) -> str:
-        return f"{self.table}.{self.check}"
-
-
-def refused_rows(connection: Connection, tables: Iterable[Table], *, of_words: bool) -> list[RefusedRows]:
-    """The CHECKs of tables that rows which are there do not keep: those of words, or all others."""
-    found: list[RefusedRows] = []
+def refused_rows(connection: Connection, tables: Iterable[Table]) -> list[OutOfPlace]:
+    """The CHECKs that rows which are there do not keep: one pass over each of the tables."""
+    found: list[OutOfPlace] = []
     for table in tables:
         checks = sorted(
-            (str(one.name), str(one.sqltext))
-            for one in table.constraints
-            if isinstance(one, CheckConstraint) and str(one.name).endswith(_OF_A_WORD) is of_words
+            (str(one.name), str(one.sqltext)) for one in table.constraints if isinstance(one, CheckConstraint)
         )
         if not checks:
             continue
         broken = [func.count().filter(text(f"NOT ({said})")) for _name, said in checks]
         (counts,) = connection.execute(select(*broken).select_from(table)).all()
         found += [
-            RefusedRows(table.name, name, count)
+            OutOfPlace(table.name, name, count)
             for (name, _said), count in zip(checks, counts, strict=True)
             if count
         ]

@@ -16,7 +16,7 @@ from ledger.book.chain import TransferLine
 from ledger.book.numbers import has_account
 from ledger.chart.sides import POCKETS
 from ledger.database.lookups import Lookup
-from ledger.database.readable import Unreadable, unreadable
+from ledger.database.readable import OutOfPlace, unreadable
 from ledger.seals.kept import SealedBalance, SealedBook, SealedReads
 from ledger.verify.walk import WalkedEntry
 
@@ -80,7 +80,7 @@ class StandingBook(NamedTuple):
     finished: int | None
 
 
-def not_readable(connection: Connection) -> list[Unreadable]:
+def not_readable(connection: Connection) -> list[OutOfPlace]:
     """What of all that a seal reads cannot be read."""
     read = (tables.book, tables.entry, tables.transfer, tables.read_log, tables.read_log_chain)
     return unreadable(connection, read)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,7 +20,6 @@ from ledger.seals.kept import (
     KeptRows,
     RowsOf,
     RowT,
-    SealedBalance,
     SealedBook,
     SealedReads,
     Writing,
@@ -43,6 +40,7 @@ from ledger.seals.notes import Checkpoint, Note, NoteProblem, Signer, Verifier, 
 from ledger.seals.tiles import (
     CHECKPOINT,
     KEY,
+    alone,
     hashes_of,
     read_entries,
     read_key_file,
@@ -56,7 +54,6 @@ from ledger.verify.finding import book_name
 SEALS: Final = "seals"
 SEALED: Final = "sealed"
 WITNESSES: Final = "witnesses"
-_LOCK: Final = "lock"
 # there once a day was published: without it a checkpoint that is missing is the first one to come
 _BEGUN: Final = "begun"
 
@@ -118,20 +115,6 @@ class Log:
             raise NoteProblem("the entries of the log are not those that its checkpoint was signed over")
         return checkpoint, entries
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Have nobody else seal meanwhile. Raises SealProblem when somebody does."""
-        self.kept.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.kept.folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise SealProblem("another process is sealing") from None
-            yield
-        finally:
-            os.close(descriptor)
-
 
 def seal(
     connection: Connection,
@@ -145,7 +128,7 @@ def seal(
     `connection` reads one snapshot. Raises SealProblem, also when what was sealed before is no longer there;
     NoteProblem when the log itself is not whole.
     """
-    with log.alone():
+    with alone(log.kept.folder, SealProblem("another process is sealing")):
         entries: list[bytes] = []
         if (log.folder / CHECKPOINT).exists():
             entries = log.read(signer.verifier)[1]
@@ -203,15 +186,6 @@ def _entry_of(day: _Day) -> bytes:
     return json.dumps(said, separators=(",", ":")).encode()
 
 
-class _Page(NamedTuple):
-    """Books with what was sealed of them; how many went on, what these moved, what their years ended with."""
-
-    books: list[tuple[StandingBook, SealedBook | None]]
-    changed: int
-    moved: Mapping[int, int]
-    balances: Mapping[int, SealedBalance]
-
-
 class _Reading:
     """One snapshot, gone through beside what was sealed before."""
 
@@ -236,11 +210,10 @@ class _Reading:
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
-        for page in self._pages():
-            self._take(page)
-            day.changed += page.changed
-            day.books += len(page.books)
-            day.entries += sum(book.seq for book, _sealed in page.books)
+        for page in standing(self._connection):
+            day.changed += self._take(page)
+            day.books += len(page)
+            day.entries += sum(book.seq for book in page)
             progress(day.books, of)
         for gone in self._books.rest():
             raise _gone(gone)
@@ -254,37 +227,34 @@ class _Reading:
         day.sums = {name: self._sums[name] for name in sorted(self._sums)}
         return day
 
-    def _pages(self) -> Iterator[_Page]:
-        """All books a page at a time, with what was sealed of them and what those that went on came to."""
-        for page in standing(self._connection):
-            books: list[tuple[StandingBook, SealedBook | None]] = []
-            for book in page:
-                for gone in self._books.before(book.book_id):
-                    raise _gone(gone)
-                books.append((book, self._books.at(book.book_id)))
-            went_on = [(book, sealed) for book, sealed in books if sealed is None or sealed.seq != book.seq]
-            for book, sealed in books:
-                if sealed is not None and sealed.seq == book.seq and sealed.head != book.head:
-                    raise _rewritten(sealed)
-            self._hold_sealed([sealed for _book, sealed in went_on if sealed is not None])
-            since = [(book.book_id, 0 if sealed is None else sealed.seq) for book, sealed in went_on]
-            moved = moved_since(self._connection, since)
-            found = balances(self._connection, [book for book, _sealed in went_on])
-            yield _Page(books, len(went_on), moved, {one.book_id: one for one in found})
-
-    def _take(self, page: _Page) -> None:
-        for side, fen in page.moved.items():
+    def _take(self, page: list[StandingBook]) -> int:
+        """Take a page of books beside what was sealed of them; how many are new or went on."""
+        books: list[tuple[StandingBook, SealedBook | None]] = []
+        for book in page:
+            for gone in self._books.before(book.book_id):
+                raise _gone(gone)
+            sealed = self._books.at(book.book_id)
+            if sealed is not None and sealed.seq == book.seq and sealed.head != book.head:
+                raise _rewritten(sealed)
+            books.append((book, sealed))
+        went_on = [(book, sealed) for book, sealed in books if sealed is None or sealed.seq != book.seq]
+        self._hold_sealed([sealed for _book, sealed in went_on if sealed is not None])
+        since = [(book.book_id, 0 if sealed is None else sealed.seq) for book, sealed in went_on]
+        for side, fen in moved_since(self._connection, since).items():
             name = Side(side).name.lower()
             self._sums[name] = self._sums.get(name, 0) + fen
-        for book, sealed in page.books:
+        found = balances(self._connection, [book for book, _sealed in went_on])
+        fresh = {one.book_id: one for one in found}
+        for book, sealed in books:
             row = SealedBook(book.book_id, book.seq, book.head)
             self._put(BOOKS, self.books_tree, row, sealed)
             for passed in self._balances.before(book.book_id):
                 self._was[BALANCES.name].add(self._leaf(BALANCES, passed))
             known = self._balances.at(book.book_id)
-            balance = page.balances.get(book.book_id, known)
+            balance = fresh.get(book.book_id, known)
             if balance is not None:
                 self._put(BALANCES, self.balances_tree, balance, known)
+        return len(went_on)
 
     def _hold_roots(self) -> None:
         """What was kept of the last day must be what its roots were made of. Raises NoteProblem."""

@@ -7,8 +7,10 @@ that are full never change, and the checkpoint is written last: until then nobod
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +23,7 @@ ENTRY_BYTES_MAX: Final = 256**_LENGTH_BYTES - 1
 CHECKPOINT: Final = "checkpoint"
 KEY: Final = "key"
 _STEP: Final = 1000
+_LOCK: Final = "lock"
 
 
 def tile_path(kind: str, number: int, width: int) -> str:
@@ -140,6 +143,21 @@ def put_in_place(beside: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextmanager
+def alone(folder: Path, busy: Exception) -> Iterator[None]:
+    """Have nobody else at work in a folder meanwhile. Raises `busy` when somebody is."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise busy from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_note_file(path: Path) -> bytes:

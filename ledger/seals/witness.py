@@ -7,10 +7,6 @@ anew where it has signed before, goes on from nothing that it has not signed its
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -31,6 +27,7 @@ from ledger.seals.notes import (
 from ledger.seals.tiles import (
     CHECKPOINT,
     KEY,
+    alone,
     hashes_of,
     read_entries,
     read_key_file,
@@ -40,7 +37,6 @@ from ledger.seals.tiles import (
 from ledger.vault import signing_key
 
 PRIVATE: Final = "witness.key"
-_LOCK: Final = "lock"
 
 
 class Inconsistent(Exception):
@@ -65,7 +61,8 @@ def witness(state: Path, seals: Path, key: str, now: datetime) -> Witnessed:
     hashes = hashes_of(read_entries(seals, checkpoint.size))
     if root_of(hashes) != checkpoint.root:
         raise Inconsistent("the entries that are published are not those of the checkpoint")
-    with _alone(state):
+    # of two at once neither would know of what the other signs
+    with alone(state, Inconsistent("another process signs for this witness: run it again")):
         before = _before(state, verifier)
         if before is not None:
             _hold_to(before, checkpoint, hashes)
@@ -75,24 +72,6 @@ def witness(state: Path, seals: Path, key: str, now: datetime) -> Witnessed:
         write_whole(state / KEY, f"{signer.verifier}\n".encode())
         write_whole(state / CHECKPOINT, str(signed).encode())
     return Witnessed(checkpoint.origin, checkpoint.size, None if before is None else before.size)
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Have nobody else sign for this witness meanwhile: of two at once neither would know of the other's.
-
-    Raises Inconsistent when somebody does.
-    """
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(state / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Inconsistent("another process signs for this witness: run it again") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _before(state: Path, verifier: Verifier) -> Checkpoint | None:

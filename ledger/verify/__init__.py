@@ -100,7 +100,7 @@ from ledger.verify.people import (
 )
 from ledger.verify.pockets import account_money_went_back_to_its_pockets
 from ledger.verify.read_log import reads_follow_each_other
-from ledger.verify.readable import cannot_be_read, rows_that_no_check_lets_in
+from ledger.verify.readable import UNREADABLE, values_are_such_as_could_be_written
 from ledger.verify.registered import rows_are_those_that_were_registered
 from ledger.verify.registers import (
     bills_go_by_the_day_of_care,
@@ -227,15 +227,15 @@ def verify(
     start, end = _LOWEST if first is None else first, _HIGHEST if last is None else last
     verdict = Verdict()
     with look(engine) as connection:
-        verdict.add(cannot_be_read(connection))
-        if not verdict.clean:
+        values = values_are_such_as_could_be_written(connection)
+        verdict.add(values)
+        if any(one.code == UNREADABLE for one in values):
             return verdict
         total = _count(connection, tables.book, start, end)
         for across in ACROSS:
             verdict.add(across(connection, start, end))
         verdict.erased = count_erased(connection)
         verdict.add(guards_are_what_they_should_be(connection))
-        verdict.add(rows_that_no_check_lets_in(connection))
         verdict.add(reads_follow_each_other(connection, keyring))
         verdict.add(documents_are_as_written(connection, keyring))
         if keyring is not None:

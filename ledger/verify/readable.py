@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.database.readable import refused_rows, unreadable
+from ledger.database.readable import OutOfPlace, refused_rows, unreadable
 from ledger.verify.finding import Finding
 
+UNREADABLE: Final = "value_unreadable"
+"""Where one is found nothing else can be looked at."""
 
-def cannot_be_read(connection: Connection) -> list[Finding]:
-    """What stands in columns that cannot hold it, and words that there are not: the rest is not looked at."""
+
+def values_are_such_as_could_be_written(connection: Connection) -> list[Finding]:
+    """What stands in columns that cannot hold it, words that there are not, rows that no CHECK lets in."""
     asked = tables.metadata.sorted_tables
     found = [
         Finding(
-            "value_unreadable",
+            UNREADABLE,
             str(one),
             f"{one.rows} of its values cannot be read: put them right first, nothing else was looked at",
         )
         for one in unreadable(connection, asked)
     ]
-    if found:
-        return found
-    return [
-        Finding(
-            "value_unreadable",
-            str(one),
-            f"{one.rows} rows say what there is not: put them right first, nothing else was looked at",
-        )
-        for one in refused_rows(connection, asked, of_words=True)
-    ]
+    return found or [_refused(one) for one in refused_rows(connection, asked)]
 
 
-def rows_that_no_check_lets_in(connection: Connection) -> list[Finding]:
-    """Rows that are there and could not be written, with the CHECK that would refuse them."""
-    return [
-        Finding("row_refused", str(one), f"{one.rows} rows are there that it lets nobody write")
-        for one in refused_rows(connection, tables.metadata.sorted_tables, of_words=False)
-    ]
+def _refused(one: OutOfPlace) -> Finding:
+    if one.is_word:
+        what = f"{one.rows} rows say what there is not: put them right first, nothing else was looked at"
+        return Finding(UNREADABLE, str(one), what)
+    return Finding("row_refused", str(one), f"{one.rows} rows are there that it lets nobody write")

@@ -400,6 +400,37 @@ def test_who_floods_and_reads_late_gets_all_that_was_answered() -> None:
         sending.join(30)
 
 
+def test_who_floods_behind_an_answer_that_it_reads_late_is_told_it_whole_and_let_go() -> None:
+    """The answer does not fit into the network when too much has come, and is given before the end."""
+    body = b"x" * (32 << 20)
+    made: list[Connection] = []
+
+    class Watched(Connection):
+        def connection_made(self, transport: Any) -> None:
+            made.append(self)
+            super().connection_made(transport)
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        length = str(len(body)).encode()
+        headers = [(b"content-length", length)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    with served(app, Watched) as port, called(port) as caller:
+        flood = head("/", "POST", content_length=str(64 << 20)) + b"\r\n" + b"y" * (32 << 20)
+        sending = threading.Thread(target=send_all, args=(caller, flood), daemon=True)
+        sending.start()
+        for _ in range(10_000):
+            if made and made[0]._wasted > WASTED_MAX:
+                break
+            time.sleep(0.001)
+        assert made[0]._wasted > WASTED_MAX
+        said = everything(caller)
+        assert said.partition(b"\r\n\r\n")[2] == body
+        sending.join(30)
+        assert not sending.is_alive()
+
+
 def send_all(caller: socket.socket, sent: bytes) -> None:
     with suppress(OSError):
         caller.sendall(sent)

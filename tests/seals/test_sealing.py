@@ -36,6 +36,7 @@ from ledger.seals.proof_check import problems
 from ledger.seals.proving import prove
 from ledger.seals.sealing import Log, SealedDay, SealProblem, seal
 from ledger.seals.since import HeldAgainst, hold_against
+from ledger.seals.tiles import alone
 from ledger.seals.witness import Inconsistent, witness
 from ledger.vault import KeyringError
 from ledger.verify import verify
@@ -206,7 +207,8 @@ def test_a_seal_that_ended_half_way_is_made_again(sealed: Sealing, monkeypatch: 
 
 
 def test_two_do_not_seal_at_once(sealed: Sealing) -> None:
-    with sealed.log.alone(), pytest.raises(SealProblem, match="another process"):
+    at_work = alone(sealed.log.kept.folder, AssertionError())
+    with at_work, pytest.raises(SealProblem, match="another process"):
         sealed.seal()
 
 

@@ -82,5 +82,4 @@ def test_of_what_the_service_wrote_all_can_be_read(world: World) -> None:
     """Every table is asked, and of PostgreSQL nothing."""
     with world.engine.connect() as connection, connection.begin():
         assert unreadable(connection, tables.metadata.sorted_tables) == []
-        for of_words in (True, False):
-            assert refused_rows(connection, tables.metadata.sorted_tables, of_words=of_words) == []
+        assert refused_rows(connection, tables.metadata.sorted_tables) == []
