@@ -5,16 +5,17 @@ Read page by page inside one snapshot, in memory that does not grow with the boo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Final, NamedTuple
 
-from sqlalchemy import BigInteger, Connection, column, func, select
+from sqlalchemy import BigInteger, Connection, CursorResult, case, column, extract, func, select
 
 from ledger import tables
 from ledger.book.chain import TransferLine
 from ledger.book.numbers import has_account
 from ledger.chart.sides import POCKETS
+from ledger.database.engines import is_postgresql
 from ledger.database.lookups import Lookup
 from ledger.database.readable import OutOfPlace, unreadable
 from ledger.seals.kept import SealedBalance, SealedBook, SealedReads
@@ -71,6 +72,29 @@ _MOVES_SINCE = Lookup(
 )
 
 
+# The same of all that is there. Account by account their entries lie scattered, and to fetch them would take
+# three times as long as to go over the tables and sort what they come to.
+_ALL_MOVED = select(_T.from_side, _T.to_side, func.sum(_T.amount_fen)).group_by(_T.from_side, _T.to_side)
+_ALL_CLOSING = (
+    select(
+        _B.book_id,
+        func.sum(case((_T.to_side.in_(POCKETS), _T.amount_fen), else_=0))
+        - func.sum(case((_T.from_side.in_(POCKETS), _T.amount_fen), else_=0)),
+    )
+    .join(
+        tables.entry,
+        (_E.book_id == _B.book_id) & (extract("year", _E.effective_on) <= _B.interest_year),
+    )
+    .join(tables.transfer, (_T.book_id == _E.book_id) & (_T.seq == _E.seq))
+    .where(_B.interest_year >= extract("year", _B.opened_on))
+    .group_by(_B.book_id)
+    .order_by(_B.book_id)
+    .execution_options(yield_per=PAGE)
+)
+# so many are sorted at once, in some 2 GB of files of the database
+SORTED_AT_ONCE: Final = 10_000_000
+
+
 class StandingBook(NamedTuple):
     """A book as it stands, and the last year that it has finished; None where there is none."""
 
@@ -118,8 +142,17 @@ def digests(connection: Connection, places: Sequence[tuple[int, int]]) -> Mappin
 
 def moved_since(connection: Connection, since: Sequence[tuple[int, int]]) -> Mapping[int, int]:
     """By side what entries behind (book, number) brought it, in fen."""
+    return _by_side(_MOVED.run(connection, since))
+
+
+def moved(connection: Connection) -> Mapping[int, int]:
+    """By side what all entries that there are brought it, in fen."""
+    return _by_side(connection.execute(_ALL_MOVED))
+
+
+def _by_side(rows: Iterable[Sequence[int]]) -> Mapping[int, int]:
     sums: dict[int, int] = {}
-    for source, target, fen in _MOVED.run(connection, since):
+    for source, target, fen in rows:
         sums[source] = sums.get(source, 0) - int(fen)
         sums[target] = sums.get(target, 0) + int(fen)
     return sums
@@ -131,6 +164,55 @@ def balances(connection: Connection, books: Sequence[StandingBook]) -> list[Seal
     asked = [(book_id, date(year, 12, 31).isoformat()) for book_id, year in years.items()]
     found = {book_id: int(fen) for book_id, fen in _CLOSING.run(connection, asked)}
     return [SealedBalance(book_id, year, found.get(book_id, 0)) for book_id, year in years.items()]
+
+
+class AllBalances:
+    """The same of all accounts, for whoever goes through all books by their numbers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        books, entries = connection.execute(select(func.count(), func.sum(_B.last_seq))).one()
+        # of the books, in the order in which they come
+        self._at_once = max(books * SORTED_AT_ONCE // max(entries or 0, 1), PAGE)
+        self._left = 0
+        self._rows: CursorResult[int, int] | None = None
+        self._next: Sequence[int] | None = None
+        if is_postgresql(connection):
+            # all rows are wanted: PostgreSQL takes it that of a cursor few are, and fetches what comes first
+            connection.execute(select(func.set_config("cursor_tuple_fraction", "1", True)))
+
+    def of(self, books: Sequence[StandingBook]) -> list[SealedBalance]:
+        """Those of some books, which are the ones that follow on all that were asked for before."""
+        found: list[SealedBalance] = []
+        for book in books:
+            if not self._left:
+                self._ask_from(book.book_id)
+            self._left -= 1
+            fen = 0
+            if self._next is not None and self._next[0] == book.book_id:
+                fen, self._next = int(self._next[1]), self._fetch()
+            if book.finished is not None:
+                found.append(SealedBalance(book.book_id, book.finished, fen))
+        return found
+
+    def close(self) -> None:
+        """Let go of what was not asked for."""
+        if self._rows is not None:
+            self._rows.close()
+
+    def _ask_from(self, first: int) -> None:
+        self.close()
+        self._left = self._at_once
+        end = (
+            select(_B.book_id).where(_B.book_id >= first).order_by(_B.book_id).offset(self._at_once).limit(1)
+        )
+        behind = self._connection.scalar(end)
+        asked = _ALL_CLOSING.where(_B.book_id >= first)
+        self._rows = self._connection.execute(asked if behind is None else asked.where(_B.book_id < behind))
+        self._next = self._fetch()
+
+    def _fetch(self) -> Sequence[int] | None:
+        return None if self._rows is None else self._rows.fetchone()
 
 
 def chains_of_reads(connection: Connection) -> list[SealedReads]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,12 +25,14 @@ from ledger.seals.kept import (
     Writing,
 )
 from ledger.seals.looking import (
+    AllBalances,
     StandingBook,
     balances,
     chains_of_reads,
     digests,
     heads_of_reads,
     how_many,
+    moved,
     moved_since,
     not_readable,
     standing,
@@ -206,15 +208,22 @@ class _Reading:
         self._was = {of.name: Keeping() for of in (BOOKS, BALANCES)}
         self._before = before
         self._sums = dict(before["sums"])
+        self._is_first = not size
+        # while the books of the first day are gone through, of which everything is asked, and so all at once
+        self._all_balances: AllBalances | None = None
         self.books_tree, self.balances_tree, self.reads_tree = Keeping(), Keeping(), Keeping()
 
     def day(self, progress: Callable[[int, int], None]) -> _Day:
         day, of = _Day(), how_many(self._connection)
-        for page in standing(self._connection):
-            day.changed += self._take(page)
-            day.books += len(page)
-            day.entries += sum(book.seq for book in page)
-            progress(day.books, of)
+        with ExitStack() as asked:
+            if self._is_first:
+                self._add_up(moved(self._connection))
+                self._all_balances = asked.enter_context(closing(AllBalances(self._connection)))
+            for page in standing(self._connection):
+                day.changed += self._take(page)
+                day.books += len(page)
+                day.entries += sum(book.seq for book in page)
+                progress(day.books, of)
         for gone in self._books.rest():
             raise _gone(gone)
         for passed in self._balances.rest():
@@ -239,11 +248,12 @@ class _Reading:
             books.append((book, sealed))
         went_on = [(book, sealed) for book, sealed in books if sealed is None or sealed.seq != book.seq]
         self._hold_sealed([sealed for _book, sealed in went_on if sealed is not None])
-        since = [(book.book_id, 0 if sealed is None else sealed.seq) for book, sealed in went_on]
-        for side, fen in moved_since(self._connection, since).items():
-            name = Side(side).name.lower()
-            self._sums[name] = self._sums.get(name, 0) + fen
-        found = balances(self._connection, [book for book, _sealed in went_on])
+        if self._all_balances is None:
+            since = [(book.book_id, 0 if sealed is None else sealed.seq) for book, sealed in went_on]
+            self._add_up(moved_since(self._connection, since))
+            found = balances(self._connection, [book for book, _sealed in went_on])
+        else:
+            found = self._all_balances.of([book for book, _sealed in went_on])
         fresh = {one.book_id: one for one in found}
         for book, sealed in books:
             row = SealedBook(book.book_id, book.seq, book.head)
@@ -255,6 +265,11 @@ class _Reading:
             if balance is not None:
                 self._put(BALANCES, self.balances_tree, balance, known)
         return len(went_on)
+
+    def _add_up(self, by_side: Mapping[int, int]) -> None:
+        for side, fen in by_side.items():
+            name = Side(side).name.lower()
+            self._sums[name] = self._sums.get(name, 0) + fen
 
     def _hold_roots(self) -> None:
         """What was kept of the last day must be what its roots were made of. Raises NoteProblem."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -146,6 +147,33 @@ def test_what_an_account_ended_its_year_with_is_what_its_statement_says(sealed: 
         for book in sealed.books[:2]:
             shown = statement(connection, book, 2025, TODAY).told
             assert (rows[book].year, rows[book].fen) == (2025, shown.closing_fen)
+
+
+@pytest.mark.parametrize("sorted_at_once", [1, 10_000_000])
+def test_the_first_day_asks_for_all_at_once_what_later_ones_ask_by_book(
+    sealed: Sealing, sorted_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(looking, "SORTED_AT_ONCE", sorted_at_once)
+    # of few books few are asked for at once
+    monkeypatch.setattr(looking, "PAGE", 2)
+    world = sealed.world
+    # no money, no year that is finished, and money that came after the year
+    empty = world.open(opened_on=date(2025, 6, 1), today=date(2025, 6, 1))
+    world.open(opened_on=date(2026, 1, 5), opening=(100, 0), today=date(2026, 1, 5))
+    world.post(PostInterest(empty, 2025), today=date(2026, 1, 5))
+    sealed.spend(sealed.books[0])
+    with reading(world.engine) as connection, connection.begin():
+        pages = list(looking.standing(connection))
+        books = [book for page in pages for book in page]
+        everything = [(book.book_id, 0) for book in books]
+        assert looking.moved(connection) == looking.moved_since(connection, everything)
+        by_book = looking.balances(connection, books)
+        assert sorted(one.fen for one in by_book) == [0, 70_623, 70_623]
+        with closing(looking.AllBalances(connection)) as at_once:
+            assert [one for page in pages for one in at_once.of(page)] == by_book
+        with closing(looking.AllBalances(connection)) as at_once:
+            # some are left when it ends
+            assert at_once.of(pages[0]) == looking.balances(connection, pages[0])
 
 
 def test_what_is_kept_is_for_the_owner_alone_and_can_be_made_of_the_changes(sealed: Sealing) -> None:
