@@ -100,6 +100,7 @@ _WHY: Final[tuple[tuple[type[Exception], str], ...]] = (
     (jwt.InvalidSignatureError, "wrong_signature"),
 )
 _match_missing = re.compile(r'Token is missing the "(exp|iat|sub|aud|iss|client_id)" claim').fullmatch
+_TYPES_OF_ACCESS: Final = frozenset({"jwt", "at+jwt"})
 # with these another key may still fit
 _OF_THE_KEY: Final = (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError)
 
@@ -175,8 +176,10 @@ class Verifier:
 
     def _verify(self, token: str) -> tuple[float, Caller]:
         try:
-            named = jwt.get_unverified_header(token).get("kid")
-            rights = self._rights(token, named)
+            head = jwt.get_unverified_header(token)
+            if not _is_for_access(head.get("typ")):
+                raise TokenRefused("wrong_type")
+            rights = self._rights(token, head.get("kid"))
             issued, expires = float(rights["iat"]), float(rights["exp"])
         # a number that is none, or none that a machine counts to
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -210,6 +213,16 @@ class Verifier:
         if refused is None:
             raise TokenRefused("unknown_kid")
         raise refused
+
+
+def _is_for_access(said: object) -> bool:
+    """Whether a token is of the type that is for access (RFC 9068), or says no more than that it is a JWT.
+
+    A provider signs others with the same key, to log somebody out or to prove who holds one: RFC 8725, 3.11.
+    """
+    return said is None or (
+        isinstance(said, str) and said.lower().removeprefix("application/") in _TYPES_OF_ACCESS
+    )
 
 
 def _caller(rights: Mapping[str, Any]) -> Caller:

@@ -458,6 +458,11 @@ def told_rights(**more: Any) -> str:
         *(({"alg": alg}, "wrong_algorithm") for alg in (
             "none", "None", "NONE", "HS256", "RS256", "ES256", "eddsa", None, ["EdDSA"], "", 7,
         )),
+        # signed for something else than access
+        *(({"typ": typ}, "wrong_type") for typ in (
+            "logout+jwt", "dpop+jwt", "secevent+jwt", "id_token", "application/logout+jwt", "at+jwt ", "", 7,
+            ["JWT"], False, "application/application/jwt",
+        )),
     ],
     ids=repr,
 )  # fmt: skip
@@ -466,6 +471,14 @@ def test_a_head_that_asks_for_something_else(provider: Provider, head: dict[str,
     verifier = Verifier(JwksFile(provider.file))
     assert why(verifier, signed(provider, HEAD, told_rights())) == ""
     assert why(verifier, signed(provider, HEAD | head, told_rights())) == reason
+
+
+@pytest.mark.parametrize(
+    "typ", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "application/JWT", None]
+)
+def test_the_type_of_a_token_for_access(provider: Provider, typ: str | None) -> None:
+    head = {name: said for name, said in (HEAD | {"typ": typ}).items() if said is not None}
+    assert why(Verifier(JwksFile(provider.file)), signed(provider, head, told_rights())) == ""
 
 
 @pytest.mark.parametrize("name", ["jwk", "jku", "x5u", "x5c"])
