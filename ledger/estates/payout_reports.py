@@ -56,8 +56,13 @@ def context(digest: bytes) -> bytes:
 def seal_details(details: BankDetails, keyring: Keyring) -> Sealed:
     """Bank details as they are written down."""
     text = json.dumps(details, ensure_ascii=False)
-    digest = keyring.digest("estate_payout", text)
+    digest = details_digest(text, keyring)
     return Sealed(digest, keyring.seal(text, context(digest)))
+
+
+def details_digest(text: str, keyring: Keyring) -> bytes:
+    """What bank details are compared by, as they are sealed; an entry says it."""
+    return keyring.digest("estate_payout", text)
 
 
 def open_details(sealed: Sealed, keyring: Keyring) -> BankDetails | None:

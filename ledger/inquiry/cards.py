@@ -79,6 +79,11 @@ def context(digest: bytes) -> bytes:
     return _NUMBER + digest
 
 
+def card_digest(number: str, keyring: Keyring) -> bytes:
+    """What a card is found by; `number` is as `read_card_no` has it."""
+    return keyring.digest("card", number)
+
+
 def read_card_no(text: str) -> str | None:
     """The number of a card in the one form in which it is found; None for what is none.
 
@@ -108,7 +113,7 @@ def record_card(
     somebody else's, period_invalid for a day that cannot be, card_differs when it was written down with
     other days.
     """
-    digest = keyring.digest("card", number)
+    digest = card_digest(number, keyring)
     written = by.row(connection)
     with connection.begin():
         holder = account_holder(connection, book_id)
@@ -161,7 +166,7 @@ def record_loss(connection: Connection, name: str, reason: str, by: Clerk) -> Ca
 
 def valid_card(connection: Connection, keyring: Keyring, number: str, today: date) -> Card | None:
     """The card of a number, if it may be used: not lost, and not after its last day."""
-    card = _find(connection, _C.digest == keyring.digest("card", number))
+    card = _find(connection, _C.digest == card_digest(number, keyring))
     return card if card is not None and card.status(today) == "valid" else None
 
 

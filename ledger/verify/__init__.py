@@ -108,6 +108,7 @@ from ledger.verify.registers import (
     registers_say_what_their_entries_say,
 )
 from ledger.verify.schema import guards_are_what_they_should_be
+from ledger.verify.sealed import sealed_values_are_what_they_are_compared_by
 from ledger.verify.taken_over import what_estates_took_over_stands_in_both_books
 from ledger.verify.twins import people_are_there_once
 
@@ -242,6 +243,7 @@ def verify(
             verdict.add(people_are_there_once(connection, keyring, start, end))
             verdict.add(facts_are_what_they_are_compared_by(connection, keyring, start, end))
             verdict.add(sent_numbers_are_their_persons(connection, keyring, start, end))
+            verdict.add(sealed_values_are_what_they_are_compared_by(connection, keyring, start, end))
     while start <= end:
         with look(engine) as connection:
             numbers: list[int] = list(connection.scalars(_next(start, end, chunk)))

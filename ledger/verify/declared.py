@@ -16,7 +16,8 @@ from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import number_digest, open_sent
 from ledger.posting.merges import survivor
 from ledger.refusals import Refused
-from ledger.vault import Keyring, KeyringError, is_erased, key_named
+from ledger.vault import Keyring, KeyringError, is_erased
+from ledger.verify.erased import went_with
 from ledger.verify.finding import UNREADABLE, Finding, line_name
 from ledger.verify.streams import Stream, keyed, streamed
 
@@ -99,12 +100,8 @@ def _numbers_told(detail: str | None) -> str | None:
 
 def _went_with_its_person(connection: Connection, account_id: int | None, sealed: bytes) -> bool:
     """Whether the key that a value names was erased, by an entry in a book of the holder of an account."""
-    erased_in = connection.scalar(select(_K.erased_in).where(_K.ref == key_named(sealed)))
-    if account_id is None or erased_in is None:
-        return False
-    holders = connection.scalars(select(_B.person_id).where(_B.book_id.in_((account_id, erased_in)))).all()
-    humans = {None if one is None else survivor(connection, one) for one in holders}
-    return len(humans) == 1 and None not in humans
+    holder = connection.scalar(select(_B.person_id).where(_B.book_id == account_id))
+    return holder is not None and went_with(connection, sealed, holder)
 
 
 def _is_of(connection: Connection, account_id: int | None, digest: bytes) -> bool:

@@ -10,6 +10,7 @@ from ledger import tables
 from ledger.chart.kinds import Kind
 from ledger.people.person_keys import beside
 from ledger.posting.merges import survivor
+from ledger.vault import key_named
 from ledger.vault.sealing import FORMS_FOR_PERSONS
 from ledger.verify.finding import Finding, book_name, line_name
 
@@ -20,6 +21,17 @@ _SEALED = (
     (tables.identity, _I.number_sealed),
     (tables.person_fact, _F.sealed),
 )
+
+
+def went_with(connection: Connection, sealed: bytes, person_id: int | None) -> bool:
+    """Whether the key that a value names was erased by an entry, in a book of a person where one is named."""
+    erased_in = connection.scalar(select(_K.erased_in).where(_K.ref == key_named(sealed)))
+    if erased_in is None:
+        return False
+    holder = connection.scalar(select(_B.person_id).where(_B.book_id == erased_in))
+    if holder is None:
+        return False
+    return person_id is None or survivor(connection, holder) == survivor(connection, person_id)
 
 
 def keys_are_erased_by_entries(connection: Connection, first: int, last: int) -> Iterator[Finding]:
