@@ -96,8 +96,16 @@ def test_a_length_that_is_none_stays_refused(caller: Caller, length: str) -> Non
     assert caller.balance == "0.00"
 
 
-def test_a_length_that_is_too_much_stays_refused(caller: Caller) -> None:
-    assert caller.send(caller.lines(content_length="99999999 ")) == (413, "body_too_large")
+@pytest.mark.parametrize("length", ["99999999 ", "0" * 4_400 + "99999999"], ids=["plain", "zeros"])
+def test_a_length_that_is_too_much_stays_refused(caller: Caller, length: str) -> None:
+    assert caller.send(caller.lines(content_length=length)) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize("zeros", [1, 20, 4_400])
+def test_zeros_before_a_length_say_nothing(caller: Caller, zeros: int) -> None:
+    """However many: as a number Python reads 4,300 digits, and leading zeros are among them."""
+    assert caller.send(caller.lines(content_length="0" * zeros + str(len(caller.body)))) == (201, "")
+    assert caller.balance == "1.00"
 
 
 def test_the_id_of_a_request_is_its_own_with_blanks_too(client: TestClient, port: int) -> None:
