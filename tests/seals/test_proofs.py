@@ -515,6 +515,28 @@ def test_files_that_are_gone_or_cut_or_changed_prove_nothing(tmp_path: Path, fil
         made.prove(4)
 
 
+@pytest.mark.parametrize(
+    "day",
+    [
+        b"5",
+        b"null",
+        b"true",
+        b'"balances"',
+        b'["balances"]',
+        b"1.5",
+        b"[" * 60_000,
+        b'{"a":' * 9_000,
+        b"\xff",
+    ],
+)
+def test_a_day_of_another_kind_proves_nothing(tmp_path: Path, day: bytes) -> None:
+    """The entry is read before anything holds it to the checkpoint: whatever JSON lies there is told."""
+    made = written(tmp_path, books=5)
+    (tmp_path / "seals/tile/entries/000.p/1").write_bytes(len(day).to_bytes(2, "big") + day)
+    with pytest.raises(NoteProblem):
+        made.prove(1)
+
+
 def test_files_that_this_user_may_not_read_are_told(made: Written, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_asked: object) -> None:
         raise PermissionError(13, "Permission denied", "sealed")
