@@ -289,3 +289,21 @@ def test_a_fingerprint_is_of_one_key_in_one_file(tmp_path: Path) -> None:
     for wrong in (b"", b"\x01\x00", b"\x02\x00\x01", b"\x01\x00\x00"):
         with pytest.raises(KeyringError, match="unknown form"):
             sealed_with(wrong)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 30, 79])
+@pytest.mark.parametrize("form", [b"\x00", b"\x07", b"\xff", b"\x01", b"\x02"])
+def test_a_key_of_a_person_that_was_damaged_is_told(form: bytes, length: int) -> None:
+    """Sealing anew counts what does not open, and goes on: whatever the first byte became."""
+    key = KEYRING.person_key()
+    with pytest.raises(KeyringError):
+        KEYRING.wrap_anew(key.ref, (form + key.wrapped[1:])[:length])
+
+
+def test_what_opens_and_is_no_text_is_told_without_it() -> None:
+    for sealed in (KEYRING.seal_bytes(b"\xff119999198503140015", CONTEXT), b""):
+        with pytest.raises(KeyringError) as told:
+            KEYRING.open(sealed, CONTEXT)
+        assert "1199991985" not in repr(told.value.__cause__) + repr(told.value)
+        assert told.value.__cause__ is None
+        assert told.value.__suppress_context__ or told.value.__context__ is None

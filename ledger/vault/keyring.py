@@ -160,7 +160,11 @@ class Keyring:
         What was sealed for a person has to carry that key in front of it: else it was erased, and raises
         KeyErasedError.
         """
-        return self.open_bytes(sealed, context).decode("utf-8")
+        try:
+            return self.open_bytes(sealed, context).decode("utf-8")
+        except UnicodeDecodeError:
+            # the original error carries all of it, and would take it into a log
+            raise KeyringError("what was sealed is no text") from None
 
     def open_bytes(self, sealed: bytes, context: bytes) -> bytes:
         """The same of bytes."""
@@ -183,10 +187,13 @@ class Keyring:
 
     def _sealing_key(self, sealed: bytes) -> Opener:
         """The key of the installation that a value names."""
+        suite = BY_FORM.get(sealed[:1])
+        if suite is None:
+            raise KeyringError("the sealed value has an unknown form")
         key_id = int.from_bytes(sealed[1:HEADER_BYTES], "big")
         if key_id not in self._seal_keys:
             raise KeyMissingError("the sealed value names a key that is not here")
-        return self._opener(BY_FORM[sealed[:1]], key_id)
+        return self._opener(suite, key_id)
 
     def _opener(self, suite: Suite, key_id: int) -> Opener:
         cipher = self._openers.get((suite.name, key_id))
