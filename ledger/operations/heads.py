@@ -17,7 +17,7 @@ from typing import Final, NamedTuple, TextIO
 from sqlalchemy import Connection, func, select, tuple_
 
 from ledger import tables
-from ledger.book.numbers import account_no, book_id_of
+from ledger.book.numbers import SEQ_MAX, account_no, book_id_of
 
 FORMAT: Final = 1
 EXAMPLES_MAX: Final = 20
@@ -105,7 +105,8 @@ def _head(line: str) -> Head:
     match json.loads(line):
         # 1 and true are one to Python
         case [str(number), int(seq), str(digest)] if seq is not True and seq is not False:
-            book_id = book_id_of(number)
+            # a book begins with its first entry, and no database takes a number that is longer
+            book_id = book_id_of(number) if 1 <= seq <= SEQ_MAX else None
         case _:
             book_id, seq, digest = None, 0, ""
     if book_id is None:

@@ -259,7 +259,8 @@ def test_heads_that_cannot_be_read(world: World, tmp_path: Path, spoil: str) -> 
         "[{book}, 1e999, {digest}]", "[{book}, 1.0, {digest}]", '[{book}, "3", {digest}]',
         "[{book}, true, {digest}]", "[{book}, 3, 5]", "[{book}, 3, null]", "[{book}, 3, []]",
         '[{book}, 3, "x"]', "[{book}, 3]", "[{book}, 3, {digest}, 4]", "[]", "[[[]]]", '["P", 3, {digest}]',
-        "[" * 990,
+        "[" * 990, "[{book}, 0, {digest}]", "[{book}, -1, {digest}]", "[{book}, 2147483648, {digest}]",
+        f"[{{book}}, -{'9' * 30}, {{digest}}]", f"[{{book}}, {'9' * 30}, {{digest}}]",
     ],
 )  # fmt: skip
 @pytest.mark.sqlite
