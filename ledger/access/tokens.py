@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -110,7 +111,7 @@ def create_signing_key(directory: Path) -> None:
         known = json.loads((directory / JWKS_FILE).read_bytes())
     except OSError as error:
         raise TokenError(f"{directory}: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise TokenError(f"{directory / JWKS_FILE}: not JSON") from None
     keys = known.get("keys") if isinstance(known, dict) else None
     if not isinstance(keys, list) or not any(
@@ -244,7 +245,7 @@ def _signing_key(directory: Path) -> Ed25519PrivateKey:
         ) from None
     except OSError as error:
         raise TokenError(f"{path}: {error.strerror}") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         raise TokenError(f"{path}: not a private key in PEM") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise TokenError(f"{path}: not an Ed25519 key")

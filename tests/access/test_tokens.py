@@ -1,5 +1,6 @@
 """Tokens of our own making, and the settings that both doors read."""
 
+import base64
 import json
 import stat
 from datetime import UTC, datetime, timedelta
@@ -225,3 +226,25 @@ def test_how_many_runs_go_on_at_once_is_told_to_other_processes(monkeypatch: pyt
     assert Settings.load().runs_max == 2
     monkeypatch.setenv("LEDGER_RUNS_MAX", "5")
     assert Settings.load().environment()["LEDGER_RUNS_MAX"] == "5"
+
+
+def test_a_key_of_a_kind_that_nobody_knows_is_none(tmp_path: Path) -> None:
+    create_signing_key(tmp_path)
+    lines = (tmp_path / SIGNING_FILE).read_text().splitlines()
+    # 1.3.101.112 is Ed25519, and 1.3.48.112 nothing
+    other = base64.b64decode("".join(lines[1:-1])).replace(b"\x2b\x65\x70", b"\x2b\x30\x70")
+    (tmp_path / SIGNING_FILE).write_text(f"{lines[0]}\n{base64.b64encode(other).decode()}\n{lines[-1]}\n")
+    for work in (lambda: create_signing_key(tmp_path), lambda: mint(tmp_path, SCOPES, "a", "b", now(), HOUR)):
+        with pytest.raises(TokenError, match="not a private key"):
+            work()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"\xff", b"[" * 100_000, b'{"keys":' + b"[" * 100_000, b"1" * 5_000]
+)
+def test_a_jwks_that_is_none_is_complained_about(tmp_path: Path, content: bytes) -> None:
+    create_signing_key(tmp_path)
+    (tmp_path / JWKS_FILE).write_bytes(content)
+    with pytest.raises(TokenError, match="not JSON"):
+        create_signing_key(tmp_path)
+    assert (tmp_path / JWKS_FILE).read_bytes() == content
