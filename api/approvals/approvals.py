@@ -157,7 +157,7 @@ async def one(approval: str, request: Request) -> Response:
 
     def look(connection: Any) -> dict[str, Any]:
         act = waiting.find(connection, approval)
-        command = waiting.opened(state.keyring, act)
+        command = waiting.opened(connection, state.keyring, act)
         shown = shown_by(request)
         named = books_named(command, connection)
         shown.of(act.book_id, *named.values())
@@ -243,4 +243,4 @@ def _asked(
     connection: Any, state: State, name: str, by: tuple[str, str] | None = None
 ) -> tuple[WaitingAct, Command]:
     act = waiting.find(connection, name)
-    return act, waiting.opened(state.keyring, act, by)
+    return act, waiting.opened(connection, state.keyring, act, by)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -12,9 +13,10 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from ledger import tables
 from ledger.book.numbers import approval_name, parse_approval_name
 from ledger.chart.approvals import ApprovalState
+from ledger.people.person_keys import with_keys_of_now
 from ledger.posting import Approval, Command
 from ledger.posting.approvals import context
-from ledger.posting.intents import read_act, read_command
+from ledger.posting.intents import as_written, bytes_in, read_act, read_command, with_bytes
 from ledger.refusals import RefusalCode, Refused
 from ledger.vault import Keyring
 
@@ -124,13 +126,19 @@ def _is(word: ApprovalWord, now: datetime) -> Sequence[ColumnElement[bool]]:
     return (_A.state == int(state),)
 
 
-def opened(keyring: Keyring, act: WaitingAct, by: tuple[str, str] | None = None) -> Command:
+def opened(
+    connection: Connection, keyring: Keyring, act: WaitingAct, by: tuple[str, str] | None = None
+) -> Command:
     """The request that waits, as the command that it was. Raises KeyringError.
 
-    It is about the book in which it waits, whatever its holder is found by today. `by` is the actor and the
-    caller of a second person who approves it.
+    It is about the book in which it waits, whatever its holder is found by today, and opens by the keys of
+    people as they are today. `by` is the actor and the caller of a second person who approves it.
     """
-    command = read_command(_plain(keyring, act))
+    plain = _plain(keyring, act)
+    keyed = with_keys_of_now(connection, bytes_in(json.loads(plain)))
+    if keyed:
+        plain = as_written(with_bytes(json.loads(plain), lambda value: keyed.get(value, value)))
+    command = read_command(plain)
     command.book = act.book_id
     if by is not None:
         command.approval = Approval(act.book_id, act.number, *by)

@@ -21,9 +21,10 @@ from ledger.documents import issuing
 from ledger.id_forms import holds_id_number
 from ledger.operations.one_person import OnePerson
 from ledger.operations.sealed_columns import SEALED_COLUMNS, Row, SealedColumn, contexts_in_intents
-from ledger.people.person_keys import own_key
+from ledger.people.person_keys import own_key, with_keys_of_now
 from ledger.people.renaming import ChangeName, RecordContact
 from ledger.people.renumbering import ChangeNumber
+from ledger.posting.intents import as_written, bytes_in, with_bytes
 from ledger.tables import approval, document, document_content
 from ledger.vault import (
     FORMS,
@@ -194,7 +195,7 @@ def _anew(
     """The values of a row that are sealed under an older key, under the newest. Raises KeyringError."""
     table = columns[0].table
     if table is approval:
-        return _intent_anew(keyring, row, columns[0])
+        return _intent_anew(connection, keyring, row, columns[0])
     if columns[0].holds_keys:
         return {one.name: keyring.wrap_anew(one.context(row), row[one.name]) for one in columns}
     ours = [one for one in columns if row[one.name] is not None and row[one.name][:1] in FORMS]
@@ -229,37 +230,23 @@ def document_seal(keyring: Keyring, row: Row, anew: Mapping[str, bytes]) -> byte
     return issuing.seal_of(keyring, issued._replace(**anew))  # type: ignore[arg-type]  # bytes
 
 
-def _intent_anew(keyring: Keyring, row: Row, one: SealedColumn) -> dict[str, bytes]:
+def _intent_anew(
+    connection: Connection, keyring: Keyring, row: Row, one: SealedColumn
+) -> dict[str, bytes]:
     """A request that waits, or waited: what is sealed in it is sealed anew, too."""
     held = keyring.open_bytes(row[one.name], one.context(row))
     plain = json.loads(held)
-    digests = [found for found in _bytes_in(plain) if len(found) == _DIGEST_BYTES]
+    values = tuple(bytes_in(plain))
+    digests = [found for found in values if len(found) == _DIGEST_BYTES]
     contexts = [context for digest in dict.fromkeys(digests) for context in contexts_in_intents(digest)]
-    written = _as_written(_value_anew(keyring, plain, contexts))
+    older = [value for value in values if value[:HEADER_BYTES] != keyring.wrapped_header]
+    keyed = with_keys_of_now(connection, older)
+    written = as_written(
+        with_bytes(plain, lambda value: _sealed_anew(keyring, keyed.get(value, value), contexts))
+    )
     if written == held and row[one.name][:HEADER_BYTES] == keyring.header:
         return {}
     return {one.name: keyring.seal_bytes(written, one.context(row))}
-
-
-def _bytes_in(value: Any) -> Iterable[bytes]:
-    if isinstance(value, dict):
-        if isinstance(value.get("bytes"), str):
-            yield bytes.fromhex(value["bytes"])
-        for one in value.values():
-            yield from _bytes_in(one)
-    elif isinstance(value, list):
-        for one in value:
-            yield from _bytes_in(one)
-
-
-def _value_anew(keyring: Keyring, value: Any, contexts: Sequence[bytes]) -> Any:
-    if isinstance(value, list):
-        return [_value_anew(keyring, one, contexts) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() == {"bytes"} and isinstance(value["bytes"], str):
-        return {"bytes": _sealed_anew(keyring, bytes.fromhex(value["bytes"]), contexts).hex()}
-    return {name: _value_anew(keyring, one, contexts) for name, one in value.items()}
 
 
 def _sealed_anew(keyring: Keyring, value: bytes, contexts: Sequence[bytes]) -> bytes:
@@ -301,7 +288,7 @@ def forget_person(connection: Connection, keyring: Keyring, one: OnePerson, refs
             is_all = row["book_id"] in one.books and plain.get("of") in _ABOUT_THE_HOLDER
             kept = _without(plain, mine, is_all=is_all)
             if kept != plain:
-                sealed = keyring.seal_bytes(_as_written(kept), intent.context(row))
+                sealed = keyring.seal_bytes(as_written(kept), intent.context(row))
                 which = [column == row[column.name] for column in key]
                 connection.execute(update(approval).where(*which).values({intent.name: sealed}))
         after = tuple(rows[-1][column.name] for column in key)
@@ -339,10 +326,6 @@ def _left_of(held: bytes, mine: _Mine, *, is_all: bool) -> bytes:
         return own.sealed if is_all or own.ref in mine.refs else held
     # an older version sealed it under a key of the installation
     return mine.nothing if is_all and held[:1] in FORMS and len(held) > _DIGEST_BYTES else held
-
-
-def _as_written(plain: Any) -> bytes:
-    return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def _names_a_key(keyring: Keyring, value: bytes) -> bool:

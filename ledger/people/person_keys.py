@@ -6,6 +6,7 @@ Names, numbers and whatever is recorded of a person are sealed with a key of the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, func, select
 
 from ledger import tables
 from ledger.posting.merges import survivor
-from ledger.vault import REF_BYTES, Keyring, PersonKey, carrying, is_erased
+from ledger.vault import REF_BYTES, WRAPPED_BYTES, Keyring, PersonKey, carried, carrying, is_erased
 
 _AT: Final = 2
 _I, _K = tables.identity.c, tables.person_key.c
@@ -58,3 +59,23 @@ def own_key(connection: Connection, keyring: Keyring, person_id: int, now: datet
             tables.person_key.insert(), {"ref": key.ref, "recorded_at": now, "wrapped": key.wrapped}
         )
     return key
+
+
+def with_keys_of_now(connection: Connection, values: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Of some values those that carry a key which lies here, each as it is with that key as it lies now.
+
+    What waits carries the key as it was when it was asked for. Meanwhile it may have been sealed anew, and
+    the installation's key of then taken away; or erased: then the value carries none. A key that lies nowhere
+    was made for the request alone. Within the transaction that is given. Raises KeyringError.
+    """
+    found = {value: carried(value) for value in values if len(value) > WRAPPED_BYTES}
+    refs = sorted({one.ref for one in found.values() if one is not None})
+    if not refs:
+        return {}
+    query = select(_K.ref, _K.wrapped).where(_K.ref.in_(refs))
+    lying = {bytes(ref): wrapped for ref, wrapped in connection.execute(query)}
+    return {
+        value: carrying(lying[one.ref], one.sealed)
+        for value, one in found.items()
+        if one is not None and one.ref in lying
+    }

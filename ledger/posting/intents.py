@@ -7,7 +7,7 @@ is; a class is found again by its name, among commands and what their fields are
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from enum import Enum
@@ -19,7 +19,12 @@ from ledger.posting.command import Command
 
 def write_command(command: Command) -> bytes:
     """The canonical text of a command. TypeError for a field that is no plain value."""
-    return json.dumps(_written(command), ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    return as_written(_written(command))
+
+
+def as_written(document: Any) -> bytes:
+    """The JSON of a command as the one text that it has."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
 def read_command(plain: bytes) -> Command:
@@ -32,6 +37,29 @@ def read_command(plain: bytes) -> Command:
 def read_act(plain: bytes) -> str:
     """What the command does that a text says. ValueError for one that no command wrote."""
     return _root(json.loads(plain)).act
+
+
+def bytes_in(document: Any) -> Iterator[bytes]:
+    """Whatever stands in the JSON of a command that is neither a text nor a number: digests, what is sealed."""
+    if isinstance(document, dict):
+        if isinstance(document.get("bytes"), str):
+            yield bytes.fromhex(document["bytes"])
+        for one in document.values():
+            yield from bytes_in(one)
+    elif isinstance(document, list):
+        for one in document:
+            yield from bytes_in(one)
+
+
+def with_bytes(document: Any, change: Callable[[bytes], bytes]) -> Any:
+    """The JSON of a command with something else in the place of each of them."""
+    if isinstance(document, list):
+        return [with_bytes(one, change) for one in document]
+    if not isinstance(document, dict):
+        return document
+    if document.keys() == {"bytes"} and isinstance(document["bytes"], str):
+        return {"bytes": change(bytes.fromhex(document["bytes"])).hex()}
+    return {name: with_bytes(one, change) for name, one in document.items()}
 
 
 def _root(document: Any) -> type[Command]:

@@ -187,7 +187,7 @@ def test_rotated_beside_traffic_and_killed(
         assert told.clean, told.findings
     # what waits can be approved by whoever has the new key alone
     with fresh_engine.connect() as connection, connection.begin():
-        command = opened_request(NEW, find_request(connection, lived.approval))
+        command = opened_request(connection, NEW, find_request(connection, lived.approval))
         [stake] = command.persons
         assert NEW.open(stake.number_sealed or b"", b"identity.number|" + stake.digest)
         assert NEW.open(stake.name_sealed, b"identity.name|" + stake.digest)

@@ -43,7 +43,7 @@ def revived(world: World, asked: Waiting, by: str = "chief", through: str = "tes
     """What waits, as the command that somebody approves."""
     with world.engine.connect() as connection, connection.begin():
         act = waiting.find(connection, approval_name(asked.book_id, asked.number))
-        return waiting.opened(world.keyring, act, (by, through))
+        return waiting.opened(connection, world.keyring, act, (by, through))
 
 
 def approved(world: World, asked: Waiting, by: str = "chief", **when: Any) -> Outcome:
