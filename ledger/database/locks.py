@@ -52,13 +52,15 @@ def _stay_with_session(connection: Connection, held: ExitStack) -> None:
     held.callback(event.remove, connection, "begin", same)
 
 
-def wait_for_turn(connection: Connection, name: str) -> None:
+def wait_for_turn(connection: Connection, name: str, *, shared: bool = False) -> None:
     """Wait inside a transaction until nobody has the lock of this name; have it until the transaction ends.
 
-    On SQLite whoever may write is alone already: the transaction began with BEGIN IMMEDIATE.
+    Those who have it `shared` have it together. On SQLite whoever may write is alone already: the transaction
+    began with BEGIN IMMEDIATE.
     """
     if is_postgresql(connection):
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _key(name)})
+        how = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        connection.execute(text(f"SELECT {how}(:key)"), {"key": _key(name)})
 
 
 def _key(name: str) -> int:

@@ -63,7 +63,8 @@ _CREDITS: Final = (int(Kind.CONTRIBUTION), int(Kind.RETIREE_CREDIT))
 class Drafted:
     """All of a document but how it is called. `fields` is what it shows of persons, `items` how much.
 
-    `lines` is about how many lines its tables will have together.
+    `lines` is about how many lines its tables will have together, `named` of which accounts it names the
+    holders.
     """
 
     kind: DocumentKind
@@ -74,6 +75,7 @@ class Drafted:
     lines: int
     rests_on: RestsOn
     sheet: Callable[[Issue], PrintedSheet]
+    named: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,7 @@ def draft_of_employer(connection: Connection, printer: Printer, employer: Employ
             len(people),
             RestsOn(last_seq=last, people=tuple(one.account_id for one in people)),
             lambda issue: staff_list(whose, issue, span, people),
+            frozenset(one.account_id for one in people if one.name is not None),
         )
     first, to = _months(span)
     months = unit_months(connection, book_id, first, to)
@@ -181,8 +184,9 @@ class _Wish(NamedTuple):
     def drafted(
         self, span: Span, items: int, lines: int, rests_on: RestsOn, sheet: Callable[[Issue], PrintedSheet]
     ) -> Drafted:
+        named = frozenset() if self.whose.name is None else frozenset({self.book_id})
         return Drafted(
-            self.asked.kind, self.book_id, span, fields_of(self.asked), items, lines, rests_on, sheet
+            self.asked.kind, self.book_id, span, fields_of(self.asked), items, lines, rests_on, sheet, named
         )
 
 

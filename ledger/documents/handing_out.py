@@ -14,11 +14,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from ledger import tables
-from ledger.database.locks import wait_for_turn
 from ledger.database.lookups import insert_or_leave
 from ledger.documents.issuing import (
     COLUMNS,
     IssuedDocument,
+    hold_contents,
     is_sound,
     maker_of,
     read_row,
@@ -132,11 +132,6 @@ def keep(
         after = rows[-1].name
         if report is not None:
             report(already + kept + len(broken), total)
-
-
-def hold_contents(connection: Connection) -> None:
-    """Let nobody else keep bytes, or erase a document, until the transaction ends."""
-    wait_for_turn(connection, "document content")
 
 
 def _keep_one(

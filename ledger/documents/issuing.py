@@ -21,6 +21,7 @@ from ledger.chart.documents import DocumentKind
 from ledger.chart.events import EventKind
 from ledger.clock import day_of
 from ledger.database.faults import trouble
+from ledger.database.locks import wait_for_turn
 from ledger.documents.asked import Span
 from ledger.documents.codes import code_digest, is_name, new_code, new_name, new_serial
 from ledger.documents.drafting import Drafted, Printer
@@ -38,6 +39,7 @@ from ledger.documents.rests_on import RestsOn, read_rests_on
 from ledger.events.outbox import tell
 from ledger.inquiry.accesses import Print, prints_shown
 from ledger.inquiry.asking import Clerk
+from ledger.people.still_known import known_accounts
 from ledger.policy import Policy
 from ledger.posting import Unavailable
 from ledger.printing.rendering import LINES_MAX, Rendered, lines_of, made_by, rendered
@@ -50,6 +52,7 @@ COLUMNS: Final = tuple(tables.document.c)
 """Every column of a document, in the order of `IssuedDocument`."""
 
 _FACTS: Final = b"document.facts|"
+_CONTENT: Final = "document content"
 _log = logging.getLogger(__name__)
 
 
@@ -195,7 +198,8 @@ def write_down(
     Others are told of it, unless it was printed for what the person is not to know of yet: then they are told
     on the day on which the look is withheld no longer.
 
-    Raises Unavailable where the database does not take it.
+    Raises Unavailable where the database does not take it, and for somebody who was erased since it was
+    drafted.
     """
     try:
         return _write_down(connection, printer, drafted, named, made, by)
@@ -240,12 +244,21 @@ def _write_down(
     )
     row = row._replace(seal=seal_of(keyring, row))
     with connection.begin():
+        wait_for_turn(connection, _CONTENT, shared=True)
+        if drafted.named and next(known_accounts(connection, drafted.named), None) is None:
+            # what would be kept of them would outlive their key
+            raise Unavailable("whose document it is was erased since it was drafted")
         connection.execute(insert(tables.document), row._asdict())
         if listed(connection, [row], printer.policies, by.clerk.today):
             tell(connection, EventKind.DOCUMENT_ISSUED, row.book_id, row.serial, row.issued_at)
     return HandedOut(
         row.name, row.serial, named.issue.verification_code, content_digest, row.pages, row.issued_at
     )
+
+
+def hold_contents(connection: Connection) -> None:
+    """Let nobody else write a document down, keep its bytes, or erase one, until the transaction ends."""
+    wait_for_turn(connection, _CONTENT)
 
 
 def seal_of(keyring: Keyring, row: IssuedDocument) -> bytes:

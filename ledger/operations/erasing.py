@@ -13,7 +13,7 @@ from ledger import tables
 from ledger.book.detail import unpack
 from ledger.book.numbers import account_no, entry_name
 from ledger.clock import now_and_today
-from ledger.documents.handing_out import hold_contents
+from ledger.documents.issuing import hold_contents
 from ledger.operations.cli import Answer
 from ledger.operations.installation import NotReady, at_work
 from ledger.operations.one_person import one_person
@@ -75,7 +75,7 @@ def destroy_key(connection: Connection, keyring: Keyring, receipt: Receipt, now:
     person_id = connection.scalar(select(_B.person_id).where(_B.book_id == receipt.book_id))
     if person_id is None:
         raise AssertionError("only an account has a holder")
-    # or bytes would be kept of what is erased, by who read it before
+    # or somebody would write down what is erased, who read it before
     hold_contents(connection)
     one = one_person(connection, person_id)
     # made for somebody without one, and once

@@ -5,7 +5,7 @@ A row about several people stays for as long as somebody is known on it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, or_, select
@@ -14,15 +14,14 @@ from ledger import tables
 from ledger.chart.documents import DocumentKind
 from ledger.documents.rests_on import read_rests_on
 from ledger.people.erasure import numbers_of_one
-from ledger.people.person_keys import beside
-from ledger.vault import FORMS, FORMS_FOR_PERSONS
+from ledger.people.still_known import known_accounts, known_people
+from ledger.vault import FORMS
 
-_B, _I, _K, _S = tables.book.c, tables.identity.c, tables.person_key.c, tables.shared_number.c
-_N, _D, _M = tables.enrolment.c, tables.document.c, tables.account_merge.c
+_B, _I, _S = tables.book.c, tables.identity.c, tables.shared_number.c
+_N, _D = tables.enrolment.c, tables.document.c
 
 _LISTS: Final = 20
 """How many staff lists are looked at together: each names up to twenty thousand accounts."""
-_PEOPLE: Final = 500
 
 
 class OnePerson(NamedTuple):
@@ -58,7 +57,7 @@ def _numbers(connection: Connection, people: Collection[int]) -> frozenset[bytes
     for digest, person in connection.execute(select(_I.digest, _I.person_id).where(_I.digest.in_(had))):
         had[bytes(digest)].add(person)
     for digest, persons in had.items():
-        if _known(connection, persons.difference(people)):
+        if known_people(connection, persons.difference(people)):
             found.discard(digest)
         else:
             found.add(digest)
@@ -84,49 +83,10 @@ def _staff_lists(connection: Connection, books: Collection[int], employers: Coll
             shown = frozenset(read_rests_on(rests_on).people)
             if shown.isdisjoint(books) or not known.isdisjoint(shown):
                 continue
-            still = next(_known_accounts(connection, shown.difference(books)), None)
+            still = next(known_accounts(connection, shown.difference(books)), None)
             if still is None:
                 yield name
             else:
                 # who is on one is on others too
                 known.add(still)
         rows = connection.execute(lists.where(_D.name > rows[-1].name)).all()
-
-
-def _known_accounts(connection: Connection, accounts: Iterable[int]) -> Iterator[int]:
-    """Of some accounts those whose holder is known, some at a time."""
-    ordered = sorted(accounts)
-    for start in range(0, len(ordered), _PEOPLE):
-        some = ordered[start : start + _PEOPLE]
-        holders = connection.execute(select(_B.book_id, _B.person_id).where(_B.book_id.in_(some))).all()
-        known = _known(connection, {one.person_id for one in holders if one.person_id is not None})
-        yield from (one.book_id for one in holders if one.person_id in known)
-
-
-def _known(connection: Connection, persons: Collection[int]) -> set[int]:
-    """Of some person numbers those whose names or numbers somebody can open still."""
-    now = _survivors(connection, persons)
-    readable = (
-        select(_I.person_id)
-        .join_from(tables.identity, tables.person_key, beside(_I.name_sealed), isouter=True)
-        .where(
-            _I.person_id.in_(set(now.values())),
-            or_(
-                _K.wrapped.is_not(None),
-                func.substr(_I.name_sealed, 1, 1).not_in(sorted(FORMS_FOR_PERSONS)),
-            ),
-        )
-    )
-    known = set(connection.scalars(readable.distinct()))
-    return {one for one, into in now.items() if into in known}
-
-
-def _survivors(connection: Connection, persons: Collection[int]) -> dict[int, int]:
-    """The numbers as which people are found now, by those that they had."""
-    now = {one: one for one in persons}
-    while True:
-        went = select(_M.person_id, _M.into_person_id).where(_M.person_id.in_(set(now.values())))
-        into = {row.person_id: row.into_person_id for row in connection.execute(went)}
-        if not into:
-            return now
-        now = {one: into.get(last, last) for one, last in now.items()}
