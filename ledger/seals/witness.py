@@ -31,12 +31,15 @@ from ledger.seals.tiles import (
     hashes_of,
     read_entries,
     read_key_file,
+    put_in_place,
     read_note_file,
     write_whole,
 )
 from ledger.vault import signing_key
 
 PRIVATE: Final = "witness.key"
+# what the key is called until it has signed once: cut off before, it begins again
+_FIRST: Final = "witness.key.first"
 
 
 class Inconsistent(Exception):
@@ -71,6 +74,8 @@ def witness(state: Path, seals: Path, key: str, now: datetime) -> Witnessed:
         signed = Note(note.text, [*_of_log(note, verifier), signer.line(note.text, now)])
         write_whole(state / KEY, f"{signer.verifier}\n".encode())
         write_whole(state / CHECKPOINT, str(signed).encode())
+        if not (state / PRIVATE).exists():
+            put_in_place(state / _FIRST, state / PRIVATE)
     return Witnessed(checkpoint.origin, checkpoint.size, None if before is None else before.size)
 
 
@@ -85,7 +90,8 @@ def _before(state: Path, verifier: Verifier) -> Checkpoint | None:
                 "the checkpoint in the state of this witness is not one that it has signed: put its own back"
             ) from None
         return checkpoint
-    if (state / KEY).exists() or (state / PRIVATE).exists():
+    is_cut_off = (state / _FIRST).exists() and not (state / PRIVATE).exists()
+    if not is_cut_off and ((state / KEY).exists() or (state / PRIVATE).exists()):
         raise Inconsistent(
             "the state of this witness is lost: put its checkpoint back, or begin another witness"
         )
@@ -94,7 +100,8 @@ def _before(state: Path, verifier: Verifier) -> Checkpoint | None:
 
 def _signer(state: Path, *, make: bool) -> Signer:
     """What it signs with. Raises KeyringError where the key is gone and none is to be made."""
-    private = signing_key(state / PRIVATE, make=make)
+    is_first = not (state / PRIVATE).exists() and (make or (state / _FIRST).exists())
+    private = signing_key(state / (_FIRST if is_first else PRIVATE), make=make)
     return Signer(_name_of(state, private), private, COSIGNATURE)
 
 

@@ -5,7 +5,10 @@ Whoever tampers here has every right on the database, and recomputes digests whe
 
 from __future__ import annotations
 
+import errno
+import itertools
 import json
+import os
 import shutil
 from contextlib import closing
 from dataclasses import dataclass
@@ -507,6 +510,44 @@ def test_a_witness_goes_on_from_nothing_that_it_has_not_signed(sealed: Sealing, 
         witness(one, sealed.log.folder, key, NOW)
     assert (one / "checkpoint").read_bytes() != b""
     assert not (one / "witness.key").exists()
+
+
+@pytest.mark.parametrize("step", range(8))
+def test_a_witness_that_is_cut_off_when_it_begins_begins_again(
+    step: int, sealed: Sealing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a full disk, or by who ends it: it has signed nothing yet, or goes on from what it has signed."""
+    key, state = str(sealed.signer.verifier), tmp_path / "witness"
+    sealed.seal()
+    steps = itertools.count()
+
+    def cut(real: Any) -> Any:
+        def cut_off(*arguments: Any, **named: Any) -> Any:
+            if next(steps) == step:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*arguments, **named)
+
+        return cut_off
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", cut(os.fsync))
+        patched.setattr(os, "link", cut(os.link))
+        try:
+            witness(state, sealed.log.folder, key, NOW)
+        except (OSError, KeyringError):
+            pass
+        else:
+            raise AssertionError("it was not cut off")
+    sealed.spend(sealed.books[0])
+    sealed.seal()
+    done = witness(state, sealed.log.folder, key, NOW)
+    assert (done.size, done.before) in {(2, None), (2, 1)}
+    assert sorted(one.name for one in state.iterdir()) == ["checkpoint", "key", "lock", "witness.key"]
+    _checkpoint, note = read_checkpoint((state / "checkpoint").read_bytes(), sealed.signer.verifier)
+    note.check(Verifier.parse((state / "key").read_text()))
+    (state / "checkpoint").unlink()
+    with pytest.raises(Inconsistent, match="is lost"):
+        witness(state, sealed.log.folder, key, NOW)
 
 
 def test_two_do_not_sign_for_a_witness_at_once(
