@@ -31,6 +31,7 @@ from ledger.vault import (
     FORMS_FOR_PERSONS,
     HEADER_BYTES,
     WRAPPED_BYTES,
+    KeyMissingError,
     Keyring,
     KeyringError,
     carried,
@@ -270,7 +271,7 @@ def forget_person(connection: Connection, keyring: Keyring, one: OnePerson, refs
 
     Such a request carries the key of whom it names, as it would write it down: that of the person, or one
     that was made for the request alone. Within the transaction that is given, some at a time. One that does
-    not open is left: no key can be had from it.
+    not open is left: no key can be had from it. Raises KeyMissingError for one that opens elsewhere.
     """
     mine = _Mine(refs, one.numbers, keyring.person_key().seal_bytes(b"", b""))
     [intent] = [one for one in SEALED_COLUMNS if one.table is approval]
@@ -283,6 +284,9 @@ def forget_person(connection: Connection, keyring: Keyring, one: OnePerson, refs
         for row in rows:
             try:
                 plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
+            except KeyMissingError:
+                # others have the key that came since this process began
+                raise
             except KeyringError:
                 continue
             is_all = row["book_id"] in one.books and plain.get("of") in _ABOUT_THE_HOLDER

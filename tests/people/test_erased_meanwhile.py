@@ -12,15 +12,22 @@ from sqlalchemy import Engine, event, func, select
 import api.inquiry.documents as printing
 from ledger import tables
 from ledger.book.numbers import account_no
-from ledger.posting import Posted
+from ledger.chart.person_facts import NumberReason, PersonFact
+from ledger.operations.resealing import _of_table, columns_by_table
+from ledger.people.person_keys import key_of_person
+from ledger.people.persons import seal_fact, stake_by_number
+from ledger.people.renumbering import ChangeNumber
+from ledger.posting import Posted, Waiting
+from ledger.vault import KeyMissingError
 from ledger.verify import verify
+from tests.operations.test_rotation import BOTH
 from tests.people.test_erased_wholly import GONE_ON, standing
-from tests.people.test_erasure import erase
+from tests.people.test_erasure import erase, person_of
 from tests.support.api_client import running
 from tests.support.approvals import asks_nobody
 from tests.support.documents_client import ask, content
-from tests.support.erased_life import Written, bury, write
-from tests.support.people import KEYRING, World
+from tests.support.erased_life import NAMES, Written, bury, write
+from tests.support.people import KEYRING, SomeoneFactory, World
 
 
 @pytest.fixture
@@ -136,3 +143,50 @@ def test_who_prints_and_who_erases_wait_for_each_other(
     locked = next(place for place, one in enumerate(seen) if "pg_advisory_xact_lock_shared" in one)
     looked = next(place for place, one in enumerate(seen) if place > locked and "person_key" in one)
     assert locked < looked < put
+
+
+# -- beside a rotation ---------------------------------------------------------------------------------------
+
+
+def waiting_about(world: World, book: int) -> None:
+    """Another number was asked for, which nobody has approved."""
+    with world.engine.connect() as connection:
+        own = key_of_person(connection, KEYRING, person_of(connection, book))
+    someone = SomeoneFactory()
+    stake, number = stake_by_number(someone.id_number, NAMES[0], KEYRING, world.today, key=own)
+    sealed = seal_fact(PersonFact.NUMBER, number.number, stake.digest, KEYRING, own).sealed
+    asked = ChangeNumber(book, (stake,), sealed, world.today, "d", NumberReason.REISSUED, key="k")
+    assert isinstance(world.post(asked)[0], Waiting)
+
+
+@pytest.fixture
+def asked(fresh_engine: Engine, tmp_path: Path) -> Written:
+    """Somebody about whom a request waited when the account was closed."""
+    with running(fresh_engine, tmp_path) as client:
+        found = write(client, fresh_engine, tmp_path)
+    waiting_about(World(fresh_engine), found.book)
+    bury(asks_nobody(World(fresh_engine)), found.book)
+    return found
+
+
+def rotated_requests(engine: Engine) -> None:
+    """What waits is sealed anew, and nothing else yet."""
+    columns = columns_by_table()[tables.approval]
+    with engine.connect() as connection:
+        assert sum(sealed for sealed, _damaged in _of_table(connection, BOTH, tables.approval, columns))
+
+
+def test_who_erases_without_the_newest_key_erases_nothing(
+    fresh_engine: Engine, world: World, asked: Written
+) -> None:
+    """What it cannot open holds the person's key all the same."""
+    rotated_requests(fresh_engine)
+    before = standing(fresh_engine, asked.secrets, BOTH)
+    assert "approval.intent_sealed" in {where for where, _secret in before}
+    with pytest.raises(KeyMissingError):
+        erase(world, asked.book, GONE_ON)
+    assert standing(fresh_engine, asked.secrets, BOTH) == before
+    assert isinstance(erase(world, asked.book, GONE_ON, keyring=BOTH), Posted)
+    assert "approval.intent_sealed" not in {
+        where for where, _secret in standing(fresh_engine, asked.secrets, BOTH)
+    }
