@@ -231,9 +231,7 @@ def document_seal(keyring: Keyring, row: Row, anew: Mapping[str, bytes]) -> byte
     return issuing.seal_of(keyring, issued._replace(**anew))  # type: ignore[arg-type]  # bytes
 
 
-def _intent_anew(
-    connection: Connection, keyring: Keyring, row: Row, one: SealedColumn
-) -> dict[str, bytes]:
+def _intent_anew(connection: Connection, keyring: Keyring, row: Row, one: SealedColumn) -> dict[str, bytes]:
     """A request that waits, or waited: what is sealed in it is sealed anew, too."""
     held = keyring.open_bytes(row[one.name], one.context(row))
     plain = json.loads(held)

@@ -40,7 +40,7 @@ def read_act(plain: bytes) -> str:
 
 
 def bytes_in(document: Any) -> Iterator[bytes]:
-    """Whatever stands in the JSON of a command that is neither a text nor a number: digests, what is sealed."""
+    """What of the JSON of a command is bytes: digests, and what is sealed."""
     if isinstance(document, dict):
         if isinstance(document.get("bytes"), str):
             yield bytes.fromhex(document["bytes"])

@@ -29,9 +29,9 @@ from ledger.seals.tiles import (
     KEY,
     alone,
     hashes_of,
+    put_in_place,
     read_entries,
     read_key_file,
-    put_in_place,
     read_note_file,
     write_whole,
 )

@@ -97,7 +97,10 @@ def test_what_was_drawn_of_somebody_before_is_not_handed_out_after(
         assert answer.headers["Retry-After"]
         assert documents(fresh_engine) == before
         stays = standing(fresh_engine, written.secrets)
-        assert {where for where, _secret in stays} <= {"document.facts_sealed", "document_content.content_sealed"}
+        assert {where for where, _secret in stays} <= {
+            "document.facts_sealed",
+            "document_content.content_sealed",
+        }
         # sent again it is what there is now
         again = ask(client, whose, **what, full_number=True)
         assert again.status_code == 201, again.text
