@@ -50,7 +50,7 @@ from api.http.logs import Log, log_request, log_to_stderr
 from api.http.metrics import RequestCounts
 from api.http.metrics_page import MetricsPage
 from api.http.security import Verifier
-from api.http.state import Clock, State
+from api.http.state import State
 from api.http.straight import LedgerApp
 from api.inquiry import (
     access_log,
@@ -81,7 +81,7 @@ from api.operations import trial_balance as reports
 from api.operations.uploads import Uploads
 from api.people import enrolments, person_reports, residents
 from api.transfers import demands, exits, looks, owed, suspended, transfers
-from ledger import REPORTS, now_and_today
+from ledger import REPORTS, Clock, now_and_today
 from ledger.operations import serving
 from ledger.operations.installation import Opened, open_ledger
 from ledger.settings import Settings, tune_process

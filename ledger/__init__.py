@@ -34,7 +34,7 @@ from ledger.chart.matrix import Status
 from ledger.chart.sides import Side
 from ledger.clearing.clearings import Clear, EndClearing, PayInstitution
 from ledger.clearing.reconciliations import Reconcile
-from ledger.clock import now_and_today
+from ledger.clock import Clock, now_and_today
 from ledger.contributions import employers
 from ledger.contributions import late_months as _late_months  # noqa: F401  joins the report of a death
 from ledger.contributions.adjustments import Adjust
@@ -119,6 +119,7 @@ __all__ = [
     "ChangeName",
     "ChangeNumber",
     "Clear",
+    "Clock",
     "CloseEmployer",
     "CloseYear",
     "Command",

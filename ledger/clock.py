@@ -1,9 +1,12 @@
 """Now, and the area's day. Read at the doors and handed in; nothing below a door looks at a clock."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 AREA_ZONE = ZoneInfo("Asia/Shanghai")
+Clock = Callable[[], tuple[datetime, date]]
+"""Gives this instant, and the area's day."""
 
 
 def day_of(instant: datetime) -> date:

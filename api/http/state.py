@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from ledger import (
     PROBE,
     REPORTS,
     BookRef,
+    Clock,
     Command,
     Outcome,
     Policy,
@@ -68,7 +68,6 @@ DRAWING = 2
 LONG_DRAWINGS_MAX = 6
 S = TypeVar("S")
 T = TypeVar("T")
-Clock = Callable[[], tuple[datetime, date]]
 
 
 class State:

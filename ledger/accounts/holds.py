@@ -233,7 +233,8 @@ def sweep(
     after = 0
     while chunk := _overdue(connection, clock()[0], after):
         now, today = clock()
-        for outcome in post(connection, [Expire(book_id) for book_id in chunk], now, today, policies):
+        expiries = [Expire(book_id) for book_id in chunk]
+        for outcome in post(connection, expiries, now, today, policies, clock=clock):
             if isinstance(outcome, Posted):
                 expired += sum(receipt.kind is Kind.EXPIRY for receipt in (outcome.receipt, *outcome.others))
             elif isinstance(outcome, Failed | Unknown):

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, tuple_
 from ledger import tables
 from ledger.book.detail import unpack
 from ledger.chart.members import MemberClass
+from ledger.clock import Clock
 from ledger.corrections.asked import NAME, Correction, CorrectionKind, RightWage
 from ledger.corrections.evidence import LEFT, PLANNED, POSTED, tell_planned
 from ledger.corrections.lines import TOO_LITTLE, Corrected, CorrectionLine
@@ -30,7 +31,6 @@ KIND = "correction"
 LINES_SHOWN = 1_000
 FAULT = "internal_error"
 
-Clock = Callable[[], tuple[datetime, date]]
 _C, _N = tables.correction.c, tables.correction_line.c
 _LINES = RowWriter(tables.correction_line, replace=True)
 
@@ -163,8 +163,8 @@ def perform(
     batch = batches.begin(connection, name, KIND, now)
     try:
         for step in planner.steps():
-            now, today = clock()
-            _post_step(planner, name, step, now, today, policies)
+            now, _today = clock()
+            _post_step(planner, name, step, clock, policies)
             batch.bookmark += sum(1 for _line in step.lines)
             batches.save(connection, batch, now)
             progress(batch.bookmark)
@@ -193,14 +193,13 @@ def _post_step(
     planner: Planner,
     name: str,
     step: CorrectionStep,
-    now: datetime,
-    today: date,
+    clock: Clock,
     policies: Mapping[int, Policy],
 ) -> None:
     connection = planner.connection
     _keep(connection, name, [(line, PLANNED, None) for act in step.acts for line in act.lines])
     commands = [act.command for act in step.acts]
-    outcomes = post(connection, commands, now, today, policies, reveal=planner.reveal)
+    outcomes = post(connection, commands, *clock(), policies, reveal=planner.reveal, clock=clock)
     said: list[tuple[CorrectionLine, str, str | None]] = [(line, LEFT, line.code) for line in step.left]
     for act, outcome in zip(step.acts, outcomes, strict=True):
         said += _said(act, outcome)

@@ -18,10 +18,11 @@ from typing import BinaryIO
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ledger.clock import Clock
 from ledger.contributions.beyond_staff import OwnLists
 from ledger.database.engines import is_postgresql, reading
 from ledger.imports.blocks import Blocks
-from ledger.imports.chunks import Clock, Poster, Told, database_problem
+from ledger.imports.chunks import Poster, Told, database_problem
 from ledger.imports.columns import KINDS
 from ledger.imports.control import NO_TOTALS, ControlTotals
 from ledger.imports.employer_lists import ListBlocks, ListPoster

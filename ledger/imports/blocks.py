@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from ledger.imports.chunks import Chunk, Clock
+from ledger.clock import Clock
+from ledger.imports.chunks import Chunk
 from ledger.imports.faults import judged_again
 from ledger.imports.file_lines import FileLine, is_aside
 from ledger.imports.rows import LineReader

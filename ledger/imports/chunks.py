@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
 from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from ledger.book.detail import unpack
+from ledger.clock import Clock
 from ledger.imports.already import as_booked
 from ledger.imports.columns import KINDS
 from ledger.imports.faults import blamed
@@ -29,7 +29,6 @@ UNKNOWN_TRIES_MAX = 3
 FAULTS_MAX = 10
 _log = logging.getLogger(__name__)
 
-Clock = Callable[[], tuple[datetime, date]]
 Told = Callable[[Sequence[Command], Sequence[Outcome]], None]
 
 
@@ -100,7 +99,7 @@ class Poster:
 
     def _post(self, commands: Sequence[Command]) -> list[Outcome]:
         """Post a chunk; again when its fate is unknown, which its keys make safe."""
-        act = rehearse if self.rehearsing else partial(post, seal=self.seal)
+        act = rehearse if self.rehearsing else partial(post, seal=self.seal, clock=self.clock)
         outcomes: list[Outcome] = []
         for _attempt in range(UNKNOWN_TRIES_MAX):
             now, today = self.clock()

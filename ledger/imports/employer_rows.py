@@ -9,10 +9,10 @@ from sqlalchemy import Connection
 
 from ledger.book.numbers import new_book_id
 from ledger.chart.parties import Party
+from ledger.clock import Clock
 from ledger.contributions.credit_codes import parse_credit_code
 from ledger.contributions.employers import Employer, RegisterEmployer, check_same, enter, find
 from ledger.contributions.payments import ReceivePayment
-from ledger.imports.chunks import Clock
 from ledger.imports.faults import CLASSES
 from ledger.imports.headings import Layout
 from ledger.imports.rows import CALLER, LineReader, area_of, day_of, fen_of, name_of, text_of

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection
 
 from ledger.book.detail import unpack
 from ledger.book.numbers import entry_name
+from ledger.clock import Clock
 from ledger.contributions.assessing import Declared
 from ledger.contributions.brought import numbers_there
 from ledger.contributions.declarations import Confirm, Declare, list_view
@@ -19,7 +21,7 @@ from ledger.contributions.employers import find
 from ledger.contributions.levies import DECLARED_LINE, DeclaredLine
 from ledger.contributions.reads import read_declared
 from ledger.imports.already import CONFIRMED_BEFORE, list_there
-from ledger.imports.chunks import Clock, outdated_problem
+from ledger.imports.chunks import outdated_problem
 from ledger.imports.columns import EMPLOYERS_LIST, LIST
 from ledger.imports.control import NO_TOTALS, ControlTotals
 from ledger.imports.faults import blamed
@@ -167,7 +169,7 @@ class ListDoor:
 
     def _one(self, command: Command, *, preview: bool = False) -> Posted:
         now, today = self.clock()
-        act = rehearse if preview else post
+        act = rehearse if preview else partial(post, clock=self.clock)
         reveal = number_opener(self.keyring)
         outcome = act(self.connection, [command], now, today, self.policies, reveal=reveal)[0]
         if isinstance(outcome, Posted):

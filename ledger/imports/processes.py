@@ -19,8 +19,9 @@ from typing import Self
 
 from sqlalchemy import URL
 
+from ledger.clock import Clock
 from ledger.imports.blocks import Block
-from ledger.imports.chunks import Chunk, Clock, Poster
+from ledger.imports.chunks import Chunk, Poster
 from ledger.imports.rejected import ImportProblem
 from ledger.imports.summary import Tally
 from ledger.policy import Policy

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ledger.book.detail import pack, unpack
+from ledger.clock import Clock
 from ledger.imports.blocks import Block
-from ledger.imports.chunks import Clock
 from ledger.imports.rejected import RejectedLines, WaitingLines
 from ledger.imports.summary import DEATHS, WAITING_TOLD, Rejected, Summary, WaitingLine
 from ledger.posting import batches

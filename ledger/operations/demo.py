@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from ledger.access.tokens import SCOPES, create_signing_key, mint, write_token
-from ledger.clock import now_and_today
+from ledger.clock import Clock, now_and_today
 from ledger.imports import Importer, Summary
 from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.operations.example_families import tell_of_families
@@ -31,7 +31,6 @@ IMPORTED = (
     "receipts.csv",
 )
 
-Clock = Callable[[], tuple[datetime, date]]
 Shown = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 

@@ -43,7 +43,9 @@ def erase(settings: Settings, account: str, document: str, actor: str) -> Answer
         book = persons.account_ref(account, opened.keyring, today)
         command = EraseHolder(book, document, _CALLER, actor)
         destroying = partial(_destroyed, opened.keyring, now)
-        outcome = post(connection, [command], now, today, opened.policies, beside=destroying)[0]
+        outcome = post(
+            connection, [command], now, today, opened.policies, beside=destroying, clock=now_and_today
+        )[0]
         if not isinstance(outcome, Posted):
             raise NotReady(str(outcome)) if isinstance(outcome, Unavailable) else outcome
         receipt = outcome.receipt

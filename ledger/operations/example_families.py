@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Final
 
@@ -33,6 +33,7 @@ from ledger.care.visits import RegisterVisit
 from ledger.chart.care import CareType, CauseKind, Filing
 from ledger.chart.members import MemberClass
 from ledger.chart.parties import Party
+from ledger.clock import Clock
 from ledger.contributions import employers
 from ledger.contributions.assessing import Declared
 from ledger.contributions.credit_codes import credit_code_check
@@ -64,8 +65,6 @@ _WAGE = 800_000
 # of the wage: what the employee pays, and what the employer does
 _PARTS = (2, 100), (75, 1_000)
 _MONTHS = 3
-
-Clock = Callable[[], tuple[datetime, date]]
 
 
 @dataclass(slots=True)

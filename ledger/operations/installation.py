@@ -16,7 +16,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Text, column, inspect, select, table
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
-from ledger.clock import now_and_today
+from ledger.clock import Clock, now_and_today
 from ledger.database.cluster import in_cluster, is_distributed
 from ledger.database.engines import (
     OtherDatabase,
@@ -33,7 +33,6 @@ from ledger.policy import PACKAGED_POLICIES, Policy, load_policies
 from ledger.posting import Failed, Unknown
 from ledger.posting.in_force import outdated_areas, policy_versions
 from ledger.posting.registers import open_registers
-from ledger.posting.runs import Clock
 from ledger.settings import SQLITE_FILE, Settings, SettingsError
 from ledger.vault import KeyExposedError, Keyring, KeyringError, have_keys, is_document_file
 from ledger.verify.registered import REGISTERS

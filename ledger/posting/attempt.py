@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from ledger.chart.matrix import Stage
+from ledger.clock import Clock
 from ledger.database.lookups import Ask
 from ledger.posting.approvals import AskedFor, GivenTo, read_intents
 from ledger.posting.book_reads import read_open
@@ -211,6 +212,8 @@ class Attempt:
     outdated: frozenset[int] = frozenset()
     # seals what waits for a second person; None where nothing can wait
     seal: Seal | None = None
+    # gives now and the day once the books are locked; None: it is the instant of before
+    clock: Clock | None = None
     rehearsing: bool = False
     # a group, of which all or nothing is posted
     together: bool = False

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ledger.clock import Clock
 from ledger.database.locks import LocksLost
 from ledger.money import in_yuan
 from ledger.policy import Policy
@@ -25,7 +26,6 @@ from ledger.refusals import RefusalCode, Refused
 # as many books may meet a fault of the database before the run is taken to have met it
 FAULTS_MAX = 10
 
-Clock = Callable[[], tuple[datetime, date]]
 Policies = Mapping[int, Policy]
 
 
@@ -125,7 +125,9 @@ class Run:
 
         while commands := chunks.after(after):
             now, today = clock()
-            outcomes = post(connection, list(commands.values()), now, today, policies, beside=tally)
+            outcomes = post(
+                connection, list(commands.values()), now, today, policies, beside=tally, clock=clock
+            )
             for book_id, outcome in zip(commands, outcomes, strict=True):
                 self._count(batch, left_out, book_id, outcome)
             batch.detail = left_out.detail

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from ledger.clock import Clock
 from ledger.database.direct import RoundTrip
 from ledger.database.faults import Trouble, is_overtaken, is_transient, trouble
 from ledger.database.lookups import Ask, asked_ahead
@@ -78,6 +79,7 @@ def post(
     seal: Seal | None = None,
     committed: Callable[[float], None] = _nobody_asks,
     beside: Beside = _nothing_beside,
+    clock: Clock | None = None,
 ) -> list[Outcome]:
     """Post the commands and commit; one outcome for each, in order.
 
@@ -101,6 +103,9 @@ def post(
     beside
         Is called before each COMMIT with what the commands of that batch came to, for what has to be written
         in the same transaction. A batch that is tried again calls it again; one that writes nothing does not.
+    clock
+        Gives now and the day anew once the books are locked. Whoever waits for others records what it writes
+        later than they do, and not as of before: who asked meanwhile what was known then was told all of it.
 
     Deadlocks, serialization failures, lock and statement timeouts are tried again, three times in all. A
     fault of the database that is none of a command's doing (`faults.Trouble`) makes outcomes `Unavailable`;
@@ -118,7 +123,7 @@ def post(
         attempt = [commands[place] for place in pending]
         wider = [ref for place in pending for ref in extra[place]]
         found = _post_tried(
-            connection, attempt, now, today, policies, atomic, wider, reveal, seal, committed, beside
+            connection, attempt, now, today, policies, atomic, wider, reveal, seal, committed, beside, clock
         )
         still: list[int] = []
         for place, outcome in zip(pending, found, strict=True):
@@ -152,6 +157,7 @@ def _post_tried(
     seal: Seal | None,
     committed: Callable[[float], None],
     beside: Beside,
+    clock: Clock | None,
 ) -> list[Outcome | WiderLocks]:
     """One batch, tried again where that helps."""
     for turn in range(1, TRIES_MAX + 1):
@@ -159,7 +165,8 @@ def _post_tried(
         try:
             agents = agent_ids(connection, agent_names(commands), now)
             versions = policy_versions(connection, policies, now)
-            attempt = Attempt(commands, Desk(now, today, policies, reveal), versions, agents, seal=seal)
+            desk = Desk(now, today, policies, reveal)
+            attempt = Attempt(commands, desk, versions, agents, seal=seal, clock=clock)
             transaction = connection.begin()
             try:
                 # whoever was misled by a stake takes them first, and then locks
@@ -201,6 +208,7 @@ def _post_tried(
                         seal,
                         committed,
                         beside,
+                        clock,
                     )
                 ]
             failure: Failed | Unavailable = Failed("the database did not take this command")
@@ -285,8 +293,18 @@ def _locks_and_reads(connection: Connection, attempt: Attempt, books: Iterable[i
 
 def _lock_and_read(connection: Connection, attempt: Attempt, books: Iterable[int]) -> None:
     attempt.desk.books, newest = lock_books(connection, books)
+    attempt.desk.now = _now_that_they_are_locked(attempt)
     attempt.outdated = outdated_areas(connection, attempt.versions, newest)
     read_all(connection, attempt)
+
+
+def _now_that_they_are_locked(attempt: Attempt) -> datetime:
+    desk = attempt.desk
+    if attempt.clock is None:
+        return desk.now
+    now, today = attempt.clock()
+    # across midnight it stays the instant of before: one entry is of one day, that of its rules
+    return max(now, desk.now) if today == desk.today else desk.now
 
 
 def _write(connection: Connection, attempt: Attempt) -> RoundTrip:

@@ -235,6 +235,7 @@ class Writer:
                 reveal=self._reveal,
                 seal=self._seal,
                 committed=self.commit_seconds.observe,
+                clock=self._clock,
             )
         except Exception as fault:  # noqa: BLE001  a bug of one command: it is given to whoever asked, never dropped
             self._after_fault(connection, jobs, fault)
