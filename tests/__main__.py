@@ -1,8 +1,8 @@
 """`make test`: every test on SQLite and on PostgreSQL, side by side. `python -m tests [pytest arguments]`.
 
-Two runs of pytest that share what is for SQLite and one on PostgreSQL (tests/conftest.py tells which test
+Two runs of pytest that share what is for SQLite and two on PostgreSQL (tests/conftest.py tells which test
 belongs where), each a process of its own: tests wait for processes that they start and kill, so two cores
-have time for three. When those on SQLite are done, one more helps on PostgreSQL. What they write is shown
+have time for four. When those on SQLite are done, one more helps on PostgreSQL. What they write is shown
 one after the other, and all of it, also if one breaks. Then come the ten slowest tests of all, and the last
 two lines are the result:
 
@@ -134,16 +134,17 @@ def run_fast(runs: list[Run], start: Callable[[str, str], None]) -> list[Leg]:
 
 
 def run_both(runs: list[Run], start: Callable[[str, str], None]) -> tuple[list[Leg], str | None]:
-    """Two runs on SQLite, one on PostgreSQL; the former are over sooner, and one more shares what is left."""
+    """Two runs on each; those on SQLite are over sooner, and one more shares what is left."""
     start("sqlite", "sqlite")
     problem = postgres_problem()
     if problem is not None:
         return [runs[0].show()], problem
     start("sqlite-too", "sqlite")
     start("postgresql", "postgresql")
+    start("postgresql-too", "postgresql")
     sqlite = runs[0].show() + runs[1].show()
-    if runs[2].process.poll() is None:
-        start("postgresql-too", "postgresql")
+    if any(run.process.poll() is None for run in runs[2:]):
+        start("postgresql-three", "postgresql")
     first, *others = (run.show() for run in runs[2:])
     return [sqlite, sum(others, first)], None
 
