@@ -59,7 +59,7 @@ _KINDS: Final = (
         ).order_by(_A.request_id, _A.place),
         None,
         "the ID number",
-        lambda row: f"request {row.request_id} person {row.place}",
+        lambda row: f"request {row.request_id}/{row.place}",
         lambda row: agency_requests.context(row.request_id, row.place),
         digest_of_number,
     ),

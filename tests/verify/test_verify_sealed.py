@@ -37,7 +37,7 @@ KINDS: dict[str, tuple[Table, str, Callable[[Any], bytes], Callable[[Any], str]]
         ASKED,
         "number_sealed",
         lambda row: agency_requests.context(row.request_id, row.place),
-        lambda row: f"request {row.request_id} person {row.place}",
+        lambda row: f"request {row.request_id}/{row.place}",
     ),
 }
 
