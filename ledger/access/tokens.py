@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -245,7 +245,8 @@ def _signing_key(directory: Path) -> Ed25519PrivateKey:
         ) from None
     except OSError as error:
         raise TokenError(f"{path}: {error.strerror}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    # the last: a key that is too short for the kind that it says it is of
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):
         raise TokenError(f"{path}: not a private key in PEM") from None
     if not isinstance(key, Ed25519PrivateKey):
         raise TokenError(f"{path}: not an Ed25519 key")

@@ -228,11 +228,12 @@ def test_how_many_runs_go_on_at_once_is_told_to_other_processes(monkeypatch: pyt
     assert Settings.load().environment()["LEDGER_RUNS_MAX"] == "5"
 
 
-def test_a_key_of_a_kind_that_nobody_knows_is_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [b"\x2b\x30\x70", b"\x2b\x65\x6f"], ids=["nobody knows", "with longer keys"])
+def test_a_key_of_another_kind_is_none(tmp_path: Path, kind: bytes) -> None:
     create_signing_key(tmp_path)
     lines = (tmp_path / SIGNING_FILE).read_text().splitlines()
-    # 1.3.101.112 is Ed25519, and 1.3.48.112 nothing
-    other = base64.b64decode("".join(lines[1:-1])).replace(b"\x2b\x65\x70", b"\x2b\x30\x70")
+    # 1.3.101.112 is Ed25519, 1.3.48.112 nothing, and 1.3.101.111 X448
+    other = base64.b64decode("".join(lines[1:-1])).replace(b"\x2b\x65\x70", kind)
     (tmp_path / SIGNING_FILE).write_text(f"{lines[0]}\n{base64.b64encode(other).decode()}\n{lines[-1]}\n")
     for work in (lambda: create_signing_key(tmp_path), lambda: mint(tmp_path, SCOPES, "a", "b", now(), HOUR)):
         with pytest.raises(TokenError, match="not a private key"):
