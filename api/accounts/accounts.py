@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
 
@@ -18,6 +16,7 @@ from api.http.declaring import By, by_of, posting
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, Instant, KindFilter
 from api.http.listing import LIMIT_DEFAULT, Cursor, Limit, json_answer
+from api.http.opaque import given_back, handed_out
 from api.http.places import told_as
 from api.http.posting import respond, take
 from api.http.receipts import entry_json, instant
@@ -172,13 +171,13 @@ class Pages:
         self._list = f"{book_id}|{kind and kind.word}|{first}|{last}"
 
     def write(self, seq: int) -> str:
-        return base64.urlsafe_b64encode(seq.to_bytes(4, "big") + self._mark(seq)).decode()
+        return handed_out(seq.to_bytes(4, "big") + self._mark(seq))
 
     def read(self, cursor: str) -> int:
         """The number after which the page begins. Raises ShapeRefused."""
         try:
-            raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
-        except (binascii.Error, ValueError):
+            raw = given_back(cursor)
+        except ValueError:
             raw = b""
         seq = int.from_bytes(raw[:4], "big")
         if len(cursor) != 16 or raw[4:] != self._mark(seq):

@@ -7,8 +7,6 @@ lines that end in CRLF, Chinese headings and words, and no cell that they would 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -25,6 +23,7 @@ from api.http.csv_words import WORDS, YES_AND_NO
 from api.http.deadlines import takes_long
 from api.http.errors import Fault, ShapeRefused
 from api.http.fields import Day, read_count
+from api.http.opaque import given_back, handed_out
 from api.http.routes import JSON
 from api.http.shown import shown_by
 from api.http.state import state_of
@@ -157,14 +156,13 @@ class Cursors:
         self._place = [place.encode()]
 
     def write(self, key: Key) -> str:
-        return base64.urlsafe_b64encode(self._cipher.encrypt(json.dumps(key).encode(), self._place)).decode()
+        return handed_out(self._cipher.encrypt(json.dumps(key).encode(), self._place))
 
     def read(self, cursor: str) -> Key:
         """What the page begins after. Raises ShapeRefused."""
         try:
-            raw = base64.b64decode(cursor, altchars=b"-_", validate=True)
-            return json.loads(self._cipher.decrypt(raw, self._place))
-        except (binascii.Error, ValueError, InvalidTag):
+            return json.loads(self._cipher.decrypt(given_back(cursor), self._place))
+        except (ValueError, InvalidTag):
             fault = Fault(RefusalCode.SHAPE_INVALID, "query", "cursor", "a cursor of this very list")
             raise ShapeRefused([fault]) from None
 

@@ -370,8 +370,11 @@ def in_words() -> Iterator[None]:
     with _reachable():
         try:
             yield
-        except (Failed, Unknown) as fault:
+        except Unknown as fault:
             raise NotReady(f"{fault}; started again, the command goes on") from fault
+        except Failed as fault:
+            # a right that is missing, say, and the same again would fail alike
+            raise NotReady(f"{fault}: {_first_line(getattr(fault.__cause__, 'orig', fault))}") from fault
 
 
 @contextmanager
@@ -394,5 +397,4 @@ def _reachable() -> Iterator[None]:
 
 
 def _first_line(error: object) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -280,21 +280,30 @@ def forget_person(connection: Connection, keyring: Keyring, one: OnePerson, refs
     rows = [plain_row(found) for found in connection.execute(page).mappings()]
     while rows:
         for row in rows:
-            try:
-                plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
-            except KeyMissingError:
-                # others have the key that came since this process began
-                raise
-            except KeyringError:
+            if _forgotten(keyring, intent, row, one, mine) is None:
                 continue
-            is_all = row["book_id"] in one.books and plain.get("of") in _ABOUT_THE_HOLDER
-            kept = _without(plain, mine, is_all=is_all)
-            if kept != plain:
-                sealed = keyring.seal_bytes(as_written(kept), intent.context(row))
-                which = [column == row[column.name] for column in key]
+            which = [column == row[column.name] for column in key]
+            # as it is by now: a rotation may have sealed it anew since it was read with the others
+            held = select(*(approval.c[name] for name in names)).where(*which).with_for_update()
+            now = plain_row(connection.execute(held).mappings().one())
+            if (sealed := _forgotten(keyring, intent, now, one, mine)) is not None:
                 connection.execute(update(approval).where(*which).values({intent.name: sealed}))
         after = tuple(rows[-1][column.name] for column in key)
         rows = [plain_row(found) for found in connection.execute(page.where(tuple_(*key) > after)).mappings()]
+
+
+def _forgotten(keyring: Keyring, intent: SealedColumn, row: Row, one: OnePerson, mine: _Mine) -> bytes | None:
+    """What a request holds, without what is the person's; None where nothing is. Raises KeyMissingError."""
+    try:
+        plain = json.loads(keyring.open_bytes(row[intent.name], intent.context(row)))
+    except KeyMissingError:
+        # others have the key that came since this process began
+        raise
+    except KeyringError:
+        return None
+    is_all = row["book_id"] in one.books and plain.get("of") in _ABOUT_THE_HOLDER
+    kept = _without(plain, mine, is_all=is_all)
+    return None if kept == plain else keyring.seal_bytes(as_written(kept), intent.context(row))
 
 
 class _Mine(NamedTuple):

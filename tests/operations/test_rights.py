@@ -14,11 +14,15 @@ from sqlalchemy.exc import ProgrammingError
 from ledger import tables
 from ledger.accounts.contributing import Contribute
 from ledger.accounts.spending import Spend
+from ledger.book.numbers import account_no
 from ledger.database.engines import connect
+from ledger.operations import erasing
 from ledger.operations.rights import CHANGED_BY_THE_OWNER, DatabaseRole, rights_of
 from ledger.verify import verify
 from tests.operations.test_cli import Answer, run  # noqa: F401  a fixture
-from tests.support.people import KEYRING, SomeoneFactory, World, write_keys
+from tests.support.approvals import asks_nobody
+from tests.support.erased_life import bury
+from tests.support.people import KEYRING, SomeoneFactory, World, noon, write_keys
 
 REFUSED = r"permission denied|must be owner"
 ROLES = {role: f"{role.value}_{os.getpid()}" for role in DatabaseRole}
@@ -135,6 +139,31 @@ def test_who_seals_and_who_checks_need_no_more(
     monkeypatch.setenv("LEDGER_DATABASE_URL", as_role(granted, DatabaseRole.AUDITOR))
     checked = run("verify")
     assert (checked.code, checked.json["ok"], checked.json["findings"]) == (0, True, [])
+
+
+@pytest.mark.postgres
+def test_who_erases_without_the_right_is_told_so(
+    run: Callable[..., Answer],  # noqa: F811  the fixture
+    granted: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And not that the same again would help: only the owner takes a key away."""
+    engine = connect(granted)
+    world = asks_nobody(World(engine, now=noon(date(2026, 3, 8))))
+    book = world.open(SomeoneFactory())
+    bury(world, book)
+    later = (noon(date(2057, 3, 9)), date(2057, 3, 9))
+    monkeypatch.setattr(erasing, "now_and_today", lambda: later)
+    asked = ("keys", "erase", account_no(book), "--document", "list 9")
+    monkeypatch.setenv("LEDGER_DATABASE_URL", as_role(granted, DatabaseRole.WRITER))
+    told = run(*asked)
+    assert (told.code, told.json["code"]) == (1, "not_ready")
+    assert "permission denied for table person_key" in told.err
+    assert "again" not in told.err
+    monkeypatch.setenv("LEDGER_DATABASE_URL", granted)
+    assert run(*asked).json["replayed"] is False
+    assert verify(engine, keyring=KEYRING).erased == 1
+    engine.dispose()
 
 
 @pytest.mark.postgres

@@ -23,14 +23,14 @@ from ledger.documents.handing_out import Kept, keep
 from ledger.estates.merging import MergeAccounts
 from ledger.inquiry import agency_requests
 from ledger.operations import erasing
-from ledger.operations.resealing import count_left, plain_row, rotate
+from ledger.operations.resealing import _of_table, columns_by_table, count_left, plain_row, rotate
 from ledger.operations.sealed_columns import SEALED_COLUMNS, contexts_in_intents
 from ledger.people.persons import seal_fact, stake_by_number
 from ledger.people.renumbering import ChangeNumber
 from ledger.posting import Posted
 from ledger.vault import FORMS_FOR_PERSONS, Keyring, KeyringError, carrying, key_named
 from ledger.verify import verify
-from tests.operations.test_rotation import BOTH
+from tests.operations.test_rotation import BOTH, NEW
 from tests.people.test_erasure import OVER, erase, money
 from tests.support.api_client import NOW, TODAY, key, open_account, running
 from tests.support.approval_client import approve, by_two, waiting
@@ -353,13 +353,12 @@ def test_keeping_and_rotating_go_by_what_was_erased(
 # -- requests that waited -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["short", "full"])
-def test_who_was_named_in_a_request_about_another_goes_from_it_too(
-    fresh_engine: Engine, tmp_path: Path, form: str
-) -> None:
-    """It carries a key that was made for the request alone, whoever knows the person by another."""
-    rich = World(fresh_engine).open(opening=(0, 20_000_000))
-    with running(fresh_engine, tmp_path) as client:
+def named_in_a_request(
+    engine: Engine, folder: Path, form: str
+) -> tuple[int, str, tuple[str, ...], tuple[str, ...]]:
+    """(book of who left, request about another that names them, what is theirs, what is another's)."""
+    rich = World(engine).open(opening=(0, 20_000_000))
+    with running(engine, folder) as client:
         they, other = open_account(client, name=NAMES[0]), open_account(client, name=OTHER)
         died = account_no(rich)
         die(client, died)
@@ -375,13 +374,22 @@ def test_who_was_named_in_a_request_about_another_goes_from_it_too(
         left = {"case": "settled_abroad", "document": "visa", "paid_on": TODAY.isoformat()}
         asked_for = client.post(f"/v1/accounts/{they['account_no']}/exits", json=left, headers=key())
         assert by_two(client, asked_for).status_code == 201
-    world, book = World(fresh_engine), book_id_of(they["account_no"]) or 0
-    theirs = (NAMES[0], they["number"])
+    book = book_id_of(they["account_no"])
+    assert book is not None
+    return book, approval, *named
+
+
+@pytest.mark.parametrize("form", ["short", "full"])
+def test_who_was_named_in_a_request_about_another_goes_from_it_too(
+    fresh_engine: Engine, tmp_path: Path, form: str
+) -> None:
+    """It carries a key that was made for the request alone, whoever knows the person by another."""
+    book, approval, theirs, others = named_in_a_request(fresh_engine, tmp_path, form)
+    world = World(fresh_engine)
     held = {("approval.intent_sealed", one) for one in theirs}
     assert held <= standing(fresh_engine, theirs)
     assert isinstance(erase(world, book, GONE_ON), Posted)
     assert standing(fresh_engine, theirs) == set()
-    others = (OTHER, other["number"])
     assert {("approval.intent_sealed", one) for one in others} <= standing(fresh_engine, others)
     with running(fresh_engine, tmp_path) as client:
         shown = client.get(f"/v1/approvals/{approval}")
@@ -392,6 +400,32 @@ def test_who_was_named_in_a_request_about_another_goes_from_it_too(
         assert [share["name"] for share in done.json()["shares"]] == [None, OTHER]
     with fresh_engine.connect() as connection:
         assert rotate(connection, BOTH) == (0, {})
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("form", ["short", "full"])
+def test_what_was_sealed_anew_since_the_requests_were_read_stays_so(
+    fresh_engine: Engine, tmp_path: Path, form: str
+) -> None:
+    """Or the key of the others in it would open no more, once the older key is gone."""
+    book, _approval, theirs, others = named_in_a_request(fresh_engine, tmp_path, form)
+    rotated: list[int] = []
+
+    def rotate_what_waits(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if "FROM approval" in statement and "intent_sealed IS NOT NULL" in statement and not rotated:
+            columns = columns_by_table()[tables.approval]
+            with fresh_engine.connect() as connection:
+                steps = _of_table(connection, BOTH, tables.approval, columns)
+                rotated.extend(sealed for sealed, _damaged in steps)
+
+    event.listen(fresh_engine, "after_cursor_execute", rotate_what_waits)
+    try:
+        assert isinstance(erase(World(fresh_engine), book, GONE_ON, keyring=BOTH), Posted)
+    finally:
+        event.remove(fresh_engine, "after_cursor_execute", rotate_what_waits)
+    assert sum(rotated) > 0
+    assert standing(fresh_engine, theirs, BOTH) == set()
+    assert {("approval.intent_sealed", one) for one in others} <= standing(fresh_engine, others, NEW)
 
 
 def test_what_an_older_version_sealed_in_a_request_goes_too(fresh_engine: Engine) -> None:
