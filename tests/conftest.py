@@ -6,6 +6,7 @@ postgresql leg only, one marked `sqlite` in the sqlite leg only; all others in b
 
     engine            the module's own migrated database. Quick; the module's tests share it, so each opens
                       people and accounts of its own and expects nothing of tables it did not fill
+    sound_engine      the same, and `verify` finds nothing wrong with it after the module's last test
     fresh_engine      the test's own migrated database: for sums over everything, races, verify after a fault
     fresh_url         the same as a URL, for a test that starts the service or the command line
     empty_url         the URL of a database without any table, for tests of the migrations
@@ -190,6 +191,19 @@ def engine(new_database: Makes) -> Iterator[Engine]:
     url = new_database(True)
     yield from _connected(url)
     new_database.drop(url)
+
+
+@pytest.fixture(scope="module")
+def sound_engine(engine: Engine) -> Iterator[Engine]:
+    """`engine`, whose ledger is whole when the module's tests are over: one look for all of them.
+
+    What is found then names its book. To know the test, run it alone.
+    """
+    yield engine
+    from ledger.verify import verify
+    from tests.support.people import KEYRING
+
+    assert [str(one) for one in verify(engine, keyring=KEYRING).findings] == []
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ is asked when a row is written, and by whom it was taken away meanwhile nobody k
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     CheckConstraint,
     Connection,
     Date,
+    Executable,
     Integer,
     LargeBinary,
     Table,
@@ -25,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
+from ledger.database.cluster import is_distributed
 from ledger.database.engines import is_postgresql
 
 
@@ -44,43 +47,62 @@ class OutOfPlace(NamedTuple):
         return self.name.endswith("_known")
 
 
+def with_rows(connection: Connection, tables: Sequence[Table]) -> list[Table]:
+    """Those of the tables that have a row; of a spread database all, whose machines would each be asked."""
+    if is_postgresql(connection) and is_distributed(connection):
+        return list(tables)
+    looks = ", ".join(f'EXISTS (SELECT 1 FROM "{table.name}")' for table in tables)
+    has_row = connection.exec_driver_sql(f"SELECT {looks}").one()
+    return [table for table, found in zip(tables, has_row, strict=True) if found]
+
+
 def unreadable(connection: Connection, tables: Iterable[Table]) -> list[OutOfPlace]:
     """The columns in which something stands that they cannot hold: one pass over each of the tables."""
     if is_postgresql(connection):
         return []
     found: list[OutOfPlace] = []
     for table in tables:
-        names = [column.name for column in table.columns]
-        sums = ", ".join(
-            f'total("{column.name}" IS NOT NULL AND NOT ({_is_read(column.name, column.type)}))'
-            for column in table.columns
-        )
-        (counts,) = connection.exec_driver_sql(f'SELECT {sums} FROM "{table.name}"').all()
+        (counts,) = connection.exec_driver_sql(_unread(table)).all()
         found += [
-            OutOfPlace(table.name, name, int(count))
-            for name, count in zip(names, counts, strict=True)
+            OutOfPlace(table.name, column.name, int(count))
+            for column, count in zip(table.columns, counts, strict=True)
             if count
         ]
     return found
+
+
+@cache
+def _unread(table: Table) -> str:
+    """How many values of each column cannot be read."""
+    sums = ", ".join(
+        f'total("{column.name}" IS NOT NULL AND NOT ({_is_read(column.name, column.type)}))'
+        for column in table.columns
+    )
+    return f'SELECT {sums} FROM "{table.name}"'
 
 
 def refused_rows(connection: Connection, tables: Iterable[Table]) -> list[OutOfPlace]:
     """The CHECKs that rows which are there do not keep: one pass over each of the tables."""
     found: list[OutOfPlace] = []
     for table in tables:
-        checks = sorted(
-            (str(one.name), str(one.sqltext)) for one in table.constraints if isinstance(one, CheckConstraint)
-        )
-        if not checks:
+        names, counting = _unkept(table)
+        if not names:
             continue
-        broken = [func.count().filter(text(f"NOT ({said})")) for _name, said in checks]
-        (counts,) = connection.execute(select(*broken).select_from(table)).all()
+        (counts,) = connection.execute(counting).all()
         found += [
-            OutOfPlace(table.name, name, count)
-            for (name, _said), count in zip(checks, counts, strict=True)
-            if count
+            OutOfPlace(table.name, name, count) for name, count in zip(names, counts, strict=True) if count
         ]
     return found
+
+
+@cache
+def _unkept(table: Table) -> tuple[tuple[str, ...], Executable]:
+    """The names of a table's CHECKs, and how many rows do not keep each."""
+    checks = sorted(
+        (str(one.name), str(one.sqltext)) for one in table.constraints if isinstance(one, CheckConstraint)
+    )
+    broken = [func.count().filter(text(f"NOT ({said})")) for _name, said in checks]
+    return tuple(name for name, _said in checks), select(*broken).select_from(table)
 
 
 def _is_read(name: str, kind: TypeEngine[object]) -> str:

@@ -9,6 +9,7 @@ are compared as they are.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -156,7 +157,8 @@ def _of_sqlite(connection: Connection, tables: Collection[str]) -> dict[GuardPla
     return found
 
 
-def _items(words: str) -> list[str]:
+@lru_cache(maxsize=256)
+def _items(words: str) -> tuple[str, ...]:
     """What stands between the outer brackets of a CREATE TABLE, at its commas."""
     items: list[str] = []
     depth, quoted, item = 0, False, ""
@@ -169,7 +171,7 @@ def _items(words: str) -> list[str]:
             if depth == 0:
                 if item:
                     items.append(item.strip())
-                    return items
+                    return tuple(items)
                 continue
             if character == "," and depth == 1:
                 items.append(item.strip())
@@ -177,7 +179,7 @@ def _items(words: str) -> list[str]:
                 continue
         if depth:
             item += character
-    return items
+    return tuple(items)
 
 
 def _sort_of(item: str) -> str:

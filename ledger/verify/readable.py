@@ -7,16 +7,17 @@ from typing import Final
 from sqlalchemy import Connection
 
 from ledger import tables
-from ledger.database.readable import OutOfPlace, refused_rows, unreadable
+from ledger.database.readable import OutOfPlace, refused_rows, unreadable, with_rows
 from ledger.verify.finding import Finding
 
 UNREADABLE: Final = "value_unreadable"
 """Where one is found nothing else can be looked at."""
+_IN_ORDER: Final = tuple(tables.metadata.sorted_tables)
 
 
 def values_are_such_as_could_be_written(connection: Connection) -> list[Finding]:
     """What stands in columns that cannot hold it, words that there are not, rows that no CHECK lets in."""
-    asked = tables.metadata.sorted_tables
+    asked = with_rows(connection, _IN_ORDER)
     found = [
         Finding(
             UNREADABLE,

@@ -37,7 +37,7 @@ R = RefusalCode
 TODAY = date(2027, 3, 1)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def consistent(engine: Engine) -> Iterator[None]:
     yield
     assert [str(one) for one in verify(engine).findings] == []

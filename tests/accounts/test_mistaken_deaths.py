@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
@@ -27,7 +26,6 @@ from ledger.contributions.retirees import CreditRetiree
 from ledger.people.enrolments import Enrol
 from ledger.posting import Posted, Receipt
 from ledger.refusals import Refused
-from ledger.verify import verify
 from tests.support.approvals import asks_nobody
 from tests.support.chance import seeds
 from tests.support.clinic import Clinic
@@ -44,9 +42,8 @@ PART, WHOLE = 16_000, 76_000
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    yield asks_nobody(World(engine, now=noon(TODAY)))
-    assert verify(engine).findings == []
+def world(sound_engine: Engine) -> World:
+    return asks_nobody(World(sound_engine, now=noon(TODAY)))
 
 
 def report(world: World, book: int, on: date = DIED, **when: Any) -> Receipt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -23,7 +22,6 @@ from ledger.refusals import RefusalCode, Refused
 from ledger.transfers.coming_in import AnnounceTransfer, CreditTransfer
 from ledger.transfers.exits import PayExit
 from ledger.transfers.going_out import RejectTransfer, RequestTransfer
-from ledger.verify import verify
 from tests.support.approvals import LARGE, approved, by_two, large, waits
 from tests.support.people import SomeoneFactory, World
 from tests.support.stories import row
@@ -32,10 +30,8 @@ R = RefusalCode
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    world = World(engine)
-    yield world
-    assert verify(engine, keyring=world.keyring).findings == []
+def world(sound_engine: Engine) -> World:
+    return World(sound_engine)
 
 
 def pair(world: World) -> tuple[int, int]:

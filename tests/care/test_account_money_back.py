@@ -34,8 +34,8 @@ IN_JANUARY = date(YEAR + 1, 1, 15)
 
 
 @pytest.fixture
-def story(engine: Engine) -> Story:
-    return story_of(engine)
+def story(sound_engine: Engine) -> Story:
+    return story_of(sound_engine)
 
 
 def patient(story: Story, current: str, carried: str) -> int:
@@ -92,7 +92,6 @@ def test_the_pocket_that_paid_last_gets_back_first(
     row = story.clinic.row(done)
     assert (row.account_pay, row.cash_pay) == (-fen("1,910.00"), 0)
     assert not story.settle(book, IN_AUGUST).created
-    story.in_order()
 
 
 def test_a_supplement_goes_on_where_the_statement_ended(story: Story) -> None:
@@ -105,7 +104,6 @@ def test_a_supplement_goes_on_where_the_statement_ended(story: Story) -> None:
     again = story.settle(book, IN_AUGUST).receipt
     assert came(again) == [(CURRENT, fen("1,820.00")), (CARRIED, fen("90.00"))]
     assert pockets(story, book) == (fen("1,820.00"), fen("2,000.00"))
-    story.in_order()
 
 
 def test_of_several_bills_each_gets_back_its_own(story: Story) -> None:
@@ -122,7 +120,6 @@ def test_of_several_bills_each_gets_back_its_own(story: Story) -> None:
         [first.receipt.seq, fen("150.00"), 0],
     ]
     assert pockets(story, book) == (fen("150.00"), fen("4,790.00"))
-    story.in_order()
 
 
 def test_the_yearly_top_up_makes_up_for_the_last_bill_first(story: Story) -> None:
@@ -139,7 +136,6 @@ def test_the_yearly_top_up_makes_up_for_the_last_bill_first(story: Story) -> Non
         (CARRIED, taken[CARRIED]),
     ]
     assert pockets(story, book)[1] == paid[1] + taken[CARRIED]
-    story.in_order()
 
 
 @pytest.mark.parametrize(("current", "carried"), [("0.00", "10,000.00"), ("8,000.00", "0.00")])
@@ -150,7 +146,6 @@ def test_after_the_year_end_all_of_it_is_carried_over(story: Story, current: str
     done = story.settle(book, IN_JANUARY).receipt
     assert came(done) == [(CARRIED, fen("1,910.00"))]
     assert pockets(story, book) == (0, fen(current) + fen(carried) - fen("7,012.00") + fen("1,910.00"))
-    story.in_order()
 
 
 def test_a_bill_of_last_year_that_was_paid_this_year(story: Story) -> None:
@@ -165,7 +160,6 @@ def test_a_bill_of_last_year_that_was_paid_this_year(story: Story) -> None:
     story.file(book, on=date(YEAR + 1, 1, 6))
     done = story.settle(book, IN_JANUARY).receipt
     assert came(done) == [(CURRENT, fen("1,398.00")), (CARRIED, fen("512.00"))]
-    story.in_order()
 
 
 def test_where_carried_over_pays_first_it_gets_back_last(story: Story) -> None:
@@ -178,7 +172,6 @@ def test_where_carried_over_pays_first_it_gets_back_last(story: Story) -> None:
     story.file(book, on=IN_JULY)
     done = story.settle(book, IN_AUGUST).receipt
     assert came(done) == [(CURRENT, fen("1,500.00")), (CARRIED, fen("410.00"))]
-    story.in_order()
 
 
 def test_a_reversal_after_it_gives_back_what_the_bill_took(story: Story) -> None:
@@ -192,7 +185,6 @@ def test_a_reversal_after_it_gives_back_what_the_bill_took(story: Story) -> None
     told = unpack(story.settle(book, IN_AUGUST).receipt.detail)
     assert told["still_owed"] == fen("1,910.00")
     assert "pockets" not in told
-    story.in_order()
 
 
 def as_before(_policy: object, *_rest: object) -> list[PocketReturn]:
@@ -211,10 +203,8 @@ def test_a_supplement_to_a_statement_of_an_earlier_version(
         old = story.settle(book, IN_AUGUST).receipt
     assert came(old) == [(CURRENT, fen("1,910.00"))]
     assert "pockets" not in unpack(old.detail)
-    story.in_order()
     story.file(book, Filing.LONG_TERM, on=IN_AUGUST)
     assert came(story.settle(book, IN_AUGUST).receipt) == [(CARRIED, fen("1,910.00"))]
-    story.in_order()
 
 
 def test_what_an_earlier_version_gave_back_of_a_bill_does_not_come_back_of_it_again(
@@ -234,7 +224,6 @@ def test_what_an_earlier_version_gave_back_of_a_bill_does_not_come_back_of_it_ag
     # what is more is the stay's, and that was current_year's
     story.file(book, Filing.LONG_TERM, on=IN_AUGUST)
     assert came(story.settle(book, IN_AUGUST).receipt) == [(CURRENT, fen("1,910.00"))]
-    story.in_order()
 
 
 # -- whoever is gone -----------------------------------------------------------------------------------------
@@ -258,7 +247,6 @@ def test_the_heirs_of_a_closed_account_get_it(story: Story) -> None:
     assert handed_on.target_seq == done.receipt.seq
     assert story.clinic.balance(account) == inherited + fen("1,910.00")
     assert pockets(story, book) == (0, 0)
-    story.in_order()
 
 
 def test_the_account_that_a_closed_one_went_into_gets_it_into_the_same_pockets(story: Story) -> None:
@@ -275,7 +263,6 @@ def test_the_account_that_a_closed_one_went_into_gets_it_into_the_same_pockets(s
     assert came(done.receipt) == [(CURRENT, fen("1,398.00")), (CARRIED, fen("512.00"))]
     assert pockets(story, older) == (before[0] + fen("1,398.00"), before[1] + fen("512.00"))
     assert pockets(story, younger) == (0, 0)
-    story.in_order()
 
 
 def test_what_comes_to_a_transferred_account_waits_to_be_sent_after_it(story: Story) -> None:
@@ -290,7 +277,6 @@ def test_what_comes_to_a_transferred_account_waits_to_be_sent_after_it(story: St
     assert came(done.receipt) == [(CARRIED, fen("1,910.00"))]
     assert unpack(done.receipt.detail)["to_heirs"] == fen("1,910.00")
     assert sum(pockets(story, book)) == 0
-    story.in_order()
 
 
 # -- what the check of the whole finds -----------------------------------------------------------------------

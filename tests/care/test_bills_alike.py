@@ -25,7 +25,6 @@ from ledger.database.engines import glancing
 from ledger.people.residents import resident_ref
 from ledger.posting import Posted, Receipt, decide_at_a_look, rehearse
 from ledger.refusals import RefusalCode, Refused
-from ledger.verify import verify
 from tests.support import care_client
 from tests.support.api_client import key, running
 from tests.support.clinic import CARE_DAY, Clinic, LineText
@@ -36,12 +35,8 @@ LINES: list[LineText] = [("A", "700.00"), ("B", "200.00"), ("C", "100.00")]
 
 
 @pytest.fixture
-def clinic(engine: Engine) -> Clinic:
-    return Clinic(World(engine), numbers=False)
-
-
-def sound(clinic: Clinic) -> None:
-    assert verify(clinic.world.engine).findings == []
+def clinic(sound_engine: Engine) -> Clinic:
+    return Clinic(World(sound_engine), numbers=False)
 
 
 def settling(clinic: Clinic, code: str, patient: int, **more: Any) -> Settle:
@@ -82,7 +77,6 @@ def test_the_same_bill_under_another_message(clinic: Clinic) -> None:
     assert quoted(clinic, settling(clinic, code, patient, quoting=True)) == R.DUPLICATE_BILL
     # the message itself is answered as it was
     assert clinic.world.posted(first).replayed
-    sound(clinic)
 
 
 def test_a_claim_turned_down_in_the_same_batch_is_none(clinic: Clinic) -> None:
@@ -94,7 +88,6 @@ def test_a_claim_turned_down_in_the_same_batch_is_none(clinic: Clinic) -> None:
         settling(clinic, code, patient),
     )
     assert [getattr(one, "code", None) for one in outcomes] == [R.DUPLICATE_BILL, None, None]
-    sound(clinic)
 
 
 def order(lines: tuple[BillLine, ...]) -> tuple[BillLine, ...]:
@@ -205,7 +198,6 @@ def test_alike_are_the_same_lines_in_any_order(clinic: Clinic, change: Any, alik
         assert clinic.world.refusal(other) == R.DUPLICATE_BILL
     else:
         clinic.world.one(other)
-    sound(clinic)
 
 
 _APART = [one for one in CHANGES if one is not written_otherwise]
@@ -223,7 +215,6 @@ def test_it_does_not_matter_which_of_two_came_first(clinic: Clinic, first: Any) 
         assert clinic.world.refusal(on_the_way) == R.DUPLICATE_BENEFIT
     else:
         clinic.world.one(on_the_way)
-    sound(clinic)
 
 
 @pytest.mark.parametrize("limits", [((5, 0), (0, 5)), ((3, 2), (5, 0)), ((1, 4), (4, 1))])
@@ -241,7 +232,6 @@ def test_what_is_above_the_limit_adds_up_over_the_lines_of_an_item(
     assert clinic.world.refusal(split(limits[1], (69_990, 10))) == R.DUPLICATE_BILL
     clinic.world.one(split((limits[1][0], limits[1][1] + 1), (69_990, 10)))
     clinic.world.one(split(limits[1], (69_990, 10), share=8))
-    sound(clinic)
 
 
 @pytest.mark.parametrize(
@@ -293,7 +283,6 @@ def test_two_numbers_are_two_bills(
         assert clinic.world.refusal(settling(clinic, hospital, patient)) == R.DUPLICATE_BILL
     else:
         assert clinic.world.refusal(other) == code
-    sound(clinic)
 
 
 def test_the_institutions_word_that_it_is_another_one(clinic: Clinic) -> None:
@@ -308,7 +297,6 @@ def test_the_institutions_word_that_it_is_another_one(clinic: Clinic) -> None:
     clinic.world.one(settling(clinic, code, patient, bill_no="1", again=True))
     numbered = settling(clinic, code, patient, bill_no="1", again=True)
     assert clinic.world.refusal(numbered) == R.DUPLICATE_BILL
-    sound(clinic)
 
 
 # -- what does not count any more ----------------------------------------------------------------------------
@@ -324,7 +312,6 @@ def test_a_bill_that_was_taken_back_does_not_count(clinic: Clinic) -> None:
     clinic.correct(code, last.message_id)
     clinic.world.one(settling(clinic, code, patient))
     assert clinic.world.refusal(settling(clinic, code, patient)) == R.DUPLICATE_BILL
-    sound(clinic)
 
 
 def test_of_two_that_are_alike_the_other_one_counts(clinic: Clinic) -> None:
@@ -335,7 +322,6 @@ def test_of_two_that_are_alike_the_other_one_counts(clinic: Clinic) -> None:
     assert clinic.world.refusal(settling(clinic, code, patient)) == R.DUPLICATE_BILL
     clinic.reverse(second)
     clinic.world.one(settling(clinic, code, patient))
-    sound(clinic)
 
 
 # -- on paper ------------------------------------------------------------------------------------------------
@@ -349,7 +335,6 @@ def test_a_bill_of_the_network_is_not_handed_in_on_paper(clinic: Clinic) -> None
     clinic.reverse(settled)
     # what is handed in counts
     assert clinic.world.refusal(settling(clinic, code, patient)) == R.DUPLICATE_BILL
-    sound(clinic)
 
 
 @pytest.mark.parametrize("approve", [True, False])
@@ -365,7 +350,6 @@ def test_a_bill_on_paper_is_not_settled_over_the_network(clinic: Clinic, approve
         assert clinic.world.refusal(on_paper(clinic, code, patient, "1")) == R.DUPLICATE_BENEFIT
     else:
         clinic.world.one(settling(clinic, code, patient))
-    sound(clinic)
 
 
 # -- numbers by year -----------------------------------------------------------------------------------------
@@ -380,7 +364,6 @@ def test_a_number_counts_in_its_year_of_care(clinic: Clinic) -> None:
         other = clinic.command(code, patient, clinic.bill([("A", f"{more}.00")], day=day, bill_no="1"))
         assert clinic.world.refusal(other) == R.DUPLICATE_BILL
     assert clinic.world.refusal(on_paper(clinic, code, patient, "1")) == R.DUPLICATE_BENEFIT
-    sound(clinic)
 
 
 # -- the same person with two books, one batch, two at once --------------------------------------------------
@@ -412,7 +395,6 @@ def test_of_one_batch_the_first_is_taken(clinic: Clinic) -> None:
         R.DUPLICATE_BILL,
         R.DUPLICATE_BENEFIT,
     }
-    sound(clinic)
 
 
 def test_of_many_at_once_one_is_settled(clinic: Clinic) -> None:
@@ -434,7 +416,6 @@ def test_of_many_at_once_one_is_settled(clinic: Clinic) -> None:
     taken = [one.receipt.kind.word for one in outcomes if isinstance(one, Posted)]
     # two claims have numbers of their own; with a bill that has none there is one
     assert taken == ["settlement"] or set(taken) == {"manual_claim"}
-    sound(clinic)
 
 
 @pytest.mark.postgres

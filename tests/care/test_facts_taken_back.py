@@ -40,7 +40,7 @@ MARCH = 202603
 OPENED = date(2026, 1, 1)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def consistent(engine: Engine) -> Iterator[None]:
     """Whatever these tests did, the books are consistent afterwards."""
     yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -15,7 +14,6 @@ from ledger.operations.left_out import named
 from ledger.policy import Dated, DatedLine, PolicyError, load_policy
 from ledger.posting.left_out import left_out_of
 from ledger.refusals import RefusalCode, Refused
-from ledger.verify import verify
 from tests.support.api_client import key, running
 from tests.support.employer_client import confirm, declare, hire, new_employer
 from tests.support.people import AREA, NOW, World
@@ -28,10 +26,8 @@ TODAY = date(2026, 11, 20)
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    made = World(engine)
-    yield made
-    assert [str(one) for one in verify(engine).findings] == []
+def world(sound_engine: Engine) -> World:
+    return World(sound_engine)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def client(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield client
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def verified(engine: Engine) -> Iterator[None]:
     yield
     assert [str(one) for one in verify(engine).findings] == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from random import Random
 
@@ -18,7 +18,6 @@ from ledger.people.membership import Enrolment, stints_with
 from ledger.posting import Command, Outcome, Posted
 from ledger.posting.outcomes import Unavailable
 from ledger.refusals import Refused
-from ledger.verify import verify
 from tests.support.chance import SEED
 from tests.support.clinic import Clinic
 from tests.support.people import AREA, World
@@ -31,10 +30,8 @@ ROUNDS = range(12)
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    world = World(engine)
-    yield world
-    assert [str(one) for one in verify(engine).findings] == []
+def world(sound_engine: Engine) -> World:
+    return World(sound_engine)
 
 
 def each(world: World, commands: Sequence[Command], round_: int) -> list[str]:

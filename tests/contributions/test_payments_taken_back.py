@@ -32,7 +32,7 @@ WAGE, OWED, OWN = 800_000, 76_000, 16_000
 DUE, LATE = date(2026, 4, 15), date(2026, 5, 15)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def consistent(engine: Engine) -> Iterator[None]:
     yield
     assert [str(one) for one in verify(engine).findings] == []

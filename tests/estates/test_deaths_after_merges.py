@@ -4,7 +4,6 @@ R15, R16, R53).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -28,7 +27,6 @@ from ledger.people.enrolments import Enrol
 from ledger.posting import Receipt
 from ledger.refusals import Refused
 from ledger.reports import look
-from ledger.verify import verify
 from tests.support.approvals import asks_nobody
 from tests.support.people import SomeoneFactory, World, noon
 from tests.support.stories import Heir, entries, estate, moves, row
@@ -53,10 +51,8 @@ class OneOfThree(NamedTuple):
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    world = asks_nobody(World(engine, now=noon(TODAY)))
-    yield world
-    assert verify(engine, keyring=world.keyring).findings == []
+def world(sound_engine: Engine) -> World:
+    return asks_nobody(World(sound_engine, now=noon(TODAY)))
 
 
 def report(world: World, book: int, on: date = DIED, **when: Any) -> Receipt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -26,7 +25,6 @@ from ledger.owed.demands import DemandBack, PayInstalment, SetOffDemand
 from ledger.owed.reports import demand as demand_of
 from ledger.people.enrolments import Enrol
 from ledger.posting import Posted, Receipt
-from ledger.verify import verify
 from tests.estates.test_estate_races import code, each
 from tests.support.approvals import asks_nobody
 from tests.support.clinic import Clinic
@@ -43,9 +41,8 @@ CREDIT = 11_000
 
 
 @pytest.fixture
-def clinic(engine: Engine) -> Iterator[Clinic]:
-    yield Clinic(asks_nobody(World(engine)))
-    assert verify(engine).findings == []
+def clinic(sound_engine: Engine) -> Clinic:
+    return Clinic(asks_nobody(World(sound_engine)))
 
 
 def pair(clinic: Clinic, fen: int = 30_000) -> tuple[int, int]:

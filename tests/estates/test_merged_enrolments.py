@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -19,7 +18,6 @@ from ledger.people.enrolled import read_enrolments
 from ledger.people.enrolments import EndEnrolment, Enrol
 from ledger.people.membership import Enrolment
 from ledger.posting import Posted
-from ledger.verify import verify
 from tests.estates.test_taken_back_after_merges import OPENED, PART, TODAY, WAGE, WHOLE, Three
 from tests.support.approvals import asks_nobody
 from tests.support.people import World, noon
@@ -29,10 +27,8 @@ NEXT = date(2026, 12, 20)
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    world = asks_nobody(World(engine, now=noon(TODAY)))
-    yield world
-    assert verify(engine, keyring=world.keyring).findings == []
+def world(sound_engine: Engine) -> World:
+    return asks_nobody(World(sound_engine, now=noon(TODAY)))
 
 
 def enrolled(world: World, account: int) -> list[Enrolment]:

@@ -4,7 +4,6 @@ back of an advance is taken back in its own book, and the account that stays has
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from random import Random
 from typing import Any
@@ -31,7 +30,6 @@ from ledger.posting import Command, Posted, Receipt
 from ledger.refusals import Refused
 from ledger.transfers.exits import PayExit
 from ledger.transfers.going_out import RequestTransfer
-from ledger.verify import verify
 from tests.care.test_third_party import SIXTY
 from tests.estates.test_taken_back_after_merges import TODAY, Three, reverse
 from tests.support.approvals import asks_nobody
@@ -42,10 +40,8 @@ NEXT_YEAR = date(2027, 1, 9)
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    world = asks_nobody(World(engine, now=noon(TODAY)))
-    yield world
-    assert verify(engine, keyring=world.keyring).findings == []
+def world(sound_engine: Engine) -> World:
+    return asks_nobody(World(sound_engine, now=noon(TODAY)))
 
 
 class Demanded:

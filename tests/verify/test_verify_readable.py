@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
 from ledger import tables
 from ledger.accounts.contributing import Contribute
-from ledger.database.readable import refused_rows, unreadable
+from ledger.database.readable import refused_rows, unreadable, with_rows
 from ledger.verify import verify
 from tests.support.people import KEYRING, World
 from tests.verify.tampering import TOLD, let_pass, run, with_every_right
@@ -83,3 +83,14 @@ def test_of_what_the_service_wrote_all_can_be_read(world: World) -> None:
     with world.engine.connect() as connection, connection.begin():
         assert unreadable(connection, tables.metadata.sorted_tables) == []
         assert refused_rows(connection, tables.metadata.sorted_tables) == []
+
+
+def test_what_has_no_row_is_left_out(world: World) -> None:
+    """And what has one is not, however few."""
+    asked = tables.metadata.sorted_tables
+    with world.engine.connect() as connection:
+        counts = {one.name: connection.scalar(select(func.count()).select_from(one)) for one in asked}
+        found = [one.name for one in with_rows(connection, asked)]
+    assert found == [name for name, count in counts.items() if count]
+    assert 1 in counts.values()
+    assert 0 in counts.values()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
@@ -14,7 +13,6 @@ from ledger.accounts.spending import Spend
 from ledger.posting import Command, Outcome, Posted
 from ledger.posting.outcomes import Unavailable
 from ledger.refusals import Refused
-from ledger.verify import verify
 from tests.support.approvals import asks_nobody
 from tests.support.clinic import Clinic
 from tests.support.people import SomeoneFactory, World, noon
@@ -30,9 +28,8 @@ PART, WHOLE = 16_000, 76_000
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    yield asks_nobody(World(engine, now=noon(TODAY)))
-    assert verify(engine).findings == []
+def world(sound_engine: Engine) -> World:
+    return asks_nobody(World(sound_engine, now=noon(TODAY)))
 
 
 def each(world: World, *commands: Command) -> list[str]:

@@ -30,7 +30,6 @@ from ledger.people.renaming import ChangeName
 from ledger.people.residents import resident_ref
 from ledger.posting import Command, Posted
 from ledger.refusals import Refused
-from ledger.verify import verify
 from tests.support.chance import SEED, seeds
 from tests.support.clinic import Clinic
 from tests.support.people import SomeoneFactory, World, noon
@@ -96,8 +95,8 @@ def death(day: date = DIED, reported: date | None = None) -> Fact:
 
 
 @pytest.fixture
-def world(engine: Engine) -> World:
-    return World(engine, now=noon(NEW_YEAR))
+def world(sound_engine: Engine) -> World:
+    return World(sound_engine, now=noon(NEW_YEAR))
 
 
 @pytest.mark.parametrize("seed", seeds(12))
@@ -110,7 +109,6 @@ def test_credits_and_a_death_in_any_order(world: World, seed: int) -> None:
     for _ in range(3):
         dice.shuffle(facts)
         assert book_of(world, facts, late=True) == right, [str(one.on) for one in facts]
-    assert verify(world.engine).findings == []
 
 
 @pytest.mark.parametrize("seed", seeds(8))
@@ -130,7 +128,6 @@ def test_a_retiree_who_died_is_credited_to_the_month_of_death(world: World, seed
         dice.shuffle(facts)
         # valued on the day of posting, which is one for all of them
         assert book_of(world, [retired, *facts], late=True) == expected
-    assert verify(world.engine).findings == []
 
 
 @pytest.mark.parametrize("seed", seeds(12))
@@ -151,7 +148,6 @@ def test_debits_that_come_late_after_all_credits(world: World, seed: int) -> Non
     for month in range(1, 13):
         day = f"{date(2026, month, 28)}"
         assert sum(other[day]) == sum(right[day]), day
-    assert verify(world.engine).findings == []
 
 
 @pytest.mark.parametrize("seed", seeds(8))
@@ -174,7 +170,6 @@ def test_a_death_corrected_as_often_as_you_like_is_the_death_of_the_last_day(wor
         months = {period: unit.of(book, period)[2:-1] for period in range(202602, 202612)}
         told.append((stands(world, book), months, unit.funds(), unit.surplus()))
     assert told[0] == told[1], days
-    assert verify(world.engine).findings == []
 
 
 def test_a_quota_and_a_death_in_either_order(world: World) -> None:
@@ -196,7 +191,6 @@ def test_a_quota_and_a_death_in_either_order(world: World) -> None:
         told.append(stood)
         assert stood["reserved"] == 0
     assert told[0] == told[1]
-    assert verify(world.engine).findings == []
 
 
 @pytest.mark.parametrize("seed", seeds(6))
@@ -214,4 +208,3 @@ def test_names_recorded_in_any_order_are_the_names_of_their_days(world: World, s
             names = read_names(connection, person, b"first")
         told.append([names.in_force(day + timedelta(days=shift)) for day in days for shift in (-1, 0, 9)])
     assert told[0] == told[1]
-    assert verify(world.engine, keyring=world.keyring).findings == []

@@ -25,7 +25,6 @@ from ledger.database.engines import connect
 from ledger.people.residents import resident_ref
 from ledger.posting import Command, Outcome, Posted, Receipt, stakes
 from ledger.refusals import Refused
-from ledger.verify import verify
 from tests.care.test_manual_claims import Claims
 from tests.care.test_third_party import Cases
 from tests.support.clinic import CARE_DAY, Clinic
@@ -40,17 +39,16 @@ ROUNDS = range(4)
 
 
 @pytest.fixture(scope="module")
-def crowded(engine: Engine) -> Iterator[Engine]:
+def crowded(sound_engine: Engine) -> Iterator[Engine]:
     """Connections for all callers at a time."""
-    pooled = connect(engine.url.render_as_string(hide_password=False), pool_size=CALLERS)
+    pooled = connect(sound_engine.url.render_as_string(hide_password=False), pool_size=CALLERS)
     yield pooled
     pooled.dispose()
 
 
 @pytest.fixture
-def clinic(crowded: Engine) -> Iterator[Clinic]:
-    yield Clinic(World(crowded))
-    assert verify(crowded).findings == []
+def clinic(crowded: Engine) -> Clinic:
+    return Clinic(World(crowded))
 
 
 def rows(clinic: Clinic, outcomes: Sequence[Outcome]) -> list[Any]:

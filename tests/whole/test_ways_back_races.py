@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -16,7 +15,6 @@ from ledger.care.entry_reversals import ReverseEntry
 from ledger.contributions.payment_reversals import ReversePayment
 from ledger.posting import Outcome, Posted
 from ledger.refusals import RefusalCode, Refused
-from ledger.verify import verify
 from tests.accounts.test_interest_corrections import posted_wrongly
 from tests.support.people import World
 from tests.support.units import Unit
@@ -30,9 +28,8 @@ DUE = date(2026, 4, 15)
 
 
 @pytest.fixture
-def world(engine: Engine) -> Iterator[World]:
-    yield World(engine)
-    assert [str(one) for one in verify(engine).findings] == []
+def world(sound_engine: Engine) -> World:
+    return World(sound_engine)
 
 
 def codes(outcomes: list[Outcome]) -> list[RefusalCode | None]:
