@@ -5,6 +5,12 @@ uvicorn api.main:app        settings from the environment, as ledger/settings.py
 
 from __future__ import annotations
 
+import gc
+
+# as in `ledger/__init__.py`, and twice as much of it
+_COLLECTS = gc.isenabled()
+gc.disable()
+
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -86,6 +92,9 @@ from ledger.operations import serving
 from ledger.operations.installation import Opened, open_ledger
 from ledger.settings import Settings, tune_process
 
+gc.freeze()
+if _COLLECTS:
+    gc.enable()
 # tried in order, so what is called most stands first
 ROUTERS = (
     postings.router,

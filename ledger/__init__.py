@@ -8,6 +8,13 @@ What the doors and other programs import. `connect` gives an engine; commands go
         outcomes = post(connection, [Spend(…)], *now_and_today(), policies)
 """
 
+import gc
+
+# What is imported stays. To look for rubbish in it meanwhile, and at the end of the process, takes as long as
+# all the rest of a short command.
+_COLLECTS = gc.isenabled()
+gc.disable()
+
 from ledger import reports
 from ledger.accounts.closure import CorrectDeath, ReportDeath
 from ledger.accounts.contributing import Contribute
@@ -96,6 +103,10 @@ from ledger.transfers.exits import PayExit
 from ledger.transfers.going_out import AcknowledgeTransfer, RejectTransfer, RequestTransfer, SendTransfer
 from ledger.transfers.supplements import ReleaseSuspended, SupplementTransfer
 from ledger.vault import Keyring
+
+gc.freeze()
+if _COLLECTS:
+    gc.enable()
 
 __all__ = [
     "KIND_WORDS",

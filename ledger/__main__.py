@@ -6,6 +6,7 @@ JSON too. Everything works beside a running service.
 
 from __future__ import annotations
 
+import gc
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -368,4 +369,6 @@ def sweep(data: Data = None) -> Answer:
 
 
 if __name__ == "__main__":
+    # as in `ledger/__init__.py`, of what has come since
+    gc.freeze()
     app(prog_name="python -m ledger")

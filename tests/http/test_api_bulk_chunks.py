@@ -19,7 +19,15 @@ from ledger.posting import writer as writing
 from ledger.posting.way_in import post
 from tests.support.api_client import contribute, open_account, running, spending
 
-CHUNK = 1_000
+# a tenth of what it is: of as many as there are `tests/operations/test_workers.py` sends more than one
+CHUNK = 100
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("api.operations.bulk.CHUNK", CHUNK)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +111,6 @@ def second(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> Callable[[Any
 POSTED = ("posted", None)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "outcome", "behind"),
     [
@@ -128,22 +135,22 @@ def test_nothing_is_posted_behind_a_chunk_that_was_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     handed = second(fault)
-    commands = spends(account, 2_200)
-    commands[2_100] = {"verb": "spend"}  # what cannot be read is refused wherever it stands
+    commands = spends(account, 220)
+    commands[210] = {"verb": "spend"}  # what cannot be read is refused wherever it stands
     found = told(sent(client, commands))
     assert found[:CHUNK] == [POSTED] * CHUNK
     assert found[CHUNK : 2 * CHUNK] == [outcome] * CHUNK
-    assert found[2_000:2_100] == [behind] * 100
-    assert found[2_100] == ("refused", "shape_invalid")
-    assert found[2_101:] == [behind] * 99
+    assert found[2 * CHUNK : 210] == [behind] * 10
+    assert found[210] == ("refused", "shape_invalid")
+    assert found[211:] == [behind] * 9
     assert handed == [CHUNK, CHUNK]
-    assert balance(client, account) == "1500.00"
+    assert balance(client, account) == "2400.00"
     # the same sent again posts what is left, and nothing twice
     monkeypatch.undo()
     again = sent(client, commands)
-    assert told(again) == [POSTED] * 2_100 + [("refused", "shape_invalid")] + [POSTED] * 99
+    assert told(again) == [POSTED] * 210 + [("refused", "shape_invalid")] + [POSTED] * 9
     assert sum(one.get("replayed", False) for one in again.json()["outcomes"]) == CHUNK
-    assert balance(client, account) == "301.00"
+    assert balance(client, account) == "2281.00"
 
 
 def test_some_that_were_not_posted_stop_nothing(
@@ -153,7 +160,7 @@ def test_some_that_were_not_posted_stop_nothing(
         return [Failed("x"), Refused(RefusalCode.ACCOUNT_FROZEN), *await real(commands[2:])]
 
     handed = second(some_fail)
-    found = told(sent(client, spends(account, 2_001)))
+    found = told(sent(client, spends(account, 201)))
     assert handed == [CHUNK, CHUNK, 1]
     assert found[CHUNK : CHUNK + 2] == [("failed", "internal_error"), ("refused", "account_frozen")]
     assert [one for one in found if one != POSTED] == found[CHUNK : CHUNK + 2]
@@ -166,7 +173,7 @@ def test_some_that_are_unknown_stop_the_rest(
         return [*await real(commands[:-1]), Unknown("x")]
 
     handed = second(some_unknown)
-    found = told(sent(client, spends(account, 2_001)))
+    found = told(sent(client, spends(account, 201)))
     assert handed == [CHUNK, CHUNK]
     assert found[-2:] == [("unknown", "outcome_unknown"), ("failed", "database_unavailable")]
 
@@ -187,7 +194,7 @@ def test_a_chunk_waits_until_the_one_before_is_posted(
             under_way[0] -= 1
 
     monkeypatch.setattr(state.writer, "post_chunk", counted)
-    found = sent(client, spends(account, 2_100)).json()["outcomes"]
+    found = sent(client, spends(account, 210)).json()["outcomes"]
     assert most == [1]
     numbers = [one["receipt"]["seq"] for one in found]
     assert numbers == sorted(numbers)
@@ -200,14 +207,14 @@ def test_503_says_that_nothing_was_posted(
     monkeypatch.setattr(writing, "WAITING_MAX", CHUNK - 1)
     before = balance(client, account)
     with caplog.at_level(logging.WARNING):
-        answer = sent(client, spends(account, 1_100))
+        answer = sent(client, spends(account, 110))
         gc.collect()
     assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
     assert answer.headers["Retry-After"]
     assert not caplog.records
     assert balance(client, account) == before
     monkeypatch.undo()
-    assert told(sent(client, spends(account, 1_100))) == [POSTED] * 1_100
+    assert told(sent(client, spends(account, 110))) == [POSTED] * 110
 
 
 def test_a_connection_lost_at_the_commit_of_a_chunk(
@@ -222,19 +229,19 @@ def test_a_connection_lost_at_the_commit_of_a_chunk(
         return [Unknown("x")] * len(commands) if len(batches) == 2 else outcomes
 
     monkeypatch.setattr(writing, "post", lost)
-    found = told(sent(client, spends(account, 2_100)))
+    found = told(sent(client, spends(account, 210)))
     assert found == (
         [POSTED] * CHUNK
         + [("unknown", "outcome_unknown")] * CHUNK
-        + [("failed", "database_unavailable")] * 100
+        + [("failed", "database_unavailable")] * 10
     )
     assert batches == [CHUNK, CHUNK]
     monkeypatch.undo()
-    assert told(sent(client, spends(account, 2_100))) == [POSTED] * 2_100
-    assert balance(client, account) == "400.00"
+    assert told(sent(client, spends(account, 210))) == [POSTED] * 210
+    assert balance(client, account) == "2290.00"
 
 
-@pytest.mark.parametrize("commands", [[], [{"verb": "none"}] * 1_001], ids=["none", "nothing to post"])
+@pytest.mark.parametrize("commands", [[], [{"verb": "none"}] * (CHUNK + 1)], ids=["none", "nothing to post"])
 def test_a_bulk_with_nothing_to_post(client: TestClient, commands: list[Any]) -> None:
     assert told(sent(client, commands)) == [("refused", "shape_invalid")] * len(commands)
 

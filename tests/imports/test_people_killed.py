@@ -21,7 +21,7 @@ from tests.imports.test_imports_runs import wait_for
 from tests.support.office import ACCOUNTS, clone, command_line, drop, finish, timeless, undisturbed_import
 from tests.support.people import id_number, write_keys
 
-PEOPLE = 2_400
+PEOPLE = 1_600
 # a block of lines is written down as one
 KILLED_AFTER = 1_000
 

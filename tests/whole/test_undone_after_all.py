@@ -215,6 +215,6 @@ def test_each_way_back_after_something_else(between: str, fresh_engine: Engine) 
             break
         else:
             never.append(name)
-        assert [str(one) for one in verify(fresh_engine, keyring=life.world.keyring).findings] == [], name
+    assert [str(one) for one in verify(fresh_engine, keyring=life.world.keyring).findings] == []
     assert wrong == []
     assert set(never) == {name for name in WAYS if between in NEVER.get(name, ())}
