@@ -22,6 +22,8 @@ from tests.support.office import ACCOUNTS, clone, command_line, drop, finish, ti
 from tests.support.people import id_number, write_keys
 
 PEOPLE = 1_600
+# one of a thousand lines is refused
+REFUSED = 2
 # a block of lines is written down as one
 KILLED_AFTER = 1_000
 
@@ -106,7 +108,7 @@ def test_killed_half_way_and_imported_again_it_is_imported_once(
     scene: Scene, copy: Callable[[str], str], kind: str
 ) -> None:
     assert kind in KINDS
-    file, bad = scene.files[kind], 3
+    file, bad = scene.files[kind], REFUSED
     undisturbed, killed = copy(f"{kind}_undisturbed"), copy(f"{kind}_killed")
     expected = undisturbed_import(undisturbed, scene.keys, file)
     assert (expected.lines, expected.posted, expected.refused) == (PEOPLE, PEOPLE - bad, bad)
@@ -141,7 +143,7 @@ def test_two_imports_of_the_same_deaths_at_once(
     scene: Scene, copy: Callable[[str], str], tmp_path: Path, alike: bool
 ) -> None:
     """Each death is reported once, and whoever comes second with it is told that it is known."""
-    url, bad = copy(f"at_once_{alike}"), 3
+    url, bad = copy(f"at_once_{alike}"), REFUSED
     processes = []
     for clerk in ("clerk-1", "clerk-2"):
         folder = tmp_path / clerk
