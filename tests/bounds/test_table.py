@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,8 +19,8 @@ from ledger.bounds.bound import SINCE, Bound, Edge, before_its_month
 from ledger.bounds.table import ENDS_ON, OPENED_ON, RECEIVED_ON, TABLE
 from ledger.imports import KINDS
 from ledger.months import PERIOD_PATTERN, first_day, is_period, next_period, period_of
+from tests.support.openapi import DOCUMENT
 
-DOCUMENT = json.loads((Path(__file__).resolve().parents[2] / "api" / "openapi.json").read_text("utf-8"))
 SCHEMAS = DOCUMENT["components"]["schemas"]
 # what a day, a month or a year is called, wherever it is sent
 CALLED_SO = re.compile(

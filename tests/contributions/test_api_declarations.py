@@ -15,8 +15,6 @@ from sqlalchemy import Engine
 from api.contributions.answers import AdjustmentAnswer, ConfirmationAnswer, DeclarationAnswer
 from api.contributions.uploads import XLSX
 from api.http.asgi import BODY_MAX
-from api.main import bare_app
-from api.openapi import document
 from ledger.people import persons
 from ledger.vault import Keyring
 from ledger.verify import verify
@@ -36,6 +34,7 @@ from tests.support.employer_client import (
     taken,
     wages,
 )
+from tests.support.openapi import DOCUMENT
 from tests.support.second_numbers import add_alias
 from tests.support.units import credit_code
 
@@ -575,7 +574,7 @@ def test_a_long_list(client: TestClient, employer: str) -> None:
 
 
 def test_the_document_tells_of_three_kinds_of_body() -> None:
-    operation = document(bare_app())["paths"]["/v1/employers/{employer}/declarations"]["post"]
+    operation = DOCUMENT["paths"]["/v1/employers/{employer}/declarations"]["post"]
     assert set(operation["requestBody"]["content"]) == {
         *("application/json", "text/csv", "application/csv", XLSX)
     }

@@ -9,13 +9,12 @@ import pytest
 from api.http.declaring import Declared
 from api.http.security import SCOPE_OF
 from api.main import bare_app
-from api.openapi import document
 from api.operations.bulk_commands import READERS
 from ledger.imports import KINDS
 from tests.house.raised import commands, fields_named_by
+from tests.support.openapi import DOCUMENT
 
 APP = bare_app()
-DOCUMENT = document(APP)
 ROUTES: dict[str, Any] = {
     route.path: route
     for route in APP.routes

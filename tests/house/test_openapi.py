@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
@@ -20,15 +19,13 @@ from sqlalchemy import Engine
 from api.__main__ import text
 from api.http.fields import Strict
 from api.http.security import SCOPE_OF
-from api.main import bare_app
-from api.openapi import document
 from ledger.access.tokens import SCOPES
 from tests.support import care_client
 from tests.support.api_client import contribute, key, open_account, running, spending
 from tests.support.employer_client import hire, new_employer, owe
 from tests.support.inquiry_client import who_is_let_in
+from tests.support.openapi import COMMITTED, DOCUMENT
 
-DOCUMENT = document(bare_app())
 OPERATIONS = [
     (method, path, operation)
     for path, operations in DOCUMENT["paths"].items()
@@ -36,7 +33,6 @@ OPERATIONS = [
 ]
 OPEN_TO_ALL = {"/livez", "/readyz", "/v1/checks/{code}", "/v1/document-keys"}
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-COMMITTED = Path(__file__).resolve().parents[2] / "api/openapi.json"
 
 
 def test_the_committed_document_is_up_to_date() -> None:

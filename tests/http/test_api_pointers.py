@@ -10,8 +10,6 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 
-from api.main import bare_app
-from api.openapi import document
 from ledger.imports import KINDS
 from ledger.money import AMOUNT_PATTERN
 from tests.support import care_client
@@ -20,10 +18,10 @@ from tests.support.care_client import CARE_DAY
 from tests.support.employer_client import hire, new_employer, owe, pay, wages
 from tests.support.estate_client import BANK, held_for_a_year, paying_estate
 from tests.support.inquiry_client import who_is_let_in
+from tests.support.openapi import DOCUMENT
 from tests.support.transfer_client import announce, demand, reject, request_out, send
 from tests.support.units import credit_code
 
-DOCUMENT = document(bare_app())
 POSTED = {
     path: operation["post"]
     for path, operation in DOCUMENT["paths"].items()

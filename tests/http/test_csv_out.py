@@ -16,13 +16,12 @@ from api.care.claims import EvidenceWord
 from api.http.csv_words import WORDS
 from api.http.listing import CHINESE, ENGLISH, Listing
 from api.institutions.clearings import StateWord
-from api.main import bare_app
-from api.openapi import document
 from ledger.chart.care import CareType, Channel
 from ledger.chart.members import MemberClass
 from ledger.contributions.supervision import Step
 from ledger.csv_out import csv_line, safe_cell
 from ledger.unseen import IS_DIRECTION, UNSEEN
+from tests.support.openapi import DOCUMENT
 
 DANGEROUS = [
     "=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\u3000=1", "\xa0=1",
@@ -116,7 +115,7 @@ def test_a_line_is_of_the_language_of_its_heading() -> None:
 
 
 def test_every_list_takes_the_language() -> None:
-    paths = document(bare_app())["paths"]
+    paths = DOCUMENT["paths"]
     lists = [
         route
         for one in paths.values()

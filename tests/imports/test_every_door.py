@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,9 +21,9 @@ from ledger.imports.examples import EXAMPLES, example_text
 from ledger.verify import verify
 from tests.support.api_client import running
 from tests.support.file_doors import FileDoors, Told, before_the_examples
+from tests.support.openapi import DOCUMENT
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-DOCUMENT: Final = json.loads((ROOT / "api/openapi.json").read_text(encoding="utf-8"))
 
 IMPORTED: Final = (
     "upload CSV",
