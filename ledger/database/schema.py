@@ -243,9 +243,10 @@ _BROUGHT: Final = (
     " AND d.classid = CAST('{0}' AS regclass) AND d.objid = {1}.oid)"
 )
 # what leaves every guard in its place and takes its force: a key whose own triggers are switched off or gone,
-# a rule that does something else instead, rows that are not shown, a role, database or server in which no
-# trigger is asked, a table by way of which another's rows are shown or changed, and whatever some find in
-# place of a table, or of what the server computes with, and others do not
+# flags of the catalog by which the server asks none, a table that a crash empties, a rule that does something
+# else instead, rows that are not shown, a role, database or server in which no trigger is asked, a table by
+# way of which another's rows are shown or changed, and whatever some find in place of a table, or of what the
+# server computes with, and others do not
 _UNDERMINED = text(f"""
 SELECT DISTINCT c.relname || '.' || k.conname, 'the triggers that keep this key are switched off'
   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_constraint k ON k.oid = t.tgconstraint
@@ -258,6 +259,16 @@ SELECT c.relname || '.' || k.conname, 'the triggers that keep this key are not t
 UNION ALL
 SELECT c.relname || '.' || r.rulename, 'a rule that nobody wanted does something else instead'
   FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE r.ev_class IN {_OF}
+UNION ALL
+SELECT c.relname, 'guards of it stand in the catalog, and the catalog says that there are none to ask'
+  FROM pg_class c
+ WHERE c.oid IN {_OF}
+   AND (NOT c.relhastriggers AND EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid)
+        OR NOT c.relhasindex AND EXISTS (SELECT FROM pg_index x WHERE x.indrelid = c.oid)
+        OR c.relchecks <> (SELECT count(*) FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c'))
+UNION ALL
+SELECT c.relname, 'a crash empties it: it is not written to the log of the database'
+  FROM pg_class c WHERE c.oid IN {_OF} AND c.relpersistence = 'u'
 UNION ALL
 SELECT c.relname, 'it shows its rows to some and not to others'
   FROM pg_class c WHERE c.oid IN {_OF} AND c.relrowsecurity

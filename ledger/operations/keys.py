@@ -99,5 +99,11 @@ def rotate(settings: Settings) -> Answer:
     for table, count in sorted(done.broken.items()):
         warn(f"{count} rows of {table} do not open, and are as they were: `verify` names what it can")
     if retired:
-        warn(f"{', '.join(retired)}: seals nothing any more; keep it with the backups from before, elsewhere")
+        warn(
+            f"{', '.join(retired)}: seals nothing any more; once all that serves was restarted with the newer"
+            " one, keep it with the backups from before, elsewhere"
+        )
+    sealing = [name for name in keyring.fingerprints if name.startswith("seal-")]
+    if len(sealing) == 1:
+        warn(f"{sealing[0]} is the only key that seals: to rotate, put the next one beside it first")
     return {"left": done.left}, not done.left

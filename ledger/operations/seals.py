@@ -68,14 +68,24 @@ def held_since(settings: Settings, kept: Path, key: Path | None) -> HeldAgainst:
     try:
         if keyring is None:
             raise NotReady(_NO_KEYS)
-        verifier = Verifier.parse(read_key_file(key if key is not None else log.folder / KEY))
+        text = read_key_file(log.folder / KEY) if key is None else _given_key(key)
         content = read_note_file(kept)
         with in_words(), reading(engine) as connection, progress.shown("verify") as report:
-            return hold_against(connection, keyring, log, content, verifier, report)
+            return hold_against(connection, keyring, log, content, Verifier.parse(text), report)
     except NoteProblem as problem:
         raise NotReady(str(problem)) from None
     finally:
         engine.dispose()
+
+
+def _given_key(key: Path) -> str:
+    """The text of a verifier key that a call names. Raises WrongCall for what is none, as a checkpoint is."""
+    text = read_key_file(key)
+    try:
+        Verifier.parse(text)
+    except NoteProblem as problem:
+        raise WrongCall(f"--key: {problem}") from None
+    return text
 
 
 def _named(path: Path, option: str) -> None:
@@ -100,7 +110,7 @@ def witness_(
     if not seals.is_dir():
         raise WrongCall("--seals: there is no such directory")
     try:
-        done = witness(state, seals, read_key_file(key), now_and_today()[0])
+        done = witness(state, seals, _given_key(key), now_and_today()[0])
     except Inconsistent as problem:
         warn(str(problem))
         return {"ok": False, "problem": str(problem)}, False

@@ -153,15 +153,20 @@ def holders_said(connection: Connection, first: int, last: int) -> dict[int, set
     """
     said: defaultdict[int, set[int]] = defaultdict(set)
     by_entries = (
-        select(_R.book_id, _R.person_id)
+        select(_R.book_id, _R.seq, _R.person_id)
         .join(tables.entry, (_E.book_id == _R.book_id) & (_E.seq == _R.seq))
         .where(_R.book_id.between(first, last))
         .where((_R.seq == OPENING_SEQ) | (_E.kind == int(Kind.IDENTITY)))
+        .order_by(_R.book_id, _R.seq)
     )
     merged = select(_M.book_id, _M.person_id).where(_M.book_id.between(first, last))
-    for query in (by_entries, merged):
-        for book_id, person_id in connection.execute(query):
+    first_said: dict[int, int] = {}
+    for book_id, seq, person_id in connection.execute(by_entries):
+        # whoever comes to be known in it later is not its holder
+        if first_said.setdefault(book_id, seq) == seq:
             said[book_id].add(person_id)
+    for book_id, person_id in connection.execute(merged):
+        said[book_id].add(person_id)
     return said
 
 

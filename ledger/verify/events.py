@@ -93,6 +93,10 @@ def _untold(connection: Connection, first: int, last: int) -> Iterator[tuple[int
 def _in_the_outbox(connection: Connection) -> set[tuple[int, int]]:
     found: set[tuple[int, int]] = set()
     for books, seqs in streamed(connection, select(_O.books, _O.seqs)):
-        numbers = [map(int, said.strip("{}").split(",")) for said in (books, seqs)]
-        found.update(zip(*numbers, strict=True))
+        try:
+            numbers = [list(map(int, said.strip("{}").split(","))) for said in (books, seqs)]
+            found.update(list(zip(*numbers, strict=True)))
+        except ValueError:
+            # it tells of nothing: what it should have told of is missing
+            continue
     return found

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 
 from ledger import tables
 from ledger.book.detail import unpack
+from ledger.chart.kinds import Kind
 from ledger.database.lookups import Lookup
 from ledger.people.whose import holders_said
 from ledger.posting.identities import WHOSE, IdentityRow, commitment
@@ -40,9 +41,14 @@ _OF_PEOPLE = Lookup(
     person_id="big",
 )
 _SAID = Lookup(
-    "SELECT r.digest, r.nth, r.person_id, r.role, r.name_digest, r.book_id, r.seq FROM {given}"
-    " JOIN identity_entry r ON r.digest = given.digest ORDER BY r.digest, r.nth, r.book_id, r.seq",
-    [_R[name] for name in ("digest", "nth", "person_id", "role", "name_digest", "book_id", "seq")],
+    "SELECT r.digest, r.nth, r.person_id, r.role, r.name_digest, r.book_id, r.seq, e.kind FROM {given}"
+    " JOIN identity_entry r ON r.digest = given.digest"
+    " LEFT JOIN entry e ON e.book_id = r.book_id AND e.seq = r.seq"
+    " ORDER BY r.digest, r.nth, r.book_id, r.seq",
+    [
+        *(_R[name] for name in ("digest", "nth", "person_id", "role", "name_digest", "book_id", "seq")),
+        _E.kind,
+    ],
     digest="bytes",
 )
 
@@ -57,6 +63,8 @@ class SaidOfNumber(NamedTuple):
     name_digest: bytes
     book_id: int
     seq: int
+    # none where the entry is gone
+    kind: int | None
 
     @property
     def whose(self) -> tuple[int, int, bytes]:
@@ -159,11 +167,14 @@ def _numbers_known(connection: Connection, first: int, last: int) -> Iterator[Se
 
 
 def _contradictions(lines: Sequence[SaidOfNumber]) -> Iterator[Finding]:
-    """Where entries say something else of a number, and have counted it as the same."""
+    """Where entries say something else of a number, and have counted it as the same, or may not move it."""
     for before, line in pairwise(lines):
         if before.nth == line.nth and before.whose != line.whose:
             where = line_name(line.book_id, line.seq)
             yield Finding("identity_differs", where, "of an ID number another entry says otherwise")
+        elif line.kind == Kind.IDENTITY and before.person_id != line.person_id:
+            where = line_name(line.book_id, line.seq)
+            yield Finding("identity_differs", where, "it moves no ID number, and gives one to somebody else")
 
 
 def _row(values: Sequence[Any]) -> IdentityRow:
@@ -181,9 +192,9 @@ def _there(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, Iden
 
 def _said(connection: Connection, digests: Iterable[bytes]) -> dict[bytes, list[SaidOfNumber]]:
     found: defaultdict[bytes, list[SaidOfNumber]] = defaultdict(list)
-    for digest, nth, person_id, role, name, book_id, seq in _SAID.run(
+    for digest, nth, person_id, role, name, book_id, seq, kind in _SAID.run(
         connection, [(digest,) for digest in sorted(digests)]
     ):
-        line = SaidOfNumber(bytes(digest), nth, person_id, role, bytes(name), book_id, seq)
+        line = SaidOfNumber(bytes(digest), nth, person_id, role, bytes(name), book_id, seq, kind)
         found[line.digest].append(line)
     return found

@@ -25,6 +25,8 @@ from ledger.verify.streams import streamed
 
 _E = tables.entry.c
 REGISTERS: Final = (POLICIES, AGENTS, INSTITUTIONS, EMPLOYERS, BATCHES, WATCHED, CARDS, WEBHOOKS)
+# what goes on is recorded again: how far a run is, and that a webhook ended
+_ANEW: Final = frozenset({"batch", "webhook"})
 
 
 class _Said(NamedTuple):
@@ -55,10 +57,16 @@ def _of_register(connection: Connection, kind: RegisterKind) -> Iterator[Finding
             told = unpack(detail)
             if told["format"] != FORMAT:
                 raise ValueError(told["format"])
-            said[told["what"], told["key"]] = _Said(seq, told["row"])
+            which = told["what"], told["key"]
+            twice = which in said and which[0] not in _ANEW
+            said[which] = _Said(seq, told["row"])
         except UNREADABLE as error:
             what = f"what it says of a row cannot be read ({type(error).__name__})"
             yield Finding("register_unreadable", line_name(register.book_id, seq), what)
+            continue
+        if twice:
+            what = f"{line_name(register.book_id, seq)} records it a second time, and it is recorded once"
+            yield Finding("register_changed", f"{which[0]} {which[1]}", what)
     for one in kind.tables:
         for row in one.rows(connection):
             key = one.name(row)

@@ -330,14 +330,17 @@ def test_the_command(
     monkeypatch.setenv("LEDGER_DATA", str(tmp_path))
     keys = tmp_path / "keys"
     assert run("sweep").code == 0
-    assert run("keys", "rotate").json == {"left": 0}, "there is one key, and all is under it"
+    alone = run("keys", "rotate")
+    assert alone.json == {"left": 0}, "there is one key, and all is under it"
+    assert "seal-1.key is the only key that seals: to rotate, put the next one beside it first" in alone.err
     write_keys(keys, seal_2=NEW_KEY)
     told = key_check(run)
     assert told["ok"]
     assert "something is sealed with seal-1.key still" in told["detail"]
     rotated = run("keys", "rotate")
     assert (rotated.code, rotated.json) == (0, {"left": 0})
-    assert "seal-1.key: seals nothing any more" in rotated.err
+    assert "seal-1.key: seals nothing any more; once all that serves was restarted" in rotated.err
+    assert "only key" not in rotated.err
     assert "seal-1.key seals nothing any more" in key_check(run)["detail"]
     (keys / "seal-1.key").unlink()
     assert run("sweep").code == 0

@@ -182,6 +182,9 @@ def test_a_check_that_names_not_what_it_needs_is_a_wrong_call(arguments: tuple[s
         ("verify", "--since", "seals"),
         ("verify", "--since", "pipe"),
         ("verify", "--since", "seals/checkpoint", "--key", "no-such-file"),
+        # what stands there is no key
+        ("verify", "--since", "seals/checkpoint", "--key", "seals/key"),
+        ("witness", "--state", "w", "--seals", "seals", "--key", "seals/key"),
         ("witness", "--state", "w", "--seals", "no-such-folder", "--key", "seals/key"),
         ("witness", "--state", "w", "--seals", "seals", "--key", "no-such-file"),
     ],

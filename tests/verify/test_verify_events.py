@@ -57,6 +57,13 @@ def test_a_row_of_the_outbox_that_was_taken_away(world: World, account: int) -> 
         assert said(connection) == [("event_missing", entry_name(account, 5), "nobody was told of it")]
 
 
+@pytest.mark.parametrize("change", ["seqs = '{x}'", "seqs = '{1,2,3,4,5,6}'", "books = ''"])
+def test_a_row_of_the_outbox_that_says_nothing(world: World, account: int, change: str) -> None:
+    with tampering(world.engine) as connection:
+        run(connection, f"UPDATE outbox SET {change}")
+        assert said(connection) == [("event_missing", entry_name(account, 5), "nobody was told of it")]
+
+
 def test_an_event_that_was_taken_away(world: World, account: int) -> None:
     with tampering(world.engine) as connection:
         run(connection, "DELETE FROM event WHERE book_id = :book AND seq = 3", book=account)

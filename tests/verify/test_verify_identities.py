@@ -6,12 +6,14 @@ from datetime import date
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger import tables
 from ledger.accounts.closure import ReportDeath
+from ledger.book.detail import pack
 from ledger.book.numbers import account_no, entry_name
+from ledger.chart.kinds import Kind
 from ledger.chart.person_facts import NumberReason, PersonFact
 from ledger.people.id_numbers import parse_id_number
 from ledger.people.persons import name_digest, number_digest, seal_fact, stake_by_number
@@ -24,6 +26,7 @@ from tests.support.people import KEYRING, NOW, Someone, SomeoneFactory, World
 from tests.support.stories import Heir, estate
 from tests.verify.tampering import (
     TOLD,
+    chain_anew,
     found,
     places,
     rewritten,
@@ -227,6 +230,57 @@ def test_an_account_that_was_given_to_somebody_else_is_found(engine: Engine, two
             ("holder_wrong", account_no(two.book)),
             ("holder_wrong", account_no(two.other)),
         }
+
+
+def say(connection: Connection, book: int, row: IdentityRow) -> int:
+    """An entry at the end of a book that says whose a number is, as the service would write it."""
+    e = tables.entry.c
+    last = connection.execute(
+        select(tables.entry).where(e.book_id == book).order_by(e.seq.desc()).limit(1)
+    ).one()
+    seq: int = last.seq + 1
+    nothing = {
+        "target_seq": None, "idempotency_key": None, "request_digest": None, "source_ref": None,
+        "fact_on": None, "period": None, "held_change": 0, "reserved_change": 0,
+    }  # fmt: skip
+    detail = pack(format=1, whose=commitment([row]))
+    values = last._asdict() | nothing | {"seq": seq, "kind": int(Kind.IDENTITY), "detail": detail}
+    connection.execute(insert(tables.entry).values(values))
+    beside = {"book_id": book, "seq": seq, "line": 1} | row._asdict()
+    connection.execute(insert(tables.identity_entry).values(beside))
+    connection.execute(update(tables.book).where(tables.book.c.book_id == book).values(last_seq=seq))
+    chain_anew(connection, book)
+    return seq
+
+
+def test_numbers_exchanged_by_entries_that_move_none_are_found(engine: Engine, two: Two) -> None:
+    """By whoever has every right: each book says it at its end, and nothing else differs."""
+    with tampering(engine) as connection:
+        rows = {
+            bytes(row.digest): row
+            for row in connection.execute(select(_I).where(_I.digest.in_([two.new, two.own])))
+        }
+        said = []
+        for mine, others, book in ((two.new, two.own, two.book), (two.own, two.new, two.other)):
+            row, person = rows[mine], rows[others].person_id
+            given = IdentityRow(mine, person, row.role, bytes(row.name_digest), row.nth + 1, b"s" * 16)
+            said.append(entry_name(book, say(connection, book, given)))
+            values = {"person_id": person, "nth": given.nth}
+            connection.execute(update(tables.identity).where(_I.digest == mine).values(values))
+        there = {(one.code, one.where, one.what) for one in found(connection)}
+        what = "it moves no ID number, and gives one to somebody else"
+        assert {("identity_differs", where, what) for where in said} <= there
+
+
+def test_who_comes_to_be_known_in_a_book_later_is_not_its_holder(engine: Engine, two: Two) -> None:
+    with tampering(engine) as connection:
+        own = connection.execute(select(_I).where(_I.digest == two.own)).one()
+        row = IdentityRow(two.own, own.person_id, own.role, bytes(own.name_digest), own.nth + 1, b"s" * 16)
+        say(connection, two.book, row)
+        connection.execute(update(tables.identity).where(_I.digest == two.own).values(nth=row.nth))
+        holders = update(tables.book).values(person_id=own.person_id)
+        connection.execute(holders.where(tables.book.c.book_id == two.book))
+        assert ("holder_wrong", account_no(two.book)) in places(connection)
 
 
 def test_two_entries_that_say_otherwise_are_found(engine: Engine, two: Two) -> None:

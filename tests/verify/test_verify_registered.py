@@ -26,8 +26,8 @@ from ledger.institutions.examples import EXAMPLE_INSTITUTIONS, register
 from ledger.institutions.registry import Registered
 from ledger.institutions.registry import enter as enter_institution
 from ledger.posting import batches
-from ledger.posting.agents import agent_ids
-from ledger.posting.registers import open_registers
+from ledger.posting.agents import AGENT, AGENTS, agent_ids
+from ledger.posting.registers import RegisterBook, open_registers
 from ledger.verify import verify
 from ledger.verify.registered import REGISTERS
 from tests.support.clinic import Clinic
@@ -339,6 +339,17 @@ def test_what_an_entry_says_is_read_or_named(office: Office) -> None:
         rewritten(connection, Register.AGENTS.book_id, seq, lambda facts: facts.pop("row"))
         place = entry_name(Register.AGENTS.book_id, seq)
         assert said(connection) == {("register_unreadable", place), (UNSAID, "agent 1")}
+
+
+def test_a_row_that_is_recorded_once_and_said_anew_is_found(office: Office) -> None:
+    """By whoever has every right, writes it anew and lets its register say so: the last word would count."""
+    with tampering(office.world.engine) as connection:
+        run(connection, "UPDATE agent SET name = 'somebody else' WHERE agent_id = 1")
+        register = RegisterBook(connection, AGENTS, office.world.now)
+        [row] = [one for one in AGENT.rows(connection) if one["agent_id"] == 1]
+        register.record(AGENT, row)
+        register.write()
+        assert said(connection) == {(CHANGED, "agent 1")}
 
 
 def test_a_register_says_nothing_for_somebody_or_by_a_policy(office: Office) -> None:
