@@ -21,9 +21,9 @@ from tests.imports.test_imports_runs import wait_for
 from tests.support.office import ACCOUNTS, clone, command_line, drop, finish, timeless, undisturbed_import
 from tests.support.people import id_number, write_keys
 
-PEOPLE = 1_600
+PEOPLE = 2_400
 # one of a thousand lines is refused
-REFUSED = 2
+REFUSED = 3
 # a block of lines is written down as one
 KILLED_AFTER = 1_000
 
