@@ -263,7 +263,7 @@ UNTOLD = (
 )  # fmt: skip
 # on a path that leads nowhere there is little else to answer than that
 CHECKED, NOWHERE = (
-    settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (4, 2)
+    settings(max_examples=examples, suppress_health_check=list(HealthCheck)) for examples in (6, 2)
 )
 
 
