@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from api.operations import bulk
 from ledger import Failed, Overloaded, RefusalCode, Refused, Stopped, Unknown
 from ledger.posting import Unavailable
 from ledger.posting import writer as writing
@@ -25,8 +26,9 @@ CHUNK = 100
 
 @pytest.fixture(scope="module", autouse=True)
 def small_chunks() -> Iterator[None]:
+    assert bulk.CHUNK == 10 * CHUNK
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("api.operations.bulk.CHUNK", CHUNK)
+        patched.setattr(bulk, "CHUNK", CHUNK)
         yield
 
 
