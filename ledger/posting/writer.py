@@ -1,4 +1,4 @@
-"""Group commit: what arrives while the last batch commits becomes the next batch.
+"""Group commit: what arrives while the last batch commits, and at once with it, becomes the next batch.
 
 One thread per process posts; handlers hand a command over and await its outcome. Nothing waits when only one
 call is there. An outcome is given back only after COMMIT, and a caller who hangs up does not undo a command.
@@ -34,6 +34,8 @@ WAITING_MAX = 8192
 SHARE_MAX = WAITING_MAX // 2
 # and with so few waiting a caller is never turned away for what the others have waiting
 FEW = 64
+# how long the first command of a batch waits at most while each turn of the event loop brings another
+GATHERING_SECONDS_MAX = 0.01
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ class Writer:
         # how many commands were refused, by code
         self.refusals: Counter[str] = Counter()
         self._arrived = threading.Event()
-        self._waking: asyncio.AbstractEventLoop | None = None
+        # the loop that looks whether more commands come
+        self._gathering: asyncio.AbstractEventLoop | None = None
         self._stopping = False
         self._dead = False
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -149,15 +152,23 @@ class Writer:
         if self._dead:
             # it died just now, and may have looked for whoever waits before
             raise Stopped
-        # Woken once the loop has let every caller of this turn hand over: woken by the first of them, the
-        # thread would take a part of the batch and post it in two.
-        if self._waking is not loop:
-            self._waking = loop
-            loop.call_soon(self._wake)
+        if self._gathering is not loop:
+            self._gathering = loop
+            loop.call_soon(self._gather, loop, 0, time.monotonic() + GATHERING_SECONDS_MAX)
         return future
 
-    def _wake(self) -> None:
-        self._waking = None
+    def _gather(self, loop: asyncio.AbstractEventLoop, seen: int, until: float) -> None:
+        """Wake the thread once a turn of the loop has brought no further command.
+
+        Woken by the first of them, or by the first turn of a loop that has more to read, it would post what
+        comes at once in many small batches, and each costs the processor as much again as ten commands.
+        """
+        waiting = len(self._singles)
+        # a chunk is a batch already
+        if seen < waiting < SINGLES_MAX and not self._chunks and time.monotonic() < until:
+            loop.call_soon(self._gather, loop, waiting, until)
+            return
+        self._gathering = None
         self._arrived.set()
 
     # -- the thread ------------------------------------------------------------------------------------
@@ -168,12 +179,13 @@ class Writer:
         try:
             chunk_next = False
             while True:
+                if not self._stopping:
+                    self._arrived.wait()
+                    self._arrived.clear()
                 jobs = self._in_hand = self._take(chunk_next)
                 if not jobs:
                     if self._stopping:
                         return
-                    self._arrived.wait()
-                    self._arrived.clear()
                     continue
                 # single commands and chunks in turn, so that neither starves the other
                 chunk_next = not chunk_next
@@ -214,9 +226,12 @@ class Writer:
     def _take(self, chunk_next: bool) -> list[_Job]:
         first, second = (self._chunks, self._singles) if chunk_next else (self._singles, self._chunks)
         queue = first or second
-        if queue is self._chunks:
-            return [queue.popleft()] if queue else []
-        return [queue.popleft() for _ in range(min(len(queue), SINGLES_MAX))]
+        most = 1 if queue is self._chunks else SINGLES_MAX
+        taken = [queue.popleft() for _ in range(min(len(queue), most))]
+        if self._singles or self._chunks:
+            # the rest was waiting as long
+            self._arrived.set()
+        return taken
 
     def _post(self, connection: Connection, jobs: list[_Job]) -> None:
         commands = (

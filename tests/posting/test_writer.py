@@ -259,6 +259,74 @@ def test_the_writer_measures_what_it_posts(engine: Engine) -> None:
     assert writer.refusals == {"duplicate_source_ref": 1}
 
 
+def test_what_comes_in_turns_of_the_loop_one_after_another_is_posted_together(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.posting.writer.GATHERING_SECONDS_MAX", 600)
+    world = World(engine)
+    book = world.open()
+    writer = Writer(engine, world.policies, lambda: (world.now, world.today))
+    writer.start()
+
+    async def in_turn(number: int) -> object:
+        for _turn in range(number):
+            await asyncio.sleep(0)
+        return await writer.post(contribution(world, book, number))
+
+    async def all_of_them() -> list[object]:
+        return await asyncio.gather(*(in_turn(number) for number in range(20)))
+
+    outcomes = asyncio.run(asyncio.wait_for(all_of_them(), 60))
+    # and the thread is asleep again: what comes later wakes it
+    assert isinstance(asyncio.run(writer.post(contribution(world, book, 99))), Posted)
+    writer.stop()
+    assert all(isinstance(outcome, Posted) for outcome in outcomes)
+    assert (sum(writer.posted_together.counts), writer.posted_together.total) == (2, 21)
+
+
+def test_a_loop_that_always_brings_more_is_not_waited_for(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.posting.writer.GATHERING_SECONDS_MAX", 0)
+    world = World(engine)
+    book = world.open()
+    writer = Writer(engine, world.policies, lambda: (world.now, world.today))
+    writer.start()
+
+    async def one_more_each_turn() -> list[object]:
+        waiting = [asyncio.ensure_future(writer.post(contribution(world, book, 0)))]
+        while not waiting[0].done():
+            if len(waiting) < 200:
+                waiting.append(asyncio.ensure_future(writer.post(contribution(world, book, len(waiting)))))
+            await asyncio.sleep(0)
+        return await asyncio.gather(*waiting)
+
+    outcomes = asyncio.run(asyncio.wait_for(one_more_each_turn(), 60))
+    writer.stop()
+    assert all(isinstance(outcome, Posted) for outcome in outcomes)
+
+
+def test_more_than_one_batch_waits_for_nobody_to_come_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.posting.writer.SINGLES_MAX", 4)
+    world = World(engine)
+    book = world.open()
+    writer = Writer(engine, world.policies, lambda: (world.now, world.today))
+    writer.start()
+
+    async def some() -> list[object]:
+        singles = [writer.post(contribution(world, book, n)) for n in range(10)]
+        chunks = [writer.post_chunk([contribution(world, book, n)]) for n in (10, 11)]
+        return await asyncio.gather(*singles, *chunks)
+
+    outcomes = asyncio.run(asyncio.wait_for(some(), 60))
+    writer.stop()
+    assert len(outcomes) == 12
+    # ten in fours, and two chunks
+    assert sum(writer.posted_together.counts) == 5
+
+
 def test_a_new_name_reads_no_other_names(fresh_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     with fresh_engine.begin() as connection:
         connection.execute(insert(tables.agent), [{"agent_id": n, "name": f"clerk-{n}"} for n in range(1, 9)])
