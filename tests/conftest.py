@@ -23,10 +23,12 @@ import functools
 import gc
 import itertools
 import json
+import logging
 import os
 import shutil
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -226,6 +228,25 @@ def empty_url(new_database: Makes) -> Iterator[str]:
     url = new_database(False)
     yield url
     new_database.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """Whatever serves in this process, or is a command that does, sets up the logging of all of it.
+
+    The tests after it, and which those are depends on what runs, would find it so.
+    """
+    root, hook = logging.getLogger(), threading.excepthook
+    before = list(root.handlers), root.level
+    servers = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access")]
+    states = [(one.handlers, one.propagate, one.level, one.disabled) for one in servers]
+    yield
+    logging.captureWarnings(capture=False)
+    root.handlers, threading.excepthook = before[0], hook
+    root.setLevel(before[1])
+    for one, (handlers, propagate, level, disabled) in zip(servers, states, strict=True):
+        one.handlers, one.propagate, one.disabled = handlers, propagate, disabled
+        one.setLevel(level)
 
 
 @pytest.fixture

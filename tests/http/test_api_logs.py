@@ -132,30 +132,19 @@ def test_no_header_is_no_id() -> None:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What goes to stderr; the process's own logging is as it was afterwards."""
-    root, hook = logging.getLogger(), threading.excepthook
-    before = root.handlers, root.level
-    servers = {name: logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access")}
-    states = {name: (one.handlers, one.propagate, one.level, one.disabled) for name, one in servers.items()}
+def said(monkeypatch: pytest.MonkeyPatch) -> io.TextIOWrapper:
+    """What goes to stderr."""
     stream = io.TextIOWrapper(io.BytesIO(), write_through=True)
     # pytest sets sys.stderr itself when the test begins
     monkeypatch.setattr("api.http.logs.sys", SimpleNamespace(stderr=stream))
-    yield stream  # type: ignore[misc]  # as good as one for what it is read for
-    logging.captureWarnings(capture=False)
-    root.handlers, threading.excepthook = before[0], hook
-    root.setLevel(before[1])
-    for name, (handlers, propagate, level, disabled) in states.items():
-        one = servers[name]
-        one.handlers, one.propagate, one.disabled = handlers, propagate, disabled
-        one.setLevel(level)
+    return stream
 
 
 def lines_of(said: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.buffer.getvalue().decode().splitlines()]
 
 
-def test_everything_that_a_process_says_is_a_line_of_json(said: io.StringIO) -> None:
+def test_everything_that_a_process_says_is_a_line_of_json(said: io.TextIOWrapper) -> None:
     logging.getLogger("uvicorn.error").handlers = [logging.StreamHandler(said)]
     log_to_stderr("info")
     logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
@@ -184,7 +173,7 @@ def test_everything_that_a_process_says_is_a_line_of_json(said: io.StringIO) -> 
     ("level", "told"),
     [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)],
 )
-def test_the_level_says_what_is_told(said: io.StringIO, level: str, told: int) -> None:
+def test_the_level_says_what_is_told(said: io.TextIOWrapper, level: str, told: int) -> None:
     log_to_stderr(level)
     one = logging.getLogger("some.part")
     for severity in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
@@ -194,7 +183,7 @@ def test_the_level_says_what_is_told(said: io.StringIO, level: str, told: int) -
 
 @pytest.mark.parametrize(("level", "told"), [("info", True), ("warning", False), ("error", False)])
 def test_requests_are_told_from_info_on(
-    engine: Engine, tmp_path: Path, said: io.StringIO, level: str, told: bool
+    engine: Engine, tmp_path: Path, said: io.TextIOWrapper, level: str, told: bool
 ) -> None:
     with running(engine, tmp_path, log=log_to_stderr(level)) as client:
         client.get("/livez")
