@@ -209,6 +209,7 @@ def test_what_pip_audit_could_not_look_up_is_asked_of_the_file(
     assert "PYSEC-0000-2" not in told
 
 
+@pytest.mark.slow
 def test_pip_audit_is_asked_about_every_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "pip-audit"
     program.write_text('#!/bin/sh\nfor pins in "$@"; do :; done\ncat "$pins"\n', encoding="utf-8")

@@ -133,12 +133,14 @@ INDEX, SEAL, SIGN = (
 LONG = line("seal-3.key", b"x" * 33)
 
 
+@pytest.mark.slow
 def test_a_command_says_the_keys() -> None:
     said = Keyring.load(KeyPlace(Path("nowhere"), says(SEAL, INDEX, SIGN)))
     assert said.fingerprints == KEYRING.fingerprints
     assert said.open(KEYRING.seal("x", b"c"), b"c") == "x"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "told"),
     [
@@ -174,6 +176,7 @@ open({pid!r}, 'w').write(str(left.pid))
 """
 
 
+@pytest.mark.slow
 def test_what_a_command_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     then = f"exec({LEFT_BEHIND.format(pid=str(pid))!r})"
@@ -184,6 +187,7 @@ def test_what_a_command_leaves_behind_keeps_nobody_waiting(tmp_path: Path) -> No
         os.kill(int(pid.read_text()), signal.SIGKILL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("then", "told"), [(ENDLESS, "more than 1048576 bytes"), (SILENT, "no answer in 0.5 seconds")]
 )
@@ -196,6 +200,7 @@ def test_one_that_does_not_come_to_an_end_is_ended(
         Keyring.load(KeyPlace(Path("nowhere"), shlex.join([sys.executable, "-c", then])))
 
 
+@pytest.mark.slow
 def test_an_installation_without_files(
     run: Callable[..., Answer],
     fresh_engine: Engine,

@@ -150,6 +150,7 @@ def killed(url: str, at: int) -> bool:
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 def test_rotated_beside_traffic_and_killed(
     fresh_engine: Engine, fresh_url: str, lived: Lived, monkeypatch: pytest.MonkeyPatch
 ) -> None:
