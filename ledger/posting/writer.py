@@ -34,7 +34,8 @@ WAITING_MAX = 8192
 SHARE_MAX = WAITING_MAX // 2
 # and with so few waiting a caller is never turned away for what the others have waiting
 FEW = 64
-# how long the first command of a batch waits at most while each turn of the event loop brings another
+# how long the first command of a batch waits while each turn of the event loop brings another: no turn is
+# begun after it
 GATHERING_SECONDS_MAX = 0.01
 
 _log = logging.getLogger(__name__)
@@ -179,6 +180,8 @@ class Writer:
         try:
             chunk_next = False
             while True:
+                # those of before are answered: nothing of them is kept while none come
+                jobs = self._in_hand = []
                 if not self._stopping:
                     self._arrived.wait()
                     self._arrived.clear()
